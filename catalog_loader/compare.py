@@ -1,0 +1,99 @@
+"""Compares what was found with what is recorded: whether a record is there, and says what is true now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from catalog_loader.overlap import overlapped
+from pipeline.records import GoneImage, RejectedImage, UndoneImage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from catalog_loader.find import FoundImage
+    from pipeline.ports import RecordTable
+    from pipeline.records import Look, Record
+
+READ_BATCH = 100  # the most keys Amazon DynamoDB permits in one BatchGetItem
+AT_ONCE = 4  # reads on their way at the same time; chosen by us: a listing comes no faster
+AHEAD = 8  # reads taken and not yet yielded; chosen by us: bounds the memory to 800 records
+
+
+class Standing(StrEnum):
+    """How an image that is there stands in the table."""
+
+    TAGGED = "tagged"
+    REJECTED = "rejected"
+    MISSING = "missing"  # no record, or a tombstone
+    STALE = "stale"  # the record is of another object, product, model or taxonomy
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """The versions that are current; None where nobody said, and then every version is."""
+
+    model: str | None = None
+    taxonomy: str | None = None
+
+    def differ_from(self, look: Look) -> bool:
+        """Say whether the look was made with another model or taxonomy than the current ones."""
+        return self.model not in {None, look.model_version} or self.taxonomy not in {None, look.taxonomy_version}
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedImage:
+    """An image that was found, its record, and how it stands."""
+
+    found: FoundImage
+    standing: Standing
+    record: Record | None
+
+    @property
+    def was_rejected(self) -> bool:
+        """Whether the record says so, be it of this object or of another."""
+        return isinstance(self.record, RejectedImage)
+
+
+def compared(found: Iterable[FoundImage], table: RecordTable, versions: Versions) -> Iterator[ComparedImage]:
+    """Yield every image with its standing, in their order; the table is read by the hundred."""
+
+    def look_up(batch: tuple[FoundImage, ...]) -> list[ComparedImage]:
+        records = table.get_many([one.image for one in batch])
+        return [_compared(one, records.get(one.image), versions) for one in batch]
+
+    for batch in overlapped(look_up, _batches(found), at_once=AT_ONCE, ahead=AHEAD):
+        yield from batch
+
+
+def _compared(found: FoundImage, record: Record | None, versions: Versions) -> ComparedImage:
+    return ComparedImage(found, standing(found, record, versions), record)
+
+
+def standing(found: FoundImage, record: Record | None, versions: Versions) -> Standing:
+    """Return how the image stands. Whether an image is rejected depends on its object alone, not on versions."""
+    if record is None or isinstance(record, GoneImage | UndoneImage):
+        return Standing.MISSING
+    if _is_of_another_object(found, record.look) or found.product not in {None, record.look.product}:
+        return Standing.STALE
+    if isinstance(record, RejectedImage):
+        return Standing.REJECTED
+    return Standing.STALE if versions.differ_from(record.look) else Standing.TAGGED
+
+
+def _is_of_another_object(found: FoundImage, look: Look) -> bool:
+    listed = found.listed
+    if listed is None or look.etag == listed.etag:
+        return False
+    if look.etag is None:  # refused before it was read: all that is known is when
+        return listed.modified_at > look.looked_at
+    # A record of a later object than the listing's is no gap: the object was replaced since it was listed.
+    return look.object_time is None or look.object_time <= listed.modified_at
+
+
+def _batches(found: Iterable[FoundImage]) -> Iterator[tuple[FoundImage, ...]]:
+    rest = iter(found)
+    while batch := tuple(islice(rest, READ_BATCH)):
+        yield batch

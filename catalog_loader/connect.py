@@ -1,0 +1,92 @@
+"""Puts the deployed stack's bucket, queues and table behind the ports that the loader's verbs need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from catalog_loader.status import WatchedQueue
+from catalog_loader.triggers import Triggers
+from pipeline.aws import DynamoTable, S3Images, SqsQueue, client, translated
+from pipeline.dead_letters import SqsDeadLetters
+from pipeline.errors import Denied
+from pipeline.stack import find_stack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from pipeline.dead_letters import DeadLetters
+    from pipeline.ports import ImageStore, MessageQueue, RecordTable
+
+UPLOADS, BACKFILL = "uploads", "backfill"
+AGE_WITHIN = timedelta(minutes=15)  # chosen by us: CloudWatch is some minutes late
+AGE_PERIOD_S = 60  # the finest that Amazon SQS measures
+
+
+@dataclass(frozen=True)
+class Connected:
+    """What the loader's commands work on; the queues and their dead letters by name.
+
+    ``causes`` asks what may keep the function from taking messages.
+    """
+
+    images: ImageStore
+    table: RecordTable
+    queues: Mapping[str, MessageQueue]
+    dead_letters: Mapping[str, DeadLetters]
+    watched: tuple[WatchedQueue, ...]
+    causes: Callable[[], Iterable[str]]
+
+    @property
+    def backfill(self) -> MessageQueue:
+        """The queue that is loaded into."""
+        return self.queues[BACKFILL]
+
+
+def connected() -> Connected:
+    """Return the ports of the stack that is deployed.
+
+    Raises:
+        NoStack: none is.
+    """
+    stack = find_stack()
+    sqs, cloudwatch = client("sqs", stack.endpoint_url), client("cloudwatch", stack.endpoint_url)
+    urls = {
+        UPLOADS: (stack.uploads_queue_url, stack.uploads_dead_letter_queue_url),
+        BACKFILL: (stack.backfill_queue_url, stack.backfill_dead_letter_queue_url),
+    }
+    queues = {name: SqsQueue(sqs, url) for name, (url, _) in urls.items()}
+    dead_letters = {name: SqsDeadLetters(sqs, dead_url, url) for name, (url, dead_url) in urls.items()}
+    return Connected(
+        images=S3Images(client("s3", stack.endpoint_url)),
+        table=DynamoTable(client("dynamodb", stack.endpoint_url), stack.table_name),
+        queues=queues,
+        dead_letters=dead_letters,
+        watched=tuple(
+            WatchedQueue(name, queues[name], dead_letters[name], partial(oldest_s, cloudwatch, url))
+            for name, (url, _) in urls.items()
+        ),
+        causes=Triggers(client("lambda", stack.endpoint_url), stack.tag_function_name).causes,
+    )
+
+
+def oldest_s(cloudwatch: Any, queue_url: str) -> float | None:
+    """Return the age of the queue's oldest message as CloudWatch last measured it, or None where it does not say."""
+    now = datetime.now(UTC)
+    try:
+        with translated("CloudWatch"):
+            points = cloudwatch.get_metric_statistics(
+                Namespace="AWS/SQS",
+                MetricName="ApproximateAgeOfOldestMessage",
+                Dimensions=[{"Name": "QueueName", "Value": queue_url.rsplit("/", 1)[-1]}],
+                StartTime=now - AGE_WITHIN,
+                EndTime=now,
+                Period=AGE_PERIOD_S,
+                Statistics=["Maximum"],
+            )["Datapoints"]
+    except Denied:  # the age is an extra: who may not read it still sees the queues
+        return None
+    newest = max(points, key=lambda point: point["Timestamp"], default=None)
+    return None if newest is None else float(newest["Maximum"])

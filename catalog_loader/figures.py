@@ -1,0 +1,30 @@
+"""How figures are said to a person."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections import Counter
+
+
+def counts(by_reason: Counter[str]) -> str:
+    """Return the total, and of what it is made."""
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in by_reason.most_common())
+    return f"{by_reason.total():,}" + (f" ({reasons})" if reasons else "")
+
+
+def duration(seconds: float) -> str:
+    """Return the time in the largest unit of which there are two."""
+    for unit_s, unit in ((86_400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * unit_s:
+            return f"{seconds / unit_s:,.1f} {unit}"
+    return "1 second" if round(seconds) == 1 else f"{seconds:,.0f} seconds"
+
+
+def dollars(usd: float) -> str:
+    """Return the amount in cents, or by its first two digits where it is less than a dollar."""
+    if usd >= 1:
+        return f"${usd:,.2f}"
+    return f"${usd:.{1 - math.floor(math.log10(usd))}f}" if usd else "$0"

@@ -1,0 +1,24 @@
+"""The function that takes uploads, as it is deployed: wired from its environment."""
+
+import os
+import secrets
+
+from catalog_loader.upload import Uploads, make_routes
+from pipeline.aws import client
+from pipeline.front_settings import UploadSettings
+from pipeline.http_event import make_http_handler
+from pipeline.memory import utc_now
+from pipeline.photo_addresses import S3Addresses
+from pipeline.telemetry import make_logger
+from pipeline.watchers import DynamoWatchers
+
+_settings = UploadSettings.from_environment(os.environ)
+_uploads = Uploads(
+    bucket=_settings.bucket,
+    addresses=S3Addresses(client("s3")),
+    watchers=DynamoWatchers(client("dynamodb"), _settings.watchers_table_name),
+    clock=utc_now,
+    random=secrets.token_hex,
+    minutes=_settings.minutes,
+)
+handler = make_http_handler(make_routes(_uploads), make_logger("upload").error)

@@ -1,0 +1,171 @@
+"""What the loader's commands say when they are done: for a person as lines, for a program as one document."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from catalog_loader.audit import Gap
+from catalog_loader.figures import counts, dollars, duration
+from catalog_loader.hold import ExportGap
+from pipeline.terminal import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from catalog_loader.audit import Audit
+    from catalog_loader.estimate import Estimate
+    from catalog_loader.hold import HeldExport
+    from catalog_loader.load import Loaded
+    from catalog_loader.redrive import Redriven
+    from catalog_loader.send import Sent
+    from catalog_loader.voice import Document
+    from pipeline.images import ImageRef
+
+HIDDEN = "are hidden, for five minutes at the most, since somebody has received them"
+
+
+def load_document(run_id: str, loaded: Loaded, resume_after: ImageRef | None) -> Document:
+    """Return the report of a load."""
+    return {
+        "run_id": run_id,
+        "found": loaded.found.count,
+        "sent": loaded.sent.count,
+        "skipped": loaded.found.skipped,
+        "skipped_by": loaded.found.by_reason(),
+        "failed": loaded.sent.failed,
+        "first_failed": _names(loaded.sent.first_failed),
+        "resume_after": None if resume_after is None else str(resume_after),
+    }
+
+
+def load_lines(run_id: str, loaded: Loaded, resume_after: ImageRef | None) -> list[str]:
+    """Return the report of a load."""
+    return [
+        f"run      {run_id}",
+        f"found    {loaded.found.count:,}",
+        f"sent     {loaded.sent.count:,}",
+        f"skipped  {_skipped(loaded)}",
+        f"failed   {loaded.sent.failed:,}",
+        *_more(loaded.sent.first_failed, loaded.sent.failed),
+        *_resume(resume_after),
+    ]
+
+
+def rehearsal_document(loaded: Loaded, estimate: Estimate) -> Document:
+    """Return the report of a load that sent nothing."""
+    return {
+        "found": loaded.found.count,
+        "would_send": loaded.chosen,
+        "bytes": loaded.chosen_bytes,
+        "skipped": loaded.found.skipped,
+        "skipped_by": loaded.found.by_reason(),
+        "estimated_cost_usd": round(estimate.cost_usd, 6),
+        "estimated_s": round(estimate.seconds, 1),
+        "prices": estimate.prices,
+        "resume_after": str(loaded.last_chosen) if loaded.reached_max and loaded.last_chosen else None,
+    }
+
+
+def rehearsal_lines(loaded: Loaded, estimate: Estimate) -> list[str]:
+    """Return the report of a load that sent nothing."""
+    return [
+        f"found        {loaded.found.count:,}",
+        f"would send   {loaded.chosen:,} ({loaded.chosen_bytes:,} bytes)",
+        f"skipped      {_skipped(loaded)}",
+        f"would cost   about {dollars(estimate.cost_usd)} ({estimate.prices})",
+        f"would take   about {duration(estimate.seconds)}",
+        *_resume(loaded.last_chosen if loaded.reached_max else None),
+    ]
+
+
+def audit_document(audit: Audit, sent: Sent | None) -> Document:
+    """Return the report of an audit."""
+    held = audit.export
+    offenders = [*audit.offenders.items(), *(held.offenders.items() if held else ())]
+    document: Document = {
+        **audit.numbers(),
+        "skipped": audit.found.skipped,
+        "export": held and {"as_of": held.as_of.isoformat(), "newer": held.newer},
+        **({str(gap): held.counts[gap] for gap in ExportGap} if held else {}),
+        "offenders": {str(gap): _names(images) for gap, images in offenders},
+        "unreadable": audit.unreadable,
+        "hidden_letters": audit.hidden_letters,
+    }
+    return document if sent is None else document | {"enqueued": sent.count, "failed": sent.failed}
+
+
+def audit_lines(audit: Audit, sent: Sent | None) -> list[str]:
+    """Return the report of an audit."""
+    lines = []
+    for name, count in audit.numbers().items():
+        lines.append(f"{name:<14} {count:,}")
+        if name in set(Gap):
+            lines += _more(audit.offenders[Gap(name)], audit.standings[name])
+        if name == Gap.DEAD_LETTERED and audit.unreadable_letters:
+            lines.append(f"  {audit.unreadable_letters:,} that cannot be read")
+            lines += [f"    {printable(error)}" for error in audit.unreadable]
+    if audit.waiting and (audit.standings[Gap.MISSING] or audit.standings[Gap.STALE]):
+        lines.append("Messages wait: what is missing or stale may be among them. `--wait` waits for them.")
+    if audit.numbers()[Gap.DEAD_LETTERED]:
+        lines.append("`catalog-tagger redrive` sends dead letters back.")
+    if audit.hidden_letters:
+        lines.append(f"{audit.hidden_letters:,} dead letters {HIDDEN}: audit again then.")
+    lines += _export_lines(audit.export)
+    if sent is not None:
+        lines += [f"{'enqueued':<14} {sent.count:,}", f"{'failed':<14} {sent.failed:,}"]
+        lines += _more(sent.first_failed, sent.failed)
+    return lines
+
+
+def _export_lines(held: HeldExport | None) -> list[str]:
+    if held is None:
+        return ["", "No export was held against the records."]
+    lines = ["", f"export of {held.as_of:%Y-%m-%d %H:%M:%S} UTC, {held.newer:,} images were looked at since"]
+    for gap in ExportGap:
+        lines.append(f"{gap:<16} {held.counts[gap]:,}")
+        lines += _more(held.offenders[gap], held.counts[gap])
+    return [*lines, "`catalog-tagger export` writes a new one."] if held.has_gap else lines
+
+
+def redrive_document(redriven: dict[str, Redriven]) -> Document:
+    """Return the report of a redrive."""
+    each = {
+        name: {"redriven": of.redriven, "kept": of.kept, "failed": of.failed, "newer": of.newer, "hidden": of.hidden}
+        for name, of in redriven.items()
+    }
+    parts = ("redriven", "kept", "failed", "newer")
+    totals = {part: sum(getattr(of, part).total() for of in redriven.values()) for part in parts}
+    return {**totals, "hidden": sum(of.hidden for of in redriven.values()), "queues": each}
+
+
+def redrive_lines(redriven: dict[str, Redriven]) -> list[str]:
+    """Return the report of a redrive."""
+    lines = []
+    for name, of in redriven.items():
+        newer = f", {counts(of.newer)} died since it began" if of.newer else ""
+        sent = f"{counts(of.redriven)} sent back, {counts(of.kept)} kept, {counts(of.failed)} failed"
+        lines.append(f"{name:<10} {sent}{newer}")
+        lines += [f"{'':<10} {of.hidden:,} {HIDDEN}"] if of.hidden else []
+    return lines
+
+
+def _skipped(loaded: Loaded) -> str:
+    return counts(loaded.found.skipped_by)
+
+
+def _resume(after: ImageRef | None) -> list[str]:
+    if after is None:
+        return []
+    if not str(after).isprintable():
+        return ["Stopped. --json says after which image to go on: its name cannot be shown here."]
+    return [f"Stopped. Go on with --start-after {shlex.quote(str(after))}"]
+
+
+def _more(first: Iterable[ImageRef], count: int) -> list[str]:
+    named = [f"  {printable(name)}" for name in _names(first)]
+    return named if count <= len(named) else [*named, f"  and {count - len(named):,} more"]
+
+
+def _names(images: Iterable[ImageRef]) -> list[str]:
+    return [str(image) for image in images]

@@ -1,0 +1,95 @@
+"""What `status` says: for a person as lines, for a program as one document."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from catalog_loader.figures import dollars, duration
+from pipeline.terminal import printable
+
+if TYPE_CHECKING:
+    from catalog_loader.status import Ends, QueueState, Status
+    from catalog_loader.voice import Document
+    from pipeline.coverage import Coverage, FolderCoverage
+
+FOLDERS_SHOWN = 5  # for a person, chosen by us; JSON has all
+
+
+def status_document(status: Status, cost_usd: float, *, names: bool = True) -> Document:
+    """Return the report on the queues and the ends; without ``names`` no image is named."""
+    ends = status.ends
+    return {
+        "queues": {
+            queue.name: {
+                "waiting": queue.waiting,
+                "in_flight": queue.in_flight,
+                "oldest_s": queue.oldest_s,
+                "dead_letters": queue.dead_letters,
+            }
+            for queue in status.queues
+        },
+        "ends": ends and {"tagged": ends.tagged, "rejected": dict(ends.rejected), "gone": ends.gone},
+        "rate_per_s": None if status.rate_per_s is None else round(status.rate_per_s, 3),
+        "left_s": None if status.left_s is None else round(status.left_s, 1),
+        "idle_because": list(status.idle_because),
+        "coverage": ends and _coverage_document(ends.coverage, names=names),
+        "estimated_cost_usd": round(cost_usd, 6) if ends else None,
+    }
+
+
+def status_lines(status: Status, cost_usd: float) -> list[str]:
+    """Return the report on the queues and the ends."""
+    heads = f"{'queue':<10}{'waiting':>12}{'in flight':>12}{'oldest':>12}{'dead letters':>14}"
+    lines = [heads, *(_queue_line(queue) for queue in status.queues), "", *_movement(status)]
+    return lines if status.ends is None else [*lines, "", *_ends_lines(status.ends, cost_usd)]
+
+
+def _movement(status: Status) -> list[str]:
+    if not status.left:
+        return ["Nothing waits: all that was sent has come to its end."]
+    if status.rate_per_s is None:
+        return ["rate      known after a while: `--watch`, or without `--no-ends`"]
+    if status.left_s is None:
+        head = f"Nothing moves: {status.left:,} messages are left, and no image ended in the last minute"
+        return [head, *(f"  {why}" for why in status.idle_because)]
+    return [f"rate      {status.rate_per_s:,.1f} images/s, about {duration(status.left_s)} left"]
+
+
+def _queue_line(queue: QueueState) -> str:
+    oldest = "-" if queue.oldest_s is None else duration(queue.oldest_s)
+    return f"{queue.name:<10}{queue.waiting:>12,}{queue.in_flight:>12,}{oldest:>12}{queue.dead_letters:>14,}"
+
+
+def _ends_lines(ends: Ends, cost_usd: float) -> list[str]:
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in ends.rejected.items())
+    rejected = sum(ends.rejected.values())
+    return [
+        f"tagged    {ends.tagged:,}",
+        f"rejected  {rejected:,}" + (f" ({reasons})" if reasons else ""),
+        f"gone      {ends.gone:,}",
+        f"keywords  {ends.coverage.with_keyword:,} have one, {ends.coverage.share:.1%} of {ends.coverage.images:,}",
+        *(
+            f"          {each.with_keyword:,} of {each.images:,} in {printable(each.folder)}"
+            for each in _lacking(ends.coverage)
+        ),
+        f"cost      about {dollars(cost_usd)}, if each was looked at once",
+    ]
+
+
+def _lacking(coverage: Coverage) -> list[FolderCoverage]:
+    """Return the folders with the most images without a keyword, where there are several folders."""
+    folders = coverage.by_folder()
+    lacking = [each for each in folders if each.with_keyword < each.images]
+    return lacking[:FOLDERS_SHOWN] if len(folders) > 1 else []
+
+
+def _coverage_document(coverage: Coverage, *, names: bool) -> Document:
+    document = {
+        "images": coverage.images,
+        "with_keyword": coverage.with_keyword,
+        "folders": [
+            {"folder": each.folder, "images": each.images, "with_keyword": each.with_keyword}
+            for each in coverage.by_folder()
+        ],
+    }
+    return {**document, "untagged": coverage.untagged} if names else document

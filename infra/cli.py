@@ -1,0 +1,102 @@
+"""The one command, ``catalog-tagger``: mounts each stage's commands and says mistakes in one line."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.errors import CallerError, CatalogTaggerError, DeployerError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DONE, ATTENTION, MISTAKE = 0, 1, 2
+MISTAKES = (click.ClickException, CallerError, DeployerError)
+STDOUT = 1  # the number of the file that every process writes its output to
+UNWRITABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT})
+
+# Each command by the module that holds it: a module is imported when its command is used, or help asks for it.
+_COMMANDS = {
+    "local": "infra.local.cli:local",
+    "doctor": "infra.doctor:doctor",
+    "tag": "tagging_lambda.cli:tag",
+    "load": "catalog_loader.cli:load",
+    "status": "catalog_loader.cli:status",
+    "audit": "infra.audit:audit",
+    "redrive": "catalog_loader.cli:redrive",
+    "show": "results_sink.cli:show",
+    "pin": "tagging_lambda.curate.cli:pin",
+    "suppress": "tagging_lambda.curate.cli:suppress",
+    "release": "tagging_lambda.curate.cli:release",
+    "retag": "tagging_lambda.curate.cli:retag",
+    "undo": "tagging_lambda.curate.cli:undo",
+    "restore": "infra.restore:restore",
+    "export": "results_sink.cli:export",
+    "search": "results_sink.cli:search",
+    "ratings": "results_sink.cli:ratings",
+    "evaluate": "tagging_lambda.evaluate.cli:evaluate",
+    "model": "infra.model.cli:model",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands, in the order of a shop's first day."""
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command of that name, imported now."""
+        del ctx
+        place = _COMMANDS.get(cmd_name)
+        if place is None:
+            return None
+        module, _, name = place.partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="catalog-tagger")
+def catalog_tagger() -> None:
+    """Look at every product photo of a shop and write the keywords a shopper would type."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0 done, 1 something wants attention, 2 the caller's mistake."""
+    try:
+        result = catalog_tagger.main(arguments, prog_name="catalog-tagger", standalone_mode=False)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.Abort:
+        return _failed("stopped", ATTENTION)
+    except (click.ClickException, CatalogTaggerError) as error:
+        told = error.format_message() if isinstance(error, click.ClickException) else str(error)
+        return _failed(told, MISTAKE if isinstance(error, MISTAKES) else ATTENTION)
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        return _unwritable(error)
+    return result if isinstance(result, int) else DONE
+
+
+def _unwritable(error: OSError) -> int:
+    if error.filename is None:  # the output itself: what is left of it must not fail once more at the very end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)
+    return _failed(f"{error.filename or 'the output'} cannot be written: {error.strerror}", MISTAKE)
+
+
+def _failed(message: str, code: int) -> int:
+    click.echo("catalog-tagger: " + " ".join(message.split()), err=True)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

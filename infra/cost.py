@@ -1,0 +1,166 @@
+"""The cost page: what a million photos cost, by part, reckoned from the price file and from what was measured."""
+
+from __future__ import annotations
+
+import csv
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from catalog_loader.estimate import FUNCTION_BATCH, FUNCTION_GB, SLOWER, SQS_BATCH, SQS_CALLS, WRITE_UNITS, Estimator
+
+MEASURED_PATH = Path(__file__).with_name("measured.csv")
+PAGE_PATH = Path(__file__).with_name("cost_page.txt")
+HOURS_A_MONTH = 24 * 30
+MILLION = 1_000_000
+CHANGES_GB = 0.5  # as the template says
+CHANGES_A_CALL = 1000  # as the template says
+CALLS_A_DELTA = 2  # of S3, to write: the delta, and latest.json, which names it
+READ_UNIT_BYTES = 4096  # as Amazon DynamoDB counts
+LONGEST_S = 900  # the longest that AWS Lambda lets a function run
+# What AWS permits without being asked, by its own documentation.
+ACCOUNT_CONCURRENCY = 1000
+NEW_TABLE_WRITES_A_SECOND = 4000
+TABLE_WRITES_A_SECOND = 40_000
+PREFIX_GETS_A_SECOND = 5500
+INDEX_KEY_WRITES_A_SECOND = 1000
+SIZES, CONCURRENCIES = (10 * MILLION, 100 * MILLION), (10, 100, 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One line of the bill: US dollars for a million photos on each kind of processor."""
+
+    name: str
+    what: str
+    x86_usd: float
+    arm_usd: float
+
+
+@dataclass(frozen=True)
+class Bill:
+    """What a million photos cost."""
+
+    usd: dict[str, float]  # for a million of each
+    measured: dict[str, float]
+
+    @classmethod
+    def load(cls) -> Bill:
+        """Return the bill by the two files."""
+        with MEASURED_PATH.open(encoding="utf-8", newline="") as file:
+            measured = {row["what"]: float(row["value"]) for row in csv.DictReader(file)}
+        return cls({name: price.usd_per_million for name, price in Estimator.load().prices.items()}, measured)
+
+    @property
+    def photo_ms(self) -> float:
+        """How long the function is taken to look at a photo."""
+        return self.measured["tag_ms"] * SLOWER
+
+    @property
+    def exported_at_most(self) -> int:
+        """How many records an export gets through before its function's time is over."""
+        return round(LONGEST_S * 1000 / (self.measured["export_ms"] * SLOWER))
+
+    def parts(self) -> list[Part]:
+        """Return the lines."""
+        usd, read_units = self.usd, MILLION * self.measured["record_bytes"] / READ_UNIT_BYTES
+        calls, deltas = MILLION / FUNCTION_BATCH, MILLION / CHANGES_A_CALL
+        change_ms = self._slow("changes_ms")
+        return [
+            _same("S3", "1 GetObject each", usd["s3_get"]),
+            _same("SQS", f"{SQS_CALLS} calls for each {SQS_BATCH}", usd["sqs_request"] * SQS_CALLS / SQS_BATCH),
+            self._lambda("Lambda: tag", f"{self.photo_ms:.0f} ms each", self.photo_ms, FUNCTION_GB, calls),
+            _same("DynamoDB: write", f"{WRITE_UNITS} units each", usd["dynamodb_write_unit"] * WRITE_UNITS),
+            _same("DynamoDB: read", "1 unit each", usd["dynamodb_read_unit"]),
+            self._lambda("Stream: Lambda", f"1 call for {CHANGES_A_CALL:,}", change_ms, CHANGES_GB, deltas),
+            _same("Stream: S3", f"{CALLS_A_DELTA} PutObject a call", usd["s3_put"] * CALLS_A_DELTA / CHANGES_A_CALL),
+            self._lambda("Export: Lambda", "once", self._slow("export_ms"), FUNCTION_GB, 1),
+            _same("Export: DynamoDB", "once, the whole table", usd["dynamodb_read_unit"] * read_units / MILLION),
+        ]
+
+    def _slow(self, what: str) -> float:
+        return self.measured[what] * SLOWER
+
+    def _lambda(self, name: str, what: str, each_ms: float, memory_gb: float, calls: float) -> Part:
+        gb_s = MILLION * each_ms / 1000 * memory_gb
+        asked = calls * self.usd["lambda_request"] / MILLION
+        x86, arm = (gb_s * self.usd[price] / MILLION + asked for price in ("lambda_gb_s", "lambda_gb_s_arm64"))
+        return Part(name, what, x86, arm)
+
+
+def _same(name: str, what: str, usd: float) -> Part:
+    return Part(name, what, usd, usd)
+
+
+def page(bill: Bill) -> str:
+    """Return the cost page."""
+    parts = bill.parts()
+    x86_usd, arm_usd = sum(part.x86_usd for part in parts), sum(part.arm_usd for part in parts)
+    rows = [f"| {part.name} | {part.what} | {part.x86_usd:.3f} | {part.arm_usd:.3f} |" for part in parts]
+    return PAGE_PATH.read_text(encoding="utf-8").format(
+        slower=SLOWER,
+        parts="\n".join(rows),
+        x86_usd=x86_usd,
+        arm_usd=arm_usd,
+        break_even=bill.usd["lambda_gb_s"] / bill.usd["lambda_gb_s_arm64"],
+        managed_usd=bill.usd["rekognition_labels"],
+        managed_times=bill.usd["rekognition_labels"] / x86_usd,
+        table_gb=MILLION * bill.measured["record_bytes"] / 1e9,
+        exports_usd=HOURS_A_MONTH * sum(part.x86_usd for part in parts if part.name.startswith("Export")),
+        start_ms=bill.measured["tag_start_ms"],
+        tag_mib=bill.measured["tag_mib"],
+        sizes=_sizes(bill, x86_usd),
+        **_limits(bill),
+    )
+
+
+def _limits(bill: Bill) -> dict[str, float]:
+    paces = {
+        "new_table": NEW_TABLE_WRITES_A_SECOND,
+        "table": TABLE_WRITES_A_SECOND,
+        "prefix": PREFIX_GETS_A_SECOND,
+        "index_key": INDEX_KEY_WRITES_A_SECOND,
+    }
+    return {
+        **paces,
+        **{f"{name}_functions": _functions(pace, bill) for name, pace in paces.items()},
+        "account": ACCOUNT_CONCURRENCY,
+        "longest_min": LONGEST_S / 60,
+        "exported_millions": bill.exported_at_most / MILLION,
+        "ten_hours": _export_hours(bill, 10 * MILLION),
+        "hundred_hours": _export_hours(bill, 100 * MILLION),
+        "most": CONCURRENCIES[-1],
+        "held": CONCURRENCIES[-1] * FUNCTION_BATCH,
+    }
+
+
+def _functions(per_second: int, bill: Bill) -> int:
+    """Return how many functions at once do that many photos a second."""
+    return math.floor(per_second * bill.photo_ms / 1000)
+
+
+def _export_hours(bill: Bill, images: int) -> float:
+    return images * bill.measured["export_ms"] / 3_600_000
+
+
+def _sizes(bill: Bill, million_usd: float) -> str:
+    head = [f"{count:,} functions" for count in CONCURRENCIES]
+    lines = [f"| photos | US dollars | {' | '.join(head)} |", "|---:|---:|" + "---:|" * len(head)]
+    for images in SIZES:
+        hours = [images * bill.photo_ms / 3_600_000 / count for count in CONCURRENCIES]
+        times = " | ".join(f"{each:,.1f} h" for each in hours)
+        lines.append(f"| {images:,} | {images / MILLION * million_usd:,.0f} | {times} |")
+    pace = " | ".join(f"{1000 / bill.photo_ms * count:,.0f}/s" for count in CONCURRENCIES)
+    return "\n".join([*lines, f"| photos a second | | {pace} |"])
+
+
+@click.command()
+def cost() -> None:
+    """Print the cost page."""
+    click.echo(page(Bill.load()), nl=False)
+
+
+if __name__ == "__main__":
+    cost()

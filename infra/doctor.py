@@ -1,0 +1,188 @@
+"""`catalog-tagger doctor`: looks at a deployed stack from outside, says what is wrong with it, and what to do next."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from functools import partial
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.aws import SqsQueue, client, is_code, stack_outputs, translated
+from pipeline.errors import CatalogTaggerError, Denied, NoStack
+from pipeline.memory import utc_now
+from pipeline.stack import STACK_NAME, STACK_VARIABLE, Stack, endpoint_url_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
+
+DONE, ATTENTION = 0, 1  # exit codes: all is well, and something wants attention
+EXPORT_IS_OLD = timedelta(hours=26)  # chosen by us: a day and some, for those who export nightly
+LEFT_TO_OTHERS = 100  # concurrency that AWS Lambda keeps for the account's other functions
+STANDING = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"}
+READY = ("Active", "Successful")  # a function's state, and that of its last update
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was looked at and found. Where it is not well, ``next_step`` says what to do about it."""
+
+    what: str
+    found: str
+    next_step: str = ""
+
+    @property
+    def well(self) -> bool:
+        """Whether nothing needs doing."""
+        return not self.next_step
+
+
+@dataclass(frozen=True)
+class Doctor:
+    """Looks at one stack. ``connect`` returns a client of a service."""
+
+    connect: Callable[[str], Any]
+    name: str
+    clock: Callable[[], datetime] = utc_now
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield what is found, the most basic first; it ends with what nothing else can be without."""
+        for check in (self._credentials, self._standing):
+            finding = self._looked(check)
+            yield finding
+            if not finding.well:
+                return
+        yield from map(self._looked, self._checks(stack_outputs(self.connect("cloudformation"), self.name)))
+
+    def _checks(self, outputs: Mapping[str, str]) -> Iterator[Callable[[], Finding]]:
+        stack = Stack.from_outputs(outputs)
+        yield partial(self._version, outputs)
+        for check in (self._function, self._concurrency, self._mappings):
+            yield partial(check, stack.tag_function_name)
+        yield partial(self._queue, "uploads queue", stack.uploads_queue_url, stack.uploads_dead_letter_queue_url)
+        yield partial(self._queue, "backfill queue", stack.backfill_queue_url, stack.backfill_dead_letter_queue_url)
+        yield partial(self._table, stack.table_name)
+        yield partial(self._export, stack.export_bucket, f"{stack.export_prefix}latest.json")
+        yield self._alarms
+
+    def _looked(self, check: Callable[[], Finding]) -> Finding:
+        try:
+            return check()
+        except Denied as error:
+            return Finding("permission", str(error), "use credentials that may look at it")
+        except CatalogTaggerError as error:
+            return Finding("AWS", str(error), "try again; if it stays, `make deploy`")
+
+    def _credentials(self) -> Finding:
+        sts = self.connect("sts")
+        with translated("the credentials"):
+            who = sts.get_caller_identity()
+        return Finding("credentials", f"account {who['Account']}, {who['Arn']}, {sts.meta.region_name}")
+
+    def _standing(self) -> Finding:
+        cloudformation = self.connect("cloudformation")
+        try:
+            stack_outputs(cloudformation, self.name)
+        except NoStack as error:
+            return Finding("stack", str(error), "`make deploy` deploys one")
+        with translated(self.name):
+            status = str(cloudformation.describe_stacks(StackName=self.name)["Stacks"][0]["StackStatus"])
+        return Finding("stack", f"{self.name}, {status}", _step_after(status))
+
+    def _version(self, outputs: Mapping[str, str]) -> Finding:
+        deployed, here = outputs.get("Version", "unknown"), version("catalog-tagger")
+        step = "" if deployed == here else "`make deploy` deploys the version that is here"
+        return Finding("version", f"{deployed} is deployed, {here} is here", step)
+
+    def _function(self, name: str) -> Finding:
+        with translated(name):
+            held = self.connect("lambda").get_function_configuration(FunctionName=name)
+        state = (held.get("State", READY[0]), held.get("LastUpdateStatus", READY[1]))
+        found = (
+            f"{held['Architectures'][0]}, {held['MemorySize']:,} MB, {held['Timeout']} s, {', '.join(state).lower()}"
+        )
+        return Finding("function", found, "" if state == READY else "wait a minute; if it stays, `make deploy`")
+
+    def _concurrency(self, name: str) -> Finding:
+        functions = self.connect("lambda")
+        with translated(name):
+            limit = int(functions.get_account_settings()["AccountLimit"]["ConcurrentExecutions"])
+            held = functions.get_function_concurrency(FunctionName=name)
+        reserved = int(held.get("ReservedConcurrentExecutions", 0))
+        fits = reserved + LEFT_TO_OTHERS <= limit
+        step = "" if fits else "ask AWS for more concurrent executions, or deploy with ReserveConcurrency=false"
+        return Finding("concurrency", f"{reserved:,} reserved of the account's {limit:,}", step)
+
+    def _mappings(self, name: str) -> Finding:
+        with translated(name):
+            held = self.connect("lambda").list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+        states = sorted(f"{each['EventSourceArn'].rsplit(':', 1)[-1]} {each['State'].lower()}" for each in held)
+        awake = len(states) == len(("uploads", "backfill")) and all(state.endswith(" enabled") for state in states)
+        step = "" if awake else "enable them: RUNBOOK.md#backfill-stands-still"
+        return Finding("mappings", ", ".join(states) or "none", step)
+
+    def _queue(self, what: str, url: str, dead_letter_url: str) -> Finding:
+        sqs = self.connect("sqs")
+        depth, dead = SqsQueue(sqs, url).depth(), SqsQueue(sqs, dead_letter_url).depth()
+        letters = dead.waiting + dead.in_flight
+        found = f"{depth.waiting:,} waiting, {depth.in_flight:,} in flight, {letters:,} dead letters"
+        return Finding(what, found, "see why they died: RUNBOOK.md#dead-letters" if letters else "")
+
+    def _table(self, name: str) -> Finding:
+        with translated(name):
+            held = self.connect("dynamodb").describe_table(TableName=name)["Table"]
+        safe = held["TableStatus"] == "ACTIVE" and held.get("DeletionProtectionEnabled")
+        found = f"{held['TableStatus'].lower()}, about {held['ItemCount']:,} images"
+        return Finding("table", found, "" if safe else "`make deploy`: it shall be active, and protected from deletion")
+
+    def _export(self, bucket: str, key: str) -> Finding:
+        try:
+            with translated(bucket):
+                written_at = self.connect("s3").head_object(Bucket=bucket, Key=key)["LastModified"]
+        except Exception as error:
+            if is_code(error, "404", "NoSuchKey"):
+                return Finding("export", "there is none yet", "wait for the timer, or `catalog-tagger export`")
+            raise
+        age = self.clock() - written_at
+        step = "see the export function's log: RUNBOOK.md#export-errors" if age > EXPORT_IS_OLD else ""
+        return Finding("export", f"{age / timedelta(hours=1):.1f} hours old", step)
+
+    def _alarms(self) -> Finding:
+        with translated("the alarms"):
+            held = self.connect("cloudwatch").describe_alarms(AlarmNamePrefix=f"{self.name}-", StateValue="ALARM")
+        raised = sorted(alarm["AlarmName"].removeprefix(f"{self.name}-") for alarm in held["MetricAlarms"])
+        return Finding("alarms", ", ".join(raised) or "none is raised", f"RUNBOOK.md#{raised[0]}" if raised else "")
+
+
+def _step_after(status: str) -> str:
+    if status in STANDING:
+        return ""
+    if status.endswith("_IN_PROGRESS"):
+        return "wait until it is through"
+    return "see its events, then RUNBOOK.md#a-deployment-that-failed"
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, and nothing else.")
+def doctor(*, as_json: bool) -> int:
+    """Look at the deployed stack, say what is wrong with it, and what to do next.
+
+    Exits 1 where something wants attention.
+    """
+    endpoint_url = endpoint_url_of(os.environ)
+    name = STACK_NAME if endpoint_url else os.environ.get(STACK_VARIABLE) or STACK_NAME
+    findings = list(Doctor(lambda service: client(service, endpoint_url), name).findings())
+    ill = [finding for finding in findings if not finding.well]
+    if as_json:
+        told = [{**asdict(finding), "well": finding.well} for finding in findings]
+        click.echo(json.dumps({"well": not ill, "findings": told}))
+    else:
+        for finding in findings:
+            click.echo(f"{'ok' if finding.well else '->'}  {finding.what:<15}{finding.found}")
+        click.echo(f"Next: {ill[0].next_step}." if ill else "All is well.")
+    return ATTENTION if ill else DONE

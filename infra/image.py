@@ -1,0 +1,52 @@
+"""The template of those who deploy functions as container images, written from the one that deploys zips."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import click
+
+from infra.package import PACKAGES, TEMPLATE
+from infra.wheels import PYTHON_VERSION
+from pipeline.errors import CallerError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SHARED_RUNTIME = re.compile(rf"(?m)^    Runtime: python{re.escape(PYTHON_VERSION)}.*\n")
+CODE = re.compile(r"(?m)^      CodeUri: .*/(?P<function>\w+)\.zip\n      Handler: (?P<handler>\S+)\n")
+
+
+def with_images(template: str, images: Mapping[str, str]) -> str:
+    """Return the template with these functions as the images at these addresses, and all others as they are.
+
+    AWS SAM takes a runtime for no image, so each function that stays a zip is given its own.
+
+    Raises:
+        CallerError: there is no function of that name.
+    """
+    unknown = set(images) - {package.function for package in PACKAGES}
+    if unknown:
+        known = ", ".join(package.function for package in PACKAGES)
+        raise CallerError(f"there is no function {', '.join(sorted(unknown))}; there are {known}")
+
+    def written(found: re.Match[str]) -> str:
+        if found["function"] not in images:
+            return f"{found[0]}      Runtime: python{PYTHON_VERSION}\n"
+        lines = ("PackageType: Image", f"ImageUri: {images[found['function']]}", "ImageConfig:")
+        return "".join(f"      {line}\n" for line in lines) + f"        Command: [{found['handler']}]\n"
+
+    return CODE.sub(written, SHARED_RUNTIME.sub("", template))
+
+
+@click.command()
+@click.argument("images", nargs=-1, required=True, metavar="FUNCTION=ADDRESS...")
+def image(images: tuple[str, ...]) -> None:
+    """Print the template with these functions as the images at these addresses."""
+    named = dict(each.partition("=")[::2] for each in images)
+    click.echo(with_images(TEMPLATE.read_text(encoding="utf-8"), named), nl=False)
+
+
+if __name__ == "__main__":
+    image()

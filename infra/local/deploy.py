@@ -1,0 +1,189 @@
+"""Deploys the template itself on the embedded AWS: the code goes to its S3, and CloudFormation does the rest."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+from samtranslator.yaml_helper import yaml_parse
+
+from infra.package import with_code
+from pipeline.aws import client, stack_outputs
+from pipeline.errors import DeployerError
+from pipeline.stack import STACK_NAME, Stack
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ARTEFACTS_BUCKET = f"{STACK_NAME}-artefacts"
+PARAMETERS = [
+    {"ParameterKey": "Alarms", "ParameterValue": "false"},  # the embedded AWS knows no alarm that calculates
+    {"ParameterKey": "ApiAuthorization", "ParameterValue": "NONE"},  # it is reached from this machine alone
+]
+CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]  # the template makes roles, and is written in SAM's words
+DEPLOY_LIMIT_S = 120.0  # chosen by us: it takes under a second on an idle machine
+DRAIN_LIMIT_S = 10.0  # chosen by us: a batch takes a second or two; what fails stays in flight for minutes
+POLL_S = 0.05
+
+
+def with_literal_numbers(template: str) -> str:
+    """Return the template with each number that a parameter would give written out as the parameter's default.
+
+    The embedded AWS hands parameters on as texts, and a text for a number stops what it configures.
+    """
+    for name, parameter in yaml_parse(template).get("Parameters", {}).items():
+        if parameter["Type"] == "Number":
+            reference = rf"(?m)(?<=: )!Ref {name}(?=\s*(?:#.*)?$)"
+            template = re.sub(reference, str(parameter["Default"]), template)
+    return template
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """What a deployment did, and the stack it left."""
+
+    stack: Stack
+    changed: bool
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """The clients that a deployment needs, all of one endpoint."""
+
+    endpoint_url: str
+    cloudformation: Any
+    s3: Any
+    sqs: Any
+    functions: Any
+
+    @classmethod
+    def at(cls, endpoint_url: str) -> Deployment:
+        """Return the deployment at this endpoint."""
+        names = ("cloudformation", "s3", "sqs", "lambda")
+        return cls(endpoint_url, *(client(name, endpoint_url) for name in names))
+
+    def deploy(self, template: str, zips: Mapping[str, bytes]) -> Deployed:
+        """Make the stack what the template and the functions' code say, and return what that took.
+
+        Raises:
+            DeployerError: CloudFormation refused it; the message says which resource and why.
+        """
+        keys = {function: f"{function}/{hashlib.sha256(code).hexdigest()}.zip" for function, code in zips.items()}
+        places = {function: f"s3://{ARTEFACTS_BUCKET}/{key}" for function, key in keys.items()}
+        body = with_literal_numbers(with_code(template, places)).encode()
+        key = f"template/{hashlib.sha256(body).hexdigest()}.yaml"
+        self._upload({key: body, **{keys[function]: code for function, code in zips.items()}})
+        url = f"{self.endpoint_url}/{ARTEFACTS_BUCKET}/{key}"  # a request itself may hold no more than 51,200 bytes
+        created = self._status() is None
+        changed = self._create(url) if created else self._update(url)
+        if created:
+            self._forget_test_events()
+        self._remove_all_but({key, *keys.values()})
+        return Deployed(self.stack(), changed)
+
+    def stack(self) -> Stack:
+        """Return the stack as it is deployed.
+
+        Raises:
+            NoStack: it is not.
+        """
+        return Stack.from_outputs(stack_outputs(self.cloudformation, STACK_NAME), self.endpoint_url)
+
+    def page_url(self) -> str:
+        """Return where a browser opens the page.
+
+        Raises:
+            NoStack: the stack is not deployed.
+        """
+        api_id = stack_outputs(self.cloudformation, STACK_NAME)["HttpApiId"]
+        return f"{self.endpoint_url}/_aws/execute-api/{api_id}/$default/"
+
+    def listen(self, *, to_queues: bool) -> None:
+        """Let the functions take messages, or no more of them."""
+        for mapping in self.functions.list_event_source_mappings()["EventSourceMappings"]:
+            self.functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=to_queues)
+
+    def drain(self) -> bool:
+        """Let the functions end what they have begun, and return whether they did."""
+        self.listen(to_queues=False)
+        queues = self.queue_urls()
+        until_s = time.monotonic() + DRAIN_LIMIT_S
+        while any(self._in_flight(url) for url in queues):
+            if time.monotonic() > until_s:
+                return False
+            time.sleep(POLL_S)
+        return True
+
+    def queue_urls(self) -> tuple[str, str]:
+        """Return the addresses of the two queues."""
+        stack = self.stack()
+        return stack.uploads_queue_url, stack.backfill_queue_url
+
+    def _in_flight(self, url: str) -> int:
+        name = "ApproximateNumberOfMessagesNotVisible"
+        return int(self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name])
+
+    def _upload(self, objects: Mapping[str, bytes]) -> None:
+        self.s3.create_bucket(Bucket=ARTEFACTS_BUCKET)
+        there = self._artefacts()
+        for key, code in objects.items():
+            if key not in there:
+                self.s3.put_object(Bucket=ARTEFACTS_BUCKET, Key=key, Body=code)
+
+    def _artefacts(self) -> set[str]:
+        return {found["Key"] for found in self.s3.list_objects_v2(Bucket=ARTEFACTS_BUCKET).get("Contents", ())}
+
+    def _remove_all_but(self, keys: set[str]) -> None:
+        for key in self._artefacts() - keys:
+            self.s3.delete_object(Bucket=ARTEFACTS_BUCKET, Key=key)
+
+    def _status(self) -> str | None:
+        try:
+            return str(self.cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"][0]["StackStatus"])
+        except ClientError:
+            return None
+
+    def _create(self, url: str) -> bool:
+        self.cloudformation.create_stack(
+            StackName=STACK_NAME, TemplateURL=url, Parameters=PARAMETERS, Capabilities=CAPABILITIES
+        )
+        self._wait_for("CREATE_COMPLETE")
+        return True
+
+    def _update(self, url: str) -> bool:
+        try:
+            self.cloudformation.update_stack(
+                StackName=STACK_NAME, TemplateURL=url, Parameters=PARAMETERS, Capabilities=CAPABILITIES
+            )
+        except ClientError as error:
+            if "No updates are to be performed" in str(error):
+                return False
+            raise DeployerError(f"the template was refused: {error.response['Error']['Message']}") from error
+        self._wait_for("UPDATE_COMPLETE")
+        return True
+
+    def _wait_for(self, wanted: str) -> None:
+        until_s = time.monotonic() + DEPLOY_LIMIT_S
+        while (status := self._status()) is not None and status.endswith("_IN_PROGRESS"):
+            if time.monotonic() > until_s:
+                raise DeployerError(f"the stack stays in {status} for {DEPLOY_LIMIT_S:.0f} s")
+            time.sleep(POLL_S)
+        if status != wanted:
+            raise DeployerError(f"the stack ended in {status}: {self._first_failure()}")
+
+    def _first_failure(self) -> str:
+        pages = self.cloudformation.get_paginator("describe_stack_events").paginate(StackName=STACK_NAME)
+        events = [event for page in pages for event in page["StackEvents"]]
+        failed = [event for event in events if event["ResourceStatus"].endswith("_FAILED")]
+        if not failed:
+            return "no reason given"
+        return f"{failed[-1]['LogicalResourceId']}: {failed[-1].get('ResourceStatusReason', 'no reason given')}"
+
+    def _forget_test_events(self) -> None:
+        """Remove the events by which S3 tries a new bucket's notifications; nothing else can be there yet."""
+        for url in self.queue_urls():
+            self.sqs.purge_queue(QueueUrl=url)

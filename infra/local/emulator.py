@@ -1,0 +1,168 @@
+"""The process of the embedded AWS: ministack, started, asked whether it answers, and stopped with its state kept."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import suppress
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from pipeline.errors import DeployerError
+from pipeline.stack import LOCAL_HOST, LocalRun
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from infra.local.place import Place
+
+START_LIMIT_S = 60.0  # chosen by us: a start takes 0.4 s on an idle machine
+STOP_LIMIT_S = 60.0  # chosen by us: a stop takes 0.4 s; with a large table it writes for some seconds
+WORKERS_LIMIT_S = 3.0  # chosen by us: idle workers end at once, and a busy one's messages come back to their queue
+POLL_S = 0.02
+ANSWER_LIMIT_S = 2.0  # chosen by us: it answers in milliseconds, but the machine may be busy
+IDLE_WORKER_S = 60  # chosen by us: all but one worker of a function end after this, and free their memory
+INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+QUEUE_ADDRESSES = ("sqs.json", "cloudformation.json", "lambda.json")  # the parts of the state that hold the port
+
+
+def check_installed(found: Callable[[str], object | None] = find_spec) -> None:
+    """Return when the embedded AWS can be started.
+
+    Raises:
+        DeployerError: a library is missing.
+    """
+    for module, name in (("ministack", "ministack"), ("samtranslator", "aws-sam-translator")):
+        if found(module) is None:
+            raise DeployerError(f"{name} is not installed; pip install 'catalog-tagger[local]' brings it")
+
+
+def start(place: Place, port: int) -> LocalRun:
+    """Start the emulator, in a session of its own, and return when it answers.
+
+    Raises:
+        DeployerError: it did not start; its log says why.
+    """
+    for folder in (place.state, place.objects, place.scratch):
+        folder.mkdir(parents=True, exist_ok=True)
+    if place.log.exists():
+        place.log.replace(place.log.with_suffix(".log.1"))
+    with place.life_lock() as life, place.log.open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ministack"],
+            cwd=place.folder,
+            env=_environment(place, port, os.environ),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            pass_fds=[life.fileno()],
+            start_new_session=True,
+        )
+    run = LocalRun(port=port, pid=process.pid)
+    run.save(place.folder)  # at once: what is known to run can be stopped
+    _within(START_LIMIT_S, lambda: process.poll() is not None or answers(run))
+    if process.poll() is not None or not answers(run):
+        stop(place, run)
+        raise DeployerError(f"ministack did not start on port {port}; {place.log} says why")
+    return run
+
+
+def _environment(place: Place, port: int, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the emulator's environment, which its functions inherit: nothing of the caller's AWS is in it."""
+    return {
+        **{name: environment[name] for name in INHERITED if name in environment},
+        "AUTH": str(place.checks_permissions).lower(),
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "BIND_HOST": LOCAL_HOST,  # its default is every interface
+        "GATEWAY_PORT": str(port),
+        "IOT_MTLS_ENABLED": "0",  # listeners of protocols that are not used here
+        "SFTP_ENABLED": "0",
+        "LAMBDA_WARM_TTL_SECONDS": str(IDLE_WORKER_S),
+        "PERSIST_STATE": "1",
+        "S3_PERSIST": "1",
+        "STATE_DIR": str(place.state),
+        "S3_DATA_DIR": str(place.objects),
+        "TMPDIR": str(place.scratch),
+    }
+
+
+def answers(run: LocalRun) -> bool:
+    """Return whether it is up and says so."""
+    try:
+        with urllib.request.urlopen(f"{run.endpoint_url}/_ministack/health", timeout=ANSWER_LIMIT_S) as answer:  # noqa: S310 - an http address of this machine
+            return bool(answer.status == 200)  # noqa: PLR2004 - OK
+    except (OSError, ValueError):
+        return False
+
+
+def stop(place: Place, run: LocalRun) -> bool:
+    """Stop the emulator and its workers, and return whether it stopped by itself, having kept its state."""
+    clean = _stopped(place, run.pid) if run.pid is not None and place.is_alive() else True
+    LocalRun(port=run.port, pid=None).save(place.folder)
+    place.tidy()
+    return clean
+
+
+def _stopped(place: Place, pid: int) -> bool:
+    _end(pid, signal.SIGTERM)
+    clean = _within(STOP_LIMIT_S, lambda: not place.is_alive())
+    if not clean:
+        _end(pid, signal.SIGKILL)
+    _end_group(pid, signal.SIGTERM)
+    if not _within(WORKERS_LIMIT_S, lambda: not _group_lives(pid)):
+        _end_group(pid, signal.SIGKILL)
+    return clean
+
+
+def _end(pid: int, how: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, how)
+
+
+def _end_group(pid: int, how: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(pid, how)
+
+
+def _group_lives(pid: int) -> bool:
+    with suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)  # it is our own child if it was started by this very command
+    try:
+        os.killpg(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _within(limit_s: float, reached: Callable[[], bool]) -> bool:
+    until_s = time.monotonic() + limit_s
+    while not reached():
+        if time.monotonic() > until_s:
+            return False
+        time.sleep(POLL_S)
+    return True
+
+
+def free_port(wanted: int | None) -> int:
+    """Return the port wanted if nobody listens there, else any that is free."""
+    for port in (wanted, 0) if wanted else (0,):
+        with socket.socket() as probe, suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((LOCAL_HOST, port))
+            return int(probe.getsockname()[1])
+    raise DeployerError(f"no port of {LOCAL_HOST} is free")
+
+
+def move(place: Place, before: int, after: int) -> None:
+    """Change the port in the kept state: the emulator knows its queues by their addresses."""
+    for name in QUEUE_ADDRESSES:
+        path = place.state / name
+        if path.exists():
+            text = path.read_text(encoding="utf-8").replace(f"//localhost:{before}/", f"//localhost:{after}/")
+            path.write_text(text, encoding="utf-8")

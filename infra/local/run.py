@@ -1,0 +1,184 @@
+"""Brings the local stack up, says how it is, and takes it down."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from infra.local import emulator
+from infra.local.deploy import Deployment
+from infra.package import PACKAGES, zipped
+from pipeline.aws import SqsQueue, client
+from pipeline.errors import DeployerError, NoStack
+from pipeline.front_settings import MODELS_FOLDER
+from pipeline.settings import home
+from pipeline.stack import LocalRun, Stack
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from infra.local.place import Place
+
+
+class Life(StrEnum):
+    """How the embedded AWS is."""
+
+    UP = "up"
+    DOWN = "down"  # stopped so that its state was kept
+    DIED = "died"  # ended without being asked to
+    SILENT = "silent"  # its process runs, and does not answer
+    NONE = "none"  # there is no local stack
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What is deployed: the template, the folder of the rooms, and the model."""
+
+    template: Path
+    root: Path
+    model_dir: Path
+
+    def zips(self) -> dict[str, bytes]:
+        """Return each function's code.
+
+        Raises:
+            BadModel: there is no model.
+        """
+        compared = home() / MODELS_FOLDER
+        return {package.function: zipped(package.sources(self.model_dir, self.root, compared)) for package in PACKAGES}
+
+
+@dataclass(frozen=True, slots=True)
+class Up:
+    """What ``up`` did. ``before`` is how it was."""
+
+    before: Life
+    run: LocalRun
+    stack: Stack
+    changed: bool
+    page_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueueCounts:
+    """How many messages a queue holds, and how many its dead-letter queue."""
+
+    waiting: int
+    in_flight: int
+    dead_lettered: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How the local stack is; what is None is only known while it is up."""
+
+    life: Life
+    run: LocalRun | None
+    stack: Stack | None
+    uploads: QueueCounts | None
+    backfill: QueueCounts | None
+    page_url: str | None = None
+
+
+def life_of(place: Place) -> Life:
+    """Return how the embedded AWS is."""
+    run = LocalRun.load(place.folder)
+    if run is None:
+        return Life.NONE
+    if not place.is_alive():
+        return Life.DOWN if run.pid is None else Life.DIED
+    return Life.UP if emulator.answers(run) else Life.SILENT
+
+
+def up(place: Place, sources: Sources) -> Up:
+    """Start the embedded AWS if it is not up, and make its stack what the sources say.
+
+    Raises:
+        DeployerError: it cannot be started, or the template cannot be deployed.
+    """
+    emulator.check_installed()
+    template, zips = sources.template.read_text(encoding="utf-8"), sources.zips()
+    with place.alone():
+        before = life_of(place)
+        if before is Life.SILENT:
+            raise DeployerError("ministack runs and does not answer; `catalog-tagger local down` stops it")
+        try:
+            run = _running(place)
+            deployed = Deployment.at(run.endpoint_url).deploy(template, zips)
+        except DeployerError:
+            _give_up(place)
+            raise
+        if not place.was_stopped_cleanly_once():
+            # The state is only kept by a clean stop: what is deployed shall outlive a crash.
+            emulator.stop(place, run)
+            run = emulator.start(place, run.port)
+        Deployment.at(run.endpoint_url).listen(to_queues=True)
+    return Up(before, run, deployed.stack, deployed.changed, Deployment.at(run.endpoint_url).page_url())
+
+
+def _give_up(place: Place) -> None:
+    """Take half a first stack away, which would be in the way of the next. One that was whole once stays as it is."""
+    run = LocalRun.load(place.folder)
+    if run is not None and not place.was_stopped_cleanly_once():
+        emulator.stop(place, run)
+        place.forget()
+
+
+def _running(place: Place) -> LocalRun:
+    """Return the run that is up, which is started if there is none: on the port it had, if that is free."""
+    run = LocalRun.load(place.folder)
+    if run is not None and place.is_alive():
+        return run
+    if not place.was_stopped_cleanly_once():
+        place.forget()
+    port = emulator.free_port(run.port if run else None)
+    if run is not None and run.port != port:
+        emulator.move(place, before=run.port, after=port)
+    place.tidy()
+    return emulator.start(place, port)
+
+
+def down(place: Place, *, purge: bool) -> tuple[Life, bool]:
+    """Stop the embedded AWS and return how it was, and whether its state was kept. ``purge`` forgets all of it."""
+    if not place.folder.exists():
+        return Life.NONE, True
+    with place.alone():
+        before = life_of(place)
+        run = LocalRun.load(place.folder)
+        if before is Life.UP and run is not None and not purge:
+            with suppress(NoStack):  # a deployment that failed left nothing to wait for
+                Deployment.at(run.endpoint_url).drain()
+        kept = emulator.stop(place, run) if run is not None else True
+        if purge:
+            shutil.rmtree(place.folder)
+    return before, kept and before is not Life.DIED
+
+
+def status(place: Place) -> Status:
+    """Return how the local stack is.
+
+    Raises:
+        NoStack: the embedded AWS is up, and nothing is deployed on it.
+    """
+    life, run = life_of(place), LocalRun.load(place.folder)
+    if life is not Life.UP or run is None:
+        return Status(life, run, None, None, None)
+    deployment = Deployment.at(run.endpoint_url)
+    stack = deployment.stack()
+    return Status(
+        life,
+        run,
+        stack,
+        page_url=deployment.page_url(),
+        uploads=_counts(run, stack.uploads_queue_url, stack.uploads_dead_letter_queue_url),
+        backfill=_counts(run, stack.backfill_queue_url, stack.backfill_dead_letter_queue_url),
+    )
+
+
+def _counts(run: LocalRun, queue_url: str, dead_letter_queue_url: str) -> QueueCounts:
+    sqs = client("sqs", run.endpoint_url)
+    depth, dead = SqsQueue(sqs, queue_url).depth(), SqsQueue(sqs, dead_letter_queue_url).depth()
+    return QueueCounts(depth.waiting, depth.in_flight, dead.waiting + dead.in_flight)

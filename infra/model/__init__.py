@@ -1,0 +1,1 @@
+"""From published weights to an ONNX model with its card."""

@@ -1,0 +1,37 @@
+"""Installs a further model beside the one that tags, for people to compare."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pipeline.errors import CallerError
+from pipeline.front_settings import MODELS_FOLDER
+from tagging_lambda.installed_models import DEFAULT
+from tagging_lambda.model_card import CARD_NAME, ModelCard
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")  # chosen by us: safe in an address, a folder's name and a list
+
+
+def install(name: str, card_path: Path, home: Path, precision: str | None = None) -> ModelCard:
+    """Make the model of that card one that can be compared with, under that name, and return its card there.
+
+    Raises:
+        CallerError: the name is none that a model can have.
+        BadModel: the card or its file is missing, or is not what the card says.
+    """
+    if not _NAME.fullmatch(name) or name == DEFAULT:
+        raise CallerError(f"{name!r} is no name of a model: 1 to 32 of a-z 0-9 and -, and not {DEFAULT!r}")
+    card = ModelCard.load(card_path)
+    file = card.file(precision or card.served)
+    installed = replace(card, served=file.precision, files=(file,))
+    folder = home / MODELS_FOLDER / name
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(card_path.parent / file.name, folder / file.name)
+    (folder / CARD_NAME).write_text(installed.to_json(), encoding="utf-8")
+    return installed

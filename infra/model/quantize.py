@@ -1,0 +1,59 @@
+"""The float32 graph in 8-bit whole numbers, its ranges measured on product photos."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from onnxruntime import quantization
+from onnxruntime.quantization.quant_utils import add_pre_process_metadata
+
+from infra.model.onnx_graph import PIXELS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    import numpy as np
+    import onnx
+    from numpy.typing import NDArray
+
+# The last layer stays float32: it is 0.05 % of the work, and the error of the logits is a seventh smaller.
+QUANTIZED_OPERATORS = ("Conv", "Relu", "Add", "MaxPool")
+
+
+class _Photos(quantization.CalibrationDataReader):  # type: ignore[misc]  # onnxruntime ships no types
+    """Photos, one by one, as the calibration asks for them."""
+
+    def __init__(self, pixels: Iterable[NDArray[np.float32]]) -> None:
+        self._left: Iterator[NDArray[np.float32]] = iter(pixels)
+
+    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+        photo = next(self._left, None)
+        return None if photo is None else {PIXELS: photo[None]}
+
+
+def quantize(graph: onnx.ModelProto, pixels: Iterable[NDArray[np.float32]], target: Path) -> None:
+    """Write `graph` to `target` with uint8 activations and int8 weights per channel.
+
+    Args:
+        graph: In float32; it is marked as ready for quantization.
+        pixels: The calibration photos, each float32 [3, H, W] as the graph takes them.
+        target: The file to write.
+    """
+    add_pre_process_metadata(graph)  # shapes are inferred and normalisations folded: nothing is left to prepare
+    quantization.quantize_static(
+        graph,
+        target,
+        _Photos(pixels),
+        quant_format=quantization.QuantFormat.QDQ,
+        op_types_to_quantize=list(QUANTIZED_OPERATORS),
+        per_channel=True,
+        # Weights of 7 bits. With 8, the sums of two products overflow 16 bits on processors without VNNI, and Lambda's
+        # fleet has both kinds: the same file would be right on one and wrong on the other.
+        # DECISIONS.md, 4
+        reduce_range=True,
+        activation_type=quantization.QuantType.QUInt8,
+        weight_type=quantization.QuantType.QInt8,
+        # The smallest and largest value seen. Measured against percentiles and entropy: as right, and the fastest.
+        calibrate_method=quantization.CalibrationMethod.MinMax,
+    )

@@ -1,0 +1,59 @@
+"""Folders that are there whole or not at all."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """Yield an empty folder, which takes the place of `target` if the block ends well and vanishes if it does not."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(target)
+    making = Path(tempfile.mkdtemp(prefix=leftover_prefix(target), dir=target.parent))
+    making.chmod(0o755)  # mkdtemp's is for its owner alone; what is made here is deployed
+    try:
+        yield making
+        _swap(making, target)
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+
+
+def leftover_prefix(target: Path) -> str:
+    """Return how the names begin of whatever is made beside `target` to take its place."""
+    return f".{target.name}-in-the-making-"
+
+
+def remove_leftovers(target: Path) -> None:
+    """Remove what a killed process left while it made `target`. Only for who keeps all others out meanwhile."""
+    for leftover in target.parent.glob(f"{leftover_prefix(target)}*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+@contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Let one process at a time into the block, by a lock on `folder` itself; the others wait."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _swap(making: Path, target: Path) -> None:
+    before = making.with_name(f"{making.name}-before")
+    if target.exists():
+        target.rename(before)
+    making.rename(target)
+    shutil.rmtree(before, ignore_errors=True)

@@ -1,0 +1,124 @@
+"""`catalog-tagger restore`: records of another table, of a moment or of a stack before, come back into this one."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.errors import CallerError, StaleLook
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from concurrent.futures import Executor
+
+    from pipeline.ports import RecordTable
+    from pipeline.progress import Progress
+    from pipeline.records import Record
+
+DONE, ATTENTION = 0, 1  # exit codes: all came back, and some did not
+BATCH = 100  # the most records that one call reads
+AT_ONCE = 16  # writes, chosen by us: some hundred a second
+
+
+@dataclass
+class Restored:
+    """How many records were found in the other table, were there already as they are, came back, or could not."""
+
+    found: int = 0
+    same: int = 0
+    missing: int = 0
+    other: int = 0
+    overtaken: int = 0
+
+
+@dataclass(frozen=True)
+class Restorer:
+    """Brings records back. Only what is missing, unless ``over`` says that what is otherwise gives way too."""
+
+    source: RecordTable
+    target: RecordTable
+    pool: Executor
+    over: bool = False
+    dry_run: bool = False
+
+    def restore(self, progress: Progress) -> Restored:
+        """Return what came back, or would. What somebody writes meanwhile stays as they wrote it."""
+        restored = Restored()
+        for batch in _batches(self.source.scan()):
+            at_rest = self.target.get_many([record.look.image for record in batch])
+            wanted = [each for each in batch if self._is_wanted(each, at_rest.get(each.look.image), restored)]
+            if not self.dry_run:
+                restored.overtaken += sum(self.pool.map(self._overtaken, wanted, [at_rest] * len(wanted)))
+            progress.step(len(batch))
+        return restored
+
+    def _is_wanted(self, record: Record, at_rest: Record | None, restored: Restored) -> bool:
+        restored.found += 1
+        if at_rest is None:
+            restored.missing += 1
+            return True
+        if replace(at_rest, revision=record.revision) == record:
+            restored.same += 1
+            return False
+        restored.other += 1
+        return self.over
+
+    def _overtaken(self, record: Record, at_rest: dict[object, Record]) -> bool:
+        # DECISIONS.md, 27
+        before = at_rest.get(record.look.image)
+        try:
+            self.target.put(record, before.revision if before else 0)
+        except StaleLook:
+            return True
+        return False
+
+
+def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+    waiting = iter(records)
+    while batch := list(islice(waiting, BATCH)):
+        yield batch
+
+
+@click.command()
+@click.argument("table", metavar="TABLE")
+@click.option("--over", is_flag=True, help="Also records that are here, but otherwise: they become as they were there.")
+@click.option("--dry-run", is_flag=True, help="Write nothing; say what would come back.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, and nothing else.")
+def restore(*, table: str, over: bool, dry_run: bool, as_json: bool) -> int:
+    """Bring records of another table back: of a point in time, or of a stack that was taken down.
+
+    Exits 1 where somebody else wrote a record meanwhile, which stays.
+    """
+    from pipeline.aws import DynamoTable, client  # noqa: PLC0415 - boto3 is loaded when it runs, not for the help
+    from pipeline.progress import Progress  # noqa: PLC0415 - as above
+    from pipeline.stack import find_stack  # noqa: PLC0415 - as above
+
+    stack = find_stack()
+    if table == stack.table_name:
+        raise CallerError(f"{table} is the stack's own table; name the one that its records come from")
+    dynamodb = client("dynamodb", stack.endpoint_url)
+    with ThreadPoolExecutor(AT_ONCE) as pool, Progress("restoring", unit="records", quiet=as_json) as progress:
+        tables = DynamoTable(dynamodb, table), DynamoTable(dynamodb, stack.table_name)
+        restored = Restorer(*tables, pool, over, dry_run).restore(progress)
+    if as_json:
+        click.echo(json.dumps(asdict(restored) | {"dry_run": dry_run, "over": over}))
+    else:
+        click.echo("\n".join(_lines(restored, over=over, dry_run=dry_run)))
+    return ATTENTION if restored.overtaken else DONE
+
+
+def _lines(restored: Restored, *, over: bool, dry_run: bool) -> list[str]:
+    came = "would come back" if dry_run else "came back"
+    stay = f"are here, but otherwise, and {'give way' if over else 'stay; --over brings them back too'}"
+    lines = [
+        f"{restored.found:,} records were found there.",
+        f"  {restored.same:,} are here as they were",
+        f"  {restored.missing:,} were missing here and {came}",
+        f"  {restored.other:,} {stay}",
+    ]
+    return lines + ([f"  {restored.overtaken:,} were written meanwhile, and stay"] if restored.overtaken else [])

@@ -1,0 +1,90 @@
+"""The bill of materials of a package, in CycloneDX's JSON: what it holds of others, by version, hash and licence."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from infra.lock import locked
+from infra.package import PACKAGES
+from tagging_lambda.model_card import CARD_NAME, ModelCard
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from infra.lock import Locked
+    from infra.package import Package
+
+SPEC_VERSION = "1.6"
+NAMESPACE = uuid.UUID("8e0f6f0a-5a0c-5b0e-9d4a-5f3d6f5f2a55")  # chosen by us, once: serial numbers are made from it
+
+
+def bill_of_materials(package: Package, model_dir: Path | None) -> str:
+    """Return the bill as JSON: the same package has the same bill, wherever and whenever it is written."""
+    components = [_library(each) for each in locked(package.lock)]
+    if package.holds_model and model_dir:
+        components.append(_model(ModelCard.load(model_dir / CARD_NAME)))
+    held = {
+        "component": {
+            "type": "application",
+            "bom-ref": package.function,
+            "name": f"catalog-tagger {package.function}",
+            "version": version("catalog-tagger"),
+            "licenses": [{"license": {"name": "MIT"}}],
+        },
+    }
+    told = json.dumps([held, components], sort_keys=True)
+    document = {
+        "bomFormat": "CycloneDX",
+        "specVersion": SPEC_VERSION,
+        "serialNumber": f"urn:uuid:{uuid.uuid5(NAMESPACE, told)}",
+        "version": 1,
+        "metadata": held,
+        "components": components,
+    }
+    return json.dumps(document, indent=1) + "\n"
+
+
+def _library(each: Locked) -> dict[str, Any]:
+    place = f"pkg:pypi/{each.name}@{each.version}"
+    return {
+        "type": "library",
+        "bom-ref": place,
+        "name": each.name,
+        "version": each.version,
+        "purl": place,
+        "licenses": [{"license": {"name": each.licence}}],
+        # One file or the other, by the processor: they are hashes of two things, so they stand on two references.
+        "externalReferences": [
+            {"type": "distribution", "url": place, "hashes": [{"alg": "SHA-256", "content": sha256}]}
+            for sha256 in each.sha256
+        ],
+    }
+
+
+def _model(card: ModelCard) -> dict[str, Any]:
+    file = card.file(card.served)
+    return {
+        "type": "machine-learning-model",
+        "bom-ref": f"model-{card.version}",
+        "name": card.name,
+        "version": card.version,
+        "description": f"{file.name}, made from {card.source.package}",
+        "licenses": [{"license": {"name": card.source.licence}}],
+        "hashes": [{"alg": "SHA-256", "content": file.sha256}],
+    }
+
+
+@click.command()
+def bills() -> None:
+    """Print the bill of each package without a model, one JSON document on each line."""
+    for package in PACKAGES:
+        click.echo(json.dumps(json.loads(bill_of_materials(package, None))))
+
+
+if __name__ == "__main__":
+    bills()

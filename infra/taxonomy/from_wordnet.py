@@ -1,0 +1,129 @@
+"""Makes pipeline/taxonomy.csv: the classes' tree out of WordNet 3.0, with the shop's edits laid over it."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from infra.taxonomy.rows import COLUMNS, SEPARATOR, TaxonomyRow, as_csv, read_rows
+from infra.taxonomy.wordnet import DATA_NOUN, read_nouns, with_ancestors
+from pipeline.errors import CallerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from infra.taxonomy.wordnet import Synset
+
+ROOT = Path(__file__).resolve().parents[2]
+TAXONOMY = ROOT / "pipeline" / "taxonomy.csv"
+CLASSES = ROOT / "tagging_lambda" / "imagenet_classes.csv"
+EDITS = Path(__file__).with_name("shop_edits.csv")
+# A cell of the edits that starts so adds to what WordNet says; any other value replaces it; blank leaves it.
+ADDS = "+"
+
+
+def class_ids(classes: Path) -> list[str]:
+    """Return the WordNet ids of the model's classes, in the order of the class indices."""
+    with classes.open(encoding="utf-8", newline="") as file:
+        return [row["id"] for row in csv.DictReader(file)]
+
+
+def raw_rows(synsets: Mapping[str, Synset]) -> dict[str, TaxonomyRow]:
+    """Return WordNet's own tree by id: nothing in it is a word of a shop before the edits say so."""
+    return {
+        synset.id: TaxonomyRow(
+            id=synset.id,
+            parents=SEPARATOR.join(synset.parents),
+            use="through",
+            en=SEPARATOR.join(synset.words),
+        )
+        for synset in synsets.values()
+    }
+
+
+def edited(rows: Mapping[str, TaxonomyRow], edits: Iterable[TaxonomyRow]) -> dict[str, TaxonomyRow]:
+    """Return the rows with the edits laid over them; an id that WordNet lacks becomes a node of our own.
+
+    Raises:
+        CallerError: an id is edited twice.
+    """
+    result = dict(rows)
+    seen: set[str] = set()
+    for edit in edits:
+        if edit.id in seen:
+            raise CallerError(f"{EDITS.name} edits {edit.id} twice")
+        seen.add(edit.id)
+        result[edit.id] = _laid_over(result.get(edit.id, TaxonomyRow(edit.id, use="keyword")), edit)
+    return result
+
+
+def _laid_over(row: TaxonomyRow, edit: TaxonomyRow) -> TaxonomyRow:
+    changes = {}
+    for column in COLUMNS[1:]:
+        cell: str = getattr(edit, column)
+        if cell.startswith(ADDS):
+            changes[column] = SEPARATOR.join(filter(None, (getattr(row, column), cell.removeprefix(ADDS))))
+        elif cell:
+            changes[column] = cell
+    return replace(row, **changes)
+
+
+def without_inherited(rows: Mapping[str, TaxonomyRow]) -> dict[str, TaxonomyRow]:
+    """Return the rows with `not_goods` handed down: what lies only below such nodes is no goods either."""
+    settled: dict[str, TaxonomyRow] = {}
+    for row in in_tree_order(rows):
+        above = [settled[parent].use for parent in row.parent_ids if parent in settled]
+        inherits = row.use == "through" and above and all(use == "not_goods" for use in above)
+        settled[row.id] = replace(row, use="not_goods") if inherits else row
+    return settled
+
+
+def in_tree_order(rows: Mapping[str, TaxonomyRow]) -> list[TaxonomyRow]:
+    """Return the rows so that a node follows all its parents and kin stand together."""
+    children: dict[str, list[str]] = {}
+    for row in rows.values():
+        for parent in row.parent_ids:
+            children.setdefault(parent, []).append(row.id)
+    ordered: dict[str, TaxonomyRow] = {}
+    waiting = sorted((row.id for row in rows.values() if not row.parents), reverse=True)
+    while waiting:
+        node_id = waiting.pop()
+        if node_id not in ordered and all(parent in ordered for parent in rows[node_id].parent_ids):
+            ordered[node_id] = rows[node_id]
+            waiting.extend(sorted(children.get(node_id, ()), reverse=True))
+    return list(ordered.values())
+
+
+def taxonomy_text(data_noun: Path, classes: Path = CLASSES, edits: Path = EDITS) -> str:
+    """Return the text of taxonomy.csv.
+
+    Raises:
+        CallerError: a file is missing, or a node stands in no tree (a parent that is not there, or a cycle).
+    """
+    raw = raw_rows(with_ancestors(class_ids(classes), read_nouns(data_noun)))
+    rows = edited(raw, read_rows(edits))
+    settled = without_inherited(rows)
+    if lost := sorted(rows.keys() - settled.keys()):
+        raise CallerError(f"{', '.join(lost)}: a parent is missing or they go round in a circle")
+    return as_csv(settled.values())
+
+
+@click.command()
+@click.option("--data-noun", type=click.Path(path_type=Path), default=DATA_NOUN, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), default=TAXONOMY, help="Default: pipeline/taxonomy.csv.")
+def main(data_noun: Path, out: Path) -> None:
+    """Write the taxonomy: WordNet's tree above the model's classes, with shop_edits.csv laid over it."""
+    try:
+        text = taxonomy_text(data_noun)
+    except CallerError as error:
+        raise click.UsageError(str(error)) from error
+    out.write_text(text, encoding="utf-8")
+    click.echo(f"{out}: {text.count(chr(10)) - 1} nodes")
+
+
+if __name__ == "__main__":
+    main()

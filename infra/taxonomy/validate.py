@@ -1,0 +1,111 @@
+"""Proves the taxonomy file: every class has a way, every word one meaning, every keyword four languages."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import click
+
+from infra.taxonomy.from_wordnet import CLASSES, TAXONOMY, class_ids
+from infra.taxonomy.rows import TaxonomyRow, read_rows
+from pipeline.errors import CatalogTaggerError
+from pipeline.keywords import LANGUAGES, Use, Vocabulary, fold
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+EMITTED = frozenset({Use.KEYWORD, Use.FALLBACK})
+# In the note of a row: the ids of the nodes with which it shares a word on purpose.
+SHARES = re.compile(r"\bshares: ([\w| -]+)")
+
+
+def problems(path: Path, model_classes: Sequence[str]) -> list[str]:
+    """Return what is wrong with a taxonomy file for a model with these classes, one line each; empty if nothing."""
+    try:
+        vocabulary = Vocabulary.load(path)
+        rows = [row for row in read_rows(path) if Use(row.use) in EMITTED]
+    except CatalogTaggerError as error:
+        return [str(error)]
+    return [
+        *_lost_classes(vocabulary, model_classes),
+        *_unreachable(vocabulary, model_classes),
+        *_untranslated(rows),
+        *_ambiguous(rows),
+    ]
+
+
+def _lost_classes(vocabulary: Vocabulary, model_classes: Iterable[str]) -> Iterator[str]:
+    for class_id in model_classes:
+        if class_id not in vocabulary.nodes:
+            yield f"{class_id} is a class of the model and not in the taxonomy"
+        elif vocabulary.nodes[class_id].use is not Use.NOT_GOODS and not _emitted_above(vocabulary, class_id):
+            yield f"{class_id} ({vocabulary.nodes[class_id].name()}) leads to no keyword and is not not_goods"
+
+
+def _unreachable(vocabulary: Vocabulary, model_classes: Iterable[str]) -> Iterator[str]:
+    goods = [each for each in model_classes if each in vocabulary.nodes]
+    reached = {
+        node_id
+        for class_id in goods
+        if vocabulary.nodes[class_id].use is not Use.NOT_GOODS
+        for node_id in _emitted_above(vocabulary, class_id)
+    }
+    for keyword in vocabulary.emitted:
+        if keyword.id not in reached:
+            yield f"{keyword.id} ({keyword.name()}) is a keyword that no class leads to"
+
+
+def _emitted_above(vocabulary: Vocabulary, node_id: str) -> list[str]:
+    line = (node_id, *vocabulary.ancestors(node_id))
+    return [each for each in line if vocabulary.nodes[each].use in EMITTED]
+
+
+def _untranslated(rows: Iterable[TaxonomyRow]) -> Iterator[str]:
+    for row in rows:
+        for language in LANGUAGES:
+            words = [fold(word) for word in row.words(language)]
+            if not words:
+                yield f"{row.id} ({row.en}) has no word in {language}"
+            if len(set(words)) < len(words):
+                yield f"{row.id} ({row.en}) says a word twice in {language}"
+
+
+def _ambiguous(rows: Sequence[TaxonomyRow]) -> Iterator[str]:
+    for language in LANGUAGES:
+        meanings: dict[str, list[TaxonomyRow]] = defaultdict(list)
+        for row in rows:
+            for word in {fold(word) for word in row.words(language)}:
+                meanings[word].append(row)
+        for word, meant in meanings.items():
+            if not _said_so(meant):
+                yield f"{word!r} ({language}) means {' and '.join(row.id for row in meant)}; no note says 'shares: ID'"
+
+
+def _said_so(meant: Sequence[TaxonomyRow]) -> bool:
+    """Return whether all of them but one name another of them in their note."""
+    ids = {row.id for row in meant}
+    silent = [row for row in meant if not ids & _shared_with(row)]
+    return len(silent) <= 1
+
+
+def _shared_with(row: TaxonomyRow) -> set[str]:
+    found = SHARES.search(row.note)
+    return {part.strip() for part in found.group(1).split("|")} if found else set()
+
+
+@click.command()
+def main() -> None:
+    """Say what is wrong with pipeline/taxonomy.csv."""
+    found = problems(TAXONOMY, class_ids(CLASSES))
+    for problem in found:
+        click.echo(problem)
+    click.echo(f"{TAXONOMY.name}: {len(found)} problems")
+    sys.exit(1 if found else 0)
+
+
+if __name__ == "__main__":
+    main()

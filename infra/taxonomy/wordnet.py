@@ -1,0 +1,74 @@
+"""WordNet 3.0's nouns: words and hypernyms of every synset, read from `data.noun`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.errors import CallerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+# Where Debian's wordnet-base puts it. WordNet 3.1 has other offsets, so other ids.
+DATA_NOUN = Path("/usr/share/wordnet/data.noun")
+# wndb(5WN): "@" is a hypernym, "@i" the class a single thing belongs to.
+HYPERNYM_POINTERS = frozenset({"@", "@i"})
+# wndb(5WN): the count of words is hexadecimal; each word takes two fields, each pointer four.
+WORDS_START, WORD_FIELDS, POINTER_FIELDS = 4, 2, 4
+
+
+@dataclass(frozen=True, slots=True)
+class Synset:
+    """One noun of WordNet: its id (`n` + byte offset), its words and the ids right above it."""
+
+    id: str
+    words: tuple[str, ...]
+    parents: tuple[str, ...]
+
+
+def parse_synset(line: str) -> Synset:
+    """Return the synset that one line of `data.noun` says."""
+    fields = line.split(" | ", 1)[0].split()
+    words_end = WORDS_START + WORD_FIELDS * int(fields[3], 16)
+    words = fields[WORDS_START:words_end:WORD_FIELDS]
+    pointers = fields[words_end + 1 :]
+    parents = [
+        f"n{pointers[start + 1]}"
+        for start in range(0, int(fields[words_end]) * POINTER_FIELDS, POINTER_FIELDS)
+        if pointers[start] in HYPERNYM_POINTERS and pointers[start + 2] == "n"
+    ]
+    return Synset(f"n{fields[0]}", tuple(word.replace("_", " ") for word in words), tuple(parents))
+
+
+def read_nouns(data_noun: Path) -> dict[str, Synset]:
+    """Return all synsets of `data.noun` by id.
+
+    Raises:
+        CallerError: the file is not there.
+    """
+    if not data_noun.is_file():
+        raise CallerError(f"{data_noun} is not there; Debian's package wordnet-base puts it at {DATA_NOUN}")
+    with data_noun.open(encoding="latin-1") as lines:
+        synsets = (parse_synset(line) for line in lines if not line.startswith("  "))  # the licence is indented
+        return {synset.id: synset for synset in synsets}
+
+
+def with_ancestors(ids: Iterable[str], nouns: Mapping[str, Synset]) -> dict[str, Synset]:
+    """Return the synsets `ids` and everything above them, by id.
+
+    Raises:
+        CallerError: an id is no noun of this WordNet.
+    """
+    found: dict[str, Synset] = {}
+    waiting = list(ids)
+    while waiting:
+        node_id = waiting.pop()
+        if node_id in found:
+            continue
+        if node_id not in nouns:
+            raise CallerError(f"{node_id} is no noun of WordNet 3.0")
+        found[node_id] = nouns[node_id]
+        waiting.extend(nouns[node_id].parents)
+    return found

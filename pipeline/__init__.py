@@ -1,0 +1,1 @@
+"""Nouns: what flows through the system and where it rests. Imports no stage."""

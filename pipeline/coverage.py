@@ -1,0 +1,73 @@
+"""Coverage: how many images have a keyword and how many have none, by the folder they lie in."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pipeline.records import RejectedImage, TaggedImage
+
+if TYPE_CHECKING:
+    from pipeline.records import Record
+
+MOST_FOLDERS = 1000  # chosen by us: a folder for each product would be as many rows as images
+EXAMPLES = 1000  # names of images without a keyword, chosen by us: the export has all of them
+OTHERS = "(other folders)"
+
+
+@dataclass(frozen=True, slots=True)
+class FolderCoverage:
+    """How many of a folder's images have a keyword."""
+
+    folder: str
+    images: int
+    with_keyword: int
+
+    @property
+    def share(self) -> float:
+        """The share of images with a keyword, in [0, 1]."""
+        return self.with_keyword / self.images if self.images else 0.0
+
+
+@dataclass
+class Coverage:
+    """Counts images as they pass by. Memory does not grow with their number.
+
+    Attributes:
+        untagged: names of the first images without a keyword.
+    """
+
+    images: int = 0
+    with_keyword: int = 0
+    untagged: list[str] = field(default_factory=list)
+    _images: Counter[str] = field(default_factory=Counter)
+    _with_keyword: Counter[str] = field(default_factory=Counter)
+
+    def add(self, name: str, *, has_keyword: bool) -> None:
+        """Count one image. Its folder is all of its name up to the last slash."""
+        folder = name.rpartition("/")[0] + "/"
+        if folder not in self._images and len(self._images) >= MOST_FOLDERS:
+            folder = OTHERS
+        self.images += 1
+        self.with_keyword += has_keyword
+        self._images[folder] += 1
+        self._with_keyword[folder] += has_keyword
+        if not has_keyword and len(self.untagged) < EXAMPLES:
+            self.untagged.append(name)
+
+    def add_record(self, record: Record) -> None:
+        """Count an image by its record; one that is gone or undone counts for nothing."""
+        if isinstance(record, TaggedImage | RejectedImage):
+            has_keyword = isinstance(record, TaggedImage) and bool(record.keywords)
+            self.add(str(record.look.image), has_keyword=has_keyword)
+
+    @property
+    def share(self) -> float:
+        """The share of images with a keyword, in [0, 1]."""
+        return self.with_keyword / self.images if self.images else 0.0
+
+    def by_folder(self) -> tuple[FolderCoverage, ...]:
+        """Return each folder's counts, those with the most images without a keyword first."""
+        found = [FolderCoverage(each, count, self._with_keyword[each]) for each, count in self._images.items()]
+        return tuple(sorted(found, key=lambda each: (each.with_keyword - each.images, each.folder)))

@@ -1,0 +1,112 @@
+"""Rows of a CSV file that a person wrote: read line by line, and every mistake said by its line and column."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.errors import CallerError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+    from pathlib import Path
+    from typing import BinaryIO
+
+MAX_LINE_BYTES = 65_536  # chosen by us: ten times what the longest key, product and quotes can need
+
+
+@dataclass(frozen=True, slots=True)
+class CsvRow:
+    """One row: its cells by column, and where it stands."""
+
+    file: str
+    line: int
+    cells: Mapping[str, str]
+
+    def __getitem__(self, column: str) -> str:
+        """Return the cell without the spaces around it; an empty text where the file has no such column."""
+        return self.exact(column).strip()
+
+    def __contains__(self, column: str) -> bool:
+        """Return whether the cell holds anything."""
+        return bool(self[column])
+
+    def exact(self, column: str) -> str:
+        """Return the cell as it stands; an empty text where the file has no such column."""
+        return self.cells.get(column, "")
+
+    def several(self, column: str) -> tuple[str, ...]:
+        """Return what the cell lists, parted by ``|``."""
+        return tuple(part.strip() for part in self[column].split("|") if part.strip())
+
+    def mistake(self, column: str, what: str) -> CallerError:
+        """Return the error that says what is wrong in this cell."""
+        return CallerError(f"{self.file}, line {self.line:,}, column {column}: {what}")
+
+
+def rows(path: Path, needed: Collection[str], allowed: Collection[str] | None = None) -> Iterator[CsvRow]:
+    """Yield the rows below the header, empty lines left out, one line in memory at a time.
+
+    Args:
+        path: the file, UTF-8 with or without a byte order mark, parted by commas.
+        needed: columns that must be there.
+        allowed: columns that may be there; None is any.
+
+    Raises:
+        CallerError: the file or a line of it is not as it should be, when the line is reached.
+    """
+    header: list[str] = []
+    for line, cells in _numbered(path):
+        if not header:
+            header = _header(path, cells, needed, allowed)
+        elif len(cells) > len(header) or 0 < len(cells) < len(header):
+            raise _mistake(path, line, f"has {len(cells):,} cells where the first line has {len(header):,}")
+        elif cells:
+            yield CsvRow(path.name, line, dict(zip(header, cells, strict=True)))
+    if not header:
+        raise CallerError(f"{path} is empty; its first line must name the columns {', '.join(needed)}")
+
+
+def _header(path: Path, cells: list[str], needed: Collection[str], allowed: Collection[str] | None) -> list[str]:
+    names = [name.strip() for name in cells]
+    twice = [name for at, name in enumerate(names) if name in names[:at]]
+    if twice:
+        raise _mistake(path, 1, f"the column {twice[0]} stands twice")
+    missing = [name for name in needed if name not in names]
+    if missing:
+        raise _mistake(path, 1, f"there is no column {missing[0]}; its columns, parted by commas: {', '.join(names)}")
+    unknown = [name for name in names if allowed is not None and name not in allowed]
+    if unknown:
+        raise _mistake(path, 1, f"the column {unknown[0]!r} is not one of {', '.join(allowed or ())}")
+    return names
+
+
+def _numbered(path: Path) -> Iterator[tuple[int, list[str]]]:
+    line = 0
+    try:
+        with path.open("rb") as file:
+            reader = csv.reader(_lines(path, file), strict=True)
+            for cells in reader:
+                line = reader.line_num
+                yield line, cells
+    except OSError as error:
+        raise CallerError(f"{path} cannot be read: {error.strerror}") from error
+    except csv.Error as error:
+        raise _mistake(path, line + 1, f"is not CSV: {error}") from error
+
+
+def _lines(path: Path, file: BinaryIO) -> Iterator[str]:
+    number = 0
+    while raw := file.readline(MAX_LINE_BYTES + 1):
+        number += 1
+        if len(raw) > MAX_LINE_BYTES:
+            raise _mistake(path, number, f"has over {MAX_LINE_BYTES:,} bytes; the limit is {MAX_LINE_BYTES:,}")
+        try:
+            yield raw.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise _mistake(path, number, f"is not UTF-8 from its byte {error.start + 1:,} on") from error
+
+
+def _mistake(path: Path, line: int, what: str) -> CallerError:
+    return CallerError(f"{path.name}, line {line:,}: {what}")

@@ -1,0 +1,124 @@
+"""Every error of the system, sorted by who acts next.
+
+CatalogTaggerError
+├── ImageRejected          the catalogue's owner: the image is recorded with its reason and acknowledged
+│   └── TooLarge           likewise: the object was seen, but not downloaded
+├── RetryLater             nobody: the message goes back and is tried again
+│   ├── StaleLook          nobody: somebody else wrote the record since it was read; look again
+│   └── NotBegun           nobody: the function's time was nearly over; the message comes again at once
+├── BadMessage             the operator: the message can never be read and ends as a dead letter
+├── CallerError            the caller: a command line, query, manifest or file that must be corrected
+│   ├── BadExport          the caller: the folder named holds no export that can be read
+│   └── PageGone           the caller: what the pages of a search were read from is gone; search again
+└── DeployerError          the deployer: the process refuses to start
+    ├── BadSettings        an environment variable or parameter is missing or out of range
+    ├── BadModel           the model or its card is missing, damaged or not what the card says
+    ├── BadTaxonomy        the taxonomy file contradicts itself
+    ├── Denied             AWS refuses: credentials, region or permission are missing
+    └── NoStack            no deployed stack answers where one is needed
+
+Anything else is a bug, and nobody catches it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+class RejectReason(StrEnum):
+    """Why an image can never be tagged as it is. A closed list: nothing outside it is ever recorded."""
+
+    EMPTY = "empty"
+    BYTES = "bytes"
+    PIXELS = "pixels"
+    TOO_SMALL = "too_small"
+    FORMAT = "format"
+    NOT_IMAGE = "not_image"
+    CORRUPT = "corrupt"
+    UNSUPPORTED = "unsupported"
+    MISSING = "missing"
+    DENIED = "denied"
+
+
+class CatalogTaggerError(Exception):
+    """The root of every error that is expected to happen."""
+
+
+class ImageRejected(CatalogTaggerError):
+    """The image itself is at fault, and will be until its owner replaces it."""
+
+    def __init__(self, reason: RejectReason, detail: str) -> None:
+        """Reject for ``reason``; ``detail`` says what was found and the limit, in plain words."""
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.detail}"
+
+
+class TooLarge(ImageRejected):
+    """The object has more bytes than are looked at: it was seen, so a later look knows it again, but not downloaded."""
+
+    def __init__(self, detail: str, etag: str, modified_at: datetime) -> None:
+        """Reject the object of that ETag, written at that time; ``detail`` says its bytes and the limit."""
+        super().__init__(RejectReason.BYTES, detail)
+        self.args = (detail, etag, modified_at)  # what it is made from again, in another process
+        self.etag = etag
+        self.modified_at = modified_at
+
+
+class RetryLater(CatalogTaggerError):
+    """A throttle, a timeout or a fault on the other side: the image is not at fault."""
+
+
+class StaleLook(RetryLater):
+    """The record changed between reading and writing it: what was seen may be old."""
+
+
+class NotBegun(RetryLater):
+    """There was no time left to begin with the image: nothing has failed."""
+
+
+class BadMessage(CatalogTaggerError):
+    """A message that is not in our language."""
+
+
+class CallerError(CatalogTaggerError):
+    """The caller's mistake, said in one line."""
+
+
+class BadExport(CallerError):
+    """A place that was named as an export and is not one, or is damaged."""
+
+
+class PageGone(CallerError):
+    """The next page of a search cannot be had any more."""
+
+
+class DeployerError(CatalogTaggerError):
+    """The process cannot run as it was set up."""
+
+
+class BadSettings(DeployerError):
+    """A setting is missing, of the wrong form, or out of range."""
+
+
+class BadModel(DeployerError):
+    """The model, or its card, cannot be used."""
+
+
+class BadTaxonomy(DeployerError):
+    """The taxonomy file cannot be used."""
+
+
+class Denied(DeployerError):
+    """AWS refuses the call, and will until somebody changes credentials or permissions."""
+
+
+class NoStack(DeployerError):
+    """No deployed stack was found."""

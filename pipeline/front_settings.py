@@ -1,0 +1,187 @@
+"""Settings of the functions that people meet: classify, upload, watch, decide, rate, and the page itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.errors import BadSettings
+from pipeline.settings import TASK_ROOT, QueueSettings, required, whole_number
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MODELS_FOLDER = "models"  # of further models, a folder for each; beside the code, or in everything kept on this machine
+
+
+def names_in(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """Return the names that the variable lists, parted by commas; none where it is not set."""
+    return tuple(part.strip() for part in environment.get(name, "").split(",") if part.strip())
+
+
+def yes_or_no(environment: Mapping[str, str], name: str) -> bool:
+    """Return whether the variable says ``true``; where it is not set, it does not.
+
+    Raises:
+        BadSettings: it says neither ``true`` nor ``false``.
+    """
+    text = environment.get(name) or "false"
+    if text not in {"true", "false"}:
+        raise BadSettings(f"{name} is {text!r}; it must be true or false")
+    return text == "true"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiPlace:
+    """An API of API Gateway: its id and stage, and what its host ends with.
+
+    The embedded AWS has all of them under its own address, ``endpoint_url``; on AWS each has a host of its own.
+    """
+
+    api_id: str
+    stage: str
+    region: str
+    url_suffix: str = "amazonaws.com"
+    endpoint_url: str = ""
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str], name: str) -> ApiPlace:
+        """Return the place of ``name``_API_ID and ``name``_API_STAGE.
+
+        AWS_REGION, URL_SUFFIX and, on the embedded AWS alone, AWS_ENDPOINT_URL say the rest.
+        """
+        return cls(
+            api_id=required(environment, f"{name}_API_ID"),
+            stage=required(environment, f"{name}_API_STAGE"),
+            region=environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION", ""),
+            url_suffix=environment.get("URL_SUFFIX") or "amazonaws.com",
+            endpoint_url=environment.get("AWS_ENDPOINT_URL", "").rstrip("/"),
+        )
+
+    @property
+    def host(self) -> str:
+        """The host on AWS; empty on the embedded AWS, where it is the one of the page."""
+        return "" if self.endpoint_url else f"{self.api_id}.execute-api.{self.region}.{self.url_suffix}"
+
+    @property
+    def path(self) -> str:
+        """What stands behind the host, without a slash at the end."""
+        if self.endpoint_url:
+            return f"/_aws/execute-api/{self.api_id}/{self.stage}"
+        return "" if self.stage == "$default" else f"/{self.stage}"
+
+    @property
+    def url(self) -> str:
+        """Where it is called, and where its connections are written to."""
+        return f"{self.endpoint_url}{self.path}" if self.endpoint_url else f"https://{self.host}{self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifySettings:
+    """What the function is told that classifies on demand."""
+
+    model_dir: Path
+    models_dir: Path
+    model_uri: str | None
+    buckets: tuple[str, ...]
+    allows_http: bool
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> ClassifySettings:
+        """Return the settings of MODEL_DIR, MODELS_DIR, MODEL_URI, CATALOGUE_BUCKETS and HTTP_LINKS."""
+        task_root = environment.get("LAMBDA_TASK_ROOT", TASK_ROOT)
+        return cls(
+            model_dir=Path(environment.get("MODEL_DIR") or f"{task_root}/model"),
+            models_dir=Path(environment.get("MODELS_DIR") or f"{task_root}/{MODELS_FOLDER}"),
+            model_uri=environment.get("MODEL_URI") or None,
+            buckets=names_in(environment, "CATALOGUE_BUCKETS"),
+            allows_http=yes_or_no(environment, "HTTP_LINKS"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class UploadSettings:
+    """What the function is told that takes uploads."""
+
+    bucket: str
+    watchers_table_name: str
+    minutes: int
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> UploadSettings:
+        """Return the settings of IMAGES_BUCKET, WATCHERS_TABLE_NAME and UPLOAD_MINUTES (1 to 60)."""
+        return cls(
+            bucket=required(environment, "IMAGES_BUCKET"),
+            watchers_table_name=required(environment, "WATCHERS_TABLE_NAME"),
+            minutes=whole_number(environment, "UPLOAD_MINUTES", default=10, lowest=1, highest=60),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class WatchSettings:
+    """What the functions are told that watch for results and bring them."""
+
+    table_name: str
+    watchers_table_name: str
+    api: ApiPlace
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> WatchSettings:
+        """Return the settings of TABLE_NAME, WATCHERS_TABLE_NAME and the WATCH API."""
+        return cls(
+            table_name=required(environment, "TABLE_NAME"),
+            watchers_table_name=required(environment, "WATCHERS_TABLE_NAME"),
+            api=ApiPlace.from_environment(environment, "WATCH"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PageSettings:
+    """What the function is told that gives out the page."""
+
+    watch: ApiPlace
+    buckets: tuple[str, ...]
+    sign_in_url: str
+    sign_in_client: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> PageSettings:
+        """Return the settings of the WATCH API, PHOTO_BUCKETS, SIGN_IN_URL and SIGN_IN_CLIENT."""
+        return cls(
+            watch=ApiPlace.from_environment(environment, "WATCH"),
+            buckets=names_in(environment, "PHOTO_BUCKETS"),
+            sign_in_url=environment.get("SIGN_IN_URL", ""),
+            sign_in_client=environment.get("SIGN_IN_CLIENT", ""),
+        )
+
+    @property
+    def photo_hosts(self) -> tuple[str, ...]:
+        """The hosts that photos come from and go to: on AWS each bucket has its own, here it is the page's."""
+        if self.watch.endpoint_url:
+            return (self.watch.endpoint_url, self.watch.endpoint_url.replace("127.0.0.1", "localhost"))
+        suffix = self.watch.url_suffix
+        places = (f"s3.{self.watch.region}.{suffix}", f"s3.{suffix}")
+        return tuple(f"https://{bucket}.{place}" for bucket in self.buckets for place in places)
+
+
+@dataclass(frozen=True, slots=True)
+class DeskSettings:
+    """What the function behind the page's desk is told."""
+
+    table_name: str
+    ratings_table_name: str
+    buckets: tuple[str, ...]
+    queues: tuple[tuple[str, QueueSettings], ...]
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> DeskSettings:
+        """Return the settings of TABLE_NAME, RATINGS_TABLE_NAME, CATALOGUE_BUCKETS, and of the two queues."""
+        return cls(
+            table_name=required(environment, "TABLE_NAME"),
+            ratings_table_name=required(environment, "RATINGS_TABLE_NAME"),
+            buckets=names_in(environment, "CATALOGUE_BUCKETS"),
+            queues=tuple(
+                (name.lower(), QueueSettings.from_environment(environment, name)) for name in ("UPLOADS", "BACKFILL")
+            ),
+        )

@@ -1,0 +1,125 @@
+"""Images by name: where one lies, and what a listing says of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_plus
+
+from pipeline.errors import CallerError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+MAX_KEY_BYTES = 1024  # the longest key Amazon S3 permits, in UTF-8
+MAX_IMAGE_BYTES = 20 * 1024 * 1024  # accepts all of 6,780 honest photos that were measured
+SCHEME = "s3://"
+
+
+def is_unicode(text: str) -> bool:
+    """Return whether the text can be written in UTF-8: what a terminal or a file says may hold halves of characters."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ImageRef:
+    """The one name of an image: its bucket and its key, decoded."""
+
+    bucket: str
+    key: str
+
+    def __post_init__(self) -> None:
+        """Refuse names that no bucket can hold."""
+        size_bytes = len(self.key.encode("utf-8", "surrogatepass"))
+        if not self.bucket or "/" in self.bucket:
+            raise CallerError(f"{self.bucket!r} is not the name of a bucket")
+        if not 0 < size_bytes <= MAX_KEY_BYTES:
+            raise CallerError(f"a key has 1 to {MAX_KEY_BYTES:,} bytes; this one has {size_bytes:,}")
+
+    def __str__(self) -> str:
+        return f"{SCHEME}{self.bucket}/{self.key}"
+
+    @classmethod
+    def parse(cls, uri: str) -> ImageRef:
+        """Return the image that ``s3://bucket/key`` names. The key is taken as it stands, not decoded.
+
+        Raises:
+            CallerError: the text is not such a name.
+        """
+        place = BucketPrefix.parse(uri)
+        if not place.prefix:
+            raise CallerError(f"{uri!r} names a bucket, not an image; write s3://bucket/key")
+        return cls(place.bucket, place.prefix)
+
+    @classmethod
+    def from_event(cls, bucket: str, encoded_key: str) -> ImageRef:
+        """Return the image of an S3 event, whose keys are encoded like a form: ``+`` is a space."""
+        return cls(bucket, unquote_plus(encoded_key))
+
+    @property
+    def ending(self) -> str:
+        """The file ending in lower case with its dot, or an empty text."""
+        # Not by pathlib, which keeps something of every name it has ever seen.
+        stem, _, ending = self.key.rpartition("/")[2].rpartition(".")
+        return f".{ending.lower()}" if stem and ending else ""
+
+
+@dataclass(frozen=True, slots=True)
+class BucketPrefix:
+    """A part of a bucket: every key that begins with the prefix, which may be empty."""
+
+    bucket: str
+    prefix: str = ""
+
+    def __str__(self) -> str:
+        return f"{SCHEME}{self.bucket}/{self.prefix}"
+
+    @classmethod
+    def parse(cls, uri: str) -> BucketPrefix:
+        """Return the place that ``s3://bucket`` or ``s3://bucket/prefix`` names.
+
+        Raises:
+            CallerError: the text is not such a place.
+        """
+        bucket, _, prefix = uri.removeprefix(SCHEME).partition("/")
+        if not uri.startswith(SCHEME) or not bucket:
+            raise CallerError(f"{uri!r} is not a place in S3; write s3://bucket/prefix")
+        if not is_unicode(uri):
+            raise CallerError(f"{uri!r} is not valid Unicode, as every key in S3 is")
+        return cls(bucket, prefix)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedImage:
+    """One line of a bucket's listing."""
+
+    image: ImageRef
+    etag: str
+    size_bytes: int
+    modified_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedImage:
+    """An object as it was when it was read."""
+
+    data: bytes
+    etag: str
+    modified_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """The object still has the ETag that was already known: nothing was downloaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """There is no object under this name now."""
+
+
+Fetched = FetchedImage | Unchanged | Gone

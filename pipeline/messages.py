@@ -1,0 +1,123 @@
+"""Messages: "look at this image now", as the loader writes them and as S3 sends them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, cast
+
+from pipeline.errors import BadMessage, CallerError
+from pipeline.images import ImageRef
+
+KIND = "tag_image"
+MAX_PRODUCT_BYTES = 1024  # chosen by us: half of what DynamoDB permits in an index key (2,048 bytes)
+MAX_BODY_BYTES = 1_048_576  # the largest message Amazon SQS permits, since August 2025
+UPLOAD_RUN = "upload"  # the run of an image that came by an S3 event
+S3_SOURCE = "aws.s3"  # what Amazon EventBridge calls S3
+
+
+@dataclass(frozen=True, slots=True)
+class TagImage:
+    """Look at this image now. Not what happened to it: the object is read as it is."""
+
+    image: ImageRef
+    run_id: str = UPLOAD_RUN
+    product: str | None = None
+
+    def encode(self) -> str:
+        """Return the message's body: compact JSON in ASCII, since SQS refuses some characters that keys may have."""
+        body = {"kind": KIND, "bucket": self.image.bucket, "key": self.image.key, "run_id": self.run_id}
+        if self.product is not None:
+            body["product"] = self.product
+        return json.dumps(body, separators=(",", ":"))
+
+
+def decode(body: str) -> tuple[TagImage, ...]:
+    """Return what a queue's message asks for: one image from the loader, one or more from S3, none from S3's test.
+
+    S3 speaks two languages: its own notifications, and Amazon EventBridge's events.
+
+    Raises:
+        BadMessage: the body is in no language of ours.
+    """
+    if len(body) > MAX_BODY_BYTES:
+        raise BadMessage(f"the message has {len(body):,} characters; the limit is {MAX_BODY_BYTES:,}")
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BadMessage(f"the message is not JSON: {error}") from error
+    if not isinstance(parsed, dict):
+        raise BadMessage(f"the message is a JSON {type(parsed).__name__}, not an object")
+    try:
+        return _decode_object(parsed)
+    except CallerError as error:
+        raise BadMessage(str(error)) from error
+
+
+def _decode_object(body: dict[str, Any]) -> tuple[TagImage, ...]:
+    if body.get("kind") == KIND:
+        return (_decode_ours(body),)
+    if body.get("Event") == "s3:TestEvent":
+        return ()
+    if isinstance(body.get("Records"), list):
+        return tuple(_decode_s3(record) for record in body["Records"])
+    if body.get("source") == S3_SOURCE:
+        return (_decode_eventbridge(body.get("detail")),)
+    raise BadMessage(f"the message is neither ours (kind: {KIND}) nor an S3 event (Records, or source: {S3_SOURCE})")
+
+
+def _decode_ours(body: dict[str, Any]) -> TagImage:
+    product = None if body.get("product") is None else _text(body, "product")
+    return TagImage(
+        image=ImageRef(_bucket(body, "bucket"), _text(body, "key")),
+        run_id=_text(body, "run_id"),
+        product=None if product is None else checked_product(product),
+    )
+
+
+def _decode_s3(record: object) -> TagImage:
+    try:
+        place = cast("dict[str, Any]", record)["s3"]
+        return TagImage(ImageRef.from_event(_bucket(place["bucket"], "name"), _text(place["object"], "key")))
+    except (KeyError, TypeError) as error:
+        raise BadMessage(f"an S3 event's record lacks {error}") from error
+
+
+def _decode_eventbridge(detail: object) -> TagImage:
+    """Return what an event asks for that came by Amazon EventBridge: S3 does not encode the key there."""
+    try:
+        place = cast("dict[str, Any]", detail)
+        return TagImage(ImageRef(_bucket(place["bucket"], "name"), _text(place["object"], "key")))
+    except (KeyError, TypeError) as error:
+        raise BadMessage(f"an S3 event's detail lacks {error}") from error
+
+
+def _bucket(body: object, name: str) -> str:
+    bucket = _text(body, name)
+    if "/" in bucket:  # not left to ImageRef, which would name it: a dead letter's error holds no stranger's text
+        raise BadMessage(f"the message's {name!r} is not the name of a bucket")
+    return bucket
+
+
+def _text(body: object, name: str) -> str:
+    value = body.get(name) if isinstance(body, dict) else None
+    if not isinstance(value, str) or not value:
+        found = "an empty one" if value == "" else f"a JSON {type(value).__name__}"
+        raise BadMessage(f"the message's {name!r} must be a text of at least one character, not {found}")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise BadMessage(f"the message's {name!r} is not valid Unicode: {error.reason}") from error
+    return value
+
+
+def checked_product(product: str) -> str:
+    """Return the product's id as given.
+
+    Raises:
+        CallerError: it is empty or longer than an index key may be.
+    """
+    size_bytes = len(product.encode())
+    if not 0 < size_bytes <= MAX_PRODUCT_BYTES:
+        raise CallerError(f"a product's id has 1 to {MAX_PRODUCT_BYTES:,} bytes; this one has {size_bytes:,}")
+    return product

@@ -1,0 +1,228 @@
+"""Records: what is known of an image, at rest in the table."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipeline.errors import RejectReason
+    from pipeline.images import ImageRef
+    from pipeline.keywords import KeywordTag
+
+SCORE_STEPS = 65_535  # a stored class score is a whole number of these steps: two bytes
+# DECISIONS.md, 3
+TOMBSTONE_DAYS = 30  # chosen by us: over twice the 14 days a message can wait in a queue
+# DECISIONS.md, 13
+MAX_DECISIONS = 100  # for each image, chosen by us: twelve times the keywords that the model gives
+_PAIR = struct.Struct("<HH")
+
+
+@dataclass(frozen=True, slots=True)
+class ClassScore:
+    """What the model answers for one of its classes: a probability in [0, 1], in steps of 1/65,535."""
+
+    class_index: int
+    score: float
+
+
+def pack_class_scores(scores: tuple[ClassScore, ...]) -> bytes:
+    """Return the scores as they rest: four bytes each, strongest first as given."""
+    return b"".join(_PAIR.pack(s.class_index, round(s.score * SCORE_STEPS)) for s in scores)
+
+
+def unpack_class_scores(packed: bytes) -> tuple[ClassScore, ...]:
+    """Return the scores that ``pack_class_scores`` packed, exactly as they were stored."""
+    return tuple(ClassScore(index, step / SCORE_STEPS) for index, step in _PAIR.iter_unpack(packed))
+
+
+class DecisionKind(StrEnum):
+    """What a person says of a keyword on an image."""
+
+    PIN = "pin"  # it fits, whatever the model says
+    SUPPRESS = "suppress"  # it does not, whatever the model says
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a person decided about one keyword on one image, and when; ``by`` is empty where nobody said who."""
+
+    keyword_id: str
+    kind: DecisionKind
+    decided_at: datetime
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Previous:
+    """What the model said of the same object before the run at rest: enough to take that run back."""
+
+    run_id: str
+    looked_at: datetime
+    model_version: str
+    taxonomy_version: str
+    keywords: tuple[KeywordTag, ...]
+    class_scores: tuple[ClassScore, ...]
+    width_pixels: int
+    height_pixels: int
+    low_information: bool
+
+    @classmethod
+    def of(cls, record: Record | None, etag: str | None, run_id: str) -> Previous | None:
+        """Return what a run has to keep of the record it overwrites; None where it saw another object, or nothing.
+
+        A run that looks twice keeps what was there before the first time.
+        """
+        # DECISIONS.md, 14
+        if not isinstance(record, TaggedImage | RejectedImage) or etag is None or record.look.etag != etag:
+            return None
+        if record.look.run_id == run_id or isinstance(record, RejectedImage):
+            return record.previous if record.look.run_id == run_id else None
+        return cls(
+            run_id=record.look.run_id,
+            looked_at=record.look.looked_at,
+            model_version=record.look.model_version,
+            taxonomy_version=record.look.taxonomy_version,
+            keywords=record.model_keywords,
+            class_scores=record.class_scores,
+            width_pixels=record.width_pixels,
+            height_pixels=record.height_pixels,
+            low_information=record.low_information,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at an image: which, when, for which run, and the object that was seen (no ETag: none was)."""
+
+    image: ImageRef
+    product: str
+    run_id: str
+    looked_at: datetime
+    etag: str | None
+    object_time: datetime | None
+    model_version: str
+    taxonomy_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaggedImage:
+    """An image with its keywords, the model's and people's, and the class scores the model's follow from.
+
+    Attributes:
+        decisions: what people decided, one for each keyword, the oldest first.
+        overruled: what the model alone says, where people decided anything; else nothing.
+        previous: what the run before said of the same object, if there was one.
+    """
+
+    look: Look
+    keywords: tuple[KeywordTag, ...]
+    class_scores: tuple[ClassScore, ...]
+    width_pixels: int
+    height_pixels: int
+    low_information: bool = False
+    revision: int = 0
+    decisions: tuple[Decision, ...] = ()
+    overruled: tuple[KeywordTag, ...] = ()
+    previous: Previous | None = None
+
+    @property
+    def model_keywords(self) -> tuple[KeywordTag, ...]:
+        """What the model says, before people."""
+        return self.overruled if self.decisions else self.keywords
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedImage:
+    """An image that can never be tagged as it is; the detail is in plain words, of our own making."""
+
+    look: Look
+    reason: RejectReason
+    detail: str
+    revision: int = 0
+    decisions: tuple[Decision, ...] = ()
+    previous: Previous | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Which image was rejected, and why, and no more of its record."""
+
+    image: ImageRef
+    product: str
+    reason: RejectReason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class GoneImage:
+    """The tombstone of an image that is no longer there. It expires when no message can remember the image.
+
+    What people decided is kept as long, for a photo that comes back.
+    """
+
+    look: Look
+    revision: int = 0
+    decisions: tuple[Decision, ...] = ()
+
+    @property
+    def expires_at(self) -> datetime:
+        """When the table may forget the image."""
+        return self.look.looked_at + timedelta(days=TOMBSTONE_DAYS)
+
+
+@dataclass(frozen=True, slots=True)
+class UndoneImage:
+    """An image whose look was taken back: as if nobody had looked at it, but for its product and people's decisions.
+
+    It expires as a tombstone does, unless a person decided anything.
+    """
+
+    look: Look
+    revision: int = 0
+    decisions: tuple[Decision, ...] = ()
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When the table may forget the image; None where it may not."""
+        return None if self.decisions else self.look.looked_at + timedelta(days=TOMBSTONE_DAYS)
+
+
+Record = TaggedImage | RejectedImage | GoneImage | UndoneImage
+
+
+class EndKind(StrEnum):
+    """Which of the records an image has."""
+
+    TAGGED = "tagged"
+    REJECTED = "rejected"
+    GONE = "gone"
+    UNDONE = "undone"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedEnd:
+    """How and when an image ended, and no more of its record; the reason is None unless it was rejected."""
+
+    image: ImageRef
+    looked_at: datetime
+    kind: EndKind
+    reason: RejectReason | None = None
+    has_keyword: bool = False
+
+    @classmethod
+    def of(cls, record: Record) -> RecordedEnd:
+        """Return the end that the record tells of."""
+        image, looked_at = record.look.image, record.look.looked_at
+        match record:
+            case TaggedImage():
+                return cls(image, looked_at, EndKind.TAGGED, has_keyword=bool(record.keywords))
+            case RejectedImage():
+                return cls(image, looked_at, EndKind.REJECTED, record.reason)
+            case GoneImage():
+                return cls(image, looked_at, EndKind.GONE)
+            case UndoneImage():
+                return cls(image, looked_at, EndKind.UNDONE)

@@ -1,0 +1,185 @@
+"""Settings: what a deployed function is told by its environment, and where things lie on this machine."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.errors import BadSettings
+from pipeline.messages import checked_product
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipeline.images import ImageRef
+
+HOME_VARIABLE = "CATALOG_TAGGER_HOME"
+OVERLAY_VARIABLE = "TAXONOMY_OVERLAY"
+OVERLAY_NAME = "overlay.csv"
+DEFAULT_PRODUCT_PATTERN = r"(?P<product>[^/]+?)(?:\.[^./]*)?$"  # the file's name without its ending
+WAIT_S = 900  # chosen by us: after an outage of hours, work goes on within a quarter of an hour
+MOST_WAIT_S = 36_000  # Amazon SQS permits twelve hours since the message was received; ten leave room for the batch
+TASK_ROOT = "/var/task"  # where AWS Lambda unpacks a function
+NAMESPACE = "CatalogTagger"  # of the metrics, where the template says no other
+
+
+def home(environment: Mapping[str, str] = os.environ) -> Path:
+    """Return the folder of everything downloaded, built or kept on this machine.
+
+    It is ``CATALOG_TAGGER_HOME`` where that is set; else ``.catalog-tagger`` at the root of a checkout; else in the
+    user's home.
+    """
+    if environment.get(HOME_VARIABLE):
+        return Path(environment[HOME_VARIABLE]).expanduser().absolute()
+    root = Path(__file__).resolve().parent.parent
+    return (root if (root / "pyproject.toml").exists() else Path.home()) / ".catalog-tagger"
+
+
+def model_dir(environment: Mapping[str, str] = os.environ) -> Path:
+    """Return the folder of the model and its card: ``MODEL_DIR``, or where ``model build`` puts it."""
+    return Path(environment["MODEL_DIR"]) if environment.get("MODEL_DIR") else home(environment) / "model"
+
+
+def overlay_path(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the shop's own file over the taxonomy, or None where there is none.
+
+    It is ``TAXONOMY_OVERLAY`` where that is set (``-`` is none); else ``overlay.csv`` beside the taxonomy, where a
+    package holds it; else ``overlay.csv`` in the folder of everything kept on this machine.
+    """
+    named = environment.get(OVERLAY_VARIABLE)
+    if named:
+        return None if named == "-" else Path(named).expanduser()
+    places = (Path(__file__).with_name(OVERLAY_NAME), home(environment) / OVERLAY_NAME)
+    return next((path for path in places if path.is_file()), None)
+
+
+@dataclass(frozen=True, slots=True)
+class ProductPattern:
+    """How a product's id is read from a key where no manifest gives it."""
+
+    pattern: re.Pattern[str]
+
+    @classmethod
+    def parse(cls, text: str) -> ProductPattern:
+        """Return the pattern, a regular expression with a group named ``product``.
+
+        Raises:
+            BadSettings: it is no regular expression, or has no such group.
+        """
+        try:
+            pattern = re.compile(text)
+        except re.error as error:
+            raise BadSettings(f"PRODUCT_PATTERN is not a regular expression: {error}") from error
+        if "product" not in pattern.groupindex:
+            raise BadSettings(f"PRODUCT_PATTERN {text!r} has no group named product: (?P<product>...)")
+        return cls(pattern)
+
+    def product_of(self, image: ImageRef) -> str:
+        """Return the product's id: what the group matched, or the whole key where nothing matches."""
+        match = self.pattern.search(image.key)
+        return checked_product((match and match["product"]) or image.key)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSettings:
+    """The addresses of a queue and of its dead-letter queue."""
+
+    url: str
+    dead_letter_url: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str], name: str) -> QueueSettings:
+        """Return the settings of ``name``_QUEUE_URL and ``name``_DEAD_LETTER_QUEUE_URL.
+
+        Raises:
+            BadSettings: one is missing.
+        """
+        return cls(required(environment, f"{name}_QUEUE_URL"), required(environment, f"{name}_DEAD_LETTER_QUEUE_URL"))
+
+
+@dataclass(frozen=True, slots=True)
+class TaggingSettings:
+    """What the tagging function is told."""
+
+    table_name: str
+    model_dir: Path
+    product_pattern: ProductPattern
+    downloads: int
+    queues: tuple[QueueSettings, ...]
+    longest_wait_s: int
+    model_uri: str | None
+    metrics_namespace: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> TaggingSettings:
+        """Return the settings of what the template says, and of what it leaves to the defaults.
+
+        TABLE_NAME, MODEL_DIR, MODEL_URI (where the model is fetched from instead), METRICS_NAMESPACE, PRODUCT_PATTERN,
+        DOWNLOADS (at once, 1 to 64), LONGEST_WAIT_S (of a message that comes again, 1 to 36,000), and for UPLOADS and
+        BACKFILL: ..._QUEUE_URL and ..._DEAD_LETTER_QUEUE_URL.
+
+        Raises:
+            BadSettings: one is missing, of the wrong form, or out of range.
+        """
+        task_root = environment.get("LAMBDA_TASK_ROOT", TASK_ROOT)
+        return cls(
+            table_name=required(environment, "TABLE_NAME"),
+            model_dir=Path(environment.get("MODEL_DIR") or f"{task_root}/model"),
+            product_pattern=ProductPattern.parse(environment.get("PRODUCT_PATTERN") or DEFAULT_PRODUCT_PATTERN),
+            downloads=whole_number(environment, "DOWNLOADS", default=10, lowest=1, highest=64),
+            queues=tuple(QueueSettings.from_environment(environment, name) for name in ("UPLOADS", "BACKFILL")),
+            longest_wait_s=whole_number(environment, "LONGEST_WAIT_S", default=WAIT_S, lowest=1, highest=MOST_WAIT_S),
+            model_uri=environment.get("MODEL_URI") or None,
+            metrics_namespace=environment.get("METRICS_NAMESPACE") or NAMESPACE,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSettings:
+    """What the export function is told."""
+
+    table_name: str
+    bucket: str
+    prefix: str
+    metrics_namespace: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> ExportSettings:
+        """Return the settings of TABLE_NAME, EXPORT_BUCKET, EXPORT_PREFIX (default ``export/``), METRICS_NAMESPACE.
+
+        Raises:
+            BadSettings: one is missing.
+        """
+        return cls(
+            table_name=required(environment, "TABLE_NAME"),
+            bucket=required(environment, "EXPORT_BUCKET"),
+            prefix=environment.get("EXPORT_PREFIX", "export/"),
+            metrics_namespace=environment.get("METRICS_NAMESPACE") or NAMESPACE,
+        )
+
+
+def required(environment: Mapping[str, str], name: str) -> str:
+    """Return the variable's text.
+
+    Raises:
+        BadSettings: it is not set, or empty.
+    """
+    value = environment.get(name, "")
+    if not value:
+        raise BadSettings(f"the environment variable {name} is not set")
+    return value
+
+
+def whole_number(environment: Mapping[str, str], name: str, *, default: int, lowest: int, highest: int) -> int:
+    """Return the variable as a number, or the default where it is not set.
+
+    Raises:
+        BadSettings: it is no whole number from ``lowest`` to ``highest``.
+    """
+    text = environment.get(name) or str(default)
+    if not text.isdecimal() or not lowest <= int(text) <= highest:
+        raise BadSettings(f"{name} is {text!r}; it must be a whole number from {lowest:,} to {highest:,}")
+    return int(text)

@@ -1,0 +1,226 @@
+"""How records lie in DynamoDB: names of keys and attributes, and the way there and back. Known here and in aws only."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import RejectReason
+from pipeline.images import ImageRef
+from pipeline.keywords import KeywordTag, Source
+from pipeline.records import (
+    Decision,
+    DecisionKind,
+    EndKind,
+    GoneImage,
+    Look,
+    Previous,
+    Record,
+    RecordedEnd,
+    RejectedImage,
+    Rejection,
+    TaggedImage,
+    UndoneImage,
+    pack_class_scores,
+    unpack_class_scores,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+IMAGE = "image"  # the partition key: s3://bucket/key, or a digest of it where that is too long
+LONG_IMAGE = "long_image"  # s3://bucket/key where the partition key is a digest
+PRODUCT = "product"  # the partition key of the index by product; its sort key is the image
+PRODUCT_INDEX = "by_product"
+REASON_INDEX = "by_reason"  # holds rejected images alone; its sort key is the image
+DETAIL = "detail"
+REVISION = "revision"
+EXPIRES_AT = "expires_at"  # seconds since 1970: DynamoDB removes the item some time after
+STATUS = "status"
+REASON = "reason"
+LOOKED_AT = "looked_at"
+PREVIOUS = "previous"
+KEYWORDS = "keywords"
+END = (IMAGE, LONG_IMAGE, "#status", REASON, LOOKED_AT, f"{KEYWORDS}[0]")  # what ``end_of`` needs of an item
+END_NAMES = {"#status": STATUS}  # the only one of them that is a word of DynamoDB's own
+MAX_IMAGE_BYTES = 1024  # the longest sort key Amazon DynamoDB permits: the index by product is sorted by image
+TAGGED, REJECTED, GONE, UNDONE = EndKind
+
+Item = dict[str, Any]
+
+
+def key_of(image: ImageRef) -> Item:
+    """Return the key of the image's item."""
+    return {IMAGE: _name(image)}
+
+
+def to_item(record: Record, revision: int) -> Item:
+    """Return the item at rest of this record, as that revision."""
+    item = {**_look_item(record.look), REVISION: revision}
+    if record.decisions:
+        item["decisions"] = [_decision_item(decision) for decision in record.decisions]
+    match record:
+        case TaggedImage():
+            item |= {STATUS: str(TAGGED), **_tagged_item(record)}
+        case RejectedImage():
+            item |= {STATUS: str(REJECTED), REASON: str(record.reason), DETAIL: record.detail}
+            item |= _previous_item(record.previous)
+        case GoneImage():
+            item |= {STATUS: str(GONE), EXPIRES_AT: int(record.expires_at.timestamp())}
+        case UndoneImage():
+            item |= {STATUS: str(UNDONE)}
+            if record.expires_at:
+                item[EXPIRES_AT] = int(record.expires_at.timestamp())
+    return item
+
+
+def from_item(item: Item) -> Record:
+    """Return the record that ``to_item`` laid down, this version's or an older one's."""
+    look, revision = _look(item), int(item[REVISION])
+    decisions = tuple(_decision(each) for each in item.get("decisions", ()))
+    if item[STATUS] == GONE:
+        return GoneImage(look, revision, decisions)
+    if item[STATUS] == UNDONE:
+        return UndoneImage(look, revision, decisions)
+    if item[STATUS] == REJECTED:
+        reason = RejectReason(item[REASON])
+        return RejectedImage(look, reason, item[DETAIL], revision, decisions, _previous(item))
+    return TaggedImage(
+        look=look,
+        keywords=_keywords(item[KEYWORDS]),
+        class_scores=unpack_class_scores(bytes(item["class_scores"])),
+        width_pixels=int(item["width_pixels"]),
+        height_pixels=int(item["height_pixels"]),
+        low_information=item["low_information"],
+        revision=revision,
+        decisions=decisions,
+        overruled=_keywords(item.get("overruled", ())),
+        previous=_previous(item),
+    )
+
+
+def end_of(item: Item) -> RecordedEnd:
+    """Return the end that an item tells of, of which no more than ``END`` need be there."""
+    reason = RejectReason(item[REASON]) if REASON in item else None
+    return RecordedEnd(_image(item), _time(item[LOOKED_AT]), EndKind(item[STATUS]), reason, bool(item.get(KEYWORDS)))
+
+
+def rejection_of(item: Item) -> Rejection:
+    """Return the rejection that an item of the index by reason tells of."""
+    return Rejection(_image(item), item[PRODUCT], RejectReason(item[REASON]), item[DETAIL])
+
+
+def _tagged_item(record: TaggedImage) -> Item:
+    item = {
+        KEYWORDS: _keyword_items(record.keywords),
+        "class_scores": pack_class_scores(record.class_scores),
+        "width_pixels": record.width_pixels,
+        "height_pixels": record.height_pixels,
+        "low_information": record.low_information,
+        **_previous_item(record.previous),
+    }
+    if record.overruled:
+        item["overruled"] = _keyword_items(record.overruled)
+    return item
+
+
+def _keyword_items(tags: Iterable[KeywordTag]) -> list[Item]:
+    return [{"id": tag.keyword_id, "score": Decimal(repr(tag.score)), "source": str(tag.source)} for tag in tags]
+
+
+def _keywords(items: Iterable[Item]) -> tuple[KeywordTag, ...]:
+    return tuple(KeywordTag(each["id"], float(each["score"]), Source(each["source"])) for each in items)
+
+
+def _decision_item(decision: Decision) -> Item:
+    item = {"id": decision.keyword_id, "kind": str(decision.kind), "at": decision.decided_at.isoformat()}
+    return {**item, "by": decision.by} if decision.by else item
+
+
+def _decision(item: Item) -> Decision:
+    return Decision(item["id"], DecisionKind(item["kind"]), _time(item["at"]), item.get("by", ""))
+
+
+def _previous_item(previous: Previous | None) -> Item:
+    """Return the attribute of what came before: a list, whose entries have no names, since writes are paid by size."""
+    if previous is None:
+        return {}
+    keywords = [part for tag in previous.keywords for part in (tag.keyword_id, Decimal(repr(tag.score)))]
+    return {
+        PREVIOUS: [
+            previous.run_id,
+            previous.looked_at.isoformat(),
+            previous.model_version,
+            previous.taxonomy_version,
+            keywords,
+            pack_class_scores(previous.class_scores),
+            previous.width_pixels,
+            previous.height_pixels,
+            previous.low_information,
+        ]
+    }
+
+
+def _previous(item: Item) -> Previous | None:
+    if PREVIOUS not in item:
+        return None
+    run_id, looked_at, model, taxonomy, keywords, class_scores, width, height, low_information = item[PREVIOUS]
+    return Previous(
+        run_id=run_id,
+        looked_at=_time(looked_at),
+        model_version=model,
+        taxonomy_version=taxonomy,
+        keywords=tuple(KeywordTag(i, float(s)) for i, s in zip(keywords[::2], keywords[1::2], strict=True)),
+        class_scores=unpack_class_scores(bytes(class_scores)),
+        width_pixels=int(width),
+        height_pixels=int(height),
+        low_information=low_information,
+    )
+
+
+def _look_item(look: Look) -> Item:
+    name = _name(look.image)
+    item = {
+        IMAGE: name,
+        PRODUCT: look.product,
+        "run_id": look.run_id,
+        LOOKED_AT: look.looked_at.isoformat(),
+        "model_version": look.model_version,
+        "taxonomy_version": look.taxonomy_version,
+    }
+    if name != str(look.image):
+        item[LONG_IMAGE] = str(look.image)
+    if look.etag is not None:
+        item["etag"] = look.etag
+    if look.object_time is not None:
+        item["object_time"] = look.object_time.isoformat()
+    return item
+
+
+def _look(item: Item) -> Look:
+    return Look(
+        image=_image(item),
+        product=item[PRODUCT],
+        run_id=item["run_id"],
+        looked_at=_time(item[LOOKED_AT]),
+        etag=item.get("etag"),
+        object_time=_time(item["object_time"]) if "object_time" in item else None,
+        model_version=item["model_version"],
+        taxonomy_version=item["taxonomy_version"],
+    )
+
+
+def _image(item: Item) -> ImageRef:
+    return ImageRef.parse(item.get(LONG_IMAGE) or item[IMAGE])
+
+
+def _name(image: ImageRef) -> str:
+    # DECISIONS.md, 18
+    name = str(image).encode()
+    return name.decode() if len(name) <= MAX_IMAGE_BYTES else f"sha256:{hashlib.sha256(name).hexdigest()}"
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)

@@ -1,0 +1,122 @@
+"""The taxonomy's file, and the shop's own file over it: cells by node, and who wrote each."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pipeline.csv_rows import rows
+from pipeline.errors import BadTaxonomy, CallerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pipeline.csv_rows import CsvRow
+
+ID, PARENTS, USE, THRESHOLD, NOTE = "id", "parents", "use", "threshold", "note"
+FIXED = (ID, PARENTS, USE, THRESHOLD, NOTE)
+OWN_ID = re.compile(r"shop-[a-z0-9-]+")  # what a node that WordNet does not have is called
+NOTHING = "-"  # in a shop's file: the cell below holds nothing any more
+ALSO = "+"  # in a shop's file, at the beginning of a cell: the words below stay, and these come behind them
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCells:
+    """One node's cells by column, each with the row that it was read from."""
+
+    rows: dict[str, CsvRow]
+    cells: dict[str, str]
+
+    def several(self, column: str) -> tuple[str, ...]:
+        """Return what the cell lists, parted by ``|``."""
+        return tuple(part.strip() for part in self.cells.get(column, "").split("|") if part.strip())
+
+    def mistake(self, column: str, what: str) -> BadTaxonomy:
+        """Return the error that says what is wrong in this cell, by the file and line that it was read from."""
+        return BadTaxonomy(str(self.rows.get(column, self.rows[ID]).mistake(column, what)))
+
+    def over(self, row: CsvRow) -> NodeCells:
+        """Return the cells with what the row of a shop's file says otherwise."""
+        said = {column: self._changed(column, row[column]) for column in row.cells if column in row and column != ID}
+        return NodeCells(self.rows | dict.fromkeys(said, row), self.cells | said)
+
+    def _changed(self, column: str, text: str) -> str:
+        if text == NOTHING:
+            return ""
+        below = self.cells.get(column, "")
+        if not text.startswith(ALSO) or column in FIXED:
+            return text
+        return "|".join(filter(None, (below, text.removeprefix(ALSO).strip())))
+
+
+@dataclass(frozen=True, slots=True)
+class TaxonomyFile:
+    """What the files say: the nodes by id, the languages in the files' order, and a name for exactly this content."""
+
+    nodes: dict[str, NodeCells]
+    languages: tuple[str, ...]
+    version: str
+
+    @classmethod
+    def read(cls, path: Path, overlay: Path | None = None) -> TaxonomyFile:
+        """Return the taxonomy's file with the shop's over it, if there is one.
+
+        Raises:
+            BadTaxonomy: a file cannot be read, or a row of it says nothing that can be meant.
+        """
+        content = _Content()
+        try:
+            for row in content.rows(path, (ID, PARENTS, USE, THRESHOLD)):
+                content.add(row)
+            for row in content.rows(overlay, (ID,)) if overlay else ():
+                content.lay_over(row)
+        except CallerError as error:
+            raise BadTaxonomy(str(error)) from error
+        return cls(content.nodes, tuple(content.languages), content.digest.hexdigest()[:12])
+
+
+@dataclass
+class _Content:
+    """What has been read so far."""
+
+    nodes: dict[str, NodeCells] = field(default_factory=dict)
+    languages: dict[str, None] = field(default_factory=dict)
+    digest: hashlib._Hash = field(default_factory=hashlib.sha256)
+    laid_over: set[str] = field(default_factory=set)
+
+    def rows(self, path: Path, needed: tuple[str, ...]) -> Iterator[CsvRow]:
+        for row in rows(path, needed):
+            if not self.languages.keys() >= row.cells.keys() - set(FIXED):
+                self._learn_languages(row)
+            if row[ID]:
+                yield row
+            elif any(column in row for column in row.cells):
+                raise row.mistake(ID, "is empty")
+        self.digest.update(path.read_bytes())
+
+    def _learn_languages(self, row: CsvRow) -> None:
+        for column in row.cells:
+            if column in FIXED:
+                continue
+            if not _LANGUAGE.fullmatch(column):
+                known = ", ".join(FIXED)
+                raise CallerError(f"{row.file}, line 1: the column {column!r} is none of {known}, and no language")
+            self.languages[column] = None
+
+    def add(self, row: CsvRow) -> None:
+        if row[ID] in self.nodes:
+            raise row.mistake(ID, f"{row[ID]} stands twice in the taxonomy")
+        self.nodes[row[ID]] = NodeCells(dict.fromkeys(row.cells, row), {each: row[each] for each in row.cells})
+
+    def lay_over(self, row: CsvRow) -> None:
+        if row[ID] in self.laid_over:
+            raise row.mistake(ID, f"{row[ID]} stands twice")
+        self.laid_over.add(row[ID])
+        known = self.nodes.get(row[ID])
+        if known is None and not OWN_ID.fullmatch(row[ID]):
+            raise row.mistake(ID, f"{row[ID]} is not in the taxonomy; a node of the shop's own is called shop-...")
+        self.nodes[row[ID]] = (known or NodeCells({ID: row}, {ID: row[ID]})).over(row)

@@ -1,0 +1,1 @@
+"""Verbs, the way out: export the records, search them, show them."""

@@ -1,0 +1,91 @@
+"""The verb record: what the table's stream tells becomes a delta, which ``latest.json`` lays over the snapshot."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.memory import MemoryTable
+from pipeline.stream import changes_of
+from pipeline.telemetry import Metric
+from results_sink.delta import write_delta
+from results_sink.export import Exporter
+from results_sink.manifest import DELTAS, NAME_TIME, DeltaFile
+from results_sink.publish import Publisher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from aws_lambda_powertools import Logger, Metrics
+
+    from pipeline.keywords import Vocabulary
+    from pipeline.ports import FileStore
+    from pipeline.stream import Change
+    from results_sink.manifest import Latest
+
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)  # of a snapshot of nothing: any export is newer
+
+
+@dataclass(frozen=True)
+class Recorder:
+    """Writes deltas into an export. A batch that comes again makes the same file, and is named once."""
+
+    files: FileStore
+    vocabulary: Vocabulary
+    new_id: Callable[[], str]
+
+    def record(self, changes: Sequence[Change]) -> DeltaFile:
+        """Write the changes, of each image the last, and make ``latest.json`` name the file behind those before.
+
+        Raises:
+            RetryLater: the store failed; nothing is named, or all is.
+        """
+        newest = {change.record.look.image: change for change in changes}
+        with tempfile.TemporaryDirectory(prefix="delta-") as work:
+            path = Path(work) / "delta.parquet"
+            write_delta(list(newest.values()), path, self.vocabulary)
+            data = path.read_bytes()
+            name = delta_name(changes)
+            self.files.write(name, path)
+        newest_change_at = max(change.changed_at for change in changes)
+        delta = DeltaFile(name, len(newest), len(data), sha256(data).hexdigest(), newest_change_at)
+        publisher = Publisher(self.files)
+        if publisher.latest()[0] is None:
+            self._begin()
+        publisher.change(lambda latest: _with(latest, delta))
+        return delta
+
+    def _begin(self) -> None:
+        """Export nothing at all, for deltas to lie upon before the first export."""
+        Exporter(MemoryTable(), self.files, self.vocabulary, lambda: BEGINNING, self.new_id).export()
+
+
+def delta_name(changes: Sequence[Change]) -> str:
+    """Return the name of a batch's delta: by its first change, so that the same batch always has the same."""
+    first = changes[0]
+    return f"{DELTAS}{first.changed_at.strftime(NAME_TIME)}-{first.sequence.zfill(40)}-{len(changes)}.parquet"
+
+
+def _with(latest: Latest | None, delta: DeltaFile) -> Latest | None:
+    """Return what is published with the delta as its last; one that is named already stays where it is."""
+    if latest is None or delta in latest.deltas:
+        return latest
+    others = tuple(each for each in latest.deltas if each.name != delta.name)
+    return replace(latest, deltas=(*others, delta))
+
+
+def make_handler(recorder: Recorder, logger: Logger, metrics: Metrics) -> Callable[[dict[str, Any], Any], None]:
+    """Return the function's entry point, which takes parts of the table's stream: a part that fails comes again."""
+
+    @metrics.log_metrics
+    def handler(event: dict[str, Any], context: Any) -> None:
+        del context
+        delta = recorder.record(changes_of(event))
+        metrics.add_metric(name=Metric.CHANGED, unit="Count", value=delta.rows)
+        logger.info("recorded", delta=delta.name, rows=delta.rows)
+
+    return handler

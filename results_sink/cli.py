@@ -1,0 +1,168 @@
+"""Commands of this stage: export, search, show, ratings."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import time
+from itertools import islice
+from pathlib import Path
+
+import click
+
+from pipeline.errors import CallerError, RejectReason
+
+# What is imported inside the functions is loaded when a command runs, not for the help.
+
+REASONS = tuple(str(reason) for reason in RejectReason)
+
+
+@click.command()
+@click.argument("place", required=False, metavar="[DIR|s3://BUCKET/PREFIX]")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["parquet", "opensearch-bulk"]),
+    default="parquet",
+    show_default=True,
+    help="What is written: a snapshot, or files for the bulk API of OpenSearch.",
+)
+@click.option("--keep", default=3, show_default=True, type=click.IntRange(1), help="Snapshots kept, with this one.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, and nothing else.")
+def export(place: str | None, form: str, keep: int, as_json: bool) -> None:
+    """Write all records as a snapshot of Parquet files, by default into the stack's export bucket.
+
+    Readers see the snapshot before until this one is whole.
+    """
+    if form == "opensearch-bulk":
+        _export_bulk(place, as_json)
+        return
+    from uuid import uuid4  # noqa: PLC0415 - as said above
+
+    from pipeline.keywords import Vocabulary  # noqa: PLC0415 - as said above
+    from pipeline.memory import utc_now  # noqa: PLC0415 - as said above
+    from pipeline.progress import Progress  # noqa: PLC0415 - as said above
+    from results_sink.connect import export_place, table_of_stack  # noqa: PLC0415 - as said above
+    from results_sink.export import Exporter  # noqa: PLC0415 - as said above
+    from results_sink.report import manifest_document, manifest_text  # noqa: PLC0415 - as said above
+
+    target = export_place(place, os.environ)
+    exporter = Exporter(
+        table=table_of_stack(),
+        files=target.files,
+        vocabulary=Vocabulary.load(),
+        clock=utc_now,
+        new_id=lambda: uuid4().hex[:8],
+        kept_snapshots=keep,
+    )
+    with Progress("export", unit="records", quiet=as_json) as progress:
+        manifest = exporter.export(progress.over)
+    say = json.dumps(manifest_document(manifest, target.name)) if as_json else manifest_text(manifest, target.name)
+    click.echo(say)
+
+
+def _export_bulk(place: str | None, as_json: bool) -> None:
+    from pipeline.keywords import Vocabulary  # noqa: PLC0415 - as said above
+    from pipeline.memory import utc_now  # noqa: PLC0415 - as said above
+    from pipeline.progress import Progress  # noqa: PLC0415 - as said above
+    from results_sink.bulk import BulkExporter  # noqa: PLC0415 - as said above
+    from results_sink.connect import export_place, table_of_stack  # noqa: PLC0415 - as said above
+    from results_sink.report import bulk_document, bulk_text  # noqa: PLC0415 - as said above
+
+    target = export_place(place, os.environ)
+    exporter = BulkExporter(table_of_stack(), target.files, Vocabulary.load(), utc_now)
+    with Progress("export", unit="records", quiet=as_json) as progress:
+        report = exporter.export(progress.over)
+    click.echo(json.dumps(bulk_document(report, target.name)) if as_json else bulk_text(report, target.name))
+
+
+@click.command()
+@click.argument("query", nargs=-1, required=True, metavar="QUERY")
+@click.option("--from", "place", metavar="DIR|s3://BUCKET/PREFIX", help="The export.  [default: the stack's own]")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(0), help="The most results shown.")
+@click.option("--per-product", is_flag=True, help="One result per product, its best image, instead of one per image.")
+@click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON, and nothing else.")
+def search(query: tuple[str, ...], place: str | None, limit: int, per_product: bool, as_json: bool) -> None:
+    """Find images by keywords, from the last export.
+
+    \b
+    footwear                       and everything below it: boots, sandals, ...
+    boot sandal                    both, as boot AND sandal
+    'boot OR sandal'
+    'footwear AND NOT boot'
+    '(boot OR clog) min:0.8'       with a score of 0.8 or more
+    '"rocking chair"'              a keyword of several words
+    Schuh, chaussure, zapato       in any language; case and accents do not matter
+    """  # noqa: D301 - the mark is click's, and no text
+    from pipeline.keywords import Vocabulary  # noqa: PLC0415 - as said above
+    from results_sink.connect import export_place  # noqa: PLC0415 - as said above
+    from results_sink.newest import Newest  # noqa: PLC0415 - as said above
+    from results_sink.query import parse  # noqa: PLC0415 - as said above
+    from results_sink.report import Words, answer_document, answer_text  # noqa: PLC0415 - as said above
+
+    vocabulary = Vocabulary.load()
+    text = " ".join(query)
+    parse(text, vocabulary)  # a mistake is said before anything is downloaded
+    source = export_place(place, os.environ)
+    newest = Newest(source.files, source.copies, source.name, vocabulary, time.monotonic)
+    answer = newest.searcher().search(text, limit, per_product=per_product)
+    words = Words(vocabulary)
+    unit = "product" if per_product else "image"
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    click.echo(json.dumps(answer_document(answer, words)) if as_json else answer_text(answer, words, unit, width))
+
+
+@click.command()
+@click.argument("image", required=False, metavar="[s3://BUCKET/KEY]")
+@click.option("--product", metavar="ID", help="All images of a product, instead of one image.")
+@click.option("--rejected", "reason", type=click.Choice(REASONS), help="The images rejected for a reason.")
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1), help="The most rejected images shown.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
+def show(image: str | None, product: str | None, reason: str | None, limit: int, as_json: bool) -> None:
+    """Show what is known of an image, of all images of a product, or which images were rejected for a reason."""
+    from pipeline.images import ImageRef  # noqa: PLC0415 - as said above
+    from pipeline.keywords import Vocabulary  # noqa: PLC0415 - as said above
+    from results_sink.connect import table_of_stack  # noqa: PLC0415 - as said above
+    from results_sink.report import Words, record_document, record_text  # noqa: PLC0415 - as said above
+
+    if sum(named is not None for named in (image, product, reason)) != 1:
+        raise CallerError(
+            "name one image, s3://bucket/key, one product, --product ID, or one reason, --rejected REASON"
+        )
+    if reason is not None:
+        _show_rejected(RejectReason(reason), limit, as_json)
+        return
+    ref = None if image is None else ImageRef.parse(image)
+    table = table_of_stack()
+    records = list(table.get_many([ref]).values()) if ref else list(table.of_product(product or ""))
+    if not records:
+        raise CallerError(f"nothing is known of {image}" if image else f"there is no image of the product {product!r}")
+    words = Words(Vocabulary.load())
+    if not as_json:
+        click.echo("\n\n".join(record_text(record, words) for record in records))
+        return
+    documents = [record_document(record, words) for record in records]
+    click.echo(json.dumps(documents[0] if image else {"product": product, "images": documents}))
+
+
+def _show_rejected(reason: RejectReason, limit: int, as_json: bool) -> None:
+    from results_sink.connect import table_of_stack  # noqa: PLC0415 - as said above
+    from results_sink.report import rejections_document, rejections_text  # noqa: PLC0415 - as said above
+
+    found = tuple(islice(table_of_stack().rejected(reason), limit + 1))
+    say = json.dumps(rejections_document(reason, found, limit)) if as_json else rejections_text(reason, found, limit)
+    click.echo(say)
+
+
+@click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.parquet")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
+def ratings(file: Path, as_json: bool) -> None:
+    """Write what people said of keywords as Parquet; `catalog-tagger evaluate --ratings` sums it up."""
+    from pipeline.ratings import ratings_of_stack  # noqa: PLC0415 - as said above
+    from results_sink.parquet import write_ratings  # noqa: PLC0415 - as said above
+
+    count = write_ratings(ratings_of_stack().scan(), file)
+    click.echo(json.dumps({"file": str(file), "ratings": count}) if as_json else f"{count:,} ratings: {file}")

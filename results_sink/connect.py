@@ -1,0 +1,71 @@
+"""Puts an export's place, and the deployed stack's table, behind the ports that the verbs need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.aws import DynamoTable, S3Files, client
+from pipeline.errors import CallerError
+from pipeline.folder import FolderFiles
+from pipeline.images import SCHEME, BucketPrefix
+from pipeline.settings import home
+from pipeline.stack import endpoint_url_of, find_stack
+from results_sink.snapshot import Downloaded, InPlace
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipeline.ports import FileStore, RecordTable
+    from results_sink.snapshot import Copies
+
+
+@dataclass(frozen=True)
+class ExportPlace:
+    """Where an export lies, what it is called in messages, and how its files come to this machine."""
+
+    name: str
+    files: FileStore
+    copies: Copies
+
+
+def table_of_stack() -> RecordTable:
+    """Return the table of the stack that is deployed.
+
+    Raises:
+        NoStack: none is.
+    """
+    stack = find_stack()
+    return DynamoTable(client("dynamodb", stack.endpoint_url), stack.table_name)
+
+
+def export_place(named: str | None, environment: Mapping[str, str]) -> ExportPlace:
+    """Return the place of that name: a folder, ``s3://bucket/prefix``, or the stack's own where there is none.
+
+    Raises:
+        NoStack: none is deployed, and no place is named.
+    """
+    if named is None:
+        stack = find_stack(environment)
+        return _in_s3(folder_of(stack.export_bucket, stack.export_prefix), stack.endpoint_url)
+    if named.startswith(SCHEME):
+        place = BucketPrefix.parse(named)
+        return _in_s3(folder_of(place.bucket, place.prefix), endpoint_url_of(environment))
+    root = Path(named)
+    if root.exists() and not root.is_dir():
+        raise CallerError(f"{root} is a file; an export is a folder")
+    files = FolderFiles(root)
+    return ExportPlace(str(root), files, InPlace(files))
+
+
+def folder_of(bucket: str, prefix: str) -> BucketPrefix:
+    """Return the place whose names begin with the prefix as a folder: it ends with a slash, or is empty."""
+    bare = prefix.strip("/")
+    return BucketPrefix(bucket, f"{bare}/" if bare else "")
+
+
+def _in_s3(place: BucketPrefix, endpoint_url: str | None) -> ExportPlace:
+    files = S3Files(client("s3", endpoint_url), place)
+    name = str(place).rstrip("/")
+    return ExportPlace(name, files, Downloaded(files, name, home() / "downloads" / "export"))

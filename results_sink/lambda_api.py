@@ -1,0 +1,29 @@
+"""The API as it is deployed: wired from its environment, asked over HTTP."""
+
+import os
+import tempfile
+import time
+from pathlib import Path
+
+from pipeline.aws import DynamoTable, S3Files, client
+from pipeline.keywords import Vocabulary
+from pipeline.settings import ExportSettings
+from pipeline.telemetry import make_logger
+from results_sink.api import Api, make_handler
+from results_sink.connect import folder_of
+from results_sink.newest import Newest
+from results_sink.snapshot import Downloaded
+
+settings = ExportSettings.from_environment(os.environ)
+vocabulary = Vocabulary.load()
+files = S3Files(client("s3"), folder_of(settings.bucket, settings.prefix))
+copies = Downloaded(files, "the export", Path(tempfile.gettempdir()) / "catalog-tagger-export-copies")
+
+handler = make_handler(
+    Api(
+        table=DynamoTable(client("dynamodb"), settings.table_name),
+        newest=Newest(files, copies, "the export", vocabulary, time.monotonic),
+        vocabulary=vocabulary,
+        logger=make_logger("api"),
+    )
+)

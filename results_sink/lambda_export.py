@@ -1,0 +1,36 @@
+"""The export function as it is deployed: wired from its environment, started by a schedule."""
+
+import os
+import tempfile
+from pathlib import Path
+from uuid import uuid4
+
+from pipeline.aws import DynamoTable, S3Files, client
+from pipeline.keywords import Vocabulary
+from pipeline.memory import utc_now
+from pipeline.settings import ExportSettings
+from pipeline.telemetry import make_logger, make_metrics
+from results_sink.connect import folder_of
+from results_sink.export import Exporter, make_handler
+from results_sink.fold import Folding
+from results_sink.snapshot import Downloaded
+
+settings = ExportSettings.from_environment(os.environ)
+
+work = Path(tempfile.gettempdir()) / "catalog-tagger-export"
+files = S3Files(client("s3"), folder_of(settings.bucket, settings.prefix))
+exporter = Exporter(
+    table=DynamoTable(client("dynamodb"), settings.table_name),
+    files=files,
+    vocabulary=Vocabulary.load(),
+    clock=utc_now,
+    new_id=lambda: uuid4().hex[:8],
+    work=work,
+)
+
+handler = make_handler(
+    exporter,
+    make_logger("export"),
+    make_metrics("export", settings.metrics_namespace),
+    Folding(exporter, Downloaded(files, "the export", work / "copies")).fold,
+)

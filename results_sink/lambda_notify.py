@@ -1,0 +1,21 @@
+"""The function that brings results to those who wait, as it is deployed: wired from its environment."""
+
+import os
+
+from pipeline.aws import client
+from pipeline.connections import ApiGatewayConnections
+from pipeline.front_settings import WatchSettings
+from pipeline.keywords import Vocabulary
+from pipeline.memory import utc_now
+from pipeline.watchers import DynamoWatchers
+from results_sink.notify import Notifier, make_notify_handler
+
+_settings = WatchSettings.from_environment(os.environ)
+handler = make_notify_handler(
+    Notifier(
+        watchers=DynamoWatchers(client("dynamodb"), _settings.watchers_table_name),
+        connections=ApiGatewayConnections(client("apigatewaymanagementapi", at=_settings.api.url)),
+        vocabulary=Vocabulary.load(),
+        clock=utc_now,
+    )
+)

@@ -1,0 +1,26 @@
+"""The function that gives out the page, as it is deployed: wired from its environment."""
+
+import os
+from pathlib import Path
+
+from pipeline.front_settings import PageSettings
+from pipeline.http_event import make_http_handler
+from results_sink.front import Neighbours, Page, make_routes
+
+_settings = PageSettings.from_environment(os.environ)
+_page = Page(
+    Path(__file__).with_name("page"),
+    {
+        "watch": f"wss://{_settings.watch.host}{_settings.watch.path}"
+        if _settings.watch.host
+        else _settings.watch.path,
+        "sign_in": _settings.sign_in_url,
+        "client": _settings.sign_in_client,
+    },
+    Neighbours(
+        photos=_settings.photo_hosts,
+        watch=f"wss://{_settings.watch.host}" if _settings.watch.host else "",
+        sign_in=_settings.sign_in_url,
+    ),
+)
+handler = make_http_handler(make_routes(_page))

@@ -1,0 +1,25 @@
+"""The function that lets browsers watch, as it is deployed: wired from its environment."""
+
+import os
+
+from pipeline.aws import DynamoTable, client
+from pipeline.connections import ApiGatewayConnections
+from pipeline.front_settings import WatchSettings
+from pipeline.keywords import Vocabulary
+from pipeline.memory import utc_now
+from pipeline.watchers import DynamoWatchers
+from results_sink.notify import Notifier, Usher, make_watch_handler
+
+_settings = WatchSettings.from_environment(os.environ)
+_dynamodb = client("dynamodb")
+handler = make_watch_handler(
+    Usher(
+        Notifier(
+            watchers=DynamoWatchers(_dynamodb, _settings.watchers_table_name),
+            connections=ApiGatewayConnections(client("apigatewaymanagementapi", at=_settings.api.url)),
+            vocabulary=Vocabulary.load(),
+            clock=utc_now,
+        ),
+        DynamoTable(_dynamodb, _settings.table_name),
+    )
+)

@@ -1,0 +1,226 @@
+"""What an export says of itself: the manifest of a snapshot, and ``latest.json``, which names the one to read."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from pipeline.errors import BadExport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+T = TypeVar("T")
+SCHEMA_VERSION = 1  # docs/export.md says what may change within a version
+LATEST_NAME = "latest.json"
+SNAPSHOTS = "snapshots/"
+DELTAS = "deltas/"
+SUPERSEDED_NAME = "superseded.json"  # beside a manifest: what latest.json was when it named this snapshot last
+MANIFEST_NAME = "manifest.json"
+NAME_TIME = "%Y%m%dT%H%M%SZ"  # how a snapshot's name begins: names sort by time
+
+
+def snapshot_name(began_at: datetime, short_id: str) -> str:
+    """Return the name of a snapshot: the time its scan began, and an id that tells two of one second apart."""
+    return f"{began_at.strftime(NAME_TIME)}-{short_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnType:
+    """A column of the Parquet files and its type, as Arrow writes it."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeywordRows:
+    """How many rows of a postings file belong to a keyword; they follow each other in the order of this list."""
+
+    keyword_id: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class PartFile:
+    """A file of the snapshot, named from the snapshot's folder, with the rows of each of its row groups."""
+
+    name: str
+    rows: int
+    bytes: int
+    sha256: str
+    row_groups: tuple[int, ...]
+    keywords: tuple[KeywordRows, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RecordCounts:
+    """What the scan saw. Images that are gone, or whose look was taken back, are counted and are no rows."""
+
+    tagged: int
+    rejected: Mapping[str, int]
+    gone: int
+    undone: int
+
+    @property
+    def rows(self) -> int:
+        """How many rows ``images/`` has."""
+        return self.tagged + sum(self.rejected.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A whole snapshot: its files in the order of their rows, and what they were made from.
+
+    ``vocabulary_version`` is of the words in the rows; ``taxonomy_versions`` are those the records were tagged by.
+    """
+
+    snapshot: str
+    scan_began_at: datetime
+    scan_ended_at: datetime
+    counts: RecordCounts
+    model_versions: tuple[str, ...]
+    taxonomy_versions: tuple[str, ...]
+    vocabulary_version: str
+    images_columns: tuple[ColumnType, ...]
+    postings_columns: tuple[ColumnType, ...]
+    images: tuple[PartFile, ...]
+    postings: tuple[PartFile, ...]
+    coverage_columns: tuple[ColumnType, ...] = ()  # none in a snapshot of before there were such files
+    coverage: tuple[PartFile, ...] = ()
+
+    @property
+    def files(self) -> tuple[PartFile, ...]:
+        """Every file of the snapshot but this one."""
+        return (*self.images, *self.postings, *self.coverage)
+
+    def encode(self) -> bytes:
+        """Return the manifest as JSON."""
+        document = {"kind": "snapshot", "schema_version": SCHEMA_VERSION, **asdict(self)}
+        return json.dumps(document, default=_plain, indent=1).encode()
+
+    @classmethod
+    def decode(cls, data: bytes, name: str) -> Self:
+        """Return the manifest in a file of that name.
+
+        Raises:
+            BadExport: it is damaged, or of a later schema version.
+        """
+        return _decoded(data, name, cls._of)
+
+    @classmethod
+    def _of(cls, body: Mapping[str, Any]) -> Self:
+        return cls(
+            snapshot=body["snapshot"],
+            scan_began_at=datetime.fromisoformat(body["scan_began_at"]),
+            scan_ended_at=datetime.fromisoformat(body["scan_ended_at"]),
+            counts=RecordCounts(**body["counts"]),
+            model_versions=tuple(body["model_versions"]),
+            taxonomy_versions=tuple(body["taxonomy_versions"]),
+            vocabulary_version=body["vocabulary_version"],
+            images_columns=_columns(body["images_columns"]),
+            postings_columns=_columns(body["postings_columns"]),
+            images=tuple(_part(part) for part in body["images"]),
+            postings=tuple(_part(part) for part in body["postings"]),
+            coverage_columns=_columns(body.get("coverage_columns", ())),
+            coverage=tuple(_part(part) for part in body.get("coverage", ())),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FileSum:
+    """A file by its name from the export's root, with what must be found there."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeltaFile:
+    """A file of changes, by its name from the export's root, and when the last of them was made."""
+
+    name: str
+    rows: int
+    bytes: int
+    sha256: str
+    newest_change_at: datetime
+
+    @property
+    def sum(self) -> FileSum:
+        """What must be found there."""
+        return FileSum(self.name, self.bytes, self.sha256)
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """What a reader opens first: the snapshot to read, and the deltas to lay over it, in this order."""
+
+    snapshot: str
+    manifest: FileSum
+    deltas: tuple[DeltaFile, ...] = ()
+
+    def through(self, last_delta: str) -> Latest | None:
+        """Return this with its deltas up to the one of that name (empty: none); None where there is no such delta."""
+        names = [delta.name for delta in self.deltas]
+        if last_delta and last_delta not in names:
+            return None
+        count = names.index(last_delta) + 1 if last_delta else 0
+        return Latest(self.snapshot, self.manifest, self.deltas[:count])
+
+    def encode(self) -> bytes:
+        """Return the pointer as JSON."""
+        return json.dumps({"schema_version": SCHEMA_VERSION, **asdict(self)}, default=_plain, indent=1).encode()
+
+    @classmethod
+    def decode(cls, data: bytes, name: str) -> Self:
+        """Return the pointer in a file of that name.
+
+        Raises:
+            BadExport: it is damaged, or of a later schema version.
+        """
+        return _decoded(data, name, cls._of)
+
+    @classmethod
+    def _of(cls, body: Mapping[str, Any]) -> Self:
+        deltas = tuple(
+            DeltaFile(
+                delta["name"],
+                delta["rows"],
+                delta["bytes"],
+                delta["sha256"],
+                datetime.fromisoformat(delta["newest_change_at"]),
+            )
+            for delta in body["deltas"]
+        )
+        manifest = FileSum(body["manifest"]["name"], body["manifest"]["bytes"], body["manifest"]["sha256"])
+        return cls(str(body["snapshot"]), manifest, deltas)
+
+
+def _decoded(data: bytes, name: str, decode: Callable[[Mapping[str, Any]], T]) -> T:
+    try:
+        body = json.loads(data)
+        version = int(body["schema_version"])
+        if version > SCHEMA_VERSION:
+            raise BadExport(f"{name} is of schema version {version}; this program reads up to {SCHEMA_VERSION}")
+        return decode(body)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise BadExport(f"{name} is damaged: {type(error).__name__} {error}") from error
+
+
+def _columns(columns: Iterable[Mapping[str, Any]]) -> tuple[ColumnType, ...]:
+    return tuple(ColumnType(each["name"], each["type"]) for each in columns)
+
+
+def _part(part: Mapping[str, Any]) -> PartFile:
+    keywords = tuple(KeywordRows(each["keyword_id"], each["rows"]) for each in part["keywords"])
+    groups = tuple(int(rows) for rows in part["row_groups"])
+    return PartFile(part["name"], part["rows"], part["bytes"], part["sha256"], groups, keywords)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no place in a manifest")

@@ -1,0 +1,129 @@
+"""The newest state of an export, a snapshot under its deltas, as a process that runs on reads it."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import BadExport, PageGone
+from results_sink.cursor import Place
+from results_sink.delta import overlay_of
+from results_sink.manifest import SNAPSHOTS, SUPERSEDED_NAME, Latest
+from results_sink.parquet import ParquetFile
+from results_sink.search import Searcher
+from results_sink.snapshot import open_snapshot, read_latest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pipeline.keywords import Vocabulary
+    from pipeline.ports import FileStore
+    from results_sink.manifest import DeltaFile
+    from results_sink.snapshot import Copies
+
+REFRESH_S = 2.0  # chosen by us: how old what is searched may be, and how often a busy process asks S3
+KEPT_STATES = 4  # chosen by us: the newest and some before, for pages that were begun on them; they share a snapshot
+
+
+@dataclass
+class Newest:
+    """Opens what ``latest.json`` names, which it looks at every few seconds; what was opened stays for a while."""
+
+    files: FileStore
+    copies: Copies
+    name: str
+    vocabulary: Vocabulary
+    clock_s: Callable[[], float]
+    _states: OrderedDict[Place, Searcher] = field(default_factory=OrderedDict)
+    _deltas: dict[str, Any] = field(default_factory=dict)
+    _latest: Latest | None = None
+    _looked_at_s: float | None = None
+
+    def searcher(self) -> Searcher:
+        """Return what answers from the newest state.
+
+        Raises:
+            BadExport: there is none, or it is damaged.
+        """
+        now_s = self.clock_s()
+        if self._latest is None or self._looked_at_s is None or now_s - self._looked_at_s >= REFRESH_S:
+            self._latest = self._look()
+            self._looked_at_s = now_s
+        try:
+            return self._state(self._latest)
+        except BadExport:
+            seen, self._latest = self._latest, self._look()
+            if self._latest == seen:
+                raise
+            return self._state(self._latest)  # so much was published meanwhile that what was named has gone
+
+    def _look(self) -> Latest:
+        latest = read_latest(self.files, self.name)
+        named = {delta.sha256 for delta in latest.deltas}
+        self._deltas = {sha256: table for sha256, table in self._deltas.items() if sha256 in named}
+        return latest
+
+    def found(self) -> Searcher | None:
+        """Return what answers from the newest state, or None before the first export."""
+        try:
+            return self.searcher()
+        except BadExport:
+            return None
+
+    def searcher_of(self, place: Place) -> Searcher:
+        """Return what answers from that state.
+
+        Raises:
+            PageGone: it is no longer there.
+        """
+        self.searcher()
+        if place in self._states:
+            return self._state(place)
+        try:
+            return self._state(self._pointer_of(place))
+        except BadExport as error:
+            raise PageGone(f"the snapshot {place.snapshot} is gone; search again without a cursor") from error
+
+    def _pointer_of(self, place: Place) -> Latest:
+        """Return what ``latest.json`` was when it named this snapshot, and this delta last."""
+        latest = self._latest
+        if latest is None or latest.snapshot != place.snapshot:
+            name = f"{SNAPSHOTS}{place.snapshot}/{SUPERSEDED_NAME}"
+            data = self.files.read(name)
+            if data is None:
+                raise BadExport(f"{self.name}/{name} is missing")
+            latest = Latest.decode(data, name)
+        pointer = latest.through(place.last_delta)
+        if pointer is None:
+            raise BadExport(f"{place.last_delta} never lay over {place.snapshot}")
+        return pointer
+
+    def _state(self, wanted: Latest | Place) -> Searcher:
+        place = wanted if isinstance(wanted, Place) else place_of(wanted)
+        if place not in self._states and isinstance(wanted, Latest):
+            self._states[place] = self._opened(wanted)
+            while len(self._states) > KEPT_STATES:
+                self._states.popitem(last=False)
+        self._states.move_to_end(place)
+        return self._states[place]
+
+    def _opened(self, latest: Latest) -> Searcher:
+        last = latest.deltas[-1].name if latest.deltas else ""
+        tables = [self._table(delta) for delta in latest.deltas]
+        overlay = overlay_of(tables) if tables else None
+        for place, searcher in self._states.items():
+            if place.snapshot == latest.snapshot:
+                return searcher.under(overlay, last)
+        snapshot = open_snapshot(latest, self.files, self.copies, self.name)
+        return Searcher(snapshot, self.vocabulary).under(overlay, last)
+
+    def _table(self, delta: DeltaFile) -> Any:
+        if delta.sha256 not in self._deltas:
+            self._deltas[delta.sha256] = ParquetFile(self.copies.path_of(delta.sum)).changes()
+        return self._deltas[delta.sha256]
+
+
+def place_of(latest: Latest) -> Place:
+    """Return the state that a pointer leads to."""
+    return Place(latest.snapshot, latest.deltas[-1].name if latest.deltas else "")

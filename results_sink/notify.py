@@ -1,0 +1,125 @@
+"""The verb notify: who waits for an upload gets its result, whichever of the two comes first."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipeline.stream import changes_of
+from pipeline.watchers import UPLOADS_PREFIX, Waiting
+from results_sink.report import Words, record_document
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pipeline.connections import Connections
+    from pipeline.images import ImageRef
+    from pipeline.keywords import Vocabulary
+    from pipeline.ports import Clock, RecordTable
+    from pipeline.records import Record
+    from pipeline.watchers import Watchers
+
+MAX_MESSAGE_CHARACTERS = 512  # chosen by us: a ticket, a language, and room to spare
+OK = {"statusCode": 200}
+
+
+@dataclass(frozen=True)
+class Notifier:
+    """Brings results to those who wait for them."""
+
+    watchers: Watchers
+    connections: Connections
+    vocabulary: Vocabulary
+    clock: Clock
+
+    def notify(self, record: Record) -> int:
+        """Send the record to everyone who waits for its image, and return to how many it went.
+
+        Whoever was there, or is gone for good, waits no more.
+        """
+        image, sent = record.look.image, 0
+        for waiting in self.watchers.waiting_for(image, self.clock()):
+            sent += self.send(record, waiting)
+            self.watchers.forget(image, waiting.connection)
+        return sent
+
+    def send(self, record: Record, waiting: Waiting) -> bool:
+        """Send the record to one who waits, and return whether somebody was there."""
+        document = record_document(record, Words(self.vocabulary, waiting.language))
+        return self.connections.send(waiting.connection, {"kind": "record", "record": document})
+
+
+@dataclass(frozen=True)
+class Usher:
+    """Lets those who have a ticket watch."""
+
+    notifier: Notifier
+    table: RecordTable
+
+    def admit(self, connection: str, message: str) -> bool:
+        """Let the connection watch what its ticket is for, and return whether the ticket was good.
+
+        Waiting begins before the record is looked for: one that is written in between is sent twice, never not at all.
+        """
+        secret, language = self._read(message)
+        image = self.notifier.watchers.image_of(secret, self.notifier.clock()) if secret else None
+        if image is None:
+            # Without a word: whether it was wrong, stale or of somebody else is nobody's to know.
+            self.notifier.connections.close(connection)
+            return False
+        waiting = Waiting(connection, language)
+        self.notifier.watchers.watch(image, waiting, self.notifier.clock())
+        self._send_if_there(image, waiting)
+        return True
+
+    def _send_if_there(self, image: ImageRef, waiting: Waiting) -> None:
+        for record in self.table.get_many([image]).values():
+            if self.notifier.send(record, waiting):
+                self.notifier.watchers.forget(image, waiting.connection)
+
+    def _read(self, message: str) -> tuple[str, str]:
+        languages = self.notifier.vocabulary.languages
+        if len(message) > MAX_MESSAGE_CHARACTERS:
+            return "", languages[0]
+        try:
+            document = json.loads(message)
+        except (ValueError, RecursionError):
+            return "", languages[0]
+        if not isinstance(document, dict):
+            return "", languages[0]
+        secret, language = document.get("ticket"), document.get("language")
+        return secret if isinstance(secret, str) else "", language if language in languages else languages[0]
+
+
+def make_watch_handler(usher: Usher) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+    """Return the handler of what browsers say through their connections."""
+
+    def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        del context
+        usher.admit(event["requestContext"]["connectionId"], event.get("body") or "")
+        return OK
+
+    return handle
+
+
+def make_notify_handler(notifier: Notifier) -> Callable[[dict[str, Any], Any], None]:
+    """Return the handler of the table's stream."""
+
+    def handle(event: dict[str, Any], context: Any) -> None:
+        del context
+        for record in newest_of(event):
+            notifier.notify(record)
+
+    return handle
+
+
+def newest_of(event: dict[str, Any]) -> list[Record]:
+    """Return the newest record of each upload in a batch of the stream, in the order they came to be."""
+    newest: dict[ImageRef, Record] = {}
+    for change in changes_of(event):
+        image = change.record.look.image
+        if image.key.startswith(UPLOADS_PREFIX) and not change.removed:
+            newest.pop(image, None)
+            newest[image] = change.record
+    return list(newest.values())

@@ -1,0 +1,77 @@
+// The frame: the views' names, the language, light and dark, and which view is shown.
+
+import { start } from "./api.js";
+import { announce, el, icon } from "./dom.js";
+import { LANGUAGES, language, say, speak } from "./words.js";
+import { compareView } from "./compare.js";
+import { photoView } from "./photo.js";
+import { searchView } from "./search.js";
+import { statusView } from "./status.js";
+import { uploadView } from "./upload.js";
+
+const VIEWS = { search: searchView, upload: uploadView, compare: compareView, status: statusView };
+const THEME = "catalog-tagger.theme";
+const main = document.getElementById("main");
+let leave = () => {};
+let first = true;
+
+export function go(where) { location.hash = where; }
+
+function route() {
+  const [name, asked] = location.hash.replace(/^#\/?/, "").split(/\?(.*)/s);
+  return { name: name || "search", asked: new URLSearchParams(asked || "") };
+}
+
+function frame() {
+  const { name } = route();
+  const languages = Object.entries(LANGUAGES).map(([code, own]) => el("option", { value: code, selected: code === language() }, own));
+  const top = document.getElementById("top");
+  top.replaceChildren(
+    el("div", { class: "bar-of-top" },
+      el("a", { class: "brand", href: "#/search" }, icon("tag"), el("span", {}, "catalog-tagger")),
+      el("nav", { "aria-label": say("views") },
+        Object.keys(VIEWS).map((view) => el("a", { href: `#/${view}`, "aria-current": view === name ? "page" : undefined }, say(view)))),
+      el("div", { class: "choices" },
+        el("select", { "aria-label": say("language"), onchange: ({ target }) => { speak(target.value); show(); } }, languages),
+        el("button", { type: "button", class: "quiet round", "aria-label": say("light_dark"), title: say("light_dark"), onclick: turn }, icon("light")))));
+  document.getElementById("skip").textContent = say("skip");
+  document.documentElement.lang = language();
+}
+
+function turn() {
+  const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+  const now = document.documentElement.dataset.theme || (dark ? "dark" : "light");
+  document.documentElement.dataset.theme = now === "dark" ? "light" : "dark";
+  localStorage.setItem(THEME, document.documentElement.dataset.theme);
+}
+
+function show() {
+  leave();
+  frame();
+  const { name, asked } = route();
+  const view = name.startsWith("photo/") ? photoView : VIEWS[name] || searchView;
+  const image = name.startsWith("photo/") ? `s3://${name.slice("photo/".length).split("/").map(decodeURIComponent).join("/")}` : "";
+  const box = el("div", { class: "view" });
+  main.replaceChildren(box);
+  leave = view(box, { asked, image }) || (() => {});
+  const title = box.querySelector("h1")?.textContent || "";
+  document.title = title ? `${title} · catalog-tagger` : "catalog-tagger";
+  if (!first) {
+    scrollTo(0, 0);
+    main.focus({ preventScroll: true });
+    announce(title);
+  }
+  first = false;
+}
+
+const theme = localStorage.getItem(THEME);
+if (theme) document.documentElement.dataset.theme = theme;
+document.getElementById("skip").addEventListener("click", (event) => { event.preventDefault(); main.focus(); });
+frame();
+try {
+  await start();
+  addEventListener("hashchange", show);
+  show();
+} catch (error) {
+  main.replaceChildren(el("p", { class: "notice bad", role: "alert" }, say("error", error.message)));
+}

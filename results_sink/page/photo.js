@@ -1,0 +1,163 @@
+// One photo: its keywords with how sure they are, what the model saw, and what people say of it.
+
+import { ask, nameOfClass, pathOf, photo } from "./api.js";
+import { announce, bar, el, icon, percent } from "./dom.js";
+import { suggest } from "./search.js";
+import { language, moment, number, say } from "./words.js";
+
+export function photoView(box, { image }) {
+  const frame = el("div", { class: "large" }, icon("photo"));
+  const right = el("div", { class: "told" }, el("p", { class: "hint" }, say("loading")));
+  const title = el("h1", {}, nameOf(image));
+  let gone = false;
+  box.append(
+    el("p", { class: "above" }, el("a", { class: "back", href: "#/search", onclick: (event) => { if (history.length > 1) { event.preventDefault(); history.back(); } } }, icon("back"), say("back"))),
+    el("article", { class: "photo" }, frame, el("div", {}, title, right)));
+  void photo(image).then((address) => {
+    if (!address) return;
+    const picture = el("img", { src: address, alt: title.textContent });
+    picture.addEventListener("error", () => picture.remove());
+    frame.append(picture);
+  }).catch(() => {});
+  void load();
+  return () => { gone = true; };
+
+  async function load(focus) {
+    try {
+      const record = await ask("GET", pathOf(image), { query: { language: language() } });
+      if (gone) return;
+      title.textContent = record.product;
+      right.replaceChildren(...sections(record, decide, rate));
+      if (focus) right.querySelector("h2")?.focus();
+    } catch (error) {
+      right.replaceChildren(el("p", { class: "notice bad", role: "alert" }, say("error", error.message)));
+    }
+  }
+
+  async function decide(keyword, decision, name) {
+    try {
+      await ask("POST", "decisions", { json: { image, keyword, decision } });
+      await load(true);
+      announce(say({ pin: "pinned", suppress: "suppressed", release: "released" }[decision], name));
+    } catch (error) {
+      announce(say("error", error.message));
+      right.prepend(el("p", { class: "notice bad", role: "alert" }, say("error", error.message)));
+    }
+  }
+
+  async function rate(keyword, verdict, version) {
+    await ask("POST", "ratings", { json: { image, keyword, verdict, model_version: version } });
+    announce(say("thanks"));
+  }
+}
+
+export function nameOf(image) {
+  return image.split("/").pop().replace(/\.[^.]*$/, "");
+}
+
+function sections(record, decide, rate) {
+  const parts = [];
+  if (record.status === "rejected") {
+    parts.push(el("div", { class: "notice bad" }, el("strong", {}, say(`reason_${record.reason}`)), el("p", {}, record.detail)));
+  } else {
+    parts.push(keywords(record, decide, rate), missing(record, decide, rate));
+  }
+  if (record.decisions.length) parts.push(decisions(record, decide));
+  if (record.classes.length) parts.push(classes(record));
+  parts.push(facts(record));
+  return parts;
+}
+
+function keywords(record, decide, rate) {
+  const decided = new Set(record.decisions.map((each) => each.id));
+  return el("section", {},
+    el("h2", { tabindex: "-1" }, say("keywords")),
+    record.low_information ? el("p", { class: "hint" }, say("low_information")) : null,
+    record.keywords.length
+      ? el("ul", { class: "keywords" }, record.keywords.map((each) => keyword(each, decided.has(each.id), record, decide, rate)))
+      : el("p", {}, say("no_keywords")));
+}
+
+function keyword(each, isDecided, record, decide, rate) {
+  const row = el("li", {});
+  const act = (name, shape, decision) => el("button", { type: "button", class: "rate", title: say(name, each.keyword), "aria-label": say(name, each.keyword), onclick: () => decide(each.id, decision, each.keyword) }, icon(shape));
+  const rates = rateButtons(each, async (verdict) => {
+    await rate(each.id, verdict, record.model_version);
+    row.querySelector(".next")?.remove();
+    if (verdict === "wrong" && !isDecided) {
+      row.append(el("p", { class: "next" }, say("thanks"), " ", el("button", { type: "button", class: "small", onclick: () => decide(each.id, "suppress", each.keyword) }, icon("ban"), say("suppress_it", each.keyword))));
+    }
+  });
+  row.append(
+    el("span", { class: "word" },
+      el("a", { href: `#/search?q=${encodeURIComponent(`"${each.keyword}"`)}` }, each.keyword),
+      each.source === "human" ? el("span", { class: "badge" }, say("by_human")) : ""),
+    el("span", { class: "score" }, bar(each.score, `${each.keyword} ${percent(each.score)}`), el("span", { class: "many" }, percent(each.score))),
+    el("span", { class: "acts" }, rates, isDecided ? null : el("span", { class: "offers" },
+      each.source === "human" ? null : act("pin_it", "pin", "pin"),
+      act("suppress_it", "ban", "suppress"))));
+  return row;
+}
+
+export function rateButtons(each, rate) {
+  const made = {};
+  for (const [verdict, shape] of [["right", "check"], ["wrong", "cross"]]) {
+    const label = say(verdict, each.keyword);
+    made[verdict] = el("button", { type: "button", class: `rate ${verdict}`, "aria-pressed": "false", "aria-label": label, title: label, onclick: async () => {
+      try {
+        await rate(verdict);
+        for (const [name, button] of Object.entries(made)) button.setAttribute("aria-pressed", String(name === verdict));
+      } catch (error) {
+        announce(say("error", error.message));
+      }
+    } }, icon(shape));
+  }
+  return el("span", { class: "rates" }, made.right, made.wrong);
+}
+
+function missing(record, decide, rate) {
+  const list = el("ul", { id: "words", role: "listbox", "aria-label": say("keywords"), hidden: true });
+  const field = el("input", { id: "missing", type: "text", autocomplete: "off", maxlength: "60", role: "combobox", "aria-expanded": "false", "aria-controls": "words", "aria-autocomplete": "list" });
+  const add = async (word, id) => {
+    if (!word) return;
+    await rate(id || word, "missing", record.model_version).catch(() => {});
+    await decide(id || word, "pin", word);
+  };
+  suggest(field, list, add);
+  return el("form", { class: "missing", onsubmit: (event) => { event.preventDefault(); void add(field.value.trim()); } },
+    el("label", { for: "missing" }, say("missing")),
+    el("div", { class: "row" }, el("div", { class: "field" }, field, list), el("button", { type: "submit" }, say("add"))));
+}
+
+function decisions(record, decide) {
+  return el("section", {}, el("h2", {}, say("history")),
+    el("ul", { class: "decisions" }, record.decisions.map((each) => el("li", {},
+      icon(each.decision === "pin" ? "pin" : "ban"),
+      el("span", {}, say(each.decision === "pin" ? "pinned" : "suppressed", each.keyword), el("small", {}, ` ${moment(each.decided_at)}${each.by ? ` · ${each.by}` : ""}`)),
+      el("button", { type: "button", class: "small", "aria-label": say("release_it", each.keyword), onclick: () => decide(each.id, "release", each.keyword) }, say("release"))))));
+}
+
+function classes(record) {
+  return el("section", {}, el("h2", {}, say("classes")),
+    el("ul", { class: "classes" }, record.classes.map((each) => {
+      const name = el("span", { class: "word" }, `#${each.class_index}`);
+      void nameOfClass(record.model_version, each.class_index).then((found) => { name.textContent = found; }).catch(() => {});
+      return el("li", {}, name, el("span", { class: "score" }, bar(each.score, percent(each.score)), el("span", { class: "many" }, percent(each.score))));
+    })),
+    el("p", {}, el("a", { class: "button", href: `#/compare?image=${encodeURIComponent(record.image)}` }, say("compare_this"))));
+}
+
+function facts(record) {
+  const told = [
+    ["place", record.image],
+    ["size", record.width_pixels ? `${number(record.width_pixels)} × ${number(record.height_pixels)}` : ""],
+    ["model", record.model_version],
+    ["taxonomy", record.taxonomy_version],
+    ["uploaded", moment(record.object_time)],
+    ["looked_at", moment(record.looked_at)],
+    ["run", record.run_id],
+    ["revision", String(record.revision)],
+  ];
+  return el("section", {}, el("h2", {}, say("facts")),
+    el("dl", { class: "facts" }, told.filter(([, value]) => value).map(([name, value]) => el("div", {}, el("dt", {}, say(name)), el("dd", {}, value)))));
+}

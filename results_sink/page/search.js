@@ -1,0 +1,196 @@
+// Search: a box with suggestions, facets to narrow by, and a grid of photos.
+
+import { ask, askOnce, photo, Problem } from "./api.js";
+import { announce, el, icon, percent } from "./dom.js";
+import { language, number, say } from "./words.js";
+
+const PAGE = 24;
+const FACETS = 14;
+const TYPING_MS = 120;
+
+export function addressOf(image) {
+  return `#/photo/${image.replace("s3://", "").split("/").map(encodeURIComponent).join("/")}`;
+}
+
+export function searchView(box, { asked }) {
+  const state = {
+    q: asked.get("q") || "",
+    narrow: asked.getAll("narrow"),
+    product: asked.get("by") !== "image",
+  };
+  const results = el("ul", { class: "grid" });
+  const count = el("p", { class: "count", role: "status" });
+  const facets = el("div", { class: "facets" });
+  const more = el("button", { type: "button", class: "more", hidden: true }, say("more"));
+  const stop = new AbortController();
+
+  box.append(
+    el("h1", {}, say("search_title")),
+    searchBox(state, (q) => change({ q, narrow: [] })),
+    el("div", { class: "found" },
+      el("aside", { "aria-label": say("narrow") },
+        el("label", { class: "switch" },
+          el("input", { type: "checkbox", checked: state.product, onchange: ({ target }) => change({ product: target.checked }) }),
+          say("by_product")),
+        chosen(state, change),
+        facets),
+      el("section", { "aria-label": say("search") }, count, results, el("p", { class: "center" }, more))));
+  void load();
+  return () => stop.abort();
+
+  function change(changed) {
+    const next = { ...state, ...changed };
+    const query = new URLSearchParams();
+    if (next.q) query.set("q", next.q);
+    next.narrow.forEach((each) => query.append("narrow", each));
+    if (!next.product) query.set("by", "image");
+    const hash = `#/search${query.size ? `?${query}` : ""}`;
+    if (hash === location.hash || (hash === "#/search" && !location.hash)) return;
+    location.hash = hash;
+  }
+
+  async function load(cursor) {
+    if (!cursor) {
+      count.textContent = say("loading");
+      results.replaceChildren(...Array.from({ length: 8 }, () => el("li", { class: "card waiting", "aria-hidden": "true" })));
+    }
+    try {
+      const query = { q: await wholeQuery(state), language: language(), by: state.product ? "product" : "image", limit: PAGE, facets: FACETS + 6, cursor };
+      const found = await ask("GET", "search", { query, signal: stop.signal });
+      show(found, Boolean(cursor));
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      results.replaceChildren();
+      facets.replaceChildren();
+      count.textContent = error instanceof Problem && error.status === 503 ? say("none_yet") : error.message;
+    }
+  }
+
+  function show(found, further) {
+    if (!further) results.replaceChildren();
+    const cards = found.results.map(card);
+    results.append(...cards);
+    count.textContent = found.total === 1 ? say("found_one") : found.total ? say("found", number(found.total)) : say("none");
+    if (further) cards[0]?.querySelector("a").focus();
+    else announce(count.textContent);
+    more.hidden = !found.next;
+    more.onclick = () => load(found.next);
+    const left = found.facets.filter((facet) => !state.narrow.includes(facet.keyword) && facet.count < found.total).slice(0, FACETS);
+    facets.replaceChildren(...(left.length ? [el("h2", {}, say("narrow")), el("ul", {}, left.map(facet))] : []));
+  }
+
+  function facet({ keyword, count: many }) {
+    return el("li", {}, el("button", { type: "button", class: "facet", onclick: () => change({ narrow: [...state.narrow, keyword] }) },
+      el("span", {}, keyword), el("span", { class: "many" }, number(many))));
+  }
+}
+
+// Without a word, all photos: whatever has some keyword, or has it not.
+async function wholeQuery(state) {
+  const parts = state.narrow.map((each) => `"${each}"`);
+  if (state.q.trim()) return [`(${state.q})`, ...parts].join(" AND ");
+  if (parts.length) return parts.join(" AND ");
+  const { keywords } = await askOnce("keywords");
+  const any = `"${keywords[0].words.en[0]}"`;
+  return `${any} OR NOT ${any}`;
+}
+
+function chosen(state, change) {
+  if (!state.narrow.length) return null;
+  return el("ul", { class: "chips chosen" }, state.narrow.map((each) => el("li", {},
+    el("button", { type: "button", class: "chip on", "aria-label": say("remove", each), onclick: () => change({ narrow: state.narrow.filter((other) => other !== each) }) },
+      each, icon("cross")))));
+}
+
+function card(found) {
+  const words = found.keywords.slice(0, 3);
+  const shown = el("span", { class: "frame" }, icon("photo"));
+  void photo(found.image).then((address) => {
+    if (!address) return;
+    const picture = el("img", { src: address, alt: "", loading: "lazy", decoding: "async" });
+    picture.addEventListener("error", () => picture.remove());
+    shown.append(picture);
+  }).catch(() => {});
+  return el("li", { class: "card" },
+    el("a", { href: addressOf(found.image) },
+      shown,
+      el("span", { class: "name" }, found.product),
+      el("span", { class: "chips" }, words.map((word) => el("span", { class: word.source === "human" ? "chip human" : "chip", title: percent(word.score) }, word.keyword)))));
+}
+
+// ---- The box: a text field with a list of suggestions, as the ARIA combobox pattern asks ----
+
+export function searchBox(state, submit) {
+  const list = el("ul", { id: "suggestions", role: "listbox", "aria-label": say("keywords"), hidden: true });
+  const field = el("input", {
+    type: "search", id: "q", name: "q", value: state.q, autocomplete: "off", spellcheck: "false", placeholder: say("what"),
+    role: "combobox", "aria-label": say("what"), "aria-expanded": "false", "aria-controls": "suggestions", "aria-autocomplete": "list", "aria-describedby": "hint",
+  });
+  suggest(field, list, (word) => submit(withLast(field.value, word)));
+  return el("form", { role: "search", class: "search", onsubmit: (event) => { event.preventDefault(); submit(field.value.trim()); } },
+    el("div", { class: "field" }, icon("search"), field, list),
+    el("button", { type: "submit", class: "main" }, say("search")),
+    el("p", { id: "hint", class: "hint" }, say("search_hint")));
+}
+
+export function suggest(field, list, choose) {
+  let timer = 0;
+  let at = -1;
+  let asked = 0;
+  const options = () => [...list.children];
+
+  function close() {
+    list.hidden = true;
+    field.setAttribute("aria-expanded", "false");
+    field.removeAttribute("aria-activedescendant");
+    at = -1;
+  }
+
+  function point(to) {
+    const all = options();
+    at = (to + all.length) % all.length;
+    all.forEach((option, place) => option.setAttribute("aria-selected", String(place === at)));
+    field.setAttribute("aria-activedescendant", all[at].id);
+    all[at].scrollIntoView({ block: "nearest" });
+  }
+
+  async function fill() {
+    const typed = lastWord(field.value);
+    const mine = ++asked;
+    if (typed.length < 2) { close(); return; }
+    const found = await ask("GET", "suggest", { query: { q: typed, language: language(), limit: 8 } }).catch(() => ({ suggestions: [] }));
+    if (mine !== asked || document.activeElement !== field) return;
+    list.replaceChildren(...found.suggestions.map((each, place) => el("li", {
+      id: `${list.id}-${place}`, role: "option", "aria-selected": "false",
+      onmousedown: (event) => { event.preventDefault(); close(); choose(each.word, each.id); },
+    }, el("span", {}, each.word, each.word === each.keyword ? "" : el("small", {}, ` ${each.keyword}`)), each.images ? el("span", { class: "many" }, number(each.images)) : "")));
+    list.hidden = !found.suggestions.length;
+    field.setAttribute("aria-expanded", String(!list.hidden));
+    at = -1;
+    field.found = found.suggestions;
+  }
+
+  field.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(fill, TYPING_MS); });
+  field.addEventListener("blur", close);
+  field.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && !list.hidden) { event.preventDefault(); close(); return; }
+    if (list.hidden || !list.children.length) return;
+    if (event.key === "ArrowDown") { event.preventDefault(); point(at + 1); }
+    else if (event.key === "ArrowUp") { event.preventDefault(); point(at < 0 ? -1 : at - 1); }
+    else if (event.key === "Enter" && at >= 0) {
+      event.preventDefault();
+      const { word, id } = field.found[at];
+      close();
+      choose(word, id);
+    }
+  });
+}
+
+function lastWord(text) {
+  return text.split(/\s(?:AND|OR|NOT)\s|[()"]|\bNOT\s/).pop().trim();
+}
+
+function withLast(text, word) {
+  const before = text.slice(0, text.length - lastWord(text).length);
+  return `${before}${word.includes(" ") && before.trim() ? `"${word}"` : word}`.trim();
+}

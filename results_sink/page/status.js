@@ -1,0 +1,96 @@
+// Status: queues, how photos ended, the last half hour, and what was rejected and why.
+
+import { ask, photo } from "./api.js";
+import { el, icon } from "./dom.js";
+import { addressOf } from "./search.js";
+import { nameOf } from "./photo.js";
+import { moment, number, say } from "./words.js";
+
+const EVERY_MS = 5000;
+
+export function statusView(box) {
+  const tiles = el("div", { class: "tiles" });
+  const minutes = el("section", {});
+  const rejected = el("section", {});
+  const message = el("p", { class: "notice bad", role: "alert", hidden: true });
+  let reason = "";
+  let seen = "";
+  let timer = 0;
+  let gone = false;
+  box.append(el("h1", {}, say("status_title")), message, tiles, minutes, rejected);
+  void load();
+  return () => { gone = true; clearTimeout(timer); };
+
+  async function load() {
+    try {
+      if (!document.hidden) show(await ask("GET", "status"));
+      message.hidden = true;
+    } catch (error) {
+      message.hidden = false;
+      message.textContent = say("error", error.message);
+    }
+    if (!gone) timer = setTimeout(load, EVERY_MS);
+  }
+
+  function show(found) {
+    const rejections = Object.values(found.rejected).reduce((sum, each) => sum + each, 0);
+    tiles.replaceChildren(
+      tile(number(found.tagged), say("tagged"), found.without_keyword ? say("of_them_without", number(found.without_keyword)) : "", "good"),
+      tile(number(rejections), say("rejected_many"), "", rejections ? "bad" : ""),
+      tile(number(found.gone), say("gone")),
+      ...found.queues.map((queue) => el("div", { class: `tile ${queue.dead_letters ? "bad" : ""}` },
+        el("h2", {}, say(queue.name)),
+        el("dl", {}, ["waiting", "in_flight", "dead_letters"].map((each) => el("div", {}, el("dt", {}, say(each)), el("dd", {}, number(queue[each]))))))));
+    minutes.replaceChildren(...lately(found));
+    const now = JSON.stringify([found.rejections, reason]);
+    if (now !== seen) { // else whoever is at a button there would lose it
+      seen = now;
+      rejected.replaceChildren(...refusals(found));
+    }
+  }
+
+  function refusals(found) {
+    const reasons = [["", found.rejections.length], ...Object.entries(found.rejected)];
+    const shown = found.rejections.filter((each) => !reason || each.reason === reason);
+    return [
+      el("h2", {}, say("rejected_title")),
+      found.rejections.length ? el("div", { class: "chips", role: "group", "aria-label": say("rejected_title") }, reasons.map(([name, many]) => el("button", {
+        type: "button", class: name === reason ? "chip on" : "chip", "aria-pressed": String(name === reason),
+        onclick: () => { reason = name; seen = ""; show(found); rejected.querySelector('[aria-pressed="true"]').focus(); },
+      }, name ? say(`reason_${name}`) : say("all"), el("span", { class: "many" }, number(many))))) : el("p", { class: "hint" }, say("no_rejected")),
+      el("ul", { class: "grid small" }, shown.map(refusal)),
+      found.complete ? null : el("p", { class: "hint" }, say("part")),
+    ].filter(Boolean);
+  }
+}
+
+function tile(value, name, below = "", kind = "") {
+  return el("div", { class: `tile ${kind}` }, el("strong", {}, value), el("span", {}, name), below ? el("small", {}, below) : null);
+}
+
+function lately(found) {
+  const peak = Math.max(...found.by_minute, 1);
+  const sum = found.by_minute.reduce((total, each) => total + each, 0);
+  const told = say("peak", number(sum ? peak : 0), number(sum));
+  return [
+    el("h2", {}, say("last_half_hour")),
+    el("div", { class: "minutes", role: "img", "aria-label": told }, found.by_minute.map((each) => {
+      const column = el("span", { title: String(each), class: each ? "" : "none" });
+      column.style.setProperty("--share", String(each / peak));
+      return column;
+    })),
+    el("p", { class: "hint" }, told),
+  ];
+}
+
+function refusal(each) {
+  const shown = el("span", { class: "frame" }, icon("photo"));
+  void photo(each.image).then((address) => {
+    if (!address) return;
+    const picture = el("img", { src: address, alt: "", loading: "lazy" });
+    picture.addEventListener("error", () => picture.remove());
+    shown.append(picture);
+  }).catch(() => {});
+  return el("li", { class: "card" }, el("a", { href: addressOf(each.image) }, shown,
+    el("span", { class: "name" }, nameOf(each.image)), el("span", {}, say(`reason_${each.reason}`)), el("small", { class: "hint" }, each.detail, " · ", moment(each.looked_at))));
+}

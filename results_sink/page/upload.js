@@ -1,0 +1,133 @@
+// Upload: photos go straight to the bucket, and each result arrives when it is there.
+
+import { ask, Problem } from "./api.js";
+import { announce, el, icon, percent } from "./dom.js";
+import { addressOf } from "./search.js";
+import { onState, watch } from "./watch.js";
+import { say } from "./words.js";
+
+const AT_ONCE = 3;
+
+// Outlives the view: whoever looks elsewhere finds the uploads again.
+const items = [];
+const queue = [];
+let running = 0;
+let redraw = () => {};
+
+export function uploadView(box) {
+  const list = el("ol", { class: "uploads" });
+  const count = el("p", { class: "count", role: "status" });
+  const link = el("p", { class: "hint lost", role: "status" });
+  const input = el("input", { type: "file", id: "files", multiple: true, accept: "image/*", class: "hidden", onchange: () => { add(input.files); input.value = ""; } });
+  const zone = el("label", { class: "drop", for: "files" }, icon("upload"), el("strong", {}, say("drop")), el("span", { class: "button main" }, say("choose")), el("small", {}, say("formats")));
+  for (const name of ["dragenter", "dragover"]) zone.addEventListener(name, (event) => { event.preventDefault(); zone.classList.add("over"); });
+  for (const name of ["dragleave", "drop"]) zone.addEventListener(name, () => zone.classList.remove("over"));
+  zone.addEventListener("drop", (event) => { event.preventDefault(); add(event.dataTransfer.files); });
+  onState((state) => { link.textContent = state === "lost" ? say("lost") : ""; });
+  redraw = () => {
+    const ended = items.filter((item) => ["done", "rejected", "failed", "late"].includes(item.state)).length;
+    count.textContent = items.length ? say("progress", ended, items.length) : "";
+  };
+  box.append(el("h1", {}, say("upload_title")), input, zone, count, link, list);
+  items.forEach((item) => list.prepend(item.draw()));
+  redraw();
+  const into = (item) => list.prepend(item.draw());
+  function add(files) {
+    for (const file of files) {
+      const item = newItem(file);
+      items.push(item);
+      queue.push(item);
+      into(item);
+    }
+    redraw();
+    pump();
+  }
+  return () => { redraw = () => {}; };
+}
+
+function newItem(file) {
+  const item = { file, state: "waiting", share: 0, record: null, problem: null, picture: URL.createObjectURL(file), row: null };
+  item.draw = () => { item.row = el("li", { class: "upload" }); update(item); return item.row; };
+  return item;
+}
+
+function update(item) {
+  const picture = el("img", { src: item.picture, alt: "" });
+  picture.addEventListener("error", () => picture.replaceWith(el("span", { class: "nothing" }, icon("photo"))));
+  item.row.replaceChildren(picture, el("div", { class: "about" }, el("strong", {}, item.file.name), said(item)));
+  item.row.className = `upload ${item.state}`;
+  redraw();
+}
+
+function said(item) {
+  const { record, problem, share, state } = item;
+  if (state === "waiting" || state === "uploading") {
+    return [el("span", { class: "hint" }, say("uploading")), el("progress", { max: "1", value: share, "aria-label": `${say("uploading")} ${item.file.name}` })];
+  }
+  if (state === "looking") return [el("span", { class: "hint busy" }, say("looking"))];
+  if (state === "late") return [el("span", { class: "hint" }, say("late"))];
+  if (state === "failed") {
+    const again = el("button", { type: "button", class: "small", onclick: () => { item.state = "waiting"; queue.push(item); update(item); pump(); } }, say("again"));
+    return [el("span", { class: "bad" }, say("failed", problem)), again];
+  }
+  if (state === "rejected") return [el("span", { class: "badge bad" }, say("rejected")), el("span", {}, say(`reason_${record.reason}`)), el("small", { class: "hint" }, record.detail)];
+  return [
+    el("span", { class: "badge good" }, say("done")),
+    el("span", { class: "chips" }, record.keywords.length
+      ? record.keywords.map((each) => el("span", { class: "chip" }, each.keyword, el("small", {}, ` ${percent(each.score)}`)))
+      : el("span", { class: "hint" }, say("no_keywords"))),
+    el("a", { href: addressOf(record.image), "aria-label": say("open", item.file.name) }, say("open", "")),
+  ];
+}
+
+function pump() {
+  while (running < AT_ONCE && queue.length) {
+    running += 1;
+    void carry(queue.shift()).finally(() => { running -= 1; pump(); });
+  }
+}
+
+async function carry(item) {
+  item.state = "uploading";
+  update(item);
+  try {
+    const place = await ask("POST", "uploads", { json: { name: item.file.name, type: item.file.type || "application/octet-stream", size: item.file.size } });
+    watch(place.image, place.ticket, place.expires_at, (record) => deliver(item, record));
+    await send(item, place);
+    if (item.state === "uploading") item.state = "looking";
+  } catch (error) {
+    if (error instanceof Problem && error.reason) {
+      deliver(item, { status: "rejected", reason: error.reason, detail: error.message, keywords: [] });
+      return;
+    }
+    item.state = "failed";
+    item.problem = error.message;
+  }
+  update(item);
+}
+
+function deliver(item, record) {
+  item.record = record;
+  item.state = !record ? "late" : record.status === "rejected" ? "rejected" : "done";
+  update(item);
+  announce(`${item.file.name}: ${record ? (record.status === "rejected" ? say(`reason_${record.reason}`) : record.keywords.map((each) => each.keyword).join(", ")) : say("late")}`);
+}
+
+// Not by fetch, which does not tell how far it is.
+function send(item, place) {
+  const form = new FormData();
+  for (const [name, value] of Object.entries(place.fields)) form.append(name, value);
+  form.append("file", item.file);
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", place.url);
+    request.upload.addEventListener("progress", ({ loaded, total }) => {
+      item.share = total ? loaded / total : 0;
+      const shown = item.row?.querySelector("progress");
+      if (shown) shown.value = item.share;
+    });
+    request.addEventListener("load", () => (request.status < 300 ? resolve() : reject(new Error(`HTTP ${request.status}`))));
+    request.addEventListener("error", () => reject(new Error("network")));
+    request.send(form);
+  });
+}

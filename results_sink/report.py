@@ -1,0 +1,279 @@
+"""How answers and records are said: as JSON documents, and as text for a person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipeline.records import GoneImage, RejectedImage, TaggedImage, UndoneImage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from pipeline.errors import RejectReason
+    from pipeline.keywords import KeywordTag, Vocabulary
+    from pipeline.records import ClassScore, Decision, Record, Rejection
+    from results_sink.bulk import BulkReport
+    from results_sink.manifest import Manifest
+    from results_sink.search import Answer
+
+CLASSES_SHOWN = 5
+FACETS_SHOWN = 10
+GAP = "  "
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Says keywords by their name in one language; one that the vocabulary lacks, by its id."""
+
+    vocabulary: Vocabulary
+    language: str = "en"
+
+    def name(self, keyword_id: str) -> str:
+        """Return the keyword's name."""
+        node = self.vocabulary.nodes.get(keyword_id)
+        return keyword_id if node is None else node.name(self.language)
+
+    def documents(self, tags: Sequence[KeywordTag]) -> list[dict[str, Any]]:
+        """Return the keywords of an image as in every JSON answer."""
+        return [
+            {"keyword": self.name(tag.keyword_id), "id": tag.keyword_id, "score": tag.score, "source": str(tag.source)}
+            for tag in tags
+        ]
+
+    def line(self, tags: Sequence[KeywordTag]) -> str:
+        """Return the keywords of an image on one line."""
+        return ", ".join(f"{self.name(tag.keyword_id)} {tag.score:.2f}" for tag in tags) or "(no keyword)"
+
+
+def answer_document(answer: Answer, words: Words) -> dict[str, Any]:
+    """Return the answer of a search as JSON."""
+    return {
+        "query": answer.query,
+        "total": answer.total,
+        "results": [
+            {
+                "image": found.image,
+                "product": found.product,
+                "score": found.score,
+                "keywords": words.documents(found.keywords),
+            }
+            for found in answer.results
+        ],
+        "facets": [{"keyword": facet.keyword, "count": facet.count} for facet in answer.facets],
+    }
+
+
+def answer_text(answer: Answer, words: Words, unit: str, width: int | None = None) -> str:
+    """Return the answer of a search for a person: the results as a table, the total, the facets.
+
+    Args:
+        answer: what was found.
+        words: what keywords are called.
+        unit: what one result is.
+        width: of the terminal, in characters; what is longer is cut. None where it may be as long as it is.
+    """
+    if not answer.total:
+        return f"Nothing was found for {printable(answer.query)}."
+    rows = [
+        (f"{found.score:.2f}", printable(found.product), printable(found.image), words.line(found.keywords))
+        for found in answer.results
+    ]
+    shown = f"{len(answer.results):,} of {answer.total:,}" if len(rows) < answer.total else f"{answer.total:,}"
+    facets = ", ".join(f"{facet.keyword} {facet.count:,}" for facet in answer.facets[:FACETS_SHOWN])
+    plural = unit if answer.total == 1 else f"{unit}s"
+    lines = table(("score", "product", "image", "keywords"), rows).splitlines() if rows else []
+    lines += ["", f"{shown} {plural}", *([f"among them: {facets}"] if facets else [])]
+    return "\n".join(cut(line, width) for line in lines).lstrip("\n")
+
+
+def record_document(record: Record, words: Words) -> dict[str, Any]:
+    """Return what is known of an image as JSON."""
+    look = record.look
+    document: dict[str, Any] = {
+        "image": str(look.image),
+        "product": look.product,
+        "status": status(record),
+        "reason": str(record.reason) if isinstance(record, RejectedImage) else None,
+        "detail": record.detail if isinstance(record, RejectedImage) else None,
+        "keywords": [],
+        "classes": [],
+        "low_information": False,
+        "decisions": [
+            {
+                "keyword": words.name(each.keyword_id),
+                "id": each.keyword_id,
+                "decision": str(each.kind),
+                "decided_at": each.decided_at.isoformat(),
+                "by": each.by,
+            }
+            for each in record.decisions
+        ],
+    }
+    if isinstance(record, TaggedImage):
+        document |= {
+            "keywords": words.documents(record.keywords),
+            "classes": [
+                {"class_index": each.class_index, "score": round(each.score, 4)}
+                for each in record.class_scores[:CLASSES_SHOWN]
+            ],
+            "low_information": record.low_information,
+            "width_pixels": record.width_pixels,
+            "height_pixels": record.height_pixels,
+        }
+    return document | {
+        "model_version": look.model_version,
+        "taxonomy_version": look.taxonomy_version,
+        "run_id": look.run_id,
+        "looked_at": look.looked_at.isoformat(),
+        "object_time": look.object_time.isoformat() if look.object_time else None,
+        "etag": look.etag,
+        "revision": record.revision,
+    }
+
+
+def record_text(record: Record, words: Words) -> str:
+    """Return what is known of an image for a person."""
+    look = record.look
+    lines = [
+        ("status", _status_line(record)),
+        ("product", printable(look.product)),
+        *_tagged_lines(record),
+        ("model", f"{look.model_version}, taxonomy {look.taxonomy_version}"),
+        ("looked at", f"{moment(look.looked_at)}, run {printable(look.run_id)}, revision {record.revision}"),
+    ]
+    lines += [("decided", _decision_line(each, words)) for each in record.decisions]
+    if look.object_time:
+        lines.append(("uploaded", moment(look.object_time)))
+    width = max(len(name) for name, _ in lines)
+    text = "\n".join(f"{GAP}{name:<{width}}{GAP}{value}" for name, value in lines)
+    return "\n".join([printable(str(look.image)), text, *_keyword_table(record, words)])
+
+
+def rejections_document(reason: RejectReason, found: Sequence[Rejection], limit: int) -> dict[str, Any]:
+    """Return the first of the images that were rejected for a reason as JSON, and whether there are more."""
+    images = [{"image": str(each.image), "product": each.product, "detail": each.detail} for each in found[:limit]]
+    return {"reason": str(reason), "images": images, "more": len(found) > limit}
+
+
+def rejections_text(reason: RejectReason, found: Sequence[Rejection], limit: int) -> str:
+    """Return the first of the images that were rejected for a reason for a person, and whether there are more."""
+    if not found:
+        return f"No image is rejected for {reason}."
+    rows = [(printable(str(each.image)), printable(each.detail)) for each in found[:limit]]
+    more = f"the first {limit:,}; there are more: --limit shows them"
+    return f"{table(('image', 'detail'), rows)}\n\n{more if len(found) > limit else f'{len(found):,} in all'}"
+
+
+def manifest_document(manifest: Manifest, place: str) -> dict[str, Any]:
+    """Return what an export wrote as JSON."""
+    files = manifest.files
+    return {
+        "snapshot": manifest.snapshot,
+        "place": place,
+        "rows": manifest.counts.rows,
+        "tagged": manifest.counts.tagged,
+        "rejected": dict(manifest.counts.rejected),
+        "gone": manifest.counts.gone,
+        "undone": manifest.counts.undone,
+        "postings": sum(part.rows for part in manifest.postings),
+        "files": len(files),
+        "bytes": sum(part.bytes for part in files),
+    }
+
+
+def manifest_text(manifest: Manifest, place: str) -> str:
+    """Return what an export wrote for a person."""
+    counts, files = manifest.counts, manifest.files
+    rejected = ", ".join(f"{count:,} {reason}" for reason, count in counts.rejected.items())
+    lines = [
+        ("snapshot", manifest.snapshot),
+        ("place", place),
+        ("tagged", f"{counts.tagged:,}"),
+        ("rejected", f"{counts.rows - counts.tagged:,}" + (f" ({rejected})" if rejected else "")),
+        ("postings", f"{sum(part.rows for part in manifest.postings):,}"),
+        ("files", f"{len(files):,} of {sum(part.bytes for part in files):,} bytes"),
+    ]
+    return "\n".join(f"{name:<8}{GAP}{value}" for name, value in lines)
+
+
+def bulk_document(report: BulkReport, place: str) -> dict[str, Any]:
+    """Return what was written for other engines as JSON."""
+    return {"place": place, "files": list(report.files), "indexed": report.indexed, "deleted": report.deleted}
+
+
+def bulk_text(report: BulkReport, place: str) -> str:
+    """Return what was written for other engines for a person."""
+    lines = [f"{place}/{name}" for name in report.files]
+    return "\n".join([*lines, f"{report.indexed:,} images to be indexed, {report.deleted:,} to be deleted"])
+
+
+def status(record: Record) -> str:
+    """Return what became of the image, in one word."""
+    match record:
+        case TaggedImage():
+            return "tagged"
+        case RejectedImage():
+            return "rejected"
+        case GoneImage():
+            return "gone"
+        case UndoneImage():
+            return "undone"
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return the rows below their heads, each column as wide as its widest cell."""
+    lines = [tuple(heads), *rows]
+    widths = [max(len(line[at]) for line in lines) for at in range(len(heads))]
+    return "\n".join(
+        GAP.join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+
+
+def cut(line: str, width: int | None) -> str:
+    """Return the line, no longer than the width, if there is one."""
+    return line if width is None or len(line) <= width else line[: width - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def printable(text: str) -> str:
+    """Return the text without what could move a terminal's cursor or break a line."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def moment(at: datetime) -> str:
+    """Return a time for a person, to the second."""
+    return at.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _status_line(record: Record) -> str:
+    if isinstance(record, RejectedImage):
+        return f"rejected ({record.reason}): {printable(record.detail)}"
+    return status(record)
+
+
+def _decision_line(decision: Decision, words: Words) -> str:
+    by = f" by {printable(decision.by)}" if decision.by else ""
+    return f"{decision.kind} {words.name(decision.keyword_id)}, {moment(decision.decided_at)}{by}"
+
+
+def _tagged_lines(record: Record) -> list[tuple[str, str]]:
+    if not isinstance(record, TaggedImage):
+        return []
+    classes = ", ".join(f"{each.class_index} {each.score:.2f}" for each in _strongest(record.class_scores))
+    size = f"{record.width_pixels:,} x {record.height_pixels:,} pixels"
+    return [("picture", size + (", low information" if record.low_information else "")), ("classes", classes or "none")]
+
+
+def _strongest(scores: Sequence[ClassScore]) -> Sequence[ClassScore]:
+    return scores[:CLASSES_SHOWN]
+
+
+def _keyword_table(record: Record, words: Words) -> list[str]:
+    if not isinstance(record, TaggedImage):
+        return []
+    if not record.keywords:
+        return ["", f"{GAP}no keyword was sure enough"]
+    rows = [(words.name(k.keyword_id), f"{k.score:.2f}", str(k.source), k.keyword_id) for k in record.keywords]
+    lines = table(("keyword", "score", "source", "id"), rows).splitlines()
+    return ["", *(GAP + line for line in lines)]

@@ -1,0 +1,1 @@
+"""Verbs, pixels to keywords: read a picture, classify it, name what a shopper would type, record it."""

@@ -1,0 +1,142 @@
+"""From pixels to class scores: the model's file, checked and run. onnxruntime's only door while tagging."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import onnxruntime as ort
+
+from pipeline.errors import BadModel
+from tagging_lambda.model_card import ModelCard
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from tagging_lambda.model_card import ModelFile
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Classification:
+    """What the model answers for one picture.
+
+    Attributes:
+        scores: float32 [classes], each in [0, 1], summing to 1.
+        features: float32 [features], what the last layer reads: any range, never meaningful one by one.
+    """
+
+    scores: NDArray[np.float32]
+    features: NDArray[np.float32]
+
+
+class Classifier:
+    """A loaded model that has been found to be what its card says."""
+
+    def __init__(self, card: ModelCard, session: ort.InferenceSession) -> None:
+        """Classify with `session`, which runs one of the files of `card`."""
+        self.card = card
+        self._session = session
+        self._temperature = np.float32(card.temperature)
+
+    @classmethod
+    def load(cls, card_path: Path, threads: int = 1, precision: str | None = None) -> Self:
+        """Return the classifier whose card lies at `card_path`, with its files beside it.
+
+        Args:
+            card_path: The card's file.
+            threads: How many compute one batch; 0 is one for each core. One Lambda function has one core.
+            precision: Which of the card's files to run; None is the one that is served.
+
+        Raises:
+            BadModel: A file is missing, damaged, or not what the card says.
+        """
+        card = ModelCard.load(card_path)
+        file = card.file(precision or card.served)
+        path = card_path.parent / file.name
+        _verify(path, file)
+        try:
+            # DECISIONS.md, 5
+            session = ort.InferenceSession(path, _options(threads), providers=["CPUExecutionProvider"])
+        except Exception as error:
+            # The runtime raises a family of its own that is no part of its interface; the file is what the card says.
+            raise BadModel(f"{file.name} cannot be run by onnxruntime {ort.__version__}: {_line(error)}") from error
+        _check(card, file, session)
+        return cls(card, session)
+
+    def classify(self, pixels: NDArray[np.float32]) -> list[Classification]:
+        """Return an answer for each picture.
+
+        Args:
+            pixels: float32 [N, 3, H, W] as the card's input contract says; N may be anything, 0 included.
+        """
+        if not len(pixels):
+            return []
+        output = self.card.output
+        logits, features = self._session.run([output.logits, output.features], {self.card.input.name: pixels})
+        return [
+            Classification(scores, own)
+            for scores, own in zip(softmax(logits / self._temperature), features, strict=True)
+        ]
+
+
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return float32 [N, classes] in [0, 1], each row summing to 1, for logits of any size."""
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
+
+
+def _verify(path: Path, file: ModelFile) -> None:
+    try:
+        size_bytes = path.stat().st_size
+        with path.open("rb") as opened:
+            sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError as error:
+        raise BadModel(f"{path} is named by the model card and cannot be read ({error.strerror})") from error
+    if size_bytes != file.size_bytes:
+        raise BadModel(f"{path} has {size_bytes:,} bytes; the model card says {file.size_bytes:,}")
+    if sha256 != file.sha256:
+        raise BadModel(f"{path} is damaged: its sha256 is not the one on the model card")
+
+
+def _options(threads: int) -> ort.SessionOptions:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    # Waiting threads must not burn the core that decodes the next picture.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
+def _check(card: ModelCard, file: ModelFile, session: ort.InferenceSession) -> None:
+    """Refuse a graph whose inputs and outputs are not those of the card."""
+    shapes = {each.name: each.shape for each in (*session.get_inputs(), *session.get_outputs())}
+    contract = card.input
+    promised = {
+        contract.name: [3, contract.height_pixels, contract.width_pixels],
+        card.output.logits: [len(card.classes)],
+        card.output.features: [card.output.feature_count],
+    }
+    for name, shape in promised.items():
+        if name not in shapes:
+            raise BadModel(f"{file.name} has no input or output named {name}; the model card says so")
+        found = shapes[name][1:]
+        if not _fits(found, shape):
+            raise BadModel(f"{file.name} has {name} of shape {found} for each picture; the model card says {shape}")
+
+
+def _fits(found: Sequence[int | str | None], promised: Sequence[int]) -> bool:
+    """Say whether a graph's shape, in which a name or None stands for any number, can be the promised one."""
+    if len(found) != len(promised):
+        return False
+    return all(not isinstance(own, int) or own == other for own, other in zip(found, promised, strict=True))
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())

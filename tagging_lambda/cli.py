@@ -1,0 +1,89 @@
+"""Commands of this stage: tag."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.errors import CallerError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tagging_lambda.local_files import FileTagger, RejectedFile, TaggedFile
+
+CLASSES_SHOWN = 5
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, and nothing else.")
+@click.option(
+    "--language", default="en", show_default=True, help="Of the keywords shown: en, de, fr, es, or the shop's."
+)
+@click.option("--workers", type=click.IntRange(1, 256), help="Files at once.  [default: one for each core]")
+@click.option("--strict", is_flag=True, help="Exit with 1 if any file was rejected.")
+def tag(paths: Sequence[Path], as_json: bool, language: str, workers: int | None, strict: bool) -> int:
+    """Tag files and folders of this machine: one line per image, and no AWS at all.
+
+    A file that is no readable picture is a line with its reason; the rest goes on.
+    """
+    from pipeline.keywords import Vocabulary  # noqa: PLC0415 - imported when the command is used
+    from pipeline.progress import Progress  # noqa: PLC0415 - as above
+    from pipeline.settings import model_dir  # noqa: PLC0415 - as above
+    from tagging_lambda.local_files import FileTagger, RejectedFile, files_below  # noqa: PLC0415 - as above
+
+    files, vocabulary = files_below(paths), Vocabulary.load()
+    if language not in vocabulary.languages:
+        raise CallerError(f"no keyword has words in {language!r}; there are {', '.join(vocabulary.languages)}")
+    tagger = FileTagger.load(model_dir(), vocabulary, workers)
+    rejected = 0
+    # On a terminal the lines themselves show that it goes on.
+    with Progress("tag", quiet=as_json or sys.stdout.isatty()) as progress:
+        for result in progress.over(tagger.tag(files)):
+            rejected += isinstance(result, RejectedFile)
+            click.echo(json.dumps(_document(result, tagger)) if as_json else _line(result, tagger, language))
+    return 1 if strict and rejected else 0
+
+
+def _document(result: TaggedFile | RejectedFile, tagger: FileTagger) -> dict[str, Any]:
+    from tagging_lambda.local_files import RejectedFile  # noqa: PLC0415 - as above
+
+    if isinstance(result, RejectedFile):
+        refused = {"status": "rejected", "reason": result.reason, "detail": result.detail}
+        return {"image": str(result.path), **refused, "keywords": [], "classes": [], "low_information": False}
+    nodes, classes = tagger.vocabulary.nodes, tagger.classifier.card.classes
+    return {
+        "image": str(result.path),
+        "status": "tagged",
+        "reason": None,
+        "keywords": [
+            {"keyword": nodes[k.keyword_id].name(), "id": k.keyword_id, "score": k.score, "source": k.source}
+            for k in result.keywords
+        ],
+        "classes": [
+            {"class_index": c.class_index, "class": classes[c.class_index].name, "score": round(c.score, 4)}
+            for c in result.class_scores[:CLASSES_SHOWN]
+        ],
+        "low_information": result.low_information,
+    }
+
+
+def _line(result: TaggedFile | RejectedFile, tagger: FileTagger, language: str) -> str:
+    from tagging_lambda.local_files import RejectedFile  # noqa: PLC0415 - as above
+
+    name = printable(str(result.path))
+    if isinstance(result, RejectedFile):
+        return f"{name}  {click.style(f'rejected ({result.reason}): {result.detail}', fg='red')}"
+    nodes = tagger.vocabulary.nodes
+    words = ", ".join(f"{nodes[k.keyword_id].name(language)} {k.score:.2f}" for k in result.keywords)
+    return f"{name}  {words or '(no keyword)'}"
+
+
+def printable(text: str) -> str:
+    """Return the text with everything escaped that could steer a terminal: file names are the sender's text."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)

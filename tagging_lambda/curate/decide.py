@@ -1,0 +1,137 @@
+"""People's decisions, as they are wished for and as they come to rest on records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from pipeline.errors import CallerError
+from pipeline.images import ImageRef
+from pipeline.records import MAX_DECISIONS, Decision, DecisionKind, TaggedImage
+from tagging_lambda.decisions import with_keywords
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from pipeline.keywords import Vocabulary
+    from pipeline.ports import Clock, RecordTable
+    from pipeline.records import Record
+    from tagging_lambda.curate.rewrite import Rewriter
+
+READ_BATCH = 100  # records read at a time: the most Amazon DynamoDB permits in one call
+OFFENDERS = 10  # how many of what went wrong are named; chosen by us: enough to see what they have in common
+
+
+class Verdict(StrEnum):
+    """What a person can say of a keyword on an image."""
+
+    PIN = "pin"
+    SUPPRESS = "suppress"
+    RELEASE = "release"  # neither: the model decides again
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A verdict on one keyword, of one image or of all images of the product with this id."""
+
+    verdict: Verdict
+    keyword_id: str
+    of: ImageRef | str
+
+
+@dataclass
+class Decided:
+    """Counts what became of the wishes, by image."""
+
+    changed: int = 0
+    unchanged: int = 0
+    unknown: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Decider:
+    """Brings wishes to the records at rest."""
+
+    table: RecordTable
+    rewriter: Rewriter
+    vocabulary: Vocabulary
+    clock: Clock
+    by: str = ""
+
+    def by_image(self, wishes: Iterable[Wish], unknown: list[str]) -> dict[ImageRef, list[Wish]]:
+        """Return the wishes of each image, in the order given; a product without images is named in ``unknown``.
+
+        A product's are those of its images that are on record now: an image that comes later is the model's.
+        """
+        found: dict[ImageRef, list[Wish]] = {}
+        products: dict[str, tuple[ImageRef, ...]] = {}
+        for wish in wishes:
+            for image in self._images(wish.of, products, unknown):
+                found.setdefault(image, []).append(wish)
+        return found
+
+    def _images(
+        self, of: ImageRef | str, products: dict[str, tuple[ImageRef, ...]], unknown: list[str]
+    ) -> tuple[ImageRef, ...]:
+        if isinstance(of, ImageRef):
+            return (of,)
+        if of not in products:
+            products[of] = tuple(record.look.image for record in self.table.of_product(of))
+            if not products[of]:
+                unknown.append(f"product {of}")
+        return products[of]
+
+    def decide(self, wishes: Mapping[ImageRef, Sequence[Wish]], decided: Decided) -> Iterator[Record]:
+        """Yield each image's record as it is now, having counted in ``decided`` what became of it.
+
+        Raises:
+            CallerError: an image would have more decisions than the limit.
+        """
+        now = self.clock()
+
+        def change(record: Record) -> Record:
+            mine = record.decisions
+            for wish in wishes[record.look.image]:
+                mine = _with(mine, wish, lambda wish: Decision(wish.keyword_id, _KINDS[wish.verdict], now, self.by))
+            return _bearing(record, mine, self.vocabulary)
+
+        for rewrite in self.rewriter.rewrite(self._records(wishes, decided), change):
+            if rewrite.failure:
+                decided.failed.append(rewrite.failure)
+            elif rewrite.is_change:
+                decided.changed += 1
+            else:
+                decided.unchanged += 1
+            yield rewrite.after
+
+    def _records(self, images: Iterable[ImageRef], decided: Decided) -> Iterator[Record]:
+        waiting = iter(images)
+        while batch := list(islice(waiting, READ_BATCH)):
+            found = self.table.get_many(batch)
+            decided.unknown += [str(image) for image in batch if image not in found]
+            yield from (found[image] for image in batch if image in found)
+
+
+_KINDS = {Verdict.PIN: DecisionKind.PIN, Verdict.SUPPRESS: DecisionKind.SUPPRESS}
+
+
+def _with(decisions: tuple[Decision, ...], wish: Wish, decision_of: Callable[[Wish], Decision]) -> tuple[Decision, ...]:
+    """Return the decisions after the wish: the newest of a keyword stands alone, at the end."""
+    if any(each.keyword_id == wish.keyword_id and each.kind == _KINDS.get(wish.verdict) for each in decisions):
+        return decisions
+    others = tuple(each for each in decisions if each.keyword_id != wish.keyword_id)
+    return others if wish.verdict is Verdict.RELEASE else (*others, decision_of(wish))
+
+
+def _bearing(record: Record, decisions: tuple[Decision, ...], vocabulary: Vocabulary) -> Record:
+    if len(decisions) > MAX_DECISIONS:
+        found = f"{record.look.image} would have {len(decisions):,} decisions"
+        raise CallerError(f"{found}; the limit is {MAX_DECISIONS}")
+    if decisions == record.decisions:
+        return record
+    if isinstance(record, TaggedImage):
+        return with_keywords(record, record.model_keywords, decisions, vocabulary)
+    return replace(record, decisions=decisions)

@@ -1,0 +1,47 @@
+"""The verb decide, asked over HTTP: one person, one keyword, one image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.errors import CallerError, RetryLater
+from pipeline.http_event import NOT_FOUND, Answer, json_answer, problem, text_in
+from pipeline.images import MAX_KEY_BYTES, ImageRef
+from tagging_lambda.curate.decide import Decided, Decider, Verdict, Wish
+from tagging_lambda.curate.named import keyword_once_named
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipeline.http_event import Request, Route
+    from pipeline.keywords import Vocabulary
+    from pipeline.ports import Clock
+    from tagging_lambda.curate.rewrite import Rewriter
+
+MAX_WORD_CHARACTERS = 100  # chosen by us: an id, or a word in any language
+MAX_NAME_CHARACTERS = 64  # of who decided, as for the command
+
+
+def make_routes(rewriter: Rewriter, vocabulary: Vocabulary, clock: Clock) -> Mapping[str, Route]:
+    """Return what answers the route: POST /decisions pins, suppresses or releases a keyword on an image."""
+
+    def decide(request: Request) -> Answer:
+        document = request.document()
+        image = ImageRef.parse(text_in(document, "image", MAX_KEY_BYTES + 80))
+        verdict = document.get("decision")
+        if verdict not in set(Verdict):
+            raise CallerError(f"'decision' must be one of {', '.join(Verdict)}")
+        keyword_id = keyword_once_named(text_in(document, "keyword", MAX_WORD_CHARACTERS), vocabulary)
+        wish = Wish(Verdict(verdict), keyword_id, image)
+        decided = Decided()
+        decider = Decider(rewriter.table, rewriter, vocabulary, clock, request.caller[:MAX_NAME_CHARACTERS])
+        for _ in decider.decide({image: [wish]}, decided):
+            pass
+        if decided.unknown:
+            return problem(NOT_FOUND, "There is no such thing", f"nothing is known of {image}")
+        if decided.failed:
+            raise RetryLater(decided.failed[0])
+        facts = {"image": str(image), "keyword": keyword_id, "decision": verdict, "changed": bool(decided.changed)}
+        return json_answer(facts)
+
+    return {"POST /decisions": decide}

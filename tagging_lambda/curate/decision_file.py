@@ -1,0 +1,64 @@
+"""Reads wishes from a file: a CSV with the columns decision, keyword, and image or product."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.csv_rows import rows
+from pipeline.errors import CallerError
+from pipeline.images import ImageRef
+from pipeline.messages import checked_product
+from tagging_lambda.curate.decide import Verdict, Wish
+from tagging_lambda.curate.named import keyword_named, keyword_once_named
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.csv_rows import CsvRow
+    from pipeline.keywords import Vocabulary
+
+DECISION, KEYWORD, IMAGE, PRODUCT = "decision", "keyword", "image", "product"
+
+
+def wishes_in(path: Path, otherwise: Verdict, vocabulary: Vocabulary) -> tuple[Wish, ...]:
+    """Return every wish of the file, which is read to its end before anything is done.
+
+    Args:
+        path: the file.
+        otherwise: the verdict of a row that gives none.
+        vocabulary: what the keywords are words or ids of.
+
+    Raises:
+        CallerError: a row is not as it should be; the message names its line and column.
+    """
+    found = tuple(_wish(row, otherwise, vocabulary) for row in rows(path, (KEYWORD,)))
+    if not found:
+        raise CallerError(f"{path} holds no decision")
+    return found
+
+
+def _wish(row: CsvRow, otherwise: Verdict, vocabulary: Vocabulary) -> Wish:
+    verdict = _verdict(row, otherwise)
+    named = keyword_once_named if verdict is Verdict.RELEASE else keyword_named
+    try:
+        keyword_id = named(row[KEYWORD], vocabulary)
+    except CallerError as error:
+        raise row.mistake(KEYWORD, str(error)) from error
+    if (IMAGE in row) == (PRODUCT in row):
+        raise row.mistake(IMAGE, "each row names an image or a product, not both")
+    column = IMAGE if IMAGE in row else PRODUCT
+    try:
+        of = ImageRef.parse(row.exact(IMAGE)) if column == IMAGE else checked_product(row.exact(PRODUCT))
+    except CallerError as error:
+        raise row.mistake(column, str(error)) from error
+    return Wish(verdict, keyword_id, of)
+
+
+def _verdict(row: CsvRow, otherwise: Verdict) -> Verdict:
+    if DECISION not in row:
+        return otherwise
+    try:
+        return Verdict(row[DECISION].lower())
+    except ValueError:
+        known = ", ".join(Verdict)
+        raise row.mistake(DECISION, f"{row[DECISION]!r} is not one of {known}") from None

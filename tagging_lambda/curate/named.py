@@ -1,0 +1,65 @@
+"""Finds the keyword that a person means: by a word in any language, or in one (``de:Boot``), or by its id."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from pipeline.errors import CallerError
+from pipeline.keywords import fold
+from pipeline.suggest import suggestions
+
+if TYPE_CHECKING:
+    from pipeline.keywords import Vocabulary
+
+_ID = re.compile(r"n\d{8}|shop-[a-z0-9-]+")  # a WordNet id, or one of a shop's own
+
+
+def keyword_named(text: str, vocabulary: Vocabulary) -> str:
+    """Return the id of the emitted keyword that the text names.
+
+    Raises:
+        CallerError: no keyword is called that, or several are.
+    """
+    if text in vocabulary.nodes:
+        return _emitted(text, vocabulary)
+    ids = _spelled(text, vocabulary)
+    if not ids:
+        near = suggestions(text, vocabulary)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise CallerError(f"no keyword is called {text!r}{hint}")
+    if len(ids) > 1:
+        found = ", ".join(f"{each} ({_explained(each, vocabulary)})" for each in ids)
+        language = vocabulary.languages[0]
+        raise CallerError(f"{text!r} names several keywords; say {language}:{text}, or which by its id: {found}")
+    return ids[0]
+
+
+def keyword_once_named(text: str, vocabulary: Vocabulary) -> str:
+    """Return the same, or the id as it stands where an older vocabulary may have had it.
+
+    Raises:
+        CallerError: as for ``keyword_named``.
+    """
+    return text if _ID.fullmatch(text) else keyword_named(text, vocabulary)
+
+
+def _spelled(text: str, vocabulary: Vocabulary) -> tuple[str, ...]:
+    language, colon, word = text.partition(":")
+    if not colon or language not in vocabulary.languages:
+        return vocabulary.spelled(text)
+    said = fold(word)
+    return tuple(k.id for k in vocabulary.emitted if said in map(fold, k.words.get(language, ())))
+
+
+def _emitted(keyword_id: str, vocabulary: Vocabulary) -> str:
+    keyword = vocabulary.nodes[keyword_id]
+    if not keyword.is_emitted:
+        raise CallerError(f"{keyword_id} ({keyword.name()}) is no keyword: its use is {keyword.use}")
+    return keyword_id
+
+
+def _explained(keyword_id: str, vocabulary: Vocabulary) -> str:
+    keyword = vocabulary.nodes[keyword_id]
+    above = [vocabulary.nodes[each] for each in keyword.parents]
+    return ", ".join([keyword.name(), *(f"a kind of {parent.name()}" for parent in above[:1])])

@@ -1,0 +1,54 @@
+"""People's decisions and the model's keywords become the keywords of an image. People win."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pipeline.keywords import KeywordTag, Source, Use
+from pipeline.records import DecisionKind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pipeline.keywords import Vocabulary
+    from pipeline.records import Decision, TaggedImage
+
+
+# DECISIONS.md, 13
+def with_keywords(
+    record: TaggedImage, model_keywords: tuple[KeywordTag, ...], decisions: tuple[Decision, ...], vocabulary: Vocabulary
+) -> TaggedImage:
+    """Return the record with what the model says and what people decided, and the keywords that follow from both."""
+    return replace(
+        record,
+        keywords=decided(model_keywords, decisions, vocabulary),
+        decisions=decisions,
+        overruled=model_keywords if decisions else (),
+    )
+
+
+def decided(
+    model_keywords: Sequence[KeywordTag], decisions: Sequence[Decision], vocabulary: Vocabulary
+) -> tuple[KeywordTag, ...]:
+    """Return the keywords of an image: the pinned ones, what is said along with them, then the model's others.
+
+    A pinned keyword has the score 1 and brings the keywords above it, as the model's do: who searches for footwear
+    finds a pinned boot. A suppressed keyword is absent whoever says it; what is above and below it stays. A keyword
+    that the vocabulary no longer has stays pinned.
+    """
+    pinned = [each.keyword_id for each in decisions if each.kind is DecisionKind.PIN]
+    suppressed = {each.keyword_id for each in decisions if each.kind is DecisionKind.SUPPRESS}
+    along = (keyword_id for each in pinned for keyword_id in _above(each, vocabulary))
+    human = [each for each in dict.fromkeys((*pinned, *along)) if each not in suppressed]
+    taken = suppressed.union(human)
+    return (
+        *(KeywordTag(each, 1.0, Source.HUMAN) for each in human),
+        *(tag for tag in model_keywords if tag.keyword_id not in taken),
+    )
+
+
+def _above(keyword_id: str, vocabulary: Vocabulary) -> list[str]:
+    if keyword_id not in vocabulary.nodes:
+        return []
+    return [each for each in vocabulary.ancestors(keyword_id) if vocabulary.nodes[each].use is Use.KEYWORD]

@@ -1,0 +1,67 @@
+"""Reads what a person says of photos: a CSV with the columns file, expected and, if wanted, acceptable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.csv_rows import rows
+from pipeline.errors import CallerError
+from tagging_lambda.curate.named import keyword_named
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.csv_rows import CsvRow
+    from pipeline.keywords import Vocabulary
+
+FILE, EXPECTED, ACCEPTABLE = "file", "expected", "acceptable"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledFile:
+    """A photo and what a person says of it.
+
+    Attributes:
+        path: the photo's file.
+        expected: ids of which at least one should be said; none where the photo shows no goods.
+        right: ids that are no mistake: the expected, the acceptable, and everything above them.
+    """
+
+    path: Path
+    expected: frozenset[str]
+    right: frozenset[str]
+
+
+def labels_in(path: Path, folder: Path, vocabulary: Vocabulary) -> tuple[LabelledFile, ...]:
+    """Return every row of the file, whose photos lie below the folder.
+
+    Raises:
+        CallerError: a row is not as it should be; the message names its line and column.
+    """
+    found: dict[Path, LabelledFile] = {}
+    for row in rows(path, (FILE, EXPECTED)):
+        photo = folder / row.exact(FILE)
+        if photo in found:
+            raise row.mistake(FILE, f"{row[FILE]} stands twice")
+        if not photo.is_file():
+            raise row.mistake(FILE, f"there is no file {photo}")
+        expected = _ids(row, EXPECTED, vocabulary)
+        found[photo] = LabelledFile(
+            photo, expected, right_ids(expected | _ids(row, ACCEPTABLE, vocabulary), vocabulary)
+        )
+    if not found:
+        raise CallerError(f"{path} names no photo")
+    return tuple(found.values())
+
+
+def right_ids(named: frozenset[str], vocabulary: Vocabulary) -> frozenset[str]:
+    """Return the keywords named and all above them: who sees a rocking chair sees furniture."""
+    return named.union(*(vocabulary.ancestors(each) for each in named))
+
+
+def _ids(row: CsvRow, column: str, vocabulary: Vocabulary) -> frozenset[str]:
+    try:
+        return frozenset(keyword_named(word, vocabulary) for word in row.several(column))
+    except CallerError as error:
+        raise row.mistake(column, str(error)) from error

@@ -1,0 +1,35 @@
+"""The function that classifies on demand, as it is deployed: wired from its environment."""
+
+import os
+import tempfile
+from functools import partial
+from pathlib import Path
+
+from pipeline.aws import S3Files, S3Images, client
+from pipeline.front_settings import ClassifySettings
+from pipeline.http_event import make_http_handler
+from pipeline.keywords import Vocabulary
+from pipeline.telemetry import make_logger
+from tagging_lambda.classify_once import PhotoSource, make_routes
+from tagging_lambda.installed_models import installed
+from tagging_lambda.kept_model import fetched
+from tagging_lambda.link import LinkFetcher
+
+_settings = ClassifySettings.from_environment(os.environ)
+_s3 = client("s3")
+_model_dir = _settings.model_dir
+if _settings.model_uri:
+    _model_dir = fetched(
+        _settings.model_uri, partial(S3Files, _s3), Path(tempfile.gettempdir()) / "catalog-tagger-model"
+    )
+_vocabulary = Vocabulary.load()
+_models = installed(_model_dir, _settings.models_dir, _vocabulary)
+_models.named(_models.names[0])  # at start, where time is not the caller's
+handler = make_http_handler(
+    make_routes(
+        _models,
+        PhotoSource(LinkFetcher(allows_http=_settings.allows_http), S3Images(_s3), _settings.buckets),
+        _vocabulary,
+    ),
+    make_logger("classify").error,
+)

@@ -1,0 +1,52 @@
+"""The tagging function as it is deployed: wired from its environment."""
+
+import os
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from pipeline.aws import DynamoTable, S3Files, S3Images, client
+from pipeline.deliveries import QueueName, SqsDeliveries
+from pipeline.keywords import Vocabulary
+from pipeline.settings import TaggingSettings
+from pipeline.telemetry import make_logger, make_metrics
+from tagging_lambda.classify import Classifier
+from tagging_lambda.contents import Contents
+from tagging_lambda.kept_model import fetched
+from tagging_lambda.look import Tagger
+from tagging_lambda.model_card import CARD_NAME, ModelCard
+from tagging_lambda.reader import ProcessReader
+from tagging_lambda.settle import BackOff
+from tagging_lambda.tag import Postman, make_handler
+from tagging_lambda.taxonomy import Taxonomy
+from tagging_lambda.telling_table import TellingTable
+
+settings = TaggingSettings.from_environment(os.environ)
+s3, sqs = client("s3"), client("sqs")
+model_dir = settings.model_dir
+if settings.model_uri:
+    model_dir = fetched(settings.model_uri, partial(S3Files, s3), Path(tempfile.gettempdir()) / "catalog-tagger-model")
+reader = ProcessReader(ModelCard.load(model_dir / CARD_NAME).input)
+reader.start()  # before the model loads: both take their time
+classifier = Classifier.load(model_dir / CARD_NAME)
+logger = make_logger("tag")
+handler = make_handler(
+    Tagger(
+        images=S3Images(s3),
+        table=TellingTable(DynamoTable(client("dynamodb"), settings.table_name), logger.warning),
+        contents=Contents(reader, classifier),
+        taxonomy=Taxonomy.of(Vocabulary.load(), [each.id for each in classifier.card.classes]),
+        products=settings.product_pattern,
+        clock=lambda: datetime.now(UTC),
+        pool=ThreadPoolExecutor(settings.downloads),
+    ),
+    Postman(
+        {QueueName.of_url(each.url): SqsDeliveries(sqs, each.url, each.dead_letter_url) for each in settings.queues},
+        BackOff(settings.longest_wait_s),
+        logger,
+    ),
+    logger,
+    make_metrics("tag", settings.metrics_namespace),
+)

@@ -1,0 +1,216 @@
+"""Fetching a photo by its link, without reaching anything that the sender of the link could not reach."""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import re
+import socket
+import ssl
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+from pipeline.errors import CallerError, ImageRejected, RejectReason
+from pipeline.images import MAX_IMAGE_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+LINK_LIMIT_S = 10.0  # chosen by us, redirects and all: the API itself gives up after 30 s
+CONNECT_LIMIT_S = 3.0  # chosen by us
+MAX_LINK_CHARACTERS = 2048  # chosen by us: longer ones break elsewhere, too
+MAX_REDIRECTS = 3  # chosen by us: a host's own http to https, and to its store
+CHUNK_BYTES = 65_536
+PORTS = {"https": 443, "http": 80}  # no others: a link must not knock at what is no web server
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+OK = 200
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: the last four bytes are an IPv4 address
+_HOST = re.compile(r"[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]", re.ASCII)
+_UNSAFE = re.compile(r"[\x00-\x20\x7f\\]|[^\x00-\x7f]")
+_ENDINGS = {404: RejectReason.MISSING, 410: RejectReason.MISSING, 401: RejectReason.DENIED, 403: RejectReason.DENIED}
+
+
+def resolved(host: str, port: int) -> list[str]:
+    """Return the addresses of the host, as this machine's resolver says.
+
+    Raises:
+        OSError: there are none.
+    """
+    return list(dict.fromkeys(str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
+
+
+def connected(address: str, port: int, timeout_s: float) -> socket.socket:
+    """Return a connection to exactly this address."""
+    return socket.create_connection((address, port), timeout_s)
+
+
+# DECISIONS.md, 23
+@dataclass(frozen=True)
+class LinkFetcher:
+    """Fetches photos by https, and by http where ``allows_http``.
+
+    Each host is resolved once, all of its addresses must be public, and the connection goes to the one that was
+    checked: a name that answers otherwise the second time gains nothing.
+    """
+
+    allows_http: bool = False
+    limit_s: float = LINK_LIMIT_S
+    resolve: Callable[[str, int], Sequence[str]] = resolved
+    connect: Callable[[str, int, float], socket.socket] = connected
+    tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)
+
+    def fetch(self, link: str, limit_bytes: int = MAX_IMAGE_BYTES) -> bytes:
+        """Return what the link leads to.
+
+        Raises:
+            CallerError: the link is none that is followed, or its host does not answer.
+            ImageRejected: there is nothing, it is not for everybody, or it is larger than the limit.
+        """
+        sockets: list[socket.socket] = []
+        late = threading.Event()
+        watch = threading.Timer(self.limit_s, _cut_late, [sockets, late])
+        watch.daemon = True
+        watch.start()
+        try:
+            for _ in range(MAX_REDIRECTS + 1):
+                found = self._asked(link, limit_bytes, sockets)
+                if isinstance(found, bytes):
+                    return found
+                link = urljoin(link, found.location)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            if late.is_set():
+                raise CallerError(f"the link's host takes more than {self.limit_s:g} s") from error
+            raise CallerError(f"the link's host does not answer as a web server does ({_kind(error)})") from error
+        finally:
+            watch.cancel()
+            _cut(sockets)
+        raise CallerError(f"the link leads on more than {MAX_REDIRECTS} times")
+
+    def _asked(self, link: str, limit_bytes: int, sockets: list[socket.socket]) -> bytes | _Redirect:
+        parts = self._checked(link)
+        port = PORTS[parts.scheme]
+        host = str(parts.hostname)
+        raw = self.connect(self._address_of(host, port), port, CONNECT_LIMIT_S)
+        sockets.append(raw)
+        raw.settimeout(self.limit_s)
+        if parts.scheme == "https":
+            raw = self.tls.wrap_socket(raw, server_hostname=host)
+            sockets.append(raw)
+        connection = http.client.HTTPConnection(host, port)
+        connection.sock = raw  # pinned: the library would resolve the name again
+        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        # No cookie, no referrer, no signature: what is public is all that a link can bring.
+        headers = {
+            "Host": parts.netloc,
+            "Accept": "image/*",
+            "Accept-Encoding": "identity",
+            "User-Agent": "catalog-tagger",
+        }
+        connection.request("GET", path, headers=headers)
+        return _answered(connection.getresponse(), limit_bytes)
+
+    def _checked(self, link: str) -> SplitResult:
+        if len(link) > MAX_LINK_CHARACTERS:
+            raise CallerError(f"the link has {len(link):,} characters; the limit is {MAX_LINK_CHARACTERS:,}")
+        if _UNSAFE.search(link):
+            raise CallerError("the link holds a space, a backslash or a letter that must be written with %")
+        try:
+            parts = urlsplit(link)
+            port = parts.port
+        except ValueError as error:
+            raise CallerError("the link is not an address of the web") from error
+        allowed = ("https", "http") if self.allows_http else ("https",)
+        if parts.scheme not in allowed:
+            raise CallerError(f"the link must begin with {' or '.join(f'{scheme}://' for scheme in allowed)}")
+        if "@" in parts.netloc:
+            raise CallerError("the link holds a user's name or password; only what is public is fetched")
+        if port not in (None, PORTS[parts.scheme]):
+            raise CallerError(f"the link names port {port}; only {PORTS[parts.scheme]} is asked")
+        host = parts.netloc.rpartition(":")[0] if port is not None else parts.netloc
+        if not _HOST.fullmatch(host):
+            raise CallerError("the link names no host")
+        return parts
+
+    def _address_of(self, host: str, port: int) -> str:
+        try:
+            found = self.resolve(host, port)
+        except (OSError, UnicodeError) as error:
+            raise CallerError("the link's host is not known") from error
+        if not found or not all(is_public(address) for address in found):
+            raise CallerError("the link leads to an address that is not public")
+        return found[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Redirect:
+    location: str
+
+
+def is_public(text: str) -> bool:
+    """Return whether the address is one of the open internet, whatever it is wrapped in."""
+    try:
+        address: Address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return False
+    return all(each.is_global and not each.is_multicast and not each.is_reserved for each in _unwrapped(address))
+
+
+def _unwrapped(address: Address) -> list[Address]:
+    """Return the address, and the IPv4 address that it is a wrapping of, if there is one."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return [address]
+    if address.ipv4_mapped:
+        return [address.ipv4_mapped]
+    if address in _NAT64:
+        return [ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)]
+    inner = [address.sixtofour, *(address.teredo or ())]
+    return [address, *(each for each in inner if each is not None)]
+
+
+def _answered(response: http.client.HTTPResponse, limit_bytes: int) -> bytes | _Redirect:
+    if response.status in REDIRECTS:
+        return _Redirect(response.getheader("Location") or "")
+    if response.status in _ENDINGS:
+        raise ImageRejected(_ENDINGS[response.status], f"the link's host answers {response.status}")
+    if response.status != OK:
+        raise CallerError(f"the link's host answers {response.status}")
+    if response.getheader("Content-Encoding", "identity").lower() != "identity":
+        raise CallerError("the link's host packs the photo, though it was asked not to")
+    if (response.length or 0) > limit_bytes:
+        raise _too_large(limit_bytes, f"{response.length:,}")
+    data = bytearray()
+    while chunk := response.read1(CHUNK_BYTES):
+        data += chunk
+        if len(data) > limit_bytes:
+            raise _too_large(limit_bytes, f"over {limit_bytes:,}")
+    if response.length:
+        raise http.client.IncompleteRead(b"", response.length)
+    return bytes(data)
+
+
+def _too_large(limit_bytes: int, found: str) -> ImageRejected:
+    return ImageRejected(RejectReason.BYTES, f"the link leads to {found} bytes; the limit is {limit_bytes:,}")
+
+
+def _cut_late(sockets: list[socket.socket], late: threading.Event) -> None:
+    late.set()  # first: whoever waits is woken by the cut, and asks why
+    _cut(sockets)
+
+
+def _cut(sockets: list[socket.socket]) -> None:
+    """End the connections, which ends whoever waits for them: a timeout for each read ends no trickle."""
+    for each in sockets:
+        try:
+            each.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            continue  # it has ended by itself
+        finally:
+            each.close()
+
+
+def _kind(error: Exception) -> str:
+    return type(error).__name__

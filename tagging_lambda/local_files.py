@@ -1,0 +1,151 @@
+"""Tags files and folders of this machine, on all its cores, without any AWS."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from pipeline.errors import CallerError, ImageRejected, RejectReason
+from pipeline.images import MAX_IMAGE_BYTES
+from tagging_lambda.classify import Classifier
+from tagging_lambda.model_card import CARD_NAME
+from tagging_lambda.picture import model_input
+from tagging_lambda.reader import ProcessReader, Reader
+from tagging_lambda.taxonomy import Taxonomy, keywords_of, strongest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from concurrent.futures import Future
+
+    from pipeline.keywords import KeywordTag, Vocabulary
+    from pipeline.records import ClassScore
+
+AHEAD_PER_WORKER = 4  # files; enough that no worker waits for the one who prints
+
+
+@dataclass(frozen=True, slots=True)
+class TaggedFile:
+    """A file with its keywords, the most specific first, and its class scores, strongest first."""
+
+    path: Path
+    keywords: tuple[KeywordTag, ...]
+    class_scores: tuple[ClassScore, ...]
+    low_information: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedFile:
+    """A file that cannot be tagged as it is."""
+
+    path: Path
+    reason: RejectReason
+    detail: str
+
+
+class ClosableReader(Reader, Protocol):
+    """A reader that holds something which must be given back."""
+
+    def close(self) -> None:
+        """Give it back."""
+        ...
+
+
+@dataclass(frozen=True)
+class FileTagger:
+    """Tags files with ``workers`` threads. Each has a reader of its own; all share the model."""
+
+    classifier: Classifier
+    taxonomy: Taxonomy
+    vocabulary: Vocabulary
+    make_reader: Callable[[], ClosableReader]
+    workers: int
+
+    @classmethod
+    def load(cls, model_dir: Path, vocabulary: Vocabulary, workers: int | None = None) -> FileTagger:
+        """Return a tagger with the model of that folder, on all cores unless told otherwise.
+
+        Raises:
+            BadModel: there is no usable model.
+        """
+        classifier = Classifier.load(model_dir / CARD_NAME)
+        taxonomy = Taxonomy.of(vocabulary, [each.id for each in classifier.card.classes])
+        contract = classifier.card.input
+        count = workers or len(os.sched_getaffinity(0))
+        return cls(classifier, taxonomy, vocabulary, lambda: ProcessReader(contract), count)
+
+    def tag(self, paths: Iterable[Path]) -> Iterator[TaggedFile | RejectedFile]:
+        """Yield what becomes of each file, in the order given. Memory does not grow with their number."""
+        with self._readers() as reader, ThreadPoolExecutor(self.workers) as pool:
+            waiting = iter(paths)
+            pending: deque[Future[TaggedFile | RejectedFile]] = deque()
+            while True:
+                room = self.workers * AHEAD_PER_WORKER - len(pending)
+                pending.extend(pool.submit(self._tag_one, path, reader) for path in islice(waiting, room))
+                if not pending:
+                    return
+                yield pending.popleft().result()
+
+    def _tag_one(self, path: Path, reader: Callable[[], Reader]) -> TaggedFile | RejectedFile:
+        try:
+            picture = reader().read(_bytes_of(path))
+        except ImageRejected as rejected:
+            return RejectedFile(path, rejected.reason, rejected.detail)
+        pixels = model_input(picture, self.classifier.card.input)
+        class_scores = strongest(self.classifier.classify(pixels[None])[0].scores)
+        return TaggedFile(path, keywords_of(class_scores, self.taxonomy), class_scores, picture.low_information)
+
+    @contextmanager
+    def _readers(self) -> Iterator[Callable[[], Reader]]:
+        """Give a function that returns the calling thread's own reader; all are closed at the end."""
+        own = threading.local()
+        with ExitStack() as closing:
+
+            def reader() -> Reader:
+                if not hasattr(own, "reader"):
+                    own.reader = self.make_reader()
+                    closing.callback(own.reader.close)
+                found: Reader = own.reader
+                return found
+
+            yield reader
+
+
+def files_below(paths: Sequence[Path]) -> Iterator[Path]:
+    """Yield the files named, and every file of the folders named, sorted, without the hidden ones.
+
+    Raises:
+        CallerError: a path is neither a file nor a folder; said before anything is yielded.
+    """
+    for path in paths:
+        if not path.is_dir() and not path.is_file():
+            raise CallerError(f"{path} is neither a file nor a folder")
+    return (file for path in paths for file in (_walk(path) if path.is_dir() else (path,)))
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for here, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            path = Path(here, name)
+            if not name.startswith(".") and path.is_file():
+                yield path
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        size_bytes = path.stat().st_size
+        if size_bytes > MAX_IMAGE_BYTES:
+            found = f"the file has {size_bytes:,} bytes"
+            raise ImageRejected(RejectReason.BYTES, f"{found}; the limit is {MAX_IMAGE_BYTES:,}")
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise ImageRejected(RejectReason.MISSING, "the file is no longer there") from error
+    except OSError as error:
+        raise ImageRejected(RejectReason.DENIED, f"the file cannot be read ({error.strerror})") from error

@@ -1,0 +1,267 @@
+"""Looks at images as they are now, and records what was seen."""
+
+from __future__ import annotations
+
+import math
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from pipeline.errors import DeployerError, ImageRejected, NotBegun, RetryLater, StaleLook, TooLarge
+from pipeline.images import MAX_IMAGE_BYTES, FetchedImage, Gone
+from pipeline.records import GoneImage, Look, Previous, RejectedImage, TaggedImage, UndoneImage
+from tagging_lambda.contents import LEAST_TIME_S, Shown
+from tagging_lambda.decisions import with_keywords
+from tagging_lambda.remap import remapped
+from tagging_lambda.taxonomy import keywords_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from pipeline.images import Fetched, ImageRef
+    from pipeline.messages import TagImage
+    from pipeline.ports import Clock, ImageStore, RecordTable
+    from pipeline.records import Decision, Record
+    from pipeline.settings import ProductPattern
+    from tagging_lambda.classify import Classifier
+    from tagging_lambda.contents import Contents, Finding
+    from tagging_lambda.taxonomy import Taxonomy
+
+LOOKS = 3  # chosen by us: an image that changes faster than this goes back to its queue
+GROUP = 4  # images; on one core, larger groups gain under 4 % and keep the first ones waiting
+# DECISIONS.md, 6
+AHEAD = 10  # images downloaded or being downloaded before their turn: at 20 MiB each, 200 MiB at the most
+LONGEST_PATIENCE_S = 3600.0  # chosen by us: longer than any function runs, and than a download takes
+
+
+class Ending(StrEnum):
+    """How a look at an image ended."""
+
+    TAGGED = "tagged"
+    REJECTED = "rejected"
+    GONE = "gone"
+    UNCHANGED = "unchanged"
+
+
+Outcome = Ending | BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """What a look has found so far: the record at rest, and the object or the reason why there is none."""
+
+    ask: TagImage
+    record: Record | None
+    fetched: Fetched | ImageRejected
+
+
+@dataclass(frozen=True)
+class Tagger:
+    """Everything a look needs."""
+
+    images: ImageStore
+    table: RecordTable
+    contents: Contents
+    taxonomy: Taxonomy
+    products: ProductPattern
+    clock: Clock
+    pool: Executor
+
+    @property
+    def classifier(self) -> Classifier:
+        """The model that the keywords come from."""
+        return self.contents.classifier
+
+    def look(self, asks: Iterable[TagImage], time_left_s: Callable[[], float] = lambda: math.inf) -> _Outcomes:
+        """Look at each image once, however often it is asked for, and return how each look ended.
+
+        An outcome that is an exception is that image's alone: ``RetryLater`` asks for another look, anything else is
+        a bug. Downloads run beside reading and classifying. No image is begun without the time to end it.
+        """
+        pending = _merged(asks)
+        outcomes: _Outcomes = {}
+        for _ in range(LOOKS):
+            outcomes |= self._look_apart(pending, time_left_s)
+            pending = {image: ask for image, ask in pending.items() if isinstance(outcomes[image], StaleLook)}
+            if not pending:
+                break
+        return outcomes
+
+    def _look_apart(self, asks: dict[ImageRef, TagImage], time_left_s: Callable[[], float]) -> _Outcomes:
+        """Look at the images together; where a bug ends that, look at each alone, so that it costs no neighbour."""
+        try:
+            return self._look_once(asks, time_left_s)
+        except Exception as error:  # noqa: BLE001 - it is the outcome of the image that brings it out, and told by it
+            if len(asks) == 1:
+                return dict.fromkeys(asks, error)
+        alone = [self._look_apart({image: ask}, time_left_s) for image, ask in asks.items()]
+        return {image: outcome for outcomes in alone for image, outcome in outcomes.items()}
+
+    def _look_once(self, asks: dict[ImageRef, TagImage], time_left_s: Callable[[], float]) -> _Outcomes:
+        # DECISIONS.md, 1
+        # The record is read before the object: if the write then finds the record as it was, nothing newer was lost.
+        try:
+            at_rest = self.table.get_many(asks)
+        except (RetryLater, DeployerError) as error:
+            return dict.fromkeys(asks, error)
+        writes: dict[Future[Ending], ImageRef] = {}
+        outcomes: _Outcomes = dict.fromkeys(asks, NotBegun("the function's time is nearly over"))
+        for arrived in self._arrivals(asks, at_rest, time_left_s):
+            outcomes |= {image: error for image, error in arrived.items() if isinstance(error, BaseException)}
+            sights = [sight for sight in arrived.values() if isinstance(sight, _Sight)]
+            for image, seen in self._seen(sights, time_left_s).items():
+                if isinstance(seen, Ending | RetryLater):
+                    outcomes[image] = seen
+                else:
+                    writes[self.pool.submit(self._write, seen, at_rest.get(image))] = image
+        return outcomes | {image: future.exception() or future.result() for future, image in writes.items()}
+
+    def _arrivals(
+        self, asks: dict[ImageRef, TagImage], at_rest: dict[ImageRef, Record], time_left_s: Callable[[], float]
+    ) -> Iterator[dict[ImageRef, _Sight | BaseException]]:
+        """Yield what the downloads bring, in groups of what has arrived meanwhile, never far ahead of the reading.
+
+        It ends early where the time is nearly over.
+        """
+        waiting = iter(asks.items())
+        pending: dict[Future[_Sight], ImageRef] = {}
+        arrived: dict[ImageRef, _Sight | BaseException] = {}
+        while (patience_s := time_left_s() - LEAST_TIME_S) > 0:
+            for image, ask in islice(waiting, AHEAD - len(pending) - len(arrived)):
+                pending[self.pool.submit(self._fetch, ask, at_rest.get(image))] = image
+            if not pending and not arrived:
+                return
+            ended = wait(pending, 0 if arrived else min(patience_s, LONGEST_PATIENCE_S), FIRST_COMPLETED).done
+            arrived |= {pending.pop(future): future.exception() or future.result() for future in ended}
+            group = dict(islice(arrived.items(), GROUP))
+            arrived = {image: sight for image, sight in arrived.items() if image not in group}
+            yield group
+        for future in pending:
+            future.cancel()
+
+    def _fetch(self, ask: TagImage, record: Record | None) -> _Sight:
+        known = record.look.etag if record and record.look.model_version == self.classifier.card.version else None
+        try:
+            return _Sight(ask, record, self.images.fetch(ask.image, known, MAX_IMAGE_BYTES))
+        except ImageRejected as rejected:
+            return _Sight(ask, record, rejected)
+
+    def _write(self, record: Record, at_rest: Record | None) -> Ending:
+        self.table.put(record, at_rest.revision if at_rest else 0)
+        return _ending(record)
+
+    def _seen(
+        self, sights: Sequence[_Sight], time_left_s: Callable[[], float]
+    ) -> dict[ImageRef, Record | Ending | RetryLater]:
+        """Return the record to write of each image, or the outcome where there is nothing to write."""
+        files = {sight.ask.image: sight.fetched.data for sight in sights if isinstance(sight.fetched, FetchedImage)}
+        findings = dict(zip(files, self.contents.findings([*files.values()], time_left_s), strict=True))
+        return {sight.ask.image: self._found(sight, findings.get(sight.ask.image)) for sight in sights}
+
+    def _found(self, sight: _Sight, finding: Finding | RetryLater | None) -> Record | Ending | RetryLater:
+        if isinstance(finding, Shown):
+            return self._tagged(sight, finding)
+        if isinstance(finding, RetryLater):
+            return finding
+        if isinstance(finding, ImageRejected):
+            return self._rejected(sight, finding)
+        if isinstance(sight.fetched, ImageRejected):
+            return self._rejected(sight, sight.fetched)
+        return self._gone(sight) if isinstance(sight.fetched, Gone) else self._unchanged(sight)
+
+    def _tagged(self, sight: _Sight, shown: Shown) -> TaggedImage:
+        look = self._look_of(sight)
+        record = TaggedImage(
+            look=look,
+            keywords=(),
+            class_scores=shown.class_scores,
+            width_pixels=shown.width_pixels,
+            height_pixels=shown.height_pixels,
+            low_information=shown.low_information,
+            previous=Previous.of(sight.record, look.etag, look.run_id),
+        )
+        keywords = keywords_of(shown.class_scores, self.taxonomy)
+        return with_keywords(record, keywords, _decisions(sight), self.taxonomy.vocabulary)
+
+    def _rejected(self, sight: _Sight, rejected: ImageRejected) -> RejectedImage | Ending:
+        look = self._look_of(sight)
+        previous = Previous.of(sight.record, look.etag, look.run_id)
+        record = RejectedImage(look, rejected.reason, rejected.detail, decisions=_decisions(sight), previous=previous)
+        return Ending.UNCHANGED if _rests_already(record, sight.record) else record
+
+    def _gone(self, sight: _Sight) -> GoneImage | Ending:
+        # DECISIONS.md, 3
+        if isinstance(sight.record, GoneImage):
+            return Ending.GONE
+        return GoneImage(self._look_of(sight), decisions=_decisions(sight))
+
+    def _unchanged(self, sight: _Sight) -> Record | Ending:
+        """Return what has to be written although the object is the same: other words for it, or another product."""
+        record = sight.record
+        if record is None:
+            raise RuntimeError(f"{sight.ask.image} is unchanged, but was never seen")
+        renewed = record
+        if isinstance(record, TaggedImage) and record.look.taxonomy_version != self.taxonomy.version:
+            renewed = remapped(record, self.taxonomy, sight.ask.run_id)
+        renewed = replace(renewed, look=replace(renewed.look, product=self._product(sight)))
+        return Ending.UNCHANGED if renewed == record else renewed
+
+    def _look_of(self, sight: _Sight) -> Look:
+        seen = sight.fetched if isinstance(sight.fetched, FetchedImage | TooLarge) else None
+        return Look(
+            image=sight.ask.image,
+            product=self._product(sight),
+            run_id=sight.ask.run_id,
+            looked_at=self.clock(),
+            etag=seen.etag if seen else None,
+            object_time=seen.modified_at if seen else None,
+            model_version=self.classifier.card.version,
+            taxonomy_version=self.taxonomy.version,
+        )
+
+    def _product(self, sight: _Sight) -> str:
+        """Return the product that the message names; else the one on record, which a manifest may have named."""
+        # DECISIONS.md, 9
+        if sight.ask.product is not None:
+            return sight.ask.product
+        return sight.record.look.product if sight.record else self.products.product_of(sight.ask.image)
+
+
+_Outcomes = dict["ImageRef", Outcome]
+
+
+def _merged(asks: Iterable[TagImage]) -> dict[ImageRef, TagImage]:
+    """Return one ask for each image: the last one, but with a product where any names one."""
+    merged: dict[ImageRef, TagImage] = {}
+    for ask in asks:
+        before = merged.get(ask.image)
+        product = ask.product or (before.product if before else None)
+        merged[ask.image] = replace(ask, product=product)
+    return merged
+
+
+def _decisions(sight: _Sight) -> tuple[Decision, ...]:
+    return sight.record.decisions if sight.record else ()
+
+
+def _rests_already(record: RejectedImage, at_rest: Record | None) -> bool:
+    """Return whether the same run was refused the object before, in the same words.
+
+    Another run's record says when: without an ETag, an audit knows by that alone that a newer object was looked at.
+    """
+    if record.look.etag is not None or at_rest is None:
+        return False
+    look = replace(record.look, looked_at=at_rest.look.looked_at)
+    return replace(record, look=look, revision=at_rest.revision) == at_rest
+
+
+def _ending(record: Record) -> Ending:
+    match record:
+        case TaggedImage():
+            return Ending.TAGGED
+        case RejectedImage():
+            return Ending.REJECTED
+        case GoneImage() | UndoneImage():  # no look ends with the latter
+            return Ending.GONE

@@ -1,0 +1,210 @@
+"""The model card: what a classifier's files are, what they take and answer, and how right they were found to be."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from pipeline.errors import BadModel
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+CARD_NAME = "card.json"
+VERSION_LENGTH = 12  # hexadecimal digits; 48 bits tell any number of a shop's models apart
+FITS = ("crop", "squash", "pad")
+COLOUR_ORDERS = ("RGB", "BGR")
+
+
+@dataclass(frozen=True, slots=True)
+class InputContract:
+    """What the model wants to be given: float32 [N, 3, height, width], each value (level - mean) * scale.
+
+    Attributes:
+        width_pixels: of the picture given to the model.
+        height_pixels: likewise.
+        colour_order: `RGB` or `BGR`, of the three channels, of `mean` and of `scale`.
+        layout: `NCHW`; no other is supported.
+        mean: subtracted per channel, in levels of 0 to 255.
+        scale: what the difference is multiplied by, per channel.
+        fit: `crop` cuts the middle out after shrinking, `squash` changes the proportions, `pad` lays white around.
+        shorter_side_pixels: what the shorter side is shrunk to before a crop.
+        name: of the input in the graph.
+    """
+
+    width_pixels: int
+    height_pixels: int
+    colour_order: str
+    layout: str
+    mean: tuple[float, float, float]
+    scale: tuple[float, float, float]
+    fit: str
+    shorter_side_pixels: int
+    name: str = "pixels"
+
+    def __post_init__(self) -> None:
+        """Refuse a contract that no picture can be shaped for."""
+        if self.layout != "NCHW":
+            raise BadModel(f"the card's input layout is {self.layout!r}; only 'NCHW' is supported")
+        if self.colour_order not in COLOUR_ORDERS:
+            raise BadModel(f"the card's colour order is {self.colour_order!r}; it must be one of {COLOUR_ORDERS}")
+        if self.fit not in FITS:
+            raise BadModel(f"the card's fit is {self.fit!r}; it must be one of {FITS}")
+        if min(self.width_pixels, self.height_pixels, self.shorter_side_pixels) < 1:
+            raise BadModel(f"the card's input is {self.width_pixels} x {self.height_pixels} pixels; the least is 1 x 1")
+        if self.fit == "crop" and self.shorter_side_pixels < max(self.width_pixels, self.height_pixels):
+            size = f"{self.width_pixels} x {self.height_pixels}"
+            raise BadModel(f"the card crops {size} pixels out of a shorter side of {self.shorter_side_pixels}")
+
+
+@dataclass(frozen=True, slots=True)
+class OutputContract:
+    """The names of the two outputs in the graph.
+
+    `logits` is float32 [N, classes], before any softmax; `features` is float32 [N, feature_count].
+    """
+
+    logits: str
+    features: str
+    feature_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelClass:
+    """One class that the model can answer: its place in the answer, its WordNet 3.0 id and its name."""
+
+    class_index: int
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """One file of the model, by what proves it to be the file that was measured."""
+
+    name: str
+    sha256: str
+    size_bytes: int
+    precision: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    """Where the weights come from and under which licence."""
+
+    package: str
+    integrity: str
+    licence: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRecipe:
+    """How the files were made from the source: a build whose recipe differs is another build."""
+
+    version: int
+    calibrated_on: str
+    calibration_integrity: str
+    calibration_images: int
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredAccuracy:
+    """How right one file of the model was on photos whose class is known.
+
+    `top1` and `top5` are shares in [0, 1]: of the photos whose class was the first answer, or among the first five.
+    """
+
+    precision: str
+    photos: str
+    photos_sha256: str
+    images: int
+    top1: float
+    top5: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """All that is known of one model.
+
+    `temperature` is what its logits are divided by, so that class scores are as sure as they are right; 1 is as the
+    model is.
+    """
+
+    name: str
+    served: str
+    input: InputContract
+    output: OutputContract
+    source: ModelSource
+    recipe: ModelRecipe
+    files: tuple[ModelFile, ...]
+    accuracy: tuple[MeasuredAccuracy, ...]
+    classes: tuple[ModelClass, ...]
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse a card that contradicts itself."""
+        self.file(self.served)
+        if not self.temperature > 0:
+            raise BadModel(f"the card of {self.name} has the temperature {self.temperature}; it must be above 0")
+        if not self.classes or [each.class_index for each in self.classes] != list(range(len(self.classes))):
+            raise BadModel(f"the card of {self.name} does not list its classes in order, from 0, without a gap")
+
+    @property
+    def version(self) -> str:
+        """The name of exactly these answers: the first digits of the served file's sha256, and what cools them."""
+        weights = self.file(self.served).sha256[:VERSION_LENGTH]
+        return weights if self.temperature == 1 else f"{weights}-{self.temperature:g}"
+
+    def file(self, precision: str) -> ModelFile:
+        """Return the file of that precision.
+
+        Raises:
+            BadModel: The model has none.
+        """
+        for each in self.files:
+            if each.precision == precision:
+                return each
+        raise BadModel(f"the card of {self.name} lists no file of precision {precision!r}")
+
+    def to_json(self) -> str:
+        """Return the card as the text of its file."""
+        return json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Return the card written at `path`.
+
+        Raises:
+            BadModel: There is none, or it cannot be understood.
+        """
+        try:
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError as error:
+            raise BadModel(f"{path} does not exist; `catalog-tagger model build` makes the default model") from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadModel(f"{path} cannot be read ({error})") from error
+        try:
+            return cls._read(json.loads(text))
+        except (KeyError, TypeError, ValueError) as error:
+            raise BadModel(f"{path} is not a model card ({type(error).__name__}: {error})") from error
+
+    @classmethod
+    def _read(cls, document: Mapping[str, Any]) -> Self:
+        contract = dict(document["input"])
+        for per_channel in ("mean", "scale"):
+            red, green, blue = map(float, contract[per_channel])
+            contract[per_channel] = (red, green, blue)
+        return cls(
+            name=document["name"],
+            served=document["served"],
+            input=InputContract(**contract),
+            output=OutputContract(**document["output"]),
+            source=ModelSource(**document["source"]),
+            recipe=ModelRecipe(**document["recipe"]),
+            files=tuple(ModelFile(**each) for each in document["files"]),
+            accuracy=tuple(MeasuredAccuracy(**each) for each in document["accuracy"]),
+            classes=tuple(ModelClass(**each) for each in document["classes"]),
+            temperature=float(document.get("temperature", 1)),
+        )

@@ -1,0 +1,40 @@
+"""A picture that was read: its levels at the model's size, and the way from there to the model's input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tagging_lambda.model_card import InputContract
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """A picture at the model's size, upright, on white, in sRGB, and what is known of the original.
+
+    Attributes:
+        levels: uint8 [H, W, 3], RGB, 0 to 255.
+        width_pixels: of the original, upright.
+        height_pixels: likewise.
+        low_information: it is nearly of one colour, so that its keywords mean little.
+    """
+
+    levels: NDArray[np.uint8]
+    width_pixels: int
+    height_pixels: int
+    low_information: bool
+
+
+def model_input(picture: Picture, contract: InputContract) -> NDArray[np.float32]:
+    """Return float32 [3, H, W] in the colour order and range that the contract asks for."""
+    levels = picture.levels[:, :, ::-1] if contract.colour_order == "BGR" else picture.levels
+    pixels = np.ascontiguousarray(levels.transpose(2, 0, 1), dtype=np.float32)
+    if any(contract.mean) or any(scale != 1 for scale in contract.scale):
+        pixels -= np.asarray(contract.mean, np.float32)[:, None, None]
+        pixels *= np.asarray(contract.scale, np.float32)[:, None, None]
+    return pixels

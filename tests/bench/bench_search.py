@@ -1,0 +1,194 @@
+"""Measures the way out: export, fold, and queries of two words beside other ways to answer them.
+
+``make bench-search`` runs it for 10 thousand, 100 thousand and a million products of one photo each;
+``python -m tests.bench.bench_search 1_000_000x3`` for others, here of three photos each. It prints a line of JSON for
+each measurement.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from multiprocessing import get_context
+from pathlib import Path
+
+from pipeline.folder import FolderFiles
+from pipeline.keywords import Vocabulary
+from pipeline.memory import utc_now
+from pipeline.stream import Change
+from results_sink.changes import Recorder
+from results_sink.export import Exporter
+from results_sink.fold import Folding
+from results_sink.snapshot import InPlace
+from tests.bench.made_up import SEED, MadeUpTable
+from tests.bench.search_ways import WAYS, forget, size_bytes
+
+QUERIES = 300
+PASS_S = 60  # a way that needs longer for all queries is asked fewer
+Size = tuple[int, int]  # products, and photos of each
+DELTAS, CHANGED_SHARE = 20, 0.01
+
+
+def exporter_of(table: MadeUpTable, export: Path) -> Exporter:
+    """Return what exports the table into the folder."""
+    return Exporter(table, FolderFiles(export), Vocabulary.load(), utc_now, lambda: "bench", work=export.parent)
+
+
+def measure_export(size: Size, export: Path) -> dict[str, float]:
+    """Export a catalogue, and say how fast, without the time that making it up takes."""
+    table = MadeUpTable(*size, Vocabulary.load())
+    began_s = time.perf_counter()
+    rows = sum(1 for _ in table.scan())
+    made_s = time.perf_counter() - began_s
+    idle_mb = _peak_mb()
+    began_s = time.perf_counter()
+    manifest = exporter_of(table, export).export()
+    export_s = time.perf_counter() - began_s - made_s
+    return {
+        "photos": rows,
+        "postings": sum(part.rows for part in manifest.postings),
+        "export_s": round(export_s, 1),
+        "photos_per_s": round(rows / export_s),
+        "peak_mb": round(_peak_mb()),
+        "peak_mb_before": round(idle_mb),
+        "bytes_per_photo": round(size_bytes(export) / rows, 1),
+    }
+
+
+def measure_fold(size: Size, export: Path) -> dict[str, float]:
+    """Change one photo in a hundred, in twenty deltas, and fold them."""
+    vocabulary, files = Vocabulary.load(), FolderFiles(export)
+    table, chance = MadeUpTable(*size, vocabulary), random.Random(SEED + 1)
+    photos = size[0] * size[1]
+    recorder = Recorder(files, vocabulary, lambda: "bench")
+    changed = max(DELTAS, int(photos * CHANGED_SHARE))
+    began_s = time.perf_counter()
+    for number in range(DELTAS):
+        ats = (chance.randrange(photos) for _ in range(changed // DELTAS))
+        told = utc_now() + timedelta(days=1)
+        recorder.record([Change(f"{number}{place}", told, table.record(at, chance)) for place, at in enumerate(ats)])
+    recorded_s = time.perf_counter() - began_s
+    began_s = time.perf_counter()
+    manifest = Folding(exporter_of(table, export), InPlace(files)).fold()
+    folded_s = time.perf_counter() - began_s
+    assert manifest is not None
+    return {
+        "changed": changed,
+        "recorded_per_s": round(changed / recorded_s),
+        "fold_s": round(folded_s, 1),
+        "photos_per_s": round(manifest.counts.rows / folded_s),
+        "peak_mb": round(_peak_mb()),
+    }
+
+
+def measure_way(size: Size, export: Path, number: int) -> dict[str, float | str]:
+    """Build one way's index, ask it, and say how long both took."""
+    vocabulary, work = Vocabulary.load(), export.parent / "index"
+    forget(work)
+    work.mkdir()
+    began_s = time.perf_counter()
+    way = WAYS[number](export, vocabulary, work)
+    built_s = time.perf_counter() - began_s
+    pairs = _pairs(vocabulary, QUERIES)
+    before_bytes = _read_bytes()
+    first_ms = _ask(way, pairs[0]).wall_ms
+    first_bytes = _read_bytes() - before_bytes
+    before_bytes = _read_bytes()
+    cold = _asked(way, pairs)
+    read_bytes = (_read_bytes() - before_bytes) / len(cold)
+    warm = _asked(way, pairs)
+    forget(work)
+    return {
+        "way": way.name,
+        "built_s": round(built_s, 2),
+        "size_mb": round(way.size_bytes / 1e6, 1),
+        "first_ms": round(first_ms, 1),
+        "first_read_kb": round(first_bytes / 1e3),
+        **_quantiles("cold", [each.wall_ms for each in cold]),
+        "read_kb_per_query": round(read_bytes / 1e3),
+        **_quantiles("warm", [each.wall_ms for each in warm]),
+        **_quantiles("warm_cpu", [each.cpu_ms for each in warm]),
+        "queries": len(warm),
+        "median_found": statistics.median(each.found for each in warm),
+        "peak_mb": round(_peak_mb()),
+    }
+
+
+def _pairs(vocabulary: Vocabulary, count: int) -> list[tuple[str, str]]:
+    chance, table = random.Random(SEED), MadeUpTable(1, 1, vocabulary)
+    return [table.words(chance) for _ in range(count)]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How long a query took, by the clock and on the processor, and how much it found."""
+
+    wall_ms: float
+    cpu_ms: float
+    found: int
+
+
+def _ask(way, pair: tuple[str, str]) -> Asked:
+    began_s, began_cpu_s = time.perf_counter(), time.process_time()
+    found = way.ask(pair)
+    return Asked(1000 * (time.perf_counter() - began_s), 1000 * (time.process_time() - began_cpu_s), found)
+
+
+def _asked(way, pairs: list[tuple[str, str]]) -> list[Asked]:
+    """Ask all of these, or as many as there is time for: two at least."""
+    until_s, asked = time.perf_counter() + PASS_S, []
+    for pair in pairs:
+        if len(asked) > 1 and time.perf_counter() > until_s:
+            break
+        asked.append(_ask(way, pair))
+    return asked
+
+
+def _quantiles(name: str, times_ms: list[float]) -> dict[str, float]:
+    cuts = statistics.quantiles(times_ms, n=100)
+    return {f"{name}_p50_ms": round(cuts[49], 2), f"{name}_p99_ms": round(cuts[98], 2)}
+
+
+def _read_bytes() -> int:
+    """Return how many bytes this process has read so far, from the disk or from what the system keeps of it."""
+    lines = Path("/proc/self/io").read_text(encoding="ascii").splitlines()
+    return int(next(line for line in lines if line.startswith("rchar")).split()[1])
+
+
+def _peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def main(sizes: list[Size]) -> None:
+    """Measure each size, each measurement in a process of its own."""
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=os.environ.get("TMPDIR")) as work:
+        for size in sizes:
+            export = Path(work) / "x".join(map(str, size)) / "export"
+            _measured(measure_export, size, export)
+            for number in range(len(WAYS)):
+                _measured(measure_way, size, export, number)
+            _measured(measure_fold, size, export)
+
+
+def _measured(measure, size: Size, export: Path, *more: int) -> None:
+    with get_context("spawn").Pool(1) as pool:
+        said = pool.apply(measure, (size, export, *more))
+    about = {"measure": measure.__name__, "products": size[0], "photos_of_a_product": size[1]}
+    print(json.dumps({**about, **said}), flush=True)
+
+
+def _size(text: str) -> Size:
+    products, _, photos = text.partition("x")
+    return int(products), int(photos or 1)
+
+
+if __name__ == "__main__":
+    main([_size(text) for text in sys.argv[1:] or ("10_000", "100_000", "1_000_000")])

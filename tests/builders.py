@@ -1,0 +1,132 @@
+"""Builders and twins that the tests of several rooms share."""
+
+from __future__ import annotations
+
+import io
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+from PIL import Image
+
+from pipeline.images import ImageRef
+from pipeline.keywords import LANGUAGES, Keyword, Use, Vocabulary
+from pipeline.memory import MemoryImages, MemoryTable
+from pipeline.settings import DEFAULT_PRODUCT_PATTERN, ProductPattern
+from tagging_lambda.contents import Contents
+from tagging_lambda.look import Tagger
+from tagging_lambda.model_card import InputContract
+from tagging_lambda.preprocess import read_picture
+from tagging_lambda.taxonomy import Taxonomy
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared" / "data"
+CONTRACT = InputContract(224, 224, "RGB", "NCHW", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), "crop", 256)
+COLOURS = ("red", "green", "blue")
+
+
+def jpeg(colour: object = "red", size: tuple[int, int] = (64, 48), **options: object) -> bytes:
+    """Return a JPEG of one colour."""
+    return encoded(Image.new("RGB", size, colour), "JPEG", **options)
+
+
+def encoded(picture: Image.Image, kind: str, **options: object) -> bytes:
+    """Return the picture as a file of that format."""
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    return file.getvalue()
+
+
+def shop(key: str = "a.jpg") -> ImageRef:
+    """Return an image of the one shop there is."""
+    return ImageRef("shop", key)
+
+
+def keyword(name: str, *parents: str, use: Use = Use.KEYWORD, threshold: float | None = None) -> Keyword:
+    """Return a keyword whose id is its name, in four languages."""
+    words = {language: (name if language == "en" else f"{name} {language}",) for language in LANGUAGES}
+    return Keyword(name, parents, use, threshold, words)
+
+
+def colour_vocabulary(version: str = "words-1") -> Vocabulary:
+    """Return a vocabulary of three goods, each of a colour, below one parent."""
+    return Vocabulary.of([keyword("paint"), *(keyword(colour, "paint") for colour in COLOURS)], version)
+
+
+@dataclass
+class ColourClassifier:
+    """Classifies a picture as its strongest colour. ``pictures`` counts what it was given."""
+
+    version: str = "colours-1"
+    pictures: int = 0
+    batches: list[int] = field(default_factory=list)
+
+    @property
+    def card(self) -> SimpleNamespace:
+        """Return what the verbs read of a card."""
+        classes = tuple(SimpleNamespace(id=colour, name=colour) for colour in COLOURS)
+        return SimpleNamespace(version=self.version, input=CONTRACT, classes=classes)
+
+    def classify(self, pixels: np.ndarray) -> list[SimpleNamespace]:
+        """Return the share of each colour as its score."""
+        self.pictures += len(pixels)
+        self.batches.append(len(pixels))
+        means = pixels.mean(axis=(2, 3)) + 1e-3
+        return [SimpleNamespace(scores=(mean / mean.sum()).astype(np.float32)) for mean in means]
+
+
+class InlineReader:
+    """Reads pictures in this process."""
+
+    def read(self, data: bytes):
+        """Return the picture in the file."""
+        return read_picture(data, CONTRACT)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class InlineExecutor(Executor):
+    """Runs what is submitted at once, in this thread."""
+
+    def submit(self, call, /, *arguments, **named):
+        """Return the ended future."""
+        future: Future = Future()
+        try:
+            future.set_result(call(*arguments, **named))
+        except BaseException as error:  # noqa: BLE001 - the future carries it, as a thread's would
+            future.set_exception(error)
+        return future
+
+
+class TickingClock:
+    """A clock that goes on by a second whenever it is read."""
+
+    def __init__(self, start: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
+        """Start at that time."""
+        self.now = start
+
+    def __call__(self) -> datetime:
+        """Return the time, a second later each time."""
+        self.now += timedelta(seconds=1)
+        return self.now
+
+
+def tagger(**parts: object) -> Tagger:
+    """Return a tagger on twins, with any part replaced."""
+    classifier = parts.pop("classifier", None) or ColourClassifier()
+    reader = parts.pop("reader", None) or InlineReader()
+    vocabulary = parts.pop("vocabulary", None) or colour_vocabulary()
+    defaults = {
+        "images": MemoryImages(),
+        "table": MemoryTable(),
+        "contents": Contents(reader, classifier),
+        "taxonomy": Taxonomy.of(vocabulary, COLOURS),
+        "products": ProductPattern.parse(DEFAULT_PRODUCT_PATTERN),
+        "clock": TickingClock(),
+        "pool": InlineExecutor(),
+    }
+    return Tagger(**(defaults | parts))

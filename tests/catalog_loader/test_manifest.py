@@ -1,0 +1,125 @@
+"""Manifests: what is read, and every mistake by its file and line."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from catalog_loader.find import FoundImage
+from catalog_loader.manifest import MAX_LINE_BYTES, Manifest
+from pipeline.errors import CallerError
+from pipeline.images import ImageRef
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the manifest lies."""
+    return tmp_path / "catalogue.csv"
+
+
+def images_of(path: Path, text: str | bytes) -> list[tuple[str, str | None]]:
+    """Return the keys and products that a manifest of this text names."""
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return [(found.image.key, found.product) for found in Manifest(path).images()]
+
+
+def mistake_of(path: Path, text: str | bytes) -> str:
+    """Return what is said of a manifest of this text, after the name of the file."""
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    with pytest.raises(CallerError) as mistake:
+        Manifest(path).check()
+    assert str(mistake.value).startswith(str(path))
+    assert "\n" not in str(mistake.value)
+    return str(mistake.value).removeprefix(str(path))
+
+
+def test_images_come_in_the_order_of_the_file_with_their_products(path: Path) -> None:
+    path.write_text("image,product\ns3://shop/b.jpg,boot\ns3://other/a.jpg,\n")
+
+    assert list(Manifest(path).images()) == [
+        FoundImage(ImageRef("shop", "b.jpg"), product="boot"),
+        FoundImage(ImageRef("other", "a.jpg")),
+    ]
+    assert Manifest(path).check() == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "image\ns3://shop/a.jpg\n",
+        "image\r\ns3://shop/a.jpg\r\n",
+        "image\ns3://shop/a.jpg",
+        "\ufeffimage\ns3://shop/a.jpg\n",
+        '"image"\n"s3://shop/a.jpg"\n',
+        "image\n\n\ns3://shop/a.jpg\n\n",
+        "colour,image,colour of the sole\nred,s3://shop/a.jpg,white\n",
+        " image , price\ns3://shop/a.jpg,7\n",
+        "image,product\ns3://shop/a.jpg,  \n",
+    ],
+    ids=ascii,
+)
+def test_a_manifest_may_look_as_programs_write_it(path: Path, text: str) -> None:
+    assert images_of(path, text) == [("a.jpg", None)]
+
+
+def test_a_manifest_may_name_any_key(path: Path) -> None:
+    text = 'image\n"s3://shop/a,b ""c"".jpg"\n"s3://shop/two\nlines.jpg"\ns3://shop/ü+%20 👟\n'
+
+    assert [key for key, _ in images_of(path, text)] == ['a,b "c".jpg', "two\nlines.jpg", "ü+%20 👟"]
+
+
+def test_an_image_that_stands_twice_is_found_twice(path: Path) -> None:
+    assert len(images_of(path, "image\ns3://shop/a.jpg\ns3://shop/a.jpg\n")) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        ("", " is empty; its first line must name the column image"),
+        ("\ufeff", " is empty; its first line must name the column image"),
+        ("image,product\n", " names no image"),
+        ("file,product\na,b\n", ", line 1: there is no column image; its columns, parted by commas: file, product"),
+        ("image;product\n", ", line 1: there is no column image; its columns, parted by commas: image;product"),
+        ("s3://shop/a.jpg\n", ", line 1: there is no column image; its columns, parted by commas: s3://shop/a.jpg"),
+        ("image,product,image\n", ", line 1: the column image stands twice"),
+        ("image,price,price\n", ", line 1: the column price stands twice"),
+        (
+            "image\ns3://shop/a.jpg\nhttps://shop/b.jpg\n",
+            ", line 3: 'https://shop/b.jpg' is not a place in S3; write s3:",
+        ),
+        ("image\n\n\ns3://shop\n", ", line 4: 's3://shop' names a bucket, not an image"),
+        ("image\n" + '"s3://shop/a\nb"\nx\n', ", line 4: 'x' is not a place in S3"),
+        ("image,product\n,boot\n", ", line 2: '' is not a place in S3"),
+        ("image\ns3://shop/" + "k" * 1025 + "\n", ", line 2: a key has 1 to 1,024 bytes; this one has 1,025"),
+        (
+            "image,product\ns3://shop/a," + "p" * 1025,
+            ", line 2: a product's id has 1 to 1,024 bytes; this one has 1,025",
+        ),
+        ("image,product\ns3://shop/a,b.jpg,boot\n", ", line 2: has 3 cells where the first line has 2"),
+        ("image,product\ns3://shop/a.jpg\n", ", line 2: has 1 cells where the first line has 2"),
+        ("image\nimage\n", ", line 2: 'image' is not a place in S3"),
+        ("image\ns3://shop/a\n" + 'x"s3://shop/b"\n', ", line 3: 'x\"s3://shop/b\"' is not a place in S3"),
+        ('image\n"s3://shop/a"x\n', ", line 2: is not CSV: ',' expected after '\"'"),
+        ('image\ns3://shop/a\n"s3://shop/b\n', ", line 3: is not CSV: unexpected end of data"),
+        (b"image\ns3://shop/a\ns3://shop/\xfc.jpg\n", ", line 3: is not UTF-8 from its byte 11 on"),
+        ("image\ns3://shop/ä\n".encode("utf-16"), ", line 1: is not UTF-8 from its byte 1 on"),
+        (b"PAR1\x15\x04", " is Parquet; a manifest is CSV"),
+        ("image\ns3://shop/" + "k" * 70_000, f", line 2: has over {MAX_LINE_BYTES:,} bytes; the limit is"),
+        ("image\n" + '"s3://shop/' + "k\n" * 100_000, "is not CSV: field larger than field limit"),
+    ],
+    ids=lambda text: ascii(text)[:40],
+)
+def test_a_mistake_is_said_with_its_line(path: Path, text: str | bytes, mistake: str) -> None:
+    assert re.search(re.escape(mistake), mistake_of(path, text))
+
+
+def test_a_file_that_cannot_be_read_is_named(path: Path) -> None:
+    path.mkdir()
+
+    with pytest.raises(CallerError, match=r"catalogue\.csv cannot be read: Is a directory"):
+        Manifest(path).check()

@@ -1,0 +1,177 @@
+"""The deployed template for a chaos run: as it is shipped, but for three numbers and the address of AWS.
+
+What differs, and why: the functions reach AWS through the proxy; a message that a killed worker held comes back after
+seconds and not twelve minutes, and a failed one waits seconds and not a quarter of an hour, or the run would take days.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from onnx import TensorProto, helper, numpy_helper
+
+from infra.local import emulator
+from infra.local.deploy import Deployment
+from infra.local.place import Place
+from infra.local.run import Sources
+from infra.package import ROOT, TEMPLATE
+from pipeline.keywords import Use, Vocabulary
+from tagging_lambda.model_card import (
+    CARD_NAME,
+    InputContract,
+    ModelCard,
+    ModelClass,
+    ModelFile,
+    ModelRecipe,
+    ModelSource,
+    OutputContract,
+)
+from tests.chaos.shop import LEVELS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pipeline.stack import Stack
+
+VISIBILITY_S = 15  # in place of twelve minutes
+LONGEST_WAIT_S = 6  # in place of 900
+SIDE_PIXELS = 16
+SHARPNESS = 0.01  # of the tiny model: a colour next to another one gets e^-77 of its score
+START_LIMIT_S = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """What runs: the stack, the emulator's process and addresses, and the proxy's."""
+
+    stack: Stack
+    endpoint_url: str
+    pid: int
+    proxy_url: str
+    model_dir: Path
+    log: Path
+
+    def proxy(self, path: str) -> dict[str, int]:
+        """Ask the proxy itself, and return what it has done so far."""
+        with urllib.request.urlopen(f"{self.proxy_url}/_chaos/{path}", timeout=10) as answer:
+            return json.load(answer)
+
+
+@contextmanager
+def deployed(folder: Path, seed: int, model_dir: Path | None = None) -> Iterator[Deployed]:
+    """Deploy in that folder, with a tiny model unless another is given, and end everything that was started."""
+    model_dir = model_dir or tiny_model(folder / "model")
+    place = Place(folder / "local")
+    run = emulator.start(place, emulator.free_port(None))
+    proxy_port = emulator.free_port(None)
+    command = [sys.executable, "-m", "tests.chaos.proxy", str(proxy_port), str(run.port), str(seed)]
+    try:
+        with subprocess.Popen(command, cwd=ROOT) as proxy:
+            try:
+                template = injured(TEMPLATE.read_text(encoding="utf-8"), f"http://127.0.0.1:{proxy_port}")
+                made = Deployment.at(run.endpoint_url).deploy(template, Sources(TEMPLATE, ROOT, model_dir).zips())
+                assert run.pid
+                here = Deployed(
+                    made.stack, run.endpoint_url, run.pid, f"http://127.0.0.1:{proxy_port}", model_dir, place.log
+                )
+                wait_for_proxy(here)
+                yield here
+            finally:
+                proxy.terminate()
+    finally:
+        emulator.stop(place, run)
+
+
+def injured(template: str, proxy_url: str) -> str:
+    """Return the template with what a chaos run changes."""
+    variables = f'AWS_ENDPOINT_URL: {proxy_url}\n          LONGEST_WAIT_S: "{LONGEST_WAIT_S}"\n          '
+    here = "PRODUCT_PATTERN: !Ref"
+    assert template.count(here) == 1
+    shortened, queues = re.subn(r"\bVisibilityTimeout: \d+", f"VisibilityTimeout: {VISIBILITY_S}", template)
+    assert queues == len(("uploads", "backfill"))
+    return shortened.replace(here, variables + here)
+
+
+def wait_for_proxy(here: Deployed) -> None:
+    """Return once the proxy answers."""
+    until_s = time.monotonic() + START_LIMIT_S
+    while True:
+        try:
+            here.proxy("counts")
+        except OSError:
+            assert time.monotonic() < until_s, "the proxy did not start"
+            time.sleep(0.05)
+        else:
+            return
+
+
+def tiny_model(folder: Path) -> Path:
+    """Return a folder with a model of 27 classes, one for each colour of the shop: the nearest one is what it answers.
+
+    The logits are minus the squared distances, but for what all have in common: a matrix and an offset.
+    """
+    centres = np.array([(r, g, b) for r in LEVELS for g in LEVELS for b in LEVELS], np.float32)
+    weights, offset = 2 * SHARPNESS * centres.T, -SHARPNESS * (centres**2).sum(axis=1)
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["pixels"], ["average"]),
+        helper.make_node("Flatten", ["average"], ["features"]),
+        helper.make_node("Gemm", ["features", "weights", "offset"], ["logits"]),
+    ]
+    inputs = [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["N", 3, SIDE_PIXELS, SIDE_PIXELS])]
+    outputs = [
+        helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", len(centres)]),
+        helper.make_tensor_value_info("features", TensorProto.FLOAT, ["N", 3]),
+    ]
+    held = [numpy_helper.from_array(weights, "weights"), numpy_helper.from_array(offset, "offset")]
+    graph = helper.make_graph(nodes, "colours", inputs, outputs, held)
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    data = made.SerializeToString()
+    folder.mkdir(parents=True)
+    (folder / "colours.onnx").write_bytes(data)
+    (folder / CARD_NAME).write_text(_card(data, len(centres)).to_json(), encoding="utf-8")
+    return folder
+
+
+def _card(data: bytes, count: int) -> ModelCard:
+    none = (0.0, 0.0, 0.0)
+    return ModelCard(
+        name="colours",
+        served="float32",
+        input=InputContract(SIDE_PIXELS, SIDE_PIXELS, "RGB", "NCHW", none, (1.0, 1.0, 1.0), "squash", SIDE_PIXELS),
+        output=OutputContract("logits", "features", 3),
+        source=ModelSource("made for a test", "", ""),
+        recipe=ModelRecipe(1, "", "", 0),
+        files=(ModelFile("colours.onnx", hashlib.sha256(data).hexdigest(), len(data), "float32"),),
+        accuracy=(),
+        classes=tuple(ModelClass(at, node, node) for at, node in enumerate(_goods(count))),
+    )
+
+
+def _goods(count: int) -> list[str]:
+    """Return that many keywords of the taxonomy, none above another."""
+    vocabulary = Vocabulary.load()
+    above = {parent for node in vocabulary.nodes.values() for parent in node.parents}
+    leaves = [each.id for each in vocabulary.nodes.values() if each.use is Use.KEYWORD and each.id not in above]
+    return sorted(leaves)[:count]
+
+
+def environment(here: Deployed) -> dict[str, Any]:
+    """Return the variables by which the commands find this deployment and no other."""
+    return {
+        "AWS_ENDPOINT_URL": here.endpoint_url,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "MODEL_DIR": str(here.model_dir),
+    }

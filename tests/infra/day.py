@@ -1,0 +1,192 @@
+"""A day of the deployed template: every function does all that it can do, wherever and however it is run."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+from pipeline.aws import client
+from pipeline.images import ImageRef
+from pipeline.messages import TagImage
+
+if TYPE_CHECKING:
+    from tests.infra.stack_account import Account
+
+
+@dataclass
+class Day:
+    """A stack whose functions nobody else calls, and what they are asked and answer. A subclass runs them."""
+
+    account: Account
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    answered: dict[str, list[Any]] = field(default_factory=dict)
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """The real name of each resource."""
+        return self.account.physical()
+
+    def configuration(self, function: str) -> dict[str, Any]:
+        """Return how the function is configured, as the template says."""
+        functions = client("lambda", self.account.endpoint_url)
+        return functions.get_function_configuration(FunctionName=self.names[function])
+
+    def variables(self, function: str) -> dict[str, str]:
+        """Return what the function is told, and where its AWS is."""
+        told = self.configuration(function)["Environment"]["Variables"]
+        keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+        return told | keys | {"AWS_ENDPOINT_URL": self.account.endpoint_url}
+
+    def run(self, function: str, *events: Any) -> list[Any]:
+        """Return the answers to the events; an event may stand in ``event``, with the time left beside it."""
+        wanted = [each if "event" in each else {"event": each} for each in events]
+        self.asked += [each["event"] for each in wanted]
+        answers = self.answers(function, wanted)
+        self.answered.setdefault(function, []).extend(answers)
+        return answers
+
+    def answers(self, function: str, wanted: list[dict[str, Any]]) -> list[Any]:
+        """Return what the function answers."""
+        raise NotImplementedError
+
+
+def http(route: str, body: Any = None, **parts: Any) -> dict[str, Any]:
+    """Return the event of an HTTP request, as Amazon API Gateway hands it over."""
+    method, _, path = route.partition(" ")
+    for name, value in parts.get("pathParameters", {}).items():
+        path = path.replace(f"{{{name}+}}", value).replace(f"{{{name}}}", value)
+    request = {"method": method.replace("ANY", parts.pop("method", "GET")), "path": path, "sourceIp": "127.0.0.1"}
+    return {
+        "version": "2.0",
+        "routeKey": route,
+        "rawPath": path,
+        "rawQueryString": "&".join(f"{k}={v}" for k, v in parts.get("queryStringParameters", {}).items()),
+        "headers": {"content-type": "application/json", "host": "shop"},
+        "requestContext": {"http": request, "stage": "$default", "requestId": "1", "accountId": "1", "apiId": "1"},
+        "isBase64Encoded": False,
+        **({} if body is None else {"body": json.dumps(body)}),
+        **parts,
+    }
+
+
+def photo() -> bytes:
+    file = io.BytesIO()
+    Image.effect_noise((320, 240), 64).convert("RGB").save(file, "JPEG")
+    return file.getvalue()
+
+
+def said(text: str) -> dict[str, Any]:
+    """Return the event of what a browser says through its connection."""
+    return {"requestContext": {"routeKey": "$default", "eventType": "MESSAGE", "connectionId": "abc"}, "body": text}
+
+
+def on_the_wire(value: Any) -> Any:
+    """Return a value of a table as events hold it: bytes as a text."""
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, dict):
+        return {name: on_the_wire(inner) for name, inner in value.items()}
+    return [on_the_wire(inner) for inner in value] if isinstance(value, list) else value
+
+
+def told(at: int, item: dict[str, Any]) -> dict[str, Any]:
+    """Return what the table's stream tells of an item that was written."""
+    return {
+        "eventID": str(at),
+        "eventName": "INSERT",
+        "eventSource": "aws:dynamodb",
+        "eventSourceARN": "arn:aws:dynamodb:us-east-1:000000000000:table/t/stream/s",
+        "dynamodb": {
+            "ApproximateCreationDateTime": 1772366400 + at,
+            "Keys": {"image": item["image"]},
+            "NewImage": {name: on_the_wire(value) for name, value in item.items()},
+            "SequenceNumber": str(100 + at),
+            "StreamViewType": "NEW_AND_OLD_IMAGES",
+        },
+    }
+
+
+def record_of(day: Day, image: ImageRef) -> dict[str, Any]:
+    """Return the image's item."""
+    dynamodb = client("dynamodb", day.account.endpoint_url)
+    return dynamodb.get_item(TableName=day.names["Table"], Key={"image": {"S": str(image)}})["Item"]
+
+
+def live_a_day(day: Day) -> None:
+    """Let every function do all that it can do: each route asked, each kind of event handed over."""
+    bucket, table = day.names["ImagesBucket"], day.names["Table"]
+    account = day.account
+    theirs = ImageRef(f"{account.name}-theirs", "c.jpg")
+    images = [theirs, *(ImageRef(bucket, key) for key in ("b.jpg", "gone.jpg", "rejected.jpg"))]
+    account.s3.put_object(Bucket=bucket, Key="rejected.jpg", Body=b"no picture")
+    for image in images[:2]:
+        account.s3.put_object(Bucket=image.bucket, Key=image.key, Body=photo())
+
+    def messages(*bodies: str, queue: str = "uploads") -> dict[str, Any]:
+        arn = f"arn:aws:sqs:us-east-1:000000000000:{account.name}-{queue}"
+        record = {"attributes": {"ApproximateReceiveCount": "1"}, "eventSource": "aws:sqs", "eventSourceARN": arn}
+        named = [{**record, "messageId": str(at), "receiptHandle": "r", "body": b} for at, b in enumerate(bodies)]
+        return {"Records": named}
+
+    looks = messages(*(TagImage(image).encode() for image in images), "no message")
+    again = messages("no message", TagImage(images[1]).encode(), queue="backfill")
+    day.run("TagFunction", looks, looks, *({"event": each, "remaining_ms": 0} for each in (looks, again)))
+
+    items = client("dynamodb", account.endpoint_url).scan(TableName=table)["Items"]
+    changes = {"Records": [told(at, item) for at, item in enumerate(items)]}
+    day.run("ChangesFunction", changes, changes)
+    day.run("ExportFunction", {"fold": True}, *[{}] * 8, {"fold": True})
+    day.run("ChangesFunction", changes)
+    day.run("ExportFunction", {"fold": True})
+    name = {"bucket": bucket, "key": "b.jpg"}
+    asked = [
+        http("ANY /search", queryStringParameters={"q": "shoe"}),
+        http("ANY /suggest", queryStringParameters={"q": "sh"}),
+        http("ANY /images/{bucket}/{key+}", pathParameters=name),
+        http("ANY /products/{id+}", pathParameters={"id": "b"}),
+        http("ANY /products:batch", {"ids": ["a", "b"]}, method="POST"),
+        *(http(f"ANY /{path}") for path in ("keywords", "healthz", "openapi.json", "docs")),
+    ]
+    day.run("ApiFunction", *asked)
+    whole = http("POST /classify") | {"body": base64.b64encode(photo()).decode(), "isBase64Encoded": True}
+    day.run(
+        "ClassifyFunction",
+        whole | {"headers": {"content-type": "image/jpeg"}},
+        *(http("POST /classify", {"link": str(image)}) for image in images[:2]),
+        http("POST /classify", {"link": str(images[2])}),
+        http("GET /models"),
+    )
+    announced = day.run("UploadFunction", http("POST /uploads", {"name": "a.jpg", "type": "image/jpeg", "size": 99}))
+    ticket = json.loads(base64.b64decode(announced[0]["body"]))
+    upload = ImageRef(bucket, ticket["fields"]["key"])
+    account.s3.put_object(Bucket=bucket, Key=upload.key, Body=photo())
+    admit = said(json.dumps({"ticket": ticket["ticket"]}))
+    day.run("WatchFunction", admit, said("no ticket"))
+    day.run("TagFunction", messages(TagImage(upload).encode()))
+    day.run("NotifyFunction", {"Records": [told(len(items), record_of(day, upload))]})
+    day.run("WatchFunction", admit)
+    day.run("PageFunction", http("GET /"), http("GET /page/{file}", pathParameters={"file": "settings.json"}))
+    day.run(
+        "DeskFunction",
+        http("POST /photos", {"images": [str(image) for image in images]}),
+        http("POST /ratings", {"image": str(images[1]), "keyword": "shoe", "verdict": "wrong", "model_version": "1"}),
+        http("GET /status"),
+    )
+    day.run(
+        "DecideFunction",
+        http("POST /decisions", {"image": str(images[1]), "keyword": "running shoe", "decision": "pin"}),
+    )
+
+
+def refused(day: Day) -> list[tuple[str, int]]:
+    """Return the answers that say no, by function and status."""
+    answers = [(function, answer) for function, answers in day.answered.items() for answer in answers]
+    statuses = [(function, answer["statusCode"]) for function, answer in answers if answer and "statusCode" in answer]
+    return [(function, status) for function, status in statuses if status >= HTTPStatus.BAD_REQUEST]

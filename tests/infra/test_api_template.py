@@ -1,0 +1,64 @@
+"""The API lets in whom it says, and nobody by accident."""
+
+from __future__ import annotations
+
+import re
+
+from pipeline.memory import MemoryFiles
+from tests.infra.template_parts import default, of_type, properties, whole
+from tests.results_sink.asking import Asker
+
+ASKED = {"Fn::If": ["LetsEverybodyIn", "NONE", {"Fn::If": ["UsesJwt", "JWT", "AWS_IAM"]}]}
+AUTHORIZER = {"Fn::If": ["UsesJwt", {"Ref": "HttpApiAuthorizer"}, {"Ref": "AWS::NoValue"}]}
+PAGE = {"PageFunctionIntegration"}  # holds nothing but itself: it asks the API in the name of who looks at it
+
+
+def routes() -> dict[str, dict]:
+    """Return what the template says of each route of the HTTP API."""
+    return {
+        name: route["Properties"]
+        for name, route in of_type("AWS::ApiGatewayV2::Route").items()
+        if route["Properties"]["ApiId"] == {"Ref": "HttpApi"}
+    }
+
+
+def test_every_route_asks_who_is_there_unless_it_shows_the_bare_page() -> None:
+    for name, route in routes().items():
+        target = re.search(r"\$\{(\w+)\}", route["Target"]["Fn::Sub"])
+        assert target is not None
+        if target[1] not in PAGE:
+            assert route["AuthorizationType"] == ASKED, name
+            assert route["AuthorizerId"] == AUTHORIZER, name
+
+
+def test_by_default_requests_are_signed_and_only_the_embedded_aws_may_let_everybody_in() -> None:
+    assert default("ApiAuthorization") == "AWS_IAM"
+    assert whole()["Conditions"]["LetsEverybodyIn"] == {
+        "Fn::And": [
+            {"Fn::Equals": [{"Ref": "ApiAuthorization"}, "NONE"]},
+            {"Fn::Equals": [{"Ref": "AWS::AccountId"}, "AWS::AccountId"]},
+        ]
+    }
+
+
+def test_every_path_of_the_document_has_its_route_and_any_other_method_is_told_which(tmp_path) -> None:
+    paths = {
+        re.sub(r"\{\w+\}", "{}", path) for path in Asker(MemoryFiles(), tmp_path).get("/openapi.json").body["paths"]
+    }
+    ours = [
+        route["RouteKey"].split(" ")
+        for route in routes().values()
+        if route["Target"] == {"Fn::Sub": "integrations/${ApiFunctionIntegration}"}
+    ]
+
+    assert {method for method, _ in ours} == {"ANY"}
+    assert {re.sub(r"\{\w+\+?\}", "{}", path) for _, path in ours} == paths | {"/openapi.json", "/docs"}
+
+
+def test_what_is_logged_of_a_request_is_not_what_was_searched() -> None:
+    stage = properties("HttpApiStage")
+    written = stage["AccessLogSettings"]["Format"]
+
+    assert "$context.status" in written
+    assert not re.search(r"path|query|header|identity|authorizer", written)
+    assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] > 0

@@ -1,0 +1,47 @@
+"""How many images have a keyword, by folder."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from pipeline.coverage import EXAMPLES, MOST_FOLDERS, OTHERS, Coverage, FolderCoverage
+from pipeline.errors import RejectReason
+from pipeline.images import ImageRef
+from pipeline.keywords import KeywordTag
+from pipeline.records import GoneImage, Look, RejectedImage, TaggedImage, UndoneImage
+
+
+def test_images_are_counted_by_the_folder_they_lie_in():
+    coverage = Coverage()
+    for name, has_keyword in (("s3://shop/a/1", True), ("s3://shop/a/2", False), ("s3://shop/b/c/3", True)):
+        coverage.add(name, has_keyword=has_keyword)
+    assert (coverage.images, coverage.with_keyword, round(coverage.share, 2)) == (3, 2, 0.67)
+    assert coverage.untagged == ["s3://shop/a/2"]
+    assert coverage.by_folder() == (FolderCoverage("s3://shop/a/", 2, 1), FolderCoverage("s3://shop/b/c/", 1, 1))
+
+
+def test_records_count_by_what_they_are():
+    look = Look(ImageRef("shop", "a/1.jpg"), "p", "r", datetime(2026, 3, 1, tzinfo=UTC), None, None, "m", "t")
+    coverage = Coverage()
+    for record in (
+        TaggedImage(look, (KeywordTag("n1", 0.9),), (), 64, 48),
+        TaggedImage(look, (), (), 64, 48),
+        RejectedImage(look, RejectReason.EMPTY, "no bytes"),
+        GoneImage(look),
+        UndoneImage(look),
+    ):
+        coverage.add_record(record)
+    assert coverage.by_folder() == (FolderCoverage("s3://shop/a/", 3, 1),)
+
+
+def test_nothing_was_seen_is_no_share():
+    assert Coverage().share == 0.0
+
+
+def test_memory_does_not_grow_with_folders_and_images():
+    coverage = Coverage()
+    for at in range(MOST_FOLDERS + 500):
+        coverage.add(f"s3://shop/{at}/1", has_keyword=False)
+    assert len(coverage.by_folder()) == MOST_FOLDERS + 1
+    assert coverage.by_folder()[0] == FolderCoverage(OTHERS, 500, 0)
+    assert len(coverage.untagged) == EXAMPLES

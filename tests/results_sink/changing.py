@@ -1,0 +1,104 @@
+"""A table that tells its changes, as DynamoDB's stream does, and what follows them."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from itertools import count
+from typing import TYPE_CHECKING
+
+from pipeline.memory import MemoryFiles, MemoryTable
+from pipeline.stream import Change
+from results_sink.changes import Recorder
+from results_sink.export import Exporter
+from results_sink.fold import Folding
+from results_sink.newest import Newest
+from results_sink.snapshot import Downloaded
+from tests.results_sink.small_shop import NOW, small_vocabulary
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from pipeline.ports import FileStore
+    from pipeline.records import Record
+    from results_sink.manifest import DeltaFile, Manifest
+    from results_sink.search import Searcher
+
+
+@dataclass
+class Shop:
+    """A table and the export that follows it: a second passes with each thing that is done."""
+
+    work: Path
+    files: FileStore = field(default_factory=MemoryFiles)
+    table: MemoryTable = field(default_factory=MemoryTable)
+    stream: deque[Change] = field(default_factory=deque)
+    now: datetime = NOW
+    _ids: count[int] = field(default_factory=count)
+    _sequence: count[int] = field(default_factory=lambda: count(100))
+
+    def tick(self) -> datetime:
+        """Let a second pass and return the time."""
+        self.now += timedelta(seconds=1)
+        return self.now
+
+    def put(self, *records: Record) -> None:
+        """Write the records, and tell of it."""
+        for record in records:
+            before = self.table.records.get(record.look.image)
+            written = replace(record, revision=before.revision + 1 if before else 1)
+            self.table.records[record.look.image] = written
+            self.stream.append(Change(str(next(self._sequence)), self.tick(), written))
+
+    def remove(self, record: Record) -> None:
+        """Take the item away, as its time being over does, and tell of it."""
+        was = self.table.records.pop(record.look.image)
+        self.stream.append(Change(str(next(self._sequence)), self.tick(), was, removed=True))
+
+    def new_id(self) -> str:
+        """Return an id that was not there before."""
+        return f"id{next(self._ids)}"
+
+    @property
+    def recorder(self) -> Recorder:
+        """What makes deltas of changes."""
+        return Recorder(self.files, small_vocabulary(), self.new_id)
+
+    def record(self, most: int = 1000) -> DeltaFile:
+        """Make a delta of the next changes."""
+        batch = [self.stream.popleft() for _ in range(min(most, len(self.stream)))]
+        return self.recorder.record(batch)
+
+    def exporter(self, **parts: object) -> Exporter:
+        """Return what exports the table."""
+        given = {"table": self.table, "files": self.files, "work": self.work}
+        return Exporter(vocabulary=small_vocabulary(), clock=self.tick, new_id=self.new_id, **(given | parts))
+
+    def export(self, **parts: object) -> Manifest:
+        """Export the table."""
+        return self.exporter(**parts).export()
+
+    def folding(self, **parts: object) -> Folding:
+        """Return what folds deltas, however few."""
+        copies = Downloaded(self.files, "the export", self.work / "fold-copies")
+        return Folding(self.exporter(**parts), copies, least_deltas=1)
+
+    def fold(self, **parts: object) -> Manifest | None:
+        """Fold the deltas."""
+        return self.folding(**parts).fold()
+
+    def newest(self) -> Newest:
+        """Return a reader that has read nothing yet, and looks each time."""
+        seconds = count(0, 100)
+        copies = Downloaded(self.files, "the export", self.work / "copies")
+        return Newest(self.files, copies, "the export", small_vocabulary(), lambda: float(next(seconds)))
+
+    def searcher(self) -> Searcher:
+        """Return what a reader who begins now answers from."""
+        return self.newest().searcher()
+
+    def found(self, query: str) -> list[tuple[str, float]]:
+        """Return the images that such a reader finds."""
+        return [(each.image, each.score) for each in self.searcher().search(query, limit=1000).results]

@@ -1,0 +1,335 @@
+"""The API answers what is asked, and says in a problem what cannot be answered."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.errors import RetryLater
+from pipeline.memory import MemoryFiles, MemoryTable
+from results_sink.answers import MAX_PRODUCTS
+from results_sink.newest import REFRESH_S
+from results_sink.problems import MEDIA_TYPE
+from tests.results_sink.asking import Asker
+from tests.results_sink.small_shop import NOW, exported, tagged
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.results_sink.asking import Told
+
+
+LATER = NOW + timedelta(hours=1)
+
+
+@pytest.fixture
+def asker(tmp_path: Path) -> Asker:
+    files = MemoryFiles()
+    exported(files, tmp_path)
+    return Asker(files, tmp_path)
+
+
+def assert_problem(told: Told, status: int, *said: str) -> None:
+    """Fail unless it is a problem of that status that says so."""
+    assert told.status == told.body["status"] == status
+    assert told.headers["content-type"] == MEDIA_TYPE
+    assert set(told.body) == {"title", "status", "detail"}
+    for each in said:
+        assert each in told.body["detail"]
+
+
+# ---- Search ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_search_finds_products_by_their_best_image(asker: Asker) -> None:
+    found = asker.get("/search", q="boot").body
+
+    assert [(each["product"], each["image"]) for each in found["results"]] == [
+        ("boot", "s3://shop/boot/1.jpg"),
+        ("both", "s3://shop/both.jpg"),
+    ]
+    assert (found["total"], found["next"], found["changes"]) == (2, None, 0)
+    assert {"keyword": "boot", "count": 2} in found["facets"]
+
+
+def test_a_search_finds_images_where_they_are_asked_for(asker: Asker) -> None:
+    assert asker.get("/search", q="boot", by="image").body["total"] == 3
+
+
+def test_a_lowest_score_leaves_out_what_is_below_it(asker: Asker) -> None:
+    assert asker.get("/search", q="boot", by="image", min=0.6).body["total"] == 2
+    assert asker.get("/search", q="boot", min=0.99).body["results"] == []
+
+
+def test_words_are_said_in_the_language_that_is_asked_for_and_understood_in_any(asker: Asker) -> None:
+    found = asker.get("/search", q="botte", language="de").body
+
+    assert {each["keyword"] for each in found["results"][0]["keywords"]} == {"Cowboystiefel", "Stiefel", "Schuhwerk"}
+    assert {"keyword": "Stiefel", "count": 2} in found["facets"]
+
+
+def test_pages_follow_each_other_without_gap_or_overlap(asker: Asker) -> None:
+    whole = asker.get("/search", q="footwear OR chair", by="image").body["results"]
+    paged, cursor = [], ""
+    while cursor is not None:
+        page = asker.get("/search", q="footwear OR chair", by="image", limit=2, cursor=cursor).body
+        paged += page["results"]
+        cursor = page["next"]
+
+    assert len(whole) == 5
+    assert paged == whole
+
+
+def test_a_page_is_of_the_snapshot_that_it_was_begun_on_though_a_newer_one_is_there(tmp_path: Path) -> None:
+    files = MemoryFiles()
+    exported(files, tmp_path)
+    asker = Asker(files, tmp_path)
+    first = asker.get("/search", q="boot", by="image", limit=1).body
+    exported(files, tmp_path, [tagged("new.jpg", boot=1.0)], at=LATER)
+    asker.clock.now_s = REFRESH_S
+    newer = asker.get("/search", q="boot", by="image", limit=1).body
+    second = asker.get("/search", q="boot", by="image", limit=1, cursor=first["next"]).body
+
+    assert newer["results"][0]["image"] == "s3://shop/new.jpg"
+    assert second["snapshot"] == first["snapshot"] != newer["snapshot"]
+    assert second["results"][0]["image"] == "s3://shop/boot/2.jpg"
+
+
+def test_a_page_whose_snapshot_is_gone_says_so(asker: Asker, tmp_path: Path) -> None:
+    files = MemoryFiles()
+    exported(files, tmp_path, at=LATER)
+    cursor = Asker(files, tmp_path).get("/search", q="boot", limit=1).body["next"]
+
+    assert_problem(asker.get("/search", q="boot", limit=1, cursor=cursor), 410, "the snapshot 2026", "search again")
+
+
+def test_a_cursor_is_of_one_search_alone(asker: Asker) -> None:
+    cursor = asker.get("/search", q="boot", limit=1).body["next"]
+
+    assert_problem(asker.get("/search", q="chair", cursor=cursor), 400, "another search")
+    for nonsense in ("x", "e30", "eyJwbGFjZSI6MX0", "%"):
+        assert_problem(asker.get("/search", q="boot", cursor=nonsense), 400, "cursor")
+
+
+def test_what_is_newest_is_looked_for_every_few_seconds_and_no_more_often(tmp_path: Path) -> None:
+    files = MemoryFiles()
+    exported(files, tmp_path)
+    asker = Asker(files, tmp_path)
+    before = asker.get("/healthz").body["snapshot"]
+    exported(files, tmp_path, at=LATER)
+    asker.clock.now_s = REFRESH_S - 0.1
+    still = asker.get("/healthz").body["snapshot"]
+    asker.clock.now_s = REFRESH_S
+
+    assert still == before
+    assert asker.get("/healthz").body["snapshot"] > before
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ({}, "query.q: Field required"),
+        ({"q": "boot", "limit": 101}, "query.limit: Input should be less than or equal to 100"),
+        ({"q": "boot", "limit": "many"}, "query.limit"),
+        ({"q": "boot", "min": 1.5}, "query.min: Input should be less than or equal to 1"),
+        ({"q": "boot", "by": "shop"}, "query.by: Input should be 'product' or 'image'"),
+        ({"q": "x" * 1001}, "query.q: String should have at most 1000 characters"),
+    ],
+)
+def test_a_parameter_that_is_wrong_is_named_with_its_limit(asker: Asker, query: dict, said: str) -> None:
+    assert_problem(asker.get("/search", **query), 422, said)
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ({"q": "boat"}, "no keyword is called 'boat'; did you mean boot or bota?"),
+        ({"q": "boot AND"}, "column"),
+        ({"q": "boot", "language": "nl"}, "there are no words in 'nl'; there are in en, de, fr, es"),
+    ],
+)
+def test_a_query_that_is_wrong_is_answered_as_the_command_answers_it(asker: Asker, query: dict, said: str) -> None:
+    assert_problem(asker.get("/search", **query), 400, said)
+
+
+def test_before_the_first_export_only_the_search_has_to_wait(tmp_path: Path) -> None:
+    asker = Asker(MemoryFiles(), tmp_path)
+
+    assert_problem(asker.get("/search", q="boot"), 503)
+    assert asker.get("/healthz").body["snapshot"] is None
+    assert asker.get("/suggest", q="boo").body["suggestions"][0]["images"] == 0
+    assert asker.get("/images/shop/boot/1.jpg").status == 200
+
+
+# ---- Words -----------------------------------------------------------------------------------------------------------
+
+
+def test_words_are_completed_in_one_language_those_on_most_images_first(asker: Asker) -> None:
+    found = asker.get("/suggest", q="S", language="de").body["suggestions"]
+
+    assert [each["word"] for each in found[:2]] == ["Schuhwerk", "Stiefel"]
+    assert {each["word"] for each in found[2:]} == {"Stuhl", "Schaukelstuhl", "Sportgerät"}
+    assert found == sorted(found, key=lambda each: -each["images"])
+
+
+def test_a_word_inside_a_name_completes_to_the_name_and_comes_after_those_that_begin_so(asker: Asker) -> None:
+    found = asker.get("/suggest", q="CHAIR").body["suggestions"]
+
+    assert [each["word"] for each in found] == ["chair", "rocking chair"]
+
+
+def test_case_and_accents_do_not_matter_to_a_completion(asker: Asker) -> None:
+    found = asker.get("/suggest", q="equip", language="fr").body["suggestions"]
+
+    assert [(each["word"], each["id"]) for each in found] == [("équipement de sport", "sports")]
+
+
+def test_the_taxonomy_is_told_with_every_language(asker: Asker) -> None:
+    told = asker.get("/keywords").body
+    boot = next(each for each in told["keywords"] if each["id"] == "boot")
+
+    assert told["languages"] == ["en", "de", "fr", "es"]
+    assert boot == {
+        "id": "boot",
+        "words": {"en": ["boot", "bootee"], "de": ["Stiefel"], "fr": ["botte"], "es": ["bota"]},
+        "parents": ["footwear"],
+        "images": 3,
+    }
+
+
+# ---- Lookups ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "image", "status"),
+    [
+        ("/images/shop/boot/1.jpg", "s3://shop/boot/1.jpg", "tagged"),
+        ("/images/shop/crane é.jpg", "s3://shop/crane é.jpg", "tagged"),
+        ("/images/shop/crane%20%C3%A9.jpg", "s3://shop/crane é.jpg", "tagged"),
+        ("/images/shop/broken.jpg", "s3://shop/broken.jpg", "rejected"),
+        ("/images/shop/gone.jpg", "s3://shop/gone.jpg", "gone"),
+        ("/images/shop/undone.jpg", "s3://shop/undone.jpg", "undone"),
+    ],
+)
+def test_an_image_is_told_as_it_is_in_the_table(asker: Asker, path: str, image: str, status: str) -> None:
+    told = asker.get(path)
+
+    assert told.status == 200
+    assert (told.body["image"], told.body["status"]) == (image, status)
+
+
+def test_a_key_with_a_percent_sign_is_found_as_a_client_encodes_it(tmp_path: Path) -> None:
+    """API Gateway decodes a path, but for ``%25``."""
+    record = tagged("50%20off.jpg", boot=0.9)
+    asker = Asker(MemoryFiles(), tmp_path, MemoryTable({record.look.image: record}))
+
+    assert asker.get("/images/shop/50%2520off.jpg").body["image"] == "s3://shop/50%20off.jpg"
+
+
+def test_a_product_has_each_keyword_of_its_images_once_with_its_best_score(asker: Asker) -> None:
+    told = asker.get("/products/boot").body
+
+    assert [image["image"] for image in told["images"]] == ["s3://shop/boot/1.jpg", "s3://shop/boot/2.jpg"]
+    assert [(each["id"], each["score"]) for each in told["keywords"]] == [
+        ("footwear", 0.95),
+        ("boot", 0.9),
+        ("cowboy-boot", 0.8),
+    ]
+
+
+def test_a_product_is_found_though_its_id_has_slashes(tmp_path: Path) -> None:
+    record = tagged("a.jpg", "shoes/red/1", boot=0.9)
+    asker = Asker(MemoryFiles(), tmp_path, MemoryTable({record.look.image: record}))
+
+    assert asker.get("/products/shoes/red/1").body["product"] == "shoes/red/1"
+    assert asker.get("/products/shoes%2Fred%2F1").body["product"] == "shoes/red/1"
+
+
+def test_many_products_are_told_at_once_and_those_that_are_missing(asker: Asker) -> None:
+    told = asker.post("/products:batch", json.dumps({"ids": ["sneaker", "nothing at all", "boot", "sneaker"]})).body
+
+    assert [each["product"] for each in told["products"]] == ["sneaker", "boot"]
+    assert told["missing"] == ["nothing at all"]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("{", "JSON decode error"),
+        ("{}", "ids: Field required"),
+        ("[]", "body"),
+        ('{"ids": []}', "at least 1 item"),
+        (json.dumps({"ids": ["x"] * (MAX_PRODUCTS + 1)}), "at most 100 items"),
+        (json.dumps({"ids": [""]}), "at least 1 character"),
+        ('{"ids": [7]}', "valid string"),
+    ],
+)
+def test_a_body_that_is_wrong_is_told_with_its_limit(asker: Asker, body: str, said: str) -> None:
+    assert_problem(asker.post("/products:batch", body), 422, said)
+
+
+def test_a_body_that_is_no_json_is_not_taken(asker: Asker) -> None:
+    assert_problem(asker.post("/products:batch", "<ids/>", "application/xml"), 415, "application/xml")
+
+
+def test_what_is_not_known_is_not_there(asker: Asker) -> None:
+    assert_problem(asker.get("/images/shop/nothing.png"), 404, "nothing is known of s3://shop/nothing.png")
+    assert_problem(asker.get("/products/nothing at all"), 404, "there is no image of the product 'nothing at all'")
+    assert_problem(asker.get("/nothing"), 404, "there is nothing at /nothing")
+
+
+def test_a_key_that_no_bucket_can_hold_is_the_callers_mistake(asker: Asker) -> None:
+    assert_problem(asker.get("/images/shop/" + "é" * 600), 400, "1,200")
+
+
+def test_another_method_is_told_which_ones_there_are(asker: Asker) -> None:
+    told = asker.ask("DELETE", "/search")
+
+    assert_problem(told, 405, "/search takes GET, not DELETE")
+    assert told.headers["allow"] == "GET"
+    assert asker.ask("GET", "/products:batch").headers["allow"] == "POST"
+
+
+def test_what_fails_on_our_side_is_not_told_to_the_caller(tmp_path: Path) -> None:
+    class Throttled(MemoryTable):
+        def get_many(self, images):
+            raise RetryLater("Throttling of secret-table")
+
+    told = Asker(MemoryFiles(), tmp_path, Throttled()).get("/images/shop/a.jpg")
+
+    assert_problem(told, 503, "ask again")
+    assert "secret" not in json.dumps(told.body)
+    assert told.headers["retry-after"] == "2"
+
+
+# ---- What it tells of itself -----------------------------------------------------------------------------------------
+
+
+def test_the_document_tells_every_path_and_every_problem(asker: Asker) -> None:
+    document = asker.get("/openapi.json").body
+    operations = {f"{method} {path}": each for path, by in document["paths"].items() for method, each in by.items()}
+
+    assert set(operations) == {
+        "get /search",
+        "get /suggest",
+        "get /images/{bucket}/{key}",
+        "get /products/{product_id}",
+        "post /products:batch",
+        "get /keywords",
+        "get /healthz",
+    }
+    assert set(operations["get /search"]["responses"]) == {"200", "400", "410", "422", "503"}
+    for operation in operations.values():
+        for status, response in operation["responses"].items():
+            assert list(response["content"]) == [MEDIA_TYPE if status != "200" else "application/json"]
+
+
+def test_the_page_of_the_document_asks_nobody_else(asker: Asker) -> None:
+    page = asker.get("/docs")
+
+    assert page.headers["content-type"] == "text/html"
+    assert not re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=", page.body)

@@ -1,0 +1,410 @@
+"""What the table's stream tells is searched seconds later, each change once and the last one on top."""
+
+from __future__ import annotations
+
+import base64
+import random
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+from boto3.dynamodb.types import TypeSerializer
+
+from pipeline.errors import BadExport, PageGone, RejectReason, RetryLater
+from pipeline.memory import MemoryFiles
+from pipeline.records import ClassScore
+from pipeline.stream import Change, changes_of
+from pipeline.table_layout import to_item
+from results_sink.changes import delta_name
+from results_sink.manifest import LATEST_NAME, SUPERSEDED_NAME, Latest
+from results_sink.newest import place_of
+from results_sink.publish import CLOCK_SKEW, LOST_AFTER
+from results_sink.search import Asked
+from tests.results_sink.changing import Shop
+from tests.results_sink.small_shop import (
+    Breaking,
+    gone,
+    pinned,
+    rejected,
+    small_shop,
+    tagged,
+    undone,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+QUERIES = (
+    "boot",
+    "footwear",
+    "footwear AND NOT boot",
+    "NOT footwear",
+    "boot chair",
+    "boot OR chair",
+    "footwear min:0.8",
+)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    return Shop(tmp_path)
+
+
+def latest_of(shop: Shop) -> Latest:
+    """Return what is published."""
+    return Latest.decode(shop.files.read(LATEST_NAME) or b"", LATEST_NAME)
+
+
+# ---- What is told ----------------------------------------------------------------------------------------------------
+
+
+def event_of(*changes: tuple[str, dict]) -> dict:
+    """Return an event of the stream, with bytes as AWS Lambda tells them: as texts in base64."""
+
+    def told(value: dict) -> dict:
+        (kind, inner), *_ = value.items()
+        if kind == "B":
+            return {"B": base64.b64encode(bytes(inner)).decode()}
+        if kind == "L":
+            return {"L": [told(each) for each in inner]}
+        return {"M": {name: told(each) for name, each in inner.items()}} if kind == "M" else value
+
+    records = []
+    for number, (which, item) in enumerate(changes):
+        wire = {name: told(TypeSerializer().serialize(value)) for name, value in item.items()}
+        at = {"ApproximateCreationDateTime": 1_772_366_400.0 + number, "SequenceNumber": f"{number + 1}00"}
+        records.append({"eventName": "MODIFY", "dynamodb": {**at, which: wire}})
+    return {"Records": records}
+
+
+def test_an_event_of_the_stream_is_read_with_its_bytes() -> None:
+    record = tagged("a.jpg", boot=0.9)
+    scored = type(record)(record.look, record.keywords, (ClassScore(514, 1.0),), 8, 6, revision=1)
+    first, second = changes_of(event_of(("NewImage", to_item(scored, 1)), ("OldImage", to_item(gone("b.jpg"), 4))))
+
+    assert first == Change("100", datetime(2026, 3, 1, 12, tzinfo=UTC), scored)
+    assert (second.removed, second.is_there, second.record.revision) == (True, False, 4)
+    assert isinstance(to_item(scored, 1)["keywords"][0]["score"], Decimal)
+
+
+def test_a_batch_that_comes_again_makes_the_same_file_and_is_named_once(shop: Shop) -> None:
+    shop.export()
+    shop.put(tagged("a.jpg", boot=0.9), tagged("b.jpg", boot=0.8))
+    batch = list(shop.stream)
+    first, again = shop.recorder.record(batch), shop.recorder.record(batch)
+
+    assert first == again == latest_of(shop).deltas[0]
+    assert len(latest_of(shop).deltas) == len(list(shop.files.names("deltas/"))) == 1
+    assert first.name == delta_name(batch) == f"deltas/20260301T120004Z-{'100'.zfill(40)}-2.parquet"
+
+
+def test_before_the_first_export_changes_lie_upon_nothing(shop: Shop) -> None:
+    shop.put(tagged("a.jpg", boot=0.9))
+    shop.record()
+
+    assert shop.found("boot") == [("s3://shop/a.jpg", 0.9)]
+    assert latest_of(shop).snapshot.startswith("19700101T")
+    shop.export()
+    assert shop.found("boot") == [("s3://shop/a.jpg", 0.9)]
+    assert latest_of(shop).snapshot.startswith("2026")
+
+
+# ---- What is found ---------------------------------------------------------------------------------------------------
+
+
+def test_what_was_put_changed_or_taken_away_is_found_as_it_is_now(shop: Shop) -> None:
+    shop.put(*small_shop())
+    shop.stream.clear()
+    shop.export()
+    shop.put(tagged("new.jpg", boot=0.99), tagged("boot/1.jpg", "boot", chair=0.5))
+    shop.record()
+    shop.put(gone("boot/2.jpg"), tagged("new.jpg", boot=0.6))
+    shop.record()
+
+    assert shop.found("boot") == [("s3://shop/new.jpg", 0.6), ("s3://shop/both.jpg", 0.55)]
+    assert shop.found("chair")[-1] == ("s3://shop/boot/1.jpg", 0.5)
+    assert shop.searcher().changes == 3
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_snapshot_with_its_deltas_answers_as_an_export_of_the_table_would(tmp_path: Path, seed: int) -> None:
+    """Whatever happens in whatever order: exports, changes in batches of any size, folds."""
+    chance = random.Random(seed)
+    shop = Shop(tmp_path / "followed")
+    shop.put(*chance.sample(small_shop(), chance.randrange(12)))
+    for _ in range(chance.randrange(5, 40)):
+        key = f"{chance.randrange(12)}.jpg"
+        boot, chair, sneaker = (round(chance.random(), 3) for _ in range(3))
+        some = [tagged(key, f"p{chance.randrange(4)}", boot=boot, chair=chair), tagged(key, sneaker=sneaker)]
+        shop.put(
+            chance.choice(
+                [*some, *some, gone(key), rejected(key, RejectReason.BYTES), undone(key), pinned(key, "boot")]
+            )
+        )
+        match chance.randrange(12):
+            case 0:
+                shop.export()
+            case 1:
+                shop.fold()
+            case 2 | 3 | 4:
+                shop.record(most=chance.randrange(1, 6))
+    while shop.stream:
+        shop.record(most=chance.randrange(1, 9))
+    plain = Shop(tmp_path / "plain", table=shop.table)
+    plain.export()
+
+    for query in QUERIES:
+        for per_product in (False, True):
+            asked = Asked(query, 1000, per_product=per_product)
+            followed, exported = shop.searcher().answer(asked), plain.searcher().answer(asked)
+            assert _sorted(followed.results) == _sorted(exported.results)
+            assert sorted(followed.facets, key=str) == sorted(exported.facets, key=str)
+            assert followed.total == exported.total
+
+
+def _sorted(results: tuple) -> list:
+    """Of images of one product and one score, either may stand for it."""
+    return sorted((-each.score, each.product) for each in results)
+
+
+# ---- What comes at the same time -------------------------------------------------------------------------------------
+
+
+def test_a_delta_that_an_export_may_not_have_seen_stays_over_it(shop: Shop) -> None:
+    shop.export()
+    shop.put(tagged("old.jpg", boot=0.5))
+    seen = shop.record()
+    shop.now += CLOCK_SKEW
+    scan = shop.table.scan
+
+    def scan_while_others_write():
+        yield from scan()
+        shop.put(tagged("meanwhile.jpg", boot=0.9))
+        shop.record()
+
+    shop.table.scan = scan_while_others_write
+    shop.export()
+
+    assert shop.found("boot") == [("s3://shop/meanwhile.jpg", 0.9), ("s3://shop/old.jpg", 0.5)]
+    assert seen.name not in [delta.name for delta in latest_of(shop).deltas]
+    assert len(latest_of(shop).deltas) == 1
+
+
+def test_a_delta_that_comes_while_others_are_folded_stays(shop: Shop) -> None:
+    shop.export()
+    shop.put(tagged("a.jpg", boot=0.5))
+    shop.record()
+    folding = shop.folding()
+
+    write_if, done = shop.files.write_if, []
+
+    def write_if_after_another(name: str, data: bytes, seen: str | None) -> bool:
+        if name == LATEST_NAME and not done:
+            done.append(name)
+            shop.put(tagged("b.jpg", boot=0.9))
+            shop.record()
+        return write_if(name, data, seen)
+
+    shop.files.write_if = write_if_after_another
+    folding.fold()
+
+    assert ".0001-" in latest_of(shop).snapshot
+    assert len(latest_of(shop).deltas) == 1
+    assert shop.found("boot") == [("s3://shop/b.jpg", 0.9), ("s3://shop/a.jpg", 0.5)]
+
+
+def test_a_fold_that_an_export_overtakes_changes_nothing(shop: Shop) -> None:
+    shop.export()
+    shop.put(tagged("a.jpg", boot=0.5))
+    shop.record()
+    read, done = shop.files.read, []
+
+    def read_after_an_export(name: str) -> bytes | None:
+        if name.endswith("manifest.json") and not done:
+            data = read(name)
+            done.append(name)
+            shop.export()
+            return data
+        return read(name)
+
+    shop.files.read = read_after_an_export
+    shop.fold()
+
+    assert "." not in latest_of(shop).snapshot
+    assert shop.found("boot") == [("s3://shop/a.jpg", 0.5)]
+
+
+def test_an_export_that_began_before_a_fold_ends_after_it_and_is_published(shop: Shop) -> None:
+    """A fold is as old as what it folds: it is in no export's way."""
+    shop.export()
+    shop.put(tagged("a.jpg", boot=0.5))
+    shop.record()
+    scan = shop.table.scan
+
+    def scan_while_folding():
+        yield from scan()
+        shop.fold()
+
+    shop.table.scan = scan_while_folding
+    manifest = shop.export()
+
+    assert latest_of(shop).snapshot == manifest.snapshot
+    assert shop.found("boot") == [("s3://shop/a.jpg", 0.5)]
+
+
+# ---- Folding ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_fold_finds_what_was_found_before_and_may_be_run_twice(shop: Shop) -> None:
+    shop.put(*small_shop())
+    shop.export()
+    shop.put(tagged("new.jpg", boot=0.99), gone("both.jpg"), rejected("chair.jpg"))
+    shop.record()
+    before = shop.found("boot OR chair")
+    first, second = shop.fold(), shop.fold()
+
+    assert first is not None
+    assert second is None
+    assert latest_of(shop).deltas == ()
+    assert shop.found("boot OR chair") == before
+    assert first.scan_began_at < shop.now - timedelta(seconds=3)
+
+
+def test_a_fold_says_of_itself_what_an_export_would(shop: Shop) -> None:
+    shop.put(*small_shop())
+    shop.export()
+    shop.put(tagged("new.jpg", boot=0.99), gone("both.jpg"), rejected("chair.jpg"), pinned("sneaker.jpg", "crane-toy"))
+    shop.record()
+    folded, exported = shop.fold(), shop.export()
+
+    assert folded is not None
+    for said in ("model_versions", "taxonomy_versions", "vocabulary_version", "images_columns", "postings_columns"):
+        assert getattr(folded, said) == getattr(exported, said)
+    assert (folded.counts.tagged, folded.counts.rejected) == (exported.counts.tagged, exported.counts.rejected)
+    for files in ("images", "postings", "coverage"):
+        assert [each.sha256 for each in getattr(folded, files)] == [each.sha256 for each in getattr(exported, files)]
+
+
+@pytest.mark.parametrize("calls", range(9))
+def test_a_fold_that_is_stopped_anywhere_leaves_what_was_there_and_can_be_run_again(tmp_path: Path, calls: int) -> None:
+    files = Breaking(calls_left=1_000)
+    shop = Shop(tmp_path, files)
+    shop.export()
+    shop.put(tagged("a.jpg", boot=0.5))
+    shop.record()
+    files.calls_left = calls
+    try:
+        shop.fold()
+    except RetryLater:
+        files.calls_left = 1_000
+        assert shop.found("boot") == [("s3://shop/a.jpg", 0.5)]
+    files.calls_left = 1_000
+    shop.fold()
+
+    assert latest_of(shop).deltas == ()
+    assert shop.found("boot") == [("s3://shop/a.jpg", 0.5)]
+
+
+@pytest.mark.parametrize("calls", range(3))
+def test_a_recorder_that_is_stopped_anywhere_names_nothing_or_all(tmp_path: Path, calls: int) -> None:
+    files = Breaking(calls_left=1_000)
+    shop = Shop(tmp_path, files)
+    shop.export()
+    shop.put(tagged("a.jpg", boot=0.5), tagged("b.jpg", boot=0.5))
+    batch = list(shop.stream)
+    files.calls_left = calls
+    try:
+        shop.recorder.record(batch)
+    except RetryLater:
+        assert shop.found("boot") == []
+    files.calls_left = 1_000
+    shop.recorder.record(batch)
+
+    assert len(shop.found("boot")) == 2
+
+
+def test_few_deltas_are_not_worth_a_fold(shop: Shop) -> None:
+    shop.export()
+    shop.put(tagged("a.jpg", boot=0.5))
+    shop.record()
+    folding = shop.folding()
+
+    assert type(folding)(folding.exporter, folding.copies).fold() is None
+
+
+# ---- What is removed -------------------------------------------------------------------------------------------------
+
+
+def test_deltas_go_with_the_last_snapshot_that_needs_them(shop: Shop) -> None:
+    shop.export()
+    shop.put(tagged("a.jpg", boot=0.5))
+    delta = shop.record()
+    shop.now += CLOCK_SKEW
+    kept = [delta.name in (shop.export(), *shop.files.names("deltas/")) for _ in range(4)]
+
+    assert kept == [True, True, False, False]
+
+
+def test_a_delta_that_was_never_named_is_removed_when_its_batch_can_come_no_more(shop: Shop) -> None:
+    shop.files.files["deltas/20260301T120001Z-1-1.parquet"] = b"half a batch"
+    shop.export()
+    there = list(shop.files.names("deltas/"))
+    shop.now += LOST_AFTER
+    shop.export()
+
+    assert len(there) == 1
+    assert list(shop.files.names("deltas/")) == []
+
+
+# ---- Pages of a state that is no longer the newest -------------------------------------------------------------------
+
+
+def test_a_page_is_read_from_the_state_it_was_begun_on_by_a_process_that_never_saw_it(shop: Shop) -> None:
+    shop.put(*small_shop())
+    shop.export()
+    shop.put(tagged("new.jpg", boot=0.99))
+    shop.record()
+    begun = place_of(latest_of(shop))
+    wanted = shop.searcher().search("boot")
+    shop.put(gone("new.jpg"), gone("both.jpg"))
+    shop.record()
+    after_a_delta = shop.newest().searcher_of(begun).search("boot")
+    shop.fold()
+    after_a_fold = shop.newest().searcher_of(begun).search("boot")
+
+    assert after_a_delta == after_a_fold == wanted
+    assert shop.searcher().search("boot").total == wanted.total - 2
+
+
+def test_a_state_that_was_removed_is_gone(shop: Shop) -> None:
+    shop.export()
+    begun = place_of(latest_of(shop))
+    for _ in range(4):
+        shop.put(tagged("a.jpg", boot=0.5))
+        shop.export()
+
+    with pytest.raises(PageGone, match="is gone; search again without a cursor"):
+        shop.newest().searcher_of(begun)
+
+
+def test_a_snapshot_that_was_replaced_keeps_what_lay_over_it(shop: Shop) -> None:
+    first = shop.export()
+    shop.put(tagged("a.jpg", boot=0.5))
+    shop.record()
+    pointer = shop.files.read(LATEST_NAME)
+    shop.export()
+
+    assert shop.files.read(f"snapshots/{first.snapshot}/{SUPERSEDED_NAME}") == pointer
+
+
+def test_a_delta_that_is_damaged_is_never_read(shop: Shop) -> None:
+    shop.export()
+    shop.put(tagged("a.jpg", boot=0.5))
+    name = shop.record().name
+    files = shop.files
+    assert isinstance(files, MemoryFiles)
+    files.files[name] = files.files[name][:-1]
+
+    with pytest.raises(BadExport, match=r"is damaged: it has [\d,]+ bytes; latest.json says"):
+        shop.searcher()

@@ -1,0 +1,164 @@
+"""The client says each answer as a value and each problem as an error, over real HTTP."""
+
+from __future__ import annotations
+
+import re
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.aws import signed_headers
+from pipeline.errors import CallerError, Denied, PageGone, RetryLater
+from pipeline.images import ImageRef
+from pipeline.memory import MemoryFiles
+from results_sink.client import CatalogClient, unsigned
+from tests.results_sink.asking import Asker
+from tests.results_sink.small_shop import exported
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class Gateway(BaseHTTPRequestHandler):
+    """Hands requests to the API as API Gateway does, or answers what it was told to."""
+
+    asker: Asker
+    told: tuple[int, bytes] | None = None
+    seen: list[dict[str, str]]
+
+    def do_GET(self) -> None:
+        """Answer a request without a body."""
+        self._answer(None)
+
+    def do_POST(self) -> None:
+        """Answer a request with a body."""
+        self._answer(self.rfile.read(int(self.headers["content-length"])).decode())
+
+    def _answer(self, body: str | None) -> None:
+        path, _, query = self.path.partition("?")
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.seen.append(headers)
+        if self.told:
+            status, said = self.told
+        else:
+            status, said = self.asker.raw(self.command, path, query, body, headers)
+        self.send_response(status)
+        self.send_header("content-length", str(len(said)))
+        self.end_headers()
+        self.wfile.write(said)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Iterator[type[Gateway]]:
+    files = MemoryFiles()
+    exported(files, tmp_path)
+
+    class Here(Gateway):
+        asker, seen = Asker(files, tmp_path), []
+
+    with HTTPServer(("127.0.0.1", 0), Here) as server:
+        Here.address = f"http://127.0.0.1:{server.server_port}"
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield Here
+        server.shutdown()
+
+
+@pytest.fixture
+def client(gateway: type[Gateway]) -> CatalogClient:
+    return CatalogClient(gateway.address, unsigned)
+
+
+def test_a_search_is_a_page_and_all_its_results_come_page_by_page(client: CatalogClient) -> None:
+    page = client.search("boot", by="image", limit=2, language="de", least=0.1)
+
+    assert (page.total, page.results[0].score, page.results[0].keywords[0].keyword) == (3, 0.9, "Cowboystiefel")
+    assert client.search("boot", by="image", limit=2, least=0.1, cursor=page.next or "").results[0].score == 0.55
+    assert [each.product for each in client.results("boot")] == ["boot", "both"]
+
+
+def test_lookups_are_values_and_what_is_not_known_is_none(client: CatalogClient) -> None:
+    image = client.image(ImageRef("shop", "crane é.jpg"))
+    product = client.product("boot")
+
+    assert image is not None
+    assert image.keywords[0].source == "human"
+    assert product is not None
+    assert len(product.images) == 2
+    assert client.image(ImageRef("shop", "never.png")) is None
+    assert client.product("no such thing") is None
+    assert client.products(["boot", "x"]).missing == ["x"]
+
+
+def test_words_the_taxonomy_and_health_are_told(client: CatalogClient) -> None:
+    assert [each.word for each in client.suggest("stie", language="de")] == ["Stiefel"]
+    assert "boot" in {each.id for each in client.keywords().keywords}
+    assert client.health().snapshot == "20260301T120000Z-id0"
+
+
+def test_a_mistake_is_an_error_in_the_words_of_its_problem(client: CatalogClient) -> None:
+    with pytest.raises(CallerError, match="no keyword is called 'boat'; did you mean boot"):
+        client.search("boat")
+    with pytest.raises(CallerError, match=r"query.limit: Input should be less than or equal to 100"):
+        client.search("boot", limit=1000)
+
+
+@pytest.mark.parametrize(
+    ("told", "error", "said"),
+    [
+        ((410, b'{"detail": "the snapshot x is gone"}'), PageGone, "the snapshot x is gone"),
+        ((403, b'{"message":"Forbidden"}'), Denied, r"http://127.0.0.1:\d+/healthz answers 403"),
+        ((401, b'{"message":"Unauthorized"}'), Denied, "answers 401"),
+        ((429, b'{"message":"Too Many Requests"}'), RetryLater, "answers 429"),
+        ((503, b'{"detail": "ask again"}'), RetryLater, "ask again"),
+        ((500, b"not even JSON"), RetryLater, "answers 500"),
+        ((404, b'{"message":"Not Found"}'), CallerError, "there is nothing at http"),
+    ],
+)
+def test_each_answer_that_is_none_has_its_error(
+    gateway: type[Gateway], client: CatalogClient, told: tuple, error: type, said: str
+) -> None:
+    gateway.told = told
+
+    with pytest.raises(error) as raised:
+        client.health()
+    assert type(raised.value) is error
+    assert re.search(said, str(raised.value))
+
+
+def test_what_a_later_api_adds_is_passed_over(gateway: type[Gateway], client: CatalogClient) -> None:
+    gateway.told = (200, b'{"status":"ok","snapshot":null,"changes":0,"vocabulary_version":"1","mood":"good"}')
+
+    assert client.health().snapshot is None
+
+
+def test_an_api_that_is_not_there_may_be_later() -> None:
+    with pytest.raises(RetryLater, match=r"http://127.0.0.1:1/healthz"):
+        CatalogClient("http://127.0.0.1:1", unsigned).health()
+
+
+def test_requests_are_signed_unless_they_go_to_the_local_run(
+    gateway: type[Gateway], aws_environment: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    CatalogClient(gateway.address).products(["boot"])
+    CatalogClient(gateway.address, unsigned).products(["boot"])
+    signed, plain = gateway.seen
+
+    scope = r"AWS4-HMAC-SHA256 Credential=\w+/\d{8}/eu-central-1/execute-api/aws4_request, SignedHeaders="
+    assert re.match(scope, signed["authorization"])
+    assert "authorization" not in plain
+
+
+def test_without_credentials_nothing_is_asked(aws_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY", raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+    with pytest.raises(Denied, match="no AWS credentials to ask http://x/ with were found"):
+        signed_headers("GET", "http://x/", {}, b"")

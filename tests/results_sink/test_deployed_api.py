@@ -1,0 +1,153 @@
+"""The API on the deployed template: what was written is there at once and searched seconds later; anybody may ask."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.request
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError
+from urllib.parse import quote, unquote
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+    unsupported_method,
+)
+
+from infra.local.place import Place
+from infra.local.run import Sources, down, up
+from infra.package import ROOT, TEMPLATE
+from pipeline.aws import DynamoTable, client, stack_outputs
+from pipeline.keywords import Vocabulary
+from pipeline.stack import STACK_NAME
+from tests.infra.local.scratch import tiny_model
+from tests.results_sink.small_shop import gone, tagged
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pipeline.records import Record
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+PATIENCE_S = 60.0  # chosen by us: everything here takes two or three seconds on an idle machine
+BOOT = Vocabulary.load().spelled("boot")[0]
+PROMISES = (
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    negative_data_rejection,
+    unsupported_method,
+)
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A deployed stack, and who asks it."""
+
+    address: str
+    table: DynamoTable
+
+    def ask(self, path: str) -> tuple[int, Any]:
+        """Return the status and the body of an answer."""
+        try:
+            with urllib.request.urlopen(self.address + path, timeout=30) as answer:
+                return answer.status, json.loads(answer.read())
+        except HTTPError as error:
+            return error.code, json.loads(error.read())
+
+    def put(self, record: Record) -> str:
+        """Write the record behind the one that is there, and return the path of its image."""
+        image = record.look.image
+        there = self.table.get_many([image]).get(image)
+        self.table.put(record, there.revision if there else 0)
+        return f"/images/{image.bucket}/{quote(image.key)}"
+
+    def found(self) -> set[str]:
+        """Return the images that a search finds."""
+        status, page = self.ask("/search?q=boot&by=image&limit=100")
+        return {each["image"] for each in page["results"]} if status == 200 else set()
+
+    def seconds_until(self, reached: Callable[[], bool]) -> float:
+        """Wait until it is so, and return how long that took."""
+        began_s = time.monotonic()
+        while not reached():
+            assert time.monotonic() - began_s < PATIENCE_S, "what was waited for did not come"
+            time.sleep(0.1)
+        return time.monotonic() - began_s
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
+    """The template, deployed, with our own code and a model that is none."""
+    place = Place(tmp_path_factory.mktemp("local") / "local")
+    try:
+        run = up(place, Sources(TEMPLATE, ROOT, tiny_model(tmp_path_factory.mktemp("model") / "tiny"))).run
+        outputs = stack_outputs(client("cloudformation", run.endpoint_url), STACK_NAME)
+        address = f"{run.endpoint_url}/_aws/execute-api/{outputs['HttpApiId']}/$default"
+        yield Deployed(address, DynamoTable(client("dynamodb", run.endpoint_url), outputs["TableName"]))
+    finally:
+        down(place, purge=True)
+
+
+def test_a_photo_is_told_at_once_and_found_within_seconds_as_it_comes_changes_and_goes(deployed: Deployed) -> None:
+    record = tagged("fresh/é 100%20.jpg", "fresh", **{BOOT: 0.9})
+    image = str(record.look.image)
+    path = deployed.put(record)
+
+    assert deployed.ask(path)[1]["image"] == image
+    assert deployed.seconds_until(lambda: image in deployed.found()) < PATIENCE_S
+    deployed.put(replace(record, keywords=()))
+    assert deployed.ask(path)[1]["keywords"] == []
+    deployed.seconds_until(lambda: image not in deployed.found())
+    deployed.put(record)
+    deployed.seconds_until(lambda: image in deployed.found())
+    deployed.put(replace(gone("x.jpg"), look=record.look))
+    assert deployed.ask(path)[1]["status"] == "gone"
+    deployed.seconds_until(lambda: image not in deployed.found())
+
+
+@pytest.fixture
+def document(deployed: Deployed) -> Any:
+    """What the API tells of itself."""
+    schema = schemathesis.openapi.from_url(f"{deployed.address}/openapi.json")
+    schema.config.update(base_url=deployed.address)
+    return schema
+
+
+# A query is a language of its own, which no schema describes: that one is refused is no broken promise.
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
+def test_whatever_strangers_ask_the_answer_is_as_the_document_tells(document: Any, mode: GenerationMode) -> None:
+    operations = [found.ok() for found in document.get_all_operations()]
+
+    assert len(operations) == 7
+    for operation in operations:
+        ask_many(operation, mode)
+
+
+def ask_many(operation: Any, mode: GenerationMode) -> None:
+    """Ask one operation again and again, each time something else."""
+    cases = operation.as_strategy(generation_mode=mode)
+
+    @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
+    @given(case=cases)
+    def ask(case: Any) -> None:
+        # No route holds a line break, which may come encoded already.
+        assume(not any("\n" in unquote(str(value)) for value in case.path_parameters.values()))
+        case.call_and_validate(checks=PROMISES)
+
+    with suppress(Unsatisfiable):  # what takes no parameter cannot be asked wrongly
+        ask()

@@ -1,0 +1,86 @@
+"""The export function as Lambda calls it."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.errors import RetryLater
+from pipeline.memory import MemoryFiles
+from pipeline.telemetry import make_logger, make_metrics
+from results_sink.export import Exporter, make_handler
+from results_sink.manifest import LATEST_NAME
+from tests.results_sink.small_shop import NOW, Breaking, small_shop, small_vocabulary, table_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from pipeline.ports import FileStore
+
+CONTEXT = SimpleNamespace(
+    function_name="export",
+    memory_limit_in_mb=1769,
+    invoked_function_arn="arn:aws:lambda:us-east-1:000000000000:function:export",
+    aws_request_id="1",
+)
+
+
+def handler_of(files: FileStore, work: Path) -> Callable[[object, object], dict[str, object]]:
+    """Return the handler of a small shop."""
+    exporter = Exporter(
+        table=table_of(small_shop()),
+        files=files,
+        vocabulary=small_vocabulary(),
+        clock=lambda: NOW,
+        new_id=lambda: "id0",
+        work=work,
+    )
+    return make_handler(exporter, make_logger("export"), make_metrics("export"))
+
+
+def test_it_exports_whatever_the_event_says_and_counts_the_rows(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = MemoryFiles()
+
+    answer = handler_of(files, tmp_path / "work")({"source": "a schedule"}, CONTEXT)
+
+    assert answer == {"snapshot": "20260301T120000Z-id0", "rows": 10}
+    assert LATEST_NAME in files.files
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["ImagesExported"] for line in lines if "ImagesExported" in line] == [[10.0]]
+
+
+def test_what_a_call_left_whose_time_was_over_is_removed_first(tmp_path: Path) -> None:
+    left = tmp_path / "work" / "export-old" / "images-runs" / "0.run"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half")
+
+    handler_of(MemoryFiles(), tmp_path / "work")({}, CONTEXT)
+
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+@pytest.mark.filterwarnings("ignore:No application metrics")  # nothing was exported
+def test_a_failure_is_lambdas_to_try_again(tmp_path: Path) -> None:
+    with pytest.raises(RetryLater):
+        handler_of(Breaking(), tmp_path / "work")({}, CONTEXT)
+
+
+def test_it_folds_where_the_event_says_so(tmp_path: Path) -> None:
+    exporter = Exporter(table_of([]), MemoryFiles(), small_vocabulary(), lambda: NOW, lambda: "id0", tmp_path / "work")
+    folded: list[str] = []
+
+    def fold() -> None:
+        folded.append("asked")
+
+    handle = make_handler(exporter, make_logger("export"), make_metrics("export"), fold)
+    with pytest.warns(UserWarning, match="No application metrics"):
+        answer = handle({"fold": True}, CONTEXT)
+
+    assert folded == ["asked"]
+    assert answer == {"snapshot": None, "rows": 0}

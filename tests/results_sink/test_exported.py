@@ -1,0 +1,121 @@
+"""What an export says of images is promised by the twin and by a snapshot alike."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.errors import BadExport, RejectReason
+from pipeline.exported import ExportedImage, MemoryExportedImages
+from pipeline.folder import FolderFiles
+from pipeline.images import BucketPrefix, ImageRef
+from pipeline.memory import MemoryTable
+from pipeline.records import GoneImage, Look, RejectedImage, TaggedImage
+from results_sink.changes import BEGINNING
+from results_sink.connect import ExportPlace, export_place
+from results_sink.export import Exporter
+from results_sink.exported import exported_images
+from results_sink.layout import Sizes
+from tests.builders import colour_vocabulary
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.exported import ExportedImages
+
+NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
+SMALL = Sizes(
+    batch_records=4, run_rows=4, merged_rows=2, merged_batches=2, row_group_rows=3, images_part_rows=6
+)  # so that a dozen images fill several files
+KEYS = ("a", "a/", "a/1.jpg", "a/2.jpg", "a/ü.jpg", "a/😀.jpg", "a0.jpg", "b/1.jpg", "b/2.jpg", "c.jpg", "é.jpg")
+
+
+def look(bucket: str, key: str) -> Look:
+    """Return a look at an image."""
+    etag = None if key == "c.jpg" else f'"{key}"'
+    return Look(ImageRef(bucket, key), "p", "r", NOW, etag, NOW, "m", "t")
+
+
+LOOKS = [look(bucket, key) for bucket in ("shop", "shop-2") for key in KEYS]
+
+
+def exported(folder: Path) -> ExportPlace:
+    """Return a place to which these images were exported, and one that is gone was not."""
+    table = MemoryTable()
+    for at, each in enumerate(LOOKS):
+        rejected = RejectedImage(each, RejectReason.CORRUPT, "it ends")
+        table.put(rejected if at % 5 == 0 else TaggedImage(each, (), (), 1, 1), 0)
+    table.put(GoneImage(look("shop", "a/gone.jpg")), 0)
+    vocabulary = colour_vocabulary()
+    Exporter(table, FolderFiles(folder), vocabulary, lambda: NOW, lambda: "id", sizes=SMALL).export()
+    return export_place(str(folder), {})
+
+
+@pytest.fixture(params=["twin", "snapshot"])
+def images(request: pytest.FixtureRequest, tmp_path: Path) -> ExportedImages:
+    """An export of two shops."""
+    if request.param == "twin":
+        return MemoryExportedImages(NOW, [ExportedImage(each.image, each.looked_at, each.etag) for each in LOOKS[::-1]])
+    found = exported_images(exported(tmp_path / "export"))
+    assert found is not None
+    assert len(found.snapshot.manifest.images) > 2
+    return found
+
+
+@pytest.mark.parametrize("prefix", ["", "a", "a/", "a/ü", "b/2.jpg", "c", "nothing", "zzz", "é"])
+@pytest.mark.parametrize("bucket", ["shop", "shop-2", "other", "zoo"])
+def test_the_images_of_a_place_come_in_the_order_of_their_keys(
+    images: ExportedImages, bucket: str, prefix: str
+) -> None:
+    found = list(images.below(BucketPrefix(bucket, prefix)))
+
+    inside = [each for each in LOOKS if each.image.bucket == bucket and each.image.key.startswith(prefix)]
+    inside.sort(key=lambda each: each.image.key.encode())
+    assert found == [ExportedImage(each.image, each.looked_at, each.etag) for each in inside]
+
+
+def test_an_export_says_when_it_began(images: ExportedImages) -> None:
+    assert images.as_of == NOW
+
+
+def test_only_the_part_of_a_prefix_is_read(tmp_path: Path) -> None:
+    found = exported_images(exported(tmp_path))
+    assert found is not None
+
+    assert len(list(found.below(BucketPrefix("shop", "b/")))) == 2
+
+    assert sum(found.snapshot.row_groups_read.values()) <= 2
+
+
+def test_nothing_that_was_ever_exported_is_no_error(tmp_path: Path) -> None:
+    assert exported_images(export_place(str(tmp_path), {})) is None
+
+
+def test_changes_alone_are_no_export_of_the_table(tmp_path: Path) -> None:
+    files = FolderFiles(tmp_path)
+    Exporter(MemoryTable(), files, colour_vocabulary(), lambda: BEGINNING, lambda: "id").export()
+
+    assert exported_images(export_place(str(tmp_path), {})) is None
+
+
+def test_an_export_of_nothing_has_no_images(tmp_path: Path) -> None:
+    vocabulary = colour_vocabulary()
+    Exporter(MemoryTable(), FolderFiles(tmp_path), vocabulary, lambda: NOW, lambda: "id").export()
+
+    found = exported_images(export_place(str(tmp_path), {}))
+
+    assert found is not None
+    assert list(found.below(BucketPrefix("shop"))) == []
+
+
+def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
+    place = exported(tmp_path)
+    [name, *_] = [name for name in place.files.names() if name.endswith("images/part-00000.parquet")]
+    place.files.delete([name])
+    found = exported_images(place)
+    assert found is not None
+
+    with pytest.raises(BadExport, match=r"images/part-00000\.parquet is missing"):
+        list(found.below(BucketPrefix("shop-2")))

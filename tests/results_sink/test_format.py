@@ -1,0 +1,61 @@
+"""docs/export.md and the code say the same."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pipeline.coverage import MOST_FOLDERS, OTHERS
+from pipeline.keywords import LANGUAGES
+from results_sink import cli
+from results_sink.covered import COVERAGE_SCHEMA
+from results_sink.export import KEPT_SNAPSHOTS
+from results_sink.layout import Sizes
+from results_sink.manifest import SCHEMA_VERSION
+from results_sink.parquet import images_schema, postings_schema
+from results_sink.search import LIMIT
+
+TEXT = (Path(__file__).resolve().parents[2] / "docs" / "export.md").read_text(encoding="utf-8")
+TYPES = {"bool": "bool", "string": "string", "int64": "int64", "double": "double", "timestamp": "timestamp[us, tz=UTC]"}
+
+
+SCHEMAS = [
+    ("images", images_schema(LANGUAGES)),
+    ("postings", postings_schema(LANGUAGES)),
+    ("coverage", COVERAGE_SCHEMA),
+]
+
+
+@pytest.mark.parametrize(("section", "schema"), SCHEMAS)
+def test_every_column_is_told_with_its_type_and_in_its_order(section, schema) -> None:
+    told = TEXT.split(f"## {section}/")[1].split("##")[0]
+    rows = re.findall(r"^\| `(\w+)` \| ([\w ]+) \|", told, re.MULTILINE)
+    fields = list(schema)
+
+    assert [name for name, _ in rows] == [field.name for field in fields]
+    for (_, kind), field in zip(rows, fields, strict=True):
+        plain = str(field.type).split("<")[0]
+        assert TYPES.get(kind, kind.split(" ")[0]) == plain
+
+
+def test_the_numbers_are_those_of_the_code() -> None:
+    assert f"Schema version {SCHEMA_VERSION}." in TEXT
+    assert f"up to {Sizes().row_group_rows:,} rows" in TEXT
+    assert f"up to {MOST_FOLDERS:,} folders" in TEXT
+    assert f"`{OTHERS}`" in TEXT
+    assert f"`--keep`, {KEPT_SNAPSHOTS} with the newest" in TEXT
+
+
+def test_the_commands_say_the_defaults_of_the_code() -> None:
+    defaults = {parameter.name: parameter.default for parameter in (*cli.export.params, *cli.search.params)}
+
+    assert (defaults["keep"], defaults["limit"]) == (KEPT_SNAPSHOTS, LIMIT)
+
+
+def test_a_language_of_the_shop_is_a_field_of_the_words() -> None:
+    fields = postings_schema((*LANGUAGES, "pt-BR"))
+
+    assert [field.name for field in fields.field("words").type] == [*LANGUAGES, "pt-BR"]
+    assert [field.name for field in fields.field("synonyms").type] == [*LANGUAGES, "pt-BR"]

@@ -1,0 +1,147 @@
+"""Who reads while others export, record, fold and are killed sees each state whole, and never an older one again."""
+
+from __future__ import annotations
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Lock
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.errors import RetryLater
+from pipeline.folder import FolderFiles
+from pipeline.memory import MemoryFiles, MemoryTable
+from tests.results_sink.changing import Shop
+from tests.results_sink.small_shop import tagged
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.ports import FileStore
+    from results_sink.newest import Newest
+
+ROUNDS = 25
+PHOTOS = 20
+
+
+class Killable:
+    """Passes calls on to a store, and ends whoever calls, now and then, before or after what was asked is done."""
+
+    def __init__(self, files: FileStore, seed: int) -> None:
+        self._files, self._chance, self.kills = files, random.Random(seed), 0
+
+    def __getattr__(self, name: str) -> object:
+        call = getattr(self._files, name)
+        if name not in {"write", "write_if", "delete"}:
+            return call
+
+        def called(*words: object) -> object:
+            self._kill()
+            done = call(*words)
+            self._kill()
+            return done
+
+        return called
+
+    def _kill(self) -> None:
+        if self._chance.random() < 0.05:
+            self.kills += 1
+            raise RetryLater("killed")
+
+
+def generation(number: int) -> list:
+    """Return the photos as they all are in one generation: of its score, boots in even ones and chairs in odd ones."""
+    word = "chair" if number % 2 else "boot"
+    return [tagged(f"{at}.jpg", **{word: (number + 1) / 1000}) for at in range(PHOTOS)]
+
+
+def seen_generation(newest: Newest) -> int:
+    """Return the generation that a reader sees, who fails if it is not one and whole."""
+    results = newest.searcher().search("boot OR chair", limit=PHOTOS + 1).results
+    scores = {each.score for each in results}
+
+    assert len(results) == PHOTOS
+    assert len(scores) == 1
+    words = {tag.keyword_id for each in results for tag in each.keywords}
+    number = round(scores.pop() * 1000) - 1
+    assert words == {"chair" if number % 2 else "boot"}
+    return number
+
+
+class AtomicTable(MemoryTable):
+    """A table that is scanned between generations: what a scan sees of a change under way is no part of this."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.between = Lock()
+
+    def scan(self):
+        with self.between:
+            return iter(list(self.records.values()))
+
+
+@pytest.mark.parametrize("kind", ["memory", "folder"])
+def test_a_reader_sees_whole_generations_in_their_order_whoever_writes_or_dies(tmp_path: Path, kind: str) -> None:
+    files = MemoryFiles() if kind == "memory" else FolderFiles(tmp_path / "export")
+    killable = Killable(files, seed=7)
+    shop = Shop(tmp_path, killable, AtomicTable())
+    insist(lambda: write(shop, 0))
+    insist(shop.export)
+    over = Event()
+
+    def read() -> int:
+        reader, last, looks = Shop(tmp_path, files).newest(), 0, 0
+        while not (over.is_set() and looks):
+            number = seen_generation(reader)
+            assert number >= last
+            last, looks = number, looks + 1
+        return looks
+
+    with ThreadPoolExecutor(3) as pool:
+        readers = [pool.submit(read) for _ in range(2)]
+        folder = pool.submit(export_and_fold, shop, over)
+        try:
+            for number in range(1, ROUNDS):
+                insist(lambda number=number: write(shop, number))
+        finally:
+            over.set()
+        assert min(reader.result() for reader in readers) > 0
+        assert folder.result() > 0
+    insist(shop.fold)
+
+    assert killable.kills > 5
+    assert seen_generation(Shop(tmp_path, files).newest()) == ROUNDS - 1
+
+
+def write(shop: Shop, number: int) -> None:
+    """Write a generation and record it in one batch; the batch comes again until it is recorded."""
+    if not shop.stream:
+        with shop.table.between:
+            shop.put(*generation(number))
+    batch = list(shop.stream)
+    shop.recorder.record(batch)
+    shop.stream.clear()
+
+
+def export_and_fold(shop: Shop, over: Event) -> int:
+    """Export and fold by turns, as often as there is time, and return how often that was done to the end."""
+    done = 0
+    while not (over.is_set() and done):
+        for each in (shop.export, shop.fold):
+            try:
+                each()
+            except RetryLater:
+                continue
+            done += 1
+    return done
+
+
+def insist(what) -> None:
+    """Do it again until it is done, as whoever started it would."""
+    while True:
+        try:
+            what()
+        except RetryLater:
+            continue
+        return

@@ -1,0 +1,356 @@
+"""Search answers what a slow and obvious evaluation of the records answers, and reads little."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.folder import FolderFiles
+from pipeline.keywords import KeywordTag, Source, Vocabulary
+from pipeline.records import TaggedImage
+from results_sink.grouped import Grouped
+from results_sink.hits import Hits
+from results_sink.layout import Sizes
+from results_sink.search import FACETS, Searcher
+from results_sink.snapshot import InPlace, open_latest
+from tests.results_sink.small_shop import (
+    exported,
+    look,
+    rejected,
+    searcher_of,
+    small_shop,
+    small_vocabulary,
+    tagged,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from pipeline.records import Record
+
+WORDS = small_vocabulary()
+
+
+@pytest.fixture
+def searcher(tmp_path: Path) -> Searcher:
+    """Answers from the small shop."""
+    files = FolderFiles(tmp_path / "export")
+    exported(files, tmp_path)
+    return searcher_of(files, tmp_path)
+
+
+def found(searcher: Searcher, query: str, **options: bool) -> list[tuple[str, float]]:
+    """Return the keys of the images found, and their scores."""
+    return [(each.image.removeprefix("s3://shop/"), each.score) for each in searcher.search(query, **options).results]
+
+
+# ---- by example ------------------------------------------------------------------------------------------------------
+
+
+def test_results_are_ranked_by_score_and_then_by_name(searcher: Searcher) -> None:
+    assert found(searcher, "boot") == [("boot/1.jpg", 0.9), ("boot/2.jpg", 0.7), ("both.jpg", 0.55)]
+    assert found(searcher, "NOT footwear NOT crane NOT chair") == [("nothing.jpg", 1.0)]
+
+
+def test_a_parent_finds_all_that_is_below_it_once_with_its_best_score(searcher: Searcher) -> None:
+    assert found(searcher, "footwear") == [
+        ("sneaker.jpg", 0.99),
+        ("boot/1.jpg", 0.95),
+        ("boot/2.jpg", 0.75),
+        ("both.jpg", 0.55),  # a boot, though nobody said footwear
+    ]
+
+
+def test_several_words_mean_all_of_them_by_the_lower_score(searcher: Searcher) -> None:
+    assert found(searcher, "boot chair") == [("both.jpg", 0.55)]
+    assert found(searcher, "boot OR chair")[:2] == [("boot/1.jpg", 0.9), ("chair.jpg", 0.9)]
+
+
+def test_not_leaves_out(searcher: Searcher) -> None:
+    assert found(searcher, "footwear AND NOT boot") == [("sneaker.jpg", 0.99)]
+
+
+def test_a_rejected_image_is_never_found(searcher: Searcher) -> None:
+    assert searcher.search("NOT boot").total == 5
+    assert not [key for key, _ in found(searcher, "NOT boot") if key in {"broken.jpg", "huge.jpg"}]
+
+
+def test_a_least_score_counts_the_scores_that_are_just_enough(searcher: Searcher) -> None:
+    assert found(searcher, "boot min:0.7") == [("boot/1.jpg", 0.9), ("boot/2.jpg", 0.7)]
+
+
+def test_a_result_carries_the_keywords_with_their_sources(searcher: Searcher) -> None:
+    [crane] = searcher.search("Kran").results
+
+    assert (crane.image, crane.product) == ("s3://shop/crane é.jpg", "crane é")
+    assert crane.keywords == (KeywordTag("crane-toy", 1.0, Source.HUMAN),)
+
+
+def test_facets_count_what_the_results_carry_or_what_is_above_it(searcher: Searcher) -> None:
+    facets = {facet.keyword: facet.count for facet in searcher.search("boot").facets}
+
+    assert facets == {"boot": 3, "footwear": 3, "fashion": 3, "chair": 1, "cowboy boot": 1, "home": 1}
+    assert [facet.keyword for facet in searcher.search("boot").facets][:3] == ["boot", "fashion", "footwear"]
+
+
+def test_two_keywords_of_one_name_are_one_facet(searcher: Searcher) -> None:
+    assert [(facet.keyword, facet.count) for facet in searcher.search("crane").facets] == [("crane", 2)]
+
+
+def test_per_product_keeps_the_best_image_of_each(searcher: Searcher) -> None:
+    answer = searcher.search("boot", per_product=True)
+
+    assert [(each.product, each.image, each.score) for each in answer.results] == [
+        ("boot", "s3://shop/boot/1.jpg", 0.9),
+        ("both", "s3://shop/both.jpg", 0.55),
+    ]
+    assert answer.total == 2
+    assert {facet.keyword: facet.count for facet in answer.facets}["footwear"] == 2
+
+
+def test_a_known_word_that_nothing_has_finds_nothing(searcher: Searcher) -> None:
+    answer = searcher.search("computer")
+
+    assert (answer.total, answer.results, answer.facets) == (0, (), ())
+    assert searcher.search("computer", per_product=True).total == 0
+    assert searcher.search("NOT NOT computer").total == 0
+
+
+def test_no_results_are_shown_where_none_are_wanted(searcher: Searcher) -> None:
+    answer = searcher.search("boot", 0)
+
+    assert (answer.total, answer.results) == (3, ())
+
+
+def test_an_empty_export_answers(tmp_path: Path) -> None:
+    files = FolderFiles(tmp_path / "export")
+    exported(files, tmp_path, [])
+
+    assert searcher_of(files, tmp_path).search("boot OR NOT chair").total == 0
+    assert searcher_of(files, tmp_path).search("NOT chair", per_product=True).total == 0
+
+
+def test_a_keyword_the_vocabulary_no_longer_has_is_shown_and_is_no_facet(tmp_path: Path) -> None:
+    files = FolderFiles(tmp_path / "export")
+    exported(files, tmp_path, [tagged("a.jpg", old=0.5, boot=0.5)])
+
+    answer = searcher_of(files, tmp_path).search("boot")
+    assert [tag.keyword_id for tag in answer.results[0].keywords] == ["old", "boot"]
+    assert {facet.keyword for facet in answer.facets} == {"boot", "footwear", "fashion"}
+
+
+# ---- against the obvious ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Query:
+    """A query as text, and what it means."""
+
+    text: str
+    kind: str
+    parts: tuple[Query, ...] = ()
+    word: str = ""
+    least: float = 0.0
+
+    def score(self, record: TaggedImage) -> float | None:
+        """Return the score of the record, or None where it is not found."""
+        scores = [part.score(record) for part in self.parts]
+        if self.kind == "word":
+            return best_score(record, self.word)
+        if self.kind == "not":
+            return 1.0 if scores[0] is None else None
+        if self.kind == "and":
+            return None if None in scores else min(score for score in scores if score is not None)
+        present = [score for score in scores if score is not None and score >= self.least]
+        return max(present, default=None)
+
+
+def best_score(record: TaggedImage, word: str) -> float | None:
+    """Return the best score of a keyword that the word names, or that is below one."""
+    named = set(WORDS.spelled(word))
+    return max((tag.score for tag in record.keywords if named & {tag.keyword_id, *above(tag.keyword_id)}), default=None)
+
+
+def above(keyword_id: str) -> Sequence[str]:
+    """Return the keywords above one, as far as it is known."""
+    return WORDS.ancestors(keyword_id) if keyword_id in WORDS.nodes else ()
+
+
+ALL_WORDS = [word for each in WORDS.emitted for words in each.words.values() for word in words]
+words = st.sampled_from(ALL_WORDS).flatmap(
+    lambda word: st.sampled_from([word, word.upper(), word.title()]).map(
+        lambda said: Query(f'"{said}"', "word", word=word)
+    )
+)
+
+
+def composed(part: st.SearchStrategy[Query]) -> st.SearchStrategy[Query]:
+    """Return queries made of others."""
+    several = st.lists(part, min_size=2, max_size=3).map(tuple)
+    return st.one_of(
+        st.tuples(several, st.sampled_from([" ", " AND "])).map(
+            lambda made: Query(f"({made[1].join(each.text for each in made[0])})", "and", made[0])
+        ),
+        several.map(lambda parts: Query(f"({' OR '.join(each.text for each in parts)})", "or", parts)),
+        part.map(lambda each: Query(f"NOT {each.text}", "not", (each,))),
+        st.tuples(part, st.sampled_from([0.0, 0.3, 0.5, 0.95, 1.0])).map(
+            lambda made: Query(f"({made[0].text} min:{made[1]})", "or", (made[0],), least=made[1])
+        ),
+    )
+
+
+queries = st.recursive(words, composed, max_leaves=6)
+ids = st.sampled_from([*(each.id for each in WORDS.emitted), "no-longer-known"])
+scores = st.one_of(st.sampled_from([0.0, 0.3, 0.5, 1.0]), st.floats(0, 1))
+tags = st.dictionaries(ids, st.tuples(scores, st.sampled_from(Source)), max_size=5)
+shops = st.lists(st.tuples(st.one_of(st.none(), tags), st.integers(0, 4)), max_size=25)
+
+
+def records_of(shop: list[tuple[dict[str, tuple[float, Source]] | None, int]]) -> list[Record]:
+    """Return a shop's records: rejected where there are no tags."""
+    return [
+        rejected(f"{at * 7 % 25:02}.jpg")
+        if said is None
+        else TaggedImage(
+            look(f"{at * 7 % 25:02}.jpg", f"p{product}"),
+            tuple(KeywordTag(each, score, source) for each, (score, source) in said.items()),
+            (),
+            10,
+            10,
+        )
+        for at, (said, product) in enumerate(shop)
+    ]
+
+
+@settings(max_examples=150)
+@given(shops, st.lists(queries, min_size=1, max_size=4), st.sampled_from([1, 3, 100]), st.booleans())
+def test_any_query_finds_what_a_slow_and_obvious_evaluation_finds(
+    tmp_path_factory: pytest.TempPathFactory,
+    shop: list[tuple[dict[str, tuple[float, Source]] | None, int]],
+    asked: list[Query],
+    limit: int,
+    per_product: bool,
+) -> None:
+    work = tmp_path_factory.mktemp("any")
+    files = FolderFiles(work / "export")
+    records = records_of(shop)
+    exported(files, work, records, sizes=Sizes(4, 5, 2, 2, 3, 7, 9))
+    searcher = searcher_of(files, work)
+
+    for query in asked:
+        answer = searcher.search(query.text, limit, per_product=per_product)
+        expected = obvious(query, records, per_product=per_product)
+        assert answer.total == len(expected)
+        assert [(each.score, each.image, each.product, each.keywords) for each in answer.results] == [
+            (score, str(record.look.image), record.look.product, record.keywords) for score, record in expected[:limit]
+        ]
+        groups = product_groups(query, records) if per_product else [[record] for _, record in expected]
+        assert {facet.keyword: facet.count for facet in answer.facets} == obvious_facets(groups)
+
+
+def obvious(query: Query, records: list[Record], *, per_product: bool) -> list[tuple[float, TaggedImage]]:
+    """Return what is found, best first."""
+    tagged_ones = [record for record in records if isinstance(record, TaggedImage)]
+    scored = [(score, record) for record in tagged_ones if (score := query.score(record)) is not None]
+    ranked = sorted(scored, key=lambda each: (-each[0], str(each[1].look.image)))
+    if not per_product:
+        return ranked
+    best: dict[str, tuple[float, TaggedImage]] = {}
+    for score, record in ranked:
+        best.setdefault(record.look.product, (score, record))
+    return list(best.values())
+
+
+def product_groups(query: Query, records: list[Record]) -> list[list[TaggedImage]]:
+    """Return the images that are found, by product."""
+    groups: dict[str, list[TaggedImage]] = {}
+    for _, record in obvious(query, records, per_product=False):
+        groups.setdefault(record.look.product, []).append(record)
+    return list(groups.values())
+
+
+def obvious_facets(groups: list[list[TaggedImage]]) -> dict[str, int]:
+    """Return how many groups have an image that carries a keyword of each name, or one below it."""
+    names: dict[str, set[str]] = {}
+    for keyword in WORDS.emitted:
+        names.setdefault(keyword.name(), set()).add(keyword.id)
+    counts = {
+        name: sum(any(carries(record, named) for record in group) for group in groups) for name, named in names.items()
+    }
+    assert len(counts) <= FACETS, "the small shop has few enough names to see all facets"
+    return {name: count for name, count in counts.items() if count}
+
+
+def carries(record: TaggedImage, named: set[str]) -> bool:
+    """Return whether the record has one of the keywords, or one below it."""
+    return any(named & {tag.keyword_id, *above(tag.keyword_id)} for tag in record.keywords)
+
+
+# ---- what it costs ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> FolderFiles:
+    """An export of some thousand images in many row groups."""
+    files = FolderFiles(tmp_path / "export")
+    kinds = ["chair", "mouse", "computer", "basket"]
+    records = [tagged(f"{at:04}.jpg", **{kinds[at % 4]: at / 4000}) for at in range(4000)]
+    exported(files, tmp_path, [*records, *small_shop()], sizes=Sizes(row_group_rows=1100, postings_part_rows=2000))
+    return files
+
+
+def cost(files: FolderFiles, query: str, vocabulary: Vocabulary = WORDS) -> dict[str, int]:
+    """Return how many row groups of which files a first query reads, its results with them."""
+    snapshot = open_latest(files, InPlace(files), "here")
+    Searcher(snapshot, vocabulary).search(query)
+    return snapshot.row_groups_read
+
+
+def test_a_keyword_costs_its_one_row_group_and_the_results_no_other(large: FolderFiles) -> None:
+    # One for who is found, and the same again for what is shown of the best of them.
+    assert cost(large, "mouse") == {"postings/part-00001.parquet": 2}
+
+
+def test_a_known_word_that_nothing_has_costs_nothing(tmp_path: Path) -> None:
+    files = FolderFiles(tmp_path / "export")
+    exported(files, tmp_path)
+
+    assert cost(files, "computer") == {}
+
+
+def test_two_words_cost_two_row_groups_and_no_row_of_images(large: FolderFiles) -> None:
+    read = cost(large, "mouse NOT computer")
+
+    assert not [name for name in read if name.startswith("images/")]
+    assert sum(read.values()) == 3
+
+
+def test_a_second_search_for_the_same_reads_nothing(large: FolderFiles) -> None:
+    snapshot = open_latest(large, InPlace(large), "here")
+    searcher = Searcher(snapshot, WORDS)
+    searcher.search("mouse")
+    before = snapshot.row_groups_read
+    searcher.search("mouse")
+
+    assert snapshot.row_groups_read == before
+
+
+def test_only_what_is_found_by_its_lack_costs_a_look_at_all_images(large: FolderFiles) -> None:
+    assert [name for name in cost(large, "NOT mouse") if name.startswith("images/")]
+
+
+@pytest.mark.parametrize("groups", [3, 250])
+@pytest.mark.parametrize("limit", [1, 2, 400])
+def test_products_of_the_same_score_stand_in_the_order_of_their_best_images(groups: int, limit: int) -> None:
+    """Also where a product's first image is not its best, for a few products and for many."""
+    rows = np.arange(2 * groups)
+    products = np.concatenate([np.arange(groups), np.arange(groups)[::-1]])
+    scores = np.concatenate([np.full(groups, 0.5), np.full(groups, 0.9)])
+    best = Grouped.of(Hits(rows, scores), products).best(limit)
+    assert best.rows.tolist() == list(range(groups, 2 * groups))[:limit]

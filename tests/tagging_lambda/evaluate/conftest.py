@@ -1,0 +1,23 @@
+"""Photos that were judged, by words alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.keywords import KeywordTag
+from pipeline.records import ClassScore
+from tagging_lambda.evaluate.labels import LabelledFile, right_ids
+from tagging_lambda.evaluate.measure import Judged
+from tagging_lambda.taxonomy import Taxonomy
+from tests.builders import COLOURS, colour_vocabulary
+
+VOCABULARY = colour_vocabulary()
+TAXONOMY = Taxonomy.of(VOCABULARY, COLOURS)
+
+
+def photo(name: str, expected: str, *said: tuple[str, float], scores: dict[str, float] | None = None) -> Judged:
+    """Return a photo of which this is expected (words parted by |) and that was said."""
+    wanted = frozenset(expected.split("|")) if expected else frozenset()
+    tags = tuple(KeywordTag(keyword_id, score) for keyword_id, score in said)
+    classes = tuple(ClassScore(COLOURS.index(colour), score) for colour, score in (scores or {}).items())
+    return Judged(LabelledFile(Path(name), wanted, right_ids(wanted, VOCABULARY)), tags, classes)

@@ -1,0 +1,124 @@
+"""Thresholds and temperature follow from labelled photos."""
+
+from __future__ import annotations
+
+import csv
+import random
+
+import pytest
+
+from pipeline.errors import CallerError
+from pipeline.keywords import Vocabulary
+from pipeline.records import ClassScore
+from tagging_lambda.evaluate.calibrate import (
+    EVIDENCE,
+    NEVER,
+    cooled,
+    held_out,
+    said_again,
+    temperature,
+    thresholds,
+    with_thresholds,
+)
+from tagging_lambda.evaluate.measure import Share, measured
+from tagging_lambda.evaluate.overlay import write_thresholds
+from tagging_lambda.taxonomy import Taxonomy
+from tests.builders import COLOURS
+from tests.tagging_lambda.evaluate.conftest import TAXONOMY, VOCABULARY, photo
+
+
+def reds(*outcomes: tuple[float, bool]):
+    """Return photos of which the model says red with that score, and which are red or not."""
+    return [
+        photo(f"{at}.jpg", "red" if is_red else "blue", scores={"red": score})
+        for at, (score, is_red) in enumerate(outcomes)
+    ]
+
+
+def threshold_of(keyword_id: str, photos, precision: float = 0.9):
+    return next((each for each in thresholds(photos, TAXONOMY, precision) if each.keyword_id == keyword_id), None)
+
+
+def test_a_threshold_is_the_lowest_score_from_which_enough_are_right():
+    outcomes = [(0.9, True)] * 18 + [(0.7, False)] * 2 + [(0.5, False)] * 10
+    found = threshold_of("red", reds(*outcomes))
+    assert (found.threshold, found.right) == (0.7, Share(18, 20))
+
+
+def test_scores_that_are_the_same_stand_or_fall_together():
+    found = threshold_of("red", reds(*[(0.9, True)] * 10, *[(0.6, True)] * 5, *[(0.6, False)] * 5))
+    assert (found.threshold, found.right) == (0.9, Share(10, 10))
+
+
+def test_a_keyword_that_is_never_right_often_enough_is_never_said():
+    found = threshold_of("red", reds(*[(0.9, False)] * 20))
+    assert (found.threshold, found.right) == (NEVER, Share(0, 0))
+
+
+def test_too_little_evidence_changes_nothing():
+    assert threshold_of("red", reds(*[(0.9, True)] * (EVIDENCE - 1))) is None
+
+
+def test_keywords_follow_the_thresholds_found():
+    photos = reds(*[(0.9, True)] * 20, *[(0.55, True)] * 20)
+    found = thresholds(photos, TAXONOMY, 0.9)
+    again = said_again(photos, Taxonomy.of(with_thresholds(VOCABULARY, found), COLOURS))
+    assert measured(again).hits == Share(40, 40)
+
+
+def test_what_is_held_out_is_measured_on_other_photos_than_thresholds_are_found_on():
+    chance = random.Random(1)
+    photos = reds(*((chance.random(), chance.random() < 0.5) for _ in range(500)))
+    found = held_out(photos, TAXONOMY, COLOURS, 0.9)
+    assert found.photos == 500
+    inside = measured(
+        said_again(photos, Taxonomy.of(with_thresholds(VOCABULARY, thresholds(photos, TAXONOMY, 0.9)), COLOURS))
+    )
+    assert found.precision.value <= inside.precision.value + 0.02
+
+
+@pytest.mark.parametrize(("said", "right", "is_hot"), [(0.95, 0.6, True), (0.6, 0.95, False)])
+def test_scores_that_are_too_sure_are_to_be_cooled_and_too_unsure_ones_heated(said, right, is_hot):
+    count = 200
+    photos = reds(*((said, at < right * count) for at in range(count)))
+    found = temperature(photos, TAXONOMY, len(COLOURS))
+    assert (found.value > 1) == is_hot
+    assert found.error_then < found.error_now
+
+
+def test_cooled_scores_keep_their_sum_and_order():
+    scores = (ClassScore(0, 0.7), ClassScore(2, 0.2))
+    assert [each.score for each in cooled(scores, 3, 1.0)] == [pytest.approx(0.7), pytest.approx(0.2)]
+    cool = cooled(scores, 3, 2.0)
+    assert cool[0].score > cool[1].score
+    assert cool[0].score < 0.7
+    assert sum(each.score for each in cool) < 1
+
+
+# ---- the shop's own file ---------------------------------------------------------------------------------------------
+
+
+def test_thresholds_are_written_and_everything_else_in_the_file_stays(tmp_path):
+    path = tmp_path / "overlay.csv"
+    path.write_text("id,it,en\nn04120489,scarpa,\nn03001627,,seat\n", encoding="utf-8")
+    assert write_thresholds(path, {"n04120489": 0.75, "n03497657": 0.5}) == 3
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = {row["id"]: row for row in csv.DictReader(file)}
+    assert rows["n04120489"] == {"id": "n04120489", "threshold": "0.75", "it": "scarpa", "en": ""}
+    assert rows["n03001627"]["en"] == "seat"
+    nodes = Vocabulary.load(overlay=path).nodes
+    assert (nodes["n03497657"].threshold, nodes["n04120489"].name("it")) == (0.5, "scarpa")
+
+
+def test_a_new_file_is_made_where_there_is_none(tmp_path):
+    path = tmp_path / "deep" / "overlay.csv"
+    write_thresholds(path, {"n03497657": 0.5})
+    assert path.read_text() == "id,threshold\nn03497657,0.5\n"
+
+
+def test_a_file_of_another_kind_is_not_overwritten(tmp_path):
+    path = tmp_path / "photos.csv"
+    path.write_text("file\na.jpg\n")
+    with pytest.raises(CallerError, match="there is no column id"):
+        write_thresholds(path, {"n03497657": 0.5})
+    assert path.read_text() == "file\na.jpg\n"

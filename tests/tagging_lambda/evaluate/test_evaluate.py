@@ -1,0 +1,96 @@
+"""evaluate LABELS.csv, from files to figures."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from infra.cli import main
+from tagging_lambda.evaluate.evaluate import evaluated, judged, missed, worst
+from tagging_lambda.evaluate.labels import labels_in
+from tagging_lambda.evaluate.measure import Share
+from tagging_lambda.evaluate.report import evaluation_document, evaluation_text
+from tagging_lambda.local_files import FileTagger
+from tests.builders import COLOURS, ColourClassifier, InlineReader, jpeg
+from tests.tagging_lambda.evaluate.conftest import TAXONOMY, VOCABULARY, photo
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def labels(tmp_path) -> Path:
+    """Labels of three photos and of a file that is none."""
+    for colour in COLOURS:
+        (tmp_path / f"{colour}.jpg").write_bytes(jpeg(colour))
+    (tmp_path / "notes.jpg").write_bytes(b"no picture")
+    path = tmp_path / "labels.csv"
+    path.write_text("file,expected\nred.jpg,red\ngreen.jpg,blue\nblue.jpg,blue\nnotes.jpg,red\n")
+    return path
+
+
+def test_photos_are_tagged_as_any_others_and_judged(labels):
+    tagger = FileTagger(ColourClassifier(), TAXONOMY, VOCABULARY, InlineReader, 2)
+    photos = list(judged(labels_in(labels, labels.parent, VOCABULARY), tagger))
+    found = evaluated(photos, TAXONOMY)
+    assert (found.measures.coverage, found.measures.hits) == (Share(3, 4), Share(2, 4))
+    assert found.measures.precision == Share(5, 6)
+    assert [each.file.path.name for each in worst(photos)] == ["green.jpg"]
+    assert [each.file.path.name for each in missed(photos)] == ["notes.jpg"]
+    document = json.loads(json.dumps(evaluation_document(found, photos, VOCABULARY)))
+    assert document["untagged"] == [str(labels.parent / "notes.jpg")]
+    assert document["mistakes"][0]["wrong"][0]["keyword"] == "green"
+    assert document["folders"] == [{"folder": f"{labels.parent}/", "images": 4, "with_keyword": 3}]
+    text = evaluation_text(found, photos, VOCABULARY)
+    assert "coverage   75.0% (30.1% to 95.4%, 3 of 4)" in text
+    assert "worst mistakes: 1" in text
+
+
+def test_the_surest_mistake_comes_first():
+    photos = [photo("a", "red", ("blue", 0.6)), photo("b", "red", ("blue", 0.9)), photo("c", "red", ("red", 0.9))]
+    assert [each.file.path.name for each in worst(photos)] == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere.csv"], "nowhere.csv cannot be read"),
+        (["labels.csv", "--sheet", "nowhere/sheet.html"], "there is no folder nowhere"),
+        (["labels.csv", "--precision", "0.2"], "0.2 is not in the range"),
+    ],
+)
+def test_a_mistake_is_said_in_one_line(arguments, message, capsys):
+    assert main(["evaluate", *arguments]) == 2
+    said = capsys.readouterr()
+    assert message in said.err
+    assert (said.out, said.err.count("\n")) == ("", 1)
+
+
+@pytest.mark.slow
+def test_the_command_measures_calibrates_and_shows(real_model, shared_data, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("MODEL_DIR", str(real_model))
+    folders = {"hat": "hat", "dress": "dress", "shoes": "shoe|footwear"}
+    photos = [(file, words) for name, words in folders.items() for file in _some(shared_data / "clothing" / name)]
+    labels, overlay, sheet = tmp_path / "labels.csv", tmp_path / "overlay.csv", tmp_path / "sheet.html"
+    labels.write_text("file,expected\n" + "".join(f"{file},{words}\n" for file, words in photos))
+    arguments = ["evaluate", str(labels), "--calibrate", "--overlay", str(overlay), "--sheet", str(sheet), "--json"]
+    assert main(arguments) == 0
+    said = capsys.readouterr()
+    found = json.loads(said.out)
+    assert said.err == ""
+    assert found["photos"] == len(photos)
+    assert found["coverage"]["share"] > 0.9
+    assert found["precision"]["share"] > 0.5
+    assert found["calibration"]["written"] == [str(overlay)]
+    assert overlay.read_text().startswith("id,threshold\n")
+    assert "<figure>" in sheet.read_text()
+    monkeypatch.setenv("TAXONOMY_OVERLAY", str(overlay))
+    assert main(["evaluate", str(labels)]) == 0
+    assert "precision" in capsys.readouterr().out
+
+
+def _some(folder: Path) -> list[Path]:
+    train = folder.parent / "train" / folder.name
+    return sorted(train.iterdir())[:15]

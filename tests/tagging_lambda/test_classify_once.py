@@ -1,0 +1,208 @@
+"""One photo is classified while somebody waits, and whatever is sent, the answer says what is wrong with it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline.errors import CallerError, ImageRejected, RejectReason
+from pipeline.http_event import Answer, Request, make_http_handler
+from pipeline.images import ImageRef
+from pipeline.keywords import Vocabulary
+from pipeline.memory import MemoryImages
+from tagging_lambda.classify import Classification
+from tagging_lambda.classify_once import Models, PhotoSource, SeeingModel, make_routes
+from tagging_lambda.link import LinkFetcher
+from tagging_lambda.picture import Picture
+from tagging_lambda.taxonomy import Taxonomy
+
+SHOE, CAMERA = "n04120489", "n04069434"
+PHOTO = b"a photo"
+IMAGE = ImageRef("shop", "a.jpg")
+
+
+class Reader:
+    """Reads what is a photo here, and rejects the rest as the real one does."""
+
+    def read(self, data: bytes) -> Picture:
+        if data != PHOTO:
+            raise ImageRejected(RejectReason.NOT_IMAGE, "the first bytes are not those of a picture")
+        return Picture(np.zeros((8, 8, 3), np.uint8), 640, 480, low_information=False)
+
+
+class Card:
+    """What the verb asks of a card."""
+
+    def __init__(self, version: str) -> None:
+        from tagging_lambda.model_card import InputContract, ModelClass  # noqa: PLC0415 - beside its use
+
+        self.version, self.served = version, "int8"
+        self.input = InputContract(8, 8, "RGB", "NCHW", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), "crop", 8)
+        ids = [SHOE, CAMERA, "n00000001", "n00000002", "n00000003", "n00000004"]
+        self.classes = tuple(ModelClass(at, each, f"class {at}") for at, each in enumerate(ids))
+
+
+class Classifier:
+    """Answers the same, whatever it sees."""
+
+    def __init__(self, version: str, scores: list[float]) -> None:
+        self.card, self._scores = Card(version), np.array(scores, np.float32)
+
+    def classify(self, pixels: Any) -> list[Classification]:
+        return [Classification(self._scores, np.zeros(4, np.float32)) for _ in pixels]
+
+
+@pytest.fixture(scope="module")
+def vocabulary() -> Vocabulary:
+    return Vocabulary.load()
+
+
+@pytest.fixture
+def ask(vocabulary: Vocabulary) -> Any:
+    """Returns what asks the function as API Gateway does, and gives the status and the document."""
+    scores = {"default": [0.9, 0.05, 0.02, 0.01, 0.01, 0.01], "other": [0.05, 0.9, 0.02, 0.01, 0.01, 0.01]}
+    taxonomy = Taxonomy.of(vocabulary, [each.id for each in Card("x").classes])
+    models = Models(tuple(scores), lambda name: SeeingModel(Reader(), Classifier(f"v-{name}", scores[name]), taxonomy))
+    images = MemoryImages()
+    images.put(IMAGE, PHOTO)
+
+    def refuse(host: str, port: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    source = PhotoSource(LinkFetcher(resolve=refuse), images, {"shop"})
+    handler = make_http_handler(make_routes(models, source, vocabulary, lambda: 0.0), lambda text: None)
+
+    def call(body: bytes, type_: str = "image/jpeg", route: str = "POST /classify", **query: str) -> tuple[int, Any]:
+        event = {
+            "routeKey": route,
+            "headers": {"Content-Type": type_},
+            "queryStringParameters": query,
+            "body": base64.b64encode(body).decode(),
+            "isBase64Encoded": True,
+            "requestContext": {},
+        }
+        answered = handler(event, None)
+        return answered["statusCode"], json.loads(base64.b64decode(answered["body"]))
+
+    return call
+
+
+def document(**fields: Any) -> bytes:
+    return json.dumps(fields).encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "type_"),
+    [
+        (PHOTO, "image/jpeg"),
+        (PHOTO, "application/octet-stream"),
+        (document(image=base64.b64encode(PHOTO).decode()), "application/json"),
+        (document(image="data:image/jpeg;base64," + base64.b64encode(PHOTO).decode()), "application/json"),
+        (document(link="s3://shop/a.jpg"), "application/json"),
+    ],
+)
+def test_a_photo_comes_as_a_body_as_text_or_by_a_link(ask, body: bytes, type_: str) -> None:
+    status, answered = ask(body, type_)
+
+    assert status == 200
+    assert [each["class"] for each in answered["classes"]] == [f"class {at}" for at in range(5)]
+    assert answered["classes"][0] == {"class_index": 0, "class": "class 0", "score": 0.9}
+    assert answered["keywords"][0] == {"keyword": "running shoe", "id": SHOE, "score": 0.9, "source": "model"}
+    assert (answered["width_pixels"], answered["height_pixels"]) == (640, 480)
+    assert answered["model_version"] == "v-default"
+    assert answered["taxonomy_version"]
+    assert answered["milliseconds"] >= 0
+
+
+def test_words_come_in_the_language_that_is_asked_for(ask, vocabulary: Vocabulary) -> None:
+    _, answered = ask(PHOTO, language="de")
+
+    assert answered["language"] == "de"
+    assert answered["keywords"][0]["keyword"] == vocabulary.nodes[SHOE].name("de")
+
+
+def test_several_models_answer_side_by_side(ask) -> None:
+    _, answered = ask(PHOTO, models="other,default")
+
+    assert [(each["model"], each["keywords"][0]["id"]) for each in answered["models"]] == [
+        ("other", CAMERA),
+        ("default", SHOE),
+    ]
+    assert answered["model"] == "other"
+
+
+def test_the_models_that_can_be_asked_are_told(ask) -> None:
+    status, answered = ask(b"", route="GET /models")
+
+    assert status == 200
+    assert [(each["model"], each["model_version"], len(each["classes"])) for each in answered["models"]] == [
+        ("default", "v-default", 6),
+        ("other", "v-other", 6),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "type_", "query", "status", "told"),
+    [
+        (b"%PDF", "image/jpeg", {}, 415, "not those of a picture"),
+        (b"", "application/json", {}, 400, "not JSON"),
+        (b"[]", "application/json", {}, 400, "not an object"),
+        (b"{", "text/plain", {}, 400, "not JSON"),
+        (b"\xff\xfe", "application/json", {}, 400, "not JSON"),
+        (b"[" * 100_000, "application/json", {}, 400, "not JSON"),
+        (document(), "application/json", {}, 400, "either image or link"),
+        (document(image="x", link="y"), "application/json", {}, 400, "either image or link"),
+        (document(image=5), "application/json", {}, 400, "must be a text"),
+        (document(image="not base64!"), "application/json", {}, 400, "not base64"),
+        (document(image="x" * 30_000_000), "application/json", {}, 400, "the limit is"),
+        (document(link="s3://shop"), "application/json", {}, 400, "not an image"),
+        (document(link="s3://shop/none.jpg"), "application/json", {}, 404, "no photo of this name"),
+        (document(link="s3://somebody-elses/a.jpg"), "application/json", {}, 403, "not the catalogue's"),
+        (document(link="https://inside.example/a.jpg"), "application/json", {}, 400, "not public"),
+        (document(link="javascript:alert(1)"), "application/json", {}, 400, "https://"),
+        (PHOTO, "image/jpeg", {"language": "xx"}, 400, "no words in the language"),
+        (PHOTO, "image/jpeg", {"models": "none"}, 400, "no model is called"),
+        (PHOTO, "image/jpeg", {"models": ","}, 400, "0 models"),
+        (PHOTO, "image/jpeg", {"models": "../../etc"}, 400, "no model is called"),
+    ],
+)
+def test_whatever_is_sent_the_answer_is_a_problem_of_the_callers(  # noqa: PLR0913, PLR0917 - the table's columns
+    ask, body: bytes, type_: str, query: dict[str, str], status: int, told: str
+) -> None:
+    found, problem = ask(body, type_, **query)
+
+    assert found == status
+    assert problem["status"] == status
+    assert told in problem["detail"]
+
+
+def test_another_bucket_is_never_asked() -> None:
+    images = MemoryImages()
+    source = PhotoSource(LinkFetcher(), images, {"shop"})
+
+    with pytest.raises(ImageRejected):
+        source.photo(Request("POST /classify", body=document(link="s3://other/a.jpg")))
+    assert images.fetches == 0
+
+
+def test_a_body_that_is_not_what_it_says_is_a_problem() -> None:
+    handler = make_http_handler({"POST /classify": lambda request: Answer(request.body)})
+    event = {"routeKey": "POST /classify", "body": "not base64", "isBase64Encoded": True, "requestContext": {}}
+
+    assert handler(event, None)["statusCode"] == 400
+
+
+def test_a_model_loads_when_it_is_first_asked_and_once() -> None:
+    loaded: list[str] = []
+    models = Models(("a", "b"), lambda name: loaded.append(name) or name)
+
+    models.named("b")
+    models.named("b")
+
+    assert loaded == ["b"]
+    with pytest.raises(CallerError, match="there are a, b"):
+        models.named("c")

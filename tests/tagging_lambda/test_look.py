@@ -1,0 +1,393 @@
+"""Looks converge to the truth of the bucket, whatever order the world takes."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+import pytest
+
+from pipeline.errors import Denied, ImageRejected, NotBegun, RejectReason, RetryLater, StaleLook
+from pipeline.memory import MemoryImages, MemoryTable
+from pipeline.messages import TagImage
+from pipeline.records import GoneImage, RejectedImage, TaggedImage
+from tagging_lambda.contents import LEAST_TIME_S
+from tagging_lambda.look import AHEAD, LOOKS, Ending
+from tests.builders import ColourClassifier, InlineReader, colour_vocabulary, jpeg, shop, tagger
+
+
+def keywords(record: TaggedImage) -> list[str]:
+    return [tag.keyword_id for tag in record.keywords]
+
+
+def test_a_photo_is_tagged_with_the_keyword_and_its_parent():
+    look = tagger()
+    etag = look.images.put(shop("chair-7.jpg"), jpeg("red", (64, 48)))
+    assert look.look([TagImage(shop("chair-7.jpg"), "run-1")]) == {shop("chair-7.jpg"): Ending.TAGGED}
+    record = look.table.records[shop("chair-7.jpg")]
+    assert keywords(record) == ["red", "paint"]
+    assert (record.width_pixels, record.height_pixels) == (64, 48)
+    assert (record.look.etag, record.look.run_id, record.look.product) == (etag, "run-1", "chair-7")
+    assert record.revision == 1
+
+
+def test_an_unchanged_photo_costs_one_fetch_and_neither_decode_nor_write():
+    look = tagger()
+    look.images.put(shop(), jpeg())
+    look.look([TagImage(shop())])
+    assert look.look([TagImage(shop())]) == {shop(): Ending.UNCHANGED}
+    assert (look.images.downloads, look.classifier.pictures, look.table.writes) == (1, 1, 1)
+
+
+def test_an_unchanged_rejected_photo_costs_as_little():
+    look = tagger()
+    look.images.put(shop(), b"no picture")
+    assert look.look([TagImage(shop())]) == {shop(): Ending.REJECTED}
+    assert look.look([TagImage(shop())]) == {shop(): Ending.UNCHANGED}
+    assert (look.images.downloads, look.table.writes) == (1, 1)
+
+
+def test_a_replaced_photo_gets_the_new_keywords():
+    look = tagger()
+    look.images.put(shop(), jpeg("red"))
+    look.look([TagImage(shop())])
+    look.images.put(shop(), jpeg("blue"))
+    look.look([TagImage(shop())])
+    record = look.table.records[shop()]
+    assert (keywords(record), record.revision) == (["blue", "paint"], 2)
+
+
+def test_a_new_model_looks_again_at_the_same_photo():
+    table, images = MemoryTable(), MemoryImages()
+    images.put(shop(), jpeg())
+    tagger(table=table, images=images).look([TagImage(shop())])
+    newer = tagger(table=table, images=images, classifier=ColourClassifier("colours-2"))
+    assert newer.look([TagImage(shop())]) == {shop(): Ending.TAGGED}
+    assert table.records[shop()].look.model_version == "colours-2"
+
+
+def test_a_new_taxonomy_gives_new_keywords_without_download_or_inference():
+    table, images = MemoryTable(), MemoryImages()
+    images.put(shop(), jpeg())
+    tagger(table=table, images=images).look([TagImage(shop(), "run-1")])
+    newer = tagger(table=table, images=images, vocabulary=colour_vocabulary("words-2"))
+    assert newer.look([TagImage(shop(), "run-2")]) == {shop(): Ending.TAGGED}
+    assert table.records[shop()].look.taxonomy_version == "words-2"
+    assert (images.downloads, newer.classifier.pictures) == (1, 0)
+
+
+def test_a_deleted_photo_leaves_a_tombstone_that_expires_and_is_written_once():
+    look = tagger()
+    look.images.put(shop(), jpeg())
+    look.look([TagImage(shop())])
+    look.images.delete(shop())
+    assert look.look([TagImage(shop())]) == {shop(): Ending.GONE}
+    record = look.table.records[shop()]
+    assert isinstance(record, GoneImage)
+    assert (record.expires_at - record.look.looked_at).days == 30
+    assert look.look([TagImage(shop())]) == {shop(): Ending.GONE}
+    assert look.table.writes == 2
+
+
+def test_a_photo_that_comes_back_is_tagged_over_its_tombstone():
+    look = tagger()
+    look.look([TagImage(shop())])
+    look.images.put(shop(), jpeg("green"))
+    assert look.look([TagImage(shop())]) == {shop(): Ending.TAGGED}
+    assert keywords(look.table.records[shop()]) == ["green", "paint"]
+
+
+def test_a_bad_photo_is_recorded_with_its_reason_and_costs_its_neighbours_nothing():
+    look = tagger()
+    look.images.put(shop("good.jpg"), jpeg())
+    look.images.put(shop("bad.jpg"), jpeg()[:300])
+    look.images.put(shop("empty.jpg"), b"")
+    outcomes = look.look([TagImage(shop(key)) for key in ("bad.jpg", "good.jpg", "empty.jpg")])
+    assert outcomes[shop("good.jpg")] is Ending.TAGGED
+    rejected = look.table.records[shop("bad.jpg")]
+    assert isinstance(rejected, RejectedImage)
+    assert rejected.reason is RejectReason.CORRUPT
+    assert look.table.records[shop("empty.jpg")].reason is RejectReason.EMPTY
+
+
+def test_a_photo_over_the_limit_is_rejected_without_a_download():
+    look = tagger()
+    look.images.put(shop(), b"\xff\xd8\xff" + bytes(20 * 1024 * 1024))
+    assert look.look([TagImage(shop())]) == {shop(): Ending.REJECTED}
+    assert look.table.records[shop()].reason is RejectReason.BYTES
+    assert look.images.downloads == 0
+
+
+def test_a_photo_over_the_limit_costs_one_conditional_request_the_second_time_and_no_write():
+    look = tagger()
+    etag = look.images.put(shop(), b"\xff\xd8\xff" + bytes(20 * 1024 * 1024))
+    look.look([TagImage(shop(), "run-1")])
+    seen = look.table.records[shop()].look
+    assert (seen.etag, seen.object_time) == (etag, look.images.objects[shop()].modified_at)
+    assert look.look([TagImage(shop(), "run-2")]) == {shop(): Ending.UNCHANGED}
+    assert (look.images.fetches, look.images.downloads, look.table.writes) == (2, 0, 1)
+    look.images.put(shop(), jpeg())
+    assert look.look([TagImage(shop(), "run-3")]) == {shop(): Ending.TAGGED}
+
+
+class Locked(MemoryImages):
+    """A bucket that is not ours to read."""
+
+    def fetch(self, image, known_etag, limit_bytes):
+        super().fetch(image, known_etag, limit_bytes)
+        raise ImageRejected(RejectReason.DENIED, f"{image} is not ours to read")
+
+
+def test_a_photo_that_is_still_not_ours_to_read_is_not_written_again_by_the_same_run():
+    look = tagger(images=Locked())
+    assert look.look([TagImage(shop(), "run-1")]) == {shop(): Ending.REJECTED}
+    assert look.look([TagImage(shop(), "run-1")]) == {shop(): Ending.UNCHANGED}
+    assert (look.images.fetches, look.table.writes) == (2, 1)
+
+
+def test_a_later_run_says_that_it_was_refused_too_and_so_does_another_product():
+    """Without an ETag, the time of the look is all that an audit can hold against a newer object."""
+    look = tagger(images=Locked())
+    look.look([TagImage(shop(), "run-1")])
+    assert look.look([TagImage(shop(), "run-2")]) == {shop(): Ending.REJECTED}
+    assert look.look([TagImage(shop(), "run-2", product="boot")]) == {shop(): Ending.REJECTED}
+    record = look.table.records[shop()]
+    assert (record.look.run_id, record.look.product, record.revision) == ("run-2", "boot", 3)
+
+
+def test_a_photo_asked_for_three_times_in_a_batch_is_looked_at_once_and_keeps_its_product():
+    look = tagger()
+    look.images.put(shop(), jpeg())
+    asks = [TagImage(shop(), product="chair"), TagImage(shop()), TagImage(shop())]
+    assert look.look(asks) == {shop(): Ending.TAGGED}
+    assert (look.images.fetches, look.table.records[shop()].look.product) == (1, "chair")
+
+
+def test_a_product_that_a_manifest_named_outlives_later_uploads():
+    look = tagger()
+    look.images.put(shop(), jpeg("red"))
+    look.look([TagImage(shop(), product="chair")])
+    look.images.put(shop(), jpeg("blue"))
+    look.look([TagImage(shop())])
+    assert look.table.records[shop()].look.product == "chair"
+
+
+def test_a_manifest_that_names_another_product_changes_it_without_inference():
+    look = tagger()
+    look.images.put(shop(), jpeg())
+    look.look([TagImage(shop(), product="chair")])
+    look.look([TagImage(shop(), product="sofa")])
+    assert look.table.records[shop()].look.product == "sofa"
+    assert look.classifier.pictures == 1
+
+
+class Meddling(MemoryTable):
+    """A table in which others write just before each of the first ``times`` writes."""
+
+    def __init__(self, meddle, times: int) -> None:
+        super().__init__()
+        self.meddle, self.times = meddle, times
+
+    def put(self, record, seen_revision: int) -> None:
+        if self.times:
+            self.times -= 1
+            times, self.times = self.times, 0
+            self.meddle()
+            self.times = times
+        super().put(record, seen_revision)
+
+
+def test_a_look_that_is_stale_at_the_write_is_looked_at_again_and_ends_at_the_truth():
+    images = MemoryImages()
+    images.put(shop(), jpeg("red"))
+
+    def replaced_and_tagged_meanwhile():
+        images.put(shop(), jpeg("blue"))
+        tagger(images=images, table=table).look([TagImage(shop())])
+
+    table = Meddling(replaced_and_tagged_meanwhile, times=1)
+    assert tagger(images=images, table=table).look([TagImage(shop())]) == {shop(): Ending.UNCHANGED}
+    assert keywords(table.records[shop()]) == ["blue", "paint"]
+
+
+def test_a_photo_whose_record_changes_at_every_look_goes_back_to_its_queue():
+    class Contended(MemoryTable):
+        tries = 0
+
+        def put(self, record, seen_revision):
+            self.tries += 1
+            raise StaleLook("written by another look")
+
+    look = tagger(table=Contended())
+    look.images.put(shop(), jpeg())
+    assert isinstance(look.look([TagImage(shop())])[shop()], StaleLook)
+    assert look.table.tries == LOOKS
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_two_looks_at_the_same_moment_never_leave_the_old_keywords(seed: int):
+    """The object is replaced while many looks at it run in threads; the last event comes after the replacement."""
+    images, table = MemoryImages(), MemoryTable()
+    images.put(shop(), jpeg("red"))
+    with ThreadPoolExecutor(8) as pool, ThreadPoolExecutor(16) as inner:
+        looks = [tagger(images=images, table=table, pool=inner) for _ in range(4)]
+        running = [pool.submit(look.look, [TagImage(shop())]) for look in looks]
+        images.put(shop(), jpeg("blue"))
+        while isinstance(tagger(images=images, table=table).look([TagImage(shop())])[shop()], RetryLater):
+            pass
+        for each in running:
+            each.result()
+    assert keywords(table.records[shop()]) == ["blue", "paint"], seed
+
+
+class Failing(MemoryImages):
+    """A store in which some keys fail."""
+
+    errors: dict[str, Exception]
+
+    def fetch(self, image, known_etag, limit_bytes):
+        if image.key in self.errors:
+            raise self.errors[image.key]
+        return super().fetch(image, known_etag, limit_bytes)
+
+
+def test_a_throttle_and_a_bug_are_the_outcome_of_their_image_alone():
+    images = Failing()
+    images.errors = {"slow.jpg": RetryLater("SlowDown"), "odd.jpg": ZeroDivisionError()}
+    for key in ("slow.jpg", "odd.jpg", "good.jpg"):
+        images.put(shop(key), jpeg())
+    look = tagger(images=images)
+    outcomes = look.look([TagImage(shop(key)) for key in ("slow.jpg", "odd.jpg", "good.jpg")])
+    assert isinstance(outcomes[shop("slow.jpg")], RetryLater)
+    assert isinstance(outcomes[shop("odd.jpg")], ZeroDivisionError)
+    assert outcomes[shop("good.jpg")] is Ending.TAGGED
+    assert set(look.table.records) == {shop("good.jpg")}
+
+
+def test_a_bug_that_one_image_brings_out_anywhere_costs_its_neighbours_nothing():
+    class Odd(MemoryTable):
+        def get_many(self, images):
+            if shop("record.jpg") in images:
+                raise KeyError("looked_at")
+            return super().get_many(images)
+
+    class Fragile(InlineReader):
+        def read(self, data):
+            if data == b"reader":
+                raise ZeroDivisionError
+            return super().read(data)
+
+    look = tagger(table=Odd(), reader=Fragile())
+    look.images.put(shop("record.jpg"), jpeg())
+    look.images.put(shop("reader.jpg"), b"reader")
+    look.images.put(shop("good.jpg"), jpeg())
+    outcomes = look.look([TagImage(shop(key)) for key in ("record.jpg", "reader.jpg", "good.jpg", "gone.jpg")])
+    assert [type(outcomes[shop(key)]) for key in ("record.jpg", "reader.jpg")] == [KeyError, ZeroDivisionError]
+    assert {*look.table.records} == {shop("good.jpg"), shop("gone.jpg")}
+
+
+@pytest.mark.parametrize("error", [RetryLater("throttled"), Denied("AWS answers AccessDenied")])
+def test_a_table_that_does_not_answer_is_asked_once_for_the_whole_batch(error):
+    class Throttled(MemoryTable):
+        def get_many(self, images):
+            self.reads += 1
+            raise error
+
+    look = tagger(table=Throttled())
+    assert look.look([TagImage(shop("a.jpg")), TagImage(shop("b.jpg"))]) == dict.fromkeys(
+        map(shop, ("a.jpg", "b.jpg")), error
+    )
+    assert look.table.reads == 1
+
+
+def test_a_throttled_table_sends_the_whole_batch_back():
+    class Throttled(MemoryTable):
+        def get_many(self, images):
+            raise RetryLater("ProvisionedThroughputExceededException")
+
+    look = tagger(table=Throttled())
+    assert isinstance(look.look([TagImage(shop())])[shop()], RetryLater)
+
+
+def photos(count: int) -> dict[str, bytes]:
+    """Return that many photos, no two the same."""
+    return {f"{number}.jpg": jpeg(size=(64 + number, 48)) for number in range(count)}
+
+
+def test_near_the_deadline_no_image_is_begun_and_the_rest_comes_again_at_once():
+    class SlowReader(InlineReader):
+        reads = 0
+
+        def read(self, data):
+            self.reads += 1
+            return super().read(data)
+
+    reader = SlowReader()
+    look = tagger(reader=reader)
+    for key, data in photos(12).items():
+        look.images.put(shop(key), data)
+    outcomes = look.look([TagImage(shop(key)) for key in photos(12)], lambda: LEAST_TIME_S + 6.5 - reader.reads)
+    tagged = [image for image, outcome in outcomes.items() if outcome is Ending.TAGGED]
+    assert len(tagged) == 7
+    assert all(isinstance(outcomes[image], NotBegun) for image in outcomes if image not in tagged)
+    assert set(look.table.records) == set(tagged)
+
+
+def test_without_time_nothing_is_even_downloaded():
+    look = tagger()
+    look.images.put(shop(), jpeg())
+    assert isinstance(look.look([TagImage(shop())], lambda: LEAST_TIME_S - 1)[shop()], NotBegun)
+    assert look.images.fetches == 0
+
+
+def test_a_download_that_does_not_arrive_in_time_is_not_waited_for():
+    released = Event()
+
+    class Stuck(MemoryImages):
+        def fetch(self, image, known_etag, limit_bytes):
+            if image.key == "stuck.jpg":
+                released.wait(60)
+            return super().fetch(image, known_etag, limit_bytes)
+
+    left_s = iter([LEAST_TIME_S + 0.05] * 2 + [LEAST_TIME_S - 1] * 9)
+    with ThreadPoolExecutor(1) as pool:
+        look = tagger(images=Stuck(), pool=pool)
+        outcomes = look.look([TagImage(shop("stuck.jpg")), TagImage(shop("behind.jpg"))], lambda: next(left_s))
+        released.set()
+    assert {type(outcome) for outcome in outcomes.values()} == {NotBegun}
+    assert look.images.fetches == 1
+
+
+def test_a_batch_reads_the_table_once_and_classifies_in_groups():
+    look = tagger()
+    for key, data in photos(10).items():
+        look.images.put(shop(key), data)
+    look.look([TagImage(shop(key)) for key in photos(10)])
+    assert look.table.reads == 1
+    assert look.classifier.batches == [4, 4, 2]
+
+
+def test_downloads_never_run_far_ahead_of_the_reading():
+    """At 20 MiB an image, a large batch must not be held in memory as a whole."""
+
+    class Counting(MemoryImages):
+        held = most = 0
+
+        def fetch(self, image, known_etag, limit_bytes):
+            self.held += 1
+            self.most = max(self.most, self.held)
+            return super().fetch(image, known_etag, limit_bytes)
+
+    images = Counting()
+    look = tagger(images=images)
+    classify = look.classifier.classify
+
+    def release(pixels):
+        images.held -= len(pixels)
+        return classify(pixels)
+
+    look.classifier.classify = release
+    for key, data in photos(100).items():
+        images.put(shop(key), data)
+    look.look([TagImage(shop(key)) for key in photos(100)])
+    assert images.most <= AHEAD

@@ -1,0 +1,112 @@
+"""A picture that kills, hangs or swells the decoder costs only itself."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from pipeline.errors import ImageRejected, RejectReason, RetryLater
+from tagging_lambda.preprocess import read_picture
+from tagging_lambda.reader import ProcessReader
+from tests.builders import CONTRACT, jpeg
+from tests.harmful import harmed_reader
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def reader():
+    with_child = ProcessReader(CONTRACT)
+    yield with_child
+    with_child.close()
+
+
+@pytest.fixture
+def harmed(tmp_path: Path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with_child = harmed_reader(tmp_path)
+    yield with_child
+    with_child.close()
+
+
+def test_the_child_reads_what_this_process_would(reader):
+    data = jpeg((10, 200, 90), (300, 200))
+    ours, theirs = read_picture(data, CONTRACT), reader.read(data)
+    assert np.array_equal(ours.levels, theirs.levels)
+    assert (theirs.width_pixels, theirs.height_pixels, theirs.low_information) == (300, 200, True)
+
+
+def test_a_rejection_comes_through_with_its_reason_and_the_child_goes_on(reader):
+    for data, reason in ((b"", RejectReason.EMPTY), (b"GIF89a", RejectReason.CORRUPT), (b"x", RejectReason.NOT_IMAGE)):
+        with pytest.raises(ImageRejected) as rejected:
+            reader.read(data)
+        assert rejected.value.reason is reason
+    assert reader.read(jpeg()).width_pixels == 64
+    assert reader.deaths == 0
+
+
+@pytest.mark.parametrize(
+    ("picture", "cause", "deaths"),
+    [
+        (b"exit", "exit code 3", 2),
+        (b"kill", "signal 11", 2),
+        (b"swell", "signal 6", 2),
+        (b"hang", "more than 4 s", 1),
+    ],
+)
+def test_a_harmful_picture_is_rejected_with_the_cause_and_its_neighbours_are_read(harmed, picture, cause, deaths):
+    assert harmed.read(jpeg()).width_pixels == 64
+    with pytest.raises(ImageRejected, match=cause) as rejected:
+        harmed.read(picture)
+    assert rejected.value.reason is RejectReason.CORRUPT
+    assert harmed.deaths == deaths
+    assert harmed.read(jpeg()).width_pixels == 64
+
+
+def test_a_picture_that_kills_late_is_given_what_is_left_of_its_seconds_and_no_more(harmed):
+    assert harmed.read(jpeg()).width_pixels == 64
+    with pytest.raises(ImageRejected, match="more than 4 s"):
+        harmed.read(b"late")
+    assert harmed.deaths == 2
+
+
+def test_what_the_decoder_prints_reaches_nobody(harmed, capfd):
+    assert harmed.read(b"noise").width_pixels == 64
+    assert capfd.readouterr().err == ""
+
+
+def test_a_child_that_died_by_another_hand_is_not_the_next_pictures_fault(reader):
+    reader.read(jpeg())
+    reader._child.process.kill()
+    reader._child.process.wait()
+    assert reader.read(jpeg()).width_pixels == 64
+
+
+def test_a_reader_that_cannot_start_is_nobodys_picture():
+    broken = ProcessReader(CONTRACT, program="no_such_module")
+    with pytest.raises(RetryLater, match="did not start"):
+        broken.read(jpeg())
+
+
+def test_a_closed_reader_leaves_no_child():
+    with_child = ProcessReader(CONTRACT)
+    with_child.read(jpeg())
+    process = with_child._child.process
+    with_child.close()
+    assert process.returncode is not None
+
+
+def test_a_picture_larger_than_the_pipe_comes_through(reader):
+    data = jpeg(size=(64, 48)) + bytes(5_000_000)
+    assert reader.read(data).width_pixels == 64
+
+
+def test_the_parent_never_loads_the_decoder():
+    """Pillow stays in the child, so that a picture can only hurt what is made to be hurt."""
+    code = "import tagging_lambda.reader, tagging_lambda.look, tagging_lambda.tag, sys; sys.exit('PIL' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
