@@ -58,9 +58,10 @@ class Folding:
 
 def folded_name(snapshot: str, short_id: str) -> str:
     """Return the name of what a snapshot is folded into: behind its own, and before any export that began later."""
-    began, _, counted = snapshot.partition(".")
+    began, _, first_id = snapshot.partition("-")
+    first_id, _, counted = first_id.partition(".")
     count = int(counted.partition("-")[0]) + 1 if counted else 1
-    return f"{began}.{count:04d}-{short_id}"
+    return f"{began}-{first_id}.{count:04d}-{short_id}"
 
 
 def _left(now: Latest | None, folded: Latest) -> Kept | None:

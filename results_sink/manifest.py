@@ -19,11 +19,11 @@ SNAPSHOTS = "snapshots/"
 DELTAS = "deltas/"
 SUPERSEDED_NAME = "superseded.json"  # beside a manifest: what latest.json was when it named this snapshot last
 MANIFEST_NAME = "manifest.json"
-NAME_TIME = "%Y%m%dT%H%M%SZ"  # how a snapshot's name begins: names sort by time
+NAME_TIME = "%Y%m%dT%H%M%S.%fZ"  # how names of snapshots and deltas begin, which so sort by time
 
 
 def snapshot_name(began_at: datetime, short_id: str) -> str:
-    """Return the name of a snapshot: the time its scan began, and an id that tells two of one second apart."""
+    """Return the name of a snapshot: the time its scan began, and an id that tells two of one moment apart."""
     return f"{began_at.strftime(NAME_TIME)}-{short_id}"
 
 

@@ -49,7 +49,9 @@ def test_files_are_small_enough_for_a_request_each() -> None:
     files = MemoryFiles()
     report = BulkExporter(table_of(small_shop()), files, small_vocabulary(), lambda: NOW, part_images=5).export()
 
-    assert report.files == tuple(f"opensearch-bulk/20260301T120000Z/part-0000{number}.ndjson" for number in range(3))
+    assert report.files == tuple(
+        f"opensearch-bulk/20260301T120000.000000Z/part-0000{number}.ndjson" for number in range(3)
+    )
     assert sorted(files.files) == list(report.files)
     assert (report.indexed, report.deleted) == (8, 4)
     assert sum(data.count(b'{"delete":') for data in files.files.values()) == 4

@@ -98,7 +98,7 @@ def test_lookups_are_values_and_what_is_not_known_is_none(client: CatalogClient)
 def test_words_the_taxonomy_and_health_are_told(client: CatalogClient) -> None:
     assert [each.word for each in client.suggest("stie", language="de")] == ["Stiefel"]
     assert "boot" in {each.id for each in client.keywords().keywords}
-    assert client.health().snapshot == "20260301T120000Z-id0"
+    assert client.health().snapshot == "20260301T120000.000000Z-id0"
 
 
 def test_a_mistake_is_an_error_in_the_words_of_its_problem(client: CatalogClient) -> None:

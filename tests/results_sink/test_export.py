@@ -271,7 +271,7 @@ def test_the_pointer_names_the_manifest_and_its_sum(folder: FolderFiles, tmp_pat
 
     latest = Latest.decode((folder.root / LATEST_NAME).read_bytes(), LATEST_NAME)
     data = (folder.root / latest.manifest.name).read_bytes()
-    assert latest.snapshot == manifest.snapshot == "20260301T120000Z-id0"
+    assert latest.snapshot == manifest.snapshot == "20260301T120000.000000Z-id0"
     assert (latest.manifest.bytes, latest.manifest.sha256) == (len(data), hashlib.sha256(data).hexdigest())
     assert latest.deltas == ()
 
@@ -375,9 +375,9 @@ def test_whenever_the_store_breaks_a_reader_sees_the_old_or_the_new(
     try:
         exported(files, work, [tagged("a.jpg", chair=0.5), tagged("b.jpg", chair=0.6)], at=NOW + timedelta(days=9))
     except RetryLater:
-        assert totals(files, work) in {old, ("20260310T120000Z-id0", 2)}
+        assert totals(files, work) in {old, ("20260310T120000.000000Z-id0", 2)}
     else:
-        assert totals(files, work) == ("20260310T120000Z-id0", 2)
+        assert totals(files, work) == ("20260310T120000.000000Z-id0", 2)
 
 
 def test_every_snapshot_that_is_kept_stays_whole(tmp_path: Path) -> None:
@@ -407,8 +407,8 @@ def test_old_snapshots_are_removed_after_the_pointer_has_moved(tmp_path: Path) -
         assert not diary.deleted
         exported(diary, tmp_path, at=NOW + timedelta(days=day))
 
-    assert snapshots(diary) == [f"2026030{day}T120000Z-id0" for day in (2, 3, 4)]
-    assert {name.split("/")[1] for name in diary.deleted} == {"20260301T120000Z-id0"}
+    assert snapshots(diary) == [f"2026030{day}T120000.000000Z-id0" for day in (2, 3, 4)]
+    assert {name.split("/")[1] for name in diary.deleted} == {"20260301T120000.000000Z-id0"}
     assert diary.deleted[0].endswith("/manifest.json")
 
 
@@ -417,7 +417,7 @@ def test_one_snapshot_may_be_kept(tmp_path: Path) -> None:
     for day in range(3):
         exported(files, tmp_path, at=NOW + timedelta(days=day), kept_snapshots=1)
 
-    assert snapshots(files) == ["20260303T120000Z-id0"]
+    assert snapshots(files) == ["20260303T120000.000000Z-id0"]
 
 
 def test_a_half_snapshot_is_removed_when_a_day_has_passed(tmp_path: Path) -> None:
@@ -426,7 +426,7 @@ def test_a_half_snapshot_is_removed_when_a_day_has_passed(tmp_path: Path) -> Non
     files.calls_left = 2
     with pytest.raises(RetryLater):
         exported(files, tmp_path, at=NOW + timedelta(hours=1))
-    half = "20260301T130000Z-id0"
+    half = "20260301T130000.000000Z-id0"
     assert half in snapshots(files)
     files.calls_left = 1000
 
@@ -441,8 +441,17 @@ def test_a_scan_that_began_earlier_and_ended_later_does_not_become_the_latest(tm
     exported(files, tmp_path, at=NOW + timedelta(hours=1))
     exported(files, tmp_path, at=NOW)
 
-    assert Latest.decode(files.files[LATEST_NAME], LATEST_NAME).snapshot == "20260301T130000Z-id0"
+    assert Latest.decode(files.files[LATEST_NAME], LATEST_NAME).snapshot == "20260301T130000.000000Z-id0"
     assert len(snapshots(files)) == 2
+
+
+def test_of_two_exports_within_a_second_the_later_is_the_latest_whatever_their_ids(tmp_path: Path) -> None:
+    files = MemoryFiles()
+    exported(files, tmp_path, at=NOW, new_id=lambda: "zzz")
+    later = exported(files, tmp_path, at=NOW + timedelta(milliseconds=1), new_id=lambda: "aaa")
+
+    assert Latest.decode(files.files[LATEST_NAME], LATEST_NAME).snapshot == later.snapshot
+    assert snapshots(files) == ["20260301T120000.000000Z-zzz", "20260301T120000.001000Z-aaa"]
 
 
 def test_what_else_lies_in_the_folder_is_left_alone(folder: FolderFiles, tmp_path: Path) -> None:
@@ -510,4 +519,4 @@ def test_an_export_in_a_folder_leaves_no_empty_folders(folder: FolderFiles, tmp_
     for day in range(3):
         exported(folder, tmp_path, at=NOW + timedelta(days=day), kept_snapshots=1)
 
-    assert [path.name for path in (folder.root / "snapshots").iterdir()] == ["20260303T120000Z-id0"]
+    assert [path.name for path in (folder.root / "snapshots").iterdir()] == ["20260303T120000.000000Z-id0"]

@@ -49,7 +49,7 @@ def test_it_exports_whatever_the_event_says_and_counts_the_rows(
 
     answer = handler_of(files, tmp_path / "work")({"source": "a schedule"}, CONTEXT)
 
-    assert answer == {"snapshot": "20260301T120000Z-id0", "rows": 10}
+    assert answer == {"snapshot": "20260301T120000.000000Z-id0", "rows": 10}
     assert LATEST_NAME in files.files
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["ImagesExported"] for line in lines if "ImagesExported" in line] == [[10.0]]
