@@ -144,15 +144,17 @@ class PageSettings:
     buckets: tuple[str, ...]
     sign_in_url: str
     sign_in_client: str
+    decide_scope: str
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> PageSettings:
-        """Return the settings of the WATCH API, PHOTO_BUCKETS, SIGN_IN_URL and SIGN_IN_CLIENT."""
+        """Return the settings of the WATCH API, PHOTO_BUCKETS, SIGN_IN_URL, SIGN_IN_CLIENT and DECIDE_SCOPE."""
         return cls(
             watch=ApiPlace.from_environment(environment, "WATCH"),
             buckets=names_in(environment, "PHOTO_BUCKETS"),
             sign_in_url=environment.get("SIGN_IN_URL", ""),
             sign_in_client=environment.get("SIGN_IN_CLIENT", ""),
+            decide_scope=environment.get("DECIDE_SCOPE", ""),
         )
 
     @property

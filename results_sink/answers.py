@@ -43,6 +43,16 @@ class DecisionOnImage(Answer):
     by: str
 
 
+class PreviousLook(Answer):
+    """What the model said of the same photo in the run before, which `undo` of the newest run brings back."""
+
+    run_id: str
+    looked_at: str
+    model_version: str
+    taxonomy_version: str
+    keywords: list[KeywordOfImage]
+
+
 class Image(Answer):
     """What is known of an image now."""
 
@@ -64,6 +74,7 @@ class Image(Answer):
     object_time: str | None
     etag: str | None
     revision: int
+    previous: PreviousLook | None = None
 
 
 class Product(Answer):

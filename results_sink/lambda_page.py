@@ -16,6 +16,8 @@ _page = Page(
         else _settings.watch.path,
         "sign_in": _settings.sign_in_url,
         "client": _settings.sign_in_client,
+        "scope": f"openid {_settings.decide_scope}".rstrip(),
+        "decide_scope": _settings.decide_scope,
     },
     Neighbours(
         photos=_settings.photo_hosts,

@@ -130,6 +130,20 @@ def record_document(record: Record, words: Words) -> dict[str, Any]:
         "object_time": look.object_time.isoformat() if look.object_time else None,
         "etag": look.etag,
         "revision": record.revision,
+        "previous": _previous_document(record, words),
+    }
+
+
+def _previous_document(record: Record, words: Words) -> dict[str, Any] | None:
+    previous = record.previous if isinstance(record, TaggedImage | RejectedImage) else None
+    if previous is None:
+        return None
+    return {
+        "run_id": previous.run_id,
+        "looked_at": previous.looked_at.isoformat(),
+        "model_version": previous.model_version,
+        "taxonomy_version": previous.taxonomy_version,
+        "keywords": words.documents(previous.keywords),
     }
 
 
@@ -143,6 +157,10 @@ def record_text(record: Record, words: Words) -> str:
         ("model", f"{look.model_version}, taxonomy {look.taxonomy_version}"),
         ("looked at", f"{moment(look.looked_at)}, run {printable(look.run_id)}, revision {record.revision}"),
     ]
+    previous = record.previous if isinstance(record, TaggedImage | RejectedImage) else None
+    if previous is not None:
+        said = words.line(previous.keywords) or "no keyword"
+        lines.append(("before", f"{moment(previous.looked_at)}, run {printable(previous.run_id)}: {said}"))
     lines += [("decided", _decision_line(each, words)) for each in record.decisions]
     if look.object_time:
         lines.append(("uploaded", moment(look.object_time)))

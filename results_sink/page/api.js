@@ -1,13 +1,15 @@
 // What is asked of the API, signed in where the deployment asks for it.
 
+import { renew, signIn, token } from "./signin.js";
+import { say } from "./words.js";
+
 const BASE = new URL(".", document.baseURI);
-const TOKEN = "catalog-tagger.token";
-const VERIFIER = "catalog-tagger.verifier";
-let settings = { watch: "", sign_in: "", client: "" };
+const UNTOLD = { 401: "not_signed_in", 403: "forbidden" }; // the gateway refuses without a word of ours
+let settings = { watch: "", sign_in: "" };
 
 export class Problem extends Error {
   constructor(status, document) {
-    super(document.detail || document.title || `HTTP ${status}`);
+    super(document.detail || document.title || (UNTOLD[status] ? say(UNTOLD[status]) : `HTTP ${status}`));
     this.status = status;
     this.reason = document.reason || "";
   }
@@ -15,7 +17,7 @@ export class Problem extends Error {
 
 export async function start() {
   settings = await (await fetch(new URL("page/settings.json", BASE))).json();
-  if (settings.sign_in) await signIn();
+  await signIn(settings, BASE);
 }
 
 export function watchAddress() {
@@ -24,63 +26,19 @@ export function watchAddress() {
   return address;
 }
 
-async function signIn() {
-  const asked = new URLSearchParams(location.search);
-  const verifier = sessionStorage.getItem(VERIFIER);
-  if (asked.has("code") && verifier && asked.get("state") === verifier.slice(0, 16)) {
-    const body = new URLSearchParams({
-      grant_type: "authorization_code",
-      client_id: settings.client,
-      redirect_uri: BASE.href,
-      code: asked.get("code"),
-      code_verifier: verifier,
-    });
-    const answer = await fetch(`${settings.sign_in}/oauth2/token`, { method: "POST", body });
-    sessionStorage.removeItem(VERIFIER);
-    if (answer.ok) sessionStorage.setItem(TOKEN, (await answer.json()).access_token);
-    history.replaceState(null, "", BASE.href + (sessionStorage.getItem("catalog-tagger.where") || ""));
-  }
-  if (!sessionStorage.getItem(TOKEN)) await goToSignIn();
-}
-
-async function goToSignIn() {
-  const bytes = crypto.getRandomValues(new Uint8Array(48));
-  const verifier = base64url(bytes);
-  sessionStorage.setItem(VERIFIER, verifier);
-  sessionStorage.setItem("catalog-tagger.where", location.hash);
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier)));
-  const address = new URL(`${settings.sign_in}/oauth2/authorize`);
-  address.search = new URLSearchParams({
-    response_type: "code",
-    client_id: settings.client,
-    redirect_uri: BASE.href,
-    scope: "openid",
-    state: verifier.slice(0, 16),
-    code_challenge: base64url(digest),
-    code_challenge_method: "S256",
-  });
-  location.assign(address);
-  await new Promise(() => {}); // the page ends here
-}
-
-function base64url(bytes) {
-  return btoa(String.fromCharCode(...bytes)).replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
-}
-
 export async function ask(method, path, { query = {}, json, body, type, signal } = {}) {
   const address = new URL(path, BASE);
   for (const [name, value] of Object.entries(query)) if (value !== undefined) address.searchParams.set(name, value);
   const headers = {};
-  const token = sessionStorage.getItem(TOKEN);
-  if (token) headers.authorization = `Bearer ${token}`;
   if (json !== undefined) headers["content-type"] = "application/json";
   if (type) headers["content-type"] = type;
   const sent = json === undefined ? body : JSON.stringify(json);
-  const answer = await fetch(address, { method, headers, body: sent, signal });
-  if (answer.status === 401 && settings.sign_in) {
-    sessionStorage.removeItem(TOKEN);
-    await goToSignIn();
-  }
+  const send = () => {
+    if (token()) headers.authorization = `Bearer ${token()}`;
+    return fetch(address, { method, headers, body: sent, signal });
+  };
+  let answer = await send();
+  if (answer.status === 401 && (await renew())) answer = await send();
   const document = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new Problem(answer.status, document);
   return document;

@@ -2,6 +2,7 @@
 
 import { start } from "./api.js";
 import { announce, el, icon } from "./dom.js";
+import { isSignedIn, signOut } from "./signin.js";
 import { LANGUAGES, language, say, speak } from "./words.js";
 import { compareView } from "./compare.js";
 import { photoView } from "./photo.js";
@@ -33,7 +34,8 @@ function frame() {
         Object.keys(VIEWS).map((view) => el("a", { href: `#/${view}`, "aria-current": view === name ? "page" : undefined }, say(view)))),
       el("div", { class: "choices" },
         el("select", { "aria-label": say("language"), onchange: ({ target }) => { speak(target.value); show(); } }, languages),
-        el("button", { type: "button", class: "quiet round", "aria-label": say("light_dark"), title: say("light_dark"), onclick: turn }, icon("light")))));
+        el("button", { type: "button", class: "quiet round", "aria-label": say("light_dark"), title: say("light_dark"), onclick: turn }, icon("light")),
+        isSignedIn() ? el("button", { type: "button", class: "quiet", onclick: signOut }, say("sign_out")) : null)));
   document.getElementById("skip").textContent = say("skip");
   document.documentElement.lang = language();
 }
@@ -73,5 +75,7 @@ try {
   addEventListener("hashchange", show);
   show();
 } catch (error) {
-  main.replaceChildren(el("p", { class: "notice bad", role: "alert" }, say("error", error.message)));
+  main.replaceChildren(
+    el("p", { class: "notice bad", role: "alert" }, say("error", error.message)),
+    el("p", {}, el("button", { type: "button", onclick: () => location.reload() }, say("again"))));
 }

@@ -3,6 +3,7 @@
 import { ask, nameOfClass, pathOf, photo } from "./api.js";
 import { announce, bar, el, icon, percent } from "./dom.js";
 import { suggest } from "./search.js";
+import { mayDecide } from "./signin.js";
 import { language, moment, number, say } from "./words.js";
 
 export function photoView(box, { image }) {
@@ -59,10 +60,12 @@ function sections(record, decide, rate) {
   const parts = [];
   if (record.status === "rejected") {
     parts.push(el("div", { class: "notice bad" }, el("strong", {}, say(`reason_${record.reason}`)), el("p", {}, record.detail)));
+  } else if (record.status !== "tagged") {
+    parts.push(el("p", { class: "notice" }, say(`is_${record.status}`)));
   } else {
     parts.push(keywords(record, decide, rate), missing(record, decide, rate));
   }
-  if (record.decisions.length) parts.push(decisions(record, decide));
+  parts.push(history(record, decide));
   if (record.classes.length) parts.push(classes(record));
   parts.push(facts(record));
   return parts;
@@ -84,7 +87,7 @@ function keyword(each, isDecided, record, decide, rate) {
   const rates = rateButtons(each, async (verdict) => {
     await rate(each.id, verdict, record.model_version);
     row.querySelector(".next")?.remove();
-    if (verdict === "wrong" && !isDecided) {
+    if (verdict === "wrong" && !isDecided && mayDecide()) {
       row.append(el("p", { class: "next" }, say("thanks"), " ", el("button", { type: "button", class: "small", onclick: () => decide(each.id, "suppress", each.keyword) }, icon("ban"), say("suppress_it", each.keyword))));
     }
   });
@@ -93,7 +96,7 @@ function keyword(each, isDecided, record, decide, rate) {
       el("a", { href: `#/search?q=${encodeURIComponent(`"${each.keyword}"`)}` }, each.keyword),
       each.source === "human" ? el("span", { class: "badge" }, say("by_human")) : ""),
     el("span", { class: "score" }, bar(each.score, `${each.keyword} ${percent(each.score)}`), el("span", { class: "many" }, percent(each.score))),
-    el("span", { class: "acts" }, rates, isDecided ? null : el("span", { class: "offers" },
+    el("span", { class: "acts" }, rates, isDecided || !mayDecide() ? null : el("span", { class: "offers" },
       each.source === "human" ? null : act("pin_it", "pin", "pin"),
       act("suppress_it", "ban", "suppress"))));
   return row;
@@ -120,21 +123,47 @@ function missing(record, decide, rate) {
   const field = el("input", { id: "missing", type: "text", autocomplete: "off", maxlength: "60", role: "combobox", "aria-expanded": "false", "aria-controls": "words", "aria-autocomplete": "list" });
   const add = async (word, id) => {
     if (!word) return;
-    await rate(id || word, "missing", record.model_version).catch(() => {});
-    await decide(id || word, "pin", word);
+    try {
+      await rate(id || word, "missing", record.model_version);
+    } catch (error) {
+      announce(say("error", error.message));
+      return;
+    }
+    field.value = "";
+    if (mayDecide()) await decide(id || word, "pin", word);
+    else told.textContent = say("thanks");
   };
+  const told = el("p", { class: "hint" });
   suggest(field, list, add);
   return el("form", { class: "missing", onsubmit: (event) => { event.preventDefault(); void add(field.value.trim()); } },
     el("label", { for: "missing" }, say("missing")),
-    el("div", { class: "row" }, el("div", { class: "field" }, field, list), el("button", { type: "submit" }, say("add"))));
+    el("div", { class: "row" }, el("div", { class: "field" }, field, list), el("button", { type: "submit" }, say(mayDecide() ? "add" : "tell"))),
+    told);
 }
 
-function decisions(record, decide) {
+// What happened to it, the newest first: looks of the model, and what people decided.
+function history(record, decide) {
+  const said = (keywords) => keywords.map((each) => each.keyword).join(", ") || say("no_keywords");
+  const look = (each, told) => ({ at: each.looked_at, shape: "photo", text: say("saw", told), by: each.run_id });
+  const events = record.decisions.map((each) => ({
+    at: each.decided_at,
+    shape: each.decision === "pin" ? "pin" : "ban",
+    text: say(each.decision === "pin" ? "pinned" : "suppressed", each.keyword),
+    by: each.by,
+    undo: mayDecide() && (() => decide(each.id, "release", each.keyword)),
+    keyword: each.keyword,
+  }));
+  const byModel = record.keywords.filter((each) => each.source === "model");
+  const outcome = { tagged: () => said(byModel), rejected: () => say(`reason_${record.reason}`) }[record.status];
+  events.push(look(record, outcome ? outcome() : say(`is_${record.status}`)));
+  if (record.previous) events.push(look(record.previous, said(record.previous.keywords)));
+  if (record.object_time) events.push({ at: record.object_time, shape: "upload", text: say("uploaded") });
+  events.sort((one, other) => new Date(other.at) - new Date(one.at));
   return el("section", {}, el("h2", {}, say("history")),
-    el("ul", { class: "decisions" }, record.decisions.map((each) => el("li", {},
-      icon(each.decision === "pin" ? "pin" : "ban"),
-      el("span", {}, say(each.decision === "pin" ? "pinned" : "suppressed", each.keyword), el("small", {}, ` ${moment(each.decided_at)}${each.by ? ` · ${each.by}` : ""}`)),
-      el("button", { type: "button", class: "small", "aria-label": say("release_it", each.keyword), onclick: () => decide(each.id, "release", each.keyword) }, say("release"))))));
+    el("ul", { class: "decisions" }, events.map((each) => el("li", {},
+      icon(each.shape),
+      el("span", {}, each.text, el("small", {}, ` ${moment(each.at)}${each.by ? ` · ${each.by}` : ""}`)),
+      each.undo ? el("button", { type: "button", class: "small", "aria-label": say("release_it", each.keyword), onclick: each.undo }, say("release")) : null))));
 }
 
 function classes(record) {

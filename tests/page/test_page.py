@@ -141,7 +141,7 @@ def test_a_suppressed_keyword_is_no_longer_found_and_comes_back_when_released(op
     page.wait_for_selector(f".card a[href*={SHOE}]")
     page.click(f".card a[href*={SHOE}]")
     page.click("[aria-label='Suppress running shoe on this photo']")
-    page.wait_for_selector(".decisions li")
+    page.wait_for_selector("[aria-label='Undo the decision on running shoe']")
     assert "running shoe" not in page.inner_text(".keywords")
 
     _wait_until(

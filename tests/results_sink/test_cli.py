@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +13,7 @@ from pipeline.aws import DynamoTable
 from pipeline.errors import RejectReason
 from pipeline.folder import FolderFiles
 from pipeline.keywords import KeywordTag, Source, Vocabulary
-from pipeline.records import ClassScore, Decision, DecisionKind, TaggedImage
+from pipeline.records import ClassScore, Decision, DecisionKind, Previous, TaggedImage
 from results_sink.report import cut
 from tests.results_sink.small_shop import LOOKED_AT, exported, gone, look, rejected
 
@@ -280,6 +281,17 @@ def test_show_answers_in_json(command: Callable[..., Said], records: AwsWorld) -
         }
     ]
     assert "running" not in json.dumps(shown["classes"])
+
+
+def test_show_says_what_the_run_before_said_of_the_same_photo(command: Callable[..., Said], stack: AwsWorld) -> None:
+    before = replace(shoe("again.jpg", 0.61), decisions=())
+    now = replace(shoe("again.jpg"), previous=Previous.of(before, before.look.etag, "run-2"))
+    DynamoTable(stack.dynamodb, stack.name).put(now, 0)
+
+    line = "  before     2026-01-02 03:04:05 UTC, run run-1: running shoe 0.61"
+    assert line in command("show", "s3://shop/again.jpg")[1]
+    previous = document(command("show", "s3://shop/again.jpg", "--json"))["previous"]
+    assert (previous["run_id"], previous["keywords"][0]["score"]) == ("run-1", 0.61)
 
 
 def test_show_says_why_an_image_was_rejected_or_is_gone(command: Callable[..., Said], records: AwsWorld) -> None:

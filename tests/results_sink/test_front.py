@@ -20,6 +20,7 @@ ON_AWS = {
     "PHOTO_BUCKETS": "one,two",
     "SIGN_IN_URL": "https://shop.auth.example",
     "SIGN_IN_CLIENT": "page",
+    "DECIDE_SCOPE": "shop/decide",
 }
 
 

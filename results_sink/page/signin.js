@@ -1,0 +1,99 @@
+// Who is at the page: signed in at the issuer that the deployment names, by an authorization code with PKCE (RFC 7636).
+
+import { say } from "./words.js";
+
+const TOKENS = "catalog-tagger.tokens"; // as long as this tab lives
+const BEGUN = "catalog-tagger.sign-in"; // what the issuer's answer is held against
+const FRESH_MS = 10_000; // a token of this age that is refused would be refused again
+let issuer = null;
+let page = null;
+let renewal = null;
+
+export async function signIn(settings, base) {
+  if (!settings.sign_in) return;
+  issuer = { address: settings.sign_in, client: settings.client, scope: settings.scope, decides: settings.decide_scope };
+  page = base.href;
+  const asked = new URLSearchParams(location.search);
+  const begun = JSON.parse(sessionStorage.getItem(BEGUN));
+  sessionStorage.removeItem(BEGUN);
+  if (asked.has("state")) history.replaceState(null, "", page + (begun?.where ?? location.hash));
+  if (begun && asked.get("state") === begun.state) {
+    if (asked.has("error")) throw new Error(say("sign_in_failed", asked.get("error_description") || asked.get("error")));
+    const grant = { grant_type: "authorization_code", code: asked.get("code"), redirect_uri: page, code_verifier: begun.verifier };
+    if (!(await exchange(grant))) throw new Error(say("sign_in_failed", say("refused")));
+  }
+  if (!tokens()) await leaveForIssuer();
+}
+
+export function isSignedIn() { return issuer !== null && tokens() !== null; }
+
+export function token() { return issuer && tokens()?.access; }
+
+// Whether the API would let this person pin and suppress: who may not is not offered it.
+export function mayDecide() {
+  if (!issuer?.decides) return true;
+  const claims = claimsOf(tokens()?.access || "");
+  return [claims.scope, claims.scp].flat().some((scopes) => String(scopes ?? "").split(" ").includes(issuer.decides));
+}
+
+// After a token was refused: true where there is a new one. Where only the person can help, they are asked, and the
+// page ends. A new token that is refused at once is no matter of time, and stays refused.
+export async function renew() {
+  const known = issuer && tokens();
+  if (!known || Date.now() - known.since < FRESH_MS) return false;
+  renewal ??= (known.refresh ? exchange({ grant_type: "refresh_token", refresh_token: known.refresh }, known.refresh) : Promise.resolve(false))
+    .finally(() => { renewal = null; });
+  if (await renewal) return true;
+  await leaveForIssuer();
+}
+
+async function leaveForIssuer() {
+  const begun = { verifier: random(), state: random(), where: location.hash };
+  sessionStorage.removeItem(TOKENS);
+  sessionStorage.setItem(BEGUN, JSON.stringify(begun));
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(begun.verifier));
+  await leaveFor("/oauth2/authorize", {
+    response_type: "code",
+    client_id: issuer.client,
+    redirect_uri: page,
+    scope: issuer.scope,
+    state: begun.state,
+    code_challenge: base64url(new Uint8Array(digest)),
+    code_challenge_method: "S256",
+  });
+}
+
+export async function signOut() {
+  sessionStorage.removeItem(TOKENS);
+  await leaveFor("/logout", { client_id: issuer.client, logout_uri: page });
+}
+
+async function leaveFor(path, query) {
+  location.assign(`${issuer.address}${path}?${new URLSearchParams(query)}`);
+  await new Promise(() => {}); // the page ends here
+}
+
+async function exchange(grant, refresh) {
+  const body = new URLSearchParams({ ...grant, client_id: issuer.client });
+  const answer = await fetch(`${issuer.address}/oauth2/token`, { method: "POST", body });
+  if (!answer.ok) return false;
+  const given = await answer.json();
+  sessionStorage.setItem(TOKENS, JSON.stringify({ access: given.access_token, refresh: given.refresh_token || refresh, since: Date.now() }));
+  return true;
+}
+
+function tokens() { return JSON.parse(sessionStorage.getItem(TOKENS)); }
+
+function claimsOf(jwt) {
+  try {
+    return JSON.parse(atob(jwt.split(".")[1].replace(/-/g, "+").replace(/_/g, "/")));
+  } catch {
+    return {}; // not ours to judge: the API does
+  }
+}
+
+function random() { return base64url(crypto.getRandomValues(new Uint8Array(32))); }
+
+function base64url(bytes) {
+  return btoa(String.fromCharCode(...bytes)).replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
+}
