@@ -5,7 +5,10 @@ from __future__ import annotations
 import errno
 import importlib
 import os
+import signal
 import sys
+import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -13,11 +16,12 @@ import click
 from pipeline.errors import CallerError, CatalogTaggerError, DeployerError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 DONE, ATTENTION, MISTAKE = 0, 1, 2
 MISTAKES = (click.ClickException, CallerError, DeployerError)
 STDOUT = 1  # the number of the file that every process writes its output to
+ENDING = (signal.SIGTERM, signal.SIGHUP)  # a supervisor's, and a terminal's that is closed
 UNWRITABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT})
 
 # Each command by the module that holds it: a module is imported when its command is used, or help asks for it.
@@ -72,7 +76,8 @@ def catalog_tagger() -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 1 something wants attention, 2 the caller's mistake."""
     try:
-        result = catalog_tagger.main(arguments, prog_name="catalog-tagger", standalone_mode=False)
+        with _ended_as_stopped():
+            result = catalog_tagger.main(arguments, prog_name="catalog-tagger", standalone_mode=False)
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.Abort:
@@ -85,6 +90,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return _unwritable(error)
     return result if isinstance(result, int) else DONE
+
+
+@contextmanager
+def _ended_as_stopped() -> Iterator[None]:
+    """Let a process that is ended from outside stop as by Ctrl-C: what has a last word, where to resume, says it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are another's
+        return
+    before = {each: signal.signal(each, _stop) for each in ENDING}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def _stop(number: int, frame: object) -> None:
+    del number, frame
+    raise KeyboardInterrupt
 
 
 def _unwritable(error: OSError) -> int:

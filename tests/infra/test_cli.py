@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import pytest
 
+from catalog_loader import connect
 from infra.cli import catalog_tagger, main
+from pipeline.images import ImageRef
+from tests.catalog_loader.conftest import Twins
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pipeline.messages import TagImage
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -118,3 +129,31 @@ def typed(line: str, environment: dict[str, str], stdout: int = subprocess.PIPE)
     return subprocess.run(
         command, cwd=ROOT, env=environment, stdout=stdout, stderr=subprocess.PIPE, check=False, text=True
     )
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_load_that_is_ended_from_outside_says_where_to_go_on(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    twins = Twins()
+    twins.put(*(f"{at:04}.jpg" for at in range(1000)))
+    send, before = twins.backfill.send, signal.getsignal(number)
+
+    def send_until_ended(messages: Sequence[TagImage]) -> tuple[TagImage, ...]:
+        if twins.backfill.calls == 50:
+            os.kill(os.getpid(), number)
+        return send(messages)
+
+    monkeypatch.setattr(twins.backfill, "send", send_until_ended)
+    monkeypatch.setattr(connect, "connected", twins.connect)
+
+    assert main(["load", "s3://shop/", "--json"]) == 1
+
+    told = capsys.readouterr()
+    report = json.loads(told.out)
+    assert told.err.strip() == "catalog-tagger: stopped"
+    resumed = int(ImageRef.parse(report["resume_after"]).key.removesuffix(".jpg"))
+    sent = {message.image.key for message in twins.backfill.messages}
+    assert 0 < report["sent"] <= len(sent) < 1000
+    assert {f"{at:04}.jpg" for at in range(resumed + 1)} <= sent
+    assert signal.getsignal(number) is before
