@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from results_sink import parquet
+from results_sink import parquet, tables
 from results_sink.hits import Hits
 from results_sink.rows import COLUMNS, SOURCES, Census
 
@@ -31,7 +31,7 @@ PUT, DELETED = "put", "deleted"
 
 def delta_schema(languages: Sequence[str]) -> Any:
     """Return the columns of a delta: what became of the image, and those of ``images/``."""
-    return pa.schema([(CHANGE, pa.string()), *parquet.images_schema(languages)])
+    return pa.schema([(CHANGE, pa.string()), *tables.images_schema(languages)])
 
 
 def write_delta(changes: Sequence[Change], path: Path, vocabulary: Vocabulary) -> None:
@@ -39,8 +39,8 @@ def write_delta(changes: Sequence[Change], path: Path, vocabulary: Vocabulary) -
     gone = [change for change in changes if not change.is_there]
     census = Census()
     kept = list(census.kept(change.record for change in changes if change.is_there))
-    raw = parquet.raw_images(kept, census.keyword_lists(kept))
-    images = parquet.Lexicon(list(census.numbers), vocabulary).images(raw)
+    raw = tables.raw_images(kept, census.keyword_lists(kept))
+    images = tables.Lexicon(list(census.numbers), vocabulary).images(raw)
     schema = delta_schema(vocabulary.languages)
     put = images.add_column(0, CHANGE, pa.array([PUT] * len(images), pa.string()))
     rows = [
@@ -92,18 +92,18 @@ class Overlay:
         return self.table["product"]
 
 
-def overlay_of(tables: Sequence[Any]) -> Overlay:
+def overlay_of(deltas: Sequence[Any]) -> Overlay:
     """Return what these deltas, the oldest first, come to: of each image its last change."""
-    newest = last_of_each(tables)
+    newest = last_of_each(deltas)
     put = there(newest).combine_chunks()
-    codes, sets = parquet.sets_of(put["keywords"])
+    codes, sets = tables.sets_of(put["keywords"])
     tagged = np.flatnonzero(pc.equal(put["status"], "tagged").to_numpy())
     return Overlay(newest["image"].combine_chunks(), put, _postings(put["keywords"]), tagged, codes, sets)
 
 
-def last_of_each(tables: Iterable[Any]) -> Any:
+def last_of_each(deltas: Iterable[Any]) -> Any:
     """Return of each image its last row."""
-    rows = pa.concat_tables(tables)
+    rows = pa.concat_tables(deltas)
     last = {image: at for at, image in enumerate(rows["image"].to_pylist())}
     return rows.take(pa.array(sorted(last.values()), pa.int64())).combine_chunks()
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.coverage import MOST_FOLDERS, Coverage
 from pipeline.errors import BadSettings, CallerError
 from pipeline.telemetry import Metric
-from results_sink import covered, parquet
+from results_sink import covered, tables
 from results_sink.layout import Sizes, divided, row_group_sizes
 from results_sink.manifest import SNAPSHOTS, KeywordRows, Manifest, snapshot_name
 from results_sink.parts import Parts, Shape
@@ -100,8 +100,8 @@ class _Snapshot:
         name = self._exporter.name(began_at, self._exporter.new_id())
         runs = self._spill(self._rows(over))
         ended_at = self._exporter.clock()
-        lexicon = parquet.Lexicon(list(self._census.numbers), self._exporter.vocabulary)
-        postings_runs = Runs(self._work / "postings-runs", parquet.POSTINGS_ORDER, self._sizes)
+        lexicon = tables.Lexicon(list(self._census.numbers), self._exporter.vocabulary)
+        postings_runs = Runs(self._work / "postings-runs", tables.POSTINGS_ORDER, self._sizes)
         images = self._write_images(name, runs, lexicon, postings_runs)
         postings = self._write_postings(name, lexicon, postings_runs)
         return Manifest(
@@ -112,11 +112,11 @@ class _Snapshot:
             model_versions=tuple(sorted(self._census.model_versions)),
             taxonomy_versions=tuple(sorted(self._census.taxonomy_versions)),
             vocabulary_version=self._exporter.vocabulary.version,
-            images_columns=parquet.column_types(lexicon.images_schema),
-            postings_columns=parquet.column_types(lexicon.postings_schema),
+            images_columns=tables.column_types(lexicon.images_schema),
+            postings_columns=tables.column_types(lexicon.postings_schema),
             images=images,
             postings=postings,
-            coverage_columns=parquet.column_types(covered.COVERAGE_SCHEMA),
+            coverage_columns=tables.column_types(covered.COVERAGE_SCHEMA),
             coverage=self._write_coverage(name),
         )
 
@@ -126,15 +126,15 @@ class _Snapshot:
             return
         records = over(self._exporter.table.scan())
         for batch in _batches(self._census.kept(records), self._sizes.batch_records):
-            yield parquet.raw_images(batch, self._census.keyword_lists(batch))
+            yield tables.raw_images(batch, self._census.keyword_lists(batch))
 
-    def _spill(self, tables: Iterable[Any]) -> Runs:
-        runs = Runs(self._work / "images-runs", parquet.IMAGES_ORDER, self._sizes)
-        for table in tables:
+    def _spill(self, batches: Iterable[Any]) -> Runs:
+        runs = Runs(self._work / "images-runs", tables.IMAGES_ORDER, self._sizes)
+        for table in batches:
             runs.add(table)
         return runs
 
-    def _write_images(self, name: str, runs: Runs, lexicon: parquet.Lexicon, postings: Runs) -> tuple[PartFile, ...]:
+    def _write_images(self, name: str, runs: Runs, lexicon: tables.Lexicon, postings: Runs) -> tuple[PartFile, ...]:
         shape = Shape("images", lexicon.images_schema, self._sizes.images_part_rows)
         parts = self._parts(name, shape, repeat(self._sizes.row_group_rows))
         rows = 0
@@ -145,7 +145,7 @@ class _Snapshot:
             rows += len(table)
         return parts.close()
 
-    def _write_postings(self, name: str, lexicon: parquet.Lexicon, runs: Runs) -> tuple[PartFile, ...]:
+    def _write_postings(self, name: str, lexicon: tables.Lexicon, runs: Runs) -> tuple[PartFile, ...]:
         counts = self._census.postings
         keywords = [KeywordRows(each, counts[number]) for each, number in sorted(self._census.numbers.items())]
         sizes = row_group_sizes((keyword.rows for keyword in keywords), self._sizes.row_group_rows)

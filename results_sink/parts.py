@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from results_sink import parquet
+from results_sink import parquet, tables
 from results_sink.manifest import PartFile
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Parts:
         self._waiting.append(table)
         if sum(len(each) for each in self._waiting) < self._size:
             return
-        rows = parquet.joined(self._waiting)
+        rows = tables.joined(self._waiting)
         while self._size and len(rows) >= self._size:
             self._write(rows.slice(0, self._size))
             rows = rows.slice(self._size)
@@ -49,7 +49,7 @@ class Parts:
 
     def close(self) -> tuple[PartFile, ...]:
         """Write what is left and return every file; there is at least one, of no rows where there are none."""
-        rest = parquet.joined(self._waiting)
+        rest = tables.joined(self._waiting)
         if len(rest) or not (self._groups or self.files):
             self._write(rest)
         if self._writer:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Any
 
-from results_sink import parquet
+from results_sink import parquet, tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from results_sink.layout import Sizes
-    from results_sink.parquet import Order
+    from results_sink.tables import Order
 
 
 class Runs:
@@ -33,13 +33,13 @@ class Runs:
             self._spill()
 
     def _spill(self) -> None:
-        run = parquet.ordered(parquet.joined(self._waiting), self._order)
+        run = tables.ordered(tables.joined(self._waiting), self._order)
         self._waiting = []
         path = self._folder / f"{len(self._paths)}.run"
         step = self._sizes.merged_rows
         parquet.write_run(run, path, step)
         lasts = {*range(step - 1, len(run), step), len(run) - 1}
-        self._ends += [parquet.sort_key(run, self._order, at) for at in lasts]
+        self._ends += [tables.sort_key(run, self._order, at) for at in lasts]
         self._paths.append(path)
 
     def merged(self) -> Iterator[Any]:
@@ -52,9 +52,9 @@ class Runs:
         runs = [_Run(path, self._order) for path in self._paths]
         every = max(len(runs), self._sizes.merged_batches)
         for end in (*sorted(self._ends)[every - 1 :: every], None):
-            tables = [table for run in runs for table in run.through(end)]
-            if tables:
-                yield parquet.ordered(parquet.joined(tables), self._order)
+            found = [table for run in runs for table in run.through(end)]
+            if found:
+                yield tables.ordered(tables.joined(found), self._order)
         for path in self._paths:
             path.unlink()
 
@@ -71,8 +71,8 @@ class _Run:
         """Yield the rows up to and with the key ``end``, or all that are left."""
         while self._pending is not None:
             batch, rows = self._pending, len(self._pending)
-            if end is not None and parquet.sort_key(batch, self._order, rows - 1) > end:
-                rows = bisect_right(range(rows), end, key=lambda at: parquet.sort_key(batch, self._order, at))
+            if end is not None and tables.sort_key(batch, self._order, rows - 1) > end:
+                rows = bisect_right(range(rows), end, key=lambda at: tables.sort_key(batch, self._order, at))
                 self._pending = batch.slice(rows)
                 yield batch.slice(0, rows)
                 return

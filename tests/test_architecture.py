@@ -30,7 +30,12 @@ DOORS = {
     "onnx": ("infra/model/",),
     "onnxruntime": ("tagging_lambda/classify.py", "infra/model/"),
     "PIL": ("tagging_lambda/preprocess.py",),
-    "pyarrow": ("results_sink/parquet.py", "results_sink/delta.py", "results_sink/covered.py"),
+    "pyarrow": (
+        "results_sink/tables.py",
+        "results_sink/parquet.py",
+        "results_sink/delta.py",
+        "results_sink/covered.py",
+    ),
     "pydantic": ("results_sink/answers.py",),
     "samtranslator": ("infra/local/",),
     "tqdm": ("pipeline/progress.py",),

@@ -14,8 +14,8 @@ from results_sink.covered import COVERAGE_SCHEMA
 from results_sink.export import KEPT_SNAPSHOTS
 from results_sink.layout import Sizes
 from results_sink.manifest import SCHEMA_VERSION
-from results_sink.parquet import images_schema, postings_schema
 from results_sink.search import LIMIT
+from results_sink.tables import images_schema, postings_schema
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "export.md").read_text(encoding="utf-8")
 TYPES = {"bool": "bool", "string": "string", "int64": "int64", "double": "double", "timestamp": "timestamp[us, tz=UTC]"}

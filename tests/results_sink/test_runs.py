@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from results_sink.layout import Sizes
-from results_sink.parquet import IMAGES_ORDER, POSTINGS_ORDER
 from results_sink.runs import Runs
+from results_sink.tables import IMAGES_ORDER, POSTINGS_ORDER
 
 if TYPE_CHECKING:
     import random
