@@ -55,6 +55,7 @@ class Audit:
     standings: Counter[str] = field(default_factory=Counter)
     waiting: int = 0
     hidden_letters: int = 0  # somebody else received them, or a command that was stopped; seen again within minutes
+    unread_letters: int = 0  # about so many could not be had
     unreadable_letters: int = 0
     unreadable: list[str] = field(default_factory=list)  # what the first of them died of
     offenders: dict[Gap, list[ImageRef]] = field(default_factory=lambda: {gap: [] for gap in Gap})
@@ -77,7 +78,9 @@ class Audit:
     def has_gap(self) -> bool:
         """Whether anything is not as it should be, or cannot be seen."""
         in_export = self.export is not None and self.export.has_gap
-        return any(self.numbers()[gap] for gap in Gap) or self.hidden_letters > 0 or in_export
+        return (
+            any(self.numbers()[gap] for gap in Gap) or self.hidden_letters > 0 or self.unread_letters > 0 or in_export
+        )
 
     def add(self, standing: str, image: ImageRef) -> None:
         """Count an image, and name it if it is one of the first that are not as they should be."""
@@ -128,8 +131,11 @@ class Auditor:
     def _dead_images(self, audit: Audit) -> set[ImageRef]:
         dead: set[ImageRef] = set()
         for queue in self.dead_letters:
-            audit.hidden_letters += queue.depth().in_flight
-            for letter in peeked(queue):
+            depth = queue.depth()
+            letters, is_all = peeked(queue)
+            audit.hidden_letters += depth.in_flight
+            audit.unread_letters += 0 if is_all else max(depth.waiting - len(letters), 0)
+            for letter in letters:
                 dead.update(letter.images)
                 if not letter.images:
                     audit.unreadable_letters += 1
@@ -163,20 +169,23 @@ def _is_inside(image: ImageRef, place: BucketPrefix) -> bool:
     return image.bucket == place.bucket and image.key.startswith(place.prefix)
 
 
-def peeked(queue: DeadLetters) -> list[DeadLetter]:
-    """Return the letters of the queue, each once, and let them be seen again."""
+def peeked(queue: DeadLetters) -> tuple[list[DeadLetter], bool]:
+    """Return the letters of the queue, each once, and whether these are all of them; and let them be seen again."""
     letters: dict[str, DeadLetter] = {}
+    is_all = False
     try:
-        while len(letters) < MAX_DEAD_LETTERS and (batch := queue.receive()):
+        while len(letters) < MAX_DEAD_LETTERS:
+            batch = queue.receive()
             fresh = [letter for letter in batch if letter.id not in letters]
             letters |= {letter.id: letter for letter in batch}
-            if not fresh:
+            if not fresh:  # none is left, or the first ones are seen again
+                is_all = not batch
                 break
     finally:
         received = list(letters.values())
         for at in range(0, len(received), RECEIVE_BATCH):
             queue.release(received[at : at + RECEIVE_BATCH])
-    return received
+    return received, is_all
 
 
 class _Names:

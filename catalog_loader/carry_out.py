@@ -23,8 +23,10 @@ from pipeline.errors import CallerError
 from pipeline.images import SCHEME, BucketPrefix, is_unicode
 from pipeline.keywords import Vocabulary
 from pipeline.messages import TagImage
+from pipeline.model_version import version_in
 from pipeline.progress import Progress
 from pipeline.run_id import checked_run_id, new_run_id
+from pipeline.settings import model_dir
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -69,8 +71,11 @@ class LoadAsked:
         max_cost_usd = self.max_cost_usd
         if not is_unicode(self.start_after):
             raise CallerError(f"{self.start_after!r} is not valid Unicode, as every key in S3 is")
+        source = _source(self.source)
+        if self.start_after.startswith(SCHEME) and isinstance(source, BucketPrefix):
+            _check_inside(self.start_after, source)
         return Plan(
-            source=_source(self.source),
+            source=source,
             run_id=new_run_id(datetime.now(UTC)) if self.run_id is None else checked_run_id(self.run_id),
             start_after=self.start_after,
             only=frozenset(Only(choice) for choice in self.only),
@@ -80,14 +85,20 @@ class LoadAsked:
 
 
 def current_versions(model: str | None, taxonomy: str | None) -> Versions:
-    """Return the versions that were said to be current; the taxonomy of this checkout where none was said."""
-    return Versions(model, taxonomy or Vocabulary.load().version)
+    """Return the versions that were said to be current; where none was said, those of this checkout.
+
+    Raises:
+        BadModel: the model that was built here has a card that cannot be understood.
+    """
+    return Versions(model or version_in(model_dir()), taxonomy or Vocabulary.load().version)
 
 
 def load(asked: LoadAsked, connect: Connect, voice: Voice, sleep: Callable[[float], bool] | None = None) -> int:
     """Load, and say what was sent, whatever stops it, and where to go on."""
     plan, loaded = asked.plan(), Loaded()
     total = _total(plan)
+    if Only.STALE in plan.only and plan.versions.model is None:
+        voice.hint("No model was built here, so every model counts as current; --model-version names the one that is.")
     ports = connect()
     sender = Sender(ports.backfill, sleep=sleep)
     loader = Loader(ports.images, ports.table, sender.throttled(asked.max_waiting) if asked.max_waiting else sender)
@@ -143,7 +154,7 @@ def audit(  # noqa: PLR0913 - one for each option, and the door to the stack
             _enqueue(messages, ports, sent, voice)
         else:
             deque(messages, maxlen=0)
-    facts = (found, sent if enqueue else None)
+    facts = (found, versions, sent if enqueue else None)
     voice.report(report.audit_document(*facts), report.audit_lines(*facts))
     return ATTENTION if found.has_gap or sent.failed else DONE
 
@@ -193,7 +204,11 @@ def redrive(
                 redrive_queue(queue, reasons, redriven[name], progress, began_at)
     finally:
         voice.report(report.redrive_document(redriven), report.redrive_lines(redriven))
-    return ATTENTION if any(part.failed or part.newer or part.hidden for part in redriven.values()) else DONE
+    return (
+        ATTENTION
+        if any(part.failed or part.newer or part.hidden or part.unread for part in redriven.values())
+        else DONE
+    )
 
 
 def _statuses(ports: Connected, voice: Voice, *, with_ends: bool, sleep: Callable[[float], object]) -> Iterator[Status]:
@@ -201,15 +216,17 @@ def _statuses(ports: Connected, voice: Voice, *, with_ends: bool, sleep: Callabl
     next_scan_s, before = 0.0, None
     while True:
         began_s = time.monotonic()
+        rate_per_s = None  # of what ended in the minute before the table was read: later, that tells nothing of now
         if with_ends and began_s >= next_scan_s:
             ends = _ends(ports, voice, quiet=before is not None)
+            rate_per_s = ends.rate_per_s
             next_scan_s = time.monotonic() + SCAN_SHARE * (time.monotonic() - began_s)
         sample = _Sample.of(ports)
-        now = _status(ports, ends, before, sample)
+        now = _status(ports, ends, rate_per_s, before, sample)
         if ends and not before and now.idle_because:  # unchanged images end without a trace: look at the queues again
             sleep(SECOND_LOOK_S)
             before, sample = sample, _Sample.of(ports)
-            now = _status(ports, ends, before, sample)
+            now = _status(ports, ends, rate_per_s, before, sample)
         before = sample
         yield now
 
@@ -231,13 +248,20 @@ def _ends(ports: Connected, voice: Voice, *, quiet: bool) -> Ends:
         return ends_of(progress.over(ports.table.ends()), datetime.now(UTC))
 
 
-def _status(ports: Connected, ends: Ends | None, before: _Sample | None, now: _Sample) -> Status:
-    rates = [ends.rate_per_s] if ends else []
-    if before and now.at_s > before.at_s:
-        rates.append((left_in(before.queues) - left_in(now.queues)) / (now.at_s - before.at_s))
-    rate_per_s = max(0.0, *rates) if rates else None
-    is_idle = rate_per_s == 0 and left_in(now.queues)
-    return Status(now.queues, ends, rate_per_s, idle_reasons(now.queues, ports.causes) if is_idle else ())
+def _status(
+    ports: Connected, ends: Ends | None, ended_per_s: float | None, before: _Sample | None, now: _Sample
+) -> Status:
+    """Return what is known now. Queues that grow say nothing of how fast images end, nor that none does."""
+    left = left_in(now.queues)
+    drained = left_in(before.queues) - left if before else None
+    rates = [] if ended_per_s is None else [ended_per_s]
+    if before and drained is not None and drained >= 0 and now.at_s > before.at_s:
+        rates.append(drained / (now.at_s - before.at_s))
+    rate_per_s = max(rates) if rates else None
+    has_grown = drained is not None and drained < 0
+    is_idle = rate_per_s == 0 and left and not has_grown
+    known_per_s = None if has_grown and not rate_per_s else rate_per_s
+    return Status(now.queues, ends, known_per_s, idle_reasons(now.queues, ports.causes) if is_idle else ())
 
 
 def _wait_until_empty(queues: Collection[MessageQueue], sleep: Callable[[float], object], voice: Voice) -> None:
@@ -255,6 +279,11 @@ def _source(text: str) -> BucketPrefix | Manifest:
     if not Path(text).is_file():
         raise CallerError(f"{text} is neither s3://bucket/prefix nor a manifest's file")
     return Manifest(Path(text))
+
+
+def _check_inside(start_after: str, place: BucketPrefix) -> None:
+    if not start_after.startswith(str(place)):
+        raise CallerError(f"--start-after {start_after} is not below {place}, so nothing can be told to follow it")
 
 
 def _total(plan: Plan) -> int | None:

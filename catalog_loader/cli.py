@@ -13,7 +13,9 @@ from catalog_loader.voice import Voice
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, and nothing else.")
 model_version_option = click.option(
-    "--model-version", metavar="VERSION", help="The current model: images tagged by another one are stale."
+    "--model-version",
+    metavar="VERSION",
+    help="The current model: images tagged by another one are stale. The one that was built here, if not given.",
 )
 taxonomy_version_option = click.option(
     "--taxonomy-version",
@@ -29,7 +31,8 @@ taxonomy_version_option = click.option(
     "--only",
     type=click.Choice(["missing", "stale", "rejected"]),
     multiple=True,
-    help="Send only what has no record, what changed since it was tagged, or what was rejected. May be repeated.",
+    help="Send only what has no record, what changed since it was tagged (or is of another model or taxonomy), or what "
+    "was rejected, to be read once more. May be repeated.",
 )
 @click.option("--dry-run", is_flag=True, help="Send nothing; say what would be sent, what that costs and takes.")
 @click.option("--max-cost", "max_cost_usd", type=float, metavar="USD", help="Stop before it would cost more than this.")
@@ -37,7 +40,11 @@ taxonomy_version_option = click.option(
     "--max-waiting", type=click.IntRange(min=1), metavar="N", help="Wait while about N messages wait in the queue."
 )
 @click.option(
-    "--start-after", "--after", default="", metavar="KEY", help="Go on behind this image: a key, or s3://bucket/key."
+    "--start-after",
+    "--after",
+    default="",
+    metavar="KEY",
+    help="Go on behind this image: s3://bucket/key, or a key of the bucket.",
 )
 @click.option(
     "--image-ms",

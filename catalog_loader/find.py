@@ -38,11 +38,7 @@ class FoundImage:
     image: ImageRef
     listed: ListedImage | None = None
     product: str | None = None
-
-    @property
-    def size_bytes(self) -> int:
-        """The object's size, or 0 where no listing told it."""
-        return self.listed.size_bytes if self.listed else 0
+    again: bool = False  # whether it is read once more, though it was rejected and did not change
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -52,7 +52,7 @@ class Loaded:
     found: Found = field(default_factory=Found)
     sent: Sent = field(default_factory=Sent)
     chosen: int = 0
-    chosen_bytes: int = 0
+    chosen_bytes: int | None = 0  # None where a manifest names them, which knows no sizes
     last_chosen: ImageRef | None = None
     reached_max: bool = False
 
@@ -73,7 +73,7 @@ class Loader:
             RetryLater: the listing, the table or the queue stopped answering.
         """
         wanted = self._wanted(plan, loaded, progress)
-        messages = (TagImage(one.image, plan.run_id, one.product) for one in wanted)
+        messages = (TagImage(one.image, plan.run_id, one.product, one.again) for one in wanted)
         self.sender.send(messages, loaded.sent)
 
     def rehearse(self, plan: Plan, loaded: Loaded, progress: Progress) -> None:
@@ -93,7 +93,8 @@ class Loader:
                 loaded.reached_max = True
                 return
             loaded.chosen += 1
-            loaded.chosen_bytes += one.size_bytes
+            if loaded.chosen_bytes is not None:
+                loaded.chosen_bytes = None if one.listed is None else loaded.chosen_bytes + one.listed.size_bytes
             loaded.last_chosen = one.image
             yield one
 
@@ -107,6 +108,6 @@ class Loader:
         others = f"not {' or '.join(sorted(plan.only))}"
         for image in compared(found, self.table, plan.versions):
             if any(only.takes(image) for only in plan.only):
-                yield image.found
+                yield replace(image.found, again=Only.REJECTED in plan.only and image.was_rejected)
             else:
                 loaded.found.skipped_by[others] += 1

@@ -22,7 +22,8 @@ class Redriven:
     """How many letters went back, were left as they were not asked for, and were not taken, each by reason.
 
     Those that died since it began, many of them for the second time, are left as well, and counted as newer. Those that
-    somebody has received and not let go yet are hidden.
+    somebody has received and not let go yet are hidden. Unread are about so many that could not be had, since those
+    that are left came to be seen again in the meantime.
     """
 
     redriven: Counter[str] = field(default_factory=Counter)
@@ -30,6 +31,7 @@ class Redriven:
     failed: Counter[str] = field(default_factory=Counter)
     newer: Counter[str] = field(default_factory=Counter)
     hidden: int = 0
+    unread: int = 0
 
 
 def redrive(
@@ -43,12 +45,15 @@ def redrive(
     """
     asked = {reason.casefold() for reason in reasons}
     left: dict[str, DeadLetter] = {}
-    redriven.hidden += queue.depth().in_flight
+    depth, seen = queue.depth(), 0
+    redriven.hidden += depth.in_flight
     try:
         while batch := queue.receive():
             fresh = [letter for letter in batch if letter.id not in left]
             if not fresh:
+                redriven.unread += max(depth.waiting - seen, 0)
                 break
+            seen += len(fresh)
             left |= {letter.id: letter for letter in batch}
             wanted = [letter for letter in fresh if not asked or letter.reason.casefold() in asked]
             chosen = [letter for letter in wanted if letter.sent_at <= began_at]

@@ -6,6 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from catalog_loader.audit import Gap
+from catalog_loader.compare import Standing
 from catalog_loader.figures import counts, dollars, duration
 from catalog_loader.hold import ExportGap
 from pipeline.terminal import printable
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from catalog_loader.audit import Audit
+    from catalog_loader.compare import Versions
     from catalog_loader.estimate import Estimate
     from catalog_loader.hold import HeldExport
     from catalog_loader.load import Loaded
@@ -71,7 +73,7 @@ def rehearsal_lines(loaded: Loaded, estimate: Estimate) -> list[str]:
     """Return the report of a load that sent nothing."""
     return [
         f"found        {loaded.found.count:,}",
-        f"would send   {loaded.chosen:,} ({loaded.chosen_bytes:,} bytes)",
+        f"would send   {loaded.chosen:,} ({_size(loaded.chosen_bytes)})",
         f"skipped      {_skipped(loaded)}",
         f"would cost   about {dollars(estimate.cost_usd)} ({estimate.prices})",
         f"would take   about {duration(estimate.seconds)}",
@@ -79,7 +81,7 @@ def rehearsal_lines(loaded: Loaded, estimate: Estimate) -> list[str]:
     ]
 
 
-def audit_document(audit: Audit, sent: Sent | None) -> Document:
+def audit_document(audit: Audit, versions: Versions, sent: Sent | None) -> Document:
     """Return the report of an audit."""
     held = audit.export
     offenders = [*audit.offenders.items(), *(held.offenders.items() if held else ())]
@@ -91,11 +93,13 @@ def audit_document(audit: Audit, sent: Sent | None) -> Document:
         "offenders": {str(gap): _names(images) for gap, images in offenders},
         "unreadable": audit.unreadable,
         "hidden_letters": audit.hidden_letters,
+        "unread_letters": audit.unread_letters,
+        "current": {"model": versions.model, "taxonomy": versions.taxonomy},
     }
     return document if sent is None else document | {"enqueued": sent.count, "failed": sent.failed}
 
 
-def audit_lines(audit: Audit, sent: Sent | None) -> list[str]:
+def audit_lines(audit: Audit, versions: Versions, sent: Sent | None) -> list[str]:
     """Return the report of an audit."""
     lines = []
     for name, count in audit.numbers().items():
@@ -111,6 +115,13 @@ def audit_lines(audit: Audit, sent: Sent | None) -> list[str]:
         lines.append("`catalog-tagger redrive` sends dead letters back.")
     if audit.hidden_letters:
         lines.append(f"{audit.hidden_letters:,} dead letters {HIDDEN}: audit again then.")
+    if audit.unread_letters:
+        lines.append(
+            f"About {audit.unread_letters:,} dead letters were not read: what they ask for counts as missing or stale."
+        )
+    if audit.standings[Standing.STALE]:
+        model = versions.model or "any"
+        lines.append(f"Stale is also what is not of the model {model} and the taxonomy {versions.taxonomy or 'any'}.")
     lines += _export_lines(audit.export)
     if sent is not None:
         lines += [f"{'enqueued':<14} {sent.count:,}", f"{'failed':<14} {sent.failed:,}"]
@@ -130,13 +141,11 @@ def _export_lines(held: HeldExport | None) -> list[str]:
 
 def redrive_document(redriven: dict[str, Redriven]) -> Document:
     """Return the report of a redrive."""
-    each = {
-        name: {"redriven": of.redriven, "kept": of.kept, "failed": of.failed, "newer": of.newer, "hidden": of.hidden}
-        for name, of in redriven.items()
-    }
-    parts = ("redriven", "kept", "failed", "newer")
+    parts, numbers = ("redriven", "kept", "failed", "newer"), ("hidden", "unread")
+    each = {name: {part: getattr(of, part) for part in (*parts, *numbers)} for name, of in redriven.items()}
     totals = {part: sum(getattr(of, part).total() for of in redriven.values()) for part in parts}
-    return {**totals, "hidden": sum(of.hidden for of in redriven.values()), "queues": each}
+    totals |= {number: sum(getattr(of, number) for of in redriven.values()) for number in numbers}
+    return {**totals, "queues": each}
 
 
 def redrive_lines(redriven: dict[str, Redriven]) -> list[str]:
@@ -147,7 +156,12 @@ def redrive_lines(redriven: dict[str, Redriven]) -> list[str]:
         sent = f"{counts(of.redriven)} sent back, {counts(of.kept)} kept, {counts(of.failed)} failed"
         lines.append(f"{name:<10} {sent}{newer}")
         lines += [f"{'':<10} {of.hidden:,} {HIDDEN}"] if of.hidden else []
+        lines += [f"{'':<10} about {of.unread:,} were not read: redrive again"] if of.unread else []
     return lines
+
+
+def _size(size_bytes: int | None) -> str:
+    return "a manifest tells no sizes" if size_bytes is None else f"{size_bytes:,} bytes"
 
 
 def _skipped(loaded: Loaded) -> str:

@@ -27,11 +27,12 @@ from pipeline.aws import DynamoTable, client
 from pipeline.errors import CatalogTaggerError, RetryLater
 from pipeline.keywords import Vocabulary
 from pipeline.messages import UPLOAD_RUN
+from pipeline.model_version import CARD_NAME
 from pipeline.progress import Progress
 from pipeline.records import GoneImage, Record, RejectedImage, TaggedImage
 from pipeline.settings import HOME_VARIABLE, home, model_dir
 from pipeline.stack import TARGET_VARIABLE, Stack, find_stack
-from tagging_lambda.model_card import CARD_NAME, ModelCard
+from tagging_lambda.model_card import ModelCard
 
 if TYPE_CHECKING:
     from pathlib import Path

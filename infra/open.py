@@ -20,10 +20,10 @@ from pipeline.aws import DynamoTable, S3Images, client
 from pipeline.errors import CatalogTaggerError, RetryLater
 from pipeline.front_settings import MODELS_FOLDER
 from pipeline.images import BucketPrefix, ImageRef
+from pipeline.model_version import CARD_NAME
 from pipeline.progress import Progress
 from pipeline.settings import home, model_dir
 from pipeline.stack import TARGET_VARIABLE, Stack
-from tagging_lambda.model_card import CARD_NAME
 
 COMPARED = "float32"  # the same model before it was quantized: what people compare with first
 PREFIX = "products/"

@@ -18,9 +18,10 @@ from infra.wheels import Architecture, libraries
 from pipeline.errors import DeployerError
 from pipeline.front_settings import MODELS_FOLDER
 from pipeline.keywords import Vocabulary
+from pipeline.model_version import CARD_NAME
 from pipeline.settings import OVERLAY_NAME, overlay_path
 from pipeline.settings import model_dir as default_model_dir
-from tagging_lambda.model_card import CARD_NAME, ModelCard
+from tagging_lambda.model_card import ModelCard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

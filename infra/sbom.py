@@ -11,7 +11,8 @@ import click
 
 from infra.lock import locked
 from infra.package import PACKAGES
-from tagging_lambda.model_card import CARD_NAME, ModelCard
+from pipeline.model_version import CARD_NAME
+from tagging_lambda.model_card import ModelCard
 
 if TYPE_CHECKING:
     from pathlib import Path

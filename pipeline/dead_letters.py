@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pipeline.aws import SqsQueue, translated
 from pipeline.deliveries import ERROR
 from pipeline.errors import BadMessage
-from pipeline.messages import decode
+from pipeline.messages import MAX_BODY_BYTES, decode
 from pipeline.ports import QueueDepth
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from pipeline.images import ImageRef
 
@@ -116,6 +116,12 @@ class SqsDeadLetters:
 
     def resend(self, letters: Sequence[DeadLetter]) -> tuple[DeadLetter, ...]:
         """Send, then delete: a crash between them makes a second look, never a lost one."""
+        refused: tuple[DeadLetter, ...] = ()
+        for batch in _fitting(letters):
+            refused += self._resend(batch)
+        return refused
+
+    def _resend(self, letters: Sequence[DeadLetter]) -> tuple[DeadLetter, ...]:
         sends = [{"Id": str(at), "MessageBody": letter.body} for at, letter in enumerate(letters)]
         with translated(self.source_url):
             answer = self.sqs.send_message_batch(QueueUrl=self.source_url, Entries=sends)
@@ -131,6 +137,18 @@ class SqsDeadLetters:
     def depth(self) -> QueueDepth:
         """Return the counts of the dead-letter queue."""
         return SqsQueue(self.sqs, self.url).depth()
+
+
+def _fitting(letters: Sequence[DeadLetter]) -> Iterator[list[DeadLetter]]:
+    """Yield the letters in batches that are small enough for one call, in which all bodies count together."""
+    batch: list[DeadLetter] = []
+    for letter in letters:
+        if batch and sum(len(each.body.encode()) for each in [*batch, letter]) > MAX_BODY_BYTES:
+            yield batch
+            batch = []
+        batch.append(letter)
+    if batch:
+        yield batch
 
 
 @dataclass

@@ -18,17 +18,32 @@ S3_SOURCE = "aws.s3"  # what Amazon EventBridge calls S3
 
 @dataclass(frozen=True, slots=True)
 class TagImage:
-    """Look at this image now. Not what happened to it: the object is read as it is."""
+    """Look at this image now. Not what happened to it: the object is read as it is.
+
+    Attributes:
+        image: where it is.
+        run_id: the pass of the loader that asks, or ``UPLOAD_RUN``.
+        product: whose photo it is, where that is known.
+        again: whether an object that was rejected is read once more though it did not change.
+    """
 
     image: ImageRef
     run_id: str = UPLOAD_RUN
     product: str | None = None
+    again: bool = False
 
     def encode(self) -> str:
         """Return the message's body: compact JSON in ASCII, since SQS refuses some characters that keys may have."""
-        body = {"kind": KIND, "bucket": self.image.bucket, "key": self.image.key, "run_id": self.run_id}
+        body: dict[str, str | bool] = {
+            "kind": KIND,
+            "bucket": self.image.bucket,
+            "key": self.image.key,
+            "run_id": self.run_id,
+        }
         if self.product is not None:
             body["product"] = self.product
+        if self.again:
+            body["again"] = True
         return json.dumps(body, separators=(",", ":"))
 
 
@@ -72,6 +87,7 @@ def _decode_ours(body: dict[str, Any]) -> TagImage:
         image=ImageRef(_bucket(body, "bucket"), _text(body, "key")),
         run_id=_text(body, "run_id"),
         product=None if product is None else checked_product(product),
+        again=_flag(body, "again"),
     )
 
 
@@ -108,6 +124,13 @@ def _text(body: object, name: str) -> str:
         value.encode()
     except UnicodeEncodeError as error:
         raise BadMessage(f"the message's {name!r} is not valid Unicode: {error.reason}") from error
+    return value
+
+
+def _flag(body: dict[str, Any], name: str) -> bool:
+    value = body.get(name, False)
+    if not isinstance(value, bool):
+        raise BadMessage(f"the message's {name!r} must be true or false, not a JSON {type(value).__name__}")
     return value
 
 

@@ -72,6 +72,12 @@ class Contents:
             self._remember(name, found[name])
         return [found[name] for name in names]
 
+    def forget_rejection(self, data: bytes) -> None:
+        """Forget that this file was rejected, if it was, so that it is read once more."""
+        name = hashlib.sha256(data).digest()
+        if isinstance(self._known.get(name), ImageRejected):
+            del self._known[name]
+
     def take_recognitions(self) -> list[bool]:
         """Return for each file since the last call whether its content was known, and forget that."""
         taken, self._recognitions = self._recognitions, []

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.model_version import CARD_NAME
 from tagging_lambda.classify import Classifier
 from tagging_lambda.classify_once import Models, SeeingModel
-from tagging_lambda.model_card import CARD_NAME
 from tagging_lambda.reader import ProcessReader
 from tagging_lambda.taxonomy import Taxonomy
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import BadModel
 from pipeline.images import BucketPrefix
-from tagging_lambda.model_card import CARD_NAME, ModelCard
+from pipeline.model_version import CARD_NAME
+from tagging_lambda.model_card import ModelCard
 
 if TYPE_CHECKING:
     from collections.abc import Callable

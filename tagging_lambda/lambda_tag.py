@@ -10,13 +10,14 @@ from pathlib import Path
 from pipeline.aws import DynamoTable, S3Files, S3Images, client
 from pipeline.deliveries import QueueName, SqsDeliveries
 from pipeline.keywords import Vocabulary
+from pipeline.model_version import CARD_NAME
 from pipeline.settings import TaggingSettings
 from pipeline.telemetry import make_logger, make_metrics
 from tagging_lambda.classify import Classifier
 from tagging_lambda.contents import Contents
 from tagging_lambda.kept_model import fetched
 from tagging_lambda.look import Tagger
-from tagging_lambda.model_card import CARD_NAME, ModelCard
+from tagging_lambda.model_card import ModelCard
 from tagging_lambda.reader import ProcessReader
 from tagging_lambda.settle import BackOff
 from tagging_lambda.tag import Postman, make_handler

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from pipeline.errors import CallerError, ImageRejected, RejectReason
 from pipeline.images import MAX_IMAGE_BYTES
+from pipeline.model_version import CARD_NAME
 from tagging_lambda.classify import Classifier
-from tagging_lambda.model_card import CARD_NAME
 from tagging_lambda.picture import model_input
 from tagging_lambda.reader import ProcessReader, Reader
 from tagging_lambda.taxonomy import Taxonomy, keywords_of, strongest

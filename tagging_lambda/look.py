@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import math
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from itertools import islice
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pipeline.errors import DeployerError, ImageRejected, NotBegun, RetryLater, StaleLook, TooLarge
-from pipeline.images import MAX_IMAGE_BYTES, FetchedImage, Gone
+from pipeline.images import MAX_IMAGE_BYTES, FetchedImage, Gone, Unchanged
 from pipeline.records import GoneImage, Look, Previous, RejectedImage, TaggedImage, UndoneImage
+from tagging_lambda.arrivals import LONGEST_PATIENCE_S, arrivals
 from tagging_lambda.contents import LEAST_TIME_S, Shown
 from tagging_lambda.decisions import with_keywords
 from tagging_lambda.remap import remapped
 from tagging_lambda.taxonomy import keywords_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from pipeline.images import Fetched, ImageRef
     from pipeline.messages import TagImage
@@ -30,10 +31,7 @@ if TYPE_CHECKING:
     from tagging_lambda.taxonomy import Taxonomy
 
 LOOKS = 3  # chosen by us: an image that changes faster than this goes back to its queue
-GROUP = 4  # images; on one core, larger groups gain under 4 % and keep the first ones waiting
-# DECISIONS.md, 6
-AHEAD = 10  # images downloaded or being downloaded before their turn: at 20 MiB each, 200 MiB at the most
-LONGEST_PATIENCE_S = 3600.0  # chosen by us: longer than any function runs, and than a download takes
+LAST_WORDS_S = 5.0  # chosen by us: to say what comes again and after which waits, two calls of the queue
 
 
 class Ending(StrEnum):
@@ -85,7 +83,7 @@ class Tagger:
         for _ in range(LOOKS):
             outcomes |= self._look_apart(pending, time_left_s)
             pending = {image: ask for image, ask in pending.items() if isinstance(outcomes[image], StaleLook)}
-            if not pending:
+            if not pending or time_left_s() < LEAST_TIME_S:
                 break
         return outcomes
 
@@ -108,7 +106,8 @@ class Tagger:
             return dict.fromkeys(asks, error)
         writes: dict[Future[Ending], ImageRef] = {}
         outcomes: _Outcomes = dict.fromkeys(asks, NotBegun("the function's time is nearly over"))
-        for arrived in self._arrivals(asks, at_rest, time_left_s):
+        fetches = {image: partial(self._fetch, ask, at_rest.get(image)) for image, ask in asks.items()}
+        for arrived in arrivals(fetches, self.pool, time_left_s):
             outcomes |= {image: error for image, error in arrived.items() if isinstance(error, BaseException)}
             sights = [sight for sight in arrived.values() if isinstance(sight, _Sight)]
             for image, seen in self._seen(sights, time_left_s).items():
@@ -116,33 +115,12 @@ class Tagger:
                     outcomes[image] = seen
                 else:
                     writes[self.pool.submit(self._write, seen, at_rest.get(image))] = image
-        return outcomes | {image: future.exception() or future.result() for future, image in writes.items()}
-
-    def _arrivals(
-        self, asks: dict[ImageRef, TagImage], at_rest: dict[ImageRef, Record], time_left_s: Callable[[], float]
-    ) -> Iterator[dict[ImageRef, _Sight | BaseException]]:
-        """Yield what the downloads bring, in groups of what has arrived meanwhile, never far ahead of the reading.
-
-        It ends early where the time is nearly over.
-        """
-        waiting = iter(asks.items())
-        pending: dict[Future[_Sight], ImageRef] = {}
-        arrived: dict[ImageRef, _Sight | BaseException] = {}
-        while (patience_s := time_left_s() - LEAST_TIME_S) > 0:
-            for image, ask in islice(waiting, AHEAD - len(pending) - len(arrived)):
-                pending[self.pool.submit(self._fetch, ask, at_rest.get(image))] = image
-            if not pending and not arrived:
-                return
-            ended = wait(pending, 0 if arrived else min(patience_s, LONGEST_PATIENCE_S), FIRST_COMPLETED).done
-            arrived |= {pending.pop(future): future.exception() or future.result() for future in ended}
-            group = dict(islice(arrived.items(), GROUP))
-            arrived = {image: sight for image, sight in arrived.items() if image not in group}
-            yield group
-        for future in pending:
-            future.cancel()
+        return outcomes | _written(writes, time_left_s() - LAST_WORDS_S)
 
     def _fetch(self, ask: TagImage, record: Record | None) -> _Sight:
-        known = record.look.etag if record and record.look.model_version == self.classifier.card.version else None
+        is_known = record is not None and record.look.model_version == self.classifier.card.version
+        is_to_be_read = ask.again and isinstance(record, RejectedImage)
+        known = record.look.etag if record and is_known and not is_to_be_read else None
         try:
             return _Sight(ask, record, self.images.fetch(ask.image, known, MAX_IMAGE_BYTES))
         except ImageRejected as rejected:
@@ -150,13 +128,31 @@ class Tagger:
 
     def _write(self, record: Record, at_rest: Record | None) -> Ending:
         self.table.put(record, at_rest.revision if at_rest else 0)
+        # DECISIONS.md, 1
+        # Others that found the record before right, while the bucket was so again, wrote nothing that would have
+        # stopped this write: the bucket is asked whether it is still as this look has seen it.
+        if at_rest is not None and self._has_changed(record):
+            raise StaleLook(f"{record.look.image} changed while it was looked at")
         return _ending(record)
+
+    def _has_changed(self, record: Record) -> bool:
+        """Return whether the object is another now than the one that the record tells of."""
+        try:
+            now = self.images.fetch(record.look.image, record.look.etag, 0)
+        except TooLarge:
+            return True
+        except ImageRejected as rejected:
+            return not (isinstance(record, RejectedImage) and record.reason == rejected.reason)
+        return not isinstance(now, Gone if record.look.etag is None else Unchanged)
 
     def _seen(
         self, sights: Sequence[_Sight], time_left_s: Callable[[], float]
     ) -> dict[ImageRef, Record | Ending | RetryLater]:
         """Return the record to write of each image, or the outcome where there is nothing to write."""
         files = {sight.ask.image: sight.fetched.data for sight in sights if isinstance(sight.fetched, FetchedImage)}
+        for sight in sights:
+            if sight.ask.again and isinstance(sight.fetched, FetchedImage):
+                self.contents.forget_rejection(sight.fetched.data)
         findings = dict(zip(files, self.contents.findings([*files.values()], time_left_s), strict=True))
         return {sight.ask.image: self._found(sight, findings.get(sight.ask.image)) for sight in sights}
 
@@ -238,8 +234,19 @@ def _merged(asks: Iterable[TagImage]) -> dict[ImageRef, TagImage]:
     for ask in asks:
         before = merged.get(ask.image)
         product = ask.product or (before.product if before else None)
-        merged[ask.image] = replace(ask, product=product)
+        merged[ask.image] = replace(ask, product=product, again=ask.again or (before is not None and before.again))
     return merged
+
+
+def _written(writes: dict[Future[Ending], ImageRef], patience_s: float) -> _Outcomes:
+    """Return how the writes ended; one that takes too long comes again: whether it was carried out is seen then."""
+    ended, hanging = wait(writes, max(0.0, min(patience_s, LONGEST_PATIENCE_S)))
+    outcomes: _Outcomes = {writes[future]: future.exception() or future.result() for future in ended}
+    for future in hanging:
+        future.cancel()
+    return outcomes | {
+        writes[future]: RetryLater("the table did not answer in the function's time") for future in hanging
+    }
 
 
 def _decisions(sight: _Sight) -> tuple[Decision, ...]:

@@ -7,13 +7,12 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from pipeline.errors import BadModel
+from pipeline.model_version import version_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-CARD_NAME = "card.json"
-VERSION_LENGTH = 12  # hexadecimal digits; 48 bits tell any number of a shop's models apart
 FITS = ("crop", "squash", "pad")
 COLOUR_ORDERS = ("RGB", "BGR")
 
@@ -154,8 +153,7 @@ class ModelCard:
     @property
     def version(self) -> str:
         """The name of exactly these answers: the first digits of the served file's sha256, and what cools them."""
-        weights = self.file(self.served).sha256[:VERSION_LENGTH]
-        return weights if self.temperature == 1 else f"{weights}-{self.temperature:g}"
+        return version_of(self.file(self.served).sha256, self.temperature)
 
     def file(self, precision: str) -> ModelFile:
         """Return the file of that precision.

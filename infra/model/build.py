@@ -20,9 +20,9 @@ from infra.model.quantize import quantize
 from infra.model.sample_catalogue import sample_catalogue
 from infra.model.whole_folder import one_at_a_time, remove_leftovers, whole_folder
 from pipeline.errors import BadModel
+from pipeline.model_version import CARD_NAME
 from pipeline.progress import Progress
 from tagging_lambda.model_card import (
-    CARD_NAME,
     ModelCard,
     ModelClass,
     ModelFile,

@@ -53,7 +53,8 @@ def build(force: bool, labels: Path | None, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the whole card as JSON.")
 def show(as_json: bool) -> None:
     """Print the model card: what the model is, what it takes, and how right it was found to be."""
-    from tagging_lambda.model_card import CARD_NAME, ModelCard  # noqa: PLC0415 - as light as the help
+    from pipeline.model_version import CARD_NAME  # noqa: PLC0415 - as light as the help
+    from tagging_lambda.model_card import ModelCard  # noqa: PLC0415 - as light as the help
 
     folder = model_dir()
     _print(ModelCard.load(folder / CARD_NAME), folder, as_json=as_json)
@@ -123,7 +124,7 @@ def _silent(_: str) -> None:
 def install(name: str, card_path: Path | None, precision: str | None) -> None:
     """Install a further model under NAME, for people to compare on the page: it tags nothing."""
     from infra.model.install import install as install_model  # noqa: PLC0415 - as light as the help
-    from tagging_lambda.model_card import CARD_NAME  # noqa: PLC0415 - as above
+    from pipeline.model_version import CARD_NAME  # noqa: PLC0415 - as above
 
     card = install_model(name, card_path or model_dir() / CARD_NAME, home(), precision)
     click.echo(f"{name}: {card.name} {card.served}, version {card.version}. `catalog-tagger local up` deploys it.")

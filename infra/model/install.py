@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import CallerError
 from pipeline.front_settings import MODELS_FOLDER
+from pipeline.model_version import CARD_NAME
 from tagging_lambda.installed_models import DEFAULT
-from tagging_lambda.model_card import CARD_NAME, ModelCard
+from tagging_lambda.model_card import ModelCard
 
 if TYPE_CHECKING:
     from pathlib import Path

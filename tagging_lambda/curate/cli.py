@@ -73,13 +73,14 @@ def retag(dry_run: bool, everything: bool, as_json: bool) -> int:
     from datetime import UTC, datetime  # noqa: PLC0415 - as said above
 
     from pipeline.keywords import Vocabulary  # noqa: PLC0415 - as said above
+    from pipeline.model_version import CARD_NAME  # noqa: PLC0415 - as said above
     from pipeline.progress import Progress  # noqa: PLC0415 - as said above
     from pipeline.run_id import new_run_id  # noqa: PLC0415 - as said above
     from pipeline.settings import model_dir  # noqa: PLC0415 - as said above
     from tagging_lambda.curate.connect import rewriter_of_stack  # noqa: PLC0415 - as said above
     from tagging_lambda.curate.report import retagged_document, retagged_text  # noqa: PLC0415 - as said above
     from tagging_lambda.curate.retag import Retagged, Retagger  # noqa: PLC0415 - as said above
-    from tagging_lambda.model_card import CARD_NAME, ModelCard  # noqa: PLC0415 - as said above
+    from tagging_lambda.model_card import ModelCard  # noqa: PLC0415 - as said above
     from tagging_lambda.taxonomy import Taxonomy  # noqa: PLC0415 - as said above
 
     card, vocabulary = ModelCard.load(model_dir() / CARD_NAME), Vocabulary.load()

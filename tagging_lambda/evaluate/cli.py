@@ -98,11 +98,11 @@ def _calibrated(
     photos: list[Judged], tagger: FileTagger, precision: float, overlay: Path | None, *, cool: bool
 ) -> tuple[dict[str, Any], str]:
     """Write what is found into its files, and return it as JSON and as text."""
+    from pipeline.model_version import CARD_NAME  # noqa: PLC0415 - as said above
     from pipeline.settings import OVERLAY_NAME, home, model_dir, overlay_path  # noqa: PLC0415 - as said above
     from tagging_lambda.evaluate.calibrate import calibrated  # noqa: PLC0415 - as said above
     from tagging_lambda.evaluate.overlay import write_thresholds  # noqa: PLC0415 - as said above
     from tagging_lambda.evaluate.report import calibration_document, calibration_text  # noqa: PLC0415 - as said above
-    from tagging_lambda.model_card import CARD_NAME  # noqa: PLC0415 - as said above
 
     card = tagger.classifier.card
     found = calibrated(photos, tagger.taxonomy, [each.id for each in card.classes], precision, cool=cool)

@@ -151,7 +151,28 @@ def test_letters_that_come_round_again_are_counted_once() -> None:
     queue.add(message("a.jpg"))
     queue.add(message("b.jpg"))
 
-    assert len(peeked(queue)) == 2
+    letters, is_all = peeked(queue)
+    assert len(letters) == 2
+    assert not is_all
+
+
+def test_letters_that_could_not_be_read_want_attention(twins: Twins) -> None:
+    class Short(MemoryDeadLetters):
+        """A queue of which the first letters are seen again before the last ones are reached."""
+
+        def receive(self) -> tuple:
+            return tuple(self.letters)[:10]
+
+        def release(self, letters: Collection) -> None:
+            """There is nothing to do."""
+
+    queue = Short()
+    for at in range(25):
+        queue.add(message(f"{at}.jpg"))
+    audit = Audit()
+    assert list(Auditor(twins.images, twins.table, (), (queue,)).audit(SHOP, Versions(), audit, QUIET)) == []
+
+    assert (audit.unread_letters, audit.has_gap) == (15, True)
 
 
 def test_an_audit_of_a_prefix_knows_nothing_of_the_rest(twins: Twins) -> None:

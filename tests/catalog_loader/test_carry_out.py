@@ -21,6 +21,7 @@ from pipeline.errors import CallerError, Denied, RejectReason, RetryLater
 from pipeline.images import BucketPrefix, ImageRef, ListedImage
 from pipeline.memory import MemoryImages, MemoryQueue
 from pipeline.messages import TagImage
+from tests.catalog_loader.conftest import TAXONOMY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -107,6 +108,54 @@ def test_nothing_at_the_place_wants_attention(twins: Twins, capsys: pytest.Captu
     assert carry_out.load(LoadAsked("s3://shop/sheos/"), twins.connect, TO_A_PERSON) == 1
 
     assert capsys.readouterr().err == "nothing lies at s3://shop/sheos/\n"
+
+
+@pytest.mark.parametrize("start_after", ["s3://shpo/a.jpg", "s3://shop/hats/a.jpg", "s3://shop"])
+def test_an_image_to_start_after_that_is_not_below_the_place_is_the_callers_mistake(
+    twins: Twins, start_after: str
+) -> None:
+    twins.put("shoes/A.jpg", "shoes/z.jpg")
+
+    with pytest.raises(CallerError, match=f"{start_after} is not below s3://shop/shoes/"):
+        carry_out.load(LoadAsked("s3://shop/shoes/", start_after=start_after), twins.connect, TO_A_PERSON)
+    assert twins.sent == []
+
+
+def test_rejected_images_are_sent_to_be_read_once_more(twins: Twins) -> None:
+    twins.put("bad.jpg", "good.jpg", "new.jpg")
+    twins.reject("bad.jpg")
+    twins.tag("good.jpg")
+
+    assert carry_out.load(LoadAsked(PLACE, only=("rejected", "missing")), twins.connect, TO_A_PERSON) == 0
+    assert {(message.image.key, message.again) for message in twins.backfill.messages} == {
+        ("bad.jpg", True),
+        ("new.jpg", False),
+    }
+
+
+def test_stale_images_are_held_against_the_model_that_was_built_here(
+    twins: Twins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODEL_DIR", str(tmp_path))
+    assert carry_out.current_versions(None, "words").model is None
+    weights = {"precision": "int8", "sha256": "0123456789abcdef"}
+    (tmp_path / "card.json").write_text(json.dumps({"served": "int8", "files": [weights]}), encoding="utf-8")
+    versions = carry_out.current_versions(None, TAXONOMY)
+    assert versions == Versions("0123456789ab", TAXONOMY)
+    twins.put("a.jpg")
+    twins.tag("a.jpg")
+
+    assert carry_out.load(LoadAsked(PLACE, only=("stale",), versions=versions), twins.connect, TO_A_PERSON) == 0
+    assert [message.image.key for message in twins.backfill.messages] == ["a.jpg"]
+
+
+def test_where_no_model_was_built_that_is_said_since_every_model_is_current(
+    twins: Twins, capsys: pytest.CaptureFixture[str]
+) -> None:
+    twins.put("a.jpg")
+    carry_out.load(LoadAsked(PLACE, only=("stale",)), twins.connect, TO_A_PERSON)
+
+    assert "No model was built here, so every model counts as current" in capsys.readouterr().err
 
 
 def test_nothing_behind_the_last_image_is_done(twins: Twins) -> None:
@@ -285,6 +334,7 @@ def test_an_audit_names_the_gap_and_wants_attention(
         "  s3://shop/orphan.jpg",
         "Messages wait: what is missing or stale may be among them. `--wait` waits for them.",
         "`catalog-tagger redrive` sends dead letters back.",
+        "Stale is also what is not of the model any and the taxonomy any.",
         "",
         "No export was held against the records.",
     ]
@@ -482,6 +532,42 @@ def test_a_watch_says_it_again_and_again_until_it_is_stopped(twins: Twins, capsy
 
     documents = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [document["queues"]["backfill"]["waiting"] for document in documents] == [0, 1, 2]
+    # A queue that grows faster than it is worked off does not stand still, and how fast images end is not known.
+    assert [document["idle_because"] for document in documents] == [[], [], []]
+    assert [document["rate_per_s"] for document in documents] == [None, None, None]
+
+
+def test_a_watch_does_not_take_an_old_reading_of_the_table_for_movement(
+    twins: Twins, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twins.tag("just-now.jpg", looked_at=datetime.now(UTC))
+    twins.backfill.send([TagImage(ImageRef("shop", "waits.jpg"))])
+    monkeypatch.setattr(carry_out, "SCAN_SHARE", 1e9)  # the table is read once
+    slept = []
+
+    def sleep(wait_s: float) -> None:
+        slept.append(wait_s)
+        if len(slept) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        carry_out.status(twins.connect, TO_A_PROGRAM, watch=True, with_ends=True, sleep=sleep)
+
+    first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert first["rate_per_s"] > 0
+    assert (second["rate_per_s"], bool(second["idle_because"])) == (0, True)
+
+
+def test_a_redrive_that_could_not_read_all_letters_says_so(twins: Twins, capsys: pytest.CaptureFixture[str]) -> None:
+    for at in range(25):
+        twins.dead_backfill.add(TagImage(ImageRef("shop", f"{at}.jpg")).encode())
+    seen = twins.dead_backfill.receive()
+    twins.dead_backfill.release(seen)
+    twins.dead_backfill.receive = lambda: seen  # the first ones, again and again
+    twins.dead_backfill.release = lambda letters: None
+
+    assert carry_out.redrive(["other"], twins.connect, TO_A_PROGRAM) == 1
+    assert said(capsys)["unread"] == 15
 
 
 def test_redrive_says_what_went_back(twins: Twins, capsys: pytest.CaptureFixture[str]) -> None:
@@ -512,6 +598,7 @@ def test_a_letter_that_was_not_taken_back_wants_attention(twins: Twins, capsys: 
         "failed": {"Undone": 1},
         "newer": {},
         "hidden": 0,
+        "unread": 0,
     }
 
 

@@ -66,7 +66,7 @@ def test_an_empty_and_a_huge_object_are_found_since_their_owner_wants_to_know(tw
 
     found = list(Found().wanted(find_listed(twins.images, BucketPrefix("shop"))))
 
-    assert [(one.image.key, one.size_bytes) for one in found] == [("empty.jpg", 0), ("huge.jpg", 21_000_000)]
+    assert [(one.image.key, one.listed.size_bytes) for one in found] == [("empty.jpg", 0), ("huge.jpg", 21_000_000)]
 
 
 @pytest.mark.parametrize("start_after", ["b.jpg", "s3://shop/b.jpg"])

@@ -16,10 +16,10 @@ from pipeline.errors import BadMessage, ImageRejected
 from pipeline.images import BucketPrefix
 from pipeline.keywords import Vocabulary
 from pipeline.messages import decode
+from pipeline.model_version import CARD_NAME
 from pipeline.records import GoneImage, RejectedImage, TaggedImage
 from tagging_lambda.classify import Classifier
 from tagging_lambda.contents import Contents, Shown
-from tagging_lambda.model_card import CARD_NAME
 from tagging_lambda.reader import ProcessReader
 from tagging_lambda.taxonomy import Taxonomy, keywords_of
 from tests.chaos.deployment import Deployed, environment

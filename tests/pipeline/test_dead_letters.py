@@ -77,6 +77,17 @@ def test_letters_that_are_released_can_be_seen_again(graveyard: Graveyard) -> No
     assert graveyard.bodies() == ["a"]
 
 
+def test_letters_that_are_too_much_for_one_call_are_sent_back_in_several(graveyard: Graveyard) -> None:
+    bodies = [str(at) * 400_000 for at in range(3)]
+    for body in bodies:
+        graveyard.add(body)
+
+    assert graveyard.letters.resend(graveyard.letters.receive()) == ()
+    came_back = [body for _ in bodies for body in graveyard.came_back()]
+    assert sorted({body[0] for body in came_back}) == ["0", "1", "2"]
+    assert graveyard.letters.depth().in_flight == 0
+
+
 def test_letters_that_are_sent_back_are_in_their_queue_and_dead_no_more(graveyard: Graveyard) -> None:
     graveyard.add(OURS)
     graveyard.add("garbage")

@@ -72,14 +72,14 @@ def test_every_message_of_a_lambda_batch_is_read_for_itself() -> None:
 # ---- ours ------------------------------------------------------------------------------------------------------------
 
 
-@given(key=any_text, run_id=any_text, product=st.none() | any_text)
-@example(key="a\x00\x01\x0b\x1f\x7f\x85\u2028\ufffe\uffff.jpg", run_id="r", product=None)
-@example(key="\ud800.jpg", run_id="r", product=None)
-@example(key="😀" * 256, run_id="r", product="p" * 1024)
+@given(key=any_text, run_id=any_text, product=st.none() | any_text, again=st.booleans())
+@example(key="a\x00\x01\x0b\x1f\x7f\x85\u2028\ufffe\uffff.jpg", run_id="r", product=None, again=True)
+@example(key="\ud800.jpg", run_id="r", product=None, again=False)
+@example(key="😀" * 256, run_id="r", product="p" * 1024, again=False)
 def test_what_is_encoded_is_decoded_as_it_was_or_refused_if_it_is_no_unicode(
-    key: str, run_id: str, product: str | None
+    key: str, run_id: str, product: str | None, again: bool
 ) -> None:
-    message = TagImage(ImageRef("shop", key), run_id, product)
+    message = TagImage(ImageRef("shop", key), run_id, product, again)
     texts = [text for text in (key, run_id, product) if text is not None]
     if any("\ud800" <= character <= "\udfff" for text in texts for character in text):
         with pytest.raises(BadMessage, match="is not valid Unicode"):
@@ -108,6 +108,7 @@ def test_a_body_is_ascii_and_ten_of_them_fit_into_one_call(key: str, product: st
         ({"run_id": None}, "'run_id' must be a text"),
         ({"product": ["p"]}, "'product' must be a text"),
         ({"product": ""}, "'product' must be a text"),
+        ({"again": 1}, "'again' must be true or false"),
         ({"product": "p" * 1025}, "a product's id has 1 to 1,024 bytes; this one has 1,025"),
         ({"kind": "delete_image"}, "neither ours"),
     ],

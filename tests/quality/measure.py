@@ -13,12 +13,12 @@ import numpy as np
 
 from pipeline.errors import BadModel
 from pipeline.keywords import Use, Vocabulary
+from pipeline.model_version import CARD_NAME
 from pipeline.progress import Progress
 from pipeline.settings import home, model_dir
 from tagging_lambda.classify import Classifier
 from tagging_lambda.evaluate.calibrate import calibrated, said_again, with_thresholds
 from tagging_lambda.evaluate.measure import Judged, by_score, curve, measured
-from tagging_lambda.model_card import CARD_NAME
 from tagging_lambda.taxonomy import Taxonomy, candidates, keywords_of, strongest
 from tests.quality.fits import FITS
 from tests.quality.scores import ScoreCache

@@ -105,7 +105,8 @@ class MeddledTable:
         self.world.meddle()
 
 
-@pytest.mark.parametrize("seeds", [range(at, at + 100) for at in range(0, 1000, 100)], ids=str)
+# The last two hundreds hold worlds in which a look that wrote nothing was overtaken by an older one.
+@pytest.mark.parametrize("seeds", [range(at, at + 100) for at in (*range(0, 1000, 100), 1700, 1900)], ids=str)
 def test_when_the_last_message_is_done_the_table_says_what_the_bucket_says(seeds: range):
     for seed in seeds:
         assert_convergence(World(random.Random(seed)), seed)

@@ -11,8 +11,9 @@ from pipeline.errors import Denied, ImageRejected, NotBegun, RejectReason, Retry
 from pipeline.memory import MemoryImages, MemoryTable
 from pipeline.messages import TagImage
 from pipeline.records import GoneImage, RejectedImage, TaggedImage
+from tagging_lambda.arrivals import AHEAD
 from tagging_lambda.contents import LEAST_TIME_S
-from tagging_lambda.look import AHEAD, LOOKS, Ending
+from tagging_lambda.look import LAST_WORDS_S, LOOKS, Ending
 from tests.builders import ColourClassifier, InlineReader, colour_vocabulary, jpeg, shop, tagger
 
 
@@ -210,6 +211,93 @@ def test_a_look_that_is_stale_at_the_write_is_looked_at_again_and_ends_at_the_tr
     assert keywords(table.records[shop()]) == ["blue", "paint"]
 
 
+def test_a_photo_that_comes_and_goes_during_a_look_leaves_no_keywords_behind():
+    """The look at its end finds the tombstone right and writes nothing that would stop the older write."""
+    images = MemoryImages()
+
+    def deleted_and_looked_at_meanwhile():
+        images.delete(shop())
+        assert tagger(images=images, table=table).look([TagImage(shop())]) == {shop(): Ending.GONE}
+
+    table = Meddling(deleted_and_looked_at_meanwhile, times=0)
+    tagger(images=images, table=table).look([TagImage(shop())])
+    images.put(shop(), jpeg("red"))
+    table.times = 1
+    assert tagger(images=images, table=table).look([TagImage(shop())]) == {shop(): Ending.GONE}
+    assert isinstance(table.records[shop()], GoneImage)
+
+
+@pytest.mark.parametrize("meanwhile", ["blue", "", "no picture"], ids=["replaced", "deleted", "damaged"])
+def test_a_photo_that_is_what_it_was_when_a_look_ends_has_the_keywords_it_had(meanwhile: str):
+    """As above: the last look finds the record right, and the one under way has seen the photo in between."""
+    images = MemoryImages()
+    images.put(shop(), jpeg("red"))
+
+    def brought_back_and_looked_at_meanwhile():
+        images.put(shop(), jpeg("red"))
+        assert tagger(images=images, table=table).look([TagImage(shop())]) == {shop(): Ending.UNCHANGED}
+
+    table = Meddling(brought_back_and_looked_at_meanwhile, times=0)
+    tagger(images=images, table=table).look([TagImage(shop())])
+    images.delete(shop())
+    if meanwhile:
+        images.put(shop(), jpeg(meanwhile) if meanwhile == "blue" else meanwhile.encode())
+    table.times = 1
+    assert tagger(images=images, table=table).look([TagImage(shop())]) == {shop(): Ending.TAGGED}
+    assert keywords(table.records[shop()]) == ["red", "paint"]
+
+
+@pytest.mark.parametrize(
+    "error", [ImageRejected(RejectReason.DENIED, "not ours"), RetryLater("SlowDown")], ids=["denied", "throttled"]
+)
+def test_a_write_over_a_record_asks_the_bucket_once_more_and_believes_what_it_says(error: Exception):
+    class Closing(MemoryImages):
+        """A bucket that answers the first read, and then no more."""
+
+        fetches_left = 2
+
+        def fetch(self, image, known_etag, limit_bytes):
+            self.fetches_left -= 1
+            if self.fetches_left < 0:
+                raise error
+            return super().fetch(image, known_etag, limit_bytes)
+
+    look = tagger(images=Closing())
+    look.images.put(shop(), jpeg("red"))
+    look.look([TagImage(shop())])
+    look.images.put(shop(), jpeg("blue"))
+    outcome = look.look([TagImage(shop())])[shop()]
+    assert outcome is Ending.REJECTED if isinstance(error, ImageRejected) else isinstance(outcome, RetryLater)
+
+
+def test_a_first_record_costs_one_read_of_the_bucket_and_a_later_one_two():
+    look = tagger()
+    look.images.put(shop(), jpeg("red"))
+    look.look([TagImage(shop())])
+    assert look.images.fetches == 1
+    look.images.put(shop(), jpeg("blue"))
+    look.look([TagImage(shop())])
+    assert (look.images.fetches, look.images.downloads) == (3, 2)
+
+
+def test_a_rejected_photo_is_read_once_more_where_that_is_asked_for():
+    class Mended(InlineReader):
+        broken = True
+
+        def read(self, data):
+            if self.broken:
+                raise ImageRejected(RejectReason.CORRUPT, "it ends the decoder")
+            return super().read(data)
+
+    look = tagger(reader=Mended())
+    look.images.put(shop(), jpeg("red"))
+    look.look([TagImage(shop())])
+    look.contents.reader.broken = False
+    assert look.look([TagImage(shop())]) == {shop(): Ending.UNCHANGED}
+    assert look.look([TagImage(shop(), "run-2", again=True), TagImage(shop(), "run-2")]) == {shop(): Ending.TAGGED}
+    assert look.look([TagImage(shop(), "run-3", again=True)]) == {shop(): Ending.UNCHANGED}
+
+
 def test_a_photo_whose_record_changes_at_every_look_goes_back_to_its_queue():
     class Contended(MemoryTable):
         tries = 0
@@ -354,8 +442,51 @@ def test_a_download_that_does_not_arrive_in_time_is_not_waited_for():
         look = tagger(images=Stuck(), pool=pool)
         outcomes = look.look([TagImage(shop("stuck.jpg")), TagImage(shop("behind.jpg"))], lambda: next(left_s))
         released.set()
-    assert {type(outcome) for outcome in outcomes.values()} == {NotBegun}
+    assert type(outcomes[shop("stuck.jpg")]) is RetryLater
+    assert type(outcomes[shop("behind.jpg")]) is NotBegun
     assert look.images.fetches == 1
+
+
+def test_a_write_that_does_not_end_in_time_is_not_waited_for_and_is_safe_to_be_carried_out_later():
+    released, carried_out = Event(), Event()
+
+    class Hanging(MemoryTable):
+        def put(self, record, seen_revision):
+            if record.look.image.key != "stuck.jpg":
+                return super().put(record, seen_revision)
+            released.wait(60)
+            super().put(record, seen_revision)
+            return carried_out.set()
+
+    with ThreadPoolExecutor(2) as pool:
+        look = tagger(table=Hanging(), pool=pool)
+        for key in ("stuck.jpg", "good.jpg"):
+            look.images.put(shop(key), jpeg())
+
+        def time_left_s():
+            return LAST_WORDS_S + 0.2 if look.table.writes else LEAST_TIME_S + 9
+
+        outcomes = look.look([TagImage(shop("stuck.jpg")), TagImage(shop("good.jpg"))], time_left_s)
+        assert outcomes[shop("good.jpg")] is Ending.TAGGED
+        assert isinstance(outcomes[shop("stuck.jpg")], RetryLater)
+        released.set()
+        assert carried_out.wait(60)
+        assert look.look([TagImage(shop("stuck.jpg"))]) == {shop("stuck.jpg"): Ending.UNCHANGED}
+
+
+def test_a_stale_look_is_not_made_again_without_the_time_for_it():
+    class Contended(MemoryTable):
+        tries = 0
+
+        def put(self, record, seen_revision):
+            self.tries += 1
+            raise StaleLook("written by another look")
+
+    look = tagger(table=Contended())
+    look.images.put(shop(), jpeg())
+    outcomes = look.look([TagImage(shop())], lambda: LEAST_TIME_S + 1 - 2 * look.table.tries)
+    assert isinstance(outcomes[shop()], StaleLook)
+    assert look.table.tries == 1
 
 
 def test_a_batch_reads_the_table_once_and_classifies_in_groups():

@@ -9,7 +9,8 @@ import pytest
 from infra.model.install import install
 from infra.package import PACKAGES
 from pipeline.errors import BadModel, CallerError
-from tagging_lambda.model_card import CARD_NAME, ModelCard
+from pipeline.model_version import CARD_NAME
+from tagging_lambda.model_card import ModelCard
 from tests.infra.local.scratch import tiny_model
 
 if TYPE_CHECKING:

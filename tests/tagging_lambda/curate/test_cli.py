@@ -11,9 +11,10 @@ import pytest
 from infra.cli import main
 from pipeline.aws import DynamoTable
 from pipeline.keywords import KeywordTag, Vocabulary
+from pipeline.model_version import CARD_NAME
 from pipeline.records import ClassScore
 from pipeline.stack import Stack
-from tagging_lambda.model_card import CARD_NAME, ModelCard
+from tagging_lambda.model_card import ModelCard
 from tests.aws_world import AwsWorld
 from tests.builders import shop
 from tests.tagging_lambda.curate.conftest import ids, tagged

@@ -12,12 +12,13 @@ from pipeline.errors import RejectReason
 from pipeline.keywords import Vocabulary
 from pipeline.memory import MemoryImages, MemoryTable
 from pipeline.messages import TagImage
+from pipeline.model_version import CARD_NAME
 from pipeline.records import Decision, DecisionKind, GoneImage, RejectedImage
 from tagging_lambda.classify import Classifier
 from tagging_lambda.curate.report import retagged_document, retagged_text
 from tagging_lambda.curate.retag import EXAMPLES, Retagged, Retagger
 from tagging_lambda.decisions import with_keywords
-from tagging_lambda.model_card import CARD_NAME, ModelCard
+from tagging_lambda.model_card import ModelCard
 from tagging_lambda.reader import ProcessReader
 from tagging_lambda.remap import remapped
 from tagging_lambda.taxonomy import Taxonomy

@@ -1,0 +1,37 @@
+"""The version of a model: the name of exactly the answers it gives, on every record that it made."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from pipeline.errors import BadModel
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CARD_NAME = "card.json"  # of the file that describes a model, beside its weights
+VERSION_LENGTH = 12  # hexadecimal digits; 48 bits tell any number of a shop's models apart
+
+
+def version_of(weights_sha256: str, temperature: float = 1.0) -> str:
+    """Return the first digits of the served file's SHA-256 in hexadecimal, and what cools its answers, if anything."""
+    weights = weights_sha256[:VERSION_LENGTH]
+    return weights if temperature == 1 else f"{weights}-{temperature:g}"
+
+
+def version_in(folder: Path) -> str | None:
+    """Return the version of the model that lies in the folder, by its card alone; None where there is none.
+
+    Raises:
+        BadModel: the card cannot be understood.
+    """
+    path = folder / CARD_NAME
+    if not path.is_file():
+        return None
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+        served = next(file["sha256"] for file in card["files"] if file["precision"] == card["served"])
+        return version_of(served, float(card.get("temperature", 1.0)))
+    except (OSError, ValueError, KeyError, TypeError, StopIteration) as error:
+        raise BadModel(f"{path} is not a model card ({type(error).__name__}: {error})") from error
