@@ -26,8 +26,8 @@ from infra.local.place import Place
 from infra.local.run import Sources
 from infra.package import ROOT, TEMPLATE
 from pipeline.keywords import Use, Vocabulary
+from pipeline.model_version import CARD_NAME
 from tagging_lambda.model_card import (
-    CARD_NAME,
     InputContract,
     ModelCard,
     ModelClass,

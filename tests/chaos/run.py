@@ -31,6 +31,7 @@ from pipeline.progress import Progress
 from pipeline.settings import home, model_dir
 from pipeline.telemetry import Metric
 from tests.chaos.deployment import VISIBILITY_S, Deployed, deployed
+from tests.chaos.gaps import judge_gaps
 from tests.chaos.shop import Delete, DisorderlyShop, Put, Send, hostile_files, real_pictures
 from tests.chaos.verdict import SHOWN_PROBLEMS, Verdict, judged
 
@@ -215,10 +216,23 @@ def chaos(seed: int, size: int, folder: Path, *, is_real: bool = False, quiet: b
         drained_s = driver.wait(lambda waiting, in_flight: not waiting and not in_flight)
         counts = here.proxy("counts")
         verdict = judged(here, shop, told.bad_bodies)
+        gaps = judge_gaps(verdict, here, shop, seed)
+        driver.wait(lambda waiting, in_flight: not waiting and not in_flight)
+        verdict.problems += judged(here, shop, told.bad_bodies).problems
         counted = metrics(here)
     verdict.expect(not counted[Metric.BUGS], f"{counted[Metric.BUGS]:.0f} looks ended with what nobody expects")
     return Ran(
-        seed, size, len(shop.used), told.events, killed.counts, counts, counted, under_fire_s, drained_s, verdict
+        seed,
+        size,
+        len(shop.used),
+        told.events,
+        killed.counts,
+        counts,
+        counted,
+        under_fire_s,
+        drained_s,
+        gaps.count,
+        verdict,
     )
 
 
@@ -235,6 +249,7 @@ class Ran:
     counted: Counter[str]
     under_fire_s: float
     drained_s: float
+    gaps: int
     verdict: Verdict
 
     def rows(self) -> list[tuple[str, int | str]]:
@@ -256,6 +271,7 @@ class Ran:
             ("seconds under fire", round(self.under_fire_s)),
             ("events a second", round(sum(self.events.values()) / self.under_fire_s, 1)),
             ("seconds to the last end, in peace", round(self.drained_s)),
+            ("gaps made on purpose, told and closed", self.gaps),
             *((f"end: {name}", count) for name, count in sorted(self.verdict.ends.items())),
             *((f"dead letters: {name}", count) for name, count in sorted(self.verdict.dead.items())),
             ("problems", len(self.verdict.problems)),

@@ -1,0 +1,146 @@
+"""The second act of a chaos run: gaps that somebody makes on purpose, and what the commands make of them.
+
+Nothing is taken from the queues meanwhile. Records are lost, objects are replaced and deleted, and messages are sent:
+`audit` and `status` must count exactly that, and `audit --enqueue` must send exactly the gap.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import time
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from infra.local.deploy import Deployment
+from pipeline.aws import DynamoTable, client
+from pipeline.images import ImageRef
+from pipeline.messages import TagImage
+from pipeline.records import TaggedImage
+from pipeline.table_layout import key_of
+from tests.chaos.verdict import told_by
+
+if TYPE_CHECKING:
+    from tests.chaos.deployment import Deployed
+    from tests.chaos.shop import DisorderlyShop
+    from tests.chaos.verdict import Verdict
+
+SHARE = 50  # one in so many tagged images loses its record, another is replaced, another deleted
+ARRIVAL_LIMIT_S = 60
+RECENT = timedelta(seconds=60)  # what a rate is of
+ROUNDED = 0.001
+
+
+@dataclass(frozen=True)
+class Gaps:
+    """What was done, by key."""
+
+    lost: list[str]
+    replaced: list[str]
+    deleted: list[str]
+    sent: list[str]
+
+    @classmethod
+    def make(cls, here: Deployed, shop: DisorderlyShop, seed: int) -> Gaps:
+        """Make gaps in a shop in which all is right."""
+        chance = random.Random(seed)
+        table = DynamoTable(client("dynamodb", here.endpoint_url), here.stack.table_name)
+        tagged = sorted(record.look.image.key for record in table.scan() if isinstance(record, TaggedImage))
+        count = max(len(tagged) // SHARE, 1)
+        chosen = chance.sample(tagged, 4 * count)
+        gaps = cls(*(chosen[at : at + count] for at in range(0, 4 * count, count)))
+        for key in gaps.lost:
+            wire = {name: {"S": value} for name, value in key_of(ImageRef(shop.bucket, key)).items()}
+            table.dynamodb.delete_item(TableName=here.stack.table_name, Key=wire)
+        s3 = client("s3", here.endpoint_url)
+        for key in gaps.replaced:
+            data = shop.pictures[0] + chance.randbytes(9)  # behind a picture's end: other bytes, same picture
+            shop.files[f'"{hashlib.md5(data).hexdigest()}"'] = 0
+            s3.put_object(Bucket=shop.bucket, Key=key, Body=data)
+        for key in gaps.deleted:
+            s3.delete_object(Bucket=shop.bucket, Key=key)
+        sqs = client("sqs", here.endpoint_url)
+        for key in gaps.sent:
+            sqs.send_message(
+                QueueUrl=here.stack.backfill_queue_url, MessageBody=TagImage(ImageRef(shop.bucket, key)).encode()
+            )
+        return gaps
+
+    @property
+    def waiting(self) -> int:
+        """How many messages wait: those that were sent, and what S3 tells by itself."""
+        return len(self.replaced) + len(self.deleted) + len(self.sent)
+
+    @property
+    def count(self) -> int:
+        """How many images another look would put right."""
+        return len(self.lost) + len(self.replaced) + len(self.deleted)
+
+
+def judge_gaps(verdict: Verdict, here: Deployed, shop: DisorderlyShop, seed: int) -> Gaps:
+    """Make gaps, hold what the commands say of them against what was done, and let the gap be sent."""
+    place, deployment = f"s3://{shop.bucket}", Deployment.at(here.endpoint_url)
+    rejected = sum(count for name, count in verdict.ends.items() if name.startswith("rejected"))
+    told_by(here, "export", "--json")
+    deployment.listen(to_queues=False)
+    gaps = Gaps.make(here, shop, seed)
+    _wait_for(here, gaps.waiting)
+    counted = {
+        "listed": verdict.ends["tagged"] + rejected - len(gaps.deleted),
+        "tagged": verdict.ends["tagged"] - gaps.count,
+        "rejected": rejected,
+        "dead_lettered": verdict.dead.total(),
+        "waiting": gaps.waiting,
+        "missing": len(gaps.lost),
+        "stale": len(gaps.replaced),
+        "orphaned": len(gaps.deleted),
+        "not_exported": 0,
+        "export_stale": 0,
+        "exported_orphan": len(gaps.lost),
+        "enqueued": gaps.count,
+    }
+    most_per_s = _ended_per_s(here)[1]
+    status = told_by(here, "status", "--json")
+    least_per_s = _ended_per_s(here)[0]
+    waiting = Counter({name: queue["waiting"] for name, queue in status["queues"].items()})
+    told = {"uploads": len(gaps.replaced) + len(gaps.deleted), "backfill": len(gaps.sent)}
+    verdict.expect(dict(waiting) == told, f"status says that {dict(waiting)} wait; counted: {told}")
+    rate_per_s, left_s = status["rate_per_s"], status["left_s"]
+    verdict.expect(
+        least_per_s - ROUNDED <= rate_per_s <= most_per_s + ROUNDED,
+        f"status says {rate_per_s} images a second; counted: {least_per_s} to {most_per_s}",
+    )
+    verdict.expect(
+        abs(left_s * rate_per_s - gaps.waiting) < 0.1 * gaps.waiting if rate_per_s else status["idle_because"],
+        f"at {rate_per_s} images a second status says {left_s} s are left, idle because {status['idle_because']}",
+    )
+    audit = told_by(here, "audit", place, "--enqueue", "--json")
+    found = {name: audit.get(name) for name in counted}
+    verdict.expect(found == counted, f"with gaps, audit says {found}; counted: {counted}")
+    _wait_for(here, gaps.waiting + gaps.count)
+    deployment.listen(to_queues=True)
+    return gaps
+
+
+def _ended_per_s(here: Deployed) -> tuple[float, float]:
+    """Return how many images a second came to an end in the last minute, and since the first of them did."""
+    table, now = DynamoTable(client("dynamodb", here.endpoint_url), here.stack.table_name), datetime.now(UTC)
+    recent = [record.look.looked_at for record in table.scan() if record.look.looked_at > now - RECENT]
+    since_first_s = max((now - min(recent, default=now)).total_seconds(), 1)
+    return len(recent) / RECENT.total_seconds(), len(recent) / since_first_s
+
+
+def _wait_for(here: Deployed, count: int) -> None:
+    """Return when so many messages wait: S3 tells of a change a moment later."""
+    sqs, until_s = client("sqs", here.endpoint_url), time.monotonic() + ARRIVAL_LIMIT_S
+    urls, name = (here.stack.uploads_queue_url, here.stack.backfill_queue_url), "ApproximateNumberOfMessages"
+    while True:
+        waiting = sum(
+            int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name]) for url in urls
+        )
+        if waiting == count:
+            return
+        assert time.monotonic() < until_s, f"{waiting} messages wait, not {count}"
+        time.sleep(0.1)
