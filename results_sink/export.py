@@ -17,7 +17,7 @@ from results_sink import covered, tables
 from results_sink.layout import Sizes, divided, row_group_sizes
 from results_sink.manifest import SNAPSHOTS, KeywordRows, Manifest, snapshot_name
 from results_sink.parts import Parts, Shape
-from results_sink.publish import Publisher, since
+from results_sink.publish import Publisher
 from results_sink.rows import Census
 from results_sink.runs import Runs
 
@@ -70,13 +70,13 @@ class Exporter:
             BadSettings: the folder for work is too small.
         """
         publisher = Publisher(self.files)
-        publisher.latest()  # a place that does not answer is said before the table is read
+        before, _ = publisher.latest()  # a place that does not answer is said before the table is read
         self.work.mkdir(parents=True, exist_ok=True)
         free_bytes = shutil.disk_usage(self.work).free
         try:
             with tempfile.TemporaryDirectory(prefix="export-", dir=self.work) as work:
                 manifest = _Snapshot(self, Path(work)).write(over)
-                kept = self.kept_deltas or since(manifest.scan_began_at, manifest.snapshot)
+                kept = self.kept_deltas or publisher.since(before, manifest)
                 publisher.publish(manifest, Path(work), kept)
         except OSError as error:
             if error.errno == errno.ENOSPC:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from results_sink.delta import CHANGE, last_of_each, raw_of, there, without
+from results_sink.manifest import folded_name
 from results_sink.parquet import ParquetFile
 from results_sink.publish import Publisher
 from results_sink.snapshot import open_snapshot
@@ -54,14 +55,6 @@ class Folding:
             scan_began_at=snapshot.manifest.scan_began_at,
         )
         return folding.export()
-
-
-def folded_name(snapshot: str, short_id: str) -> str:
-    """Return the name of what a snapshot is folded into: behind its own, and before any export that began later."""
-    began, _, first_id = snapshot.partition("-")
-    first_id, _, counted = first_id.partition(".")
-    count = int(counted.partition("-")[0]) + 1 if counted else 1
-    return f"{began}-{first_id}.{count:04d}-{short_id}"
 
 
 def _left(now: Latest | None, folded: Latest) -> Kept | None:

@@ -27,6 +27,19 @@ def snapshot_name(began_at: datetime, short_id: str) -> str:
     return f"{began_at.strftime(NAME_TIME)}-{short_id}"
 
 
+def fold_of(snapshot: str) -> tuple[str, int]:
+    """Return the name of the export that a snapshot goes back to, and how often that was folded."""
+    began, _, ids = snapshot.partition("-")
+    first_id, _, counted = ids.partition(".")
+    return f"{began}-{first_id}", int(counted.partition("-")[0]) if counted else 0
+
+
+def folded_name(snapshot: str, short_id: str) -> str:
+    """Return the name of what a snapshot is folded into: behind its own, and before any export that began later."""
+    root, count = fold_of(snapshot)
+    return f"{root}.{count + 1:04d}-{short_id}"
+
+
 @dataclass(frozen=True, slots=True)
 class ColumnType:
     """A column of the Parquet files and its type, as Arrow writes it."""

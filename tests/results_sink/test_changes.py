@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from pipeline.table_layout import to_item
 from results_sink.changes import delta_name
 from results_sink.manifest import LATEST_NAME, SUPERSEDED_NAME, Latest
 from results_sink.newest import place_of
-from results_sink.publish import CLOCK_SKEW, LOST_AFTER
+from results_sink.publish import ABANDONED_AFTER, CLOCK_SKEW, LOST_AFTER
 from results_sink.search import Asked
 from tests.results_sink.changing import Shop
 from tests.results_sink.small_shop import (
@@ -253,6 +254,92 @@ def test_an_export_that_began_before_a_fold_ends_after_it_and_is_published(shop:
     assert shop.found("boot") == [("s3://shop/a.jpg", 0.5)]
 
 
+@pytest.mark.parametrize("first", ["the change", "the fold"])
+@pytest.mark.parametrize("folds", [1, 5])
+def test_a_change_that_is_folded_while_an_export_scans_is_in_no_snapshot_lost(
+    shop: Shop, first: str, folds: int
+) -> None:
+    """With five folds the first ones are removed before the scan ends."""
+    shop.export()
+    shop.put(tagged("old.jpg", boot=0.5))
+    shop.record()
+    scan = shop.table.scan
+
+    def change(number: int) -> None:
+        shop.put(tagged(f"meanwhile-{number}.jpg", boot=0.9))
+        shop.record()
+
+    def scan_while_others_write():
+        yield from scan()
+        for number in range(folds):
+            for what in (lambda at=number: change(at), shop.fold)[:: 1 if first == "the change" else -1]:
+                what()
+
+    shop.table.scan = scan_while_others_write
+    manifest = shop.export()
+    shop.table.scan = scan
+
+    wanted = [(f"s3://shop/meanwhile-{number}.jpg", 0.9) for number in range(folds)]
+    assert latest_of(shop).snapshot == manifest.snapshot
+    assert shop.found("boot") == [*wanted, ("s3://shop/old.jpg", 0.5)]
+    shop.fold()
+    assert shop.found("boot") == [*wanted, ("s3://shop/old.jpg", 0.5)]
+
+
+def test_a_change_that_lies_over_another_export_and_is_folded_there_is_not_lost(shop: Shop) -> None:
+    """Of two exports at once the one that began first ends first, and its deltas are folded before the other ends."""
+    shop.export()
+    early = shop.exporter()
+    scan = shop.table.scan
+
+    def scan_while_others_write():
+        yield from scan()
+        shop.table.scan = scan
+        early.export()
+        shop.put(tagged("meanwhile.jpg", boot=0.9))
+        shop.record()
+        shop.fold()
+
+    began_at = shop.tick()
+    early = replace(early, clock=lambda: began_at)
+    shop.table.scan = scan_while_others_write
+    shop.export()
+
+    assert shop.found("boot") == [("s3://shop/meanwhile.jpg", 0.9)]
+
+
+def test_an_export_that_cannot_know_what_was_folded_meanwhile_is_not_published(shop: Shop) -> None:
+    first = shop.export()
+    scan = shop.table.scan
+
+    def scan_while_others_write():
+        yield from scan()
+        shop.put(tagged("meanwhile.jpg", boot=0.9))
+        shop.record()
+        shop.fold()
+        shop.files.delete([f"snapshots/{first.snapshot}/{SUPERSEDED_NAME}"])
+
+    shop.table.scan = scan_while_others_write
+
+    with pytest.raises(RetryLater, match="what was folded while the table was scanned is no longer known; export aga"):
+        shop.export()
+    assert shop.found("boot") == [("s3://shop/meanwhile.jpg", 0.9)]
+
+
+def test_an_export_during_which_the_pointer_was_lost_is_not_published(shop: Shop) -> None:
+    shop.export()
+    scan = shop.table.scan
+
+    def scan_while_it_is_lost():
+        yield from scan()
+        shop.files.delete([LATEST_NAME])
+
+    shop.table.scan = scan_while_it_is_lost
+
+    with pytest.raises(RetryLater, match=r"latest\.json was damaged or removed while the table was scanned"):
+        shop.export()
+
+
 # ---- Folding ---------------------------------------------------------------------------------------------------------
 
 
@@ -336,14 +423,19 @@ def test_few_deltas_are_not_worth_a_fold(shop: Shop) -> None:
 # ---- What is removed -------------------------------------------------------------------------------------------------
 
 
-def test_deltas_go_with_the_last_snapshot_that_needs_them(shop: Shop) -> None:
-    shop.export()
+def test_deltas_go_with_the_last_snapshot_that_needs_them_when_no_export_that_runs_may(shop: Shop) -> None:
+    first = shop.export().snapshot
     shop.put(tagged("a.jpg", boot=0.5))
     delta = shop.record()
     shop.now += CLOCK_SKEW
-    kept = [delta.name in (shop.export(), *shop.files.names("deltas/")) for _ in range(4)]
 
-    assert kept == [True, True, False, False]
+    def left() -> tuple[int, bool]:
+        shop.export()
+        return len(list(shop.files.names(f"snapshots/{first}/"))), delta.name in shop.files.names("deltas/")
+
+    assert [left() for _ in range(4)] == [(5, True), (5, True), (1, True), (1, True)]
+    shop.now += ABANDONED_AFTER
+    assert left() == (0, False)
 
 
 def test_a_delta_that_was_never_named_is_removed_when_its_batch_can_come_no_more(shop: Shop) -> None:
