@@ -19,6 +19,7 @@ from results_sink.manifest import (
     FileSum,
     Latest,
     fold_of,
+    is_later,
 )
 
 if TYPE_CHECKING:
@@ -44,11 +45,17 @@ class Publisher:
     files: FileStore
 
     def latest(self) -> tuple[Latest | None, FileVersion | None]:
-        """Return what is published, and the file that says so; a damaged file says nothing, and a new one mends it."""
+        """Return what is published, and the file that says so; a damaged file says nothing, and an export mends it.
+
+        Raises:
+            BadExport: it is of a later schema version, and is not to be written by this program.
+        """
         seen = self.files.read_version(LATEST_NAME)
         try:
             return (None if seen is None else Latest.decode(seen.data, LATEST_NAME)), seen
         except BadExport:
+            if seen and is_later(seen.data):
+                raise
             return None, seen
 
     def change(self, changed: Callable[[Latest | None], Latest | None]) -> bool:
@@ -58,6 +65,7 @@ class Publisher:
 
         Raises:
             RetryLater: somebody else always was.
+            BadExport: what is published is of a later schema version.
         """
         for _ in range(ATTEMPTS):
             latest, seen = self.latest()

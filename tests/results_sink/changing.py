@@ -64,17 +64,17 @@ class Shop:
     @property
     def recorder(self) -> Recorder:
         """What makes deltas of changes."""
-        return Recorder(self.files, small_vocabulary(), self.new_id)
+        return Recorder(self.files, small_vocabulary(), self.new_id, lambda: self.now)
 
-    def record(self, most: int = 1000) -> DeltaFile:
+    def record(self, most: int = 1000) -> DeltaFile | None:
         """Make a delta of the next changes."""
         batch = [self.stream.popleft() for _ in range(min(most, len(self.stream)))]
         return self.recorder.record(batch)
 
     def exporter(self, **parts: object) -> Exporter:
         """Return what exports the table."""
-        given = {"table": self.table, "files": self.files, "work": self.work}
-        return Exporter(vocabulary=small_vocabulary(), clock=self.tick, new_id=self.new_id, **(given | parts))
+        given = {"table": self.table, "files": self.files, "work": self.work, "clock": self.tick}
+        return Exporter(vocabulary=small_vocabulary(), new_id=self.new_id, **(given | parts))
 
     def export(self, **parts: object) -> Manifest:
         """Export the table."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,7 @@ from pipeline.records import ClassScore
 from pipeline.stream import Change, changes_of
 from pipeline.table_layout import to_item
 from results_sink.changes import delta_name
-from results_sink.manifest import LATEST_NAME, SUPERSEDED_NAME, Latest
+from results_sink.manifest import LATEST_NAME, SCHEMA_VERSION, SUPERSEDED_NAME, Latest
 from results_sink.newest import place_of
 from results_sink.publish import ABANDONED_AFTER, CLOCK_SKEW, LOST_AFTER
 from results_sink.search import Asked
@@ -97,7 +98,7 @@ def test_a_batch_that_comes_again_makes_the_same_file_and_is_named_once(shop: Sh
 
     assert first == again == latest_of(shop).deltas[0]
     assert len(latest_of(shop).deltas) == len(list(shop.files.names("deltas/"))) == 1
-    assert first.name == delta_name(batch) == f"deltas/20260301T120004.000000Z-{'100'.zfill(40)}-2.parquet"
+    assert first.name == delta_name(batch) == f"deltas/20260301T120004.000000Z-{'100'.zfill(40)}-00002.parquet"
 
 
 def test_before_the_first_export_changes_lie_upon_nothing(shop: Shop) -> None:
@@ -109,6 +110,46 @@ def test_before_the_first_export_changes_lie_upon_nothing(shop: Shop) -> None:
     shop.export()
     assert shop.found("boot") == [("s3://shop/a.jpg", 0.9)]
     assert latest_of(shop).snapshot.startswith("2026")
+
+
+@pytest.mark.parametrize("damage", ["half a pointer", "a later schema"])
+def test_what_is_published_is_not_replaced_by_changes_that_cannot_be_laid_over_it(shop: Shop, damage: str) -> None:
+    shop.put(tagged("a.jpg", boot=0.9))
+    shop.export()
+    files = shop.files
+    assert isinstance(files, MemoryFiles)
+    published = files.files[LATEST_NAME]
+    later = json.dumps(json.loads(published) | {"schema_version": SCHEMA_VERSION + 1}).encode()
+    files.files[LATEST_NAME] = there = later if damage == "a later schema" else published[:-1]
+
+    with pytest.raises(
+        BadExport, match=r"latest\.json is (damaged; the changes wait|of schema version 2; this program)"
+    ):
+        shop.recorder.record(list(shop.stream))
+    assert files.files[LATEST_NAME] == there
+    if damage == "a later schema":
+        with pytest.raises(BadExport, match="is of schema version 2"):
+            shop.export()
+        assert files.files[LATEST_NAME] == there
+    else:
+        shop.export()
+        assert shop.found("boot") == [("s3://shop/a.jpg", 0.9)]
+
+
+def test_a_pointer_that_is_damaged_while_changes_are_written_is_said(shop: Shop) -> None:
+    """Else the stream would go on, and nobody would ever read what it told."""
+    shop.export()
+    shop.put(tagged("a.jpg", boot=0.9))
+    write = shop.files.write
+
+    def write_and_damage(name: str, source: Path) -> None:
+        write(name, source)
+        shop.files.files[LATEST_NAME] = b"half"
+
+    shop.files.write = write_and_damage
+
+    with pytest.raises(BadExport, match=r"latest\.json is damaged"):
+        shop.record()
 
 
 # ---- What is found ---------------------------------------------------------------------------------------------------
@@ -167,6 +208,51 @@ def test_a_snapshot_with_its_deltas_answers_as_an_export_of_the_table_would(tmp_
 def _sorted(results: tuple) -> list:
     """Of images of one product and one score, either may stand for it."""
     return sorted((-each.score, each.product) for each in results)
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 4])
+def test_a_stream_that_lags_lays_nothing_older_over_a_newer_snapshot(shop: Shop, most: int) -> None:
+    """A batch may reach from before the scan to after it."""
+    shop.put(*(tagged("a.jpg", boot=score) for score in (0.1, 0.2, 0.9)), tagged("b.jpg", boot=0.5), gone("b.jpg"))
+    shop.now += CLOCK_SKEW
+    shop.export()
+    shop.put(tagged("new.jpg", boot=0.7))
+    found = [shop.found("boot")]
+    while shop.stream:
+        shop.record(most)
+        found.append(shop.found("boot"))
+
+    assert found[:-1] == [[("s3://shop/a.jpg", 0.9)]] * len(found[:-1])
+    assert found[-1] == [("s3://shop/a.jpg", 0.9), ("s3://shop/new.jpg", 0.7)]
+    assert [delta.rows for delta in latest_of(shop).deltas] == [1]
+
+
+def test_an_export_whose_clock_is_ahead_hides_no_change(shop: Shop) -> None:
+    began_at = shop.now + 5 * CLOCK_SKEW
+    shop.export(clock=lambda: began_at)
+    shop.put(tagged("a.jpg", boot=0.9))
+    shop.record()
+
+    assert shop.found("boot") == [("s3://shop/a.jpg", 0.9)]
+
+
+def test_a_delta_whose_changes_an_export_saw_that_ended_meanwhile_is_not_named(shop: Shop) -> None:
+    shop.export()
+    shop.put(tagged("a.jpg", boot=0.1), tagged("a.jpg", boot=0.9))
+    shop.now += CLOCK_SKEW
+    shop.stream.pop()  # the second change is told later
+    write = shop.files.write
+
+    def write_after_an_export(name: str, source: Path) -> None:
+        shop.files.write = write
+        write(name, source)
+        shop.export()
+
+    shop.files.write = write_after_an_export
+    shop.record()
+
+    assert shop.found("boot") == [("s3://shop/a.jpg", 0.9)]
+    assert latest_of(shop).deltas == ()
 
 
 # ---- What comes at the same time -------------------------------------------------------------------------------------
