@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from results_sink.export import Exporter
-    from results_sink.manifest import Latest, Manifest
-    from results_sink.publish import Kept
+    from results_sink.manifest import Latest
+    from results_sink.publish import Exported, Kept
     from results_sink.rows import Census
     from results_sink.snapshot import Copies
 
@@ -32,7 +32,7 @@ class Folding:
     copies: Copies
     least_deltas: int = LEAST_DELTAS
 
-    def fold(self) -> Manifest | None:
+    def fold(self) -> Exported | None:
         """Write and publish the new snapshot, or return None where there are too few deltas to be worth it.
 
         Where another export or fold is published meanwhile, that one stays, and this one's files are removed later.

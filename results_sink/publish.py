@@ -38,6 +38,14 @@ CLOCK_SKEW = timedelta(minutes=1)  # chosen by us: between the clocks of the exp
 Kept = tuple["DeltaFile", ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What an export or a fold wrote, and whether it is the one to read: else a newer one was published meanwhile."""
+
+    manifest: Manifest
+    is_published: bool
+
+
 @dataclass(frozen=True)
 class Publisher:
     """Changes ``latest.json``, one writer at a time, and removes what it no longer leads to."""

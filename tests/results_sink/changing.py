@@ -78,7 +78,7 @@ class Shop:
 
     def export(self, **parts: object) -> Manifest:
         """Export the table."""
-        return self.exporter(**parts).export()
+        return self.exporter(**parts).export().manifest
 
     def folding(self, **parts: object) -> Folding:
         """Return what folds deltas, however few."""
@@ -87,7 +87,8 @@ class Shop:
 
     def fold(self, **parts: object) -> Manifest | None:
         """Fold the deltas."""
-        return self.folding(**parts).fold()
+        folded = self.folding(**parts).fold()
+        return folded.manifest if folded else None
 
     def newest(self) -> Newest:
         """Return a reader that has read nothing yet, and looks each time."""
