@@ -83,7 +83,7 @@ class Shop:
     def folding(self, **parts: object) -> Folding:
         """Return what folds deltas, however few."""
         copies = Downloaded(self.files, "the export", self.work / "fold-copies")
-        return Folding(self.exporter(**parts), copies, least_deltas=1)
+        return Folding(self.exporter(), copies, **({"least_deltas": 1} | parts))
 
     def fold(self, **parts: object) -> Manifest | None:
         """Fold the deltas."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import random
+import resource
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from boto3.dynamodb.types import TypeSerializer
@@ -33,9 +34,6 @@ from tests.results_sink.small_shop import (
     tagged,
     undone,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 QUERIES = (
     "boot",
@@ -495,6 +493,69 @@ def test_a_recorder_that_is_stopped_anywhere_names_nothing_or_all(tmp_path: Path
     shop.recorder.record(batch)
 
     assert len(shop.found("boot")) == 2
+
+
+def test_of_many_changes_the_first_are_folded_and_the_others_stay_over_them(shop: Shop) -> None:
+    shop.export()
+    for number in range(6):
+        shop.put(tagged("a.jpg", boot=0.1 + number / 10), tagged(f"{number}.jpg", chair=0.5), gone(f"{number - 1}.jpg"))
+        shop.record()
+    wanted = shop.found("boot OR chair")
+    left = [len(latest_of(shop).deltas)]
+    for _ in range(4):
+        shop.fold(most_rows=7)
+        left.append(len(latest_of(shop).deltas))
+        assert shop.found("boot OR chair") == wanted
+
+    assert left == [6, 4, 2, 0, 0]
+    shop.put(tagged("a.jpg", boot=0.1), tagged("b.jpg", boot=0.1))
+    shop.record()
+    shop.fold(most_rows=1)
+    assert latest_of(shop).deltas == ()
+
+
+def many_deltas(shop: Shop, count: int) -> None:
+    """Export nothing, and lay so many deltas over it."""
+    shop.export()
+    for number in range(count):
+        shop.put(tagged(f"{number}.jpg", boot=0.5))
+        shop.record()
+
+
+def test_a_reader_of_more_than_a_hundred_deltas_fetches_each_once(tmp_path: Path) -> None:
+    """Another process finds them where the one before left them."""
+
+    class Counting(MemoryFiles):
+        reads = 0
+
+        def read(self, name: str) -> bytes | None:
+            self.reads += 1
+            return super().read(name)
+
+    files = Counting()
+    shop = Shop(tmp_path, files)
+    many_deltas(shop, 120)
+    reads = []
+    for _ in range(3):
+        files.reads = 0
+        assert shop.searcher().search("boot").total == 120
+        reads.append(files.reads)
+
+    assert reads == [123, 2, 2]  # latest.json and the manifest are read each time
+
+
+def test_a_fold_opens_few_files_at_once_however_many_deltas_there_are(shop: Shop) -> None:
+    many_deltas(shop, 90)
+    open_files = len(list(Path("/proc/self/fd").iterdir()))
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (open_files + 30, before[1]))
+    try:
+        shop.fold()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+    assert latest_of(shop).deltas == ()
+    assert len(shop.found("boot")) == 90
 
 
 def test_few_deltas_are_not_worth_a_fold(shop: Shop) -> None:
