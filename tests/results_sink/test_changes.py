@@ -167,13 +167,9 @@ def test_what_was_put_changed_or_taken_away_is_found_as_it_is_now(shop: Shop) ->
     assert shop.searcher().changes == 3
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_a_snapshot_with_its_deltas_answers_as_an_export_of_the_table_would(tmp_path: Path, seed: int) -> None:
-    """Whatever happens in whatever order: exports, changes in batches of any size, folds."""
-    chance = random.Random(seed)
-    shop = Shop(tmp_path / "followed")
-    shop.put(*chance.sample(small_shop(), chance.randrange(12)))
-    for _ in range(chance.randrange(5, 40)):
+def happen(shop: Shop, chance: random.Random, events: int, *, scanning: bool = False) -> None:
+    """Let so many things happen, whatever they are; while the table is scanned all but another export."""
+    for _ in range(events):
         key = f"{chance.randrange(12)}.jpg"
         boot, chair, sneaker = (round(chance.random(), 3) for _ in range(3))
         some = [tagged(key, f"p{chance.randrange(4)}", boot=boot, chair=chair), tagged(key, sneaker=sneaker)]
@@ -183,12 +179,37 @@ def test_a_snapshot_with_its_deltas_answers_as_an_export_of_the_table_would(tmp_
             )
         )
         match chance.randrange(12):
-            case 0:
-                shop.export()
-            case 1:
-                shop.fold()
-            case 2 | 3 | 4:
+            case 0 if not scanning:
+                export_meanwhile(shop, chance)
+            case 1 | 6:
+                shop.fold(most_rows=chance.choice([1, 4, 1_000]))
+            case 2 | 3 | 4 if shop.stream:
                 shop.record(most=chance.randrange(1, 6))
+            case 5:
+                shop.now += 2 * CLOCK_SKEW
+
+
+def export_meanwhile(shop: Shop, chance: random.Random) -> None:
+    """Export, and let things happen while the table is scanned, of which the scan sees nothing."""
+    scan = shop.table.scan
+
+    def scan_while_others_write():
+        yield from list(scan())
+        happen(shop, chance, chance.randrange(16), scanning=True)
+
+    shop.table.scan = scan_while_others_write
+    shop.export()
+    shop.table.scan = scan
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_snapshot_with_its_deltas_answers_as_an_export_of_the_table_would(tmp_path: Path, seed: int) -> None:
+    """Whatever happens in whatever order: exports, changes in batches of any size, late ones too, folds."""
+    chance = random.Random(seed)
+    shop = Shop(tmp_path / "followed")
+    shop.put(*chance.sample(small_shop(), chance.randrange(12)))
+    happen(shop, chance, chance.randrange(5, 30))
+    export_meanwhile(shop, chance)
     while shop.stream:
         shop.record(most=chance.randrange(1, 9))
     plain = Shop(tmp_path / "plain", table=shop.table)
