@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 INDEX = "catalogue"
 FOLDER = "opensearch-bulk/"
+NEWEST_NAME = f"{FOLDER}latest.txt"  # the files of the newest export that is whole, one a line, in their order
 PART_IMAGES = 20_000  # chosen by us: some 20 MB, where OpenSearch takes requests of up to 100 MB
 
 
@@ -98,21 +99,25 @@ class BulkExporter:
     part_images: int = PART_IMAGES
 
     def export(self, over: Callable[[Iterable[Record]], Iterable[Record]] = iter) -> BulkReport:
-        """Write all records, and return what was written."""
+        """Write all records, then the list of the files that hold them, and return what was written.
+
+        Who loads what the list names loads no half, and nothing that an export before wrote.
+        """
         folder = f"{FOLDER}{self.clock().strftime(NAME_TIME)}/"
         records = iter(over(self.table.scan()))
         names: list[str] = []
         indexed = deleted = 0
         while batch := list(islice(records, self.part_images)):
             names.append(f"{folder}part-{len(names):05d}.ndjson")
-            self._write(names[-1], batch)
+            self._write_lines(names[-1], bulk_lines(batch, self.vocabulary))
             here = sum(isinstance(record, TaggedImage) for record in batch)
             indexed, deleted = indexed + here, deleted + len(batch) - here
+        self._write_lines(NEWEST_NAME, (f"{name}\n" for name in names))
         return BulkReport(tuple(names), indexed, deleted)
 
-    def _write(self, name: str, records: Iterable[Record]) -> None:
+    def _write_lines(self, name: str, lines: Iterable[str]) -> None:
         with tempfile.TemporaryDirectory(prefix="bulk-") as work:
-            path = Path(work) / "part.ndjson"
+            path = Path(work) / "lines"
             with path.open("w", encoding="utf-8") as file:
-                file.writelines(bulk_lines(records, self.vocabulary))
+                file.writelines(lines)
             self.files.write(name, path)

@@ -9,13 +9,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.memory import MemoryTable
+from pipeline.errors import BadExport
+from pipeline.memory import MemoryTable, utc_now
 from pipeline.stream import changes_of
 from pipeline.telemetry import Metric
 from results_sink.delta import write_delta
 from results_sink.export import Exporter
-from results_sink.manifest import DELTAS, NAME_TIME, DeltaFile
-from results_sink.publish import Publisher
+from results_sink.manifest import DELTAS, LATEST_NAME, NAME_TIME, DeltaFile, scan_time_of
+from results_sink.publish import CLOCK_SKEW, Publisher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools import Logger, Metrics
 
     from pipeline.keywords import Vocabulary
-    from pipeline.ports import FileStore
+    from pipeline.ports import Clock, FileStore
     from pipeline.stream import Change
     from results_sink.manifest import Latest
 
@@ -37,13 +38,32 @@ class Recorder:
     files: FileStore
     vocabulary: Vocabulary
     new_id: Callable[[], str]
+    clock: Clock = utc_now
 
-    def record(self, changes: Sequence[Change]) -> DeltaFile:
+    def record(self, changes: Sequence[Change]) -> DeltaFile | None:
         """Write the changes, of each image the last, and make ``latest.json`` name the file behind those before.
+
+        What is published may have seen some of them, if the stream is late: these are left out, since they would lay
+        an older state over a newer one. Where none is left, None is returned.
 
         Raises:
             RetryLater: the store failed; nothing is named, or all is.
+            BadExport: what is published is damaged, or of a later schema version; nothing is named.
         """
+        publisher = Publisher(self.files)
+        latest, seen = publisher.latest()
+        if seen is None:
+            self._begin()
+            latest, _ = publisher.latest()
+        published = _undamaged(latest)
+        news = [change for change in changes if not self._has_seen(published, change.changed_at)]
+        if not news:
+            return None
+        delta = self._write(news)
+        publisher.change(lambda latest: self._with(_undamaged(latest), delta))
+        return delta
+
+    def _write(self, changes: Sequence[Change]) -> DeltaFile:
         newest = {change.record.look.image: change for change in changes}
         with tempfile.TemporaryDirectory(prefix="delta-") as work:
             path = Path(work) / "delta.parquet"
@@ -52,12 +72,18 @@ class Recorder:
             name = delta_name(changes)
             self.files.write(name, path)
         newest_change_at = max(change.changed_at for change in changes)
-        delta = DeltaFile(name, len(newest), len(data), sha256(data).hexdigest(), newest_change_at)
-        publisher = Publisher(self.files)
-        if publisher.latest()[0] is None:
-            self._begin()
-        publisher.change(lambda latest: _with(latest, delta))
-        return delta
+        return DeltaFile(name, len(newest), len(data), sha256(data).hexdigest(), newest_change_at)
+
+    def _with(self, latest: Latest, delta: DeltaFile) -> Latest:
+        """Return what is published with the delta as its last; one that is named already stays where it is."""
+        if delta in latest.deltas or self._has_seen(latest, delta.newest_change_at):
+            return latest
+        others = tuple(each for each in latest.deltas if each.name != delta.name)
+        return replace(latest, deltas=(*others, delta))
+
+    def _has_seen(self, latest: Latest, changed_at: datetime) -> bool:
+        """Return whether the scan of what is published began after such a change, by whichever clock was behind."""
+        return changed_at < min(scan_time_of(latest.snapshot), self.clock()) - CLOCK_SKEW
 
     def _begin(self) -> None:
         """Export nothing at all, for deltas to lie upon before the first export."""
@@ -67,15 +93,13 @@ class Recorder:
 def delta_name(changes: Sequence[Change]) -> str:
     """Return the name of a batch's delta: by its first change, so that the same batch always has the same."""
     first = changes[0]
-    return f"{DELTAS}{first.changed_at.strftime(NAME_TIME)}-{first.sequence.zfill(40)}-{len(changes)}.parquet"
+    return f"{DELTAS}{first.changed_at.strftime(NAME_TIME)}-{first.sequence.zfill(40)}-{len(changes):05d}.parquet"
 
 
-def _with(latest: Latest | None, delta: DeltaFile) -> Latest | None:
-    """Return what is published with the delta as its last; one that is named already stays where it is."""
-    if latest is None or delta in latest.deltas:
-        return latest
-    others = tuple(each for each in latest.deltas if each.name != delta.name)
-    return replace(latest, deltas=(*others, delta))
+def _undamaged(latest: Latest | None) -> Latest:
+    if latest is None:
+        raise BadExport(f"{LATEST_NAME} is damaged; the changes wait for a new export, which mends it")
+    return latest
 
 
 def make_handler(recorder: Recorder, logger: Logger, metrics: Metrics) -> Callable[[dict[str, Any], Any], None]:
@@ -85,6 +109,9 @@ def make_handler(recorder: Recorder, logger: Logger, metrics: Metrics) -> Callab
     def handler(event: dict[str, Any], context: Any) -> None:
         del context
         delta = recorder.record(changes_of(event))
+        if delta is None:
+            logger.info("the snapshot has these changes already")
+            return
         metrics.add_metric(name=Metric.CHANGED, unit="Count", value=delta.rows)
         logger.info("recorded", delta=delta.name, rows=delta.rows)
 

@@ -34,7 +34,8 @@ REASONS = tuple(str(reason) for reason in RejectReason)
 def export(place: str | None, form: str, keep: int, as_json: bool) -> None:
     """Write all records as a snapshot of Parquet files, by default into the stack's export bucket.
 
-    Readers see the snapshot before until this one is whole.
+    Readers see the snapshot before until this one is whole. If a newer one was published meanwhile, it stays: that is
+    said, and the exit code is 1.
     """
     if form == "opensearch-bulk":
         _export_bulk(place, as_json)
@@ -45,7 +46,7 @@ def export(place: str | None, form: str, keep: int, as_json: bool) -> None:
     from pipeline.memory import utc_now  # noqa: PLC0415 - as said above
     from pipeline.progress import Progress  # noqa: PLC0415 - as said above
     from results_sink.connect import export_place, table_of_stack  # noqa: PLC0415 - as said above
-    from results_sink.export import Exporter  # noqa: PLC0415 - as said above
+    from results_sink.export import OVERTAKEN, Exporter  # noqa: PLC0415 - as said above
     from results_sink.report import manifest_document, manifest_text  # noqa: PLC0415 - as said above
 
     target = export_place(place, os.environ)
@@ -58,9 +59,13 @@ def export(place: str | None, form: str, keep: int, as_json: bool) -> None:
         kept_snapshots=keep,
     )
     with Progress("export", unit="records", quiet=as_json) as progress:
-        manifest = exporter.export(progress.over)
-    say = json.dumps(manifest_document(manifest, target.name)) if as_json else manifest_text(manifest, target.name)
-    click.echo(say)
+        exported = exporter.export(progress.over)
+    manifest, is_published = exported.manifest, exported.is_published
+    document = manifest_document(manifest, target.name) | {"published": is_published}
+    text = manifest_text(manifest, target.name) + ("" if is_published else f"\n{OVERTAKEN}")
+    click.echo(json.dumps(document) if as_json else text)
+    if not is_published:
+        raise click.exceptions.Exit(1)  # done, and it wants attention
 
 
 def _export_bulk(place: str | None, as_json: bool) -> None:

@@ -17,7 +17,7 @@ from results_sink import covered, tables
 from results_sink.layout import Sizes, divided, row_group_sizes
 from results_sink.manifest import SNAPSHOTS, KeywordRows, Manifest, snapshot_name
 from results_sink.parts import Parts, Shape
-from results_sink.publish import Publisher, since
+from results_sink.publish import Exported, Publisher
 from results_sink.rows import Census
 from results_sink.runs import Runs
 
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from results_sink.rows import Kept
 
 KEPT_SNAPSHOTS = 3  # chosen by us: who reads one when it is replaced has two more exports' time to end
+
+OVERTAKEN = "a newer one was published meanwhile; this one was not"
 
 
 @dataclass(frozen=True)
@@ -58,26 +60,29 @@ class Exporter:
     scan_began_at: datetime | None = None
     rows: Callable[[Census], Iterable[Any]] | None = None
 
-    def export(self, over: Callable[[Iterable[Record]], Iterable[Record]] = iter) -> Manifest:
+    def export(self, over: Callable[[Iterable[Record]], Iterable[Record]] = iter) -> Exported:
         """Write a snapshot, then make ``latest.json`` name it, then remove snapshots that are too old.
 
-        Until ``latest.json`` is written, and if anything fails before, readers see the snapshot before.
+        Until ``latest.json`` is written, and if anything fails before, readers see the snapshot before. It is not
+        written where a newer snapshot is published.
 
         Args:
             over: sees the records pass by, to show progress.
 
         Raises:
             BadSettings: the folder for work is too small.
+            BadExport: what is published is of a later schema version.
+            RetryLater: what was folded while the table was scanned is no longer known; nothing is published.
         """
         publisher = Publisher(self.files)
-        publisher.latest()  # a place that does not answer is said before the table is read
+        before, _ = publisher.latest()  # a place that does not answer is said before the table is read
         self.work.mkdir(parents=True, exist_ok=True)
         free_bytes = shutil.disk_usage(self.work).free
         try:
             with tempfile.TemporaryDirectory(prefix="export-", dir=self.work) as work:
                 manifest = _Snapshot(self, Path(work)).write(over)
-                kept = self.kept_deltas or since(manifest.scan_began_at, manifest.snapshot)
-                publisher.publish(manifest, Path(work), kept)
+                kept = self.kept_deltas or publisher.since(before, manifest)
+                is_published = publisher.publish(manifest, Path(work), kept)
         except OSError as error:
             if error.errno == errno.ENOSPC:
                 raise BadSettings(f"no room is left for the export; {self.work} had {free_bytes:,} bytes") from error
@@ -85,7 +90,7 @@ class Exporter:
                 raise CallerError(f"{error.filename} cannot be written: {error.strerror}") from error
             raise
         publisher.remove_old(self.kept_snapshots, self.clock())
-        return manifest
+        return Exported(manifest, is_published)
 
 
 class _Snapshot:
@@ -176,7 +181,7 @@ def _batches(records: Iterator[Kept], size: int) -> Iterator[list[Kept]]:
 
 
 def make_handler(
-    exporter: Exporter, logger: Logger, metrics: Metrics, fold: Callable[[], Manifest | None] = lambda: None
+    exporter: Exporter, logger: Logger, metrics: Metrics, fold: Callable[[], Exported | None] = lambda: None
 ) -> Callable[[object, object], dict[str, object]]:
     """Return the function's entry point: folds where the event says ``fold``, else exports; answers with what it wrote.
 
@@ -188,11 +193,16 @@ def make_handler(
     def handler(event: object, context: object) -> dict[str, object]:
         del context
         shutil.rmtree(exporter.work, ignore_errors=True)
-        manifest = fold() if isinstance(event, dict) and event.get("fold") else exporter.export()
-        if manifest is None:
-            return {"snapshot": None, "rows": 0}  # few deltas, not worth a fold
-        metrics.add_metric(name=Metric.EXPORTED, unit="Count", value=manifest.counts.rows)
-        logger.info("exported", snapshot=manifest.snapshot, rows=manifest.counts.rows)
-        return {"snapshot": manifest.snapshot, "rows": manifest.counts.rows}
+        exported = fold() if isinstance(event, dict) and event.get("fold") else exporter.export()
+        if exported is None:
+            return {"snapshot": None, "rows": 0, "published": False}  # few deltas, not worth a fold
+        snapshot, rows = exported.manifest.snapshot, exported.manifest.counts.rows
+        is_published = exported.is_published
+        if is_published:
+            metrics.add_metric(name=Metric.EXPORTED, unit="Count", value=rows)
+            logger.info("exported", snapshot=snapshot, rows=rows)
+        else:
+            logger.warning(OVERTAKEN, snapshot=snapshot, rows=rows)
+        return {"snapshot": snapshot, "rows": rows, "published": is_published}
 
     return handler

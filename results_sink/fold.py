@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from results_sink.delta import CHANGE, last_of_each, raw_of, there, without
+from results_sink.manifest import folded_name
 from results_sink.parquet import ParquetFile
 from results_sink.publish import Publisher
 from results_sink.snapshot import open_snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from results_sink.export import Exporter
-    from results_sink.manifest import Latest, Manifest
-    from results_sink.publish import Kept
+    from results_sink.manifest import FileSum, Latest
+    from results_sink.publish import Exported, Kept
     from results_sink.rows import Census
-    from results_sink.snapshot import Copies
+    from results_sink.snapshot import Copies, Snapshot
 
 SLICE_ROWS = 4_096  # changed rows that are added at once, chosen by us
 LEAST_DELTAS = 20  # chosen by us: fewer cost a search next to nothing
+MOST_ROWS = 300_000  # changed rows that are in memory and folded at once, chosen by us: 375 MB at five keywords each
 
 
 @dataclass(frozen=True)
@@ -30,10 +34,12 @@ class Folding:
     exporter: Exporter
     copies: Copies
     least_deltas: int = LEAST_DELTAS
+    most_rows: int = MOST_ROWS
 
-    def fold(self) -> Manifest | None:
+    def fold(self) -> Exported | None:
         """Write and publish the new snapshot, or return None where there are too few deltas to be worth it.
 
+        Of more deltas than are folded at once the first are, and the others stay over the new snapshot.
         Where another export or fold is published meanwhile, that one stays, and this one's files are removed later.
 
         Raises:
@@ -44,40 +50,42 @@ class Folding:
         if latest is None or len(latest.deltas) < max(self.least_deltas, 1):
             return None
         snapshot = open_snapshot(latest, files, self.copies, "the export")
-        parts = [snapshot.open(part) for part in snapshot.manifest.images]
-        deltas = [ParquetFile(self.copies.path_of(delta.sum)) for delta in latest.deltas]
+        chosen = _first(latest.deltas, self.most_rows)
         folding = replace(
             self.exporter,
-            rows=lambda census: _laid(parts, deltas, census),
+            rows=lambda census: self._laid(snapshot, chosen, census),
             name=lambda _, short_id: folded_name(latest.snapshot, short_id),
-            kept_deltas=lambda now: _left(now, latest),
+            kept_deltas=lambda now: _left(now, latest.snapshot, chosen),
             scan_began_at=snapshot.manifest.scan_began_at,
         )
         return folding.export()
 
+    def _laid(self, snapshot: Snapshot, deltas: Kept, census: Census) -> Iterator[Any]:
+        """Yield the rows of a snapshot that did not change, then those that did and are there.
 
-def folded_name(snapshot: str, short_id: str) -> str:
-    """Return the name of what a snapshot is folded into: behind its own, and before any export that began later."""
-    began, _, first_id = snapshot.partition("-")
-    first_id, _, counted = first_id.partition(".")
-    count = int(counted.partition("-")[0]) + 1 if counted else 1
-    return f"{began}-{first_id}.{count:04d}-{short_id}"
+        One file is open at a time, however many there are.
+        """
+        changed = last_of_each(table for delta in deltas for table in self._opened(delta.sum).tables(CHANGE))
+        for part in snapshot.manifest.images:
+            for table in self._opened(snapshot.sum_of(part)).tables():
+                yield raw_of(without(table, changed), census)
+        put = there(changed)
+        for first in range(0, len(put), SLICE_ROWS):
+            yield raw_of(put.slice(first, SLICE_ROWS), census)
+
+    def _opened(self, file: FileSum) -> ParquetFile:
+        return ParquetFile(self.copies.path_of(file))
 
 
-def _left(now: Latest | None, folded: Latest) -> Kept | None:
-    """Return the deltas that came since; None where what was folded is no longer what is published."""
-    if now is None or now.snapshot != folded.snapshot:
+def _first(deltas: Kept, most_rows: int) -> Kept:
+    """Return the first deltas of so many rows together, and one at least."""
+    ends = list(accumulate(delta.rows for delta in deltas))
+    return deltas[: max(bisect_right(ends, most_rows), 1)]
+
+
+def _left(now: Latest | None, snapshot: str, folded: Kept) -> Kept | None:
+    """Return the deltas that stay; None where the snapshot that was folded is no longer what is published."""
+    if now is None or now.snapshot != snapshot:
         return None
-    done = set(folded.deltas)
+    done = set(folded)
     return tuple(delta for delta in now.deltas if delta not in done)
-
-
-def _laid(parts: Sequence[ParquetFile], deltas: Sequence[ParquetFile], census: Census) -> Iterator[Any]:
-    """Yield the rows of a snapshot that did not change, then those that did and are there."""
-    changed = last_of_each(table for delta in deltas for table in delta.tables(CHANGE))
-    for part in parts:
-        for table in part.tables():
-            yield raw_of(without(table, changed), census)
-    put = there(changed)
-    for first in range(0, len(put), SLICE_ROWS):
-        yield raw_of(put.slice(first, SLICE_ROWS), census)

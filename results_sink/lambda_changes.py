@@ -5,6 +5,7 @@ from uuid import uuid4
 
 from pipeline.aws import S3Files, client
 from pipeline.keywords import Vocabulary
+from pipeline.memory import utc_now
 from pipeline.settings import ExportSettings
 from pipeline.telemetry import make_logger, make_metrics
 from results_sink.changes import Recorder, make_handler
@@ -17,6 +18,7 @@ handler = make_handler(
         files=S3Files(client("s3"), folder_of(settings.bucket, settings.prefix)),
         vocabulary=Vocabulary.load(),
         new_id=lambda: uuid4().hex[:8],
+        clock=utc_now,
     ),
     make_logger("changes"),
     make_metrics("export", settings.metrics_namespace),

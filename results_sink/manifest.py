@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from pipeline.errors import BadExport
@@ -19,12 +19,31 @@ SNAPSHOTS = "snapshots/"
 DELTAS = "deltas/"
 SUPERSEDED_NAME = "superseded.json"  # beside a manifest: what latest.json was when it named this snapshot last
 MANIFEST_NAME = "manifest.json"
+_DAMAGES = (ValueError, TypeError, KeyError, AttributeError, RecursionError)  # what reading a damaged file ends with
 NAME_TIME = "%Y%m%dT%H%M%S.%fZ"  # how names of snapshots and deltas begin, which so sort by time
 
 
 def snapshot_name(began_at: datetime, short_id: str) -> str:
     """Return the name of a snapshot: the time its scan began, and an id that tells two of one moment apart."""
     return f"{began_at.strftime(NAME_TIME)}-{short_id}"
+
+
+def scan_time_of(snapshot: str) -> datetime:
+    """Return when the scan began that a snapshot of this name, folded or not, goes back to."""
+    return datetime.strptime(snapshot.partition("-")[0], NAME_TIME).replace(tzinfo=UTC)
+
+
+def fold_of(snapshot: str) -> tuple[str, int]:
+    """Return the name of the export that a snapshot goes back to, and how often that was folded."""
+    began, _, ids = snapshot.partition("-")
+    first_id, _, counted = ids.partition(".")
+    return f"{began}-{first_id}", int(counted.partition("-")[0]) if counted else 0
+
+
+def folded_name(snapshot: str, short_id: str) -> str:
+    """Return the name of what a snapshot is folded into: behind its own, and before any export that began later."""
+    root, count = fold_of(snapshot)
+    return f"{root}.{count + 1:04d}-{short_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +218,14 @@ class Latest:
         return cls(str(body["snapshot"]), manifest, deltas)
 
 
+def is_later(data: bytes) -> bool:
+    """Return whether this is a file of a later schema version, and no damaged one."""
+    try:
+        return int(json.loads(data)["schema_version"]) > SCHEMA_VERSION
+    except _DAMAGES:
+        return False
+
+
 def _decoded(data: bytes, name: str, decode: Callable[[Mapping[str, Any]], T]) -> T:
     try:
         body = json.loads(data)
@@ -206,7 +233,7 @@ def _decoded(data: bytes, name: str, decode: Callable[[Mapping[str, Any]], T]) -
         if version > SCHEMA_VERSION:
             raise BadExport(f"{name} is of schema version {version}; this program reads up to {SCHEMA_VERSION}")
         return decode(body)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except _DAMAGES as error:
         raise BadExport(f"{name} is damaged: {type(error).__name__} {error}") from error
 
 

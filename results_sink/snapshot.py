@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
     from pipeline.ports import FileStore
     from results_sink.manifest import PartFile
 
-KEPT_COPIES = 100  # files, chosen by us: some 2 GB
+KEPT_BYTES = 2_000_000_000  # chosen by us: less than half of the 4,096 MB that the API's function has for files
+LOOK_SHARE = 20  # chosen by us: whenever a 20th of that came, it is looked through what is kept, and not at each file
+IN_USE_NS = 60 * 10**9  # chosen by us: a copy that was asked for so shortly before may be about to be opened
 
 
 class Copies(Protocol):
@@ -47,20 +51,31 @@ class InPlace:
         return path
 
 
-@dataclass(frozen=True)
+@dataclass
 class Downloaded:
-    """Downloads files of an export once, and keeps those that were used last by their sum."""
+    """Downloads files of an export once, and keeps those that were used last by their sum, up to so many bytes.
+
+    It may be some more: what comes until they are looked through, and what may be about to be opened.
+    """
 
     files: FileStore
     place: str
     cache: Path
+    kept_bytes: int = KEPT_BYTES
+    _brought_bytes: int = field(default=0, init=False)  # since the copies were looked through
+
+    def __post_init__(self) -> None:
+        """Let the first copy look through what others left."""
+        self._brought_bytes = self.kept_bytes
 
     def path_of(self, file: FileSum) -> Path:
         """Return the path of the file's copy."""
         path = self.cache / f"{file.sha256}.parquet"
-        if path.is_file() and _digest(path) == file.sha256:
-            path.touch()
-            return path
+        if not _is_whole(path, file):
+            self._bring(file, path)
+        return path
+
+    def _bring(self, file: FileSum, path: Path) -> None:
         data = self.files.read(file.name)
         if data is None:
             raise BadExport(f"{self.place}/{file.name} is missing")
@@ -69,13 +84,23 @@ class Downloaded:
         with NamedTemporaryFile(dir=self.cache, suffix=".half", delete=False) as half:
             half.write(data)  # under a name of its own: somebody else may be bringing the same file
         Path(half.name).replace(path)
-        self._forget()
-        return path
+        self._brought_bytes += len(data)
+        if self._brought_bytes >= self.kept_bytes // LOOK_SHARE:
+            self._brought_bytes = 0
+            self._forget(path.stat().st_mtime_ns)
 
-    def _forget(self) -> None:
-        newest_first = sorted(self.cache.glob("*.parquet"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
-        for path in newest_first[KEPT_COPIES:]:
-            path.unlink(missing_ok=True)
+    def _forget(self, now_ns: int) -> None:
+        """Remove the copies, and halves that somebody left, that were used before the last ``kept_bytes``."""
+        found = []
+        for path in self.cache.iterdir():
+            with suppress(FileNotFoundError):  # somebody else removes them too
+                state = path.stat()
+                found.append((state.st_mtime_ns, state.st_size, path))
+        kept_bytes = 0
+        for used_ns, size_bytes, path in sorted(found, reverse=True):
+            kept_bytes += size_bytes
+            if kept_bytes > self.kept_bytes and used_ns < now_ns - IN_USE_NS:
+                path.unlink(missing_ok=True)
 
 
 @dataclass
@@ -93,9 +118,12 @@ class Snapshot:
             BadExport: it is missing or damaged.
         """
         if part.name not in self._opened:
-            name = f"{SNAPSHOTS}{self.manifest.snapshot}/{part.name}"
-            self._opened[part.name] = ParquetFile(self.copies.path_of(FileSum(name, part.bytes, part.sha256)))
+            self._opened[part.name] = ParquetFile(self.copies.path_of(self.sum_of(part)))
         return self._opened[part.name]
+
+    def sum_of(self, part: PartFile) -> FileSum:
+        """Return one of its files by its name from the export's root, with what must be found there."""
+        return FileSum(f"{SNAPSHOTS}{self.manifest.snapshot}/{part.name}", part.bytes, part.sha256)
 
     @property
     def row_groups_read(self) -> dict[str, int]:
@@ -136,6 +164,15 @@ def open_snapshot(latest: Latest, files: FileStore, copies: Copies, place: str) 
         raise BadExport(f"{name} is missing")
     _check(len(data), hashlib.sha256(data).hexdigest(), latest.manifest, name)
     return Snapshot(Manifest.decode(data, name), copies)
+
+
+def _is_whole(path: Path, file: FileSum) -> bool:
+    """Return whether the copy is there and right, and mark it as used before it is read, so that nobody removes it."""
+    try:
+        os.utime(path)
+        return _digest(path) == file.sha256
+    except FileNotFoundError:
+        return False
 
 
 def _digest(path: Path) -> str:

@@ -64,30 +64,31 @@ class Shop:
     @property
     def recorder(self) -> Recorder:
         """What makes deltas of changes."""
-        return Recorder(self.files, small_vocabulary(), self.new_id)
+        return Recorder(self.files, small_vocabulary(), self.new_id, lambda: self.now)
 
-    def record(self, most: int = 1000) -> DeltaFile:
+    def record(self, most: int = 1000) -> DeltaFile | None:
         """Make a delta of the next changes."""
         batch = [self.stream.popleft() for _ in range(min(most, len(self.stream)))]
         return self.recorder.record(batch)
 
     def exporter(self, **parts: object) -> Exporter:
         """Return what exports the table."""
-        given = {"table": self.table, "files": self.files, "work": self.work}
-        return Exporter(vocabulary=small_vocabulary(), clock=self.tick, new_id=self.new_id, **(given | parts))
+        given = {"table": self.table, "files": self.files, "work": self.work, "clock": self.tick}
+        return Exporter(vocabulary=small_vocabulary(), new_id=self.new_id, **(given | parts))
 
     def export(self, **parts: object) -> Manifest:
         """Export the table."""
-        return self.exporter(**parts).export()
+        return self.exporter(**parts).export().manifest
 
     def folding(self, **parts: object) -> Folding:
         """Return what folds deltas, however few."""
         copies = Downloaded(self.files, "the export", self.work / "fold-copies")
-        return Folding(self.exporter(**parts), copies, least_deltas=1)
+        return Folding(self.exporter(), copies, **({"least_deltas": 1} | parts))
 
     def fold(self, **parts: object) -> Manifest | None:
         """Fold the deltas."""
-        return self.folding(**parts).fold()
+        folded = self.folding(**parts).fold()
+        return folded.manifest if folded else None
 
     def newest(self) -> Newest:
         """Return a reader that has read nothing yet, and looks each time."""

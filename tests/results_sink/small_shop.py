@@ -139,7 +139,7 @@ def exported(
         "new_id": lambda: f"id{next(ids)}",
         "work": work,
     }
-    return Exporter(**(defaults | parts)).export()
+    return Exporter(**(defaults | parts)).export().manifest
 
 
 def searcher_of(files: FileStore, work: Path) -> Searcher:

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
+from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+import pytest
 from click.testing import CliRunner
 
 from pipeline.aws import DynamoTable
+from pipeline.errors import RetryLater
+from pipeline.folder import FolderFiles
 from pipeline.keywords import Vocabulary
 from pipeline.memory import MemoryFiles
 from results_sink import cli
-from results_sink.bulk import BulkExporter, bulk_lines
-from tests.results_sink.small_shop import NOW, gone, small_shop, small_vocabulary, table_of, tagged
+from results_sink.bulk import NEWEST_NAME, BulkExporter, bulk_lines
+from tests.results_sink.small_shop import NOW, Breaking, gone, small_shop, small_vocabulary, table_of, tagged
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from pipeline.ports import FileStore
+    from pipeline.records import Record
     from tests.aws_world import AwsWorld
 
 
@@ -52,9 +61,85 @@ def test_files_are_small_enough_for_a_request_each() -> None:
     assert report.files == tuple(
         f"opensearch-bulk/20260301T120000.000000Z/part-0000{number}.ndjson" for number in range(3)
     )
-    assert sorted(files.files) == list(report.files)
+    assert sorted(files.files) == sorted([NEWEST_NAME, *report.files])
     assert (report.indexed, report.deleted) == (8, 4)
     assert sum(data.count(b'{"delete":') for data in files.files.values()) == 4
+
+
+def bulk_exporter(files: FileStore, *records: Record, hour: int = 0) -> BulkExporter:
+    """Return what exports these records in files of two images."""
+    return BulkExporter(table_of(records), files, small_vocabulary(), lambda: NOW + timedelta(hours=hour), 2)
+
+
+def test_the_list_is_written_last_and_names_the_newest_export_that_is_whole() -> None:
+    files = Breaking(calls_left=1_000)
+    photos = [tagged(f"{number}.jpg", boot=0.9) for number in range(6)]
+    bulk_exporter(files, *photos).export()
+    for calls in range(4):
+        before = files.files[NEWEST_NAME]
+        files.calls_left = calls
+        with pytest.raises(RetryLater):
+            bulk_exporter(files, *photos, hour=1).export()
+        assert files.files[NEWEST_NAME] == before
+    files.calls_left = 1_000
+    report = bulk_exporter(files, photos[0], hour=2).export()
+
+    assert files.files[NEWEST_NAME].decode().splitlines() == list(report.files)
+    assert len(report.files) == 1
+
+
+def loop_of_readme(engine: str) -> str:
+    """Return the lines that README shows for an engine, without our own command and where it leads."""
+    text = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    lines = text.split(f"# {engine}")[1].split("\n\n")[0].split("```")[0].splitlines()[1:]
+    return "\n".join(line for line in lines if not line.startswith("catalog-tagger"))
+
+
+@pytest.mark.parametrize(
+    ("engine", "paths"),
+    [
+        ("OpenSearch", ["/_bulk", "/_bulk"]),
+        pytest.param(
+            "Typesense",
+            ["documents/import", "documents/s3%3A%2F%2Fshop%2Fgone%20%C3%A9.jpg"],
+            marks=pytest.mark.skipif(shutil.which("jq") is None, reason="README's line takes the ids by jq"),
+        ),
+    ],
+)
+def test_the_lines_of_readme_load_the_newest_export_only(tmp_path: Path, engine: str, paths: list[str]) -> None:
+    """An engine that is not there is asked: what curl would send is kept instead."""
+    files = FolderFiles(tmp_path / "out")
+    bulk_exporter(files, *(tagged(f"old-{number}.jpg", boot=0.9) for number in range(9))).export()
+    bulk_exporter(files, tagged("a b.jpg", boot=0.9), gone("gone é.jpg"), tagged("c.jpg", boot=0.5), hour=1).export()
+    curl = tmp_path / "bin" / "curl"
+    curl.parent.mkdir()
+    curl.write_text(
+        """#!/bin/sh
+for word in "$@"; do
+    case $word in @*) cat "${word#@}" >> "$SENT/data" ;; http*) echo "$word" >> "$SENT/asked" ;; esac
+done
+"""
+    )
+    curl.chmod(0o755)
+    environment = os.environ | {
+        "PATH": f"{curl.parent}:{os.environ['PATH']}",
+        "SENT": str(tmp_path),
+        "OPENSEARCH": "http://engine",
+        "TYPESENSE": "http://engine",
+        "KEY": "key",
+    }
+    subprocess.run(["sh", "-euc", loop_of_readme(engine)], cwd=tmp_path, env=environment, check=True)
+
+    asked = (tmp_path / "asked").read_text(encoding="utf-8").splitlines()
+    assert [urlsplit(each).path.removeprefix("/collections/catalogue/") for each in asked] == paths
+    sent = (tmp_path / "data").read_text(encoding="utf-8")
+    documents = [json.loads(line) for line in sent.splitlines() if line.startswith(('{"image"', '{"id"'))]
+    assert [each["image"] for each in documents] == ["s3://shop/a b.jpg", "s3://shop/c.jpg"]
+    assert "old-" not in sent
+    if engine == "Typesense":
+        assert [each["id"] for each in documents] == ["s3://shop/a b.jpg", "s3://shop/c.jpg"]
+    else:
+        assert sent.count('{"delete":') == 1
 
 
 def test_the_command_writes_them_and_says_so(stack: AwsWorld, tmp_path: Path) -> None:

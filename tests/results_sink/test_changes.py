@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import json
 import random
+import resource
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from boto3.dynamodb.types import TypeSerializer
@@ -17,9 +20,9 @@ from pipeline.records import ClassScore
 from pipeline.stream import Change, changes_of
 from pipeline.table_layout import to_item
 from results_sink.changes import delta_name
-from results_sink.manifest import LATEST_NAME, SUPERSEDED_NAME, Latest
+from results_sink.manifest import LATEST_NAME, SCHEMA_VERSION, SUPERSEDED_NAME, Latest
 from results_sink.newest import place_of
-from results_sink.publish import CLOCK_SKEW, LOST_AFTER
+from results_sink.publish import ABANDONED_AFTER, CLOCK_SKEW, LOST_AFTER
 from results_sink.search import Asked
 from tests.results_sink.changing import Shop
 from tests.results_sink.small_shop import (
@@ -31,9 +34,6 @@ from tests.results_sink.small_shop import (
     tagged,
     undone,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 QUERIES = (
     "boot",
@@ -96,7 +96,7 @@ def test_a_batch_that_comes_again_makes_the_same_file_and_is_named_once(shop: Sh
 
     assert first == again == latest_of(shop).deltas[0]
     assert len(latest_of(shop).deltas) == len(list(shop.files.names("deltas/"))) == 1
-    assert first.name == delta_name(batch) == f"deltas/20260301T120004.000000Z-{'100'.zfill(40)}-2.parquet"
+    assert first.name == delta_name(batch) == f"deltas/20260301T120004.000000Z-{'100'.zfill(40)}-00002.parquet"
 
 
 def test_before_the_first_export_changes_lie_upon_nothing(shop: Shop) -> None:
@@ -108,6 +108,46 @@ def test_before_the_first_export_changes_lie_upon_nothing(shop: Shop) -> None:
     shop.export()
     assert shop.found("boot") == [("s3://shop/a.jpg", 0.9)]
     assert latest_of(shop).snapshot.startswith("2026")
+
+
+@pytest.mark.parametrize("damage", ["half a pointer", "a later schema"])
+def test_what_is_published_is_not_replaced_by_changes_that_cannot_be_laid_over_it(shop: Shop, damage: str) -> None:
+    shop.put(tagged("a.jpg", boot=0.9))
+    shop.export()
+    files = shop.files
+    assert isinstance(files, MemoryFiles)
+    published = files.files[LATEST_NAME]
+    later = json.dumps(json.loads(published) | {"schema_version": SCHEMA_VERSION + 1}).encode()
+    files.files[LATEST_NAME] = there = later if damage == "a later schema" else published[:-1]
+
+    with pytest.raises(
+        BadExport, match=r"latest\.json is (damaged; the changes wait|of schema version 2; this program)"
+    ):
+        shop.recorder.record(list(shop.stream))
+    assert files.files[LATEST_NAME] == there
+    if damage == "a later schema":
+        with pytest.raises(BadExport, match="is of schema version 2"):
+            shop.export()
+        assert files.files[LATEST_NAME] == there
+    else:
+        shop.export()
+        assert shop.found("boot") == [("s3://shop/a.jpg", 0.9)]
+
+
+def test_a_pointer_that_is_damaged_while_changes_are_written_is_said(shop: Shop) -> None:
+    """Else the stream would go on, and nobody would ever read what it told."""
+    shop.export()
+    shop.put(tagged("a.jpg", boot=0.9))
+    write = shop.files.write
+
+    def write_and_damage(name: str, source: Path) -> None:
+        write(name, source)
+        shop.files.files[LATEST_NAME] = b"half"
+
+    shop.files.write = write_and_damage
+
+    with pytest.raises(BadExport, match=r"latest\.json is damaged"):
+        shop.record()
 
 
 # ---- What is found ---------------------------------------------------------------------------------------------------
@@ -127,13 +167,9 @@ def test_what_was_put_changed_or_taken_away_is_found_as_it_is_now(shop: Shop) ->
     assert shop.searcher().changes == 3
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_a_snapshot_with_its_deltas_answers_as_an_export_of_the_table_would(tmp_path: Path, seed: int) -> None:
-    """Whatever happens in whatever order: exports, changes in batches of any size, folds."""
-    chance = random.Random(seed)
-    shop = Shop(tmp_path / "followed")
-    shop.put(*chance.sample(small_shop(), chance.randrange(12)))
-    for _ in range(chance.randrange(5, 40)):
+def happen(shop: Shop, chance: random.Random, events: int, *, scanning: bool = False) -> None:
+    """Let so many things happen, whatever they are; while the table is scanned all but another export."""
+    for _ in range(events):
         key = f"{chance.randrange(12)}.jpg"
         boot, chair, sneaker = (round(chance.random(), 3) for _ in range(3))
         some = [tagged(key, f"p{chance.randrange(4)}", boot=boot, chair=chair), tagged(key, sneaker=sneaker)]
@@ -143,12 +179,37 @@ def test_a_snapshot_with_its_deltas_answers_as_an_export_of_the_table_would(tmp_
             )
         )
         match chance.randrange(12):
-            case 0:
-                shop.export()
-            case 1:
-                shop.fold()
-            case 2 | 3 | 4:
+            case 0 if not scanning:
+                export_meanwhile(shop, chance)
+            case 1 | 6:
+                shop.fold(most_rows=chance.choice([1, 4, 1_000]))
+            case 2 | 3 | 4 if shop.stream:
                 shop.record(most=chance.randrange(1, 6))
+            case 5:
+                shop.now += 2 * CLOCK_SKEW
+
+
+def export_meanwhile(shop: Shop, chance: random.Random) -> None:
+    """Export, and let things happen while the table is scanned, of which the scan sees nothing."""
+    scan = shop.table.scan
+
+    def scan_while_others_write():
+        yield from list(scan())
+        happen(shop, chance, chance.randrange(16), scanning=True)
+
+    shop.table.scan = scan_while_others_write
+    shop.export()
+    shop.table.scan = scan
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_snapshot_with_its_deltas_answers_as_an_export_of_the_table_would(tmp_path: Path, seed: int) -> None:
+    """Whatever happens in whatever order: exports, changes in batches of any size, late ones too, folds."""
+    chance = random.Random(seed)
+    shop = Shop(tmp_path / "followed")
+    shop.put(*chance.sample(small_shop(), chance.randrange(12)))
+    happen(shop, chance, chance.randrange(5, 30))
+    export_meanwhile(shop, chance)
     while shop.stream:
         shop.record(most=chance.randrange(1, 9))
     plain = Shop(tmp_path / "plain", table=shop.table)
@@ -166,6 +227,51 @@ def test_a_snapshot_with_its_deltas_answers_as_an_export_of_the_table_would(tmp_
 def _sorted(results: tuple) -> list:
     """Of images of one product and one score, either may stand for it."""
     return sorted((-each.score, each.product) for each in results)
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 4])
+def test_a_stream_that_lags_lays_nothing_older_over_a_newer_snapshot(shop: Shop, most: int) -> None:
+    """A batch may reach from before the scan to after it."""
+    shop.put(*(tagged("a.jpg", boot=score) for score in (0.1, 0.2, 0.9)), tagged("b.jpg", boot=0.5), gone("b.jpg"))
+    shop.now += CLOCK_SKEW
+    shop.export()
+    shop.put(tagged("new.jpg", boot=0.7))
+    found = [shop.found("boot")]
+    while shop.stream:
+        shop.record(most)
+        found.append(shop.found("boot"))
+
+    assert found[:-1] == [[("s3://shop/a.jpg", 0.9)]] * len(found[:-1])
+    assert found[-1] == [("s3://shop/a.jpg", 0.9), ("s3://shop/new.jpg", 0.7)]
+    assert [delta.rows for delta in latest_of(shop).deltas] == [1]
+
+
+def test_an_export_whose_clock_is_ahead_hides_no_change(shop: Shop) -> None:
+    began_at = shop.now + 5 * CLOCK_SKEW
+    shop.export(clock=lambda: began_at)
+    shop.put(tagged("a.jpg", boot=0.9))
+    shop.record()
+
+    assert shop.found("boot") == [("s3://shop/a.jpg", 0.9)]
+
+
+def test_a_delta_whose_changes_an_export_saw_that_ended_meanwhile_is_not_named(shop: Shop) -> None:
+    shop.export()
+    shop.put(tagged("a.jpg", boot=0.1), tagged("a.jpg", boot=0.9))
+    shop.now += CLOCK_SKEW
+    shop.stream.pop()  # the second change is told later
+    write = shop.files.write
+
+    def write_after_an_export(name: str, source: Path) -> None:
+        shop.files.write = write
+        write(name, source)
+        shop.export()
+
+    shop.files.write = write_after_an_export
+    shop.record()
+
+    assert shop.found("boot") == [("s3://shop/a.jpg", 0.9)]
+    assert latest_of(shop).deltas == ()
 
 
 # ---- What comes at the same time -------------------------------------------------------------------------------------
@@ -253,6 +359,92 @@ def test_an_export_that_began_before_a_fold_ends_after_it_and_is_published(shop:
     assert shop.found("boot") == [("s3://shop/a.jpg", 0.5)]
 
 
+@pytest.mark.parametrize("first", ["the change", "the fold"])
+@pytest.mark.parametrize("folds", [1, 5])
+def test_a_change_that_is_folded_while_an_export_scans_is_in_no_snapshot_lost(
+    shop: Shop, first: str, folds: int
+) -> None:
+    """With five folds the first ones are removed before the scan ends."""
+    shop.export()
+    shop.put(tagged("old.jpg", boot=0.5))
+    shop.record()
+    scan = shop.table.scan
+
+    def change(number: int) -> None:
+        shop.put(tagged(f"meanwhile-{number}.jpg", boot=0.9))
+        shop.record()
+
+    def scan_while_others_write():
+        yield from scan()
+        for number in range(folds):
+            for what in (lambda at=number: change(at), shop.fold)[:: 1 if first == "the change" else -1]:
+                what()
+
+    shop.table.scan = scan_while_others_write
+    manifest = shop.export()
+    shop.table.scan = scan
+
+    wanted = [(f"s3://shop/meanwhile-{number}.jpg", 0.9) for number in range(folds)]
+    assert latest_of(shop).snapshot == manifest.snapshot
+    assert shop.found("boot") == [*wanted, ("s3://shop/old.jpg", 0.5)]
+    shop.fold()
+    assert shop.found("boot") == [*wanted, ("s3://shop/old.jpg", 0.5)]
+
+
+def test_a_change_that_lies_over_another_export_and_is_folded_there_is_not_lost(shop: Shop) -> None:
+    """Of two exports at once the one that began first ends first, and its deltas are folded before the other ends."""
+    shop.export()
+    early = shop.exporter()
+    scan = shop.table.scan
+
+    def scan_while_others_write():
+        yield from scan()
+        shop.table.scan = scan
+        early.export()
+        shop.put(tagged("meanwhile.jpg", boot=0.9))
+        shop.record()
+        shop.fold()
+
+    began_at = shop.tick()
+    early = replace(early, clock=lambda: began_at)
+    shop.table.scan = scan_while_others_write
+    shop.export()
+
+    assert shop.found("boot") == [("s3://shop/meanwhile.jpg", 0.9)]
+
+
+def test_an_export_that_cannot_know_what_was_folded_meanwhile_is_not_published(shop: Shop) -> None:
+    first = shop.export()
+    scan = shop.table.scan
+
+    def scan_while_others_write():
+        yield from scan()
+        shop.put(tagged("meanwhile.jpg", boot=0.9))
+        shop.record()
+        shop.fold()
+        shop.files.delete([f"snapshots/{first.snapshot}/{SUPERSEDED_NAME}"])
+
+    shop.table.scan = scan_while_others_write
+
+    with pytest.raises(RetryLater, match="what was folded while the table was scanned is no longer known; export aga"):
+        shop.export()
+    assert shop.found("boot") == [("s3://shop/meanwhile.jpg", 0.9)]
+
+
+def test_an_export_during_which_the_pointer_was_lost_is_not_published(shop: Shop) -> None:
+    shop.export()
+    scan = shop.table.scan
+
+    def scan_while_it_is_lost():
+        yield from scan()
+        shop.files.delete([LATEST_NAME])
+
+    shop.table.scan = scan_while_it_is_lost
+
+    with pytest.raises(RetryLater, match=r"latest\.json was damaged or removed while the table was scanned"):
+        shop.export()
+
+
 # ---- Folding ---------------------------------------------------------------------------------------------------------
 
 
@@ -324,6 +516,69 @@ def test_a_recorder_that_is_stopped_anywhere_names_nothing_or_all(tmp_path: Path
     assert len(shop.found("boot")) == 2
 
 
+def test_of_many_changes_the_first_are_folded_and_the_others_stay_over_them(shop: Shop) -> None:
+    shop.export()
+    for number in range(6):
+        shop.put(tagged("a.jpg", boot=0.1 + number / 10), tagged(f"{number}.jpg", chair=0.5), gone(f"{number - 1}.jpg"))
+        shop.record()
+    wanted = shop.found("boot OR chair")
+    left = [len(latest_of(shop).deltas)]
+    for _ in range(4):
+        shop.fold(most_rows=7)
+        left.append(len(latest_of(shop).deltas))
+        assert shop.found("boot OR chair") == wanted
+
+    assert left == [6, 4, 2, 0, 0]
+    shop.put(tagged("a.jpg", boot=0.1), tagged("b.jpg", boot=0.1))
+    shop.record()
+    shop.fold(most_rows=1)
+    assert latest_of(shop).deltas == ()
+
+
+def many_deltas(shop: Shop, count: int) -> None:
+    """Export nothing, and lay so many deltas over it."""
+    shop.export()
+    for number in range(count):
+        shop.put(tagged(f"{number}.jpg", boot=0.5))
+        shop.record()
+
+
+def test_a_reader_of_more_than_a_hundred_deltas_fetches_each_once(tmp_path: Path) -> None:
+    """Another process finds them where the one before left them."""
+
+    class Counting(MemoryFiles):
+        reads = 0
+
+        def read(self, name: str) -> bytes | None:
+            self.reads += 1
+            return super().read(name)
+
+    files = Counting()
+    shop = Shop(tmp_path, files)
+    many_deltas(shop, 120)
+    reads = []
+    for _ in range(3):
+        files.reads = 0
+        assert shop.searcher().search("boot").total == 120
+        reads.append(files.reads)
+
+    assert reads == [123, 2, 2]  # latest.json and the manifest are read each time
+
+
+def test_a_fold_opens_few_files_at_once_however_many_deltas_there_are(shop: Shop) -> None:
+    many_deltas(shop, 90)
+    open_files = len(list(Path("/proc/self/fd").iterdir()))
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (open_files + 30, before[1]))
+    try:
+        shop.fold()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+    assert latest_of(shop).deltas == ()
+    assert len(shop.found("boot")) == 90
+
+
 def test_few_deltas_are_not_worth_a_fold(shop: Shop) -> None:
     shop.export()
     shop.put(tagged("a.jpg", boot=0.5))
@@ -336,14 +591,19 @@ def test_few_deltas_are_not_worth_a_fold(shop: Shop) -> None:
 # ---- What is removed -------------------------------------------------------------------------------------------------
 
 
-def test_deltas_go_with_the_last_snapshot_that_needs_them(shop: Shop) -> None:
-    shop.export()
+def test_deltas_go_with_the_last_snapshot_that_needs_them_when_no_export_that_runs_may(shop: Shop) -> None:
+    first = shop.export().snapshot
     shop.put(tagged("a.jpg", boot=0.5))
     delta = shop.record()
     shop.now += CLOCK_SKEW
-    kept = [delta.name in (shop.export(), *shop.files.names("deltas/")) for _ in range(4)]
 
-    assert kept == [True, True, False, False]
+    def left() -> tuple[int, bool]:
+        shop.export()
+        return len(list(shop.files.names(f"snapshots/{first}/"))), delta.name in shop.files.names("deltas/")
+
+    assert [left() for _ in range(4)] == [(5, True), (5, True), (1, True), (1, True)]
+    shop.now += ABANDONED_AFTER
+    assert left() == (0, False)
 
 
 def test_a_delta_that_was_never_named_is_removed_when_its_batch_can_come_no_more(shop: Shop) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,7 @@ from pipeline.aws import DynamoTable
 from pipeline.errors import RejectReason
 from pipeline.folder import FolderFiles
 from pipeline.keywords import KeywordTag, Source, Vocabulary
+from pipeline.memory import utc_now
 from pipeline.records import ClassScore, Decision, DecisionKind, Previous, TaggedImage
 from results_sink.report import cut
 from tests.results_sink.small_shop import LOOKED_AT, exported, gone, look, rejected
@@ -193,7 +195,7 @@ def test_export_writes_the_table_to_a_folder_and_says_what(
     place = str(tmp_path / "new" / "folder")
     report = document(command("export", place, "--json"))
 
-    assert report["place"] == place
+    assert (report["place"], report["published"]) == (place, True)
     counts = {name: report[name] for name in ("rows", "tagged", "rejected", "gone", "undone", "postings", "files")}
     assert counts == {
         "rows": 3,
@@ -219,6 +221,22 @@ def test_export_goes_to_the_stacks_bucket_and_search_finds_it_there(
     by_name = document(command("search", "footwear", "--from", f"s3://{records.name}/catalogue/", "--json"))
     assert by_default == by_name
     assert by_default["total"] == 2
+
+
+def test_an_export_that_a_newer_one_overtook_says_so_and_wants_attention(
+    command: Callable[..., Said], records: AwsWorld, tmp_path: Path
+) -> None:
+    """The newer one is of a machine whose clock is ahead."""
+    place = tmp_path / "export"
+    exported(FolderFiles(place), tmp_path, RECORDS, at=utc_now() + timedelta(minutes=5))
+    published = (place / "latest.json").read_bytes()
+    code, out, err = command("export", str(place))
+    code_json, out_json, _ = command("export", str(place), "--json")
+
+    assert (code, code_json, err) == (1, 1, "")
+    assert out.endswith("\na newer one was published meanwhile; this one was not\n")
+    assert json.loads(out_json)["published"] is False
+    assert (place / "latest.json").read_bytes() == published
 
 
 def test_export_keeps_as_many_snapshots_as_it_is_told(

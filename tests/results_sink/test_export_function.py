@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,9 @@ import pytest
 from pipeline.errors import RetryLater
 from pipeline.memory import MemoryFiles
 from pipeline.telemetry import make_logger, make_metrics
-from results_sink.export import Exporter, make_handler
+from results_sink.export import OVERTAKEN, Exporter, make_handler
 from results_sink.manifest import LATEST_NAME
-from tests.results_sink.small_shop import NOW, Breaking, small_shop, small_vocabulary, table_of
+from tests.results_sink.small_shop import NOW, Breaking, exported, small_shop, small_vocabulary, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,10 +50,21 @@ def test_it_exports_whatever_the_event_says_and_counts_the_rows(
 
     answer = handler_of(files, tmp_path / "work")({"source": "a schedule"}, CONTEXT)
 
-    assert answer == {"snapshot": "20260301T120000.000000Z-id0", "rows": 10}
+    assert answer == {"snapshot": "20260301T120000.000000Z-id0", "rows": 10, "published": True}
     assert LATEST_NAME in files.files
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["ImagesExported"] for line in lines if "ImagesExported" in line] == [[10.0]]
+
+
+@pytest.mark.filterwarnings("ignore:No application metrics")  # what nobody reads is not counted
+def test_an_export_that_a_newer_one_overtook_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    files = MemoryFiles()
+    exported(files, tmp_path / "work", at=NOW + timedelta(minutes=5))
+
+    answer = handler_of(files, tmp_path / "work")({}, CONTEXT)
+
+    assert answer == {"snapshot": "20260301T120000.000000Z-id0", "rows": 10, "published": False}
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [("WARNING", OVERTAKEN)]
 
 
 def test_what_a_call_left_whose_time_was_over_is_removed_first(tmp_path: Path) -> None:
@@ -83,4 +95,4 @@ def test_it_folds_where_the_event_says_so(tmp_path: Path) -> None:
         answer = handle({"fold": True}, CONTEXT)
 
     assert folded == ["asked"]
-    assert answer == {"snapshot": None, "rows": 0}
+    assert answer == {"snapshot": None, "rows": 0, "published": False}

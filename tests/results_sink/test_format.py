@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,10 @@ from pipeline.keywords import LANGUAGES
 from results_sink import cli
 from results_sink.covered import COVERAGE_SCHEMA
 from results_sink.export import KEPT_SNAPSHOTS
+from results_sink.fold import LEAST_DELTAS, MOST_ROWS
 from results_sink.layout import Sizes
 from results_sink.manifest import SCHEMA_VERSION
+from results_sink.publish import ABANDONED_AFTER, CLOCK_SKEW
 from results_sink.search import LIMIT
 from results_sink.tables import images_schema, postings_schema
 
@@ -46,6 +49,13 @@ def test_the_numbers_are_those_of_the_code() -> None:
     assert f"up to {MOST_FOLDERS:,} folders" in TEXT
     assert f"`{OTHERS}`" in TEXT
     assert f"`--keep`, {KEPT_SNAPSHOTS} with the newest" in TEXT
+    assert f"of {MOST_ROWS:,} rows together" in TEXT
+    assert LEAST_DELTAS == 20
+    assert "twenty deltas or more" in TEXT
+    assert timedelta(minutes=1) == CLOCK_SKEW
+    assert "a minute apart" in TEXT
+    assert timedelta(days=1) == ABANDONED_AFTER
+    assert "until all of them are a day old" in TEXT
 
 
 def test_the_commands_say_the_defaults_of_the_code() -> None:

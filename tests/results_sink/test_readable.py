@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import duckdb
 import polars as pl
@@ -11,12 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.folder import FolderFiles
-from results_sink.manifest import LATEST_NAME, Latest
+from results_sink.changes import delta_name
 from tests.results_sink.changing import Shop
 from tests.results_sink.small_shop import gone, small_shop, tagged
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 # What Apache Spark and Amazon Athena read without a setting: no unsigned numbers, no nanoseconds, no dictionaries.
 PLAIN = {"BOOLEAN", "INT32", "INT64", "DOUBLE", "BYTE_ARRAY"}
@@ -66,26 +63,46 @@ def test_polars_reads_rows_with_their_types(export: Path) -> None:
     assert found.rows()[0] == ("s3://shop/boot/1.jpg", 0.9)
 
 
-def test_duckdb_lays_deltas_over_a_snapshot_as_the_format_says(export: Path) -> None:
-    """As it is told in docs/export.md."""
-    latest = Latest.decode((export / LATEST_NAME).read_bytes(), LATEST_NAME)
-    deltas = ", ".join(f"'{export / delta.name}'" for delta in latest.deltas)
-    rows = duckdb.sql(
-        f"""
-        WITH changed AS (
-            SELECT * FROM read_parquet([{deltas}], file_row_number = true, filename = true)
-            QUALIFY row_number() OVER (PARTITION BY image ORDER BY filename DESC, file_row_number DESC) = 1
-        ), now AS (
-            SELECT image, status, keywords FROM '{export}/snapshots/{latest.snapshot}/images/*.parquet'
-            WHERE image NOT IN (SELECT image FROM changed)
-            UNION ALL SELECT image, status, keywords FROM changed WHERE change = 'put'
-        )
-        SELECT image, tag.score FROM (SELECT image, unnest(keywords) AS tag FROM now)
-        WHERE tag.keyword_id = 'boot' ORDER BY tag.score DESC
-        """
-    ).fetchall()
+def query_told() -> str:
+    """Return the query of docs/export.md that lays deltas over a snapshot."""
+    text = (Path(__file__).resolve().parents[2] / "docs" / "export.md").read_text(encoding="utf-8")
+    return text.split("With the deltas over it")[1].split("```sql\n")[1].split("```")[0]
 
-    assert rows == [("s3://shop/new.jpg", 0.99), ("s3://shop/boot/1.jpg", 0.9), ("s3://shop/boot/2.jpg", 0.7)]
+
+def boots_by_query_told(export: Path) -> list[tuple[str, float]]:
+    """Return which images are boots, by the query of docs/export.md as it stands there."""
+    database = duckdb.connect()
+    database.execute(f"SET file_search_path = '{export}'")
+    rows = database.execute(query_told()).fetchall()
+    boots = [(image, tag["score"]) for image, tags in rows for tag in tags if tag["keyword_id"] == "boot"]
+    return sorted(boots, key=lambda boot: -boot[1])
+
+
+def test_duckdb_lays_deltas_over_a_snapshot_as_the_format_says(export: Path) -> None:
+    wanted = [("s3://shop/new.jpg", 0.99), ("s3://shop/boot/1.jpg", 0.9), ("s3://shop/boot/2.jpg", 0.7)]
+
+    assert boots_by_query_told(export) == wanted
+
+
+def test_duckdb_takes_the_order_of_the_deltas_from_the_pointer_and_not_from_their_names(tmp_path: Path) -> None:
+    """The clock of the stream went back between the two."""
+    shop = Shop(tmp_path, FolderFiles(tmp_path / "export"))
+    shop.export()
+    shop.put(tagged("a.jpg", boot=0.1))
+    shop.now -= timedelta(seconds=2)
+    shop.put(tagged("a.jpg", boot=0.9))
+    names = [shop.record(most=1).name for _ in range(2)]
+
+    assert names == sorted(names, reverse=True)
+    assert boots_by_query_told(tmp_path / "export") == shop.found("boot") == [("s3://shop/a.jpg", 0.9)]
+
+
+def test_a_batch_that_comes_again_longer_is_named_behind_the_shorter_one(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    shop.put(*(tagged(f"{number}.jpg", boot=0.5) for number in range(12)))
+    batch = list(shop.stream)
+
+    assert delta_name(batch[:5]) < delta_name(batch)
 
 
 def test_a_row_says_where_it_comes_from(export: Path) -> None:

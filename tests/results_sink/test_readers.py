@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
+import subprocess
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
 from threading import Event, Lock
 from typing import TYPE_CHECKING
 
@@ -13,11 +20,9 @@ from pipeline.errors import RetryLater
 from pipeline.folder import FolderFiles
 from pipeline.memory import MemoryFiles, MemoryTable
 from tests.results_sink.changing import Shop
-from tests.results_sink.small_shop import tagged
+from tests.results_sink.small_shop import NOW, tagged
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pipeline.ports import FileStore
     from results_sink.newest import Newest
 
@@ -145,3 +150,48 @@ def insist(what) -> None:
         except RetryLater:
             continue
         return
+
+
+# ---- Exporters that are really killed --------------------------------------------------------------------------------
+
+EXPORT_FOR_EVER = """
+import sys
+from itertools import count
+from pathlib import Path
+
+from pipeline.folder import FolderFiles
+from tests.results_sink.changing import Shop
+from tests.results_sink.test_readers import generation
+
+root = Path(sys.argv[1])
+shop = Shop(root / "work", FolderFiles(root / "export"))
+for number in count():
+    shop.put(*generation(number))
+    shop.record()
+    (shop.fold if number % 3 else shop.export)()
+    if not number:
+        print("begun", flush=True)
+"""
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_process_that_is_killed_at_any_moment_leaves_a_whole_export_that_goes_on(tmp_path: Path, seed: int) -> None:
+    """By SIGKILL, which nothing can catch; its files are written by a process of its own."""
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    (tmp_path / "work").mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-c", EXPORT_FOR_EVER, str(tmp_path)], stdout=subprocess.PIPE, env=environment
+    ) as exporter:
+        assert exporter.stdout is not None
+        begun = exporter.stdout.readline()
+        time.sleep(random.Random(seed).uniform(0, 0.4))
+        exporter.kill()
+    files = FolderFiles(tmp_path / "export")
+    after = Shop(tmp_path / "after", files, now=NOW + timedelta(days=1))
+    number = seen_generation(after.newest())
+
+    assert (begun, exporter.returncode) == (b"begun\n", -signal.SIGKILL)
+    assert number >= 0
+    after.put(*generation(number + 1))
+    after.export()
+    assert seen_generation(after.newest()) == number + 1

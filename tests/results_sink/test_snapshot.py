@@ -13,7 +13,7 @@ from pipeline.errors import BadExport
 from pipeline.folder import FolderFiles
 from pipeline.memory import MemoryFiles
 from results_sink.manifest import LATEST_NAME, SCHEMA_VERSION, FileSum
-from results_sink.snapshot import KEPT_COPIES, Downloaded
+from results_sink.snapshot import Downloaded
 from tests.results_sink.small_shop import exported, searcher_of
 
 if TYPE_CHECKING:
@@ -145,14 +145,40 @@ def test_a_damaged_download_is_not_kept(tmp_path: Path) -> None:
     assert not (tmp_path / "copies").exists()
 
 
-def test_only_the_copies_that_were_used_last_are_kept(tmp_path: Path) -> None:
-    files = MemoryFiles()
-    copies = Downloaded(files, "the export", tmp_path / "copies")
-    for at in range(KEPT_COPIES + 5):
-        data = str(at).encode()
-        files.files[str(at)] = data
-        path = copies.path_of(FileSum(str(at), len(data), hashlib.sha256(data).hexdigest()))
-        os.utime(path, ns=(at, at))
+def brought(copies: Downloaded, number: int) -> Path:
+    """Bring a file of 100 bytes and return its copy."""
+    data = str(number).encode().zfill(100)
+    assert isinstance(copies.files, MemoryFiles)
+    copies.files.files[str(number)] = data
+    return copies.path_of(FileSum(str(number), len(data), hashlib.sha256(data).hexdigest()))
+
+
+def test_only_the_copies_that_were_used_last_are_kept_up_to_so_many_bytes(tmp_path: Path) -> None:
+    copies = Downloaded(MemoryFiles(), "the export", tmp_path / "copies", kept_bytes=700)
+    left_behind = tmp_path / "copies" / "killed.half"
+    os.utime(brought(copies, 0), ns=(0, 0))
+    left_behind.write_bytes(b"half")
+    os.utime(left_behind, ns=(0, 0))
+    for at in range(1, 12):
+        os.utime(brought(copies, at), ns=(at, at))
 
     left = sorted(int(path.read_bytes()) for path in (tmp_path / "copies").iterdir())
-    assert left == list(range(5, KEPT_COPIES + 5))
+    assert left == list(range(5, 12))
+
+
+def test_a_copy_that_may_be_about_to_be_opened_is_not_removed(tmp_path: Path) -> None:
+    copies = Downloaded(MemoryFiles(), "the export", tmp_path / "copies", kept_bytes=300)
+    paths = [brought(copies, at) for at in range(10)]
+
+    assert all(path.is_file() for path in paths)
+
+
+def test_a_copy_that_is_asked_for_again_counts_as_used(tmp_path: Path) -> None:
+    copies = Downloaded(MemoryFiles(), "the export", tmp_path / "copies", kept_bytes=300)
+    for at in range(2):
+        os.utime(brought(copies, at), ns=(at, at))
+    path = brought(copies, 0)
+    for at in range(2, 9):
+        os.utime(brought(copies, at), ns=(at, at))
+
+    assert path.is_file()
