@@ -69,9 +69,13 @@ class Rater:
         found = self.vocabulary.spelled(text)
         if found:
             return found[0]
-        if verdict is Verdict.MISSING:
-            return fold(text)
-        raise CallerError(f"no keyword is called {text!r}")
+        if verdict is not Verdict.MISSING:
+            raise CallerError(f"no keyword is called {text!r}")
+        word = fold(text)
+        # A space or an accent alone folds to nothing, and one sign of Arabic to eighteen letters.
+        if not 1 <= len(word) <= MAX_WORD_CHARACTERS:
+            raise CallerError(f"{text!r} is no word of 1 to {MAX_WORD_CHARACTERS} letters")
+        return word
 
 
 def make_routes(rater: Rater) -> Mapping[str, Route]:

@@ -104,6 +104,9 @@ def test_a_photo_that_lies_nowhere_is_rated_by_its_content(rating) -> None:
         wrong(model_version=5),
         wrong(keyword="x" * 100),
         wrong(keyword="\ud800x", verdict="missing"),
+        wrong(keyword=" ", verdict="missing"),
+        wrong(keyword="\u0301", verdict="missing"),  # an accent alone
+        wrong(keyword="\ufdfa" * 60, verdict="missing"),  # eighteen letters each
         wrong(model_version="\ud800"),
         {"ratings": []},
         {"ratings": "all"},
