@@ -91,7 +91,7 @@ def test_a_rejected_photo_comes_with_its_reason_in_plain_words(world: World) -> 
     )
 
 
-@pytest.mark.parametrize("secret", ["wrong", "", None, 5, ["secret"], "Secret", "secret ", "x" * 600])
+@pytest.mark.parametrize("secret", ["wrong", "", None, 5, ["secret"], "Secret", "secret ", "x" * 600, "\ud800"])
 def test_a_wrong_ticket_gets_nothing_and_the_connection_is_closed(world: World, secret: object) -> None:
     world.write(world.tagged)
 
