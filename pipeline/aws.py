@@ -70,6 +70,7 @@ _DENIALS = frozenset(
         "ExpiredToken",
         "ExpiredTokenException",
         "Forbidden",
+        "ForbiddenException",
         "InvalidAccessKeyId",
         "InvalidClientTokenId",
         "InvalidObjectState",
