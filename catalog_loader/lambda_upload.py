@@ -4,7 +4,7 @@ import os
 import secrets
 
 from catalog_loader.upload import Uploads, make_routes
-from pipeline.aws import client
+from pipeline.aws import client, presigning_client
 from pipeline.front_settings import UploadSettings
 from pipeline.http_event import make_http_handler
 from pipeline.memory import utc_now
@@ -15,7 +15,7 @@ from pipeline.watchers import DynamoWatchers
 _settings = UploadSettings.from_environment(os.environ)
 _uploads = Uploads(
     bucket=_settings.bucket,
-    addresses=S3Addresses(client("s3")),
+    addresses=S3Addresses(presigning_client(on_embedded_aws=_settings.on_embedded_aws)),
     watchers=DynamoWatchers(client("dynamodb"), _settings.watchers_table_name),
     clock=utc_now,
     random=secrets.token_hex,

@@ -50,6 +50,8 @@ class Uploads:
     def announce(self, name: str, media_type: str, size_bytes: int) -> dict[str, Any]:
         """Return where the photo is to be put, as what, and the ticket to watch it with.
 
+        The ticket and the form end at ``expires_at``, which is ``seconds`` from now: for those whose clock is wrong.
+
         Raises:
             ImageRejected: it would be rejected anyway: too large, empty, or of a format that is not read.
         """
@@ -62,6 +64,7 @@ class Uploads:
             "image": str(image),
             "ticket": ticket.secret,
             "expires_at": ticket.expires_at.isoformat(),
+            "seconds": self.minutes * 60,
             "url": form.url,
             "fields": dict(form.fields),
         }

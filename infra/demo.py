@@ -113,7 +113,14 @@ def run() -> None:
     _title("The export, for any search engine")
     _print_files(target)
     click.echo(f"\nDone in {time.monotonic() - started_s:.0f} s. What is left: the export, in {target}")
-    click.echo("To go on: .venv/bin/catalog-tagger local up, and README.md")
+    say_how_to_go_on()
+
+
+def say_how_to_go_on() -> None:
+    """Say what to type next: the page with the same products first."""
+    click.echo("To go on: make open, for the page with these products on it in your browser")
+    click.echo("          .venv/bin/catalog-tagger local up, for one without; it says where its page is")
+    click.echo("          README.md, for the rest")
 
 
 def _tag_both_ways(demo: Demo) -> None:

@@ -70,6 +70,7 @@ _DENIALS = frozenset(
         "ExpiredToken",
         "ExpiredTokenException",
         "Forbidden",
+        "ForbiddenException",
         "InvalidAccessKeyId",
         "InvalidClientTokenId",
         "InvalidObjectState",
@@ -100,13 +101,30 @@ def client(service: str, endpoint_url: str | None = None, at: str | None = None)
             "aws_access_key_id": LOCAL_KEY,
             "aws_secret_access_key": LOCAL_KEY,
         }
+    return _made(service, {"addressing_style": "path"} if endpoint_url else {}, local)
+
+
+def presigning_client(*, on_embedded_aws: bool) -> Any:
+    """Return a client of S3 whose presigned addresses a browser reaches as they are.
+
+    On AWS they name the bucket's own host in its region. botocore's own choice is the host without a region, which
+    sends the browser on or refuses, and a browser's preflight must not be sent on. The embedded AWS has one host.
+
+    Raises:
+        Denied: no region is configured.
+    """
+    own_host = {"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"}
+    return _made("s3", {"addressing_style": "path"} if on_embedded_aws else own_host, {})
+
+
+def _made(service: str, s3: dict[str, str], local: dict[str, Any]) -> Any:
     config = Config(
         signature_version="s3v4" if service == "s3" else None,
         connect_timeout=CONNECT_TIMEOUT_S,
         read_timeout=READ_TIMEOUT_S,
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
         max_pool_connections=64,
-        s3={"addressing_style": "path"} if endpoint_url else {},
+        s3=s3,
     )
     try:
         return boto3.client(service, config=config, **local)

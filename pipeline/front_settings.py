@@ -32,6 +32,11 @@ def yes_or_no(environment: Mapping[str, str], name: str) -> bool:
     return text == "true"
 
 
+def on_embedded_aws(environment: Mapping[str, str]) -> bool:
+    """Return whether the function runs on the embedded AWS, which tells every function its one address."""
+    return bool(environment.get("AWS_ENDPOINT_URL"))
+
+
 @dataclass(frozen=True, slots=True)
 class ApiPlace:
     """An API of API Gateway: its id and stage, and what its host ends with.
@@ -107,6 +112,7 @@ class UploadSettings:
     bucket: str
     watchers_table_name: str
     minutes: int
+    on_embedded_aws: bool
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> UploadSettings:
@@ -115,6 +121,7 @@ class UploadSettings:
             bucket=required(environment, "IMAGES_BUCKET"),
             watchers_table_name=required(environment, "WATCHERS_TABLE_NAME"),
             minutes=whole_number(environment, "UPLOAD_MINUTES", default=10, lowest=1, highest=60),
+            on_embedded_aws=on_embedded_aws(environment),
         )
 
 
@@ -159,12 +166,16 @@ class PageSettings:
 
     @property
     def photo_hosts(self) -> tuple[str, ...]:
-        """The hosts that photos come from and go to: on AWS each bucket has its own, here it is the page's."""
+        """Where photos come from and go to: on AWS each bucket has a host of its own, here it is the page's.
+
+        A bucket with a dot in its name is a folder of its region's host: no certificate has a host with more dots.
+        """
         if self.watch.endpoint_url:
             return (self.watch.endpoint_url, self.watch.endpoint_url.replace("127.0.0.1", "localhost"))
-        suffix = self.watch.url_suffix
-        places = (f"s3.{self.watch.region}.{suffix}", f"s3.{suffix}")
-        return tuple(f"https://{bucket}.{place}" for bucket in self.buckets for place in places)
+        place = f"s3.{self.watch.region}.{self.watch.url_suffix}"
+        return tuple(
+            f"https://{place}/{bucket}/" if "." in bucket else f"https://{bucket}.{place}" for bucket in self.buckets
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +186,7 @@ class DeskSettings:
     ratings_table_name: str
     buckets: tuple[str, ...]
     queues: tuple[tuple[str, QueueSettings], ...]
+    on_embedded_aws: bool
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> DeskSettings:
@@ -186,4 +198,5 @@ class DeskSettings:
             queues=tuple(
                 (name.lower(), QueueSettings.from_environment(environment, name)) for name in ("UPLOADS", "BACKFILL")
             ),
+            on_embedded_aws=on_embedded_aws(environment),
         )

@@ -6,9 +6,11 @@ import base64
 import binascii
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from pipeline.errors import CallerError, CatalogTaggerError, ImageRejected, RejectReason
+from pipeline.images import is_unicode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     Route = Callable[["Request"], "Answer"]
     HttpHandler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
+Choice = TypeVar("Choice", bound=StrEnum)
 JSON, PROBLEM = "application/json", "application/problem+json"
 OK, CREATED, BAD_REQUEST, FORBIDDEN, NOT_FOUND, TOO_LARGE, UNSUPPORTED, UNPROCESSABLE, UNAVAILABLE = (
     200,
@@ -164,11 +167,25 @@ def text_in(document: Mapping[str, Any], name: str, longest: int) -> str:
     """Return the text of this name.
 
     Raises:
-        CallerError: there is none, or it is longer than so many characters.
+        CallerError: there is none, it is longer than so many characters, or it holds halves of characters.
     """
     value = document.get(name)
     if not isinstance(value, str) or not value:
         raise CallerError(f"{name!r} must be a text of at least one character")
+    if not is_unicode(value):  # JSON can spell them, and neither a table nor an answer can hold them
+        raise CallerError(f"{name!r} is not valid Unicode")
     if len(value) > longest:
         raise CallerError(f"{name!r} has {len(value):,} characters; the limit is {longest:,}")
     return value
+
+
+def choice_in(document: Mapping[str, Any], name: str, choices: type[Choice]) -> Choice:
+    """Return which of the choices the document names.
+
+    Raises:
+        CallerError: none of them, or something that is no text.
+    """
+    value = document.get(name)
+    if not isinstance(value, str) or value not in set(choices):
+        raise CallerError(f"{name!r} must be one of {', '.join(choices)}")
+    return choices(value)

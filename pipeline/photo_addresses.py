@@ -33,7 +33,7 @@ class PhotoAddresses(Protocol):
 
 @dataclass(frozen=True)
 class S3Addresses:
-    """Presigned addresses of S3, as ``PhotoAddresses`` promises."""
+    """Presigned addresses of S3, as ``PhotoAddresses`` promises. ``s3`` is the client that is made for them."""
 
     s3: Any
 

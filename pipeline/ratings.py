@@ -12,7 +12,7 @@ from pipeline.aws import client, translated
 from pipeline.stack import find_stack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 IMAGE, PART = "image", "part"  # the keys of the table: a person's newest word on a keyword of a model is the one kept
 
@@ -80,10 +80,11 @@ class Ratings(Protocol):
 
 @dataclass(frozen=True)
 class DynamoRatings:
-    """Ratings in DynamoDB, as ``Ratings`` promises."""
+    """Ratings in DynamoDB, as ``Ratings`` promises. An item that is no rating is left out, and told by ``warn``."""
 
     dynamodb: Any
     table_name: str
+    warn: Callable[[str], None] = print
 
     def put(self, rating: Rating) -> None:
         """Put the rating."""
@@ -94,9 +95,10 @@ class DynamoRatings:
             "verdict": str(rating.verdict),
             "model_version": rating.model_version,
             "rated_at": rating.rated_at.isoformat(),
-            "by": rating.by,
         }
-        item = {name: {"S": text} for name, text in texts.items() if text}
+        if rating.by:
+            texts["by"] = rating.by
+        item = {name: {"S": text} for name, text in texts.items()}
         with translated(self.table_name):
             self.dynamodb.put_item(TableName=self.table_name, Item=item)
 
@@ -106,17 +108,26 @@ class DynamoRatings:
         with translated(self.table_name):
             for page in pages.paginate(TableName=self.table_name):
                 for item in page["Items"]:
-                    yield _rating({name: value["S"] for name, value in item.items()})
+                    yield from self._read(item)
+
+    def _read(self, item: dict[str, Any]) -> Iterator[Rating]:
+        try:
+            found = _rating({name: value["S"] for name, value in item.items()})
+        except (KeyError, ValueError) as error:
+            image, part = (item[name]["S"] for name in (IMAGE, PART))
+            self.warn(f"{self.table_name}: the item {image!r}, {part!r} is no rating and left out ({error!r})")
+            return
+        yield found
 
 
-def ratings_of_stack() -> DynamoRatings:
-    """Return the ratings of the stack that is deployed.
+def ratings_of_stack(warn: Callable[[str], None]) -> DynamoRatings:
+    """Return the ratings of the stack that is deployed. Items that are no ratings are told by ``warn``.
 
     Raises:
         NoStack: none is.
     """
     stack = find_stack()
-    return DynamoRatings(client("dynamodb", stack.endpoint_url), stack.ratings_table_name)
+    return DynamoRatings(client("dynamodb", stack.endpoint_url), stack.ratings_table_name, warn)
 
 
 @dataclass

@@ -169,5 +169,11 @@ def ratings(file: Path, as_json: bool) -> None:
     from pipeline.ratings import ratings_of_stack  # noqa: PLC0415 - as said above
     from results_sink.parquet import write_ratings  # noqa: PLC0415 - as said above
 
-    count = write_ratings(ratings_of_stack().scan(), file)
+    if not file.parent.is_dir():
+        raise CallerError(f"{file} cannot be written: there is no folder {file.parent}")
+    count = write_ratings(ratings_of_stack(_warn).scan(), file)
     click.echo(json.dumps({"file": str(file), "ratings": count}) if as_json else f"{count:,} ratings: {file}")
+
+
+def _warn(line: str) -> None:
+    click.echo(line, err=True)

@@ -2,7 +2,7 @@
 
 import os
 
-from pipeline.aws import DynamoTable, SqsQueue, client
+from pipeline.aws import DynamoTable, SqsQueue, client, presigning_client
 from pipeline.front_settings import DeskSettings
 from pipeline.http_event import make_http_handler
 from pipeline.keywords import Vocabulary
@@ -14,13 +14,14 @@ from results_sink import overview, photos, rate
 
 _settings = DeskSettings.from_environment(os.environ)
 _dynamodb, _sqs = client("dynamodb"), client("sqs")
+_addresses = S3Addresses(presigning_client(on_embedded_aws=_settings.on_embedded_aws))
 _lines = [
     overview.Line(name, SqsQueue(_sqs, queue.url), SqsQueue(_sqs, queue.dead_letter_url))
     for name, queue in _settings.queues
 ]
 handler = make_http_handler(
     {
-        **photos.make_routes(photos.Photos(S3Addresses(client("s3")), _settings.buckets)),
+        **photos.make_routes(photos.Photos(_addresses, _settings.buckets)),
         **rate.make_routes(
             rate.Rater(
                 DynamoRatings(_dynamodb, _settings.ratings_table_name), Vocabulary.load(), _settings.buckets, utc_now

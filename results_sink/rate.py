@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import CallerError
-from pipeline.http_event import CREATED, Answer, json_answer, text_in
+from pipeline.http_event import CREATED, Answer, choice_in, json_answer, text_in
 from pipeline.images import MAX_KEY_BYTES, ImageRef
 from pipeline.keywords import fold
 from pipeline.ratings import Rating, Verdict
@@ -49,12 +49,10 @@ class Rater:
         if not isinstance(document, dict):
             raise CallerError("a rating must be a JSON object: image, keyword, verdict, model_version")
         image = self._image(text_in(document, "image", MAX_KEY_BYTES + 80))
-        verdict = document.get("verdict")
-        if verdict not in set(Verdict):
-            raise CallerError(f"'verdict' must be one of {', '.join(Verdict)}")
-        keyword = self._keyword(text_in(document, "keyword", MAX_WORD_CHARACTERS), Verdict(verdict))
+        verdict = choice_in(document, "verdict", Verdict)
+        keyword = self._keyword(text_in(document, "keyword", MAX_WORD_CHARACTERS), verdict)
         version = text_in(document, "model_version", MAX_VERSION_CHARACTERS)
-        return Rating(image, keyword, Verdict(verdict), version, self.clock(), by)
+        return Rating(image, keyword, verdict, version, self.clock(), by)
 
     def _image(self, text: str) -> str:
         if _DIGEST.fullmatch(text):
@@ -71,9 +69,13 @@ class Rater:
         found = self.vocabulary.spelled(text)
         if found:
             return found[0]
-        if verdict is Verdict.MISSING:
-            return fold(text)
-        raise CallerError(f"no keyword is called {text!r}")
+        if verdict is not Verdict.MISSING:
+            raise CallerError(f"no keyword is called {text!r}")
+        word = fold(text)
+        # A space or an accent alone folds to nothing, and one sign of Arabic to eighteen letters.
+        if not 1 <= len(word) <= MAX_WORD_CHARACTERS:
+            raise CallerError(f"{text!r} is no word of 1 to {MAX_WORD_CHARACTERS} letters")
+        return word
 
 
 def make_routes(rater: Rater) -> Mapping[str, Route]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -101,7 +100,7 @@ class PhotoSource:
 def _decoded(text: str) -> bytes:
     try:
         return base64.b64decode(text.partition("base64,")[2] or text, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # a letter beyond ASCII is no binascii.Error
         raise CallerError("'image' is not base64") from error
 
 

@@ -70,36 +70,40 @@ class LinkFetcher:
             CallerError: the link is none that is followed, or its host does not answer.
             ImageRejected: there is nothing, it is not for everybody, or it is larger than the limit.
         """
-        sockets: list[socket.socket] = []
-        late = threading.Event()
-        watch = threading.Timer(self.limit_s, _cut_late, [sockets, late])
+        open_ = _Open()
+        watch = threading.Timer(self.limit_s, open_.cut)
         watch.daemon = True
         watch.start()
         try:
             for _ in range(MAX_REDIRECTS + 1):
-                found = self._asked(link, limit_bytes, sockets)
+                found = self._asked(link, limit_bytes, open_)
+                open_.refuse_late()  # what was cut may look whole
                 if isinstance(found, bytes):
                     return found
                 link = urljoin(link, found.location)
         except (OSError, http.client.HTTPException, ValueError) as error:
-            if late.is_set():
+            if open_.late.is_set():
                 raise CallerError(f"the link's host takes more than {self.limit_s:g} s") from error
             raise CallerError(f"the link's host does not answer as a web server does ({_kind(error)})") from error
         finally:
             watch.cancel()
-            _cut(sockets)
+            open_.close()
         raise CallerError(f"the link leads on more than {MAX_REDIRECTS} times")
 
-    def _asked(self, link: str, limit_bytes: int, sockets: list[socket.socket]) -> bytes | _Redirect:
+    def _asked(self, link: str, limit_bytes: int, open_: _Open) -> bytes | _Redirect:
         parts = self._checked(link)
         port = PORTS[parts.scheme]
         host = str(parts.hostname)
-        raw = self.connect(self._address_of(host, port), port, CONNECT_LIMIT_S)
-        sockets.append(raw)
-        raw.settimeout(self.limit_s)
+        address = self._address_of(host, port)
+        open_.refuse_late()
+        raw = open_.kept(self.connect(address, port, CONNECT_LIMIT_S))
+        raw.settimeout(2 * self.limit_s)  # the timer is the one that ends it, and says why
         if parts.scheme == "https":
-            raw = self.tls.wrap_socket(raw, server_hostname=host)
-            sockets.append(raw)
+            # Kept before the handshake: what is wrapped is another socket, and the first one can be cut no more.
+            secured = self.tls.wrap_socket(raw, server_hostname=host, do_handshake_on_connect=False)
+            open_.kept(secured)
+            secured.do_handshake()
+            raw = secured
         connection = http.client.HTTPConnection(host, port)
         connection.sock = raw  # pinned: the library would resolve the name again
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -145,6 +149,43 @@ class LinkFetcher:
         return found[0]
 
 
+@dataclass
+class _Open:
+    """The connections of one link, which a timer cuts: a timeout for each read ends no trickle."""
+
+    late: threading.Event = field(default_factory=threading.Event)
+    sockets: list[socket.socket] = field(default_factory=list)
+
+    def kept(self, connection: socket.socket) -> socket.socket:
+        """Return the connection, which the timer cuts from now on.
+
+        Raises:
+            TimeoutError: the time was over before, and the timer did not know of it.
+        """
+        self.sockets.append(connection)
+        self.refuse_late()
+        return connection
+
+    def refuse_late(self) -> None:
+        """Raise TimeoutError where the time is over."""
+        if self.late.is_set():
+            raise TimeoutError
+
+    def cut(self) -> None:
+        """End the connections, which wakes whoever waits for them."""
+        self.late.set()  # first: whoever is woken, or opens one now, asks why
+        for each in self.sockets:
+            try:
+                socket.socket.shutdown(each, socket.SHUT_RDWR)  # below TLS, whose state the other thread reads
+            except OSError:
+                continue  # it has ended by itself, or has become another
+
+    def close(self) -> None:
+        """Close the connections, in the thread that reads them."""
+        for each in self.sockets:
+            each.close()
+
+
 @dataclass(frozen=True, slots=True)
 class _Redirect:
     location: str
@@ -156,7 +197,15 @@ def is_public(text: str) -> bool:
         address: Address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return False
-    return all(each.is_global and not each.is_multicast and not each.is_reserved for each in _unwrapped(address))
+    return all(
+        each.is_global and not each.is_multicast and not each.is_reserved and not _is_site_local(each)
+        for each in _unwrapped(address)
+    )
+
+
+def _is_site_local(address: Address) -> bool:
+    """Return whether the address is one of fec0::/10: given up by RFC 3879, and still routed inside some networks."""
+    return isinstance(address, ipaddress.IPv6Address) and address.is_site_local
 
 
 def _unwrapped(address: Address) -> list[Address]:
@@ -194,22 +243,6 @@ def _answered(response: http.client.HTTPResponse, limit_bytes: int) -> bytes | _
 
 def _too_large(limit_bytes: int, found: str) -> ImageRejected:
     return ImageRejected(RejectReason.BYTES, f"the link leads to {found} bytes; the limit is {limit_bytes:,}")
-
-
-def _cut_late(sockets: list[socket.socket], late: threading.Event) -> None:
-    late.set()  # first: whoever waits is woken by the cut, and asks why
-    _cut(sockets)
-
-
-def _cut(sockets: list[socket.socket]) -> None:
-    """End the connections, which ends whoever waits for them: a timeout for each read ends no trickle."""
-    for each in sockets:
-        try:
-            each.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            continue  # it has ended by itself
-        finally:
-            each.close()
 
 
 def _kind(error: Exception) -> str:

@@ -9,7 +9,7 @@ from functools import cache, cached_property
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from pipeline import aws, table_layout
+from pipeline import aws, ratings, table_layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,6 +117,18 @@ class AwsWorld:
             ],
         )
         return self.name
+
+    def ratings_table(self) -> str:
+        """Return the name of a new table, with the keys of the template's table of ratings."""
+        keys = {ratings.IMAGE: "HASH", ratings.PART: "RANGE"}
+        name = f"{self.name}-ratings"
+        self.dynamodb.create_table(
+            TableName=name,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+            KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in keys.items()],
+        )
+        return name
 
 
 def some_world(request: pytest.FixtureRequest) -> Iterator[AwsWorld | None]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.errors import CallerError, RetryLater
-from pipeline.http_event import NOT_FOUND, Answer, json_answer, problem, text_in
+from pipeline.errors import RetryLater
+from pipeline.http_event import NOT_FOUND, Answer, choice_in, json_answer, problem, text_in
 from pipeline.images import MAX_KEY_BYTES, ImageRef
 from tagging_lambda.curate.decide import Decided, Decider, Verdict, Wish
 from tagging_lambda.curate.named import keyword_once_named
@@ -28,11 +28,9 @@ def make_routes(rewriter: Rewriter, vocabulary: Vocabulary, clock: Clock) -> Map
     def decide(request: Request) -> Answer:
         document = request.document()
         image = ImageRef.parse(text_in(document, "image", MAX_KEY_BYTES + 80))
-        verdict = document.get("decision")
-        if verdict not in set(Verdict):
-            raise CallerError(f"'decision' must be one of {', '.join(Verdict)}")
+        verdict = choice_in(document, "decision", Verdict)
         keyword_id = keyword_once_named(text_in(document, "keyword", MAX_WORD_CHARACTERS), vocabulary)
-        wish = Wish(Verdict(verdict), keyword_id, image)
+        wish = Wish(verdict, keyword_id, image)
         decided = Decided()
         decider = Decider(rewriter.table, rewriter, vocabulary, clock, request.caller[:MAX_NAME_CHARACTERS])
         for _ in decider.decide({image: [wish]}, decided):

@@ -90,8 +90,12 @@ def _say_ratings(*, as_json: bool) -> None:
     from pipeline.ratings import ratings_of_stack, tallies  # noqa: PLC0415 - as said above
     from tagging_lambda.evaluate.ratings import tallies_document, tallies_text  # noqa: PLC0415 - as said above
 
-    found, vocabulary = tallies(ratings_of_stack().scan()), Vocabulary.load()
+    found, vocabulary = tallies(ratings_of_stack(_warn).scan()), Vocabulary.load()
     click.echo(json.dumps(tallies_document(found, vocabulary)) if as_json else tallies_text(found, vocabulary))
+
+
+def _warn(line: str) -> None:
+    click.echo(line, err=True)
 
 
 def _calibrated(

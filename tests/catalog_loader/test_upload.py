@@ -48,6 +48,7 @@ def test_a_photo_gets_a_form_for_exactly_its_key_type_and_size_for_some_minutes(
     assert image.key.startswith("uploads/shoe-")
     assert image.key.endswith(".jpg")
     assert datetime.fromisoformat(told["expires_at"]) == now + timedelta(minutes=10)
+    assert told["seconds"] == 600
     assert watchers.image_of(told["ticket"], now) == image
 
 

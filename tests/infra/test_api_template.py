@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 
+from infra.package import ROOT
 from pipeline.memory import MemoryFiles
 from tests.infra.template_parts import default, of_type, properties, whole
 from tests.results_sink.asking import Asker
 
 ASKED = {"Fn::If": ["LetsEverybodyIn", "NONE", {"Fn::If": ["UsesJwt", "JWT", "AWS_IAM"]}]}
 AUTHORIZER = {"Fn::If": ["UsesJwt", {"Ref": "HttpApiAuthorizer"}, {"Ref": "AWS::NoValue"}]}
+PAGE_FOLDER = ROOT / "results_sink" / "page"
 PAGE = {"PageFunctionIntegration"}  # holds nothing but itself: it asks the API in the name of who looks at it
 
 
@@ -62,3 +64,36 @@ def test_what_is_logged_of_a_request_is_not_what_was_searched() -> None:
     assert "$context.status" in written
     assert not re.search(r"path|query|header|identity|authorizer", written)
     assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] > 0
+
+
+def test_to_decide_needs_the_scope_that_is_named_and_nothing_else_does() -> None:
+    needed = {"Fn::If": ["HasDecideScope", [{"Ref": "DecideScope"}], {"Ref": "AWS::NoValue"}]}
+    scoped = {
+        route["RouteKey"]: route["AuthorizationScopes"] for route in routes().values() if "AuthorizationScopes" in route
+    }
+
+    assert scoped == {"POST /decisions": needed}
+    assert default("DecideScope") == ""
+    assert whole()["Conditions"]["HasDecideScope"] == {
+        "Fn::And": [
+            {"Fn::Equals": [{"Ref": "ApiAuthorization"}, "JWT"]},
+            {"Fn::Not": [{"Fn::Equals": [{"Ref": "DecideScope"}, ""]}]},
+        ]
+    }
+
+
+def test_a_browser_may_send_photos_to_the_bucket_from_the_page_and_from_nowhere_else() -> None:
+    [rule] = properties("ImagesBucket")["CorsConfiguration"]["CorsRules"]
+    [origin] = rule["AllowedOrigins"]
+
+    assert rule["AllowedMethods"] == ["POST"]
+    assert rule["AllowedHeaders"] == ["*"]  # a form with progress is asked for beforehand, with what it will send
+    assert origin == {"Fn::Sub": "https://${HttpApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}"}
+    assert whole()["Outputs"]["ApiUrl"]["Value"] == origin
+
+
+def test_the_page_shows_photos_without_reading_their_bytes_which_the_bucket_permits_nobody() -> None:
+    texts = [path.read_text("utf-8") for path in PAGE_FOLDER.glob("*.js")]
+
+    assert texts
+    assert not [text for text in texts if re.search("crossorigin", text, re.IGNORECASE)]

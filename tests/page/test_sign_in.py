@@ -54,11 +54,12 @@ class SignedShop:
             SupportedIdentityProviders=["COGNITO"],
         )
 
-    def status_of(self, path: str, token: str = "") -> int:
-        """Ask as a program would, and return what the answer's status is."""
+    def status_of(self, path: str, token: str = "", said: object = None) -> int:
+        """Ask as a program would, or say something, and return what the answer's status is."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
+        body = None if said is None else json.dumps(said).encode()
         try:
-            with urllib.request.urlopen(urllib.request.Request(self.url + path, headers=headers), timeout=40) as answer:
+            with urllib.request.urlopen(urllib.request.Request(self.url + path, body, headers), timeout=40) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as refused:
             return refused.code
@@ -130,12 +131,20 @@ def test_nobody_is_let_in_without_a_token_and_the_page_itself_holds_nothing_of_t
     assert {shop.status_of(path) for path in ("", "page/main.js", "page/settings.json")} == {200}
 
 
+def status_of_a_decision(shop: SignedShop, token: str) -> int:
+    """Ask to suppress a keyword on a photo that nobody knows, and return what the answer's status is."""
+    said = {"image": f"s3://{shop.bucket}/none.jpg", "keyword": "running shoe", "decision": "suppress"}
+    return shop.status_of("decisions", token, said)
+
+
 def test_who_signs_in_comes_back_to_the_view_they_opened_and_works_there(
     shop: SignedShop, site: Site, page: Any
 ) -> None:
     shop.permit(SCOPE)
     tokens = signed_in(page, shop, "upload")
     assert shop.status_of("keywords", tokens["access"]) == 200
+    assert status_of_a_decision(shop, tokens["access"]) == 404  # may decide, if there were such a photo
+    assert status_of_a_decision(shop, "") == 401
 
     page.set_input_files("#files", str(site.photos["twin-lens-camera"]))
     page.click(".upload.done a")
@@ -148,17 +157,18 @@ def test_who_signs_in_comes_back_to_the_view_they_opened_and_works_there(
     page.wait_for_selector("input[name=username]")
 
 
-def test_who_lacks_the_scope_may_rate_and_is_not_offered_to_decide(shop: SignedShop, site: Site, page: Any) -> None:
+def test_who_lacks_the_scope_may_rate_and_may_not_decide(shop: SignedShop, site: Site, page: Any) -> None:
     shop.permit(SCOPE)
     # What the issuer leaves out of a token, this person may not do.
     page.route(
         "**/oauth2/authorize?*", lambda route: route.continue_(url=route.request.url.replace("shop%2Fdecide", ""))
     )
-    signed_in(page, shop, "upload")
+    tokens = signed_in(page, shop, "upload")
     page.set_input_files("#files", str(site.photos["twin-lens-camera"]))
     page.click(".upload.done a")
     page.wait_for_selector(".keywords li")
 
+    assert (status_of_a_decision(shop, tokens["access"]), shop.status_of("keywords", tokens["access"])) == (403, 200)
     assert page.query_selector(".keywords [aria-label^=Suppress]") is None
     page.fill("#missing", "rolleiflex")
     page.click("text=Tell us")

@@ -110,7 +110,7 @@ def test_no_answer_is_kept_or_guessed_at() -> None:
     assert json.loads(base64.b64decode(answered["body"])) == {"ok": True}
 
 
-@pytest.mark.parametrize("value", [None, "", 5, [], "x" * 11])
+@pytest.mark.parametrize("value", [None, "", 5, [], "x" * 11, "\ud800"])
 def test_a_text_is_asked_for_within_its_limit(value: object) -> None:
     with pytest.raises(CallerError):
         text_in({"name": value}, "name", 10)

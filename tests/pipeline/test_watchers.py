@@ -79,6 +79,25 @@ def test_ratings_come_back_as_they_were(ratings: Any, now: datetime) -> None:
     assert sorted(ratings.scan(), key=lambda each: each.image) == [first, second]
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [{"keyword": None}, {"verdict": {"S": "maybe"}}, {"rated_at": {"S": "yesterday"}}, {"by": {"N": "5"}}],
+    ids=["no keyword", "no verdict", "no time", "no text"],
+)
+def test_an_item_that_is_no_rating_is_named_and_the_others_come(dynamodb: Any, now: datetime, damage: Any) -> None:
+    warned: list[str] = []
+    ratings = DynamoRatings(dynamodb, "ratings", warned.append)
+    good = Rating(str(OTHER), "n04120489", Verdict.RIGHT, "m", now, "anna")
+    ratings.put(Rating(str(IMAGE), "n04120489", Verdict.WRONG, "m", now, "anna"))
+    [item] = dynamodb.scan(TableName="ratings")["Items"]
+    damaged = {name: value for name, value in (item | damage).items() if value}
+    dynamodb.put_item(TableName="ratings", Item=damaged)
+    ratings.put(good)
+
+    assert list(ratings.scan()) == [good]
+    assert [str(IMAGE) in line for line in warned] == [True]
+
+
 def test_a_secret_is_never_at_rest(dynamodb: Any, now: datetime) -> None:
     DynamoWatchers(dynamodb, "watchers").issue(Ticket("secret", IMAGE, now))
 

@@ -41,10 +41,11 @@ class Description(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def stack(aws_environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsWorld]:
-    """A deployed stack with an empty table and an empty export bucket, both of the world's name."""
+    """A deployed stack whose tables and export bucket are empty, and named after the world."""
     with mock_aws(), HTTPServer(("127.0.0.1", 0), Description) as server:
         world = AwsWorld(None)
         known = {"TableName": world.table(), "ExportBucket": world.bucket(), "ExportPrefix": "catalogue"}
+        known["RatingsTableName"] = world.ratings_table()
         Description.outputs = {output: known.get(output, "x") for output in Stack.output_names().values()}
         Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         monkeypatch.setenv("CATALOG_TAGGER_TARGET", "aws")

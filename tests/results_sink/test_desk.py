@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,6 +20,11 @@ from pipeline.photo_addresses import MemoryAddresses
 from pipeline.ratings import MemoryRatings, Verdict, tallies
 from pipeline.records import GoneImage, Look, RejectedImage, TaggedImage
 from results_sink import overview, photos, rate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipeline.records import Record, RecordedEnd
 
 SHOE = "n04120489"
 DIGEST = "sha256:" + "0" * 64
@@ -98,8 +105,16 @@ def test_a_photo_that_lies_nowhere_is_rated_by_its_content(rating) -> None:
         wrong(keyword=""),
         wrong(verdict="maybe"),
         wrong(verdict=None),
+        wrong(verdict=[]),
+        wrong(verdict={}),
+        wrong(verdict=5),
         wrong(model_version=5),
         wrong(keyword="x" * 100),
+        wrong(keyword="\ud800x", verdict="missing"),
+        wrong(keyword=" ", verdict="missing"),
+        wrong(keyword="\u0301", verdict="missing"),  # an accent alone
+        wrong(keyword="\ufdfa" * 60, verdict="missing"),  # eighteen letters each
+        wrong(model_version="\ud800"),
         {"ratings": []},
         {"ratings": "all"},
         {"ratings": [wrong(), 5]},
@@ -124,25 +139,86 @@ def test_ratings_are_summed_up_for_each_model_and_keyword(rating) -> None:
     assert tallies([]) == []
 
 
-def test_the_overview_counts_queues_ends_and_minutes_and_shows_what_was_rejected(clock, now: datetime) -> None:
-    table, queue, dead = MemoryTable(), MemoryQueue(), MemoryQueue()
-    queue.send([TagImage(ImageRef("shop", "waits.jpg"))])
-    for name, minutes, kind in (("a", 0, "tagged"), ("b", 3, "bare"), ("c", 1, "rejected"), ("d", 90, "gone")):
-        image = ImageRef("shop", f"{name}.jpg")
-        look = Look(image, name, "upload", now - timedelta(minutes=minutes), '"e"', now, "m", "t")
-        tags = (KeywordTag(SHOE, 0.9),) if kind == "tagged" else ()
-        record = {
-            "rejected": RejectedImage(look, RejectReason.CORRUPT, "the JPEG data is damaged"),
-            "gone": GoneImage(look),
-        }.get(kind, TaggedImage(look, tags, (), 10, 10))
+def end(name: str, kind: str, looked_at: datetime) -> Record:
+    """Return how an image ended."""
+    look = Look(ImageRef("shop", f"{name}.jpg"), name, "upload", looked_at, '"e"', looked_at, "m", "t")
+    if kind in set(RejectReason):
+        return RejectedImage(look, RejectReason(kind), "the JPEG data is damaged")
+    return (
+        GoneImage(look)
+        if kind == "gone"
+        else TaggedImage(look, (KeywordTag(SHOE, 0.9),) * (kind == "tagged"), (), 10, 10)
+    )
+
+
+@dataclass
+class CountingTable(MemoryTable):
+    """Counts how often all of it is read."""
+
+    scans: int = 0
+
+    def ends(self) -> Iterator[RecordedEnd]:
+        self.scans += 1
+        return super().ends()
+
+
+def table_of(*records: Record) -> CountingTable:
+    table = CountingTable()
+    for record in records:
         table.put(record, 0)
+    return table
+
+
+def test_the_overview_counts_queues_ends_and_minutes_and_shows_what_was_rejected(clock, now: datetime) -> None:
+    queue, dead = MemoryQueue(), MemoryQueue()
+    queue.send([TagImage(ImageRef("shop", "waits.jpg"))])
+    ends = (("a", 0, "tagged"), ("b", 3, "bare"), ("c", 1, "corrupt"), ("d", 90, "gone"), ("e", 40, "bytes"))
+    table = table_of(*(end(name, kind, now - timedelta(minutes=minutes)) for name, minutes, kind in ends))
 
     told = overview.Overview(table, [overview.Line("uploads", queue, dead)], clock).document()
 
     assert told["queues"] == [{"name": "uploads", "waiting": 1, "in_flight": 0, "dead_letters": 0}]
     assert (told["tagged"], told["without_keyword"], told["gone"]) == (2, 1, 1)
-    assert told["rejected"] == {"corrupt": 1}
+    assert told["rejected"] == {"corrupt": 1, "bytes": 1}
     assert told["by_minute"][-4:] == [1, 0, 1, 1]
     assert sum(told["by_minute"]) == 3
-    assert [(each["image"], each["reason"]) for each in told["rejections"]] == [("s3://shop/c.jpg", "corrupt")]
-    assert told["complete"] is True
+    assert [(each["image"], each["reason"]) for each in told["rejections"]] == [
+        ("s3://shop/c.jpg", "corrupt"),
+        ("s3://shop/e.jpg", "bytes"),
+    ]
+    assert (told["complete"], told["rejected_complete"]) == (True, True)
+    assert datetime.fromisoformat(told["counted_at"]) == now
+
+
+def test_of_a_large_table_no_rate_is_said_and_rejections_are_those_of_all_of_it(clock, now: datetime) -> None:
+    tagged = [end(f"a{at}", "tagged", now) for at in range(20)]
+    rejected = [end(f"z{at}", "corrupt", now) for at in range(7)]
+
+    told = overview.Overview(table_of(*tagged, *rejected), [], clock, most_ends=5).document()
+
+    assert (told["complete"], told["by_minute"]) == (False, None)
+    assert (told["rejected"], told["rejected_complete"], len(told["rejections"])) == ({"corrupt": 7}, True, 7)
+
+
+def test_of_a_reason_that_very_many_have_some_are_counted_and_few_are_shown(clock, now: datetime) -> None:
+    rejected = [end(f"{at:02}", "corrupt", now) for at in range(30)]
+
+    told = overview.Overview(table_of(*rejected, end("x", "bytes", now)), [], clock, most_of_a_reason=20).document()
+
+    assert (told["rejected"], told["rejected_complete"]) == ({"corrupt": 20, "bytes": 1}, False)
+    assert Counter(each["reason"] for each in told["rejections"]) == {"corrupt": 10, "bytes": 1}
+
+
+def test_many_who_watch_the_overview_read_the_table_once_in_half_a_minute(now: datetime) -> None:
+    table, queue, times = table_of(end("a", "tagged", now)), MemoryQueue(), [now]
+    asked = overview.Overview(table, [overview.Line("uploads", queue, MemoryQueue())], lambda: times[-1])
+    asked.document()
+    queue.send([TagImage(ImageRef("shop", "waits.jpg"))])
+    table.put(end("b", "tagged", now), 0)
+
+    times.append(now + timedelta(seconds=29))
+    soon = asked.document()
+    assert (table.scans, soon["tagged"], soon["queues"][0]["waiting"]) == (1, 1, 1)
+
+    times.append(now + timedelta(seconds=30))
+    assert (asked.document()["tagged"], table.scans) == (2, 2)

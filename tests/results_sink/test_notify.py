@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -13,8 +14,10 @@ from pipeline.images import ImageRef
 from pipeline.keywords import KeywordTag, Vocabulary
 from pipeline.memory import MemoryTable
 from pipeline.records import GoneImage, Look, Record, RejectedImage, TaggedImage
+from pipeline.table_layout import to_item
 from pipeline.watchers import MemoryWatchers, Ticket
-from results_sink.notify import Notifier, Usher, make_watch_handler
+from results_sink.notify import Notifier, Usher, make_notify_handler, make_watch_handler, newest_of
+from tests.results_sink.test_changes import event_of
 
 IMAGE = ImageRef("shop", "uploads/shoe-1.jpg")
 SHOE = "n04120489"
@@ -91,7 +94,7 @@ def test_a_rejected_photo_comes_with_its_reason_in_plain_words(world: World) -> 
     )
 
 
-@pytest.mark.parametrize("secret", ["wrong", "", None, 5, ["secret"], "Secret", "secret ", "x" * 600])
+@pytest.mark.parametrize("secret", ["wrong", "", None, 5, ["secret"], "Secret", "secret ", "x" * 600, "\ud800"])
 def test_a_wrong_ticket_gets_nothing_and_the_connection_is_closed(world: World, secret: object) -> None:
     world.write(world.tagged)
 
@@ -171,3 +174,52 @@ def test_the_handler_takes_what_api_gateway_sends(world: World) -> None:
     event = {"requestContext": {"connectionId": "mine"}, "body": json.dumps({"ticket": "secret"})}
     assert handle(event, None) == {"statusCode": 200}
     assert world.sent() == [("mine", "tagged")]
+
+
+def upload(name: str, now: datetime, revision: int = 1) -> tuple[str, dict[str, Any]]:
+    """Return how the stream tells that an image was written: by this revision's score."""
+    tags = (KeywordTag(SHOE, revision / 10),)
+    return "NewImage", to_item(TaggedImage(look(ImageRef("shop", name), now), tags, (), 10, 10), revision)
+
+
+def removed(name: str, now: datetime) -> tuple[str, dict[str, Any]]:
+    """Return how the stream tells that an item was taken away, as when its time is over."""
+    return "OldImage", upload(name, now, 9)[1]
+
+
+def test_of_each_upload_the_newest_record_is_told_in_the_order_they_came_to_be(now: datetime) -> None:
+    names = ("uploads/a.jpg", "uploads/b.jpg", "uploads/a.jpg", "uploads/c.jpg")
+    event = event_of(*(upload(name, now, at + 1) for at, name in enumerate(names)))
+
+    found = [(record.look.image.key, record.revision) for record in newest_of(event)]
+    assert found == [("uploads/b.jpg", 2), ("uploads/a.jpg", 3), ("uploads/c.jpg", 4)]
+
+
+def test_an_item_that_was_removed_is_no_result(now: datetime) -> None:
+    event = event_of(removed("uploads/a.jpg", now), upload("uploads/b.jpg", now), removed("uploads/b.jpg", now))
+
+    assert [record.look.image.key for record in newest_of(event)] == ["uploads/b.jpg"]
+
+
+def test_what_nobody_uploaded_is_told_to_nobody(now: datetime) -> None:
+    names = ("products/a.jpg", "uploads", "my/uploads/a.jpg", "UPLOADS/a.jpg", "uploads2/a.jpg")
+
+    assert newest_of(event_of(*(upload(name, now) for name in names))) == []
+    assert newest_of(event_of()) == []
+
+
+def test_the_handler_of_the_stream_brings_each_result_to_who_waits_for_it(world: World) -> None:
+    world.watch()
+    other = ImageRef("shop", "uploads/theirs-1.jpg")
+    world.watchers.issue(Ticket("other", other, world.now + timedelta(minutes=10)))
+    assert world.watch("theirs", "other")
+    handle = make_notify_handler(world.notifier)
+
+    handle(
+        event_of(upload(IMAGE.key, world.now), upload("products/a.jpg", world.now), upload(other.key, world.now)), None
+    )
+
+    told = [(connection, message["record"]["image"]) for connection, message in world.connections.sent]
+    assert told == [("mine", str(IMAGE)), ("theirs", str(other))]
+    handle(event_of(upload(IMAGE.key, world.now, 2)), None)
+    assert len(world.connections.sent) == 2

@@ -158,6 +158,8 @@ def test_the_models_that_can_be_asked_are_told(ask) -> None:
         (document(image="x", link="y"), "application/json", {}, 400, "either image or link"),
         (document(image=5), "application/json", {}, 400, "must be a text"),
         (document(image="not base64!"), "application/json", {}, 400, "not base64"),
+        (document(image="é"), "application/json", {}, 400, "not base64"),
+        (document(image="\ud800"), "application/json", {}, 400, "not valid Unicode"),
         (document(image="x" * 30_000_000), "application/json", {}, 400, "the limit is"),
         (document(link="s3://shop"), "application/json", {}, 400, "not an image"),
         (document(link="s3://shop/none.jpg"), "application/json", {}, 404, "no photo of this name"),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -67,6 +69,29 @@ def fetcher(port: int, address: str = PUBLIC, limit_s: float = 5) -> LinkFetcher
     )
 
 
+class Secured(socket.socket):
+    """A connection in the clear whose handshake is done at once."""
+
+    def do_handshake(self) -> None:
+        pass
+
+
+class Tls:
+    """Secures nothing, and takes the connection over as the real one does. ``names`` keeps whose certificate counts."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def wrap_socket(
+        self, raw: socket.socket, server_hostname: str, *, do_handshake_on_connect: bool = True
+    ) -> socket.socket:
+        self.names.append(server_hostname)
+        timeout_s = raw.gettimeout()
+        secured = Secured(fileno=raw.detach())
+        secured.settimeout(timeout_s)
+        return secured
+
+
 def refuse_to_connect(address: str, port: int, timeout_s: float) -> socket.socket:
     raise AssertionError(f"connected to {address}")
 
@@ -107,6 +132,7 @@ def test_no_credential_goes_along() -> None:
         "[2002:7f00:1::]",  # 127.0.0.1 through 6to4
         "[fd00:ec2::254]",
         "[fe80::1]",
+        "[fec0::1]",  # what link-local was before, and what some networks still are
         "10.0.0.1",
         "172.16.0.1",
         "192.168.1.1",
@@ -244,20 +270,72 @@ def test_a_trickle_ends_with_the_time() -> None:
         assert time.monotonic() - began_s < 5
 
 
+def slow(step: Callable[..., Any], seconds: float) -> Callable[..., Any]:
+    """What does the same, later."""
+
+    def wait(*args: Any) -> Any:
+        time.sleep(seconds)
+        return step(*args)
+
+    return wait
+
+
+def test_after_a_slow_name_nobody_is_connected_to() -> None:
+    whole = LinkFetcher(limit_s=0.1, resolve=slow(lambda host, port: [PUBLIC], 0.3), connect=refuse_to_connect)
+
+    with pytest.raises(CallerError, match=r"more than 0\.1 s"):
+        whole.fetch("https://shop.example/a.jpg")
+
+
+def test_a_connection_that_came_too_late_is_asked_nothing() -> None:
+    """The time is over before there is a connection that could be cut."""
+    with web_server(answer(b"x" * 1000), seconds_between_bytes=0.05) as (port, asked):
+        whole = fetcher(port, limit_s=0.1)
+        with pytest.raises(CallerError, match=r"more than 0\.1 s"):
+            replace(whole, connect=slow(whole.connect, 0.3)).fetch("http://shop.example/a.jpg")
+    assert not any(asked)
+
+
+def test_a_handshake_that_never_ends_is_cut() -> None:
+    """The server begins a handshake, a byte at a time, so that no timeout of a single read ever comes."""
+    began_s = time.monotonic()
+    greeting = b"\x16\x03\x03\x3f\xff" + b"\x02" * 1000  # a record of 16 KiB that is on its way
+    with web_server(greeting, seconds_between_bytes=0.05) as (port, _):
+        fetching = replace(fetcher(port, limit_s=0.3), tls=ssl.create_default_context())
+        with pytest.raises(CallerError, match=r"more than 0\.3 s"):
+            fetching.fetch("https://shop.example/a.jpg")
+        assert time.monotonic() - began_s < 5
+
+
+def test_what_is_secured_too_late_is_asked_nothing() -> None:
+    """The connection that could be cut has become another one meanwhile."""
+
+    class SlowTls(Tls):
+        def wrap_socket(self, raw: socket.socket, **options: Any) -> socket.socket:
+            wrapped = super().wrap_socket(raw, **options)
+            time.sleep(0.4)
+            return wrapped
+
+    with web_server(answer()) as (port, asked), pytest.raises(CallerError, match=r"more than 0\.2 s"):
+        replace(fetcher(port, limit_s=0.2), tls=SlowTls()).fetch("https://shop.example/a.jpg")
+    assert not any(asked)
+
+
+def test_a_photo_of_untold_length_that_is_cut_is_not_taken_for_whole() -> None:
+    trickle = b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 1000
+    with web_server(trickle, seconds_between_bytes=0.02) as (port, _):
+        fetching = fetcher(port, limit_s=0.8)
+        with pytest.raises(CallerError, match=r"more than 0\.8 s"):
+            fetching.fetch("http://shop.example/a.jpg")
+
+
 @pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946", "::ffff:93.184.216.34"])
 def test_what_is_public_is_known_as_such(address: str) -> None:
     assert is_public(address)
 
 
 def test_a_secure_link_is_secured_by_the_hosts_own_name() -> None:
-    asked: list[Callable[..., object] | str | None] = []
-
-    class Tls:
-        def wrap_socket(self, raw: socket.socket, server_hostname: str) -> socket.socket:
-            asked.append(server_hostname)
-            return raw
-
+    tls = Tls()
     with web_server(answer()) as (port, _):
-        fetching = LinkFetcher(resolve=fetcher(port).resolve, connect=fetcher(port).connect, tls=Tls())
-        assert fetching.fetch("https://shop.example/a.jpg") == PHOTO
-    assert asked == ["shop.example"]
+        assert replace(fetcher(port), tls=tls).fetch("https://shop.example/a.jpg") == PHOTO
+    assert tls.names == ["shop.example"]

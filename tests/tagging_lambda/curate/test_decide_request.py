@@ -66,7 +66,19 @@ def test_an_image_that_nobody_knows_is_a_problem(world) -> None:
 
 @pytest.mark.parametrize(
     "said",
-    [{"decision": "destroy"}, {"decision": None}, {"keyword": "no such word"}, {"keyword": 3}, {"image": "a.jpg"}],
+    [
+        {"decision": "destroy"},
+        {"decision": None},
+        {"decision": []},
+        {"decision": {}},
+        {"decision": 5},
+        {"keyword": "no such word"},
+        {"keyword": 3},
+        {"keyword": []},
+        {"keyword": "\ud800"},
+        {"image": "a.jpg"},
+        {"image": [str(IMAGE)]},
+    ],
 )
 def test_what_cannot_be_meant_is_a_mistake(world, said: dict[str, Any]) -> None:
     decide, table = world
