@@ -91,13 +91,13 @@ class Api:
         asked = Asked(q, limit, 0, by == "product", least, facets, language)
         searcher = self.newest.searcher()
         if cursor_text:
-            begun = cursor.Cursor.decode(cursor_text, asked)
+            begun = cursor.Cursor.decode(cursor_text, asked, self.vocabulary.version)
             searcher, asked = self.newest.searcher_of(begun.place), replace(asked, offset=begun.offset)
         answer = searcher.answer(asked)
         more = asked.offset + len(answer.results) < answer.total
         return answers.SearchPage(
             **answer_document(answer, words),
-            next=cursor.Cursor.after(asked, searcher.place).encode() if more else None,
+            next=cursor.Cursor.after(asked, searcher.place, self.vocabulary.version).encode() if more else None,
             snapshot=searcher.place.snapshot,
             changes=searcher.changes,
         )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import math
 import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -15,7 +17,7 @@ from results_sink.answers import MAX_PRODUCTS
 from results_sink.newest import REFRESH_S
 from results_sink.problems import MEDIA_TYPE
 from tests.results_sink.asking import Asker
-from tests.results_sink.small_shop import NOW, exported, tagged
+from tests.results_sink.small_shop import NOW, exported, small_vocabulary, tagged
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -113,6 +115,47 @@ def test_a_cursor_is_of_one_search_alone(asker: Asker) -> None:
     assert_problem(asker.get("/search", q="chair", cursor=cursor), 400, "another search")
     for nonsense in ("x", "e30", "eyJwbGFjZSI6MX0", "%"):
         assert_problem(asker.get("/search", q="boot", cursor=nonsense), 400, "cursor")
+
+
+def read_cursor(text: str) -> dict:
+    """Return what a cursor says."""
+    return json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+
+
+@pytest.mark.parametrize(
+    "crafted",
+    [
+        {"offset": math.inf},
+        {"offset": 1.5},
+        {"offset": True},
+        {"offset": "1"},
+        {"offset": -1},
+        {"offset": 10**400},
+        {"search": None},
+        {"place": {"snapshot": "20260301T120000.000000Z-id0", "last_delta": 7}},
+        {"place": {"snapshot": "..", "last_delta": ""}},
+        {"place": {"snapshot": "2026/../..", "last_delta": ""}},
+        {"place": {"snapshot": "2026\0", "last_delta": ""}},
+        {"place": {"snapshot": "2\ud800", "last_delta": ""}},
+        {"place": {"snapshot": "2" * 1025, "last_delta": ""}},
+        {"place": {"snapshot": ["2026"], "last_delta": ""}},
+    ],
+)
+def test_a_cursor_that_somebody_made_up_is_the_callers_mistake(asker: Asker, crafted: dict) -> None:
+    said = read_cursor(asker.get("/search", q="boot", limit=1).body["next"]) | crafted
+    cursor = base64.urlsafe_b64encode(json.dumps(said).encode()).decode().rstrip("=")
+
+    assert_problem(asker.get("/search", q="boot", limit=1, cursor=cursor), 400, "the cursor is none of this API's")
+
+
+def test_a_cursor_is_of_the_words_that_it_was_begun_with(tmp_path: Path) -> None:
+    """With other words the same query finds others, and pages would have gaps."""
+    files = MemoryFiles()
+    exported(files, tmp_path)
+    cursor = Asker(files, tmp_path).get("/search", q="boot", limit=1).body["next"]
+    later = Asker(files, tmp_path, vocabulary=small_vocabulary("words-2"))
+
+    assert_problem(later.get("/search", q="boot", limit=1, cursor=cursor), 400, "another search")
 
 
 def test_what_is_newest_is_looked_for_every_few_seconds_and_no_more_often(tmp_path: Path) -> None:
