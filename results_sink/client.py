@@ -6,10 +6,13 @@ import json
 import os
 from dataclasses import dataclass
 from http import HTTPStatus
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Self, TypeVar
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.parse import quote, urlencode
 from urllib.request import Request, urlopen
+
+from pydantic import ValidationError
 
 from pipeline.aws import client, signed_headers, stack_outputs
 from pipeline.errors import CallerError, Denied, PageGone, RetryLater
@@ -137,9 +140,19 @@ class CatalogClient:
         except HTTPError as error:
             if error.code == HTTPStatus.NOT_FOUND:
                 return None
-            raise _error_of(error.code, error.read(), url) from error
-        except (URLError, TimeoutError) as error:
-            raise RetryLater(f"{url}: {error}") from error
+            raise _error_of(error.code, _body_of(error), url) from error
+        except ValidationError as error:  # something between here and the API answers in its place
+            raise RetryLater(f"{url}: the answer is no {model.__name__}") from error
+        except (OSError, HTTPException) as error:
+            raise RetryLater(f"{url}: {str(error) or type(error).__name__}") from error
+
+
+def _body_of(error: HTTPError) -> bytes:
+    """Return what came with the status: nothing, where the connection ended before it was whole."""
+    try:
+        return error.read()
+    except (OSError, HTTPException):
+        return b""
 
 
 def _error_of(status: int, body: bytes, url: str) -> Exception:
