@@ -12,8 +12,6 @@ from urllib.error import HTTPError
 from urllib.parse import quote, urlencode
 from urllib.request import Request, urlopen
 
-from pydantic import ValidationError
-
 from pipeline.aws import client, signed_headers, stack_outputs
 from pipeline.errors import CallerError, Denied, PageGone, RetryLater
 from pipeline.keywords import LANGUAGES
@@ -130,21 +128,23 @@ class CatalogClient:
             raise CallerError(f"there is nothing at {self.address}{path}")
         return found
 
-    def _asked(self, model: type[T], method: str, path: str, body: bytes = b"") -> T | None:
+    def _asked(self, model: type[T], method: str, path: str, sent: bytes = b"") -> T | None:
         url = self.address.rstrip("/") + path
-        headers = self.sign(method, url, {"content-type": "application/json"} if body else {}, body)
-        request = Request(url, body or None, dict(headers), method=method)  # noqa: S310 - the caller's own address
+        headers = self.sign(method, url, {"content-type": "application/json"} if sent else {}, sent)
+        request = Request(url, sent or None, dict(headers), method=method)  # noqa: S310 - the caller's own address
         try:
             with urlopen(request, timeout=self.timeout_s) as answer:  # noqa: S310 - as above
-                return model.model_validate_json(answer.read(), extra="ignore")  # what a later API adds is passed over
+                body = answer.read()
         except HTTPError as error:
             if error.code == HTTPStatus.NOT_FOUND:
                 return None
             raise _error_of(error.code, _body_of(error), url) from error
-        except ValidationError as error:  # something between here and the API answers in its place
-            raise RetryLater(f"{url}: the answer is no {model.__name__}") from error
         except (OSError, HTTPException) as error:
             raise RetryLater(f"{url}: {str(error) or type(error).__name__}") from error
+        try:
+            return model.model_validate_json(body, extra="ignore")  # what a later API adds is passed over
+        except ValueError as error:  # something between here and the API answers in its place
+            raise RetryLater(f"{url}: the answer is no {model.__name__}") from error
 
 
 def _body_of(error: HTTPError) -> bytes:

@@ -6,6 +6,7 @@ import base64
 import json
 import math
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -13,15 +14,18 @@ import pytest
 
 from pipeline.errors import RetryLater
 from pipeline.memory import MemoryFiles, MemoryTable
+from pipeline.records import ClassScore, Previous
 from results_sink.answers import MAX_PRODUCTS
+from results_sink.manifest import LATEST_NAME
 from results_sink.newest import REFRESH_S
 from results_sink.problems import MEDIA_TYPE
 from tests.results_sink.asking import Asker
-from tests.results_sink.small_shop import NOW, exported, small_vocabulary, tagged
+from tests.results_sink.small_shop import NOW, exported, small_vocabulary, table_of, tagged
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pipeline.records import Record
     from tests.results_sink.asking import Told
 
 
@@ -39,7 +43,7 @@ def assert_problem(told: Told, status: int, *said: str) -> None:
     """Fail unless it is a problem of that status that says so."""
     assert told.status == told.body["status"] == status
     assert told.headers["content-type"] == MEDIA_TYPE
-    assert set(told.body) == {"title", "status", "detail"}
+    assert set(told.body) - {"reason"} == {"title", "status", "detail"}
     for each in said:
         assert each in told.body["detail"]
 
@@ -202,10 +206,22 @@ def test_a_query_that_is_wrong_is_answered_as_the_command_answers_it(asker: Aske
 def test_before_the_first_export_only_the_search_has_to_wait(tmp_path: Path) -> None:
     asker = Asker(MemoryFiles(), tmp_path)
 
-    assert_problem(asker.get("/search", q="boot"), 503)
+    told = asker.get("/search", q="boot")
+    assert_problem(told, 503, "nothing was exported yet")
+    assert told.body["reason"] == "no_export"
     assert asker.get("/healthz").body["snapshot"] is None
     assert asker.get("/suggest", q="boo").body["suggestions"][0]["images"] == 0
     assert asker.get("/images/shop/boot/1.jpg").status == 200
+
+
+def test_an_export_that_is_damaged_is_no_lack_of_one(tmp_path: Path) -> None:
+    files = MemoryFiles()
+    exported(files, tmp_path)
+    files.files[LATEST_NAME] = b"{"
+    told = Asker(files, tmp_path).get("/search", q="boot")
+
+    assert_problem(told, 503, "ask again")
+    assert "reason" not in told.body
 
 
 # ---- Words -----------------------------------------------------------------------------------------------------------
@@ -299,6 +315,34 @@ def test_many_products_are_told_at_once_and_those_that_are_missing(asker: Asker)
     assert told["missing"] == ["nothing at all"]
 
 
+def with_a_run_before(at: int) -> Record:
+    """Return a photo of a product with all that is kept of one."""
+    record = tagged(f"{at}.jpg", "many", boot=0.9, footwear=0.95)
+    scores = (ClassScore(514, 0.9),)
+    before = Previous("run-0", record.look.looked_at, "model-0", "words-0", record.keywords, scores, 8, 6, False)
+    return replace(record, class_scores=scores, previous=before)
+
+
+def test_many_products_are_told_without_what_only_one_photo_is_looked_at_for(tmp_path: Path) -> None:
+    asker = Asker(MemoryFiles(), tmp_path, table_of([with_a_run_before(1)]))
+    [alone] = asker.get("/products/many").body["images"]
+    [product] = asker.post("/products:batch", '{"ids": ["many"]}').body["products"]
+
+    assert (alone["classes"][0]["class_index"], alone["previous"]["run_id"]) == (514, "run-0")
+    assert product["images"] == [{each: alone[each] for each in alone if each not in {"classes", "previous"}}]
+
+
+def test_what_is_larger_than_a_function_may_answer_is_a_problem_that_names_the_limit(tmp_path: Path) -> None:
+    """AWS Lambda hands on no more than 6 MiB, of an answer whose every quotation mark is escaped."""
+    product = [with_a_run_before(at) for at in range(12_000)]
+    asker = Asker(MemoryFiles(), tmp_path, table_of(product))
+
+    for told in (asker.get("/products/many"), asker.post("/products:batch", '{"ids": ["many"]}')):
+        assert_problem(told, 413, "the limit is 6,291,456", "ask for less")
+    fewer = Asker(MemoryFiles(), tmp_path, table_of(product[:2_000]))
+    assert len(fewer.get("/products/many").body["images"]) == 2_000
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [
@@ -365,10 +409,12 @@ def test_the_document_tells_every_path_and_every_problem(asker: Asker) -> None:
         "get /keywords",
         "get /healthz",
     }
-    assert set(operations["get /search"]["responses"]) == {"200", "400", "410", "422", "503"}
+    gateways = {"401", "403", "429"}
+    assert set(operations["get /search"]["responses"]) == {"200", "400", "410", "422", "503", *gateways}
     for operation in operations.values():
+        assert gateways < set(operation["responses"])
         for status, response in operation["responses"].items():
-            assert list(response["content"]) == [MEDIA_TYPE if status != "200" else "application/json"]
+            assert list(response["content"]) == ["application/json" if status in {"200", *gateways} else MEDIA_TYPE]
 
 
 def test_the_page_of_the_document_asks_nobody_else(asker: Asker) -> None:
