@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from results_sink.grouped import Grouped
@@ -97,6 +97,8 @@ def test_at_least_keeps_a_score_that_is_just_enough(least: float) -> None:
     st.lists(st.tuples(st.sampled_from([0.0, 0.2, 0.5, 0.9, 1.0]), st.integers(0, 30)), max_size=400),
     st.integers(0, 12),
 )
+@example([(0.9, 0)] * 50 + [(0.5, group) for group in range(1, 11)], 3)
+@example([(0.9, 0)] * 30 + [(0.9, 1)] + [(0.5, group) for group in range(2, 31)], 3)
 def test_the_best_of_many_groups_are_those_of_all(images: list[tuple[float, int]], limit: int) -> None:
     """Also where the best images are of few groups, and where very many scores are level."""
     images.sort(key=lambda each: each[1])
