@@ -57,15 +57,17 @@ class Overlay:
     """What deltas lay over a snapshot. Rows count from 0 within the overlay.
 
     Attributes:
-        names: every image that changed, as a column.
-        table: those that are there now, a row each.
+        names: every image that changed.
+        is_there: bool [names], which of them are there now.
+        table: those that are there now, a row each, in this order.
         postings: by keyword, the images that carry it.
         tagged: int64 [N], the rows of tagged images.
         set_codes: int32 [rows], the place in ``sets`` of each image's keywords.
         sets: the different sets of keyword ids, each joined by ``|``.
     """
 
-    names: Any
+    names: list[str]
+    is_there: NDArray[np.bool_]
     table: Any
     postings: dict[str, Hits]
     tagged: NDArray[np.int64]
@@ -87,18 +89,21 @@ class Overlay:
         return parquet.ParquetFile.shown(self.table, rows)
 
     @property
-    def products(self) -> Any:
-        """The product of each image, as a column."""
-        return self.table["product"]
+    def products(self) -> list[str]:
+        """The product of each image that is there."""
+        products: list[str] = self.table["product"].to_pylist()
+        return products
 
 
 def overlay_of(deltas: Sequence[Any]) -> Overlay:
     """Return what these deltas, the oldest first, come to: of each image its last change."""
     newest = last_of_each(deltas)
-    put = there(newest).combine_chunks()
+    is_there = pc.equal(newest[CHANGE], PUT)
+    put = newest.filter(is_there).combine_chunks()
     codes, sets = tables.sets_of(put["keywords"])
     tagged = np.flatnonzero(pc.equal(put["status"], "tagged").to_numpy())
-    return Overlay(newest["image"].combine_chunks(), put, _postings(put["keywords"]), tagged, codes, sets)
+    names = newest["image"].to_pylist()
+    return Overlay(names, is_there.to_numpy(), put, _postings(put["keywords"]), tagged, codes, sets)
 
 
 def last_of_each(deltas: Iterable[Any]) -> Any:
@@ -123,25 +128,17 @@ def _postings(lists: Any) -> dict[str, Hits]:
 # ---- Columns of a snapshot, compared with those of an overlay --------------------------------------------------------
 
 
-def numbered(columns: Iterable[Any]) -> tuple[NDArray[np.int64], Any]:
+def numbered(columns: Iterable[Any]) -> tuple[NDArray[np.int32], Any]:
     """Return a number for each value of columns that follow each other, and the values by their numbers."""
     whole = pa.chunked_array([chunk for column in columns for chunk in _chunks(column)], pa.string())
     coded = whole.combine_chunks().dictionary_encode()
-    return coded.indices.to_numpy().astype(np.int64), coded.dictionary
+    return coded.indices.to_numpy(), coded.dictionary
 
 
-def numbers_in(column: Any, known: Any) -> NDArray[np.int64]:
-    """Return the number of each value among the known ones; a new value gets a number of its own, after them."""
-    own, values = numbered([column])
-    found = pc.fill_null(pc.index_in(values, value_set=known), -1).to_numpy().astype(np.int64)
-    found[found < 0] = len(known) + np.arange((found < 0).sum())
-    numbers: NDArray[np.int64] = found[own]
+def sorted_numbers(values: Any) -> NDArray[np.int32]:
+    """Return the numbers of values, which each has by its place, sorted by the values: int32 [N]."""
+    numbers: NDArray[np.int32] = pc.sort_indices(values).to_numpy().astype(np.int32)
     return numbers
-
-
-def rows_among(column: Any, names: Any) -> NDArray[np.int64]:
-    """Return the places in the column of values that are among the names."""
-    return np.flatnonzero(pc.is_in(column, value_set=names).to_numpy())
 
 
 def without(table: Any, changed: Any) -> Any:

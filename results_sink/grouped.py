@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,7 +31,7 @@ class Grouped:
     starts: NDArray[np.int64]
 
     @classmethod
-    def of(cls, hits: Hits, groups: NDArray[np.int64]) -> Grouped:
+    def of(cls, hits: Hits, groups: NDArray[np.integer[Any]]) -> Grouped:
         """Return the hits by these groups, a number for each hit."""
         order = None
         if (groups[1:] < groups[:-1]).any():  # images of a product mostly have names that follow each other

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
@@ -10,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from results_sink.delta import numbered, rows_among
+from results_sink.delta import numbered, sorted_numbers
+from results_sink.evaluate import evaluated
 from results_sink.hits import Algebra, Hits
 from results_sink.layout import stretches
+from results_sink.places import ImagePlaces, ProductNumbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,12 +24,14 @@ if TYPE_CHECKING:
 
     from results_sink.layout import Stretch
     from results_sink.manifest import PartFile
-    from results_sink.parquet import Shown
+    from results_sink.parquet import ParquetFile, Shown
+    from results_sink.query import Node
     from results_sink.snapshot import Snapshot
 
 KEPT_POSTINGS = 8_000_000  # rows of postings kept in memory, chosen by us: some 200 MB
 KEPT_TERM_ROWS = 16_000_000  # rows of what words were found to mean, chosen by us: some 250 MB
 KEPT_ROW_GROUPS = 64  # row groups kept for showing results, chosen by us: some 50 MB
+OPENED_AT_ONCE = 8  # files, chosen by us: they may have to be downloaded
 UNKNOWN = -1  # the code of an image whose keywords were not read yet
 
 
@@ -63,40 +68,46 @@ class Index:
         self._posted: OrderedDict[str, Posted] = OrderedDict()
         self._shown: OrderedDict[_RowGroup, Any] = OrderedDict()
         self._terms: OrderedDict[frozenset[str], Hits] = OrderedDict()
-        self._algebra = Algebra(self.image_rows)
+        self.algebra = Algebra(self.image_rows)
 
     @cached_property
     def tagged(self) -> Hits:
         """All tagged images, with the score 1."""
-        parts = self._snapshot.manifest.images
-        rows = np.flatnonzero(np.concatenate([self._snapshot.open(part).tagged() for part in parts]))
+        rows = np.flatnonzero(np.concatenate([file.tagged() for file in self._image_files]))
         return Hits(rows, np.ones(len(rows)))
 
-    @property
-    def product_codes(self) -> NDArray[np.int64]:
-        """A number for each image that is the same for all images of a product: int64 [image_rows]."""
-        return self.products[0]
+    def find(self, node: Node) -> Hits:
+        """Return the images that a query finds."""
+        return evaluated(node, self)
+
+    def products_of(self, rows: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Return a number for each of these images that is the same for all images of a product: int32 [N]."""
+        return self.products.of_rows[rows]
 
     @cached_property
-    def products(self) -> tuple[NDArray[np.int64], Any]:
-        """The numbers of ``product_codes``, and the products by their numbers, as a column."""
-        return numbered(self._snapshot.open(part).column("product") for part in self._snapshot.manifest.images)
+    def products(self) -> ProductNumbers:
+        """The numbers of products."""
+        numbers, products = numbered(file.column("product") for file in self._image_files)
+        return ProductNumbers(numbers, products, sorted_numbers(products))
 
-    def rows_named(self, names: Any) -> NDArray[np.int64]:
-        """Return the rows of those of these images that are in the snapshot; the names are a column."""
-        wanted = sorted(names.to_pylist())
-        found, first = [np.empty(0, np.int64)], 0
-        for part in self._snapshot.manifest.images:
-            groups = self._snapshot.open(part).groups_of(wanted)
-            found += [first + before + rows_among(column, names) for before, column in groups]
-            first += part.rows
-        return np.concatenate(found)
+    def rows_named(self, images: Sequence[str]) -> NDArray[np.int64]:
+        """Return the row of each of these images, or ``places.ABSENT`` where the snapshot does not have it."""
+        return self._places.rows(images)
+
+    @cached_property
+    def _places(self) -> ImagePlaces:
+        return ImagePlaces(self._image_files, [part.row_groups for part in self._snapshot.manifest.images])
+
+    @cached_property
+    def _image_files(self) -> list[ParquetFile]:
+        with ThreadPoolExecutor(OPENED_AT_ONCE) as pool:
+            return list(pool.map(self._snapshot.open, self._snapshot.manifest.images))
 
     def term(self, keyword_ids: frozenset[str]) -> Hits:
         """Return the images that have any of these keywords, by the best of their scores."""
         if keyword_ids not in self._terms:
             posted = (self.posted(each) for each in sorted(keyword_ids))
-            self._terms[keyword_ids] = self._algebra.union([each.hits for each in posted if each is not None])
+            self._terms[keyword_ids] = self.algebra.union([each.hits for each in posted if each is not None])
             while len(self._terms) > 1 and sum(len(each.rows) for each in self._terms.values()) > KEPT_TERM_ROWS:
                 self._terms.popitem(last=False)
         self._terms.move_to_end(keyword_ids)
@@ -157,7 +168,7 @@ class Index:
         return Posted(Hits(rows[order], scores[order]), order)
 
     def _read_all_sets(self) -> None:
-        read = [self._snapshot.open(part).keyword_sets() for part in self._snapshot.manifest.images]
+        read = [file.keyword_sets() for file in self._image_files]
         self._set_codes = np.concatenate([self.codes(codes, sets) for codes, sets in read])
 
     def codes(self, codes: NDArray[np.int32], sets: Sequence[str]) -> NDArray[np.int32]:

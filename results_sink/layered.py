@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from results_sink.delta import numbers_in
+from results_sink.evaluate import evaluated
 from results_sink.hits import Algebra, Hits
+from results_sink.places import ABSENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,55 +19,46 @@ if TYPE_CHECKING:
     from results_sink.delta import Overlay
     from results_sink.index import Index
     from results_sink.parquet import Shown
-
-
-KEPT_TERM_ROWS = 4_000_000  # rows of what words were found to mean, chosen by us: some 60 MB, in each of few states
+    from results_sink.query import Node
 
 
 class Layered:
-    """Answers as ``Index`` does. Rows behind the snapshot's are those of the overlay."""
+    """Answers as ``Index`` does. Rows behind the snapshot's are those of the overlay.
+
+    Both are asked alone and put together: what was read of the snapshot serves every state of it as it is.
+    """
 
     def __init__(self, index: Index, overlay: Overlay) -> None:
         """Find out which rows of the snapshot are hidden."""
-        self._index, self._overlay = index, overlay
+        self._index, self._overlay, self._changed = index, overlay, Changed(overlay)
         self._base = index.image_rows
-        self.image_rows = self._base + overlay.rows
-        self._hidden = np.zeros(self._base, np.bool_)
-        self._hidden[index.rows_named(overlay.names)] = True
+        self._was_rows = index.rows_named(overlay.names)
+        self._visible = np.ones(self._base, np.bool_)
+        self._visible[self._was_rows[self._was_rows != ABSENT]] = False
         self._set_codes = index.codes(overlay.set_codes, overlay.sets)
-        self._above = Algebra(overlay.rows)
-        self._terms: OrderedDict[frozenset[str], Hits] = OrderedDict()
 
     @property
     def sets(self) -> list[str]:
         """The different sets of keyword ids seen so far."""
         return self._index.sets
 
-    @cached_property
-    def tagged(self) -> Hits:
-        """All tagged images, with the score 1."""
-        below = self._seen(self._index.tagged).rows
-        rows = np.concatenate([below, self._base + self._overlay.tagged])
-        return Hits(rows, np.ones(len(rows)))
+    def find(self, node: Node) -> Hits:
+        """Return the images that a query finds."""
+        below, above = self._index.find(node), evaluated(node, self._changed)
+        seen = np.flatnonzero(self._visible[below.rows])
+        if len(seen) == len(below.rows) and not len(above.rows):
+            return below
+        rows, scores = np.empty(len(seen) + len(above.rows), np.int64), np.empty(len(seen) + len(above.rows))
+        np.take(below.rows, seen, out=rows[: len(seen)], mode="clip")  # the mode that writes in place
+        np.take(below.scores, seen, out=scores[: len(seen)], mode="clip")
+        np.add(above.rows, self._base, out=rows[len(seen) :])
+        scores[len(seen) :] = above.scores
+        return Hits(rows, scores)
 
-    @cached_property
-    def product_codes(self) -> NDArray[np.int64]:
-        """A number for each image that is the same for all images of a product: int64 [image_rows]."""
-        codes, products = self._index.products
-        return np.concatenate([codes, numbers_in(self._overlay.products, products)])
-
-    def term(self, keyword_ids: frozenset[str]) -> Hits:
-        """Return the images that have any of these keywords, by the best of their scores."""
-        if keyword_ids not in self._terms:
-            below = self._seen(self._index.term(keyword_ids))
-            posted = (self._overlay.postings.get(each) for each in sorted(keyword_ids))
-            above = self._above.union([each for each in posted if each is not None])
-            rows = np.concatenate([below.rows, self._base + above.rows])
-            self._terms[keyword_ids] = Hits(rows, np.concatenate([below.scores, above.scores]))
-            while len(self._terms) > 1 and sum(len(each.rows) for each in self._terms.values()) > KEPT_TERM_ROWS:
-                self._terms.popitem(last=False)
-        self._terms.move_to_end(keyword_ids)
-        return self._terms[keyword_ids]
+    def products_of(self, rows: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Return a number for each of these images that is the same for all images of a product: int32 [N]."""
+        split = int(np.searchsorted(rows, self._base))
+        return np.concatenate([self._index.products_of(rows[:split]), self._products[rows[split:] - self._base]])
 
     def set_codes(self, rows: NDArray[np.int64]) -> NDArray[np.int32]:
         """Return for each of these images the place in ``sets`` of its keywords: int32 [N]."""
@@ -82,6 +73,20 @@ class Layered:
         found |= zip(above, self._overlay.shown([row - self._base for row in above]), strict=True)
         return [found[row] for row in rows]
 
-    def _seen(self, hits: Hits) -> Hits:
-        seen = ~self._hidden[hits.rows]
-        return Hits(hits.rows[seen], hits.scores[seen])
+    @cached_property
+    def _products(self) -> NDArray[np.int32]:
+        return self._index.products.of(self._overlay.products, self._was_rows[self._overlay.is_there])
+
+
+class Changed:
+    """The images of an overlay, as a layer that is asked."""
+
+    def __init__(self, overlay: Overlay) -> None:
+        """Combine nothing yet."""
+        self.algebra = Algebra(overlay.rows)
+        self.tagged = Hits(overlay.tagged, np.ones(len(overlay.tagged)))
+        self._postings = overlay.postings
+
+    def term(self, keyword_ids: frozenset[str]) -> Hits:
+        """Return the images that have any of these keywords, by the best of their scores."""
+        return self.algebra.union([self._postings[each] for each in sorted(keyword_ids & self._postings.keys())])
