@@ -63,6 +63,8 @@ class Index:
         self._snapshot = snapshot
         self.image_rows = snapshot.manifest.counts.rows
         self.sets: list[str] = []  # the different sets of keyword ids seen so far, each joined by "|"
+        self.keyword_numbers: dict[str, int] = {}  # of keywords on images that changed
+        self.laid: OrderedDict[str, Any] = OrderedDict()  # what ``layered`` found out of each delta that lies over it
         self._code_of_set: dict[str, int] = {}
         self._set_codes = np.full(self.image_rows, UNKNOWN, np.int32)
         self._posted: OrderedDict[str, Posted] = OrderedDict()

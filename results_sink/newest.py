@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.errors import BadExport, Denied, NoExport, PageGone, RetryLater
 from results_sink.cursor import Place
-from results_sink.delta import overlay_of
+from results_sink.delta import Delta
 from results_sink.manifest import SNAPSHOTS, SUPERSEDED_NAME, Latest
 from results_sink.parquet import ParquetFile
 from results_sink.search import Searcher
@@ -47,7 +47,7 @@ class Newest:
     clock_s: Callable[[], float]
     warn: Callable[[str], object] = unheard
     _states: OrderedDict[Place, Searcher] = field(default_factory=OrderedDict)
-    _deltas: dict[str, Any] = field(default_factory=dict)
+    _deltas: dict[str, Delta] = field(default_factory=dict)
     _latest: Latest | None = None
     _looked_at_s: float = 0.0
     _renewed_at_s: float = 0.0
@@ -142,15 +142,12 @@ class Newest:
         return self._states[place]
 
     def _opened(self, latest: Latest) -> Searcher:
-        last = latest.deltas[-1].name if latest.deltas else ""
-        tables = self._tables(latest.deltas)
-        overlay = overlay_of(tables) if tables else None
+        deltas = self._laid(latest.deltas)
         for place, searcher in self._states.items():
             if place.snapshot == latest.snapshot:
-                return searcher.under(overlay, last)
+                return searcher.under(deltas)
         self._make_room()
-        snapshot = open_snapshot(latest, self.files, self.copies, self.name)
-        return Searcher(snapshot, self.vocabulary).under(overlay, last)
+        return Searcher(open_snapshot(latest, self.files, self.copies, self.name), self.vocabulary).under(deltas)
 
     def _make_room(self) -> None:
         """Forget all states but the newest: each snapshot of a large catalogue takes half a gigabyte."""
@@ -158,13 +155,18 @@ class Newest:
         for place in [each for each in self._states if each != newest]:
             del self._states[place]
 
-    def _tables(self, deltas: Sequence[DeltaFile]) -> list[Any]:
+    def _laid(self, deltas: Sequence[DeltaFile]) -> dict[str, Delta]:
         missing = [delta for delta in deltas if delta.sha256 not in self._deltas]
-        if missing:
+        if len(missing) > 1:
             with ThreadPoolExecutor(FETCHED_AT_ONCE) as pool:
-                read = pool.map(lambda delta: ParquetFile(self.copies.path_of(delta.sum)).changes(), missing)
-                self._deltas.update(zip((delta.sha256 for delta in missing), read, strict=True))
-        return [self._deltas[delta.sha256] for delta in deltas]
+                read = list(pool.map(self._read, missing))
+        else:
+            read = [self._read(delta) for delta in missing]
+        self._deltas.update(zip((delta.sha256 for delta in missing), read, strict=True))
+        return {delta.name: self._deltas[delta.sha256] for delta in deltas}
+
+    def _read(self, delta: DeltaFile) -> Delta:
+        return Delta.of(ParquetFile(self.copies.path_of(delta.sum)).changes())
 
 
 def place_of(latest: Latest) -> Place:

@@ -1,4 +1,4 @@
-"""Where images and products of a snapshot stand, by their names: what changes ask for again and again is remembered."""
+"""Where images and products of a snapshot stand, by their names, which changes ask for."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from results_sink.parquet import ParquetFile
 
 ABSENT = -1  # the row of an image that the snapshot does not have
-KEPT_NAMES = 200_000  # chosen by us: some 40 MB; a fold comes long before so many images have changed
 KEPT_COLUMNS = 1_024  # row groups whose images' names are kept, chosen by us: some 80 MB, two million images
 
 
@@ -32,15 +31,11 @@ class ImagePlaces:
         self._begins = list(accumulate((rows for sizes in row_groups for rows in sizes), initial=0))
         self._firsts = [first for file in files for first in file.first_images]
         self._columns: OrderedDict[int, Any] = OrderedDict()
-        self._rows: dict[str, int] = {}
 
     def rows(self, images: Sequence[str]) -> NDArray[np.int64]:
         """Return the row of each of these images, or ``ABSENT``: int64 [N]."""
-        if len(self._rows) > KEPT_NAMES:
-            self._rows.clear()
-        for image in sorted(each for each in images if each not in self._rows):
-            self._rows[image] = self._row(image)
-        return np.array([self._rows[image] for image in images], np.int64)
+        found = {image: self._row(image) for image in sorted(images)}  # so that each column is read once
+        return np.array([found[image] for image in images], np.int64)
 
     def _row(self, image: str) -> int:
         group = bisect_right(self._firsts, image) - 1
@@ -66,17 +61,12 @@ class ProductNumbers:
     def __init__(self, of_rows: NDArray[np.int32], products: Any, order: NDArray[np.int32]) -> None:
         """Know the number of each row's product, the products by their numbers, and the numbers sorted by product."""
         self.of_rows, self._products, self._order = of_rows, products, order
-        self._numbers: dict[str, int] = {}
-        self._next = len(products)
+        self._new: dict[str, int] = {}
 
     def of(self, products: Sequence[str], rows: NDArray[np.int64]) -> NDArray[np.int32]:
         """Return the number of the product of each image, of which ``rows`` are in the snapshot, or ``ABSENT``."""
-        if len(self._numbers) > KEPT_NAMES:
-            self._numbers.clear()
-        for product, row in zip(products, rows.tolist(), strict=True):
-            if product not in self._numbers:
-                self._numbers[product] = self._number(product, row)
-        return np.array([self._numbers[product] for product in products], np.int32)
+        pairs = zip(products, rows.tolist(), strict=True)
+        return np.array([self._number(product, row) for product, row in pairs], np.int32)
 
     def _number(self, product: str, row: int) -> int:
         if row != ABSENT and self._is(number := int(self.of_rows[row]), product):
@@ -84,8 +74,7 @@ class ProductNumbers:
         at = bisect_left(self._order, product, key=lambda number: str(self._products[number]))
         if at < len(self._order) and self._is(number := int(self._order[at]), product):
             return number
-        self._next += 1
-        return self._next - 1
+        return self._new.setdefault(product, len(self._products) + len(self._new))
 
     def _is(self, number: int, product: str) -> bool:
         return str(self._products[number]) == product

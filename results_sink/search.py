@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipeline.keywords import KeywordTag, Vocabulary
-    from results_sink.delta import Overlay
+    from results_sink.delta import Delta
     from results_sink.facets import Facet
     from results_sink.hits import Hits
     from results_sink.query import Node
@@ -69,25 +69,23 @@ class Asked:
 class Searcher:
     """Answers queries from one snapshot with the words of one vocabulary, one query at a time."""
 
-    def __init__(
-        self, snapshot: Snapshot, vocabulary: Vocabulary, overlay: Overlay | None = None, last_delta: str = ""
-    ) -> None:
-        """Read nothing yet; the overlay comes from the deltas up to the last one."""
+    def __init__(self, snapshot: Snapshot, vocabulary: Vocabulary) -> None:
+        """Read nothing yet."""
         self._vocabulary = vocabulary
         self._base = Index(snapshot)
-        self._lay(overlay, last_delta)
+        self._lay({})
         self._facets: dict[str, Facets] = {}  # by language
         self._snapshot = snapshot
 
-    def _lay(self, overlay: Overlay | None, last_delta: str) -> None:
-        self._overlay = overlay
-        self._index = Layered(self._base, overlay) if overlay else self._base
-        self._last_delta = last_delta
+    def _lay(self, deltas: dict[str, Delta]) -> None:
+        self._layered = Layered(self._base, deltas) if deltas else None
+        self._index = self._layered or self._base
+        self._last_delta = next(reversed(deltas), "")
 
-    def under(self, overlay: Overlay | None, last_delta: str) -> Searcher:
-        """Return what answers from the same snapshot under other deltas, and shares what was read of it."""
+    def under(self, deltas: dict[str, Delta]) -> Searcher:
+        """Return what answers from the same snapshot under these deltas, by name, and shares what was read of it."""
         other = copy(self)
-        other._lay(overlay, last_delta)  # noqa: SLF001 - of its own kind
+        other._lay(deltas)  # noqa: SLF001 - of its own kind
         return other
 
     @property
@@ -98,7 +96,7 @@ class Searcher:
     @property
     def changes(self) -> int:
         """How many images were laid over the snapshot."""
-        return self._overlay.changes if self._overlay else 0
+        return self._layered.changes if self._layered else 0
 
     @cached_property
     def images_by_keyword(self) -> dict[str, int]:
