@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from results_sink.layered import Laid
     from results_sink.layout import Stretch
     from results_sink.manifest import PartFile
     from results_sink.parquet import ParquetFile, Shown
@@ -64,7 +65,7 @@ class Index:
         self.image_rows = snapshot.manifest.counts.rows
         self.sets: list[str] = []  # the different sets of keyword ids seen so far, each joined by "|"
         self.keyword_numbers: dict[str, int] = {}  # of keywords on images that changed
-        self.laid: OrderedDict[str, Any] = OrderedDict()  # what ``layered`` found out of each delta that lies over it
+        self.laid: OrderedDict[str, Laid] = OrderedDict()  # what ``layered`` found out of each delta that lies over it
         self._code_of_set: dict[str, int] = {}
         self._set_codes = np.full(self.image_rows, UNKNOWN, np.int32)
         self._posted: OrderedDict[str, Posted] = OrderedDict()

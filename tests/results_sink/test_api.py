@@ -20,7 +20,8 @@ from results_sink.manifest import LATEST_NAME
 from results_sink.newest import REFRESH_S
 from results_sink.problems import MEDIA_TYPE
 from tests.results_sink.asking import Asker
-from tests.results_sink.small_shop import NOW, exported, small_vocabulary, table_of, tagged
+from tests.results_sink.changing import Shop
+from tests.results_sink.small_shop import NOW, exported, gone, small_vocabulary, table_of, tagged
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,6 +89,32 @@ def test_pages_follow_each_other_without_gap_or_overlap(asker: Asker) -> None:
 
     assert len(whole) == 5
     assert paged == whole
+
+
+@pytest.mark.parametrize("by", ["product", "image"])
+def test_pages_of_a_state_are_whole_though_changes_go_on(tmp_path: Path, by: str) -> None:
+    """Each product once, by its best photo, however its photos lie in the snapshot and in the deltas over it."""
+    shop = Shop(tmp_path)
+    shop.put(*(tagged(f"{at:02}.jpg", f"p{at % 7}", boot=at % 5 / 5) for at in range(30)))
+    shop.stream.clear()
+    shop.export()
+    shop.put(*(tagged(f"{at:02}.jpg", f"p{at % 9}", boot=at % 4 / 4) for at in range(20, 40)))
+    shop.put(gone("03.jpg"))
+    shop.record()
+    asker = Asker(shop.files, tmp_path)
+    whole = asker.get("/search", q="boot", by=by, limit=100).body["results"]
+    paged, cursor = [], ""
+    while cursor is not None:
+        page = asker.get("/search", q="boot", by=by, limit=4, cursor=cursor).body
+        paged, cursor = paged + page["results"], page["next"]
+        shop.put(gone(f"{len(paged):02}.jpg"), tagged(f"later/{len(paged)}.jpg", boot=1.0))
+        shop.record()
+        asker.clock.now_s += REFRESH_S
+
+    assert len(whole) == {"product": 9, "image": 39}[by]
+    assert len({each[by] for each in whole}) == len(whole)
+    assert paged == whole
+    assert asker.get("/search", q="boot", by=by, limit=100).body["results"] != whole
 
 
 def test_a_page_is_of_the_snapshot_that_it_was_begun_on_though_a_newer_one_is_there(tmp_path: Path) -> None:
