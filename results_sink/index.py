@@ -185,11 +185,11 @@ class Index:
     def _where(self, rows: Sequence[int], keyword_ids: Iterable[str]) -> dict[int, dict[_RowGroup, int]]:
         """Return for each image the row groups in which it stands, and where in them."""
         found: dict[int, dict[_RowGroup, int]] = {row: {} for row in rows}
-        for keyword_id in keyword_ids:
+        wanted = np.array(rows, np.int64)
+        for keyword_id in self._carried(wanted, keyword_ids):
             posted = self.posted(keyword_id)
             if posted is None:
                 continue
-            wanted = np.array(rows, np.int64)
             at = np.minimum(np.searchsorted(posted.hits.rows, wanted), len(posted.places) - 1)
             for here in np.flatnonzero(posted.hits.rows[at] == wanted).tolist():
                 group, place = self._of_posting(keyword_id, int(posted.places[at[here]]))
@@ -199,6 +199,13 @@ class Index:
                 group, place = self._of_row(self._snapshot.manifest.images, row)
                 found[row][group] = place
         return found
+
+    def _carried(self, rows: NDArray[np.int64], keyword_ids: Iterable[str]) -> set[str]:
+        """Return those of these keywords that any of the images carries, as far as their sets were read."""
+        codes = set(self._set_codes[rows].tolist())
+        if UNKNOWN in codes:
+            return set(keyword_ids)
+        return {each for code in codes for each in self.sets[code].split("|")}.intersection(keyword_ids)
 
     def _of_posting(self, keyword_id: str, place: int) -> tuple[_RowGroup, int]:
         for stretch in self._stretches[keyword_id]:
