@@ -68,6 +68,7 @@ class Index:
         self.laid: OrderedDict[str, Laid] = OrderedDict()  # what ``layered`` found out of each delta that lies over it
         self._code_of_set: dict[str, int] = {}
         self._set_codes = np.full(self.image_rows, UNKNOWN, np.int32)
+        self._files: dict[str, ParquetFile] = {}
         self._posted: OrderedDict[str, Posted] = OrderedDict()
         self._shown: OrderedDict[_RowGroup, Any] = OrderedDict()
         self._terms: OrderedDict[frozenset[str], Hits] = OrderedDict()
@@ -103,12 +104,21 @@ class Index:
 
     @cached_property
     def _image_files(self) -> list[ParquetFile]:
+        return self._opened(self._snapshot.manifest.images)
+
+    def _opened(self, parts: Iterable[PartFile]) -> list[ParquetFile]:
+        """Return these files; those that were not opened before are, several at once."""
+        named = {part.name: part for part in parts}
+        new = [name for name in named if name not in self._files]
         with ThreadPoolExecutor(OPENED_AT_ONCE) as pool:
-            return list(pool.map(self._snapshot.open, self._snapshot.manifest.images))
+            self._files.update(zip(new, pool.map(self._snapshot.open, [named[name] for name in new]), strict=True))
+        return [self._files[name] for name in named]
 
     def term(self, keyword_ids: frozenset[str]) -> Hits:
         """Return the images that have any of these keywords, by the best of their scores."""
         if keyword_ids not in self._terms:
+            stretches = [stretch for each in keyword_ids for stretch in self._stretches.get(each, ())]
+            self._opened(stretch.part for stretch in stretches)
             posted = (self.posted(each) for each in sorted(keyword_ids))
             self._terms[keyword_ids] = self.algebra.union([each.hits for each in posted if each is not None])
             while len(self._terms) > 1 and sum(len(each.rows) for each in self._terms.values()) > KEPT_TERM_ROWS:

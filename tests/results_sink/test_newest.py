@@ -11,6 +11,7 @@ import pytest
 
 from pipeline.errors import BadExport, Denied, NoExport, RetryLater
 from pipeline.memory import MemoryFiles
+from results_sink.layout import Sizes
 from results_sink.manifest import LATEST_NAME
 from results_sink.newest import REFRESH_S, Newest
 from results_sink.snapshot import Downloaded
@@ -135,3 +136,21 @@ def test_deltas_are_fetched_several_at_once(tmp_path: Path) -> None:
         shop.record()
 
     assert Following(shop).boots() == [f"{at}.jpg" for at in range(8)]
+
+
+@pytest.mark.parametrize(("folder", "query"), [("/postings/", "boot"), ("/images/", "NOT chair")])
+def test_files_of_a_snapshot_are_fetched_several_at_once(tmp_path: Path, folder: str, query: str) -> None:
+    together = Barrier(4, timeout=20)
+
+    class Meeting(MemoryFiles):
+        def read(self, name: str) -> bytes | None:
+            if folder in name:
+                together.wait()
+            return super().read(name)
+
+    shop = Shop(tmp_path, Meeting())
+    shop.put(*(tagged(f"{at}.jpg", boot=(9 - at) / 10) for at in range(8)))
+    shop.stream.clear()
+    shop.export(sizes=Sizes(row_group_rows=2, images_part_rows=2, postings_part_rows=2))
+
+    assert shop.searcher().search(query).total == 8
