@@ -9,6 +9,7 @@ CatalogTaggerError
 ├── BadMessage             the operator: the message can never be read and ends as a dead letter
 ├── CallerError            the caller: a command line, query, manifest or file that must be corrected
 │   ├── BadExport          the caller: the folder named holds no export that can be read
+│   │   └── NoExport       likewise: nothing was ever exported there
 │   └── PageGone           the caller: what the pages of a search were read from is gone; search again
 └── DeployerError          the deployer: the process refuses to start
     ├── BadSettings        an environment variable or parameter is missing or out of range
@@ -94,6 +95,10 @@ class CallerError(CatalogTaggerError):
 
 class BadExport(CallerError):
     """A place that was named as an export and is not one, or is damaged."""
+
+
+class NoExport(BadExport):
+    """A place that was named as an export and holds none yet."""
 
 
 class PageGone(CallerError):

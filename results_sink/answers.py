@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 MAX_PRODUCTS = 100  # of one batch, chosen by us: as many queries of the table, some half a second
+MAX_ANSWER_BYTES = 6 * 1024 * 1024  # the largest answer of a function that AWS Lambda hands on
 MAX_ID_CHARACTERS = 1_024  # of a product's id: the most bytes it can have
 
 Score = Annotated[float, Field(ge=0, le=1, description="The chance that the keyword fits.")]
@@ -53,8 +54,8 @@ class PreviousLook(Answer):
     keywords: list[KeywordOfImage]
 
 
-class Image(Answer):
-    """What is known of an image now."""
+class ImageInBrief(Answer):
+    """What is known of an image now, without what the model said in detail."""
 
     image: str = Field(description="s3://bucket/key, the key as it is, not encoded.")
     product: str
@@ -62,7 +63,6 @@ class Image(Answer):
     reason: str | None = Field(description="Why it was rejected, one of a closed list.")
     detail: str | None
     keywords: list[KeywordOfImage]
-    classes: list[ClassOfImage]
     low_information: bool
     decisions: list[DecisionOnImage]
     width_pixels: int | None = None
@@ -74,6 +74,12 @@ class Image(Answer):
     object_time: str | None
     etag: str | None
     revision: int
+
+
+class Image(ImageInBrief):
+    """What is known of an image now."""
+
+    classes: list[ClassOfImage]
     previous: PreviousLook | None = None
 
 
@@ -85,6 +91,14 @@ class Product(Answer):
     images: list[Image]
 
 
+class ProductInBrief(Answer):
+    """A product as one of many: its images without their classes and the run before."""
+
+    product: str
+    keywords: list[KeywordOfImage]
+    images: list[ImageInBrief]
+
+
 class ProductIds(BaseModel):
     """The products that are asked for."""
 
@@ -94,7 +108,7 @@ class ProductIds(BaseModel):
 class Products(Answer):
     """The products that are known, in the order in which they were asked for, and the ids of those that are not."""
 
-    products: list[Product]
+    products: list[ProductInBrief]
     missing: list[str]
 
 
@@ -175,3 +189,12 @@ class Problem(Answer):
     title: str
     status: int
     detail: str
+    reason: Literal["no_export"] | None = Field(
+        default=None, description="What a program may tell apart: nothing was exported yet. Left out otherwise."
+    )
+
+
+class Refusal(BaseModel):
+    """What Amazon API Gateway answers by itself, before anybody here is asked."""
+
+    message: str = Field(description="Unauthorized, Forbidden or Too Many Requests.")

@@ -19,15 +19,16 @@ from pipeline.errors import CallerError
 from pipeline.images import MAX_KEY_BYTES, ImageRef
 from pipeline.keywords import LANGUAGES, KeywordTag, Vocabulary
 from pipeline.ports import RecordTable
-from pipeline.records import Record, TaggedImage
+from pipeline.records import TaggedImage
 from results_sink import answers, complete, cursor, query
 from results_sink.newest import Newest
-from results_sink.problems import GUARDS, answer_problems, told
+from results_sink.problems import GUARDS, answer_problems, bounded, told
 from results_sink.report import Words, answer_document, record_document
 from results_sink.search import FACETS, LIMIT, Asked
 
 MAX_LIMIT = 100  # results of a page, chosen by us: some 100 kB
 MAX_BUCKET_CHARACTERS = 63  # the longest name Amazon S3 permits
+IN_DETAIL = ("classes", "previous")  # of an image: left out of a batch
 ONE_LINE = r"^[^\n]+$"  # what a path can hold
 TITLE, VERSION = "catalog-tagger", "1"
 TOLD = "Keywords of product photos. Lookups see what was written at once, searches within seconds."
@@ -91,13 +92,13 @@ class Api:
         asked = Asked(q, limit, 0, by == "product", least, facets, language)
         searcher = self.newest.searcher()
         if cursor_text:
-            begun = cursor.Cursor.decode(cursor_text, asked)
+            begun = cursor.Cursor.decode(cursor_text, asked, self.vocabulary.version)
             searcher, asked = self.newest.searcher_of(begun.place), replace(asked, offset=begun.offset)
         answer = searcher.answer(asked)
         more = asked.offset + len(answer.results) < answer.total
         return answers.SearchPage(
             **answer_document(answer, words),
-            next=cursor.Cursor.after(asked, searcher.place).encode() if more else None,
+            next=cursor.Cursor.after(asked, searcher.place, self.vocabulary.version).encode() if more else None,
             snapshot=searcher.place.snapshot,
             changes=searcher.changes,
         )
@@ -123,7 +124,7 @@ class Api:
         record = self.table.get_many([ref]).get(ref)
         if record is None:
             raise NotFoundError(f"nothing is known of {ref}")
-        return self._image(record, self._words(language))
+        return answers.Image(**record_document(record, self._words(language)))
 
     def product(self, product_id: ProductPath, language: Language = LANGUAGES[0]) -> answers.Product:
         """Tell what is known of a product now: its images, and the keywords of all of them."""
@@ -131,16 +132,16 @@ class Api:
         found = self._product(name, self._words(language))
         if found is None:
             raise NotFoundError(f"there is no image of the product {name!r}")
-        return found
+        return answers.Product.model_validate(found)
 
     def products(
         self, asked: Annotated[answers.ProductIds, Body()], language: Language = LANGUAGES[0]
     ) -> answers.Products:
-        """Tell what is known of up to a hundred products now."""
+        """Tell what is known of up to a hundred products now; of their images without classes and the run before."""
         words = self._words(language)
-        found = {name: self._product(name, words) for name in dict.fromkeys(asked.ids)}
+        found = {name: self._product(name, words, *IN_DETAIL) for name in dict.fromkeys(asked.ids)}
         return answers.Products(
-            products=[product for product in found.values() if product],
+            products=[answers.ProductInBrief.model_validate(product) for product in found.values() if product],
             missing=[name for name, product in found.items() if not product],
         )
 
@@ -183,17 +184,14 @@ class Api:
             raise CallerError(f"there are no words in {language!r}; there are in {spoken}")
         return Words(self.vocabulary, language)
 
-    def _image(self, record: Record, words: Words) -> answers.Image:
-        return answers.Image(**record_document(record, words))
-
-    def _product(self, product: str, words: Words) -> answers.Product | None:
+    def _product(self, product: str, words: Words, *without: str) -> dict[str, Any] | None:
         records = self.table.of_product(product)
         if not records:
             return None
         tags = _best(tag for record in records if isinstance(record, TaggedImage) for tag in record.keywords)
-        keywords = [answers.KeywordOfImage(**each) for each in words.documents(tags)]
-        images = [self._image(record, words) for record in records]
-        return answers.Product(product=product, keywords=keywords, images=images)
+        told_of = [record_document(record, words) for record in records]
+        images = [{name: value for name, value in each.items() if name not in without} for each in told_of]
+        return {"product": product, "keywords": words.documents(tags), "images": images}
 
 
 def _best(tags: Iterable[KeywordTag]) -> Sequence[KeywordTag]:
@@ -209,6 +207,7 @@ def make_resolver(api: Api) -> Resolver:
     """Return what takes requests to the methods of the API, checks them, and tells of itself."""
     app = Resolver(enable_validation=True)
     bad, lost, gone = HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE
+    large, no_json = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
     def get(path: str, answer: Callable[..., Any], model: type, *statuses: HTTPStatus) -> None:
         tell(app.get, path, answer, model, *statuses)
@@ -221,8 +220,8 @@ def make_resolver(api: Api) -> Resolver:
     get("/search", api.search, answers.SearchPage, bad, gone)
     get("/suggest", api.suggest, answers.Suggestions, bad)
     get("/images/<bucket>/<key>", api.image, answers.Image, bad, lost)
-    get("/products/<product_id>", api.product, answers.Product, bad, lost)
-    tell(app.post, "/products:batch", api.products, answers.Products, bad, HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
+    get("/products/<product_id>", api.product, answers.Product, bad, lost, large)
+    tell(app.post, "/products:batch", api.products, answers.Products, bad, large, no_json)
     get("/keywords", api.keywords, answers.Taxonomy)
     get("/healthz", api.health, answers.Health)
     answer_problems(app, api.logger)
@@ -259,6 +258,6 @@ def make_handler(api: Api) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
     app = make_resolver(api)
 
     def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-        return app.resolve(event, context)
+        return bounded(app.resolve(event, context))
 
     return handler

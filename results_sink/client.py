@@ -6,8 +6,9 @@ import json
 import os
 from dataclasses import dataclass
 from http import HTTPStatus
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Self, TypeVar
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.parse import quote, urlencode
 from urllib.request import Request, urlopen
 
@@ -127,19 +128,31 @@ class CatalogClient:
             raise CallerError(f"there is nothing at {self.address}{path}")
         return found
 
-    def _asked(self, model: type[T], method: str, path: str, body: bytes = b"") -> T | None:
+    def _asked(self, model: type[T], method: str, path: str, sent: bytes = b"") -> T | None:
         url = self.address.rstrip("/") + path
-        headers = self.sign(method, url, {"content-type": "application/json"} if body else {}, body)
-        request = Request(url, body or None, dict(headers), method=method)  # noqa: S310 - the caller's own address
+        headers = self.sign(method, url, {"content-type": "application/json"} if sent else {}, sent)
+        request = Request(url, sent or None, dict(headers), method=method)  # noqa: S310 - the caller's own address
         try:
             with urlopen(request, timeout=self.timeout_s) as answer:  # noqa: S310 - as above
-                return model.model_validate_json(answer.read(), extra="ignore")  # what a later API adds is passed over
+                body = answer.read()
         except HTTPError as error:
             if error.code == HTTPStatus.NOT_FOUND:
                 return None
-            raise _error_of(error.code, error.read(), url) from error
-        except (URLError, TimeoutError) as error:
-            raise RetryLater(f"{url}: {error}") from error
+            raise _error_of(error.code, _body_of(error), url) from error
+        except (OSError, HTTPException) as error:
+            raise RetryLater(f"{url}: {str(error) or type(error).__name__}") from error
+        try:
+            return model.model_validate_json(body, extra="ignore")  # what a later API adds is passed over
+        except ValueError as error:  # something between here and the API answers in its place
+            raise RetryLater(f"{url}: the answer is no {model.__name__}") from error
+
+
+def _body_of(error: HTTPError) -> bytes:
+    """Return what came with the status: nothing, where the connection ended before it was whole."""
+    try:
+        return error.read()
+    except (OSError, HTTPException):
+        return b""
 
 
 def _error_of(status: int, body: bytes, url: str) -> Exception:

@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from results_sink import parquet, tables
-from results_sink.hits import Hits
 from results_sink.rows import COLUMNS, SOURCES, Census
 
 if TYPE_CHECKING:
@@ -53,52 +52,60 @@ def write_delta(changes: Sequence[Change], path: Path, vocabulary: Vocabulary) -
 
 
 @dataclass(frozen=True, eq=False)
-class Overlay:
-    """What deltas lay over a snapshot. Rows count from 0 within the overlay.
+class Delta:
+    """What a search needs of a delta. Rows count from 0 within it; of an image that is gone nothing is said.
 
     Attributes:
-        names: every image that changed, as a column.
-        table: those that are there now, a row each.
-        postings: by keyword, the images that carry it.
-        tagged: int64 [N], the rows of tagged images.
+        table: the rows.
+        images: the image of each row.
+        tagged: bool [rows], which of them are tagged.
         set_codes: int32 [rows], the place in ``sets`` of each image's keywords.
         sets: the different sets of keyword ids, each joined by ``|``.
+        keyword_ids: the different keywords.
+        said: of each keyword on an image, by row, the place in ``keyword_ids``: int32 [said].
+        said_rows: int64 [said], ascending, the row of that image.
+        said_scores: float64 [said], its score.
     """
 
-    names: Any
     table: Any
-    postings: dict[str, Hits]
-    tagged: NDArray[np.int64]
+    images: list[str]
+    tagged: NDArray[np.bool_]
     set_codes: NDArray[np.int32]
     sets: list[str]
+    keyword_ids: list[str]
+    said: NDArray[np.int32]
+    said_rows: NDArray[np.int64]
+    said_scores: NDArray[np.float64]
 
-    @property
-    def rows(self) -> int:
-        """How many images it holds that are there."""
-        return len(self.table)
+    @classmethod
+    def of(cls, table: Any) -> Delta:
+        """Return what a search needs of the rows of a delta's file."""
+        lists = table["keywords"].combine_chunks()
+        tags = pc.list_flatten(lists)
+        ids = tags.field(0).dictionary_encode()
+        return cls(
+            table,
+            table["image"].to_pylist(),
+            pc.fill_null(pc.equal(table["status"], "tagged"), fill_value=False).to_numpy(),
+            *tables.sets_of(table["keywords"]),
+            ids.dictionary.to_pylist(),
+            ids.indices.to_numpy(),
+            pc.list_parent_indices(lists).to_numpy().astype(np.int64),
+            tags.field(1).to_numpy(),
+        )
 
-    @property
-    def changes(self) -> int:
-        """How many images changed, those among them that are gone."""
-        return len(self.names)
+    def __len__(self) -> int:
+        return len(self.images)
 
     def shown(self, rows: Sequence[int]) -> list[parquet.Shown]:
         """Return what is shown of these images."""
         return parquet.ParquetFile.shown(self.table, rows)
 
     @property
-    def products(self) -> Any:
-        """The product of each image, as a column."""
-        return self.table["product"]
-
-
-def overlay_of(deltas: Sequence[Any]) -> Overlay:
-    """Return what these deltas, the oldest first, come to: of each image its last change."""
-    newest = last_of_each(deltas)
-    put = there(newest).combine_chunks()
-    codes, sets = tables.sets_of(put["keywords"])
-    tagged = np.flatnonzero(pc.equal(put["status"], "tagged").to_numpy())
-    return Overlay(newest["image"].combine_chunks(), put, _postings(put["keywords"]), tagged, codes, sets)
+    def products(self) -> list[str]:
+        """The product of each image."""
+        products: list[str] = self.table["product"].to_pylist()
+        return products
 
 
 def last_of_each(deltas: Iterable[Any]) -> Any:
@@ -108,40 +115,20 @@ def last_of_each(deltas: Iterable[Any]) -> Any:
     return rows.take(pa.array(sorted(last.values()), pa.int64())).combine_chunks()
 
 
-def _postings(lists: Any) -> dict[str, Hits]:
-    whole = lists.combine_chunks()
-    rows = pc.list_parent_indices(whole).to_numpy().astype(np.int64)
-    tags = pc.list_flatten(whole)
-    ids, scores = tags.field(0).dictionary_encode(), tags.field(1).to_numpy()
-    codes = ids.indices.to_numpy()
-    order = np.argsort(codes, kind="stable")
-    ends = np.cumsum(np.bincount(codes, minlength=len(ids.dictionary)))
-    parts = np.split(order, ends[:-1]) if len(ends) else []
-    return {each: Hits(rows[part], scores[part]) for each, part in zip(ids.dictionary.to_pylist(), parts, strict=True)}
-
-
 # ---- Columns of a snapshot, compared with those of an overlay --------------------------------------------------------
 
 
-def numbered(columns: Iterable[Any]) -> tuple[NDArray[np.int64], Any]:
+def numbered(columns: Iterable[Any]) -> tuple[NDArray[np.int32], Any]:
     """Return a number for each value of columns that follow each other, and the values by their numbers."""
     whole = pa.chunked_array([chunk for column in columns for chunk in _chunks(column)], pa.string())
     coded = whole.combine_chunks().dictionary_encode()
-    return coded.indices.to_numpy().astype(np.int64), coded.dictionary
+    return coded.indices.to_numpy(), coded.dictionary
 
 
-def numbers_in(column: Any, known: Any) -> NDArray[np.int64]:
-    """Return the number of each value among the known ones; a new value gets a number of its own, after them."""
-    own, values = numbered([column])
-    found = pc.fill_null(pc.index_in(values, value_set=known), -1).to_numpy().astype(np.int64)
-    found[found < 0] = len(known) + np.arange((found < 0).sum())
-    numbers: NDArray[np.int64] = found[own]
+def sorted_numbers(values: Any) -> NDArray[np.int32]:
+    """Return the numbers of values, which each has by its place, sorted by the values: int32 [N]."""
+    numbers: NDArray[np.int32] = pc.sort_indices(values).to_numpy().astype(np.int32)
     return numbers
-
-
-def rows_among(column: Any, names: Any) -> NDArray[np.int64]:
-    """Return the places in the column of values that are among the names."""
-    return np.flatnonzero(pc.is_in(column, value_set=names).to_numpy())
 
 
 def without(table: Any, changed: Any) -> Any:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pipeline.keywords import Vocabulary
 
 BITS = 64  # of a machine's word: so many names are counted at once
+MOSTLY_ALONE = 0.9  # of groups; measured: with .98 alone parting takes half the time, with .70 half as much again
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +56,19 @@ class Facets:
     def of_groups(self, set_codes: NDArray[np.int32], starts: NDArray[np.int64], most: int) -> tuple[Facet, ...]:
         """Return the facets of groups of images, of which each begins where it says; a group counts a name once.
 
-        A name is on no more groups than images. So names are counted by groups 64 at a time, those on most images
-        first, until none that is left can be among the most frequent.
+        Where most groups are of one image, those are counted as images, all names at once. A name is on no more groups
+        than images: so names are counted by the other groups 64 at a time, those on most images first, until none that
+        is left can be among the most frequent.
         """
         if not len(starts):
             return ()
-        images, counts = self._counted(set_codes), np.zeros(len(self._numbers), np.int64)
+        alone, codes, starts = _alone_and_together(set_codes, starts)
+        by_alone, images = self._counted(alone), self._counted(set_codes)
+        counts = np.zeros(len(self._numbers), np.int64)
         by_images = np.argsort(-images, kind="stable")[: np.count_nonzero(images)]
         for first in range(0, len(by_images), BITS):
             block = by_images[first : first + BITS]
-            counts[block] = self._by_groups(block, set_codes, starts)
+            counts[block] = by_alone[block] + self._by_groups(block, codes, starts)
             left = images[by_images[first + BITS]] if first + BITS < len(by_images) else 0
             if left < np.sort(counts)[-most:][0]:
                 break
@@ -81,6 +85,8 @@ class Facets:
         masks = np.zeros(self._known, np.uint64)
         if filled.any():
             masks[filled] = np.bitwise_or.reduceat(bit_of[self._names.values], begins[filled])
+        if not len(starts):
+            return np.zeros(len(names), np.int64)
         seen = np.bitwise_or.reduceat(masks[set_codes], starts).view(np.uint8).reshape(-1, 8)
         filled_bytes = -(-len(names) // 8)
         of_byte = np.stack([np.bincount(seen[:, byte], minlength=256) for byte in range(filled_bytes)])
@@ -119,6 +125,22 @@ class Facets:
             names = [self._shown[each] for each in line if each in self._shown]
             self._names_of[keyword_id] = frozenset(self._numbers.setdefault(n, len(self._numbers)) for n in names)
         return self._names_of[keyword_id]
+
+
+def _alone_and_together(
+    set_codes: NDArray[np.int32], starts: NDArray[np.int64]
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
+    """Return the images that are a group alone, those of the other groups, and where among them each group begins.
+
+    Where too few are alone to be worth the parting, none is said to be.
+    """
+    lengths = np.diff(starts, append=len(set_codes))
+    is_alone = lengths == 1
+    if np.count_nonzero(is_alone) < MOSTLY_ALONE * len(starts):
+        return set_codes[:0], set_codes, starts
+    together = lengths[~is_alone]
+    is_of_several = np.repeat(~is_alone, lengths)
+    return set_codes[starts[is_alone]], set_codes[is_of_several], np.cumsum(together) - together
 
 
 class _Growing:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from results_sink.hits import Hits
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+OF_EACH = 10  # images, chosen by us: of so many for each group that is wanted, the best are mostly of enough groups
 FEW = 100  # groups, chosen by us: so many are looked at one by one before all hits are looked at once
 
 
@@ -30,7 +31,7 @@ class Grouped:
     starts: NDArray[np.int64]
 
     @classmethod
-    def of(cls, hits: Hits, groups: NDArray[np.int64]) -> Grouped:
+    def of(cls, hits: Hits, groups: NDArray[np.integer[Any]]) -> Grouped:
         """Return the hits by these groups, a number for each hit."""
         order = None
         if (groups[1:] < groups[:-1]).any():  # images of a product mostly have names that follow each other
@@ -51,6 +52,20 @@ class Grouped:
         """Return the best image of each of the groups that score best, best first, and level ones by their images."""
         if not len(self):
             return self.hits
+        if 0 < OF_EACH * limit < len(self.hits.rows):
+            upper = self._upper(OF_EACH * limit)
+            if len(upper) >= limit:  # what is not among these images scores below all of them
+                return upper._best(limit)  # noqa: SLF001 - of its own kind
+        return self._best(limit)
+
+    def _upper(self, images: int) -> Grouped:
+        """Return the best images, at least so many, by their groups."""
+        places = self.hits.upper(images)
+        groups = np.searchsorted(self.starts, places, side="right")
+        starts = np.flatnonzero(np.diff(groups, prepend=0))
+        return Grouped(Hits(self.hits.rows[places], self.hits.scores[places]), None, starts)
+
+    def _best(self, limit: int) -> Hits:
         scores = np.maximum.reduceat(self.hits.scores, self.starts)
         level = np.arange(len(self))
         if limit < len(self):

@@ -50,6 +50,11 @@ class Hits:
         order = np.lexsort((rows, -scores))
         return Hits(rows[order], scores[order])
 
+    def upper(self, limit: int) -> NDArray[np.int64]:
+        """Return where the images of at least so many best scores stand, with all that are level with the last."""
+        bar = np.partition(self.scores, len(self.scores) - limit)[len(self.scores) - limit]
+        return np.flatnonzero(self.scores >= bar)
+
 
 NONE = Hits(np.empty(0, np.int64), np.empty(0, np.float64))
 
@@ -83,14 +88,13 @@ class Algebra:
             return one
         few, many = (one, other) if len(one.rows) <= len(other.rows) else (other, one)
         found = self._scores_in(many, few.rows)
-        both = found >= 0
-        if both.all():
-            return Hits(few.rows, np.minimum(few.scores, found))
-        return Hits(few.rows[both], np.minimum(few.scores[both], found[both]))
+        lower = np.minimum(few.scores, found)
+        both = np.flatnonzero(lower >= 0)
+        return Hits(few.rows, lower) if len(both) == len(lower) else Hits(few.rows[both], lower[both])
 
     def difference(self, one: Hits, other: Hits) -> Hits:
         """Return what is in the first and not in the other."""
-        alone = self._scores_in(other, one.rows) < 0
+        alone = np.flatnonzero(self._scores_in(other, one.rows) < 0)
         return Hits(one.rows[alone], one.scores[alone])
 
     def _scores_in(self, hits: Hits, rows: NDArray[np.int64]) -> NDArray[np.float64]:

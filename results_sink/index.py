@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
@@ -10,23 +11,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from results_sink.delta import numbered, rows_among
+from results_sink.delta import numbered, sorted_numbers
+from results_sink.evaluate import evaluated
 from results_sink.hits import Algebra, Hits
 from results_sink.layout import stretches
+from results_sink.places import ImagePlaces, ProductNumbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
+    from results_sink.layered import Laid
     from results_sink.layout import Stretch
     from results_sink.manifest import PartFile
-    from results_sink.parquet import Shown
+    from results_sink.parquet import ParquetFile, Shown
+    from results_sink.query import Node
     from results_sink.snapshot import Snapshot
 
 KEPT_POSTINGS = 8_000_000  # rows of postings kept in memory, chosen by us: some 200 MB
 KEPT_TERM_ROWS = 16_000_000  # rows of what words were found to mean, chosen by us: some 250 MB
 KEPT_ROW_GROUPS = 64  # row groups kept for showing results, chosen by us: some 50 MB
+OPENED_AT_ONCE = 8  # files, chosen by us: they may have to be downloaded
 UNKNOWN = -1  # the code of an image whose keywords were not read yet
 
 
@@ -58,45 +64,63 @@ class Index:
         self._snapshot = snapshot
         self.image_rows = snapshot.manifest.counts.rows
         self.sets: list[str] = []  # the different sets of keyword ids seen so far, each joined by "|"
+        self.keyword_numbers: dict[str, int] = {}  # of keywords on images that changed
+        self.laid: OrderedDict[str, Laid] = OrderedDict()  # what ``layered`` found out of each delta that lies over it
         self._code_of_set: dict[str, int] = {}
         self._set_codes = np.full(self.image_rows, UNKNOWN, np.int32)
+        self._files: dict[str, ParquetFile] = {}
         self._posted: OrderedDict[str, Posted] = OrderedDict()
         self._shown: OrderedDict[_RowGroup, Any] = OrderedDict()
         self._terms: OrderedDict[frozenset[str], Hits] = OrderedDict()
-        self._algebra = Algebra(self.image_rows)
+        self.algebra = Algebra(self.image_rows)
 
     @cached_property
     def tagged(self) -> Hits:
         """All tagged images, with the score 1."""
-        parts = self._snapshot.manifest.images
-        rows = np.flatnonzero(np.concatenate([self._snapshot.open(part).tagged() for part in parts]))
+        rows = np.flatnonzero(np.concatenate([file.tagged() for file in self._image_files]))
         return Hits(rows, np.ones(len(rows)))
 
-    @property
-    def product_codes(self) -> NDArray[np.int64]:
-        """A number for each image that is the same for all images of a product: int64 [image_rows]."""
-        return self.products[0]
+    def find(self, node: Node) -> Hits:
+        """Return the images that a query finds."""
+        return evaluated(node, self)
+
+    def products_of(self, rows: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Return a number for each of these images that is the same for all images of a product: int32 [N]."""
+        return self.products.of_rows[rows]
 
     @cached_property
-    def products(self) -> tuple[NDArray[np.int64], Any]:
-        """The numbers of ``product_codes``, and the products by their numbers, as a column."""
-        return numbered(self._snapshot.open(part).column("product") for part in self._snapshot.manifest.images)
+    def products(self) -> ProductNumbers:
+        """The numbers of products."""
+        numbers, products = numbered(file.column("product") for file in self._image_files)
+        return ProductNumbers(numbers, products, sorted_numbers(products))
 
-    def rows_named(self, names: Any) -> NDArray[np.int64]:
-        """Return the rows of those of these images that are in the snapshot; the names are a column."""
-        wanted = sorted(names.to_pylist())
-        found, first = [np.empty(0, np.int64)], 0
-        for part in self._snapshot.manifest.images:
-            groups = self._snapshot.open(part).groups_of(wanted)
-            found += [first + before + rows_among(column, names) for before, column in groups]
-            first += part.rows
-        return np.concatenate(found)
+    def rows_named(self, images: Sequence[str]) -> NDArray[np.int64]:
+        """Return the row of each of these images, or ``places.ABSENT`` where the snapshot does not have it."""
+        return self._places.rows(images)
+
+    @cached_property
+    def _places(self) -> ImagePlaces:
+        return ImagePlaces(self._image_files, [part.row_groups for part in self._snapshot.manifest.images])
+
+    @cached_property
+    def _image_files(self) -> list[ParquetFile]:
+        return self._opened(self._snapshot.manifest.images)
+
+    def _opened(self, parts: Iterable[PartFile]) -> list[ParquetFile]:
+        """Return these files; those that were not opened before are, several at once."""
+        named = {part.name: part for part in parts}
+        new = [name for name in named if name not in self._files]
+        with ThreadPoolExecutor(OPENED_AT_ONCE) as pool:
+            self._files.update(zip(new, pool.map(self._snapshot.open, [named[name] for name in new]), strict=True))
+        return [self._files[name] for name in named]
 
     def term(self, keyword_ids: frozenset[str]) -> Hits:
         """Return the images that have any of these keywords, by the best of their scores."""
         if keyword_ids not in self._terms:
+            stretches = [stretch for each in keyword_ids for stretch in self._stretches.get(each, ())]
+            self._opened(stretch.part for stretch in stretches)
             posted = (self.posted(each) for each in sorted(keyword_ids))
-            self._terms[keyword_ids] = self._algebra.union([each.hits for each in posted if each is not None])
+            self._terms[keyword_ids] = self.algebra.union([each.hits for each in posted if each is not None])
             while len(self._terms) > 1 and sum(len(each.rows) for each in self._terms.values()) > KEPT_TERM_ROWS:
                 self._terms.popitem(last=False)
         self._terms.move_to_end(keyword_ids)
@@ -157,7 +181,7 @@ class Index:
         return Posted(Hits(rows[order], scores[order]), order)
 
     def _read_all_sets(self) -> None:
-        read = [self._snapshot.open(part).keyword_sets() for part in self._snapshot.manifest.images]
+        read = [file.keyword_sets() for file in self._image_files]
         self._set_codes = np.concatenate([self.codes(codes, sets) for codes, sets in read])
 
     def codes(self, codes: NDArray[np.int32], sets: Sequence[str]) -> NDArray[np.int32]:
@@ -171,11 +195,11 @@ class Index:
     def _where(self, rows: Sequence[int], keyword_ids: Iterable[str]) -> dict[int, dict[_RowGroup, int]]:
         """Return for each image the row groups in which it stands, and where in them."""
         found: dict[int, dict[_RowGroup, int]] = {row: {} for row in rows}
-        for keyword_id in keyword_ids:
+        wanted = np.array(rows, np.int64)
+        for keyword_id in self._carried(wanted, keyword_ids):
             posted = self.posted(keyword_id)
             if posted is None:
                 continue
-            wanted = np.array(rows, np.int64)
             at = np.minimum(np.searchsorted(posted.hits.rows, wanted), len(posted.places) - 1)
             for here in np.flatnonzero(posted.hits.rows[at] == wanted).tolist():
                 group, place = self._of_posting(keyword_id, int(posted.places[at[here]]))
@@ -185,6 +209,13 @@ class Index:
                 group, place = self._of_row(self._snapshot.manifest.images, row)
                 found[row][group] = place
         return found
+
+    def _carried(self, rows: NDArray[np.int64], keyword_ids: Iterable[str]) -> set[str]:
+        """Return those of these keywords that any of the images carries, as far as their sets were read."""
+        codes = set(self._set_codes[rows].tolist())
+        if UNKNOWN in codes:
+            return set(keyword_ids)
+        return {each for code in codes for each in self.sets[code].split("|")}.intersection(keyword_ids)
 
     def _of_posting(self, keyword_id: str, place: int) -> tuple[_RowGroup, int]:
         for stretch in self._stretches[keyword_id]:

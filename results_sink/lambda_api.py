@@ -17,13 +17,14 @@ from results_sink.snapshot import Downloaded
 settings = ExportSettings.from_environment(os.environ)
 vocabulary = Vocabulary.load()
 files = S3Files(client("s3"), folder_of(settings.bucket, settings.prefix))
+logger = make_logger("api")
 copies = Downloaded(files, "the export", Path(tempfile.gettempdir()) / "catalog-tagger-export-copies")
 
 handler = make_handler(
     Api(
         table=DynamoTable(client("dynamodb"), settings.table_name),
-        newest=Newest(files, copies, "the export", vocabulary, time.monotonic),
+        newest=Newest(files, copies, "the export", vocabulary, time.monotonic, logger.warning),
         vocabulary=vocabulary,
-        logger=make_logger("api"),
+        logger=logger,
     )
 )

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pipeline.errors import BadExport, PageGone
+from pipeline.errors import BadExport, Denied, NoExport, PageGone, RetryLater
 from results_sink.cursor import Place
-from results_sink.delta import overlay_of
+from results_sink.delta import Delta
 from results_sink.manifest import SNAPSHOTS, SUPERSEDED_NAME, Latest
 from results_sink.parquet import ParquetFile
 from results_sink.search import Searcher
 from results_sink.snapshot import open_snapshot, read_latest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pipeline.keywords import Vocabulary
     from pipeline.ports import FileStore
@@ -23,40 +24,72 @@ if TYPE_CHECKING:
     from results_sink.snapshot import Copies
 
 REFRESH_S = 2.0  # chosen by us: how old what is searched may be, and how often a busy process asks S3
-KEPT_STATES = 4  # chosen by us: the newest and some before, for pages that were begun on them; they share a snapshot
+KEPT_STATES = 4  # chosen by us: the newest and some before, for pages that were begun on them; of two snapshots at most
+FETCHED_AT_ONCE = 8  # deltas, chosen by us: a thousand of 30 ms each are there in 4 s
+
+
+def unheard(said: str) -> None:
+    """Tell nobody: for who asks once, and so hears of what fails as an error."""
+    del said
 
 
 @dataclass
 class Newest:
-    """Opens what ``latest.json`` names, which it looks at every few seconds; what was opened stays for a while."""
+    """Opens what ``latest.json`` names, which it looks at every few seconds; what was opened stays for a while.
+
+    ``warn`` is told when what is newest cannot be had, and what was had before answers in its place.
+    """
 
     files: FileStore
     copies: Copies
     name: str
     vocabulary: Vocabulary
     clock_s: Callable[[], float]
+    warn: Callable[[str], object] = unheard
     _states: OrderedDict[Place, Searcher] = field(default_factory=OrderedDict)
-    _deltas: dict[str, Any] = field(default_factory=dict)
+    _deltas: dict[str, Delta] = field(default_factory=dict)
     _latest: Latest | None = None
-    _looked_at_s: float | None = None
+    _looked_at_s: float = 0.0
+    _renewed_at_s: float = 0.0
 
     def searcher(self) -> Searcher:
-        """Return what answers from the newest state.
+        """Return what answers from the newest state; where that cannot be had, from the one that could last.
 
         Raises:
-            BadExport: there is none, or it is damaged.
+            NoExport: there is none.
+            BadExport, RetryLater, Denied: it cannot be had, and neither could any before.
         """
         now_s = self.clock_s()
-        if self._latest is None or self._looked_at_s is None or now_s - self._looked_at_s >= REFRESH_S:
-            self._latest = self._look()
+        if self._latest is None or now_s - self._looked_at_s >= REFRESH_S:
+            self._latest = self._renewed(now_s)
             self._looked_at_s = now_s
+        return self._state(self._latest)
+
+    def _renewed(self, now_s: float) -> Latest:
         try:
-            return self._state(self._latest)
-        except BadExport:
-            seen, self._latest = self._latest, self._look()
-            if self._latest == seen:
+            latest = self._openable()
+        except NoExport:
+            raise
+        except (BadExport, RetryLater, Denied) as error:
+            if self._latest is None:
                 raise
-            return self._state(self._latest)  # so much was published meanwhile that what was named has gone
+            age_s = now_s - self._renewed_at_s
+            self.warn(f"answers are from {self.name} as it was {age_s:.0f} s ago; what is newer cannot be had: {error}")
+            return self._latest
+        self._renewed_at_s = now_s
+        return latest
+
+    def _openable(self) -> Latest:
+        """Return what ``latest.json`` says, and open it."""
+        latest = self._look()
+        try:
+            self._state(latest)
+        except BadExport:
+            seen, latest = latest, self._look()
+            if latest == seen:
+                raise
+            self._state(latest)  # so much was published meanwhile that what was named has gone
+        return latest
 
     def _look(self) -> Latest:
         latest = read_latest(self.files, self.name)
@@ -109,19 +142,31 @@ class Newest:
         return self._states[place]
 
     def _opened(self, latest: Latest) -> Searcher:
-        last = latest.deltas[-1].name if latest.deltas else ""
-        tables = [self._table(delta) for delta in latest.deltas]
-        overlay = overlay_of(tables) if tables else None
+        deltas = self._laid(latest.deltas)
         for place, searcher in self._states.items():
             if place.snapshot == latest.snapshot:
-                return searcher.under(overlay, last)
-        snapshot = open_snapshot(latest, self.files, self.copies, self.name)
-        return Searcher(snapshot, self.vocabulary).under(overlay, last)
+                return searcher.under(deltas)
+        self._make_room()
+        return Searcher(open_snapshot(latest, self.files, self.copies, self.name), self.vocabulary).under(deltas)
 
-    def _table(self, delta: DeltaFile) -> Any:
-        if delta.sha256 not in self._deltas:
-            self._deltas[delta.sha256] = ParquetFile(self.copies.path_of(delta.sum)).changes()
-        return self._deltas[delta.sha256]
+    def _make_room(self) -> None:
+        """Forget all states but the newest: each snapshot of a large catalogue takes half a gigabyte."""
+        newest = place_of(self._latest) if self._latest else None
+        for place in [each for each in self._states if each != newest]:
+            del self._states[place]
+
+    def _laid(self, deltas: Sequence[DeltaFile]) -> dict[str, Delta]:
+        missing = [delta for delta in deltas if delta.sha256 not in self._deltas]
+        if len(missing) > 1:
+            with ThreadPoolExecutor(FETCHED_AT_ONCE) as pool:
+                read = list(pool.map(self._read, missing))
+        else:
+            read = [self._read(delta) for delta in missing]
+        self._deltas.update(zip((delta.sha256 for delta in missing), read, strict=True))
+        return {delta.name: self._deltas[delta.sha256] for delta in deltas}
+
+    def _read(self, delta: DeltaFile) -> Delta:
+        return Delta.of(ParquetFile(self.copies.path_of(delta.sum)).changes())
 
 
 def place_of(latest: Latest) -> Place:

@@ -5,7 +5,6 @@ Tables are pyarrow's own wherever they appear; other modules only pass them on, 
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -140,20 +139,15 @@ class ParquetFile:
         for number in range(self._file.num_row_groups):
             yield self._read([number], columns)
 
-    def groups_of(self, images: Sequence[str]) -> list[tuple[int, Any]]:
-        """Return the column of images, from their first row on, of each row group in which one of these may stand.
+    def images_of(self, row_group: int) -> Any:
+        """Return the images of one row group of ``images/``, sorted, as a column."""
+        return self._read([row_group], ["image"])["image"].combine_chunks()
 
-        The images, in the file as here, are sorted.
-        """
-        found, first = [], 0
-        for number in range(self._file.num_row_groups):
-            group = self._file.metadata.row_group(number)
-            bounds = group.column(0).statistics
-            inside = bounds is None or bisect_left(images, bounds.min) < bisect_right(images, bounds.max)
-            if inside:
-                found.append((first, self._read([number], ["image"])["image"]))
-            first += group.num_rows
-        return found
+    @property
+    def first_images(self) -> list[str]:
+        """The first image of each row group of ``images/`` that has rows."""
+        groups = (self._file.metadata.row_group(number) for number in range(self._file.num_row_groups))
+        return [str(group.column(0).statistics.min) for group in groups if group.num_rows]
 
     @property
     def first_image(self) -> str:

@@ -13,8 +13,8 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
     RequestValidationError,
 )
 
-from pipeline.errors import BadExport, CallerError, Denied, NoStack, PageGone, RetryLater
-from results_sink.answers import Problem
+from pipeline.errors import BadExport, CallerError, Denied, NoExport, NoStack, PageGone, RetryLater
+from results_sink.answers import MAX_ANSWER_BYTES, Problem, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,22 +31,31 @@ _TITLES = {
     HTTPStatus.NOT_FOUND: "There is no such thing",
     HTTPStatus.METHOD_NOT_ALLOWED: "There is no such method here",
     HTTPStatus.GONE: "The page is gone",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The answer would be too large",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is not JSON",
     HTTPStatus.UNPROCESSABLE_ENTITY: "The request is not of the form that is asked for",
     HTTPStatus.SERVICE_UNAVAILABLE: "Not now",
 }
 
 
+_REFUSALS = {  # of Amazon API Gateway, which asks nobody here
+    HTTPStatus.UNAUTHORIZED: "Nobody who is known has signed in",
+    HTTPStatus.FORBIDDEN: "Who asks may not",
+    HTTPStatus.TOO_MANY_REQUESTS: "Too much is asked at once",
+}
+
+
 def told(*statuses: HTTPStatus) -> dict[int, Any]:
-    """Return these problems as an operation's OpenAPI document tells them; the two that each has are among them."""
+    """Return these problems as an operation's OpenAPI document tells them; those that each has are among them."""
     every = (*statuses, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.SERVICE_UNAVAILABLE)
-    content = {MEDIA_TYPE: {"model": Problem}}
-    return {int(status): {"description": _TITLES[status], "content": content} for status in every}
+    ours, gateways = {MEDIA_TYPE: {"model": Problem}}, {"application/json": {"model": Refusal}}
+    problems = {int(status): {"description": _TITLES[status], "content": ours} for status in every}
+    return problems | {int(status): {"description": said, "content": gateways} for status, said in _REFUSALS.items()}
 
 
-def problem(status: HTTPStatus, detail: str, **headers: str) -> Response[str]:
+def problem(status: HTTPStatus, detail: str, *, reason: str = "", **headers: str) -> Response[str]:
     """Return a problem as an answer."""
-    body = {"title": _TITLES[status], "status": int(status), "detail": detail}
+    body = {"title": _TITLES[status], "status": int(status), "detail": detail} | ({"reason": reason} if reason else {})
     sent = {**GUARDS, **headers}
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         sent["retry-after"] = str(RETRY_AFTER_S)
@@ -61,6 +70,9 @@ def answer_problems(app: APIGatewayHttpResolver, logger: Logger) -> None:
 
     def unavailable(error: Exception) -> Response[str]:
         logger.warning("unavailable", reason=f"{type(error).__name__}: {error}")
+        if isinstance(error, NoExport):
+            detail = "nothing was exported yet; what is asked for is there after the first export"
+            return problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, reason="no_export")
         return problem(HTTPStatus.SERVICE_UNAVAILABLE, "the answer is not to be had at the moment; ask again")
 
     answer(CallerError, lambda error: problem(HTTPStatus.BAD_REQUEST, str(error)))
@@ -70,6 +82,18 @@ def answer_problems(app: APIGatewayHttpResolver, logger: Logger) -> None:
     answer(NotFoundError, lambda error: _nothing_here(app, error))
     for error in (BadExport, RetryLater, Denied, NoStack):
         answer(error, unavailable)
+
+
+def bounded(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return a function's answer, or in its place the problem that it is larger than AWS Lambda hands on."""
+    sent_bytes = len(json.dumps(answer))  # with every quotation mark escaped once more, as it is sent
+    if sent_bytes <= MAX_ANSWER_BYTES:
+        return answer
+    detail = f"the answer would have {sent_bytes:,} bytes; the limit is {MAX_ANSWER_BYTES:,}: ask for less at once"
+    told_instead = problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
+    headers = {**told_instead.headers, "content-type": MEDIA_TYPE}
+    body = {"statusCode": told_instead.status_code, "body": told_instead.body, "headers": headers}
+    return {**body, "isBase64Encoded": False, "cookies": []}
 
 
 def _invalid(error: RequestValidationError | RequestUnsupportedContentType) -> str:

@@ -7,7 +7,8 @@
     all    = one { ["AND"] one }                several words mean AND
     one    = "NOT" one | "(" any ")" | word | "a phrase" | "min:" number
 
-A word is looked up folded, in all languages and synonyms, and means the keyword and every keyword below it.
+A word is looked up folded, in all languages and synonyms, and means the keyword and every keyword below it; a plural
+of a word that is known means that word. Quotation marks may be those of any language.
 Neighbours that together are a keyword are that keyword: ``computer mouse``; ``computer AND mouse`` asks for both.
 ``min:`` keeps what scores at least that much in the parentheses, or the whole query, that it stands in. Operators are
 capitals.
@@ -20,7 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.errors import CallerError
-from pipeline.suggest import suggestions
+from results_sink.spelling import OPERATORS, meant, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 MAX_CHARACTERS = 1_000  # of a query, chosen by us
 MAX_DEPTH = 50  # parentheses and NOTs within each other, chosen by us: far below Python's own limit
 MAX_JOINED = 6  # words of the longest keyword that is recognised without quotes
-OPERATORS = ("AND", "OR", "NOT")
+_QUOTES = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb", '"'))  # of the languages that we speak
 _TOKEN = re.compile(r'\s*(?:(?P<phrase>"[^"]*")|(?P<open>\()|(?P<close>\))|(?P<word>[^\s()"]+)|(?P<quote>"))')
 _MIN = "min:"
 _NUMBER = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)$", re.ASCII)
@@ -104,7 +105,7 @@ def parse(query: str, vocabulary: Vocabulary) -> Node:
 
 def _tokens(query: str) -> list[_Token]:
     tokens: list[_Token] = []
-    at = 0
+    query, at = query.translate(_QUOTES), 0
     while match := _TOKEN.match(query, at):
         kind = str(match.lastgroup)
         if kind == "quote":
@@ -131,7 +132,7 @@ def _joined(tokens: Sequence[_Token], vocabulary: Vocabulary) -> list[_Token]:
 def _phrase_length(tokens: Sequence[_Token], vocabulary: Vocabulary) -> int:
     plain = next((at for at, token in enumerate(tokens) if not token.is_plain), len(tokens))
     lengths = range(plain, 1, -1)
-    return next((n for n in lengths if vocabulary.spelled(" ".join(token.text for token in tokens[:n]))), 1)
+    return next((n for n in lengths if meant(" ".join(token.text for token in tokens[:n]), vocabulary)), 1)
 
 
 def _mistake(column: int, what: str) -> CallerError:
@@ -209,12 +210,23 @@ class _Parser:
         return node
 
     def _term(self, token: _Token) -> Term:
-        ids = self._vocabulary.spelled(token.text)
+        ids = meant(token.text, self._vocabulary)
         if not token.text.strip():
             raise _mistake(token.column, "there is nothing between the quotation marks")
         if not ids:
-            raise CallerError(_unknown(token.text, self._vocabulary))
+            raise self._unknown()
         return Term(frozenset().union(*(self._vocabulary.descendants(each) for each in ids)))
+
+    def _unknown(self) -> CallerError:
+        """Return the error of the word that was read last, which is looked for among its neighbours too."""
+        first = last = self._at - 1
+        if self._tokens[first].is_plain:
+            while first and self._tokens[first - 1].is_plain:
+                first -= 1
+            while self._tokens[last + 1].is_plain:
+                last += 1
+        words = [token.text for token in self._tokens[first : last + 1]]
+        return unknown(words, self._at - 1 - first, self._vocabulary)
 
     def _is_min(self) -> bool:
         return self._now.kind == "word" and self._now.text.lower().startswith(_MIN)
@@ -231,11 +243,3 @@ class _Parser:
         after = f" after {before.text}" if before and before.text in OPERATORS else ""
         found = "the query ends" if token.kind == "end" else f"{token.text} stands"
         return _mistake(token.column, f"{found} where a word is needed{after}")
-
-
-def _unknown(word: str, vocabulary: Vocabulary) -> str:
-    message = f"no keyword is called {word!r}"
-    if word.upper() in OPERATORS:
-        return f"{message}; operators are written in capitals: {word.upper()}"
-    near = suggestions(word, vocabulary)
-    return f"{message}; did you mean {' or '.join(near)}?" if near else message

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from copy import copy
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pipeline.keywords import LANGUAGES
 from results_sink.cursor import Place
 from results_sink.facets import Facets
 from results_sink.grouped import Grouped
-from results_sink.hits import Algebra, Hits
 from results_sink.index import Index
 from results_sink.layered import Layered
 from results_sink.query import AllOf, AnyOf, AtLeast, Term, Without, parse
@@ -21,8 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipeline.keywords import KeywordTag, Vocabulary
-    from results_sink.delta import Overlay
+    from results_sink.delta import Delta
     from results_sink.facets import Facet
+    from results_sink.hits import Hits
     from results_sink.query import Node
     from results_sink.snapshot import Snapshot
 
@@ -69,26 +69,23 @@ class Asked:
 class Searcher:
     """Answers queries from one snapshot with the words of one vocabulary, one query at a time."""
 
-    def __init__(
-        self, snapshot: Snapshot, vocabulary: Vocabulary, overlay: Overlay | None = None, last_delta: str = ""
-    ) -> None:
-        """Read nothing yet; the overlay comes from the deltas up to the last one."""
+    def __init__(self, snapshot: Snapshot, vocabulary: Vocabulary) -> None:
+        """Read nothing yet."""
         self._vocabulary = vocabulary
         self._base = Index(snapshot)
-        self._lay(overlay, last_delta)
+        self._lay({})
         self._facets: dict[str, Facets] = {}  # by language
         self._snapshot = snapshot
 
-    def _lay(self, overlay: Overlay | None, last_delta: str) -> None:
-        self._overlay = overlay
-        self._index = Layered(self._base, overlay) if overlay else self._base
-        self._algebra = Algebra(self._index.image_rows)
-        self._last_delta = last_delta
+    def _lay(self, deltas: dict[str, Delta]) -> None:
+        self._layered = Layered(self._base, deltas) if deltas else None
+        self._index = self._layered or self._base
+        self._last_delta = next(reversed(deltas), "")
 
-    def under(self, overlay: Overlay | None, last_delta: str) -> Searcher:
-        """Return what answers from the same snapshot under other deltas, and shares what was read of it."""
+    def under(self, deltas: dict[str, Delta]) -> Searcher:
+        """Return what answers from the same snapshot under these deltas, by name, and shares what was read of it."""
         other = copy(self)
-        other._lay(overlay, last_delta)  # noqa: SLF001 - of its own kind
+        other._lay(deltas)  # noqa: SLF001 - of its own kind
         return other
 
     @property
@@ -99,7 +96,7 @@ class Searcher:
     @property
     def changes(self) -> int:
         """How many images were laid over the snapshot."""
-        return self._overlay.changes if self._overlay else 0
+        return self._layered.changes if self._layered else 0
 
     @cached_property
     def images_by_keyword(self) -> dict[str, int]:
@@ -121,8 +118,8 @@ class Searcher:
     def answer(self, asked: Asked) -> Answer:
         """Return the answer to what is asked, and raise as ``search`` does."""
         node = parse(asked.query, self._vocabulary)
-        hits = self._hits(node).at_least(asked.least)
-        grouped = Grouped.of(hits, self._index.product_codes[hits.rows]) if asked.per_product else None
+        hits = self._index.find(node).at_least(asked.least)
+        grouped = Grouped.of(hits, self._index.products_of(hits.rows)) if asked.per_product else None
         facets = self._counted(hits, grouped, asked) if asked.facets else ()
         total = len(hits.rows) if grouped is None else len(grouped)
         best = (hits if grouped is None else grouped).best(asked.offset + asked.limit)
@@ -144,28 +141,6 @@ class Searcher:
             Found(each.image, each.product, score, each.keywords)
             for each, score in zip(shown, best.scores.tolist(), strict=True)
         )
-
-    def _hits(self, node: Node) -> Hits:
-        match node:
-            case Term():
-                return self._index.term(node.keyword_ids)
-            case AnyOf():
-                return self._algebra.union([self._hits(part) for part in node.parts])
-            case AllOf():
-                return self._all_of(node)
-            case Without():
-                return self._algebra.difference(self._index.tagged, self._hits(node.part))
-            case AtLeast():
-                return self._hits(node.part).at_least(node.score)
-
-    def _all_of(self, node: AllOf) -> Hits:
-        """Return what all parts find; what is only to be left out needs no list of all other images."""
-        wanted = [self._hits(part) for part in node.parts if not isinstance(part, Without)]
-        unwanted = [self._hits(part.part) for part in node.parts if isinstance(part, Without)]
-        hits = reduce(
-            self._algebra.intersection, sorted(wanted, key=lambda each: len(each.rows)) or [self._index.tagged]
-        )
-        return reduce(self._algebra.difference, unwanted, hits)
 
 
 def _keyword_ids(node: Node) -> Iterator[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Protocol
 
-from pipeline.errors import BadExport
+from pipeline.errors import BadExport, NoExport
 from results_sink.manifest import DELTAS, LATEST_NAME, MANIFEST_NAME, SNAPSHOTS, FileSum, Latest, Manifest
 from results_sink.parquet import ParquetFile
 
@@ -144,11 +144,12 @@ def read_latest(files: FileStore, place: str) -> Latest:
     """Return what ``latest.json`` says.
 
     Raises:
-        BadExport: there is none, or it is damaged.
+        NoExport: there is none.
+        BadExport: it is damaged.
     """
     pointer = files.read(LATEST_NAME)
     if pointer is None:
-        raise BadExport(f"{place} holds no export; run `catalog-tagger export` first")
+        raise NoExport(f"{place} holds no export; run `catalog-tagger export` first")
     return Latest.decode(pointer, f"{place}/{LATEST_NAME}")
 
 

@@ -17,6 +17,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -27,14 +28,16 @@ from pipeline.stream import Change
 from results_sink.changes import Recorder
 from results_sink.export import Exporter
 from results_sink.fold import Folding
+from results_sink.newest import REFRESH_S
 from results_sink.snapshot import InPlace
 from tests.bench.made_up import SEED, MadeUpTable
-from tests.bench.search_ways import WAYS, forget, size_bytes
+from tests.bench.search_ways import WAYS, Ours, forget, size_bytes
 
 QUERIES = 300
 PASS_S = 60  # a way that needs longer for all queries is asked fewer
 Size = tuple[int, int]  # products, and photos of each
 DELTAS, CHANGED_SHARE = 20, 0.01
+QUERIES_PER_S = 10  # while changes come, chosen by us: one query in twenty is the first after a delta
 
 
 def exporter_of(table: MadeUpTable, export: Path) -> Exporter:
@@ -63,26 +66,70 @@ def measure_export(size: Size, export: Path) -> dict[str, float]:
     }
 
 
+class Changing:
+    """Photos of a catalogue change at random: one in a hundred in ``DELTAS`` deltas."""
+
+    def __init__(self, size: Size, export: Path) -> None:
+        self.table, self._chance = MadeUpTable(*size, Vocabulary.load()), random.Random(SEED + 1)
+        self._photos = size[0] * size[1]
+        self.rows = max(1, int(self._photos * CHANGED_SHARE) // DELTAS)
+        self._recorder = Recorder(FolderFiles(export), Vocabulary.load(), lambda: "bench")
+        self._recorded = 0
+
+    def record(self) -> None:
+        """Make one delta."""
+        self._recorded += 1
+        ats = [self._chance.randrange(self._photos) for _ in range(self.rows)]
+        records = [self.table.record(at, self._chance) for at in ats]
+        told = utc_now() + timedelta(days=1)  # after any export of before
+        self._recorder.record([Change(f"{self._recorded}{at:09d}", told, each) for at, each in enumerate(records)])
+
+
+def measure_changing(size: Size, export: Path, per_product: bool) -> dict[str, float | str]:
+    """Ask while changes come: one photo in a hundred is laid over, and a delta more every two seconds.
+
+    Ten queries are asked a second, by a clock of their own; what recording the deltas takes is not counted.
+    """
+    vocabulary, changing, asked = Vocabulary.load(), Changing(size, export), count()
+    for _ in range(DELTAS):
+        changing.record()
+    way = Ours(export, vocabulary, export, per_product=per_product, clock_s=lambda: next(asked) / QUERIES_PER_S)
+    pairs = _pairs(vocabulary, QUERIES)
+    _asked(way, pairs)
+    times, after_a_delta = [], []
+    for number, pair in enumerate(pairs):
+        is_new = number % int(QUERIES_PER_S * REFRESH_S) == 0
+        if is_new:
+            changing.record()
+            asked = count(next(asked) + int(QUERIES_PER_S * REFRESH_S))
+        times.append(_ask(way, pair))
+        after_a_delta += [times[-1]] * is_new
+    return {
+        "way": f"{way.name}{', by product' if per_product else ''}, while changes come",
+        **_quantiles("warm", [each.wall_ms for each in times]),
+        **_quantiles("warm_cpu", [each.cpu_ms for each in times]),
+        "after_a_delta_cpu_p50_ms": round(statistics.median(each.cpu_ms for each in after_a_delta), 2),
+        "after_a_delta_cpu_max_ms": round(max(each.cpu_ms for each in after_a_delta), 2),
+        "changed_photos_of_a_delta": changing.rows,
+        "queries": len(times),
+        "peak_mb": round(_peak_mb()),
+    }
+
+
 def measure_fold(size: Size, export: Path) -> dict[str, float]:
     """Change one photo in a hundred, in twenty deltas, and fold them."""
-    vocabulary, files = Vocabulary.load(), FolderFiles(export)
-    table, chance = MadeUpTable(*size, vocabulary), random.Random(SEED + 1)
-    photos = size[0] * size[1]
-    recorder = Recorder(files, vocabulary, lambda: "bench")
-    changed = max(DELTAS, int(photos * CHANGED_SHARE))
+    changing = Changing(size, export)
     began_s = time.perf_counter()
-    for number in range(DELTAS):
-        ats = (chance.randrange(photos) for _ in range(changed // DELTAS))
-        told = utc_now() + timedelta(days=1)
-        recorder.record([Change(f"{number}{place}", told, table.record(at, chance)) for place, at in enumerate(ats)])
+    for _ in range(DELTAS):
+        changing.record()
     recorded_s = time.perf_counter() - began_s
     began_s = time.perf_counter()
-    folded = Folding(exporter_of(table, export), InPlace(files)).fold()
+    folded = Folding(exporter_of(changing.table, export), InPlace(FolderFiles(export))).fold()
     folded_s = time.perf_counter() - began_s
     assert folded is not None
     return {
-        "changed": changed,
-        "recorded_per_s": round(changed / recorded_s),
+        "changed": DELTAS * changing.rows,
+        "recorded_per_s": round(DELTAS * changing.rows / recorded_s),
         "fold_s": round(folded_s, 1),
         "photos_per_s": round(folded.manifest.counts.rows / folded_s),
         "peak_mb": round(_peak_mb()),
@@ -122,9 +169,9 @@ def measure_way(size: Size, export: Path, number: int) -> dict[str, float | str]
     }
 
 
-def _pairs(vocabulary: Vocabulary, count: int) -> list[tuple[str, str]]:
+def _pairs(vocabulary: Vocabulary, wanted: int) -> list[tuple[str, str]]:
     chance, table = random.Random(SEED), MadeUpTable(1, 1, vocabulary)
-    return [table.words(chance) for _ in range(count)]
+    return [table.words(chance) for _ in range(wanted)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +223,8 @@ def main(sizes: list[Size]) -> None:
             for number in range(len(WAYS)):
                 _measured(measure_way, size, export, number)
             _measured(measure_fold, size, export)
+            for per_product in (False, True):
+                _measured(measure_changing, size, export, per_product)
 
 
 def _measured(measure, size: Size, export: Path, *more: int) -> None:

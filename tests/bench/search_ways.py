@@ -16,6 +16,7 @@ from results_sink.search import Asked
 from results_sink.snapshot import InPlace
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from pipeline.keywords import Vocabulary
@@ -34,16 +35,24 @@ class Ours:
 
     name = "the export itself"
 
-    def __init__(self, export: Path, vocabulary: Vocabulary, work: Path, *, per_product: bool = False) -> None:
+    def __init__(
+        self,
+        export: Path,
+        vocabulary: Vocabulary,
+        work: Path,
+        *,
+        per_product: bool = False,
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
         files = FolderFiles(export)
         self.size_bytes, self._vocabulary, self._per_product = 0, vocabulary, per_product
-        newest = Newest(files, InPlace(files), str(export), vocabulary, time.monotonic)
-        self._searcher = newest.searcher()
+        self._newest = Newest(files, InPlace(files), str(export), vocabulary, clock_s)
+        self._newest.searcher()
 
     def ask(self, pair: Pair) -> int:
         """Return how many results there are."""
         query = " ".join(f'"{self._vocabulary.nodes[each].name()}"' for each in pair)
-        return self._searcher.answer(Asked(query, BEST, per_product=self._per_product)).total
+        return self._newest.searcher().answer(Asked(query, BEST, per_product=self._per_product)).total
 
 
 class OursByProduct(Ours):

@@ -17,6 +17,7 @@ from tests.results_sink.small_shop import small_shop, small_vocabulary, table_of
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pipeline.keywords import Vocabulary
     from pipeline.ports import FileStore, RecordTable
 
 CONTEXT = SimpleNamespace(function_name="api", memory_limit_in_mb=1, invoked_function_arn="", aws_request_id="1")
@@ -44,9 +45,11 @@ class Told:
 class Asker:
     """Asks an API over an export and a table, by default those of the small shop."""
 
-    def __init__(self, files: FileStore, work: Path, table: RecordTable | None = None) -> None:
+    def __init__(
+        self, files: FileStore, work: Path, table: RecordTable | None = None, vocabulary: Vocabulary | None = None
+    ) -> None:
         self.clock = Clock()
-        vocabulary = small_vocabulary()
+        vocabulary = vocabulary or small_vocabulary()
         newest = Newest(files, Downloaded(files, "the export", work / "copies"), "the export", vocabulary, self.clock)
         self.table = table or table_of(small_shop())
         self._handler = make_handler(Api(self.table, newest, vocabulary, make_logger("api")))

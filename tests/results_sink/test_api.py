@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import math
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -11,15 +14,19 @@ import pytest
 
 from pipeline.errors import RetryLater
 from pipeline.memory import MemoryFiles, MemoryTable
+from pipeline.records import ClassScore, Previous
 from results_sink.answers import MAX_PRODUCTS
+from results_sink.manifest import LATEST_NAME
 from results_sink.newest import REFRESH_S
 from results_sink.problems import MEDIA_TYPE
 from tests.results_sink.asking import Asker
-from tests.results_sink.small_shop import NOW, exported, tagged
+from tests.results_sink.changing import Shop
+from tests.results_sink.small_shop import NOW, exported, gone, small_vocabulary, table_of, tagged
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pipeline.records import Record
     from tests.results_sink.asking import Told
 
 
@@ -37,7 +44,7 @@ def assert_problem(told: Told, status: int, *said: str) -> None:
     """Fail unless it is a problem of that status that says so."""
     assert told.status == told.body["status"] == status
     assert told.headers["content-type"] == MEDIA_TYPE
-    assert set(told.body) == {"title", "status", "detail"}
+    assert set(told.body) - {"reason"} == {"title", "status", "detail"}
     for each in said:
         assert each in told.body["detail"]
 
@@ -84,6 +91,32 @@ def test_pages_follow_each_other_without_gap_or_overlap(asker: Asker) -> None:
     assert paged == whole
 
 
+@pytest.mark.parametrize("by", ["product", "image"])
+def test_pages_of_a_state_are_whole_though_changes_go_on(tmp_path: Path, by: str) -> None:
+    """Each product once, by its best photo, however its photos lie in the snapshot and in the deltas over it."""
+    shop = Shop(tmp_path)
+    shop.put(*(tagged(f"{at:02}.jpg", f"p{at % 7}", boot=at % 5 / 5) for at in range(30)))
+    shop.stream.clear()
+    shop.export()
+    shop.put(*(tagged(f"{at:02}.jpg", f"p{at % 9}", boot=at % 4 / 4) for at in range(20, 40)))
+    shop.put(gone("03.jpg"))
+    shop.record()
+    asker = Asker(shop.files, tmp_path)
+    whole = asker.get("/search", q="boot", by=by, limit=100).body["results"]
+    paged, cursor = [], ""
+    while cursor is not None:
+        page = asker.get("/search", q="boot", by=by, limit=4, cursor=cursor).body
+        paged, cursor = paged + page["results"], page["next"]
+        shop.put(gone(f"{len(paged):02}.jpg"), tagged(f"later/{len(paged)}.jpg", boot=1.0))
+        shop.record()
+        asker.clock.now_s += REFRESH_S
+
+    assert len(whole) == {"product": 9, "image": 39}[by]
+    assert len({each[by] for each in whole}) == len(whole)
+    assert paged == whole
+    assert asker.get("/search", q="boot", by=by, limit=100).body["results"] != whole
+
+
 def test_a_page_is_of_the_snapshot_that_it_was_begun_on_though_a_newer_one_is_there(tmp_path: Path) -> None:
     files = MemoryFiles()
     exported(files, tmp_path)
@@ -113,6 +146,47 @@ def test_a_cursor_is_of_one_search_alone(asker: Asker) -> None:
     assert_problem(asker.get("/search", q="chair", cursor=cursor), 400, "another search")
     for nonsense in ("x", "e30", "eyJwbGFjZSI6MX0", "%"):
         assert_problem(asker.get("/search", q="boot", cursor=nonsense), 400, "cursor")
+
+
+def read_cursor(text: str) -> dict:
+    """Return what a cursor says."""
+    return json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+
+
+@pytest.mark.parametrize(
+    "crafted",
+    [
+        {"offset": math.inf},
+        {"offset": 1.5},
+        {"offset": True},
+        {"offset": "1"},
+        {"offset": -1},
+        {"offset": 10**400},
+        {"search": None},
+        {"place": {"snapshot": "20260301T120000.000000Z-id0", "last_delta": 7}},
+        {"place": {"snapshot": "..", "last_delta": ""}},
+        {"place": {"snapshot": "2026/../..", "last_delta": ""}},
+        {"place": {"snapshot": "2026\0", "last_delta": ""}},
+        {"place": {"snapshot": "2\ud800", "last_delta": ""}},
+        {"place": {"snapshot": "2" * 1025, "last_delta": ""}},
+        {"place": {"snapshot": ["2026"], "last_delta": ""}},
+    ],
+)
+def test_a_cursor_that_somebody_made_up_is_the_callers_mistake(asker: Asker, crafted: dict) -> None:
+    said = read_cursor(asker.get("/search", q="boot", limit=1).body["next"]) | crafted
+    cursor = base64.urlsafe_b64encode(json.dumps(said).encode()).decode().rstrip("=")
+
+    assert_problem(asker.get("/search", q="boot", limit=1, cursor=cursor), 400, "the cursor is none of this API's")
+
+
+def test_a_cursor_is_of_the_words_that_it_was_begun_with(tmp_path: Path) -> None:
+    """With other words the same query finds others, and pages would have gaps."""
+    files = MemoryFiles()
+    exported(files, tmp_path)
+    cursor = Asker(files, tmp_path).get("/search", q="boot", limit=1).body["next"]
+    later = Asker(files, tmp_path, vocabulary=small_vocabulary("words-2"))
+
+    assert_problem(later.get("/search", q="boot", limit=1, cursor=cursor), 400, "another search")
 
 
 def test_what_is_newest_is_looked_for_every_few_seconds_and_no_more_often(tmp_path: Path) -> None:
@@ -159,10 +233,22 @@ def test_a_query_that_is_wrong_is_answered_as_the_command_answers_it(asker: Aske
 def test_before_the_first_export_only_the_search_has_to_wait(tmp_path: Path) -> None:
     asker = Asker(MemoryFiles(), tmp_path)
 
-    assert_problem(asker.get("/search", q="boot"), 503)
+    told = asker.get("/search", q="boot")
+    assert_problem(told, 503, "nothing was exported yet")
+    assert told.body["reason"] == "no_export"
     assert asker.get("/healthz").body["snapshot"] is None
     assert asker.get("/suggest", q="boo").body["suggestions"][0]["images"] == 0
     assert asker.get("/images/shop/boot/1.jpg").status == 200
+
+
+def test_an_export_that_is_damaged_is_no_lack_of_one(tmp_path: Path) -> None:
+    files = MemoryFiles()
+    exported(files, tmp_path)
+    files.files[LATEST_NAME] = b"{"
+    told = Asker(files, tmp_path).get("/search", q="boot")
+
+    assert_problem(told, 503, "ask again")
+    assert "reason" not in told.body
 
 
 # ---- Words -----------------------------------------------------------------------------------------------------------
@@ -256,6 +342,34 @@ def test_many_products_are_told_at_once_and_those_that_are_missing(asker: Asker)
     assert told["missing"] == ["nothing at all"]
 
 
+def with_a_run_before(at: int) -> Record:
+    """Return a photo of a product with all that is kept of one."""
+    record = tagged(f"{at}.jpg", "many", boot=0.9, footwear=0.95)
+    scores = (ClassScore(514, 0.9),)
+    before = Previous("run-0", record.look.looked_at, "model-0", "words-0", record.keywords, scores, 8, 6, False)
+    return replace(record, class_scores=scores, previous=before)
+
+
+def test_many_products_are_told_without_what_only_one_photo_is_looked_at_for(tmp_path: Path) -> None:
+    asker = Asker(MemoryFiles(), tmp_path, table_of([with_a_run_before(1)]))
+    [alone] = asker.get("/products/many").body["images"]
+    [product] = asker.post("/products:batch", '{"ids": ["many"]}').body["products"]
+
+    assert (alone["classes"][0]["class_index"], alone["previous"]["run_id"]) == (514, "run-0")
+    assert product["images"] == [{each: alone[each] for each in alone if each not in {"classes", "previous"}}]
+
+
+def test_what_is_larger_than_a_function_may_answer_is_a_problem_that_names_the_limit(tmp_path: Path) -> None:
+    """AWS Lambda hands on no more than 6 MiB, of an answer whose every quotation mark is escaped."""
+    product = [with_a_run_before(at) for at in range(12_000)]
+    asker = Asker(MemoryFiles(), tmp_path, table_of(product))
+
+    for told in (asker.get("/products/many"), asker.post("/products:batch", '{"ids": ["many"]}')):
+        assert_problem(told, 413, "the limit is 6,291,456", "ask for less")
+    fewer = Asker(MemoryFiles(), tmp_path, table_of(product[:2_000]))
+    assert len(fewer.get("/products/many").body["images"]) == 2_000
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [
@@ -322,10 +436,12 @@ def test_the_document_tells_every_path_and_every_problem(asker: Asker) -> None:
         "get /keywords",
         "get /healthz",
     }
-    assert set(operations["get /search"]["responses"]) == {"200", "400", "410", "422", "503"}
+    gateways = {"401", "403", "429"}
+    assert set(operations["get /search"]["responses"]) == {"200", "400", "410", "422", "503", *gateways}
     for operation in operations.values():
+        assert gateways < set(operation["responses"])
         for status, response in operation["responses"].items():
-            assert list(response["content"]) == [MEDIA_TYPE if status != "200" else "application/json"]
+            assert list(response["content"]) == ["application/json" if status in {"200", *gateways} else MEDIA_TYPE]
 
 
 def test_the_page_of_the_document_asks_nobody_else(asker: Asker) -> None:

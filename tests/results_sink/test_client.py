@@ -23,15 +23,19 @@ if TYPE_CHECKING:
 
 
 class Gateway(BaseHTTPRequestHandler):
-    """Hands requests to the API as API Gateway does, or answers what it was told to."""
+    """Hands requests to the API as API Gateway does, or answers what it was told to; ``cut`` bytes, if it is set."""
 
     asker: Asker
     told: tuple[int, bytes] | None = None
+    cut: int | None = None
     seen: list[dict[str, str]]
 
     def do_GET(self) -> None:
         """Answer a request without a body."""
-        self._answer(None)
+        if self.cut == 0:
+            self.close_connection = True  # not a byte of an answer
+        else:
+            self._answer(None)
 
     def do_POST(self) -> None:
         """Answer a request with a body."""
@@ -48,7 +52,7 @@ class Gateway(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("content-length", str(len(said)))
         self.end_headers()
-        self.wfile.write(said)
+        self.wfile.write(said[: self.cut])
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
@@ -129,6 +133,25 @@ def test_each_answer_that_is_none_has_its_error(
         client.health()
     assert type(raised.value) is error
     assert re.search(said, str(raised.value))
+
+
+@pytest.mark.parametrize(
+    ("told", "cut", "said"),
+    [
+        ((200, b"{}"), 0, "Remote end closed connection without response"),
+        ((200, b'{"status":"ok"}'), 4, r"IncompleteRead\(4 bytes read, 11 more expected\)"),
+        ((503, b'{"detail":"ask again"}'), 4, "answers 503"),
+        ((200, b"<html>Sign in to this network</html>"), None, "the answer is no Health"),
+        ((200, b'{"mood":"good"}'), None, "the answer is no Health"),
+    ],
+)
+def test_an_answer_that_is_cut_off_or_somebody_elses_may_come_later(
+    gateway: type[Gateway], client: CatalogClient, told: tuple, cut: int | None, said: str
+) -> None:
+    gateway.told, gateway.cut = told, cut
+
+    with pytest.raises(RetryLater, match=said):
+        client.health()
 
 
 def test_what_a_later_api_adds_is_passed_over(gateway: type[Gateway], client: CatalogClient) -> None:

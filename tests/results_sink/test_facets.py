@@ -16,7 +16,13 @@ VOCABULARY = Vocabulary.of([Keyword(name, (), Use.KEYWORD, None, {"en": (name,)}
 sets = st.lists(st.frozensets(st.sampled_from(NAMES), max_size=90), min_size=1, max_size=6)
 
 
-@given(sets, st.lists(st.tuples(st.integers(0, 5), st.integers(0, 4)), max_size=30), st.integers(1, 150))
+images = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 4)), max_size=30)
+mostly_alone = st.lists(st.integers(0, 5), min_size=20, max_size=60).map(
+    lambda codes: [(code, max(group, 3)) for group, code in enumerate(codes)]
+)
+
+
+@given(sets, st.one_of(images, mostly_alone), st.integers(1, 150))
 def test_a_group_counts_once_for_each_name_of_its_images(sets: list[frozenset[str]], images: list, most: int) -> None:
     facets = Facets(VOCABULARY)
     facets.learn(["|".join(sorted(each)) for each in sets])

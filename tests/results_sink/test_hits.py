@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from results_sink.grouped import Grouped
@@ -91,3 +91,22 @@ def test_at_least_keeps_a_score_that_is_just_enough(least: float) -> None:
     assert plain(hits({1: 0.0, 2: 0.5, 3: 1.0}).at_least(least)) == {
         row: score for row, score in {1: 0.0, 2: 0.5, 3: 1.0}.items() if score >= least
     }
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from([0.0, 0.2, 0.5, 0.9, 1.0]), st.integers(0, 30)), max_size=400),
+    st.integers(0, 12),
+)
+@example([(0.9, 0)] * 50 + [(0.5, group) for group in range(1, 11)], 3)
+@example([(0.9, 0)] * 30 + [(0.9, 1)] + [(0.5, group) for group in range(2, 31)], 3)
+def test_the_best_of_many_groups_are_those_of_all(images: list[tuple[float, int]], limit: int) -> None:
+    """Also where the best images are of few groups, and where very many scores are level."""
+    images.sort(key=lambda each: each[1])
+    all_hits = hits({row: score for row, (score, _) in enumerate(images)})
+    best = Grouped.of(all_hits, np.array([group for _, group in images], np.int64)).best(limit)
+    expected: dict[int, tuple[float, int]] = {}
+    for row, (score, group) in enumerate(images):
+        expected[group] = max(expected.get(group, (-1.0, 0)), (score, -row))
+
+    ranked = sorted(expected.values(), reverse=True)[:limit]
+    assert [(score, -row) for score, row in zip(best.scores.tolist(), best.rows.tolist(), strict=True)] == ranked

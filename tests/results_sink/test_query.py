@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import CallerError
+from pipeline.keywords import Keyword, Use, Vocabulary
 from results_sink.query import MAX_CHARACTERS, MAX_DEPTH, AllOf, AnyOf, AtLeast, Node, Term, Without, parse
 from tests.results_sink.small_shop import small_vocabulary
 
@@ -52,6 +53,59 @@ def test_a_word_is_known_in_every_language_and_by_its_synonyms(word: str) -> Non
 def test_accents_do_not_matter() -> None:
     assert parse('"equipement de sport"', WORDS) == parse('"Équipement de Sport"', WORDS)
     assert parse("sportgerat", WORDS) == parse("Sportgerät", WORDS)
+
+
+@pytest.mark.parametrize(
+    ("plural", "meaning"),
+    [
+        ("boots", BOOT),
+        ("BOOTS", BOOT),
+        ("Chairs", CHAIR),
+        ("computer mouses", Term(frozenset({"computer-mouse"}))),
+        ("boots chairs", AllOf((BOOT, CHAIR))),
+        ("rocking chairs", Term(frozenset({"rocking-chair"}))),
+        ('"rocking chairs"', Term(frozenset({"rocking-chair"}))),
+        ("Turnschuhe", SNEAKER),
+        ("bottes", BOOT),
+        ("équipements de sport", Term(frozenset({"sports", "sneaker"}))),
+        ("sillas", CHAIR),
+        ("NOT boots", Without(BOOT)),
+    ],
+)
+def test_a_plural_of_a_word_that_is_known_is_that_word(plural: str, meaning: Node) -> None:
+    assert parse(plural, WORDS) == meaning
+
+
+def test_a_word_that_is_known_is_no_plural_of_another() -> None:
+    """What is called by the very word always wins."""
+    glass, glasses, scarf = (
+        Keyword(each, (), Use.KEYWORD, None, {"en": (each,)}) for each in ("glass", "glasses", "scarf")
+    )
+    words = Vocabulary.of([glass, glasses, scarf], "words-1")
+
+    assert parse("glasses", words) == Term(frozenset({"glasses"}))
+    assert parse("scarves", words) == Term(frozenset({"scarf"}))
+
+
+@pytest.mark.parametrize("unsure", ["boote", "sillae", "as"])
+def test_an_ending_is_taken_off_in_its_own_language_alone(unsure: str) -> None:
+    with pytest.raises(CallerError, match="no keyword is called"):
+        parse(unsure, WORDS)
+
+
+@pytest.mark.parametrize(
+    "quoted",
+    [
+        "\u201crocking chair\u201d",
+        "\u201erocking chair\u201c",
+        "\u00ab rocking chair \u00bb",
+        "\u00bbrocking chair\u00ab",
+    ],
+)
+def test_quotation_marks_of_any_language_quote(quoted: str) -> None:
+    assert parse(f"boot {quoted}", WORDS) == AllOf((BOOT, Term(frozenset({"rocking-chair"}))))
+    with pytest.raises(CallerError, match="column 6: this quotation mark is never closed"):
+        parse(f"boot {quoted[:-1]}", WORDS)
 
 
 def test_a_word_of_two_languages_means_both() -> None:
@@ -120,6 +174,11 @@ def test_an_empty_query_is_a_mistake(query: str) -> None:
 @pytest.mark.parametrize(
     ("query", "message"),
     [
+        ("rocking chiar", "no keyword is called 'rocking chiar'; did you mean rocking chair?"),
+        ("boot roking chair mouse", "no keyword is called 'roking chair'; did you mean rocking chair?"),
+        ("computer mousse", "no keyword is called 'computer mousse'; did you mean computer mouse?"),
+        ('roking "chair"', "no keyword is called 'roking'"),
+        ("roking AND chair", "no keyword is called 'roking'"),
         ("bot", "no keyword is called 'bot'; did you mean boot"),
         ("sneakr", "no keyword is called 'sneakr'; did you mean sneaker"),
         ("qqqqqq", "no keyword is called 'qqqqqq'"),

@@ -18,8 +18,10 @@ from results_sink.hits import Hits
 from results_sink.layout import Sizes
 from results_sink.search import FACETS, Searcher
 from results_sink.snapshot import InPlace, open_latest
+from tests.results_sink.changing import Shop
 from tests.results_sink.small_shop import (
     exported,
+    gone,
     look,
     rejected,
     searcher_of,
@@ -29,10 +31,11 @@ from tests.results_sink.small_shop import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from pipeline.records import Record
+    from results_sink.search import Answer
 
 WORDS = small_vocabulary()
 
@@ -205,6 +208,8 @@ def composed(part: st.SearchStrategy[Query]) -> st.SearchStrategy[Query]:
     )
 
 
+SMALL = Sizes(4, 5, 2, 2, 3, 7, 9)
+Said = dict[str, tuple[float, Source]]
 queries = st.recursive(words, composed, max_leaves=6)
 ids = st.sampled_from([*(each.id for each in WORDS.emitted), "no-longer-known"])
 scores = st.one_of(st.sampled_from([0.0, 0.3, 0.5, 1.0]), st.floats(0, 1))
@@ -212,27 +217,27 @@ tags = st.dictionaries(ids, st.tuples(scores, st.sampled_from(Source)), max_size
 shops = st.lists(st.tuples(st.one_of(st.none(), tags), st.integers(0, 4)), max_size=25)
 
 
-def records_of(shop: list[tuple[dict[str, tuple[float, Source]] | None, int]]) -> list[Record]:
+def records_of(shop: list[tuple[Said | None, int]]) -> list[Record]:
     """Return a shop's records: rejected where there are no tags."""
-    return [
-        rejected(f"{at * 7 % 25:02}.jpg")
-        if said is None
-        else TaggedImage(
-            look(f"{at * 7 % 25:02}.jpg", f"p{product}"),
-            tuple(KeywordTag(each, score, source) for each, (score, source) in said.items()),
-            (),
-            10,
-            10,
-        )
-        for at, (said, product) in enumerate(shop)
-    ]
+    return [photo(at * 7 % 25, said, product) for at, (said, product) in enumerate(shop)]
+
+
+def photo(at: int, said: Said | None, product: int) -> Record:
+    """Return a photo's record: rejected where nothing is said of it."""
+    if said is None:
+        return rejected(f"{at:02}.jpg")
+    keywords = tuple(KeywordTag(each, score, source) for each, (score, source) in said.items())
+    return TaggedImage(look(f"{at:02}.jpg", f"p{product}"), keywords, (), 10, 10)
+
+
+changes = st.lists(st.tuples(st.integers(0, 29), st.one_of(st.none(), st.just("gone"), tags), st.integers(0, 4)))
 
 
 @settings(max_examples=150)
 @given(shops, st.lists(queries, min_size=1, max_size=4), st.sampled_from([1, 3, 100]), st.booleans())
 def test_any_query_finds_what_a_slow_and_obvious_evaluation_finds(
     tmp_path_factory: pytest.TempPathFactory,
-    shop: list[tuple[dict[str, tuple[float, Source]] | None, int]],
+    shop: list[tuple[Said | None, int]],
     asked: list[Query],
     limit: int,
     per_product: bool,
@@ -240,25 +245,76 @@ def test_any_query_finds_what_a_slow_and_obvious_evaluation_finds(
     work = tmp_path_factory.mktemp("any")
     files = FolderFiles(work / "export")
     records = records_of(shop)
-    exported(files, work, records, sizes=Sizes(4, 5, 2, 2, 3, 7, 9))
+    exported(files, work, records, sizes=SMALL)
     searcher = searcher_of(files, work)
 
     for query in asked:
-        answer = searcher.search(query.text, limit, per_product=per_product)
-        expected = obvious(query, records, per_product=per_product)
-        assert answer.total == len(expected)
-        assert [(each.score, each.image, each.product, each.keywords) for each in answer.results] == [
-            (score, str(record.look.image), record.look.product, record.keywords) for score, record in expected[:limit]
-        ]
+        expected = obvious(query, by_name(records), per_product=per_product)
+        assert_answered(searcher.search(query.text, limit, per_product=per_product), expected, limit)
         groups = product_groups(query, records) if per_product else [[record] for _, record in expected]
-        assert {facet.keyword: facet.count for facet in answer.facets} == obvious_facets(groups)
+        assert facets_of(searcher, query, per_product=per_product) == obvious_facets(groups)
+
+
+@settings(max_examples=75)
+@given(shops, st.lists(changes, min_size=1, max_size=3), st.lists(queries, min_size=1, max_size=3), st.booleans())
+def test_any_query_finds_the_same_while_changes_come(
+    tmp_path_factory: pytest.TempPathFactory,
+    before: list[tuple[Said | None, int]],
+    batches: list[list[tuple[int, Said | str | None, int]]],
+    asked: list[Query],
+    per_product: bool,
+) -> None:
+    """One process goes on answering. Where scores are level, what changed comes last, in the order of the deltas."""
+    shop = Shop(tmp_path_factory.mktemp("changing"))
+    shop.put(*records_of(before))
+    shop.stream.clear()
+    shop.export(sizes=SMALL)
+    newest, ranked = shop.newest(), {record.look.image: record for record in by_name(shop.table.records.values())}
+    for batch in [[], *batches]:
+        for record in {f"{change[0]:02}": changed(*change) for change in batch}.values():
+            shop.put(record)
+            ranked.pop(record.look.image, None)
+            ranked[record.look.image] = shop.table.records[record.look.image]
+        if batch:
+            shop.record()
+        records = list(ranked.values())
+        for query in asked:
+            expected = obvious(query, records, per_product=per_product)
+            answer = newest.searcher().search(query.text, 3, per_product=per_product)
+            assert_answered(answer, expected, 3)
+            groups = product_groups(query, records) if per_product else [[record] for _, record in expected]
+            assert facets_of(newest.searcher(), query, per_product=per_product) == obvious_facets(groups)
+
+
+def changed(at: int, became: Said | str | None, product: int) -> Record:
+    """Return what a photo became: gone, rejected, or what was said of it."""
+    return gone(f"{at:02}.jpg") if isinstance(became, str) else photo(at, became, product)
+
+
+def by_name(records: Iterable[Record]) -> list[Record]:
+    """Return the records as an export has them."""
+    return sorted(records, key=lambda record: str(record.look.image))
+
+
+def assert_answered(answer: Answer, expected: list[tuple[float, TaggedImage]], limit: int) -> None:
+    """Fail unless the answer has that many results, of which the best are these."""
+    assert answer.total == len(expected)
+    assert [(each.score, each.image, each.product, each.keywords) for each in answer.results] == [
+        (score, str(record.look.image), record.look.product, record.keywords) for score, record in expected[:limit]
+    ]
+
+
+def facets_of(searcher: Searcher, query: Query, *, per_product: bool) -> dict[str, int]:
+    """Return the facets of what the query finds."""
+    facets = searcher.search(query.text, 1, per_product=per_product).facets
+    return {facet.keyword: facet.count for facet in facets}
 
 
 def obvious(query: Query, records: list[Record], *, per_product: bool) -> list[tuple[float, TaggedImage]]:
-    """Return what is found, best first."""
+    """Return what is found, best first, and level ones as they stand."""
     tagged_ones = [record for record in records if isinstance(record, TaggedImage)]
     scored = [(score, record) for record in tagged_ones if (score := query.score(record)) is not None]
-    ranked = sorted(scored, key=lambda each: (-each[0], str(each[1].look.image)))
+    ranked = sorted(scored, key=lambda each: -each[0])
     if not per_product:
         return ranked
     best: dict[str, tuple[float, TaggedImage]] = {}
