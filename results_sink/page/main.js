@@ -35,7 +35,7 @@ function frame() {
       el("div", { class: "choices" },
         el("select", { "aria-label": say("language"), onchange: ({ target }) => { speak(target.value); sayAgain(); } }, languages),
         el("button", { type: "button", class: "quiet round", "aria-label": say("light_dark"), title: say("light_dark"), onclick: turn }, icon("light")),
-        isSignedIn() ? el("button", { type: "button", class: "quiet", onclick: signOut }, say("sign_out")) : null)));
+        isSignedIn() ? el("button", { type: "button", class: "quiet sign-out", onclick: signOut }, say("sign_out")) : null)));
   document.getElementById("skip").textContent = say("skip");
   document.documentElement.lang = language();
 }

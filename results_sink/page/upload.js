@@ -85,7 +85,7 @@ function said(item) {
     el("span", { class: "chips" }, record.keywords.length
       ? record.keywords.map((each) => el("span", { class: "chip" }, each.keyword, el("small", {}, ` ${percent(each.score)}`)))
       : el("span", { class: "hint" }, say("no_keywords"))),
-    el("a", { href: addressOf(record.image), "aria-label": say("open", item.file.name) }, say("open", "")),
+    el("a", { href: addressOf(record.image), "aria-label": say("open", item.file.name) }, say("open_it")),
   ];
 }
 

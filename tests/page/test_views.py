@@ -102,6 +102,7 @@ def test_what_is_shown_stays_where_more_of_it_cannot_be_had(open_page: Open) -> 
 def test_a_mistake_is_where_the_person_sees_it(open_page: Open) -> None:
     page = open_page("search?q=camera%20AND%20AND")
     page.wait_for_selector("[role=alert]:has-text('column 12')")
+    assert not page.is_visible(".more")
 
 
 def test_the_language_is_changed_without_losing_what_was_begun(open_page: Open, site: Site) -> None:
