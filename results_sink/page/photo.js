@@ -185,8 +185,8 @@ function history(record, decide) {
 function classes(record) {
   return el("section", {}, el("h2", {}, say("classes")),
     el("ul", { class: "classes" }, record.classes.map((each) => {
-      const name = el("span", { class: "word" }, `#${each.class_index}`);
-      void nameOfClass(record.model_version, each.class_index).then((found) => { name.textContent = found; }).catch(() => {});
+      const name = el("span", { class: "word" }, "…");
+      void nameOfClass(record.model_version, each.class_index).catch(() => `#${each.class_index}`).then((found) => { name.textContent = found; });
       return el("li", {}, name, el("span", { class: "score" }, bar(each.score, percent(each.score)), el("span", { class: "many" }, percent(each.score))));
     })),
     el("p", {}, el("a", { class: "button", href: `#/compare?image=${encodeURIComponent(record.image)}` }, say("compare_this"))));

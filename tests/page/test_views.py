@@ -42,6 +42,13 @@ def hold(page: Any, url: re.Pattern[str]) -> list[Any]:
     return held
 
 
+def held_one(page: Any, held: list[Any]) -> Any:
+    """Return the request that waits, as soon as it does."""
+    while not held:
+        page.wait_for_timeout(50)
+    return held[0]
+
+
 @pytest.mark.parametrize(
     ("typed", "word", "asked"),
     [
@@ -136,7 +143,7 @@ def test_a_photo_that_was_chosen_before_the_models_are_known_is_looked_at_when_t
     page.goto(site.at("compare"))
     page.set_input_files("#file", str(site.photos[CAMERA]))
     page.wait_for_function("() => document.querySelector('.large img')?.naturalWidth > 0")
-    held[0].continue_()
+    held_one(page, held).continue_()
     page.wait_for_selector(".column >> nth=1")
 
 
@@ -165,11 +172,10 @@ def test_a_slow_answer_does_not_stand_under_another_photo(open_page: Open, site:
     page.wait_for_selector("fieldset input")
     held = hold(page, CLASSIFY)
     page.set_input_files("#file", str(site.photos[SHOE]))
-    while not held:
-        page.wait_for_timeout(50)
+    first = held_one(page, held)
     page.set_input_files("#file", str(site.photos[CAMERA]))
     page.wait_for_selector(".column")
-    held[0].continue_()
+    first.continue_()
     page.wait_for_timeout(1500)
 
     assert "camera" in page.inner_text(".column")
