@@ -41,9 +41,9 @@ export function statusView(box) {
     part.hidden = found.complete;
     const rejections = Object.values(found.rejected).reduce((sum, each) => sum + each, 0);
     tiles.replaceChildren(
-      tile(number(found.tagged), say("tagged"), found.without_keyword ? say("of_them_without", number(found.without_keyword)) : "", "good"),
-      tile(number(rejections), say("rejected_many"), "", rejections ? "bad" : ""),
-      tile(number(found.gone), say("gone")),
+      tile(least(found.tagged, found.complete), say("tagged"), found.without_keyword ? say("of_them_without", number(found.without_keyword)) : "", "good"),
+      tile(least(rejections, found.rejected_complete !== false), say("rejected_many"), "", rejections ? "bad" : ""),
+      tile(least(found.gone, found.complete), say("gone")),
       ...found.queues.map((queue) => el("div", { class: `tile ${queue.dead_letters ? "bad" : ""}` },
         el("h2", {}, say(queue.name)),
         el("dl", {}, ["waiting", "in_flight", "dead_letters"].map((each) => el("div", {}, el("dt", {}, say(each)), el("dd", {}, number(queue[each]))))))));
@@ -56,7 +56,8 @@ export function statusView(box) {
   }
 
   function refusals(found) {
-    const reasons = [["", found.rejections.length], ...Object.entries(found.rejected)];
+    const counts = Object.entries(found.rejected);
+    const reasons = [["", counts.reduce((sum, [, many]) => sum + many, 0)], ...counts];
     const shown = found.rejections.filter((each) => !reason || each.reason === reason);
     return [
       el("h2", {}, say("rejected_title")),
@@ -68,6 +69,9 @@ export function statusView(box) {
     ];
   }
 }
+
+// What was not counted to its end is at least so many.
+function least(many, isAll) { return `${number(many)}${isAll ? "" : "+"}`; }
 
 function tile(value, name, below = "", kind = "") {
   return el("div", { class: `tile ${kind}` }, el("strong", {}, value), el("span", {}, name), below ? el("small", {}, below) : null);

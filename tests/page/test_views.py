@@ -21,6 +21,15 @@ SHOE, CAMERA = "ultraboost-running-shoe", "twin-lens-camera"
 SEARCH, MODELS, CLASSIFY = re.compile(r"/search\?"), re.compile(r"/models$"), re.compile(r"/classify\?")
 
 
+PARTLY = {
+    "complete": False,
+    "by_minute": None,
+    "tagged": 49_000,
+    "rejected_complete": False,
+    "rejected": {"empty": 5000},
+}
+
+
 def refuse(route: Any) -> None:
     """Answer as the API does where something behind it fails."""
     route.fulfill(status=503, json={"title": "Try again later", "detail": "the table is slow"})
@@ -233,11 +242,12 @@ def test_of_a_table_that_was_not_counted_as_a_whole_that_is_said_first(open_page
 
     def partly(route: Any) -> None:
         answer = route.fetch()
-        route.fulfill(response=answer, json=answer.json() | {"complete": False, "by_minute": None})
+        route.fulfill(response=answer, json=answer.json() | PARTLY)
 
     page.route(re.compile("/status$"), partly)
     page.click("text=Status")
     page.wait_for_selector(".notice:has-text('Only a part of the table was counted.') + .tiles .tile")
+    assert page.locator(".tile strong").all_inner_texts()[:2] == ["49,000+", "5,000+"]
     assert page.query_selector(".minutes") is None
 
 
