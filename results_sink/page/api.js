@@ -16,7 +16,9 @@ export class Problem extends Error {
 }
 
 export async function start() {
-  settings = await (await fetch(new URL("page/settings.json", BASE))).json();
+  const answer = await fetch(new URL("page/settings.json", BASE));
+  if (!answer.ok) throw new Problem(answer.status, await answer.json().catch(() => ({})));
+  settings = await answer.json();
   await signIn(settings, BASE);
 }
 
@@ -33,12 +35,14 @@ export async function ask(method, path, { query = {}, json, body, type, signal }
   if (json !== undefined) headers["content-type"] = "application/json";
   if (type) headers["content-type"] = type;
   const sent = json === undefined ? body : JSON.stringify(json);
+  let used = null;
   const send = () => {
-    if (token()) headers.authorization = `Bearer ${token()}`;
+    used = token();
+    if (used) headers.authorization = `Bearer ${used}`;
     return fetch(address, { method, headers, body: sent, signal });
   };
   let answer = await send();
-  if (answer.status === 401 && (await renew())) answer = await send();
+  if (answer.status === 401 && (await renew(used))) answer = await send();
   const document = await answer.json().catch(() => ({}));
   if (!answer.ok) throw new Problem(answer.status, document);
   return document;

@@ -7,15 +7,17 @@ import { language, say } from "./words.js";
 
 const MOST_BYTES = 4_000_000; // what fits through the API in one request
 
-export function compareView(box, { asked }) {
+export function compareView(box, { asked, kept }) {
   const image = asked.get("image");
   const frame = el("div", { class: "large" }, icon("photo"));
   const answers = el("div", { class: "columns" }, el("p", { class: "empty" }, icon("photo"), say("compare_hint")));
   const models = el("fieldset", {}, el("legend", {}, say("models")));
-  const input = el("input", { type: "file", id: "file", accept: "image/*", class: "hidden", onchange: () => input.files[0] && ofFile(input.files[0]) });
-  const link = el("input", { type: "url", id: "link", placeholder: "https://", "aria-label": say("from_link") });
+  const input = el("input", { type: "file", id: "file", accept: "image/*", class: "hidden", onchange: () => { const [file] = input.files; input.value = ""; if (file) void ofFile(file); } });
+  const link = el("input", { type: "url", id: "link", value: kept?.link ?? "", placeholder: "https://", "aria-label": say("from_link") });
   const message = el("p", { class: "hint", role: "status" });
-  let last = null;
+  let last = kept?.last ?? (image ? { what: { link: image }, name: image } : null);
+  let asks = 0;
+  let listed = null;
 
   box.append(
     el("h1", {}, say("compare_title")),
@@ -24,22 +26,23 @@ export function compareView(box, { asked }) {
         frame,
         input,
         el("label", { class: "button main", for: "file" }, icon("upload"), say("from_file")),
-        el("form", { class: "row", onsubmit: (event) => { event.preventDefault(); if (link.value) void look({ link: link.value }, link.value); } }, link, el("button", { type: "submit" }, say("look"))),
+        el("form", { class: "row", onsubmit: (event) => { event.preventDefault(); if (link.value) void look({ what: { link: link.value }, name: link.value }); } }, link, el("button", { type: "submit" }, say("look"))),
         models,
         message),
       answers));
-  if (image) answers.replaceChildren();
-  void list();
+  if (last) void look(last);
+  else list().catch((error) => { message.textContent = say("error", error.message); });
+  return () => ({ last, link: link.value });
 
-  async function list() {
-    try {
-      const found = (await askOnce("models")).models;
-      models.append(...found.map((each, at) => el("label", { class: "switch" },
-        el("input", { type: "checkbox", value: each.model, checked: at < 3, onchange: () => last && look(...last) }), `${each.model} `, el("small", {}, `${each.precision} · ${each.model_version}`))));
-      if (image) await look({ link: image }, image);
-    } catch (error) {
-      message.textContent = say("error", error.message);
-    }
+  // Once; where it failed, the next photo tries again.
+  function list() {
+    listed ??= askOnce("models").then(({ models: all }) => models.append(...all.map(choice)), (error) => { listed = null; throw error; });
+    return listed;
+  }
+
+  function choice(model, at) {
+    return el("label", { class: "switch" },
+      el("input", { type: "checkbox", value: model.model, checked: at < 3, onchange: () => last && look(last) }), `${model.model} `, el("small", {}, `${model.precision} · ${model.model_version}`));
   }
 
   function see(address) {
@@ -50,29 +53,44 @@ export function compareView(box, { asked }) {
 
   async function ofFile(file) {
     if (file.size > MOST_BYTES) { message.textContent = say("too_large", file.name); return; }
-    see(URL.createObjectURL(file));
-    const bytes = await file.arrayBuffer();
-    const digest = [...new Uint8Array(await crypto.subtle.digest("SHA-256", bytes))].map((each) => each.toString(16).padStart(2, "0")).join("");
-    await look(bytes, `sha256:${digest}`);
+    const mine = ++asks;
+    try {
+      const bytes = await file.arrayBuffer();
+      const digest = [...new Uint8Array(await crypto.subtle.digest("SHA-256", bytes))].map((each) => each.toString(16).padStart(2, "0")).join("");
+      if (mine === asks) await look({ what: bytes, name: `sha256:${digest}`, address: URL.createObjectURL(file) });
+    } catch (error) {
+      if (mine === asks) message.textContent = say("error", error.message);
+    }
   }
 
-  async function look(what, name) {
-    last = [what, name];
-    const chosen = [...models.querySelectorAll("input:checked")].map((each) => each.value);
-    if (!chosen.length) { answers.replaceChildren(); return; }
+  // Only the last photo's answer is shown: an earlier one that comes later belongs to another picture.
+  async function look(photograph) {
+    last = photograph;
+    const mine = ++asks;
+    const { what, name, address } = photograph;
     message.textContent = say("loading");
-    if (name.startsWith("s3://")) void photo(name).then((address) => address && see(address)).catch(() => {});
-    const query = { models: chosen.join(","), language: language() };
+    frame.replaceChildren(icon("photo"));
+    if (address) see(address);
+    if (name.startsWith("s3://")) void photo(name).then((found) => found && mine === asks && see(found)).catch(() => {});
     try {
-      const sent = what instanceof ArrayBuffer ? { body: what, type: "application/octet-stream" } : { json: what };
-      const found = await ask("POST", "classify", { query, ...sent });
-      message.textContent = found.low_information ? say("low_information") : "";
-      answers.replaceChildren(...found.models.map((each) => column(each, name)));
-      announce(say("compare_title"));
+      const found = await classified(what);
+      if (mine !== asks) return;
+      message.textContent = found?.low_information ? say("low_information") : "";
+      answers.replaceChildren(...(found?.models ?? []).map((each) => column(each, name)));
+      if (found) announce(say("compare_title"));
     } catch (error) {
+      if (mine !== asks) return;
       answers.replaceChildren();
-      message.textContent = error.reason ? say(`reason_${error.reason}`) : error.message;
+      message.textContent = error.reason ? say(`reason_${error.reason}`) : say("error", error.message);
     }
+  }
+
+  async function classified(what) {
+    await list();
+    const chosen = [...models.querySelectorAll("input:checked")].map((each) => each.value);
+    if (!chosen.length) return null;
+    const sent = what instanceof ArrayBuffer ? { body: what, type: "application/octet-stream" } : { json: what };
+    return ask("POST", "classify", { query: { models: chosen.join(","), language: language() }, ...sent });
   }
 }
 

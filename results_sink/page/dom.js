@@ -49,8 +49,16 @@ export function percent(share) {
   return `${full.toFixed(full >= 10 || full === 0 ? 0 : 1)} %`;
 }
 
+let news = [];
+
+// What is told within one frame is spoken together: a screen reader would hear only the last of several.
 export function announce(text) {
-  const news = document.getElementById("news");
-  news.textContent = "";
-  requestAnimationFrame(() => { news.textContent = text; });
+  news.push(text);
+  if (news.length > 1) return;
+  const place = document.getElementById("news");
+  place.textContent = "";
+  requestAnimationFrame(() => {
+    place.textContent = news.join("; ");
+    news = [];
+  });
 }

@@ -33,9 +33,9 @@ function frame() {
       el("nav", { "aria-label": say("views") },
         Object.keys(VIEWS).map((view) => el("a", { href: `#/${view}`, "aria-current": view === name ? "page" : undefined }, say(view)))),
       el("div", { class: "choices" },
-        el("select", { "aria-label": say("language"), onchange: ({ target }) => { speak(target.value); show(); } }, languages),
+        el("select", { "aria-label": say("language"), onchange: ({ target }) => { speak(target.value); sayAgain(); } }, languages),
         el("button", { type: "button", class: "quiet round", "aria-label": say("light_dark"), title: say("light_dark"), onclick: turn }, icon("light")),
-        isSignedIn() ? el("button", { type: "button", class: "quiet", onclick: signOut }, say("sign_out")) : null)));
+        isSignedIn() ? el("button", { type: "button", class: "quiet sign-out", onclick: signOut }, say("sign_out")) : null)));
   document.getElementById("skip").textContent = say("skip");
   document.documentElement.lang = language();
 }
@@ -49,21 +49,42 @@ function turn() {
 
 function show() {
   leave();
-  frame();
-  const { name, asked } = route();
-  const view = name.startsWith("photo/") ? photoView : VIEWS[name] || searchView;
-  const image = name.startsWith("photo/") ? `s3://${name.slice("photo/".length).split("/").map(decodeURIComponent).join("/")}` : "";
-  const box = el("div", { class: "view" });
-  main.replaceChildren(box);
-  leave = view(box, { asked, image }) || (() => {});
-  const title = box.querySelector("h1")?.textContent || "";
-  document.title = title ? `${title} · catalog-tagger` : "catalog-tagger";
+  const title = draw();
   if (!first) {
     scrollTo(0, 0);
     main.focus({ preventScroll: true });
     announce(title);
   }
   first = false;
+}
+
+// The same view in another language: what was begun in it goes on, and whoever chose the language is still at the choice.
+function sayAgain() {
+  draw(leave());
+  document.querySelector(".choices select").focus();
+}
+
+// A view may return how it is left, and that may return what it wants back where it is only drawn again.
+function draw(kept) {
+  frame();
+  const { name, asked } = route();
+  const image = name.startsWith("photo/") ? imageOf(name.slice("photo/".length)) : "";
+  const view = image ? photoView : VIEWS[name] || searchView;
+  const box = el("div", { class: "view" });
+  main.replaceChildren(box);
+  leave = view(box, { asked, image, kept }) || (() => {});
+  const title = box.querySelector("h1")?.textContent || "";
+  document.title = title ? `${title} · catalog-tagger` : "catalog-tagger";
+  return title;
+}
+
+// The image that the address names, or "" where no photo can have such an address.
+function imageOf(path) {
+  try {
+    return `s3://${path.split("/").map(decodeURIComponent).join("/")}`;
+  } catch {
+    return "";
+  }
 }
 
 const theme = localStorage.getItem(THEME);

@@ -1,6 +1,6 @@
 // One photo: its keywords with how sure they are, what the model saw, and what people say of it.
 
-import { ask, nameOfClass, pathOf, photo } from "./api.js";
+import { ask, askOnce, nameOfClass, pathOf, photo } from "./api.js";
 import { announce, bar, el, icon, percent } from "./dom.js";
 import { suggest } from "./search.js";
 import { mayDecide } from "./signin.js";
@@ -104,34 +104,39 @@ function keyword(each, isDecided, record, decide, rate) {
 
 export function rateButtons(each, rate) {
   const made = {};
+  const told = el("small", { class: "bad" });
   for (const [verdict, shape] of [["right", "check"], ["wrong", "cross"]]) {
     const label = say(verdict, each.keyword);
     made[verdict] = el("button", { type: "button", class: `rate ${verdict}`, "aria-pressed": "false", "aria-label": label, title: label, onclick: async () => {
       try {
+        told.textContent = "";
         await rate(verdict);
         for (const [name, button] of Object.entries(made)) button.setAttribute("aria-pressed", String(name === verdict));
       } catch (error) {
         announce(say("error", error.message));
+        told.textContent = say("error", error.message);
       }
     } }, icon(shape));
   }
-  return el("span", { class: "rates" }, made.right, made.wrong);
+  return el("span", { class: "rates" }, made.right, made.wrong, told);
 }
 
 function missing(record, decide, rate) {
   const list = el("ul", { id: "words", role: "listbox", "aria-label": say("keywords"), hidden: true });
   const field = el("input", { id: "missing", type: "text", autocomplete: "off", maxlength: "60", role: "combobox", "aria-expanded": "false", "aria-controls": "words", "aria-autocomplete": "list" });
-  const add = async (word, id) => {
+  const add = async (word, chosen) => {
     if (!word) return;
+    told.textContent = "";
     try {
+      const id = chosen || (await idOf(word));
       await rate(id || word, "missing", record.model_version);
+      field.value = "";
+      told.textContent = say("thanks");
+      if (id && mayDecide()) await decide(id, "pin", word);
     } catch (error) {
       announce(say("error", error.message));
-      return;
+      told.textContent = say("error", error.message);
     }
-    field.value = "";
-    if (mayDecide()) await decide(id || word, "pin", word);
-    else told.textContent = say("thanks");
   };
   const told = el("p", { class: "hint" });
   suggest(field, list, add);
@@ -139,6 +144,17 @@ function missing(record, decide, rate) {
     el("label", { for: "missing" }, say("missing")),
     el("div", { class: "row" }, el("div", { class: "field" }, field, list), el("button", { type: "submit" }, say(mayDecide() ? "add" : "tell"))),
     told);
+}
+
+// The keyword that is called so in some language, or nothing: a word that the vocabulary lacks can be missed, not pinned.
+async function idOf(word) {
+  const { keywords: all } = await askOnce("keywords");
+  return all.find((each) => Object.values(each.words).flat().some((own) => fold(own) === fold(word)))?.id;
+}
+
+// As the vocabulary compares words: no case, no accents, single spaces.
+function fold(word) {
+  return word.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase().split(/\s+/).filter(Boolean).join(" ");
 }
 
 // What happened to it, the newest first: looks of the model, and what people decided.
@@ -169,8 +185,8 @@ function history(record, decide) {
 function classes(record) {
   return el("section", {}, el("h2", {}, say("classes")),
     el("ul", { class: "classes" }, record.classes.map((each) => {
-      const name = el("span", { class: "word" }, `#${each.class_index}`);
-      void nameOfClass(record.model_version, each.class_index).then((found) => { name.textContent = found; }).catch(() => {});
+      const name = el("span", { class: "word" }, "…");
+      void nameOfClass(record.model_version, each.class_index).catch(() => `#${each.class_index}`).then((found) => { name.textContent = found; });
       return el("li", {}, name, el("span", { class: "score" }, bar(each.score, percent(each.score)), el("span", { class: "many" }, percent(each.score))));
     })),
     el("p", {}, el("a", { class: "button", href: `#/compare?image=${encodeURIComponent(record.image)}` }, say("compare_this"))));

@@ -1,6 +1,6 @@
 // Search: a box with suggestions, facets to narrow by, and a grid of photos.
 
-import { ask, askOnce, photo, Problem } from "./api.js";
+import { ask, askOnce, photo } from "./api.js";
 import { announce, el, icon, percent } from "./dom.js";
 import { language, number, say } from "./words.js";
 
@@ -12,7 +12,7 @@ export function addressOf(image) {
   return `#/photo/${image.replace("s3://", "").split("/").map(encodeURIComponent).join("/")}`;
 }
 
-export function searchView(box, { asked }) {
+export function searchView(box, { asked, kept }) {
   const state = {
     q: asked.get("q") || "",
     narrow: asked.getAll("narrow"),
@@ -22,11 +22,14 @@ export function searchView(box, { asked }) {
   const count = el("p", { class: "count", role: "status" });
   const facets = el("div", { class: "facets" });
   const more = el("button", { type: "button", class: "more", hidden: true }, say("more"));
+  const wrong = el("p", { class: "notice bad", role: "alert", hidden: true });
   const stop = new AbortController();
+  const form = searchBox({ q: kept ?? state.q }, (q) => change({ q, narrow: [] }));
+  let asks = 0;
 
   box.append(
     el("h1", {}, say("search_title")),
-    searchBox(state, (q) => change({ q, narrow: [] })),
+    form,
     el("div", { class: "found" },
       el("aside", { "aria-label": say("narrow") },
         el("label", { class: "switch" },
@@ -34,9 +37,9 @@ export function searchView(box, { asked }) {
           say("by_product")),
         chosen(state, change),
         facets),
-      el("section", { "aria-label": say("search") }, count, results, el("p", { class: "center" }, more))));
+      el("section", { "aria-label": say("search") }, count, results, wrong, el("p", { class: "center" }, more))));
   void load();
-  return () => stop.abort();
+  return () => { stop.abort(); return form.elements.q.value; };
 
   function change(changed) {
     const next = { ...state, ...changed };
@@ -45,11 +48,13 @@ export function searchView(box, { asked }) {
     next.narrow.forEach((each) => query.append("narrow", each));
     if (!next.product) query.set("by", "image");
     const hash = `#/search${query.size ? `?${query}` : ""}`;
-    if (hash === location.hash || (hash === "#/search" && !location.hash)) return;
-    location.hash = hash;
+    if (hash === location.hash || (hash === "#/search" && !location.hash)) void load();
+    else location.hash = hash;
   }
 
   async function load(cursor) {
+    const mine = ++asks; // only the last one's answer is shown: two clicks on "more" bring what follows once
+    wrong.hidden = true;
     if (!cursor) {
       count.textContent = say("loading");
       results.replaceChildren(...Array.from({ length: 8 }, () => el("li", { class: "card waiting", "aria-hidden": "true" })));
@@ -57,13 +62,21 @@ export function searchView(box, { asked }) {
     try {
       const query = { q: await wholeQuery(state), language: language(), by: state.product ? "product" : "image", limit: PAGE, facets: FACETS + 6, cursor };
       const found = await ask("GET", "search", { query, signal: stop.signal });
-      show(found, Boolean(cursor));
+      if (mine === asks) show(found, Boolean(cursor));
     } catch (error) {
-      if (error.name === "AbortError") return;
-      results.replaceChildren();
-      facets.replaceChildren();
-      count.textContent = error instanceof Problem && error.status === 503 ? say("none_yet") : error.message;
+      if (error.name !== "AbortError" && mine === asks) fail(error, Boolean(cursor));
     }
+  }
+
+  function fail(error, further) {
+    const noneYet = error.reason === "no_export";
+    wrong.textContent = noneYet ? "" : error.message;
+    wrong.hidden = noneYet;
+    if (further) return; // what is shown already stays
+    results.replaceChildren();
+    facets.replaceChildren();
+    more.hidden = true;
+    count.textContent = noneYet ? say("none_yet") : "";
   }
 
   function show(found, further) {
@@ -85,10 +98,11 @@ export function searchView(box, { asked }) {
   }
 }
 
-// Without a word, all photos: whatever has some keyword, or has it not.
+// Without a word, all photos: whatever has some keyword, or has it not. What was typed stands alone without parentheses,
+// so that the column of a mistake in it is the one that the person sees.
 async function wholeQuery(state) {
   const parts = state.narrow.map((each) => `"${each}"`);
-  if (state.q.trim()) return [`(${state.q})`, ...parts].join(" AND ");
+  if (state.q.trim()) return parts.length ? [`(${state.q})`, ...parts].join(" AND ") : state.q;
   if (parts.length) return parts.join(" AND ");
   const { keywords } = await askOnce("keywords");
   const any = `"${keywords[0].words.en[0]}"`;
@@ -186,11 +200,17 @@ export function suggest(field, list, choose) {
   });
 }
 
-function lastWord(text) {
-  return text.split(/\s(?:AND|OR|NOT)\s|[()"]|\bNOT\s/).pop().trim();
+function lastPiece(text) {
+  return text.split(/\s(?:AND|OR|NOT)\s|[()"]|\bNOT\s/).pop();
 }
 
+function lastWord(text) {
+  return lastPiece(text).trim();
+}
+
+// The text with its last word replaced: also where a space follows it, or a quotation mark before it is still open.
 function withLast(text, word) {
-  const before = text.slice(0, text.length - lastWord(text).length);
+  let before = text.slice(0, text.length - lastPiece(text).trimStart().length);
+  if (before.split('"').length % 2 === 0) before = before.slice(0, before.lastIndexOf('"'));
   return `${before}${word.includes(" ") && before.trim() ? `"${word}"` : word}`.trim();
 }

@@ -8,6 +8,7 @@ const FRESH_MS = 10_000; // a token of this age that is refused would be refused
 let issuer = null;
 let page = null;
 let renewal = null;
+let leaving = null;
 
 export async function signIn(settings, base) {
   if (!settings.sign_in) return;
@@ -36,18 +37,33 @@ export function mayDecide() {
   return [claims.scope, claims.scp].flat().some((scopes) => String(scopes ?? "").split(" ").includes(issuer.decides));
 }
 
-// After a token was refused: true where there is a new one. Where only the person can help, they are asked, and the
-// page ends. A new token that is refused at once is no matter of time, and stays refused.
-export async function renew() {
-  const known = issuer && tokens();
-  if (!known || Date.now() - known.since < FRESH_MS) return false;
+// After a token was refused: true where there is another one by now. Where only the person can help, they are asked, and
+// the page ends. A new token that is refused at once is no matter of time, and stays refused.
+export async function renew(refused) {
+  if (!issuer) return false;
+  const known = tokens();
+  if (!known) await leaveForIssuer();
+  if (known.access !== refused) return true;
+  if (Date.now() - known.since < FRESH_MS) return false;
   renewal ??= (known.refresh ? exchange({ grant_type: "refresh_token", refresh_token: known.refresh }, known.refresh) : Promise.resolve(false))
     .finally(() => { renewal = null; });
   if (await renewal) return true;
   await leaveForIssuer();
 }
 
-async function leaveForIssuer() {
+// A page that the browser kept while somebody signed out is not shown again.
+addEventListener("pageshow", ({ persisted }) => {
+  if (!persisted || !issuer || tokens()) return;
+  leaving = null;
+  void leaveForIssuer();
+});
+
+// Once, however many requests find that nobody is signed in: a second journey would make the first one's answer void.
+function leaveForIssuer() {
+  return (leaving ??= askIssuer());
+}
+
+async function askIssuer() {
   const begun = { verifier: random(), state: random(), where: location.hash };
   sessionStorage.removeItem(TOKENS);
   sessionStorage.setItem(BEGUN, JSON.stringify(begun));

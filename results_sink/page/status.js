@@ -6,18 +6,21 @@ import { addressOf } from "./search.js";
 import { nameOf } from "./photo.js";
 import { moment, number, say } from "./words.js";
 
-const EVERY_MS = 5000;
+const EVERY_MS = 5_000;
+const LARGE_EVERY_MS = 30_000; // of a table too large to be counted as a whole, which takes a second or two each time
 
 export function statusView(box) {
   const tiles = el("div", { class: "tiles" });
   const minutes = el("section", {});
   const rejected = el("section", {});
   const message = el("p", { class: "notice bad", role: "alert", hidden: true });
+  const part = el("p", { class: "notice", hidden: true }, say("part"));
+  let every = EVERY_MS;
   let reason = "";
   let seen = "";
   let timer = 0;
   let gone = false;
-  box.append(el("h1", {}, say("status_title")), message, tiles, minutes, rejected);
+  box.append(el("h1", {}, say("status_title")), message, part, tiles, minutes, rejected);
   void load();
   return () => { gone = true; clearTimeout(timer); };
 
@@ -26,22 +29,25 @@ export function statusView(box) {
       if (!document.hidden) show(await ask("GET", "status"));
       message.hidden = true;
     } catch (error) {
+      const told = say("error", error.message);
+      if (message.hidden || message.textContent !== told) message.textContent = told; // else it would be spoken each time
       message.hidden = false;
-      message.textContent = say("error", error.message);
     }
-    if (!gone) timer = setTimeout(load, EVERY_MS);
+    if (!gone) timer = setTimeout(load, every);
   }
 
   function show(found) {
+    every = found.complete ? EVERY_MS : LARGE_EVERY_MS;
+    part.hidden = found.complete;
     const rejections = Object.values(found.rejected).reduce((sum, each) => sum + each, 0);
     tiles.replaceChildren(
-      tile(number(found.tagged), say("tagged"), found.without_keyword ? say("of_them_without", number(found.without_keyword)) : "", "good"),
-      tile(number(rejections), say("rejected_many"), "", rejections ? "bad" : ""),
-      tile(number(found.gone), say("gone")),
+      tile(least(found.tagged, found.complete), say("tagged"), found.without_keyword ? say("of_them_without", number(found.without_keyword)) : "", "good"),
+      tile(least(rejections, found.rejected_complete !== false), say("rejected_many"), "", rejections ? "bad" : ""),
+      tile(least(found.gone, found.complete), say("gone")),
       ...found.queues.map((queue) => el("div", { class: `tile ${queue.dead_letters ? "bad" : ""}` },
         el("h2", {}, say(queue.name)),
         el("dl", {}, ["waiting", "in_flight", "dead_letters"].map((each) => el("div", {}, el("dt", {}, say(each)), el("dd", {}, number(queue[each]))))))));
-    minutes.replaceChildren(...lately(found));
+    minutes.replaceChildren(...(found.by_minute ? lately(found) : []));
     const now = JSON.stringify([found.rejections, reason]);
     if (now !== seen) { // else whoever is at a button there would lose it
       seen = now;
@@ -50,7 +56,8 @@ export function statusView(box) {
   }
 
   function refusals(found) {
-    const reasons = [["", found.rejections.length], ...Object.entries(found.rejected)];
+    const counts = Object.entries(found.rejected);
+    const reasons = [["", counts.reduce((sum, [, many]) => sum + many, 0)], ...counts];
     const shown = found.rejections.filter((each) => !reason || each.reason === reason);
     return [
       el("h2", {}, say("rejected_title")),
@@ -59,10 +66,12 @@ export function statusView(box) {
         onclick: () => { reason = name; seen = ""; show(found); rejected.querySelector('[aria-pressed="true"]').focus(); },
       }, name ? say(`reason_${name}`) : say("all"), el("span", { class: "many" }, number(many))))) : el("p", { class: "hint" }, say("no_rejected")),
       el("ul", { class: "grid small" }, shown.map(refusal)),
-      found.complete ? null : el("p", { class: "hint" }, say("part")),
-    ].filter(Boolean);
+    ];
   }
 }
+
+// What was not counted to its end is at least so many.
+function least(many, isAll) { return `${number(many)}${isAll ? "" : "+"}`; }
 
 function tile(value, name, below = "", kind = "") {
   return el("div", { class: `tile ${kind}` }, el("strong", {}, value), el("span", {}, name), below ? el("small", {}, below) : null);

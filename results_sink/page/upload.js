@@ -7,6 +7,7 @@ import { onState, watch } from "./watch.js";
 import { say } from "./words.js";
 
 const AT_ONCE = 3;
+const UNDER_WAY = ["waiting", "uploading", "looking"];
 
 // Outlives the view: whoever looks elsewhere finds the uploads again.
 const items = [];
@@ -25,7 +26,7 @@ export function uploadView(box) {
   zone.addEventListener("drop", (event) => { event.preventDefault(); add(event.dataTransfer.files); });
   onState((state) => { link.textContent = state === "lost" ? say("lost") : ""; });
   redraw = () => {
-    const ended = items.filter((item) => ["done", "rejected", "failed", "late"].includes(item.state)).length;
+    const ended = items.filter((item) => !UNDER_WAY.includes(item.state)).length;
     count.textContent = items.length ? say("progress", ended, items.length) : "";
   };
   box.append(el("h1", {}, say("upload_title")), input, zone, count, link, list);
@@ -45,17 +46,24 @@ export function uploadView(box) {
   return () => { redraw = () => {}; };
 }
 
+// A file that is dropped beside the zone would be opened in the page's place, and end its uploads.
+for (const name of ["dragover", "drop"]) {
+  addEventListener(name, (event) => { if (event.dataTransfer?.types.includes("Files")) event.preventDefault(); });
+}
+
 function newItem(file) {
-  const item = { file, state: "waiting", share: 0, record: null, problem: null, picture: URL.createObjectURL(file), row: null };
-  item.draw = () => { item.row = el("li", { class: "upload" }); update(item); return item.row; };
+  const item = { file, state: "waiting", share: 0, place: null, record: null, problem: null, picture: URL.createObjectURL(file), row: null };
+  item.draw = () => { item.row = el("li", { class: "upload", tabindex: "-1" }); update(item); return item.row; };
   return item;
 }
 
 function update(item) {
   const picture = el("img", { src: item.picture, alt: "" });
   picture.addEventListener("error", () => picture.replaceWith(el("span", { class: "nothing" }, icon("photo"))));
+  const held = item.row.contains(document.activeElement);
   item.row.replaceChildren(picture, el("div", { class: "about" }, el("strong", {}, item.file.name), said(item)));
   item.row.className = `upload ${item.state}`;
+  if (held) (item.row.querySelector("a, button") ?? item.row).focus(); // whoever was at a button here stays here
   redraw();
 }
 
@@ -71,12 +79,13 @@ function said(item) {
     return [el("span", { class: "bad" }, say("failed", problem)), again];
   }
   if (state === "rejected") return [el("span", { class: "badge bad" }, say("rejected")), el("span", {}, say(`reason_${record.reason}`)), el("small", { class: "hint" }, record.detail)];
+  if (state === "ended") return [el("span", { class: "hint" }, say(`is_${record.status}`))];
   return [
     el("span", { class: "badge good" }, say("done")),
     el("span", { class: "chips" }, record.keywords.length
       ? record.keywords.map((each) => el("span", { class: "chip" }, each.keyword, el("small", {}, ` ${percent(each.score)}`)))
       : el("span", { class: "hint" }, say("no_keywords"))),
-    el("a", { href: addressOf(record.image), "aria-label": say("open", item.file.name) }, say("open", "")),
+    el("a", { href: addressOf(record.image), "aria-label": say("open", item.file.name) }, say("open_it")),
   ];
 }
 
@@ -88,14 +97,17 @@ function pump() {
 }
 
 async function carry(item) {
+  if (item.record) return; // an earlier try had reached the bucket after all
   item.state = "uploading";
+  item.share = 0;
   update(item);
   try {
-    const place = await ask("POST", "uploads", { json: { name: item.file.name, type: item.file.type || "application/octet-stream", size: item.file.size } });
-    watch(place.image, place.ticket, place.expires_at, (record) => deliver(item, record));
+    // After a network that broke, the same place again: what did arrive is not a second product.
+    const place = (item.place ??= await announced(item));
     await send(item, place);
     if (item.state === "uploading") item.state = "looking";
   } catch (error) {
+    if (item.state !== "uploading") return; // the result came, whatever became of the answer to the upload
     if (error instanceof Problem && error.reason) {
       deliver(item, { status: "rejected", reason: error.reason, detail: error.message, keywords: [] });
       return;
@@ -106,11 +118,37 @@ async function carry(item) {
   update(item);
 }
 
+async function announced(item) {
+  const { name, size, type } = item.file;
+  const place = await ask("POST", "uploads", { json: { name, type: type || "application/octet-stream", size } });
+  watch(place, (record) => {
+    if (record) deliver(item, record);
+    else if (place === item.place) late(item);
+  });
+  return place;
+}
+
 function deliver(item, record) {
+  if (item.record) return;
   item.record = record;
-  item.state = !record ? "late" : record.status === "rejected" ? "rejected" : "done";
+  item.state = { tagged: "done", rejected: "rejected" }[record.status] ?? "ended";
   update(item);
-  announce(`${item.file.name}: ${record ? (record.status === "rejected" ? say(`reason_${record.reason}`) : record.keywords.map((each) => each.keyword).join(", ")) : say("late")}`);
+  announce(`${item.file.name}: ${outcome(record)}`);
+}
+
+// The place's time is over: only for an upload that is under way does that say anything.
+function late(item) {
+  item.place = null;
+  if (item.state !== "uploading" && item.state !== "looking") return;
+  item.state = "late";
+  update(item);
+  announce(`${item.file.name}: ${say("late")}`);
+}
+
+function outcome(record) {
+  if (record.status === "rejected") return say(`reason_${record.reason}`);
+  if (record.status !== "tagged") return say(`is_${record.status}`);
+  return record.keywords.map((each) => each.keyword).join(", ") || say("no_keywords");
 }
 
 // Not by fetch, which does not tell how far it is.
@@ -126,7 +164,11 @@ function send(item, place) {
       const shown = item.row?.querySelector("progress");
       if (shown) shown.value = item.share;
     });
-    request.addEventListener("load", () => (request.status < 300 ? resolve() : reject(new Error(`HTTP ${request.status}`))));
+    request.addEventListener("load", () => {
+      if (request.status < 300) { resolve(); return; }
+      item.place = null; // refused, perhaps since its time is over: another try gets another place
+      reject(new Error(`HTTP ${request.status}`));
+    });
     request.addEventListener("error", () => reject(new Error("network")));
     request.send(form);
   });

@@ -131,9 +131,7 @@ def open_page(browser: Any, site: Site) -> Iterator[Callable[..., Any]]:
         context.set_default_timeout(LIMIT_MS)
         contexts.append(context)
         page = context.new_page()
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("console", lambda message: wrong.append(message.text) if _is_wrong(message) else None)
-        page.on("request", lambda request: _note_stranger(request.url, wrong, site))
+        note_faults(page, wrong, site.endpoint_url)
         page.goto(site.at(view))
         return page
 
@@ -143,11 +141,18 @@ def open_page(browser: Any, site: Site) -> Iterator[Callable[..., Any]]:
     assert wrong == []
 
 
+def note_faults(page: Any, wrong: list[str], *hosts: str) -> None:
+    """Note what goes wrong in the page: errors, complaints of the browser, and requests to other hosts than these."""
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda message: wrong.append(message.text) if _is_wrong(message) else None)
+    page.on("request", lambda request: _note_stranger(request.url, wrong, hosts))
+
+
 def _is_wrong(message: Any) -> bool:
     """Return whether the browser complains: of a policy broken, of a script; not of a photo that is none."""
     return message.type == "error" and "Failed to load resource" not in message.text
 
 
-def _note_stranger(url: str, wrong: list[str], site: Site) -> None:
-    if not url.startswith((site.endpoint_url, "blob:", "data:", site.endpoint_url.replace("http", "ws"))):
+def _note_stranger(url: str, wrong: list[str], hosts: tuple[str, ...]) -> None:
+    if not url.startswith(("blob:", "data:", *hosts, *(host.replace("http", "ws") for host in hosts))):
         wrong.append(f"asked somebody else: {url}")

@@ -13,6 +13,7 @@ from tests.page.conftest import CHROMIUM, FLAGS
 
 WIDE, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
 PHOTO = "photo/catalog-tagger-images-000000000000-us-east-1/products/ultraboost-running-shoe.jpg"
+TOLD = ".classes .word:has-text('running shoe')"
 SAMPLE = home() / "sample-catalogue"
 
 
@@ -35,13 +36,13 @@ def shots(url: str, folder: Path) -> None:
 
         shot("search", "search", ".card img")
         shot("suggestions", "search", ".card img", _typed)
-        shot("photo", PHOTO, ".keywords li")
-        shot("photo-dark-german", PHOTO, ".keywords li", color_scheme="dark", locale="de-DE")
+        shot("photo", PHOTO, TOLD)
+        shot("photo-dark-german", PHOTO, TOLD, color_scheme="dark", locale="de-DE")
         shot("upload", "upload", ".drop", _uploaded)
         shot("compare", "compare", "fieldset input", _compared)
         shot("status", "status", ".tile")
         shot("phone-search", "search", ".card img", viewport=PHONE)
-        shot("phone-photo", PHOTO, ".keywords li", viewport=PHONE, color_scheme="dark")
+        shot("phone-photo", PHOTO, TOLD, viewport=PHONE, color_scheme="dark")
         shot("phone-upload", "upload", ".drop", viewport=PHONE, locale="fr-FR")
         browser.close()
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.page.states import STATES
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -221,14 +223,17 @@ def test_the_page_speaks_the_persons_language(open_page: Open, locale: str, word
     page.wait_for_selector("nav a:has-text('Search')")
 
 
-@pytest.mark.parametrize("view", ["search", "upload", "compare", "status", "photo"])
-def test_nothing_is_wider_than_a_phone(open_page: Open, site: Site, view: str) -> None:
-    where = f"photo/{site.bucket}/products/{CAMERA}.jpg" if view == "photo" else view
-    page = open_page(where, viewport={"width": 375, "height": 740}, device_scale_factor=2)
-    page.wait_for_selector("h1")
-    page.wait_for_timeout(1000)
+@pytest.mark.parametrize(
+    ("state", "locale"),
+    [*((state, "en-GB") for state in STATES), *((state, "de-DE") for state in ("searched", "compared", "counted"))],
+)
+def test_nothing_is_wider_than_a_phone(open_page: Open, site: Site, state: str, locale: str) -> None:
+    page = open_page("upload", viewport={"width": 390, "height": 844}, device_scale_factor=2, locale=locale)
+    STATES[state](page, site)
+    page.wait_for_timeout(500)
 
-    assert page.evaluate("document.documentElement.scrollWidth") <= 375
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.evaluate("(nav => nav.scrollWidth <= nav.clientWidth)(document.querySelector('nav'))")
 
 
 def test_everything_is_reached_by_the_keyboard_alone(open_page: Open) -> None:

@@ -15,7 +15,7 @@ from infra.local.place import Place
 from infra.local.run import Sources, down, up
 from infra.package import ROOT, TEMPLATE
 from pipeline.aws import client
-from tests.page.conftest import LIMIT_MS
+from tests.page.conftest import LIMIT_MS, note_faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +40,8 @@ class SignedShop:
     cognito: Any
     bucket: str
     s3: Any
+    host: str
+    issuer: str
 
     def permit(self, *scopes: str) -> None:
         """Let the page come back to its address with these scopes."""
@@ -99,18 +101,29 @@ def shop(tmp_path_factory: pytest.TempPathFactory, real_model: Path) -> Iterator
             patch.setattr(deploy, "PARAMETERS", named)
             done = up(place, Sources(template, ROOT, real_model))
         yield SignedShop(
-            done.page_url, pool, app, cognito, done.stack.images_bucket, client("s3", done.run.endpoint_url)
+            done.page_url,
+            pool,
+            app,
+            cognito,
+            done.stack.images_bucket,
+            client("s3", done.run.endpoint_url),
+            done.run.endpoint_url,
+            parameters["SignInUrl"],
         )
     finally:
         down(place, purge=True)
 
 
 @pytest.fixture
-def page(browser: Any) -> Iterator[Any]:
+def page(browser: Any, shop: SignedShop) -> Iterator[Any]:
+    """A page in which nothing goes wrong, and that talks to the shop and the issuer only."""
     context = browser.new_context(locale="en-GB")
     context.set_default_timeout(LIMIT_MS)
-    yield context.new_page()
+    page, wrong = context.new_page(), []
+    note_faults(page, wrong, shop.host, shop.issuer)
+    yield page
     context.close()
+    assert wrong == []
 
 
 def signed_in(page: Any, shop: SignedShop, view: str) -> dict[str, str]:
@@ -192,6 +205,40 @@ def test_a_token_whose_time_is_over_is_renewed_without_anybody_noticing(shop: Si
     assert shop.status_of("keywords", renewed["access"]) == 200
     assert renewed["since"] > first["since"]
     assert page.url == f"{shop.url}#/search"
+
+
+def test_requests_that_are_refused_together_all_go_on_with_the_one_new_token(shop: SignedShop, page: Any) -> None:
+    shop.permit(SCOPE)
+    signed_in(page, shop, "upload")
+    renewals: list[str] = []
+    page.on("request", lambda request: renewals.append(request.url) if "/oauth2/token" in request.url else None)
+    # The second one's refusal comes when the new token is there already.
+    told = page.evaluate(
+        f"""async () => {{
+          const kept = JSON.parse(sessionStorage.getItem('{ANSWERED}'));
+          sessionStorage.setItem('{ANSWERED}', JSON.stringify({{...kept, access: 'old', since: 0}}));
+          const ask = (await import(new URL("page/api.js", document.baseURI))).ask;
+          const fetched = window.fetch;
+          window.fetch = async (address, how) => {{
+            const answer = await fetched(address, how);
+            const late = String(address).endsWith("keywords") && answer.status === 401;
+            if (late) await new Promise((resolve) => setTimeout(resolve, 2000));
+            return answer;
+          }};
+          return (await Promise.all([ask("GET", "models"), ask("GET", "keywords")])).map((each) => Object.keys(each));
+        }}"""
+    )
+    assert "models" in told[0]
+    assert "keywords" in told[1]
+    assert len(renewals) == 1
+
+
+def test_whose_tokens_are_gone_is_asked_to_sign_in_by_the_next_thing_they_do(shop: SignedShop, page: Any) -> None:
+    shop.permit(SCOPE)
+    signed_in(page, shop, "upload")
+    page.evaluate(f"sessionStorage.removeItem('{ANSWERED}')")  # as after signing out, and then back
+    page.click("nav >> text=Status")
+    page.wait_for_selector("input[name=username]")
 
 
 def test_who_is_refused_is_told_and_not_sent_to_and_fro(shop: SignedShop, page: Any) -> None:
