@@ -30,6 +30,7 @@ class Layer(Protocol):
         ...
 
 
+# DECISIONS.md, 28
 def evaluated(node: Node, layer: Layer) -> Hits:
     """Return the images of the layer that the query finds.
 

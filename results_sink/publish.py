@@ -123,6 +123,7 @@ class Publisher:
             before: what was published before the scan began. What was folded since lies under an older scan only.
             manifest: the snapshot.
         """
+        # DECISIONS.md, 29
         folded = cache(lambda snapshot: self._folded(before, snapshot))
 
         def kept(latest: Latest | None) -> Kept | None:
