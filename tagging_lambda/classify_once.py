@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -126,6 +127,7 @@ def make_routes(
             answer = _answer(name, model, scores, language)
             answers.append(answer | {"milliseconds": _milliseconds(clock_s() - at_s)})
         seen = {
+            "sha256": hashlib.sha256(data).hexdigest(),
             "width_pixels": picture.width_pixels,
             "height_pixels": picture.height_pixels,
             "low_information": picture.low_information,

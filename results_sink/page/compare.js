@@ -2,7 +2,7 @@
 
 import { ask, askOnce, photo } from "./api.js";
 import { announce, bar, el, icon, percent } from "./dom.js";
-import { rateButtons } from "./photo.js";
+import { missingWord, rateButtons } from "./photo.js";
 import { language, say } from "./words.js";
 
 const MOST_BYTES = 4_000_000; // what fits through the API in one request
@@ -15,6 +15,7 @@ export function compareView(box, { asked, kept }) {
   const input = el("input", { type: "file", id: "file", accept: "image/*", class: "hidden", onchange: () => { const [file] = input.files; input.value = ""; if (file) void ofFile(file); } });
   const link = el("input", { type: "url", id: "link", value: kept?.link ?? "", placeholder: "https://", "aria-label": say("from_link") });
   const message = el("p", { class: "hint", role: "status" });
+  const missed = el("div");
   let last = kept?.last ?? (image ? { what: { link: image }, name: image } : null);
   let asks = 0;
   let listed = null;
@@ -28,7 +29,8 @@ export function compareView(box, { asked, kept }) {
         el("label", { class: "button main", for: "file" }, icon("upload"), say("from_file")),
         el("form", { class: "row", onsubmit: (event) => { event.preventDefault(); if (link.value) void look({ what: { link: link.value }, name: link.value }); } }, link, el("button", { type: "submit" }, say("look"))),
         models,
-        message),
+        message,
+        missed),
       answers));
   if (last) void look(last);
   else list().catch((error) => { message.textContent = say("error", error.message); });
@@ -56,8 +58,7 @@ export function compareView(box, { asked, kept }) {
     const mine = ++asks;
     try {
       const bytes = await file.arrayBuffer();
-      const digest = [...new Uint8Array(await crypto.subtle.digest("SHA-256", bytes))].map((each) => each.toString(16).padStart(2, "0")).join("");
-      if (mine === asks) await look({ what: bytes, name: `sha256:${digest}`, address: URL.createObjectURL(file) });
+      if (mine === asks) await look({ what: bytes, name: "", address: URL.createObjectURL(file) });
     } catch (error) {
       if (mine === asks) message.textContent = say("error", error.message);
     }
@@ -70,13 +71,17 @@ export function compareView(box, { asked, kept }) {
     const { what, name, address } = photograph;
     message.textContent = say("loading");
     frame.replaceChildren(icon("photo"));
+    missed.replaceChildren();
     if (address) see(address);
     if (name.startsWith("s3://")) void photo(name).then((found) => found && mine === asks && see(found)).catch(() => {});
     try {
       const found = await classified(what);
       if (mine !== asks) return;
       message.textContent = found?.low_information ? say("low_information") : "";
-      answers.replaceChildren(...(found?.models ?? []).map((each) => column(each, name)));
+      const told = found?.models ?? [];
+      const rated = name.startsWith("s3://") ? name : `sha256:${found?.sha256}`; // what lies elsewhere is known by its content
+      answers.replaceChildren(...told.map((each) => column(each, rated)));
+      if (told.length) missed.replaceChildren(missingWord(say("tell"), (word, id, thank) => miss(rated, told, id || word).then(thank)));
       if (found) announce(say("compare_title"));
     } catch (error) {
       if (mine !== asks) return;
@@ -94,14 +99,18 @@ export function compareView(box, { asked, kept }) {
   }
 }
 
+function miss(image, answers, keyword) {
+  const ratings = answers.map((each) => ({ image, keyword, verdict: "missing", model_version: each.model_version }));
+  return ask("POST", "ratings", { json: { ratings } });
+}
+
 function column(answer, name) {
-  const mayRate = name.startsWith("s3://") || name.startsWith("sha256:");
   const rate = (each) => (verdict) => ask("POST", "ratings", { json: { image: name, keyword: each.id, verdict, model_version: answer.model_version } }).then(() => announce(say("thanks")));
   return el("section", { class: "column", "aria-label": answer.model },
     el("h2", {}, answer.model, el("small", {}, ` ${say("milliseconds", answer.milliseconds)}`)),
     el("h3", {}, say("keywords")),
     answer.keywords.length
-      ? el("ul", { class: "keywords" }, answer.keywords.map((each) => el("li", {}, el("span", { class: "word" }, each.keyword), score(each.score), mayRate ? el("span", { class: "acts" }, rateButtons(each, rate(each))) : null)))
+      ? el("ul", { class: "keywords" }, answer.keywords.map((each) => el("li", {}, el("span", { class: "word" }, each.keyword), score(each.score), el("span", { class: "acts" }, rateButtons(each, rate(each))))))
       : el("p", { class: "hint" }, say("no_keywords")),
     el("h3", {}, say("classes")),
     el("ul", { class: "classes" }, answer.classes.map((each) => el("li", {}, el("span", { class: "word" }, each.class), score(each.score)))),

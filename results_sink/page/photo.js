@@ -122,27 +122,33 @@ export function rateButtons(each, rate) {
 }
 
 function missing(record, decide, rate) {
+  return missingWord(say(mayDecide() ? "add" : "tell"), async (word, id, thank) => {
+    await rate(id || word, "missing", record.model_version);
+    thank();
+    if (id && mayDecide()) await decide(id, "pin", word);
+  });
+}
+
+// A word that somebody misses; `tell` is given the word, its keyword's id if there is one, and what thanks for it.
+export function missingWord(button, tell) {
   const list = el("ul", { id: "words", role: "listbox", "aria-label": say("keywords"), hidden: true });
   const field = el("input", { id: "missing", type: "text", autocomplete: "off", maxlength: "60", role: "combobox", "aria-expanded": "false", "aria-controls": "words", "aria-autocomplete": "list" });
+  const told = el("p", { class: "hint" });
+  const thank = () => { field.value = ""; told.textContent = say("thanks"); announce(say("thanks")); };
   const add = async (word, chosen) => {
     if (!word) return;
     told.textContent = "";
     try {
-      const id = chosen || (await idOf(word));
-      await rate(id || word, "missing", record.model_version);
-      field.value = "";
-      told.textContent = say("thanks");
-      if (id && mayDecide()) await decide(id, "pin", word);
+      await tell(word, chosen || (await idOf(word)), thank);
     } catch (error) {
       announce(say("error", error.message));
       told.textContent = say("error", error.message);
     }
   };
-  const told = el("p", { class: "hint" });
   suggest(field, list, add);
   return el("form", { class: "missing", onsubmit: (event) => { event.preventDefault(); void add(field.value.trim()); } },
     el("label", { for: "missing" }, say("missing")),
-    el("div", { class: "row" }, el("div", { class: "field" }, field, list), el("button", { type: "submit" }, say(mayDecide() ? "add" : "tell"))),
+    el("div", { class: "row" }, el("div", { class: "field" }, field, list), el("button", { type: "submit" }, button)),
     told);
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -199,6 +200,14 @@ def test_models_stand_side_by_side(open_page: Open, site: Site) -> None:
     ) == [5, 5]
     page.click(".column .rate.wrong >> nth=0")
     page.wait_for_selector(".rate.wrong[aria-pressed=true]")
+
+    page.fill("#missing", "rolleiflex")
+    with page.expect_response("**/ratings") as answered:
+        page.click("text=Tell us")
+    page.wait_for_selector("text=Your rating is kept")
+    told = answered.value.request.post_data_json["ratings"]
+    assert {each["image"] for each in told} == {f"sha256:{sha256(site.photos[CAMERA].read_bytes()).hexdigest()}"}
+    assert len({each["model_version"] for each in told}) == 2
 
 
 def test_how_tagging_is_shows_what_was_rejected_and_why(open_page: Open, site: Site) -> None:

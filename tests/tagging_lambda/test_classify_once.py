@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from typing import Any
 
@@ -115,6 +116,7 @@ def test_a_photo_comes_as_a_body_as_text_or_by_a_link(ask, body: bytes, type_: s
     assert (answered["width_pixels"], answered["height_pixels"]) == (640, 480)
     assert answered["model_version"] == "v-default"
     assert answered["taxonomy_version"]
+    assert answered["sha256"] == hashlib.sha256(PHOTO).hexdigest()
     assert answered["milliseconds"] >= 0
 
 
