@@ -116,6 +116,7 @@ def test_a_word_is_suggested_searched_for_and_leads_to_a_photo(open_page: Open) 
     assert page.get_attribute("#q", "aria-activedescendant") == "suggestions-0"
     page.keyboard.press("Enter")
     page.wait_for_url("**/#/search?q=*")
+    page.wait_for_function("() => document.querySelector('#q').value === 'running shoe'")
     page.wait_for_selector(f".card a[href*={SHOE}]")
     page.click(f".card a[href*={SHOE}]")
 

@@ -80,7 +80,7 @@ def test_a_suggestion_takes_the_place_of_the_word_that_is_being_typed(
     page.click(f"[role=option] span:text-is('{word}')")
     page.wait_for_url("**/#/search?q=*")
 
-    assert page.input_value("#q") == asked
+    page.wait_for_function("asked => document.querySelector('#q').value === asked", arg=asked)
 
 
 def test_only_where_nothing_was_exported_yet_does_the_search_say_so(open_page: Open) -> None:

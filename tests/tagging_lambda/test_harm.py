@@ -29,6 +29,7 @@ HARM = {
 }
 
 
+@pytest.mark.slow
 def test_pictures_that_kill_hang_or_swell_the_decoder_are_rejected_with_the_cause_and_their_neighbours_tagged(
     tmp_path: Path, monkeypatch
 ):
@@ -55,6 +56,7 @@ def test_pictures_that_kill_hang_or_swell_the_decoder_are_rejected_with_the_caus
     assert post.uploads.letters == []
 
 
+@pytest.mark.slow
 def test_a_picture_that_hangs_the_decoder_does_so_once_under_all_its_names(tmp_path: Path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     reader = harmed_reader(tmp_path)

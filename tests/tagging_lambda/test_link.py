@@ -6,7 +6,7 @@ import socket
 import ssl
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +50,8 @@ def web_server(*answers: bytes, seconds_between_bytes: float = 0) -> Iterator[tu
     try:
         yield listening.getsockname()[1], asked
     finally:
+        with suppress(OSError):
+            listening.shutdown(socket.SHUT_RDWR)  # which wakes who waits in accept; closing alone does not
         listening.close()
         thread.join(5)
 

@@ -460,11 +460,11 @@ def test_a_write_that_does_not_end_in_time_is_not_waited_for_and_is_safe_to_be_c
 
     with ThreadPoolExecutor(2) as pool:
         look = tagger(table=Hanging(), pool=pool)
-        for key in ("stuck.jpg", "good.jpg"):
-            look.images.put(shop(key), jpeg())
+        look.images.put(shop("stuck.jpg"), jpeg("red"))
+        look.images.put(shop("good.jpg"), jpeg("blue"))
 
         def time_left_s():
-            return LAST_WORDS_S + 0.2 if look.table.writes else LEAST_TIME_S + 9
+            return LAST_WORDS_S + 0.5 if look.classifier.pictures == 2 else LEAST_TIME_S + 9
 
         outcomes = look.look([TagImage(shop("stuck.jpg")), TagImage(shop("good.jpg"))], time_left_s)
         assert outcomes[shop("good.jpg")] is Ending.TAGGED

@@ -56,7 +56,7 @@ def test_a_rejection_comes_through_with_its_reason_and_the_child_goes_on(reader)
         (b"exit", "exit code 3", 2),
         (b"kill", "signal 11", 2),
         (b"swell", "signal 6", 2),
-        (b"hang", "more than 4 s", 1),
+        pytest.param(b"hang", "more than 4 s", 1, marks=pytest.mark.slow),
     ],
 )
 def test_a_harmful_picture_is_rejected_with_the_cause_and_its_neighbours_are_read(harmed, picture, cause, deaths):
@@ -68,6 +68,7 @@ def test_a_harmful_picture_is_rejected_with_the_cause_and_its_neighbours_are_rea
     assert harmed.read(jpeg()).width_pixels == 64
 
 
+@pytest.mark.slow
 def test_a_picture_that_kills_late_is_given_what_is_left_of_its_seconds_and_no_more(harmed):
     assert harmed.read(jpeg()).width_pixels == 64
     with pytest.raises(ImageRejected, match="more than 4 s"):
