@@ -190,8 +190,10 @@ def _print_products(records: list[Record]) -> None:
 
 
 def _print_files(target: Path) -> None:
-    for path in sorted(path for path in target.rglob("*") if path.is_file()):
-        click.echo(f"  {path.relative_to(target).as_posix():<60} {path.stat().st_size:>9,} bytes")
+    sizes = {path.relative_to(target).as_posix(): path.stat().st_size for path in target.rglob("*") if path.is_file()}
+    width = max(map(len, sizes))
+    for name in sorted(sizes):
+        click.echo(f"  {name:<{width}} {sizes[name]:>9,} bytes")
 
 
 def _type(*words: str) -> None:
