@@ -204,11 +204,7 @@ def redrive(
                 redrive_queue(queue, reasons, redriven[name], progress, began_at)
     finally:
         voice.report(report.redrive_document(redriven), report.redrive_lines(redriven))
-    return (
-        ATTENTION
-        if any(part.failed or part.newer or part.hidden or part.unread for part in redriven.values())
-        else DONE
-    )
+    return ATTENTION if any(part.wants_attention for part in redriven.values()) else DONE
 
 
 def _statuses(ports: Connected, voice: Voice, *, with_ends: bool, sleep: Callable[[float], object]) -> Iterator[Status]:
@@ -253,15 +249,15 @@ def _status(
 ) -> Status:
     """Return what is known now. Queues that grow say nothing of how fast images end, nor that none does."""
     left = left_in(now.queues)
-    drained = left_in(before.queues) - left if before else None
+    drained = left_in(before.queues) - left if before else 0
     rates = [] if ended_per_s is None else [ended_per_s]
-    if before and drained is not None and drained >= 0 and now.at_s > before.at_s:
+    if before and drained >= 0 and now.at_s > before.at_s:
         rates.append(drained / (now.at_s - before.at_s))
     rate_per_s = max(rates) if rates else None
-    has_grown = drained is not None and drained < 0
-    is_idle = rate_per_s == 0 and left and not has_grown
-    known_per_s = None if has_grown and not rate_per_s else rate_per_s
-    return Status(now.queues, ends, known_per_s, idle_reasons(now.queues, ports.causes) if is_idle else ())
+    if drained < 0 and not rate_per_s:
+        rate_per_s = None
+    is_idle = rate_per_s == 0 and left
+    return Status(now.queues, ends, rate_per_s, idle_reasons(now.queues, ports.causes) if is_idle else ())
 
 
 def _wait_until_empty(queues: Collection[MessageQueue], sleep: Callable[[float], object], voice: Voice) -> None:

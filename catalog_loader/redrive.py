@@ -33,6 +33,11 @@ class Redriven:
     hidden: int = 0
     unread: int = 0
 
+    @property
+    def wants_attention(self) -> bool:
+        """Whether any letter that was asked for did not go back, or may not have been seen."""
+        return bool(self.failed or self.newer or self.hidden or self.unread)
+
 
 def redrive(
     queue: DeadLetters, reasons: Collection[str], redriven: Redriven, progress: Progress, began_at: datetime

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -91,6 +92,16 @@ def deployed(folder: Path, seed: int, model_dir: Path | None = None) -> Iterator
                 proxy.terminate()
     finally:
         emulator.stop(place, run)
+
+
+def depth(sqs: Any, here: Deployed) -> tuple[int, int]:
+    """Return how many messages wait in both queues, and how many are being worked on or wait for another try."""
+    counts: Counter[str] = Counter()
+    for url in (here.stack.uploads_queue_url, here.stack.backfill_queue_url):
+        found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        counts.update({name: int(value) for name, value in found.items() if name.startswith("Approximate")})
+    waiting, not_visible = "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"
+    return counts[waiting] + counts["ApproximateNumberOfMessagesDelayed"], counts[not_visible]
 
 
 def injured(template: str, proxy_url: str) -> str:

@@ -20,6 +20,7 @@ from pipeline.images import ImageRef
 from pipeline.messages import TagImage
 from pipeline.records import TaggedImage
 from pipeline.table_layout import key_of
+from tests.chaos.deployment import depth
 from tests.chaos.verdict import told_by
 
 if TYPE_CHECKING:
@@ -135,11 +136,8 @@ def _ended_per_s(here: Deployed) -> tuple[float, float]:
 def _wait_for(here: Deployed, count: int) -> None:
     """Return when so many messages wait: S3 tells of a change a moment later."""
     sqs, until_s = client("sqs", here.endpoint_url), time.monotonic() + ARRIVAL_LIMIT_S
-    urls, name = (here.stack.uploads_queue_url, here.stack.backfill_queue_url), "ApproximateNumberOfMessages"
     while True:
-        waiting = sum(
-            int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name]) for url in urls
-        )
+        waiting, _ = depth(sqs, here)
         if waiting == count:
             return
         assert time.monotonic() < until_s, f"{waiting} messages wait, not {count}"

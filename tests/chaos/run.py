@@ -30,7 +30,7 @@ from pipeline.aws import client
 from pipeline.progress import Progress
 from pipeline.settings import home, model_dir
 from pipeline.telemetry import Metric
-from tests.chaos.deployment import VISIBILITY_S, Deployed, deployed
+from tests.chaos.deployment import VISIBILITY_S, Deployed, deployed, depth
 from tests.chaos.gaps import judge_gaps
 from tests.chaos.shop import Delete, DisorderlyShop, Put, Send, hostile_files, real_pictures
 from tests.chaos.verdict import SHOWN_PROBLEMS, Verdict, judged
@@ -133,16 +133,6 @@ class Driver:
                 raise TimeoutError(f"{depth(sqs, self.here)} messages wait and are worked on after {DRAIN_LIMIT_S} s")
             time.sleep(POLL_S)
         return time.monotonic() - begun_s
-
-
-def depth(sqs, here: Deployed) -> tuple[int, int]:
-    """Return how many messages wait in both queues, and how many are being worked on or wait for another try."""
-    counts: Counter[str] = Counter()
-    for url in (here.stack.uploads_queue_url, here.stack.backfill_queue_url):
-        found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-        counts.update({name: int(value) for name, value in found.items() if name.startswith("Approximate")})
-    waiting, not_visible = "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"
-    return counts[waiting] + counts["ApproximateNumberOfMessagesDelayed"], counts[not_visible]
 
 
 @contextmanager

@@ -298,14 +298,17 @@ def test_a_rejected_photo_is_read_once_more_where_that_is_asked_for():
     assert look.look([TagImage(shop(), "run-3", again=True)]) == {shop(): Ending.UNCHANGED}
 
 
+class Contended(MemoryTable):
+    """A table in which others are always first. ``tries`` counts the writes."""
+
+    tries = 0
+
+    def put(self, record, seen_revision):
+        self.tries += 1
+        raise StaleLook("written by another look")
+
+
 def test_a_photo_whose_record_changes_at_every_look_goes_back_to_its_queue():
-    class Contended(MemoryTable):
-        tries = 0
-
-        def put(self, record, seen_revision):
-            self.tries += 1
-            raise StaleLook("written by another look")
-
     look = tagger(table=Contended())
     look.images.put(shop(), jpeg())
     assert isinstance(look.look([TagImage(shop())])[shop()], StaleLook)
@@ -475,13 +478,6 @@ def test_a_write_that_does_not_end_in_time_is_not_waited_for_and_is_safe_to_be_c
 
 
 def test_a_stale_look_is_not_made_again_without_the_time_for_it():
-    class Contended(MemoryTable):
-        tries = 0
-
-        def put(self, record, seen_revision):
-            self.tries += 1
-            raise StaleLook("written by another look")
-
     look = tagger(table=Contended())
     look.images.put(shop(), jpeg())
     outcomes = look.look([TagImage(shop())], lambda: LEAST_TIME_S + 1 - 2 * look.table.tries)
