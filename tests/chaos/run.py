@@ -141,9 +141,12 @@ def killing(here: Deployed, seed: int) -> Iterator[Killed]:
     killed, over, chance = Killed(), threading.Event(), random.Random(seed)
 
     def kill() -> None:
-        while not over.wait(chance.uniform(*KILL_EVERY_S)):
+        wait_s = chance.uniform(*KILL_EVERY_S)
+        while not over.wait(wait_s):
             readers, workers = processes(here)
-            what, found = ("readers", readers) if chance.random() < 0.3 else ("workers", workers)
+            is_reader = not workers or (readers and chance.random() < 0.3)
+            what, found = ("readers", readers) if is_reader else ("workers", workers)
+            wait_s = chance.uniform(*KILL_EVERY_S) if found else POLL_S  # a short run must not end before any is grown
             if found:
                 try:
                     chance.choice(found).kill()
