@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from catalog_loader.compare import Standing, Versions, compared
+from catalog_loader.export_check import HeldExport, held
 from catalog_loader.find import Found, FoundImage, find_listed
-from catalog_loader.hold import HeldExport, held
-from catalog_loader.overlap import overlapped
+from catalog_loader.ordered_map import overlapped
 from pipeline.dead_letters import RECEIVE_BATCH
 from pipeline.errors import ImageRejected, RejectReason
 from pipeline.images import Gone
@@ -147,20 +147,20 @@ class Auditor:
         strangers = (
             record
             for record in progress.over(self.table.scan())
-            if _is_inside(record.look.image, place)
+            if _is_inside(record.observation.image, place)
             and isinstance(record, TaggedImage | RejectedImage)
-            and record.look.image not in names
+            and record.observation.image not in names
         )
         asked = overlapped(lambda each: (each, self._is_gone(each)), strangers, at_once=AT_ONCE, ahead=AHEAD)
         for record, is_gone in asked:
             if is_gone:
-                audit.add(Gap.ORPHANED, record.look.image)
-                yield record.look.image
+                audit.add(Gap.ORPHANED, record.observation.image)
+                yield record.observation.image
 
     def _is_gone(self, record: Record) -> bool:
         """Ask the bucket itself: the image may have come since the listing went by. Nothing is downloaded."""
         try:
-            return isinstance(self.images.fetch(record.look.image, record.look.etag, limit_bytes=0), Gone)
+            return isinstance(self.images.fetch(record.observation.image, record.observation.etag, limit_bytes=0), Gone)
         except ImageRejected as rejected:
             return rejected.reason is RejectReason.MISSING
 

@@ -8,8 +8,8 @@ from functools import partial
 
 import click
 
+from catalog_loader.console import Console
 from catalog_loader.estimate import IMAGE_MS
-from catalog_loader.voice import Voice
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, and nothing else.")
 model_version_option = click.option(
@@ -81,7 +81,8 @@ def load(
 
     Exits 1 where a message could not be sent, nothing was found, or --max-cost was reached.
     """
-    from catalog_loader import carry_out, connect  # noqa: PLC0415 - boto3 is loaded when it runs, not for the help
+    from catalog_loader import connect  # noqa: PLC0415 - boto3 is loaded when it runs, not for the help
+    from catalog_loader.commands import run as carry_out  # noqa: PLC0415 - as above
 
     asked = carry_out.LoadAsked(
         source=source,
@@ -93,7 +94,7 @@ def load(
         image_ms=image_ms,
         versions=carry_out.current_versions(model_version, taxonomy_version),
     )
-    return (carry_out.rehearse if dry_run else carry_out.load)(asked, connect.connected, voice_of(as_json=as_json))
+    return (carry_out.rehearse if dry_run else carry_out.load)(asked, connect.connected, console_for(as_json=as_json))
 
 
 @click.command()
@@ -108,9 +109,10 @@ def status(*, watch: bool, ends: bool, as_json: bool) -> int:
 
     Exits 1 where there are dead letters.
     """
-    from catalog_loader import carry_out, connect  # noqa: PLC0415 - boto3 is loaded when it runs, not for the help
+    from catalog_loader import connect  # noqa: PLC0415 - boto3 is loaded when it runs, not for the help
+    from catalog_loader.commands import run as carry_out  # noqa: PLC0415 - as above
 
-    return carry_out.status(connect.connected, voice_of(as_json=as_json), watch=watch, with_ends=ends)
+    return carry_out.status(connect.connected, console_for(as_json=as_json), watch=watch, with_ends=ends)
 
 
 @click.command()
@@ -131,15 +133,16 @@ def redrive(*, reasons: tuple[str, ...], as_json: bool) -> int:
 
     Exits 1 where one was not taken back, died since it began, or is hidden since somebody has received it.
     """
-    from catalog_loader import carry_out, connect  # noqa: PLC0415 - boto3 is loaded when it runs, not for the help
+    from catalog_loader import connect  # noqa: PLC0415 - boto3 is loaded when it runs, not for the help
+    from catalog_loader.commands import run as carry_out  # noqa: PLC0415 - as above
 
-    return carry_out.redrive(reasons, connect.connected, voice_of(as_json=as_json))
+    return carry_out.redrive(reasons, connect.connected, console_for(as_json=as_json))
 
 
-def voice_of(*, as_json: bool) -> Voice:
+def console_for(*, as_json: bool) -> Console:
     """Return the voice of a command: to a person, or to a program."""
 
     def columns() -> int | None:
         return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
-    return Voice(as_json, click.echo, partial(click.echo, err=True), columns)
+    return Console(as_json, click.echo, partial(click.echo, err=True), columns)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from catalog_loader.overlap import overlapped
+from catalog_loader.ordered_map import overlapped
 from pipeline.records import GoneImage, RejectedImage, UndoneImage
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from catalog_loader.find import FoundImage
     from pipeline.ports import RecordTable
-    from pipeline.records import Look, Record
+    from pipeline.records import Observation, Record
 
 READ_BATCH = 100  # the most keys Amazon DynamoDB permits in one BatchGetItem
 AT_ONCE = 4  # reads on their way at the same time; chosen by us: a listing comes no faster
@@ -38,9 +38,12 @@ class Versions:
     model: str | None = None
     taxonomy: str | None = None
 
-    def differ_from(self, look: Look) -> bool:
+    def differ_from(self, observation: Observation) -> bool:
         """Say whether the look was made with another model or taxonomy than the current ones."""
-        return self.model not in {None, look.model_version} or self.taxonomy not in {None, look.taxonomy_version}
+        return self.model not in {None, observation.model_version} or self.taxonomy not in {
+            None,
+            observation.taxonomy_version,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,21 +79,21 @@ def standing(found: FoundImage, record: Record | None, versions: Versions) -> St
     """Return how the image stands. Whether an image is rejected depends on its object alone, not on versions."""
     if record is None or isinstance(record, GoneImage | UndoneImage):
         return Standing.MISSING
-    if _is_of_another_object(found, record.look) or found.product not in {None, record.look.product}:
+    if _is_of_another_object(found, record.observation) or found.product not in {None, record.observation.product}:
         return Standing.STALE
     if isinstance(record, RejectedImage):
         return Standing.REJECTED
-    return Standing.STALE if versions.differ_from(record.look) else Standing.TAGGED
+    return Standing.STALE if versions.differ_from(record.observation) else Standing.TAGGED
 
 
-def _is_of_another_object(found: FoundImage, look: Look) -> bool:
+def _is_of_another_object(found: FoundImage, observation: Observation) -> bool:
     listed = found.listed
-    if listed is None or look.etag == listed.etag:
+    if listed is None or observation.etag == listed.etag:
         return False
-    if look.etag is None:  # refused before it was read: all that is known is when
-        return listed.modified_at > look.looked_at
+    if observation.etag is None:  # refused before it was read: all that is known is when
+        return listed.modified_at > observation.observed_at
     # A record of a later object than the listing's is no gap: the object was replaced since it was listed.
-    return look.object_time is None or look.object_time <= listed.modified_at
+    return observation.object_time is None or observation.object_time <= listed.modified_at
 
 
 def _batches(found: Iterable[FoundImage]) -> Iterator[tuple[FoundImage, ...]]:

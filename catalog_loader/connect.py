@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from catalog_loader.status import WatchedQueue
 from catalog_loader.triggers import Triggers
-from pipeline.aws import DynamoTable, S3Images, SqsQueue, client, translated
+from pipeline.aws.clients import client
+from pipeline.aws.dynamodb import DynamoTable
+from pipeline.aws.errors import translated
+from pipeline.aws.s3 import S3Images
+from pipeline.aws.sqs import SqsQueue
 from pipeline.dead_letters import SqsDeadLetters
 from pipeline.errors import Denied
 from pipeline.stack import find_stack

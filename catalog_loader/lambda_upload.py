@@ -4,10 +4,10 @@ import os
 import secrets
 
 from catalog_loader.upload import Uploads, make_routes
-from pipeline.aws import client, presigning_client
+from pipeline.aws.clients import client, presigning_client
+from pipeline.clock import utc_now
 from pipeline.front_settings import UploadSettings
 from pipeline.http_event import make_http_handler
-from pipeline.memory import utc_now
 from pipeline.photo_addresses import S3Addresses
 from pipeline.telemetry import make_logger
 from pipeline.watchers import DynamoWatchers

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from catalog_loader.audit import Gap
 from catalog_loader.compare import Standing
-from catalog_loader.figures import counts, dollars, duration
-from catalog_loader.hold import ExportGap
+from catalog_loader.export_check import ExportGap
+from catalog_loader.formatting import counts, dollars, duration
 from pipeline.terminal import printable
 
 if TYPE_CHECKING:
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
     from catalog_loader.audit import Audit
     from catalog_loader.compare import Versions
+    from catalog_loader.console import Document
     from catalog_loader.estimate import Estimate
-    from catalog_loader.hold import HeldExport
+    from catalog_loader.export_check import HeldExport
     from catalog_loader.load import Loaded
     from catalog_loader.redrive import Redriven
     from catalog_loader.send import Sent
-    from catalog_loader.voice import Document
     from pipeline.images import ImageRef
 
 HIDDEN = "are hidden, for five minutes at the most, since somebody has received them"

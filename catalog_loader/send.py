@@ -7,7 +7,7 @@ from itertools import islice
 from threading import Event, Lock
 from typing import TYPE_CHECKING
 
-from catalog_loader.overlap import overlapped
+from catalog_loader.ordered_map import overlapped
 from pipeline.errors import RetryLater
 from pipeline.ports import SEND_BATCH
 

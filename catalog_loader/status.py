@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from pipeline.coverage import Coverage
-from pipeline.records import EndKind
+from pipeline.records import RecordStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from pipeline.dead_letters import DeadLetters
     from pipeline.ports import MessageQueue
-    from pipeline.records import RecordedEnd
+    from pipeline.records import RecordSummary
 
 RECENT = timedelta(seconds=60)  # what the rate is taken over; chosen by us: a batch of fifty takes some seconds
 SHORTEST = timedelta(seconds=10)  # chosen by us: what began a second ago tells no rate yet
@@ -33,7 +33,7 @@ class QueueState:
 
 
 @dataclass(frozen=True, slots=True)
-class Ends:
+class OutcomeCounts:
     """How the images ended so far that have a record, how many a second lately, and how many have a keyword."""
 
     tagged: int
@@ -74,7 +74,7 @@ class Status:
     """
 
     queues: tuple[QueueState, ...]
-    ends: Ends | None
+    ends: OutcomeCounts | None
     rate_per_s: float | None = None
     idle_because: tuple[str, ...] = ()
 
@@ -94,22 +94,24 @@ def left_in(queues: Iterable[QueueState]) -> int:
     return sum(queue.waiting + queue.in_flight for queue in queues)
 
 
-def ends_of(recorded: Iterable[RecordedEnd], now: datetime) -> Ends:
+def ends_of(recorded: Iterable[RecordSummary], now: datetime) -> OutcomeCounts:
     """Return how the images ended. What ended after ``now``, while the table was read, tells nothing of the rate."""
-    kinds: Counter[EndKind] = Counter()
+    kinds: Counter[RecordStatus] = Counter()
     rejected: Counter[str] = Counter()
     coverage, recent, first = Coverage(), 0, now
     for end in recorded:
         kinds[end.kind] += 1
         if end.reason is not None:
             rejected[str(end.reason)] += 1
-        if end.kind in {EndKind.TAGGED, EndKind.REJECTED}:
+        if end.kind in {RecordStatus.TAGGED, RecordStatus.REJECTED}:
             coverage.add(str(end.image), has_keyword=end.has_keyword)
-        if now - RECENT < end.looked_at <= now:
-            recent, first = recent + 1, min(first, end.looked_at)
+        if now - RECENT < end.observed_at <= now:
+            recent, first = recent + 1, min(first, end.observed_at)
     # DECISIONS.md, 20
     rate_per_s = recent / max(now - first, SHORTEST).total_seconds()
-    return Ends(kinds[EndKind.TAGGED], dict(rejected.most_common()), kinds[EndKind.GONE], rate_per_s, coverage)
+    return OutcomeCounts(
+        kinds[RecordStatus.TAGGED], dict(rejected.most_common()), kinds[RecordStatus.GONE], rate_per_s, coverage
+    )
 
 
 def idle_reasons(queues: Iterable[QueueState], causes: Callable[[], Iterable[str]]) -> tuple[str, ...]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from catalog_loader.figures import dollars, duration
+from catalog_loader.formatting import dollars, duration
 from pipeline.terminal import printable
 
 if TYPE_CHECKING:
-    from catalog_loader.status import Ends, QueueState, Status
-    from catalog_loader.voice import Document
+    from catalog_loader.console import Document
+    from catalog_loader.status import OutcomeCounts, QueueState, Status
     from pipeline.coverage import Coverage, FolderCoverage
 
 FOLDERS_SHOWN = 5  # for a person, chosen by us; JSON has all
@@ -60,7 +60,7 @@ def _queue_line(queue: QueueState) -> str:
     return f"{queue.name:<10}{queue.waiting:>12,}{queue.in_flight:>12,}{oldest:>12}{queue.dead_letters:>14,}"
 
 
-def _ends_lines(ends: Ends, cost_usd: float) -> list[str]:
+def _ends_lines(ends: OutcomeCounts, cost_usd: float) -> list[str]:
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in ends.rejected.items())
     rejected = sum(ends.rejected.values())
     return [

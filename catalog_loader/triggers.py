@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.aws import translated
+from pipeline.aws.errors import translated
 from pipeline.errors import CatalogTaggerError
 
 ENABLED = frozenset({"Enabled", "Enabling", "Updating", "Creating"})  # states in which messages are taken, or soon are

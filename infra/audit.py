@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from catalog_loader.cli import as_json_option, model_version_option, taxonomy_version_option, voice_of
+from catalog_loader.cli import as_json_option, console_for, model_version_option, taxonomy_version_option
 from pipeline.errors import CallerError
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ def audit(  # noqa: PLR0913 - one for each option
     Exits 1 where anything is dead-lettered, missing, stale, orphaned, or wrong in the export, or where dead letters are
     hidden since somebody has received them.
     """
-    from catalog_loader import carry_out, connect  # noqa: PLC0415 - boto3 is loaded when it runs, not for the help
+    from catalog_loader import connect  # noqa: PLC0415 - boto3 is loaded when it runs, not for the help
+    from catalog_loader.commands import run as carry_out  # noqa: PLC0415 - as above
 
     if export_place and no_export:
         raise CallerError("--export and --no-export exclude each other")
@@ -59,7 +60,7 @@ def audit(  # noqa: PLR0913 - one for each option
         place,
         carry_out.current_versions(model_version, taxonomy_version),
         connect.connected,
-        voice_of(as_json=as_json),
+        console_for(as_json=as_json),
         enqueue=enqueue,
         wait=wait,
         exported=exported,
@@ -68,7 +69,7 @@ def audit(  # noqa: PLR0913 - one for each option
 
 def _exported(named: str | None) -> ExportedImages | None:
     from results_sink.connect import export_place  # noqa: PLC0415 - pyarrow is loaded when it runs, not for the help
-    from results_sink.exported import exported_images  # noqa: PLC0415 - as above
+    from results_sink.export.exported_images import exported_images  # noqa: PLC0415 - as above
 
     found = exported_images(export_place(named, os.environ))
     if found is None and named:

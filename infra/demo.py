@@ -23,7 +23,8 @@ import click
 from infra.cli import main as catalog_tagger
 from infra.model.npm import Npm
 from infra.model.sample_catalogue import SampleCatalogue, SamplePhoto, sample_catalogue
-from pipeline.aws import DynamoTable, client
+from pipeline.aws.clients import client
+from pipeline.aws.dynamodb import DynamoTable
 from pipeline.errors import CatalogTaggerError, RetryLater
 from pipeline.keywords import Vocabulary
 from pipeline.messages import UPLOAD_RUN
@@ -171,22 +172,22 @@ def _own_stack(everything: Path) -> Iterator[Stack]:
 
 
 def _print_ends(records: list[Record]) -> None:
-    runs = Counter("upload" if record.look.run_id == UPLOAD_RUN else "backfill" for record in records)
+    runs = Counter("upload" if record.observation.run_id == UPLOAD_RUN else "backfill" for record in records)
     for ending, kind in (("tagged", TaggedImage), ("rejected", RejectedImage), ("gone", GoneImage)):
         click.echo(f"  {ending:<9} {sum(isinstance(record, kind) for record in records):>4,}")
     click.echo(f"  of these  {runs['backfill']:>4,} by backfill, {runs['upload']:,} by upload\n")
     for record in records:
         if isinstance(record, RejectedImage):
-            click.echo(f"  {record.look.image.key}  rejected: {record.reason} ({record.detail})")
+            click.echo(f"  {record.observation.image.key}  rejected: {record.reason} ({record.detail})")
 
 
 def _print_products(records: list[Record]) -> None:
     nodes = Vocabulary.load().nodes
-    tagged = sorted((r for r in records if isinstance(r, TaggedImage)), key=lambda record: record.look.product)
-    width = max(len(record.look.product) for record in tagged)
+    tagged = sorted((r for r in records if isinstance(r, TaggedImage)), key=lambda record: record.observation.product)
+    width = max(len(record.observation.product) for record in tagged)
     for record in tagged:
         words = ", ".join(f"{nodes[tag.keyword_id].name()} {tag.score:.2f}" for tag in record.keywords)
-        click.echo(f"  {record.look.product:<{width}}  {words or '-'}")
+        click.echo(f"  {record.observation.product:<{width}}  {words or '-'}")
 
 
 def _print_files(target: Path) -> None:

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.aws import SqsQueue, client, is_code, stack_outputs, translated
+from pipeline.aws.clients import client, stack_outputs
+from pipeline.aws.errors import is_code, translated
+from pipeline.aws.sqs import SqsQueue
+from pipeline.clock import utc_now
 from pipeline.errors import CatalogTaggerError, Denied, NoStack
-from pipeline.memory import utc_now
 from pipeline.stack import STACK_NAME, STACK_VARIABLE, Stack, endpoint_url_of
 
 if TYPE_CHECKING:

@@ -16,7 +16,9 @@ from infra.local.run import status
 from infra.model.install import install
 from infra.model.npm import Npm
 from infra.model.sample_catalogue import SampleCatalogue, sample_catalogue
-from pipeline.aws import DynamoTable, S3Images, client
+from pipeline.aws.clients import client
+from pipeline.aws.dynamodb import DynamoTable
+from pipeline.aws.s3 import S3Images
 from pipeline.errors import CatalogTaggerError, RetryLater
 from pipeline.front_settings import MODELS_FOLDER
 from pipeline.images import BucketPrefix, ImageRef

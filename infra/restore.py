@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.errors import CallerError, StaleLook
+from pipeline.errors import CallerError, RevisionConflict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -50,8 +50,8 @@ class Restorer:
         """Return what came back, or would. What somebody writes meanwhile stays as they wrote it."""
         restored = Restored()
         for batch in _batches(self.source.scan()):
-            at_rest = self.target.get_many([record.look.image for record in batch])
-            wanted = [each for each in batch if self._is_wanted(each, at_rest.get(each.look.image), restored)]
+            at_rest = self.target.get_many([record.observation.image for record in batch])
+            wanted = [each for each in batch if self._is_wanted(each, at_rest.get(each.observation.image), restored)]
             if not self.dry_run:
                 restored.overtaken += sum(self.pool.map(self._overtaken, wanted, [at_rest] * len(wanted)))
             progress.step(len(batch))
@@ -70,10 +70,10 @@ class Restorer:
 
     def _overtaken(self, record: Record, at_rest: dict[object, Record]) -> bool:
         # DECISIONS.md, 27
-        before = at_rest.get(record.look.image)
+        before = at_rest.get(record.observation.image)
         try:
             self.target.put(record, before.revision if before else 0)
-        except StaleLook:
+        except RevisionConflict:
             return True
         return False
 
@@ -94,7 +94,8 @@ def restore(*, table: str, over: bool, dry_run: bool, as_json: bool) -> int:
 
     Exits 1 where somebody else wrote a record meanwhile, which stays.
     """
-    from pipeline.aws import DynamoTable, client  # noqa: PLC0415 - boto3 is loaded when it runs, not for the help
+    from pipeline.aws.clients import client  # noqa: PLC0415 - boto3 is loaded when it runs, not for the help
+    from pipeline.aws.dynamodb import DynamoTable  # noqa: PLC0415 - boto3 is loaded when it runs, not for the help
     from pipeline.progress import Progress  # noqa: PLC0415 - as above
     from pipeline.stack import find_stack  # noqa: PLC0415 - as above
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pipeline.aws import is_code, translated
+from pipeline.aws.errors import is_code, translated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

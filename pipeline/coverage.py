@@ -60,7 +60,7 @@ class Coverage:
         """Count an image by its record; one that is gone or undone counts for nothing."""
         if isinstance(record, TaggedImage | RejectedImage):
             has_keyword = isinstance(record, TaggedImage) and bool(record.keywords)
-            self.add(str(record.look.image), has_keyword=has_keyword)
+            self.add(str(record.observation.image), has_keyword=has_keyword)
 
     @property
     def share(self) -> float:

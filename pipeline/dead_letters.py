@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pipeline.aws import SqsQueue, translated
+from pipeline.aws.errors import translated
+from pipeline.aws.sqs import SqsQueue
 from pipeline.deliveries import ERROR
 from pipeline.errors import BadMessage
 from pipeline.messages import MAX_BODY_BYTES, decode

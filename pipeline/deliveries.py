@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from pipeline.aws import translated
+from pipeline.aws.errors import translated
 from pipeline.errors import BadSettings, CallerError
 from pipeline.messages import UPLOAD_RUN
 from pipeline.run_id import checked_run_id

@@ -4,7 +4,7 @@ CatalogTaggerError
 ├── ImageRejected          the catalogue's owner: the image is recorded with its reason and acknowledged
 │   └── TooLarge           likewise: the object was seen, but not downloaded
 ├── RetryLater             nobody: the message goes back and is tried again
-│   ├── StaleLook          nobody: somebody else wrote the record since it was read; look again
+│   ├── RevisionConflict          nobody: somebody else wrote the record since it was read; look again
 │   └── NotBegun           nobody: the function's time was nearly over; the message comes again at once
 ├── BadMessage             the operator: the message can never be read and ends as a dead letter
 ├── CallerError            the caller: a command line, query, manifest or file that must be corrected
@@ -77,7 +77,7 @@ class RetryLater(CatalogTaggerError):
     """A throttle, a timeout or a fault on the other side: the image is not at fault."""
 
 
-class StaleLook(RetryLater):
+class RevisionConflict(RetryLater):
     """The record changed between reading and writing it: what was seen may be old."""
 
 

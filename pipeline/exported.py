@@ -17,7 +17,7 @@ class ExportedImage:
     """The look by which an image stands in an export."""
 
     image: ImageRef
-    looked_at: datetime
+    observed_at: datetime
     etag: str | None
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pipeline.errors import RejectReason
     from pipeline.images import BucketPrefix, Fetched, ImageRef, ListedImage
     from pipeline.messages import TagImage
-    from pipeline.records import Record, RecordedEnd, Rejection
+    from pipeline.records import Record, RecordSummary, Rejection
 
 Clock = Callable[[], datetime]
 SEND_BATCH = 10  # the most entries Amazon SQS permits in one SendMessageBatch
@@ -49,7 +49,7 @@ class RecordTable(Protocol):
         """Write the record as revision ``seen_revision + 1``, if the one at rest still is ``seen_revision`` (0: none).
 
         Raises:
-            StaleLook: somebody else wrote since.
+            RevisionConflict: somebody else wrote since.
             RetryLater: the table was throttled, timed out or failed.
         """
         ...
@@ -58,7 +58,7 @@ class RecordTable(Protocol):
         """Yield every record once, in no order. Not a point in time: records written meanwhile may be either."""
         ...
 
-    def ends(self) -> Iterator[RecordedEnd]:
+    def summaries(self) -> Iterator[RecordSummary]:
         """Yield how each image ended, as ``scan`` would, but without the rest of its record. May lag behind ``put``."""
         ...
 

@@ -8,7 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pipeline.aws import client, translated
+from pipeline.aws.clients import client
+from pipeline.aws.errors import translated
 from pipeline.stack import find_stack
 
 if TYPE_CHECKING:

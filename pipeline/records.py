@@ -61,7 +61,7 @@ class Previous:
     """What the model said of the same object before the run at rest: enough to take that run back."""
 
     run_id: str
-    looked_at: datetime
+    observed_at: datetime
     model_version: str
     taxonomy_version: str
     keywords: tuple[KeywordTag, ...]
@@ -77,15 +77,15 @@ class Previous:
         A run that looks twice keeps what was there before the first time.
         """
         # DECISIONS.md, 14
-        if not isinstance(record, TaggedImage | RejectedImage) or etag is None or record.look.etag != etag:
+        if not isinstance(record, TaggedImage | RejectedImage) or etag is None or record.observation.etag != etag:
             return None
-        if record.look.run_id == run_id or isinstance(record, RejectedImage):
-            return record.previous if record.look.run_id == run_id else None
+        if record.observation.run_id == run_id or isinstance(record, RejectedImage):
+            return record.previous if record.observation.run_id == run_id else None
         return cls(
-            run_id=record.look.run_id,
-            looked_at=record.look.looked_at,
-            model_version=record.look.model_version,
-            taxonomy_version=record.look.taxonomy_version,
+            run_id=record.observation.run_id,
+            observed_at=record.observation.observed_at,
+            model_version=record.observation.model_version,
+            taxonomy_version=record.observation.taxonomy_version,
             keywords=record.model_keywords,
             class_scores=record.class_scores,
             width_pixels=record.width_pixels,
@@ -95,13 +95,13 @@ class Previous:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Observation:
     """One look at an image: which, when, for which run, and the object that was seen (no ETag: none was)."""
 
     image: ImageRef
     product: str
     run_id: str
-    looked_at: datetime
+    observed_at: datetime
     etag: str | None
     object_time: datetime | None
     model_version: str
@@ -118,7 +118,7 @@ class TaggedImage:
         previous: what the run before said of the same object, if there was one.
     """
 
-    look: Look
+    observation: Observation
     keywords: tuple[KeywordTag, ...]
     class_scores: tuple[ClassScore, ...]
     width_pixels: int
@@ -139,7 +139,7 @@ class TaggedImage:
 class RejectedImage:
     """An image that can never be tagged as it is; the detail is in plain words, of our own making."""
 
-    look: Look
+    observation: Observation
     reason: RejectReason
     detail: str
     revision: int = 0
@@ -164,14 +164,14 @@ class GoneImage:
     What people decided is kept as long, for a photo that comes back.
     """
 
-    look: Look
+    observation: Observation
     revision: int = 0
     decisions: tuple[Decision, ...] = ()
 
     @property
     def expires_at(self) -> datetime:
         """When the table may forget the image."""
-        return self.look.looked_at + timedelta(days=TOMBSTONE_DAYS)
+        return self.observation.observed_at + timedelta(days=TOMBSTONE_DAYS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,20 +181,20 @@ class UndoneImage:
     It expires as a tombstone does, unless a person decided anything.
     """
 
-    look: Look
+    observation: Observation
     revision: int = 0
     decisions: tuple[Decision, ...] = ()
 
     @property
     def expires_at(self) -> datetime | None:
         """When the table may forget the image; None where it may not."""
-        return None if self.decisions else self.look.looked_at + timedelta(days=TOMBSTONE_DAYS)
+        return None if self.decisions else self.observation.observed_at + timedelta(days=TOMBSTONE_DAYS)
 
 
 Record = TaggedImage | RejectedImage | GoneImage | UndoneImage
 
 
-class EndKind(StrEnum):
+class RecordStatus(StrEnum):
     """Which of the records an image has."""
 
     TAGGED = "tagged"
@@ -204,25 +204,25 @@ class EndKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class RecordedEnd:
+class RecordSummary:
     """How and when an image ended, and no more of its record; the reason is None unless it was rejected."""
 
     image: ImageRef
-    looked_at: datetime
-    kind: EndKind
+    observed_at: datetime
+    kind: RecordStatus
     reason: RejectReason | None = None
     has_keyword: bool = False
 
     @classmethod
-    def of(cls, record: Record) -> RecordedEnd:
+    def of(cls, record: Record) -> RecordSummary:
         """Return the end that the record tells of."""
-        image, looked_at = record.look.image, record.look.looked_at
+        image, observed_at = record.observation.image, record.observation.observed_at
         match record:
             case TaggedImage():
-                return cls(image, looked_at, EndKind.TAGGED, has_keyword=bool(record.keywords))
+                return cls(image, observed_at, RecordStatus.TAGGED, has_keyword=bool(record.keywords))
             case RejectedImage():
-                return cls(image, looked_at, EndKind.REJECTED, record.reason)
+                return cls(image, observed_at, RecordStatus.REJECTED, record.reason)
             case GoneImage():
-                return cls(image, looked_at, EndKind.GONE)
+                return cls(image, observed_at, RecordStatus.GONE)
             case UndoneImage():
-                return cls(image, looked_at, EndKind.UNDONE)
+                return cls(image, observed_at, RecordStatus.UNDONE)

@@ -18,7 +18,7 @@ import os
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Self
 
-from pipeline.aws import client, stack_outputs
+from pipeline.aws.clients import client, stack_outputs
 from pipeline.errors import BadSettings, NoStack, RetryLater
 from pipeline.settings import home
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pipeline.aws import record_of_wire
+from pipeline.aws.dynamodb import record_of_wire
 from pipeline.records import RejectedImage, TaggedImage
 
 if TYPE_CHECKING:

@@ -13,12 +13,12 @@ from pipeline.keywords import KeywordTag, Source
 from pipeline.records import (
     Decision,
     DecisionKind,
-    EndKind,
     GoneImage,
-    Look,
+    Observation,
     Previous,
     Record,
-    RecordedEnd,
+    RecordStatus,
+    RecordSummary,
     RejectedImage,
     Rejection,
     TaggedImage,
@@ -40,13 +40,13 @@ REVISION = "revision"
 EXPIRES_AT = "expires_at"  # seconds since 1970: DynamoDB removes the item some time after
 STATUS = "status"
 REASON = "reason"
-LOOKED_AT = "looked_at"
+LOOKED_AT = "observed_at"
 PREVIOUS = "previous"
 KEYWORDS = "keywords"
 END = (IMAGE, LONG_IMAGE, "#status", REASON, LOOKED_AT, f"{KEYWORDS}[0]")  # what ``end_of`` needs of an item
 END_NAMES = {"#status": STATUS}  # the only one of them that is a word of DynamoDB's own
 MAX_IMAGE_BYTES = 1024  # the longest sort key Amazon DynamoDB permits: the index by product is sorted by image
-TAGGED, REJECTED, GONE, UNDONE = EndKind
+TAGGED, REJECTED, GONE, UNDONE = RecordStatus
 
 Item = dict[str, Any]
 
@@ -58,7 +58,7 @@ def key_of(image: ImageRef) -> Item:
 
 def to_item(record: Record, revision: int) -> Item:
     """Return the item at rest of this record, as that revision."""
-    item = {**_look_item(record.look), REVISION: revision}
+    item = {**_look_item(record.observation), REVISION: revision}
     if record.decisions:
         item["decisions"] = [_decision_item(decision) for decision in record.decisions]
     match record:
@@ -78,17 +78,17 @@ def to_item(record: Record, revision: int) -> Item:
 
 def from_item(item: Item) -> Record:
     """Return the record that ``to_item`` laid down, this version's or an older one's."""
-    look, revision = _look(item), int(item[REVISION])
+    observation, revision = _look(item), int(item[REVISION])
     decisions = tuple(_decision(each) for each in item.get("decisions", ()))
     if item[STATUS] == GONE:
-        return GoneImage(look, revision, decisions)
+        return GoneImage(observation, revision, decisions)
     if item[STATUS] == UNDONE:
-        return UndoneImage(look, revision, decisions)
+        return UndoneImage(observation, revision, decisions)
     if item[STATUS] == REJECTED:
         reason = RejectReason(item[REASON])
-        return RejectedImage(look, reason, item[DETAIL], revision, decisions, _previous(item))
+        return RejectedImage(observation, reason, item[DETAIL], revision, decisions, _previous(item))
     return TaggedImage(
-        look=look,
+        observation=observation,
         keywords=_keywords(item[KEYWORDS]),
         class_scores=unpack_class_scores(bytes(item["class_scores"])),
         width_pixels=int(item["width_pixels"]),
@@ -101,10 +101,12 @@ def from_item(item: Item) -> Record:
     )
 
 
-def end_of(item: Item) -> RecordedEnd:
+def end_of(item: Item) -> RecordSummary:
     """Return the end that an item tells of, of which no more than ``END`` need be there."""
     reason = RejectReason(item[REASON]) if REASON in item else None
-    return RecordedEnd(_image(item), _time(item[LOOKED_AT]), EndKind(item[STATUS]), reason, bool(item.get(KEYWORDS)))
+    return RecordSummary(
+        _image(item), _time(item[LOOKED_AT]), RecordStatus(item[STATUS]), reason, bool(item.get(KEYWORDS))
+    )
 
 
 def rejection_of(item: Item) -> Rejection:
@@ -151,7 +153,7 @@ def _previous_item(previous: Previous | None) -> Item:
     return {
         PREVIOUS: [
             previous.run_id,
-            previous.looked_at.isoformat(),
+            previous.observed_at.isoformat(),
             previous.model_version,
             previous.taxonomy_version,
             keywords,
@@ -166,10 +168,10 @@ def _previous_item(previous: Previous | None) -> Item:
 def _previous(item: Item) -> Previous | None:
     if PREVIOUS not in item:
         return None
-    run_id, looked_at, model, taxonomy, keywords, class_scores, width, height, low_information = item[PREVIOUS]
+    run_id, observed_at, model, taxonomy, keywords, class_scores, width, height, low_information = item[PREVIOUS]
     return Previous(
         run_id=run_id,
-        looked_at=_time(looked_at),
+        observed_at=_time(observed_at),
         model_version=model,
         taxonomy_version=taxonomy,
         keywords=tuple(KeywordTag(i, float(s)) for i, s in zip(keywords[::2], keywords[1::2], strict=True)),
@@ -180,31 +182,31 @@ def _previous(item: Item) -> Previous | None:
     )
 
 
-def _look_item(look: Look) -> Item:
-    name = _name(look.image)
+def _look_item(observation: Observation) -> Item:
+    name = _name(observation.image)
     item = {
         IMAGE: name,
-        PRODUCT: look.product,
-        "run_id": look.run_id,
-        LOOKED_AT: look.looked_at.isoformat(),
-        "model_version": look.model_version,
-        "taxonomy_version": look.taxonomy_version,
+        PRODUCT: observation.product,
+        "run_id": observation.run_id,
+        LOOKED_AT: observation.observed_at.isoformat(),
+        "model_version": observation.model_version,
+        "taxonomy_version": observation.taxonomy_version,
     }
-    if name != str(look.image):
-        item[LONG_IMAGE] = str(look.image)
-    if look.etag is not None:
-        item["etag"] = look.etag
-    if look.object_time is not None:
-        item["object_time"] = look.object_time.isoformat()
+    if name != str(observation.image):
+        item[LONG_IMAGE] = str(observation.image)
+    if observation.etag is not None:
+        item["etag"] = observation.etag
+    if observation.object_time is not None:
+        item["object_time"] = observation.object_time.isoformat()
     return item
 
 
-def _look(item: Item) -> Look:
-    return Look(
+def _look(item: Item) -> Observation:
+    return Observation(
         image=_image(item),
         product=item[PRODUCT],
         run_id=item["run_id"],
-        looked_at=_time(item[LOOKED_AT]),
+        observed_at=_time(item[LOOKED_AT]),
         etag=item.get("etag"),
         object_time=_time(item["object_time"]) if "object_time" in item else None,
         model_version=item["model_version"],

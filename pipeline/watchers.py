@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pipeline.aws import translated
+from pipeline.aws.errors import translated
 from pipeline.images import ImageRef
 
 if TYPE_CHECKING:

@@ -42,11 +42,11 @@ def export(place: str | None, form: str, keep: int, as_json: bool) -> None:
         return
     from uuid import uuid4  # noqa: PLC0415 - as said above
 
+    from pipeline.clock import utc_now  # noqa: PLC0415 - as said above
     from pipeline.keywords import Vocabulary  # noqa: PLC0415 - as said above
-    from pipeline.memory import utc_now  # noqa: PLC0415 - as said above
     from pipeline.progress import Progress  # noqa: PLC0415 - as said above
     from results_sink.connect import export_place, table_of_stack  # noqa: PLC0415 - as said above
-    from results_sink.export import OVERTAKEN, Exporter  # noqa: PLC0415 - as said above
+    from results_sink.export.export import OVERTAKEN, Exporter  # noqa: PLC0415 - as said above
     from results_sink.report import manifest_document, manifest_text  # noqa: PLC0415 - as said above
 
     target = export_place(place, os.environ)
@@ -69,11 +69,11 @@ def export(place: str | None, form: str, keep: int, as_json: bool) -> None:
 
 
 def _export_bulk(place: str | None, as_json: bool) -> None:
+    from pipeline.clock import utc_now  # noqa: PLC0415 - as said above
     from pipeline.keywords import Vocabulary  # noqa: PLC0415 - as said above
-    from pipeline.memory import utc_now  # noqa: PLC0415 - as said above
     from pipeline.progress import Progress  # noqa: PLC0415 - as said above
-    from results_sink.bulk import BulkExporter  # noqa: PLC0415 - as said above
     from results_sink.connect import export_place, table_of_stack  # noqa: PLC0415 - as said above
+    from results_sink.export.bulk import BulkExporter  # noqa: PLC0415 - as said above
     from results_sink.report import bulk_document, bulk_text  # noqa: PLC0415 - as said above
 
     target = export_place(place, os.environ)
@@ -103,9 +103,9 @@ def search(query: tuple[str, ...], place: str | None, limit: int, per_product: b
     """  # noqa: D301 - the mark is click's, and no text
     from pipeline.keywords import Vocabulary  # noqa: PLC0415 - as said above
     from results_sink.connect import export_place  # noqa: PLC0415 - as said above
-    from results_sink.newest import Newest  # noqa: PLC0415 - as said above
-    from results_sink.query import parse  # noqa: PLC0415 - as said above
     from results_sink.report import Words, answer_document, answer_text  # noqa: PLC0415 - as said above
+    from results_sink.search.newest import Newest  # noqa: PLC0415 - as said above
+    from results_sink.search.query import parse  # noqa: PLC0415 - as said above
 
     vocabulary = Vocabulary.load()
     text = " ".join(query)
@@ -167,7 +167,7 @@ def _show_rejected(reason: RejectReason, limit: int, as_json: bool) -> None:
 def ratings(file: Path, as_json: bool) -> None:
     """Write what people said of keywords as Parquet; `catalog-tagger evaluate --ratings` sums it up."""
     from pipeline.ratings import ratings_of_stack  # noqa: PLC0415 - as said above
-    from results_sink.parquet import write_ratings  # noqa: PLC0415 - as said above
+    from results_sink.export.parquet import write_ratings  # noqa: PLC0415 - as said above
 
     if not file.parent.is_dir():
         raise CallerError(f"{file} cannot be written: there is no folder {file.parent}")

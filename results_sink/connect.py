@@ -6,19 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.aws import DynamoTable, S3Files, client
+from pipeline.aws.clients import client
+from pipeline.aws.dynamodb import DynamoTable
+from pipeline.aws.s3 import S3Files
 from pipeline.errors import CallerError
 from pipeline.folder import FolderFiles
 from pipeline.images import SCHEME, BucketPrefix
 from pipeline.settings import home
 from pipeline.stack import endpoint_url_of, find_stack
-from results_sink.snapshot import Downloaded, InPlace
+from results_sink.search.snapshot import Downloaded, InPlace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipeline.ports import FileStore, RecordTable
-    from results_sink.snapshot import Copies
+    from results_sink.search.snapshot import Copies
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,16 @@ import tempfile
 import time
 from pathlib import Path
 
-from pipeline.aws import DynamoTable, S3Files, client
+from pipeline.aws.clients import client
+from pipeline.aws.dynamodb import DynamoTable
+from pipeline.aws.s3 import S3Files
 from pipeline.keywords import Vocabulary
 from pipeline.settings import ExportSettings
 from pipeline.telemetry import make_logger
-from results_sink.api import Api, make_handler
 from results_sink.connect import folder_of
-from results_sink.newest import Newest
-from results_sink.snapshot import Downloaded
+from results_sink.http.api import Api, make_handler
+from results_sink.search.newest import Newest
+from results_sink.search.snapshot import Downloaded
 
 settings = ExportSettings.from_environment(os.environ)
 vocabulary = Vocabulary.load()

@@ -3,13 +3,14 @@
 import os
 from uuid import uuid4
 
-from pipeline.aws import S3Files, client
+from pipeline.aws.clients import client
+from pipeline.aws.s3 import S3Files
+from pipeline.clock import utc_now
 from pipeline.keywords import Vocabulary
-from pipeline.memory import utc_now
 from pipeline.settings import ExportSettings
 from pipeline.telemetry import make_logger, make_metrics
-from results_sink.changes import Recorder, make_handler
 from results_sink.connect import folder_of
+from results_sink.export.changes import Recorder, make_handler
 
 settings = ExportSettings.from_environment(os.environ)
 

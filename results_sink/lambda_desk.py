@@ -2,15 +2,17 @@
 
 import os
 
-from pipeline.aws import DynamoTable, SqsQueue, client, presigning_client
+from pipeline.aws.clients import client, presigning_client
+from pipeline.aws.dynamodb import DynamoTable
+from pipeline.aws.sqs import SqsQueue
+from pipeline.clock import utc_now
 from pipeline.front_settings import DeskSettings
 from pipeline.http_event import make_http_handler
 from pipeline.keywords import Vocabulary
-from pipeline.memory import utc_now
 from pipeline.photo_addresses import S3Addresses
 from pipeline.ratings import DynamoRatings
 from pipeline.telemetry import make_logger
-from results_sink import overview, photos, rate
+from results_sink.http import overview, photos, rate
 
 _settings = DeskSettings.from_environment(os.environ)
 _dynamodb, _sqs = client("dynamodb"), client("sqs")

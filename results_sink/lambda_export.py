@@ -5,15 +5,17 @@ import tempfile
 from pathlib import Path
 from uuid import uuid4
 
-from pipeline.aws import DynamoTable, S3Files, client
+from pipeline.aws.clients import client
+from pipeline.aws.dynamodb import DynamoTable
+from pipeline.aws.s3 import S3Files
+from pipeline.clock import utc_now
 from pipeline.keywords import Vocabulary
-from pipeline.memory import utc_now
 from pipeline.settings import ExportSettings
 from pipeline.telemetry import make_logger, make_metrics
 from results_sink.connect import folder_of
-from results_sink.export import Exporter, make_handler
-from results_sink.fold import Folding
-from results_sink.snapshot import Downloaded
+from results_sink.export.export import Exporter, make_handler
+from results_sink.export.fold import Folding
+from results_sink.search.snapshot import Downloaded
 
 settings = ExportSettings.from_environment(os.environ)
 

@@ -2,11 +2,11 @@
 
 import os
 
-from pipeline.aws import client
+from pipeline.aws.clients import client
+from pipeline.clock import utc_now
 from pipeline.connections import ApiGatewayConnections
 from pipeline.front_settings import WatchSettings
 from pipeline.keywords import Vocabulary
-from pipeline.memory import utc_now
 from pipeline.watchers import DynamoWatchers
 from results_sink.notify import Notifier, make_notify_handler
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipeline.front_settings import PageSettings
 from pipeline.http_event import make_http_handler
-from results_sink.front import Neighbours, Page, make_routes
+from results_sink.http.page_files import Neighbours, Page, make_routes
 
 _settings = PageSettings.from_environment(os.environ)
 _page = Page(

@@ -2,11 +2,12 @@
 
 import os
 
-from pipeline.aws import DynamoTable, client
+from pipeline.aws.clients import client
+from pipeline.aws.dynamodb import DynamoTable
+from pipeline.clock import utc_now
 from pipeline.connections import ApiGatewayConnections
 from pipeline.front_settings import WatchSettings
 from pipeline.keywords import Vocabulary
-from pipeline.memory import utc_now
 from pipeline.watchers import DynamoWatchers
 from results_sink.notify import Notifier, Usher, make_watch_handler
 

@@ -38,7 +38,7 @@ class Notifier:
 
         Whoever was there, or is gone for good, waits no more.
         """
-        image, sent = record.look.image, 0
+        image, sent = record.observation.image, 0
         for waiting in self.watchers.waiting_for(image, self.clock()):
             sent += self.send(record, waiting)
             self.watchers.forget(image, waiting.connection)
@@ -118,7 +118,7 @@ def newest_of(event: dict[str, Any]) -> list[Record]:
     """Return the newest record of each upload in a batch of the stream, in the order they came to be."""
     newest: dict[ImageRef, Record] = {}
     for change in changes_of(event):
-        image = change.record.look.image
+        image = change.record.observation.image
         if image.key.startswith(UPLOADS_PREFIX) and not change.removed:
             newest.pop(image, None)
             newest[image] = change.record

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from pipeline.errors import RejectReason
     from pipeline.keywords import KeywordTag, Vocabulary
     from pipeline.records import ClassScore, Decision, Record, Rejection
-    from results_sink.bulk import BulkReport
-    from results_sink.manifest import Manifest
-    from results_sink.search import Answer
+    from results_sink.export.bulk import BulkReport
+    from results_sink.export.manifest import Manifest
+    from results_sink.search.search import Answer
 
 CLASSES_SHOWN = 5
 FACETS_SHOWN = 10
@@ -90,10 +90,10 @@ def answer_text(answer: Answer, words: Words, unit: str, width: int | None = Non
 
 def record_document(record: Record, words: Words) -> dict[str, Any]:
     """Return what is known of an image as JSON."""
-    look = record.look
+    observation = record.observation
     document: dict[str, Any] = {
-        "image": str(look.image),
-        "product": look.product,
+        "image": str(observation.image),
+        "product": observation.product,
         "status": status(record),
         "reason": str(record.reason) if isinstance(record, RejectedImage) else None,
         "detail": record.detail if isinstance(record, RejectedImage) else None,
@@ -123,12 +123,12 @@ def record_document(record: Record, words: Words) -> dict[str, Any]:
             "height_pixels": record.height_pixels,
         }
     return document | {
-        "model_version": look.model_version,
-        "taxonomy_version": look.taxonomy_version,
-        "run_id": look.run_id,
-        "looked_at": look.looked_at.isoformat(),
-        "object_time": look.object_time.isoformat() if look.object_time else None,
-        "etag": look.etag,
+        "model_version": observation.model_version,
+        "taxonomy_version": observation.taxonomy_version,
+        "run_id": observation.run_id,
+        "observed_at": observation.observed_at.isoformat(),
+        "object_time": observation.object_time.isoformat() if observation.object_time else None,
+        "etag": observation.etag,
         "revision": record.revision,
         "previous": _previous_document(record, words),
     }
@@ -140,7 +140,7 @@ def _previous_document(record: Record, words: Words) -> dict[str, Any] | None:
         return None
     return {
         "run_id": previous.run_id,
-        "looked_at": previous.looked_at.isoformat(),
+        "observed_at": previous.observed_at.isoformat(),
         "model_version": previous.model_version,
         "taxonomy_version": previous.taxonomy_version,
         "keywords": words.documents(previous.keywords),
@@ -149,24 +149,27 @@ def _previous_document(record: Record, words: Words) -> dict[str, Any] | None:
 
 def record_text(record: Record, words: Words) -> str:
     """Return what is known of an image for a person."""
-    look = record.look
+    observation = record.observation
     lines = [
         ("status", _status_line(record)),
-        ("product", printable(look.product)),
+        ("product", printable(observation.product)),
         *_tagged_lines(record),
-        ("model", f"{look.model_version}, taxonomy {look.taxonomy_version}"),
-        ("looked at", f"{moment(look.looked_at)}, run {printable(look.run_id)}, revision {record.revision}"),
+        ("model", f"{observation.model_version}, taxonomy {observation.taxonomy_version}"),
+        (
+            "looked at",
+            f"{moment(observation.observed_at)}, run {printable(observation.run_id)}, revision {record.revision}",
+        ),
     ]
     previous = record.previous if isinstance(record, TaggedImage | RejectedImage) else None
     if previous is not None:
         said = words.line(previous.keywords) or "no keyword"
-        lines.append(("before", f"{moment(previous.looked_at)}, run {printable(previous.run_id)}: {said}"))
+        lines.append(("before", f"{moment(previous.observed_at)}, run {printable(previous.run_id)}: {said}"))
     lines += [("decided", _decision_line(each, words)) for each in record.decisions]
-    if look.object_time:
-        lines.append(("uploaded", moment(look.object_time)))
+    if observation.object_time:
+        lines.append(("uploaded", moment(observation.object_time)))
     width = max(len(name) for name, _ in lines)
     text = "\n".join(f"{GAP}{name:<{width}}{GAP}{value}" for name, value in lines)
-    return "\n".join([printable(str(look.image)), text, *_keyword_table(record, words)])
+    return "\n".join([printable(str(observation.image)), text, *_keyword_table(record, words)])
 
 
 def rejections_document(reason: RejectReason, found: Sequence[Rejection], limit: int) -> dict[str, Any]:

@@ -13,8 +13,8 @@ import numpy as np
 from pipeline.errors import CallerError, ImageRejected, RejectReason
 from pipeline.http_event import Answer, json_answer, text_in
 from pipeline.images import MAX_IMAGE_BYTES, SCHEME, FetchedImage, ImageRef
-from tagging_lambda.picture import model_input
-from tagging_lambda.taxonomy import keywords_of, strongest
+from tagging_lambda.image.picture import model_input
+from tagging_lambda.words.taxonomy import keywords_of, strongest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from pipeline.keywords import Vocabulary
     from pipeline.ports import ImageStore
     from tagging_lambda.classify import Classifier
+    from tagging_lambda.image.reader import Reader
     from tagging_lambda.link import LinkFetcher
-    from tagging_lambda.reader import Reader
-    from tagging_lambda.taxonomy import Taxonomy
+    from tagging_lambda.words.taxonomy import Taxonomy
 
 CLASSES_SHOWN = 5
 MOST_MODELS = 4  # asked at once, chosen by us: they stand side by side on a page

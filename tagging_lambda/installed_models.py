@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from pipeline.model_version import CARD_NAME
 from tagging_lambda.classify import Classifier
 from tagging_lambda.classify_once import Models, SeeingModel
-from tagging_lambda.reader import ProcessReader
-from tagging_lambda.taxonomy import Taxonomy
+from tagging_lambda.image.reader import ProcessReader
+from tagging_lambda.words.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
     from pathlib import Path

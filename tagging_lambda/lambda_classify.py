@@ -5,15 +5,16 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from pipeline.aws import S3Files, S3Images, client
+from pipeline.aws.clients import client
+from pipeline.aws.s3 import S3Files, S3Images
 from pipeline.front_settings import ClassifySettings
 from pipeline.http_event import make_http_handler
 from pipeline.keywords import Vocabulary
 from pipeline.telemetry import make_logger
 from tagging_lambda.classify_once import PhotoSource, make_routes
 from tagging_lambda.installed_models import installed
-from tagging_lambda.kept_model import fetched
 from tagging_lambda.link import LinkFetcher
+from tagging_lambda.model_store import fetched
 
 _settings = ClassifySettings.from_environment(os.environ)
 _s3 = client("s3")

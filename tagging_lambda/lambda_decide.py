@@ -3,10 +3,11 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
 
-from pipeline.aws import DynamoTable, client
+from pipeline.aws.clients import client
+from pipeline.aws.dynamodb import DynamoTable
+from pipeline.clock import utc_now
 from pipeline.http_event import make_http_handler
 from pipeline.keywords import Vocabulary
-from pipeline.memory import utc_now
 from pipeline.settings import required
 from pipeline.telemetry import make_logger
 from tagging_lambda.curate.decide_request import make_routes

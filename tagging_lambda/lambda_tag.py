@@ -7,22 +7,24 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from pipeline.aws import DynamoTable, S3Files, S3Images, client
+from pipeline.aws.clients import client
+from pipeline.aws.dynamodb import DynamoTable
+from pipeline.aws.s3 import S3Files, S3Images
 from pipeline.deliveries import QueueName, SqsDeliveries
 from pipeline.keywords import Vocabulary
 from pipeline.model_version import CARD_NAME
 from pipeline.settings import TaggingSettings
 from pipeline.telemetry import make_logger, make_metrics
+from tagging_lambda.classification_cache import ClassificationCache
 from tagging_lambda.classify import Classifier
-from tagging_lambda.contents import Contents
-from tagging_lambda.kept_model import fetched
-from tagging_lambda.look import Tagger
+from tagging_lambda.disposition import BackOff
+from tagging_lambda.image.reader import ProcessReader
 from tagging_lambda.model_card import ModelCard
-from tagging_lambda.reader import ProcessReader
-from tagging_lambda.settle import BackOff
-from tagging_lambda.tag import Postman, make_handler
-from tagging_lambda.taxonomy import Taxonomy
-from tagging_lambda.telling_table import TellingTable
+from tagging_lambda.model_store import fetched
+from tagging_lambda.observed_table import ObservedTable
+from tagging_lambda.reconcile import Reconciler
+from tagging_lambda.tag import Redeliverer, make_handler
+from tagging_lambda.words.taxonomy import Taxonomy
 
 settings = TaggingSettings.from_environment(os.environ)
 s3, sqs = client("s3"), client("sqs")
@@ -34,16 +36,16 @@ reader.start()  # before the model loads: both take their time
 classifier = Classifier.load(model_dir / CARD_NAME)
 logger = make_logger("tag")
 handler = make_handler(
-    Tagger(
+    Reconciler(
         images=S3Images(s3),
-        table=TellingTable(DynamoTable(client("dynamodb"), settings.table_name), logger.warning),
-        contents=Contents(reader, classifier),
+        table=ObservedTable(DynamoTable(client("dynamodb"), settings.table_name), logger.warning),
+        contents=ClassificationCache(reader, classifier),
         taxonomy=Taxonomy.of(Vocabulary.load(), [each.id for each in classifier.card.classes]),
         products=settings.product_pattern,
         clock=lambda: datetime.now(UTC),
         pool=ThreadPoolExecutor(settings.downloads),
     ),
-    Postman(
+    Redeliverer(
         {QueueName.of_url(each.url): SqsDeliveries(sqs, each.url, each.dead_letter_url) for each in settings.queues},
         BackOff(settings.longest_wait_s),
         logger,

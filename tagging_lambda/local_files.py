@@ -16,9 +16,9 @@ from pipeline.errors import CallerError, ImageRejected, RejectReason
 from pipeline.images import MAX_IMAGE_BYTES
 from pipeline.model_version import CARD_NAME
 from tagging_lambda.classify import Classifier
-from tagging_lambda.picture import model_input
-from tagging_lambda.reader import ProcessReader, Reader
-from tagging_lambda.taxonomy import Taxonomy, keywords_of, strongest
+from tagging_lambda.image.picture import model_input
+from tagging_lambda.image.reader import ProcessReader, Reader
+from tagging_lambda.words.taxonomy import Taxonomy, keywords_of, strongest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

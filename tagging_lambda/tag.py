@@ -11,8 +11,8 @@ from pipeline.deliveries import Delivery
 from pipeline.errors import BadMessage, DeployerError, NotBegun, RetryLater
 from pipeline.messages import decode
 from pipeline.telemetry import Metric
-from tagging_lambda.look import Ending
-from tagging_lambda.settle import Again, BackOff, Dead, fate_of
+from tagging_lambda.disposition import BackOff, Dead, Retry, disposition_of
+from tagging_lambda.reconcile import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from pipeline.deliveries import Deliveries, QueueName
     from pipeline.images import ImageRef
     from pipeline.messages import TagImage
-    from tagging_lambda.look import Outcome, Tagger
-    from tagging_lambda.settle import Fate
+    from tagging_lambda.disposition import Disposition
+    from tagging_lambda.reconcile import OutcomeOrError, Reconciler
 
     Handler = Callable[[dict[str, Any], LambdaContext], PartialItemFailureResponse]
 
 _METRICS = {
-    Ending.TAGGED: Metric.TAGGED,
-    Ending.REJECTED: Metric.REJECTED,
-    Ending.GONE: Metric.GONE,
-    Ending.UNCHANGED: Metric.UNCHANGED,
+    Outcome.TAGGED: Metric.TAGGED,
+    Outcome.REJECTED: Metric.REJECTED,
+    Outcome.GONE: Metric.GONE,
+    Outcome.UNCHANGED: Metric.UNCHANGED,
 }
 
 
@@ -49,70 +49,70 @@ class _Asked:
     def wanted(self) -> tuple[TagImage, ...]:
         return () if isinstance(self.asks, BadMessage) else self.asks
 
-    def fate(self, outcomes: Mapping[ImageRef, Outcome], back_off: BackOff) -> Fate:
+    def disposition(self, outcomes: Mapping[ImageRef, OutcomeOrError], back_off: BackOff) -> Disposition:
         each = [self.asks] if isinstance(self.asks, BadMessage) else [outcomes[ask.image] for ask in self.asks]
-        return fate_of(each, self.delivery.receives, back_off)
+        return disposition_of(each, self.delivery.receives, back_off)
 
 
 @dataclass(frozen=True)
-class Postman:
+class Redeliverer:
     """Sends back what was not done. A queue that is none of ours gets its messages when its own time is over."""
 
     queues: Mapping[QueueName, Deliveries]
     back_off: BackOff
     logger: Logger
 
-    def settled(self, asked: Iterable[_Asked], outcomes: Mapping[ImageRef, Outcome]) -> dict[str, Fate]:
+    def settled(self, asked: Iterable[_Asked], outcomes: Mapping[ImageRef, OutcomeOrError]) -> dict[str, Disposition]:
         """Return the fate of each message by its id, once its dead letters rest and its waits are set."""
-        fates: dict[str, Fate] = {}
+        dispositions: dict[str, Disposition] = {}
         waits_s: dict[QueueName, dict[str, int]] = {}
         for each in asked:
-            fate = self._buried(each, each.fate(outcomes, self.back_off))
-            fates[each.delivery.id] = fate
-            if isinstance(fate, Again) and each.delivery.queue in self.queues:
-                waits_s.setdefault(each.delivery.queue, {})[each.delivery.receipt] = fate.wait_s
+            disposition = self._buried(each, each.disposition(outcomes, self.back_off))
+            dispositions[each.delivery.id] = disposition
+            if isinstance(disposition, Retry) and each.delivery.queue in self.queues:
+                waits_s.setdefault(each.delivery.queue, {})[each.delivery.receipt] = disposition.wait_s
         for queue, waits in waits_s.items():
             try:
                 self.queues[queue].postpone(waits)
             except Exception:
                 self.logger.exception("waits could not be set", queue=queue.name)
-        return fates
+        return dispositions
 
-    def _buried(self, asked: _Asked, fate: Fate) -> Fate:
+    def _buried(self, asked: _Asked, disposition: Disposition) -> Disposition:
         """Return the fate again once a dead letter rests; where that fails, or there is no place, it comes again."""
         # DECISIONS.md, 11
-        if not isinstance(fate, Dead):
-            return fate
+        if not isinstance(disposition, Dead):
+            return disposition
         delivery = asked.delivery
-        again = Again(self.back_off.wait_s(delivery.receives))
+        again = Retry(self.back_off.wait_s(delivery.receives))
         if delivery.queue not in self.queues:
             return again
         run_id = asked.wanted[0].run_id if asked.wanted else None
         try:
-            self.queues[delivery.queue].bury(delivery.body, fate.error, run_id)
+            self.queues[delivery.queue].bury(delivery.body, disposition.error, run_id)
         except Exception:
             self.logger.exception("a dead letter could not be sent", queue=delivery.queue.name)
             return again
-        return fate
+        return disposition
 
 
-def make_handler(tagger: Tagger, postman: Postman, logger: Logger, metrics: Metrics) -> Handler:
+def make_handler(tagger: Reconciler, postman: Redeliverer, logger: Logger, metrics: Metrics) -> Handler:
     """Return the function's handler: an SQS batch in, a partial batch answer out."""
 
     def handle(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
         asked = [_asked(Delivery.of_event(record)) for record in event["Records"]]
         wanted = [ask for each in asked for ask in each.wanted]
-        outcomes = tagger.look(wanted, lambda: context.get_remaining_time_in_millis() / 1000)
-        fates = postman.settled(asked, outcomes)
+        outcomes = tagger.reconcile(wanted, lambda: context.get_remaining_time_in_millis() / 1000)
+        dispositions = postman.settled(asked, outcomes)
         _report_images(outcomes, logger, metrics)
-        _report_messages(asked, fates, logger, metrics)
+        _report_messages(asked, dispositions, logger, metrics)
         for known in tagger.contents.take_recognitions():
             metrics.add_metric(Metric.CONTENTS_RECOGNISED, "Count", int(known))
         if any(each.asks for each in asked):  # S3's test event asks for nothing, and nothing is counted
             metrics.flush_metrics()
 
         def settle(record: SQSRecord) -> None:
-            if isinstance(fates[record.message_id], Again):
+            if isinstance(dispositions[record.message_id], Retry):
                 raise RetryLater("the message comes again")
 
         return process_partial_response(
@@ -133,10 +133,10 @@ def _asked(delivery: Delivery) -> _Asked:
         return _Asked(delivery, error)
 
 
-def _report_images(outcomes: Mapping[ImageRef, Outcome], logger: Logger, metrics: Metrics) -> None:
+def _report_images(outcomes: Mapping[ImageRef, OutcomeOrError], logger: Logger, metrics: Metrics) -> None:
     for image, outcome in outcomes.items():
         match outcome:
-            case Ending():
+            case Outcome():
                 metrics.add_metric(_METRICS[outcome], "Count", 1)
             case NotBegun():
                 metrics.add_metric(Metric.NOT_BEGUN, "Count", 1)
@@ -151,11 +151,15 @@ def _report_images(outcomes: Mapping[ImageRef, Outcome], logger: Logger, metrics
                 logger.error("a bug", image=str(image), exc_info=outcome)
 
 
-def _report_messages(asked: Sequence[_Asked], fates: Mapping[str, Fate], logger: Logger, metrics: Metrics) -> None:
+def _report_messages(
+    asked: Sequence[_Asked], dispositions: Mapping[str, Disposition], logger: Logger, metrics: Metrics
+) -> None:
     for each in asked:
         if isinstance(each.asks, BadMessage):
             metrics.add_metric(Metric.BAD_MESSAGES, "Count", 1)
-        fate = fates[each.delivery.id]
-        if isinstance(fate, Dead):
+        disposition = dispositions[each.delivery.id]
+        if isinstance(disposition, Dead):
             metrics.add_metric(Metric.DEAD_LETTERED, "Count", 1)
-            logger.error("dead letter", message_id=each.delivery.id, queue=each.delivery.queue.name, cause=fate.error)
+            logger.error(
+                "dead letter", message_id=each.delivery.id, queue=each.delivery.queue.name, cause=disposition.error
+            )

@@ -9,7 +9,8 @@ from functools import cache, cached_property
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from pipeline import aws, ratings, table_layout
+from pipeline import ratings, table_layout
+from pipeline.aws import clients
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +37,7 @@ ODD_KEYS = (
 
 @cache
 def _client(service: str, endpoint_url: str | None) -> Any:
-    return aws.client(service, endpoint_url)
+    return clients.client(service, endpoint_url)
 
 
 def _own(client: Any) -> Any:

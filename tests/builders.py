@@ -14,13 +14,14 @@ from PIL import Image
 
 from pipeline.images import ImageRef
 from pipeline.keywords import LANGUAGES, Keyword, Use, Vocabulary
-from pipeline.memory import MemoryImages, MemoryTable
+from pipeline.memory.images import MemoryImages
+from pipeline.memory.table import MemoryTable
 from pipeline.settings import DEFAULT_PRODUCT_PATTERN, ProductPattern
-from tagging_lambda.contents import Contents
-from tagging_lambda.look import Tagger
+from tagging_lambda.classification_cache import ClassificationCache
+from tagging_lambda.image.preprocess import read_picture
 from tagging_lambda.model_card import InputContract
-from tagging_lambda.preprocess import read_picture
-from tagging_lambda.taxonomy import Taxonomy
+from tagging_lambda.reconcile import Reconciler
+from tagging_lambda.words.taxonomy import Taxonomy
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"
@@ -115,7 +116,7 @@ class TickingClock:
         return self.now
 
 
-def tagger(**parts: object) -> Tagger:
+def tagger(**parts: object) -> Reconciler:
     """Return a tagger on twins, with any part replaced."""
     classifier = parts.pop("classifier", None) or ColourClassifier()
     reader = parts.pop("reader", None) or InlineReader()
@@ -123,10 +124,10 @@ def tagger(**parts: object) -> Tagger:
     defaults = {
         "images": MemoryImages(),
         "table": MemoryTable(),
-        "contents": Contents(reader, classifier),
+        "contents": ClassificationCache(reader, classifier),
         "taxonomy": Taxonomy.of(vocabulary, COLOURS),
         "products": ProductPattern.parse(DEFAULT_PRODUCT_PATTERN),
         "clock": TickingClock(),
         "pool": InlineExecutor(),
     }
-    return Tagger(**(defaults | parts))
+    return Reconciler(**(defaults | parts))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tagging_lambda.reader import ProcessReader
+from tagging_lambda.image.reader import ProcessReader
 from tests.builders import CONTRACT, jpeg
 
 if TYPE_CHECKING:
@@ -17,9 +17,9 @@ PROGRAM = "harmful_reader"
 # A child that does what the picture says, and otherwise reads as the product does.
 HARMFUL = """
 import json, os, signal, sys, time
-from tagging_lambda import reader_process
+from tagging_lambda.image import reader_process
 from tagging_lambda.model_card import InputContract
-from tagging_lambda.preprocess import read_picture
+from tagging_lambda.image.preprocess import read_picture
 
 def read(data):
     if data == b"exit": os._exit(3)

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 from pipeline.deliveries import MemoryDeliveries, QueueName
 from pipeline.telemetry import make_logger, make_metrics
-from tagging_lambda.settle import BackOff
-from tagging_lambda.tag import Postman, make_handler
+from tagging_lambda.disposition import BackOff
+from tagging_lambda.tag import Redeliverer, make_handler
 from tests.builders import tagger
 
 CONTEXT = SimpleNamespace(
@@ -49,13 +49,13 @@ def uploaded(key: str, event: str = "ObjectCreated:Put") -> str:
 class Post:
     """A handler with the deliveries of its two queues."""
 
-    def __init__(self, look=None, uploads: MemoryDeliveries | None = None) -> None:
-        self.look = look or tagger()
+    def __init__(self, reconciler=None, uploads: MemoryDeliveries | None = None) -> None:
+        self.reconciler = reconciler or tagger()
         self.uploads, self.backfill = uploads or MemoryDeliveries(), MemoryDeliveries()
         logger = make_logger("tag")
         queues = {QueueName.of_arn(UPLOADS): self.uploads, QueueName.of_arn(BACKFILL): self.backfill}
-        postman = Postman(queues, BackOff(chance=lambda: 1.0), logger)
-        self.handler = make_handler(self.look, postman, logger, make_metrics("tag"))
+        postman = Redeliverer(queues, BackOff(chance=lambda: 1.0), logger)
+        self.handler = make_handler(self.reconciler, postman, logger, make_metrics("tag"))
 
     def handled(self, event: dict, context=CONTEXT) -> list[str]:
         """Return the ids of the messages that come again."""

@@ -22,24 +22,24 @@ MAY_IMPORT = {
 # Each library and the one place that may import it; what is not named here may be imported by nobody.
 DOORS = {
     "aws_lambda_powertools": ("pipeline/telemetry.py", "tagging_lambda/tag.py", "results_sink/"),
-    "boto3": ("pipeline/aws.py", "infra/local/"),
-    "botocore": ("pipeline/aws.py", "infra/local/"),
+    "boto3": ("pipeline/aws/", "infra/local/"),
+    "botocore": ("pipeline/aws/", "infra/local/"),
     "click": ("cli.py", "infra/"),
     "ministack": ("infra/local/",),
     "numpy": ("",),
     "onnx": ("infra/model/",),
     "onnxruntime": ("tagging_lambda/classify.py", "infra/model/"),
-    "PIL": ("tagging_lambda/preprocess.py",),
+    "PIL": ("tagging_lambda/image/preprocess.py",),
     "pyarrow": (
-        "results_sink/tables.py",
-        "results_sink/parquet.py",
-        "results_sink/delta.py",
-        "results_sink/covered.py",
+        "results_sink/export/tables.py",
+        "results_sink/export/parquet.py",
+        "results_sink/export/delta.py",
+        "results_sink/export/coverage.py",
     ),
-    "pydantic": ("results_sink/answers.py",),
+    "pydantic": ("results_sink/http/models.py",),
     "samtranslator": ("infra/local/",),
     "tqdm": ("pipeline/progress.py",),
-    "urllib3": ("pipeline/aws.py",),
+    "urllib3": ("pipeline/aws/",),
 }
 
 # Names of rooms and files that say nothing of what is in them.

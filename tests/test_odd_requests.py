@@ -12,17 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog_loader import upload
+from pipeline.clock import utc_now
 from pipeline.connections import MemoryConnections
 from pipeline.errors import ImageRejected, RejectReason
 from pipeline.http_event import make_http_handler
 from pipeline.images import ImageRef
 from pipeline.keywords import KeywordTag, Vocabulary
-from pipeline.memory import MemoryImages, MemoryTable, utc_now
+from pipeline.memory.images import MemoryImages
+from pipeline.memory.table import MemoryTable
 from pipeline.photo_addresses import MemoryAddresses
 from pipeline.ratings import MemoryRatings
-from pipeline.records import Look, TaggedImage
+from pipeline.records import Observation, TaggedImage
 from pipeline.watchers import MemoryWatchers
-from results_sink import photos, rate
+from results_sink.http import photos, rate
 from results_sink.notify import Notifier, Usher, make_watch_handler
 from tagging_lambda import classify_once
 from tagging_lambda.curate import decide_request
@@ -63,7 +65,9 @@ class Unread:
 def handle() -> HttpHandler:
     """The functions that take JSON, as one, in memory."""
     table, now = MemoryTable(), utc_now()
-    table.put(TaggedImage(Look(IMAGE, "a", "upload", now, '"e"', now, "m", "t"), (KeywordTag(SHOE, 0.9),), (), 9, 9), 0)
+    table.put(
+        TaggedImage(Observation(IMAGE, "a", "upload", now, '"e"', now, "m", "t"), (KeywordTag(SHOE, 0.9),), (), 9, 9), 0
+    )
     uploads = upload.Uploads("shop", MemoryAddresses(), MemoryWatchers(), utc_now, secrets.token_hex, 10)
     links = LinkFetcher(resolve=lambda host, port: ["127.0.0.1"])
     models = classify_once.Models(("default",), lambda name: classify_once.SeeingModel(Unread(), None, None))

@@ -11,7 +11,9 @@ import pytest
 from infra.cli import main
 from infra.model.npm import Npm
 from infra.model.sample_catalogue import sample_catalogue
-from pipeline.aws import DynamoTable, SqsQueue, client
+from pipeline.aws.clients import client
+from pipeline.aws.dynamodb import DynamoTable
+from pipeline.aws.sqs import SqsQueue
 from pipeline.images import ImageRef
 from pipeline.keywords import Vocabulary
 from pipeline.records import GoneImage, RejectedImage, TaggedImage
@@ -91,9 +93,9 @@ def test_an_upload_is_tagged_replaced_and_deleted_as_the_bucket_says(shop: Shop)
     image = shop.put("new/tennis ball+ü.jpg", shop.photos["tennis-ball"])
     record = shop.record(image)
     assert {"tennis ball", "ball", "sports equipment"} <= names(record)
-    assert record.look.product == "tennis ball+ü"
+    assert record.observation.product == "tennis ball+ü"
     shop.put(image.key, shop.photos["laptop"])
-    assert "laptop" in names(shop.record(image, lambda found: found.look.etag != record.look.etag))
+    assert "laptop" in names(shop.record(image, lambda found: found.observation.etag != record.observation.etag))
     shop.delete(image)
     assert isinstance(shop.record(image, lambda found: not isinstance(found, TaggedImage)), GoneImage)
     shop.put(image.key, shop.photos["football"])
@@ -109,7 +111,7 @@ def test_a_backfill_reads_another_bucket_and_counts_what_it_skipped(shop: Shop, 
     report = said(capsys, "load", "s3://old-shop/catalogue/")
     assert (report["found"], report["sent"], report["skipped"]) == (4, 3, 1)
     record = shop.record(ImageRef("old-shop", "catalogue/tripod.jpg"))
-    assert record.look.run_id == report["run_id"]
+    assert record.observation.run_id == report["run_id"]
     assert "tripod" in names(record)
     for product in ("tent", "basketball"):
         assert product in names(shop.record(ImageRef("old-shop", f"catalogue/{product}.jpg")))
@@ -124,7 +126,7 @@ def test_a_manifest_gives_the_product(shop: Shop, capsys, tmp_path):
     manifest = tmp_path / "manifest.csv"
     manifest.write_text(f"image,product\n{image},HD-2000\n")
     assert said(capsys, "load", str(manifest))["sent"] == 1
-    assert shop.record(image, lambda found: found.look.product == "HD-2000")
+    assert shop.record(image, lambda found: found.observation.product == "HD-2000")
     assert said(capsys, "show", "--product", "HD-2000")
 
 

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from samtranslator.yaml_helper import yaml_parse
 
 from infra.package import with_code
-from pipeline.aws import client, stack_outputs
+from pipeline.aws.clients import client, stack_outputs
 from pipeline.errors import DeployerError
 from pipeline.stack import STACK_NAME, Stack
 

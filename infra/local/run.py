@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from infra.local import emulator
 from infra.local.deploy import Deployment
 from infra.package import PACKAGES, zipped
-from pipeline.aws import SqsQueue, client
+from pipeline.aws.clients import client
+from pipeline.aws.sqs import SqsQueue
 from pipeline.errors import DeployerError, NoStack
 from pipeline.front_settings import MODELS_FOLDER
 from pipeline.settings import home

@@ -22,6 +22,8 @@ from infra.model.whole_folder import one_at_a_time, remove_leftovers, whole_fold
 from pipeline.errors import BadModel
 from pipeline.model_version import CARD_NAME
 from pipeline.progress import Progress
+from tagging_lambda.image.picture import model_input
+from tagging_lambda.image.preprocess import read_picture
 from tagging_lambda.model_card import (
     ModelCard,
     ModelClass,
@@ -30,8 +32,6 @@ from tagging_lambda.model_card import (
     ModelSource,
     OutputContract,
 )
-from tagging_lambda.picture import model_input
-from tagging_lambda.preprocess import read_picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -11,9 +11,9 @@ import numpy as np
 
 from pipeline.errors import CallerError, ImageRejected
 from tagging_lambda.classify import Classifier
+from tagging_lambda.image.picture import model_input
+from tagging_lambda.image.preprocess import read_picture
 from tagging_lambda.model_card import MeasuredAccuracy, ModelCard
-from tagging_lambda.picture import model_input
-from tagging_lambda.preprocess import read_picture
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -24,7 +24,7 @@ def publish(*, place: str, as_json: bool) -> None:
     The address is deployed as the parameter ModelUri. It ends with the hash of the card, so it means this model for
     ever: another model has another address.
     """
-    from tagging_lambda.kept_model import keep  # noqa: PLC0415 - as light as the help
+    from tagging_lambda.model_store import keep  # noqa: PLC0415 - as light as the help
 
     prefix = BucketPrefix.parse(place.rstrip("/") + "/")
     address = f"{prefix}{keep(model_dir(), _files(prefix))}"
@@ -32,7 +32,8 @@ def publish(*, place: str, as_json: bool) -> None:
 
 
 def _files(prefix: BucketPrefix) -> FileStore:
-    from pipeline.aws import S3Files, client  # noqa: PLC0415 - as above
+    from pipeline.aws.clients import client  # noqa: PLC0415 - as above
+    from pipeline.aws.s3 import S3Files  # noqa: PLC0415 - as above
     from pipeline.stack import endpoint_url_of  # noqa: PLC0415 - as above
 
     return S3Files(client("s3", endpoint_url_of(os.environ)), prefix)

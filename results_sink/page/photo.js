@@ -166,7 +166,7 @@ function fold(word) {
 // What happened to it, the newest first: looks of the model, and what people decided.
 function history(record, decide) {
   const said = (keywords) => keywords.map((each) => each.keyword).join(", ") || say("no_keywords");
-  const look = (each, told) => ({ at: each.looked_at, shape: "photo", text: say("saw", told), by: each.run_id });
+  const look = (each, told) => ({ at: each.observed_at, shape: "photo", text: say("saw", told), by: each.run_id });
   const events = record.decisions.map((each) => ({
     at: each.decided_at,
     shape: each.decision === "pin" ? "pin" : "ban",
@@ -205,7 +205,7 @@ function facts(record) {
     ["model", record.model_version],
     ["taxonomy", record.taxonomy_version],
     ["uploaded", moment(record.object_time)],
-    ["looked_at", moment(record.looked_at)],
+    ["observed_at", moment(record.observed_at)],
     ["run", record.run_id],
     ["revision", String(record.revision)],
   ];

@@ -101,5 +101,5 @@ function refusal(each) {
     shown.append(picture);
   }).catch(() => {});
   return el("li", { class: "card" }, el("a", { href: addressOf(each.image) }, shown,
-    el("span", { class: "name" }, nameOf(each.image)), el("span", {}, say(`reason_${each.reason}`)), el("small", { class: "hint" }, each.detail, " · ", moment(each.looked_at))));
+    el("span", { class: "name" }, nameOf(each.image)), el("span", {}, say(`reason_${each.reason}`)), el("small", { class: "hint" }, each.detail, " · ", moment(each.observed_at))));
 }

@@ -50,7 +50,7 @@ const WORDS = {
   size: ["Size", "Größe", "Taille", "Tamaño"],
   model: ["Model", "Modell", "Modèle", "Modelo"],
   taxonomy: ["Taxonomy", "Taxonomie", "Taxonomie", "Taxonomía"],
-  looked_at: ["Looked at", "Angesehen", "Examinée", "Examinada"],
+  observed_at: ["Looked at", "Angesehen", "Examinée", "Examinada"],
   uploaded: ["Uploaded", "Hochgeladen", "Envoyée", "Subida"],
   run: ["Run", "Lauf", "Passage", "Pasada"],
   revision: ["Revision", "Fassung", "Révision", "Revisión"],

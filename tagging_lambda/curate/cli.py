@@ -81,7 +81,7 @@ def retag(dry_run: bool, everything: bool, as_json: bool) -> int:
     from tagging_lambda.curate.report import retagged_document, retagged_text  # noqa: PLC0415 - as said above
     from tagging_lambda.curate.retag import Retagged, Retagger  # noqa: PLC0415 - as said above
     from tagging_lambda.model_card import ModelCard  # noqa: PLC0415 - as said above
-    from tagging_lambda.taxonomy import Taxonomy  # noqa: PLC0415 - as said above
+    from tagging_lambda.words.taxonomy import Taxonomy  # noqa: PLC0415 - as said above
 
     card, vocabulary = ModelCard.load(model_dir() / CARD_NAME), Vocabulary.load()
     taxonomy = Taxonomy.of(vocabulary, [each.id for each in card.classes])
@@ -107,8 +107,8 @@ def undo(run_id: str, dry_run: bool, as_json: bool) -> int:
     An image of which nothing was known before, or another photo, becomes as if nobody had looked at it. People's
     decisions stay. One run back is kept of each image. The run must have ended: its queue would tag them again.
     """
+    from pipeline.clock import utc_now  # noqa: PLC0415 - as said above
     from pipeline.keywords import Vocabulary  # noqa: PLC0415 - as said above
-    from pipeline.memory import utc_now  # noqa: PLC0415 - as said above
     from pipeline.progress import Progress  # noqa: PLC0415 - as said above
     from tagging_lambda.curate.connect import rewriter_of_stack  # noqa: PLC0415 - as said above
     from tagging_lambda.curate.report import undone_document, undone_text  # noqa: PLC0415 - as said above
@@ -130,7 +130,7 @@ def _wishes(verdict: Verdict, said: tuple[Any, ...], vocabulary: Vocabulary) -> 
     from pipeline.images import ImageRef  # noqa: PLC0415 - as said above
     from tagging_lambda.curate.decide import Verdict, Wish  # noqa: PLC0415 - as said above
     from tagging_lambda.curate.decision_file import wishes_in  # noqa: PLC0415 - as said above
-    from tagging_lambda.curate.named import keyword_named, keyword_once_named  # noqa: PLC0415 - as said above
+    from tagging_lambda.curate.keyword_lookup import keyword_named, keyword_once_named  # noqa: PLC0415 - as said above
 
     keyword, image, product, file = said
     if file is not None:
@@ -144,7 +144,7 @@ def _wishes(verdict: Verdict, said: tuple[Any, ...], vocabulary: Vocabulary) -> 
 
 
 def _decide(wishes: tuple[Wish, ...], vocabulary: Vocabulary, by: str, *, as_json: bool) -> int:
-    from pipeline.memory import utc_now  # noqa: PLC0415 - as said above
+    from pipeline.clock import utc_now  # noqa: PLC0415 - as said above
     from pipeline.progress import Progress  # noqa: PLC0415 - as said above
     from tagging_lambda.curate.connect import rewriter_of_stack  # noqa: PLC0415 - as said above
     from tagging_lambda.curate.decide import Decided, Decider  # noqa: PLC0415 - as said above

@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pipeline.aws import DynamoTable, client
+from pipeline.aws.clients import client
+from pipeline.aws.dynamodb import DynamoTable
 from pipeline.stack import find_stack
 from tagging_lambda.curate.rewrite import AT_ONCE, Rewriter
 

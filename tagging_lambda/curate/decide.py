@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pipeline.errors import CallerError
 from pipeline.images import ImageRef
 from pipeline.records import MAX_DECISIONS, Decision, DecisionKind, TaggedImage
-from tagging_lambda.decisions import with_keywords
+from tagging_lambda.words.decisions import with_keywords
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -79,7 +79,7 @@ class Decider:
         if isinstance(of, ImageRef):
             return (of,)
         if of not in products:
-            products[of] = tuple(record.look.image for record in self.table.of_product(of))
+            products[of] = tuple(record.observation.image for record in self.table.of_product(of))
             if not products[of]:
                 unknown.append(f"product {of}")
         return products[of]
@@ -94,7 +94,7 @@ class Decider:
 
         def change(record: Record) -> Record:
             mine = record.decisions
-            for wish in wishes[record.look.image]:
+            for wish in wishes[record.observation.image]:
                 mine = _with(mine, wish, lambda wish: Decision(wish.keyword_id, _KINDS[wish.verdict], now, self.by))
             return _bearing(record, mine, self.vocabulary)
 
@@ -128,7 +128,7 @@ def _with(decisions: tuple[Decision, ...], wish: Wish, decision_of: Callable[[Wi
 
 def _bearing(record: Record, decisions: tuple[Decision, ...], vocabulary: Vocabulary) -> Record:
     if len(decisions) > MAX_DECISIONS:
-        found = f"{record.look.image} would have {len(decisions):,} decisions"
+        found = f"{record.observation.image} would have {len(decisions):,} decisions"
         raise CallerError(f"{found}; the limit is {MAX_DECISIONS}")
     if decisions == record.decisions:
         return record

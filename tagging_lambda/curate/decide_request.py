@@ -8,7 +8,7 @@ from pipeline.errors import RetryLater
 from pipeline.http_event import NOT_FOUND, Answer, choice_in, json_answer, problem, text_in
 from pipeline.images import MAX_KEY_BYTES, ImageRef
 from tagging_lambda.curate.decide import Decided, Decider, Verdict, Wish
-from tagging_lambda.curate.named import keyword_once_named
+from tagging_lambda.curate.keyword_lookup import keyword_once_named
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

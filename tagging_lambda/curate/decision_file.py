@@ -9,7 +9,7 @@ from pipeline.errors import CallerError
 from pipeline.images import ImageRef
 from pipeline.messages import checked_product
 from tagging_lambda.curate.decide import Verdict, Wish
-from tagging_lambda.curate.named import keyword_named, keyword_once_named
+from tagging_lambda.curate.keyword_lookup import keyword_named, keyword_once_named
 
 if TYPE_CHECKING:
     from pathlib import Path

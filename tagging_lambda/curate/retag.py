@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pipeline.records import TaggedImage
-from tagging_lambda.remap import remapped
+from tagging_lambda.words.remap import remapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from pipeline.records import Record
     from tagging_lambda.curate.rewrite import Rewrite, Rewriter
-    from tagging_lambda.taxonomy import Taxonomy
+    from tagging_lambda.words.taxonomy import Taxonomy
 
 EXAMPLES = 5  # images shown, chosen by us
 OFFENDERS = 10  # failures named, chosen by us
@@ -82,9 +82,9 @@ class Retagger:
             yield rewrite.after
 
     def _changed(self, record: Record) -> Record:
-        if not isinstance(record, TaggedImage) or record.look.model_version != self.model_version:
+        if not isinstance(record, TaggedImage) or record.observation.model_version != self.model_version:
             return record
-        if record.look.taxonomy_version == self.taxonomy.version and not self.everything:
+        if record.observation.taxonomy_version == self.taxonomy.version and not self.everything:
             return record
         return remapped(record, self.taxonomy, self.run_id)
 
@@ -95,7 +95,7 @@ class Retagger:
             retagged.failures += [rewrite.failure][: OFFENDERS - len(retagged.failures)]
         elif not isinstance(before, TaggedImage) or not isinstance(after, TaggedImage):
             retagged.untagged += 1
-        elif before.look.model_version != self.model_version:
+        elif before.observation.model_version != self.model_version:
             retagged.other_model += 1
         elif before == after:
             retagged.current += 1
@@ -114,7 +114,7 @@ def _compare(before: TaggedImage, after: TaggedImage, retagged: Retagged) -> Non
     retagged.gained.update(each for each in new if each not in old)
     retagged.lost.update(each for each in old if each not in new)
     if len(retagged.examples) < EXAMPLES:
-        retagged.examples.append(Example(str(before.look.image), old, new))
+        retagged.examples.append(Example(str(before.observation.image), old, new))
 
 
 def _ids(record: TaggedImage) -> tuple[str, ...]:

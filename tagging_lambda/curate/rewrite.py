@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from pipeline.errors import RetryLater, StaleLook
+from pipeline.errors import RetryLater, RevisionConflict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -60,8 +60,8 @@ class Rewriter:
         for wait_s in WAITS_S:
             try:
                 return self._tried(record, change)
-            except StaleLook as error:
-                found = self.table.get_many([record.look.image])
+            except RevisionConflict as error:
+                found = self.table.get_many([record.observation.image])
                 if not found:
                     return Rewrite(record, record)
                 [record] = found.values()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pipeline.records import GoneImage, Previous, RejectedImage, TaggedImage, UndoneImage
-from tagging_lambda.decisions import with_keywords
+from tagging_lambda.words.decisions import with_keywords
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -61,7 +61,7 @@ class Undoer:
     def _changed(self, record: Record) -> Record:
         if not isinstance(record, TaggedImage | RejectedImage):
             return record
-        if record.look.run_id == self.run_id:
+        if record.observation.run_id == self.run_id:
             return self._taken_back(record)
         if record.previous and record.previous.run_id == self.run_id:
             return replace(record, previous=None)  # or undoing the later run would bring this one back
@@ -73,22 +73,22 @@ class Undoer:
             return _restored(record, record.previous, self.vocabulary)
         # DECISIONS.md, 15
         # What a later look reads must not pass for a look: no object, no model, no taxonomy.
-        look = replace(
-            record.look,
-            looked_at=self.clock(),
+        observation = replace(
+            record.observation,
+            observed_at=self.clock(),
             etag=None,
             object_time=None,
             model_version="",
             taxonomy_version="",
         )
-        return UndoneImage(look, record.revision, record.decisions)
+        return UndoneImage(observation, record.revision, record.decisions)
 
     def _count(self, rewrite: Rewrite, undone: Undone) -> None:
         before, after = rewrite.before, rewrite.after
         if rewrite.failure:
             undone.failed += 1
             undone.failures += [rewrite.failure][: OFFENDERS - len(undone.failures)]
-        elif before.look.run_id != self.run_id:
+        elif before.observation.run_id != self.run_id:
             undone.others += 1
         elif isinstance(before, GoneImage):
             undone.gone += 1
@@ -99,15 +99,15 @@ class Undoer:
 
 
 def _restored(record: TaggedImage | RejectedImage, before: Previous, vocabulary: Vocabulary) -> TaggedImage:
-    look = replace(
-        record.look,
+    observation = replace(
+        record.observation,
         run_id=before.run_id,
-        looked_at=before.looked_at,
+        observed_at=before.observed_at,
         model_version=before.model_version,
         taxonomy_version=before.taxonomy_version,
     )
     restored = TaggedImage(
-        look=look,
+        observation=observation,
         keywords=(),
         class_scores=before.class_scores,
         width_pixels=before.width_pixels,

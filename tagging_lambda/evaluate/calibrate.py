@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pipeline.keywords import Use
 from pipeline.records import ClassScore
 from tagging_lambda.evaluate.measure import Share, measured
-from tagging_lambda.taxonomy import Taxonomy, candidates, keywords_of
+from tagging_lambda.words.taxonomy import Taxonomy, candidates, keywords_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.csv_rows import rows
 from pipeline.errors import CallerError
-from tagging_lambda.curate.named import keyword_named
+from tagging_lambda.curate.keyword_lookup import keyword_named
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from math import sqrt
 from typing import TYPE_CHECKING
 
-from tagging_lambda.taxonomy import MOST_KEYWORDS, candidates
+from tagging_lambda.words.taxonomy import MOST_KEYWORDS, candidates
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pipeline.keywords import KeywordTag
     from pipeline.records import ClassScore
     from tagging_lambda.evaluate.labels import LabelledFile
-    from tagging_lambda.taxonomy import Taxonomy
+    from tagging_lambda.words.taxonomy import Taxonomy
 
 Z = 1.96  # standard deviations: 95 of 100 such bounds hold the truth
 BINS = 10  # of scores

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pipeline.keywords import Vocabulary
     from tagging_lambda.evaluate.measure import Judged, Measures
-    from tagging_lambda.reader import Reader
+    from tagging_lambda.image.reader import Reader
 
 SHOWN = 60  # pictures in each part of the sheet; chosen by us: some 3 MB in all
 _SHRINK = 2  # a picture is shown at half the model's size

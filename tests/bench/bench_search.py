@@ -21,15 +21,15 @@ from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
 
+from pipeline.clock import utc_now
 from pipeline.folder import FolderFiles
 from pipeline.keywords import Vocabulary
-from pipeline.memory import utc_now
 from pipeline.stream import Change
-from results_sink.changes import Recorder
-from results_sink.export import Exporter
-from results_sink.fold import Folding
-from results_sink.newest import REFRESH_S
-from results_sink.snapshot import InPlace
+from results_sink.export.changes import Recorder
+from results_sink.export.export import Exporter
+from results_sink.export.fold import Folding
+from results_sink.search.newest import REFRESH_S
+from results_sink.search.snapshot import InPlace
 from tests.bench.made_up import SEED, MadeUpTable
 from tests.bench.search_ways import WAYS, Ours, forget, size_bytes
 

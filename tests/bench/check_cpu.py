@@ -62,9 +62,9 @@ class Difference:
 
 def inputs(count: int, card_path: Path, folder: Path) -> NDArray[np.float32]:
     """Return the model's input for the first photos of the folder."""
+    from tagging_lambda.image.picture import model_input
+    from tagging_lambda.image.preprocess import read_picture
     from tagging_lambda.model_card import ModelCard
-    from tagging_lambda.picture import model_input
-    from tagging_lambda.preprocess import read_picture
 
     contract = ModelCard.load(card_path).input
     paths = sorted(folder.glob("*.jpg"))[:count]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pipeline.errors import RejectReason
 from pipeline.images import ImageRef
 from pipeline.keywords import KeywordTag, Vocabulary
-from pipeline.records import Look, Record, RejectedImage, TaggedImage
+from pipeline.records import Observation, Record, RejectedImage, TaggedImage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,19 +45,19 @@ class MadeUpTable:
     def record(self, at: int, chance: random.Random, run_id: str = "20260101T000000Z-bench") -> Record:
         """Return a record in the place of the one that was scanned so-many-th."""
         number = at * 7_919 % self._rows
-        look = Look(
+        observation = Observation(
             image=ImageRef("shop", f"catalogue/{number:09d}.jpg"),
             product=f"product-{number // self._photos_of_each}",
             run_id=run_id,
-            looked_at=EPOCH + timedelta(milliseconds=10 * at),
+            observed_at=EPOCH + timedelta(milliseconds=10 * at),
             etag=f'"{chance.getrandbits(128):032x}"',
             object_time=EPOCH,
             model_version="0123456789ab",
             taxonomy_version=self._vocabulary.version,
         )
         if at % 50 == 0:
-            return RejectedImage(look, RejectReason.CORRUPT, "it ends too early", revision=1)
-        return TaggedImage(look, self._tags(chance, number // self._photos_of_each), (), 1200, 1600, revision=1)
+            return RejectedImage(observation, RejectReason.CORRUPT, "it ends too early", revision=1)
+        return TaggedImage(observation, self._tags(chance, number // self._photos_of_each), (), 1200, 1600, revision=1)
 
     def words(self, chance: random.Random) -> tuple[str, str]:
         """Return two keywords to ask for together, each as often as it is on photos."""

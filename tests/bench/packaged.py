@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from infra.package import BUILD, PACKAGES, laid_out
 from infra.wheels import Architecture
-from pipeline.aws import client
+from pipeline.aws.clients import client
 from pipeline.images import ImageRef
 from pipeline.messages import TagImage
 from pipeline.settings import home, model_dir

@@ -11,9 +11,9 @@ import time
 from typing import TYPE_CHECKING
 
 from pipeline.folder import FolderFiles
-from results_sink.newest import Newest
-from results_sink.search import Asked
-from results_sink.snapshot import InPlace
+from results_sink.search.newest import Newest
+from results_sink.search.search import Asked
+from results_sink.search.snapshot import InPlace
 
 if TYPE_CHECKING:
     from collections.abc import Callable

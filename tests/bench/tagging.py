@@ -99,17 +99,18 @@ def handler(paths: list[Path], batch: int, late: bool) -> Iterator[Callable[[lis
     """The tagging handler, storage and table played by twins, which answer at once or as late as AWS."""
     from pipeline.images import ImageRef
     from pipeline.keywords import Vocabulary
-    from pipeline.memory import MemoryImages, MemoryTable
+    from pipeline.memory.images import MemoryImages
+    from pipeline.memory.table import MemoryTable
     from pipeline.messages import TagImage
     from pipeline.settings import DEFAULT_PRODUCT_PATTERN, ProductPattern, model_dir
     from pipeline.telemetry import make_logger, make_metrics
+    from tagging_lambda.classification_cache import ClassificationCache
     from tagging_lambda.classify import Classifier
-    from tagging_lambda.contents import Contents
-    from tagging_lambda.look import Tagger
-    from tagging_lambda.reader import ProcessReader
-    from tagging_lambda.settle import BackOff
-    from tagging_lambda.tag import Postman, make_handler
-    from tagging_lambda.taxonomy import Taxonomy
+    from tagging_lambda.disposition import BackOff
+    from tagging_lambda.image.reader import ProcessReader
+    from tagging_lambda.reconcile import Reconciler
+    from tagging_lambda.tag import Redeliverer, make_handler
+    from tagging_lambda.words.taxonomy import Taxonomy
 
     class LateImages(MemoryImages):
         def fetch(self, image, known_etag, limit_bytes):
@@ -130,10 +131,12 @@ def handler(paths: list[Path], batch: int, late: bool) -> Iterator[Callable[[lis
         images.put(ImageRef("shop", path.name), path.read_bytes())
     classifier = Classifier.load(model_dir() / "card.json")
     reader = ProcessReader(classifier.card.input)
-    look = Tagger(
+    observation = Reconciler(
         images=images,
         table=LateTable(),
-        contents=Contents(reader, classifier, most=0),  # a photo that comes again is looked at as if it were new
+        contents=ClassificationCache(
+            reader, classifier, most=0
+        ),  # a photo that comes again is looked at as if it were new
         taxonomy=Taxonomy.of(Vocabulary.load(), [each.id for each in classifier.card.classes]),
         products=ProductPattern.parse(DEFAULT_PRODUCT_PATTERN),
         clock=lambda: datetime.now(UTC),
@@ -141,13 +144,13 @@ def handler(paths: list[Path], batch: int, late: bool) -> Iterator[Callable[[lis
     )
     sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - the metrics are printed, as the function prints them
     logger = make_logger("bench")
-    handle = make_handler(look, Postman({}, BackOff(), logger), logger, make_metrics("bench"))
+    handle = make_handler(observation, Redeliverer({}, BackOff(), logger), logger, make_metrics("bench"))
     context = SimpleNamespace(get_remaining_time_in_millis=lambda: 120_000)
 
     def run(some: list[Path]) -> None:
         for at in range(0, len(some), batch):
             bodies = [TagImage(ImageRef("shop", path.name)).encode() for path in some[at : at + batch]]
-            look.table.records.clear()
+            observation.table.records.clear()
             records = [
                 {
                     "messageId": str(n),

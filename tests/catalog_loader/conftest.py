@@ -12,8 +12,10 @@ from catalog_loader.status import WatchedQueue
 from pipeline.dead_letters import MemoryDeadLetters
 from pipeline.errors import RejectReason
 from pipeline.images import ImageRef
-from pipeline.memory import MemoryImages, MemoryQueue, MemoryTable
-from pipeline.records import GoneImage, Look, Record, RejectedImage, TaggedImage
+from pipeline.memory.images import MemoryImages
+from pipeline.memory.queue import MemoryQueue
+from pipeline.memory.table import MemoryTable
+from pipeline.records import GoneImage, Observation, Record, RejectedImage, TaggedImage
 
 MODEL, TAXONOMY = "model-1", "taxonomy-1"
 PHOTOGRAPHED_AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -55,40 +57,40 @@ class Twins:
         for key in keys:
             self.images.put(shop(key), data, at)
 
-    def look(self, key: str, **changes: object) -> Look:
+    def observation(self, key: str, **changes: object) -> Observation:
         """Return a look at the photo as it is, or of one that is not there."""
         photo = self.images.objects.get(shop(key))
         facts = {
             "image": shop(key),
             "product": "product",
             "run_id": "run-0",
-            "looked_at": LOOKED_AT,
+            "observed_at": LOOKED_AT,
             "etag": photo.etag if photo else None,
             "object_time": photo.modified_at if photo else None,
             "model_version": MODEL,
             "taxonomy_version": TAXONOMY,
         }
-        return Look(**(facts | changes))
+        return Observation(**(facts | changes))
 
     def record(self, record: Record) -> None:
         """Put a record into the table, over any that is there."""
-        seen = self.table.get_many([record.look.image]).get(record.look.image)
+        seen = self.table.get_many([record.observation.image]).get(record.observation.image)
         self.table.put(record, seen.revision if seen else 0)
 
     def tag(self, *keys: str, **changes: object) -> None:
         """Record photos as tagged, as they are now."""
         for key in keys:
-            self.record(TaggedImage(self.look(key, **changes), (), (), 100, 100))
+            self.record(TaggedImage(self.observation(key, **changes), (), (), 100, 100))
 
     def reject(self, *keys: str, reason: RejectReason = RejectReason.CORRUPT, **changes: object) -> None:
         """Record photos as rejected, as they are now."""
         for key in keys:
-            self.record(RejectedImage(self.look(key, **changes), reason, "because"))
+            self.record(RejectedImage(self.observation(key, **changes), reason, "because"))
 
     def bury(self, *keys: str, **changes: object) -> None:
         """Record photos as gone."""
         for key in keys:
-            self.record(GoneImage(self.look(key, **changes)))
+            self.record(GoneImage(self.observation(key, **changes)))
 
     @property
     def sent(self) -> list[str]:

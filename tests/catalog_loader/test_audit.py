@@ -13,10 +13,11 @@ from catalog_loader.compare import Versions
 from pipeline.dead_letters import MemoryDeadLetters
 from pipeline.exported import ExportedImage, MemoryExportedImages
 from pipeline.images import BucketPrefix, ImageRef, ListedImage
-from pipeline.memory import MemoryImages, MemoryTable
+from pipeline.memory.images import MemoryImages
+from pipeline.memory.table import MemoryTable
 from pipeline.messages import TagImage
 from pipeline.progress import Progress
-from pipeline.records import GoneImage, Look, TaggedImage, UndoneImage
+from pipeline.records import GoneImage, Observation, TaggedImage, UndoneImage
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -271,7 +272,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 def record_of(image: ImageRef) -> TaggedImage:
     """Return a record of the photo as it is listed."""
-    return TaggedImage(Look(image, "p", "r", NOW, '"e"', NOW, "m", "t"), (), (), 1, 1)
+    return TaggedImage(Observation(image, "p", "r", NOW, '"e"', NOW, "m", "t"), (), (), 1, 1)
 
 
 @pytest.mark.parametrize("end", [TaggedImage, GoneImage])
@@ -285,7 +286,7 @@ def test_a_tombstone_is_no_orphan(twins: Twins, end: type) -> None:
 
 
 def test_a_look_that_was_taken_back_leaves_no_orphan(twins: Twins) -> None:
-    twins.record(UndoneImage(twins.look("a.jpg")))
+    twins.record(UndoneImage(twins.observation("a.jpg")))
 
     assert audited(twins)[0].numbers() == numbers()
 

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 import click
 import pytest
 
-from catalog_loader import carry_out
-from catalog_loader.carry_out import LoadAsked
+from catalog_loader.commands import run as carry_out
+from catalog_loader.commands.run import LoadAsked
 from catalog_loader.compare import Versions
+from catalog_loader.console import Console
 from catalog_loader.estimate import Estimator
-from catalog_loader.figures import dollars
-from catalog_loader.voice import Voice
+from catalog_loader.formatting import dollars
 from pipeline.dead_letters import DeadLetter, MemoryDeadLetters
 from pipeline.errors import CallerError, Denied, RejectReason, RetryLater
 from pipeline.images import BucketPrefix, ImageRef, ListedImage
-from pipeline.memory import MemoryImages, MemoryQueue
+from pipeline.memory.images import MemoryImages
+from pipeline.memory.queue import MemoryQueue
 from pipeline.messages import TagImage
 from tests.catalog_loader.conftest import TAXONOMY
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from tests.catalog_loader.conftest import Twins
 
 PLACE = "s3://shop/"
-TO_A_PERSON, TO_A_PROGRAM = (Voice(as_json, click.echo, partial(click.echo, err=True)) for as_json in (False, True))
+TO_A_PERSON, TO_A_PROGRAM = (Console(as_json, click.echo, partial(click.echo, err=True)) for as_json in (False, True))
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -399,7 +400,7 @@ def test_status_says_what_waits_and_how_images_ended(twins: Twins, capsys: pytes
     twins.reject("3.jpg", "4.jpg")
     twins.reject("5.jpg", reason=RejectReason.EMPTY)
     twins.bury("6.jpg")
-    twins.tag("7.jpg", "8.jpg", looked_at=datetime.now(UTC) - timedelta(seconds=1))
+    twins.tag("7.jpg", "8.jpg", observed_at=datetime.now(UTC) - timedelta(seconds=1))
 
     assert carry_out.status(twins.connect, TO_A_PERSON, watch=False, with_ends=True) == 0
 
@@ -465,7 +466,7 @@ def test_images_that_end_without_a_trace_are_seen_to_move(twins: Twins, capsys: 
 
 def test_a_watch_on_a_terminal_takes_the_place_of_what_it_said_before() -> None:
     said: list[str] = []
-    voice = Voice(False, said.append, said.append, lambda: 10)
+    voice = Console(False, said.append, said.append, lambda: 10)
 
     voice.renew({}, ["0123456789abc", "second"])
     voice.renew({}, ["third"])
@@ -475,7 +476,7 @@ def test_a_watch_on_a_terminal_takes_the_place_of_what_it_said_before() -> None:
 
 def test_a_watch_elsewhere_says_one_report_below_the_other() -> None:
     said: list[str] = []
-    voice = Voice(False, said.append, said.append)
+    voice = Console(False, said.append, said.append)
 
     voice.renew({}, ["first"])
     voice.renew({}, ["second"])
@@ -540,7 +541,7 @@ def test_a_watch_says_it_again_and_again_until_it_is_stopped(twins: Twins, capsy
 def test_a_watch_does_not_take_an_old_reading_of_the_table_for_movement(
     twins: Twins, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    twins.tag("just-now.jpg", looked_at=datetime.now(UTC))
+    twins.tag("just-now.jpg", observed_at=datetime.now(UTC))
     twins.backfill.send([TagImage(ImageRef("shop", "waits.jpg"))])
     monkeypatch.setattr(carry_out, "SCAN_SHARE", 1e9)  # the table is read once
     slept = []

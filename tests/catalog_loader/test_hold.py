@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from catalog_loader import carry_out
+from catalog_loader.commands import run as carry_out
 from catalog_loader.compare import Versions
-from catalog_loader.hold import OFFENDERS, SETTLING
-from catalog_loader.voice import Voice
+from catalog_loader.console import Console
+from catalog_loader.export_check import OFFENDERS, SETTLING
 from pipeline.exported import ExportedImage, MemoryExportedImages
 from tests.catalog_loader.conftest import LOOKED_AT, shop
 
@@ -25,11 +25,13 @@ SETTLED = JUST_BEFORE - timedelta(seconds=1)
 
 def exported(twins: Twins, *keys: str) -> MemoryExportedImages:
     """Return an export of these images as they are recorded now; one without a record was looked at long ago."""
-    records = {record.look.image: record.look for record in twins.table.scan()}
+    records = {record.observation.image: record.observation for record in twins.table.scan()}
     looks = [(shop(key), records.get(shop(key))) for key in keys]
     images = [
-        ExportedImage(image, look.looked_at, look.etag) if look else ExportedImage(image, LOOKED_AT, '"e"')
-        for image, look in looks
+        ExportedImage(image, observation.observed_at, observation.etag)
+        if observation
+        else ExportedImage(image, LOOKED_AT, '"e"')
+        for image, observation in looks
     ]
     return MemoryExportedImages(EXPORTED_AT, images)
 
@@ -37,7 +39,7 @@ def exported(twins: Twins, *keys: str) -> MemoryExportedImages:
 def audited(twins: Twins, export: MemoryExportedImages | None, place: str = "s3://shop") -> tuple[int, dict[str, Any]]:
     """Return the exit code and the report of an audit."""
     said: list[str] = []
-    voice = Voice(True, said.append, said.append)
+    voice = Console(True, said.append, said.append)
     code = carry_out.audit(place, Versions(), twins.connect, voice, enqueue=False, exported=lambda: export)
     return code, json.loads(said[0])
 
@@ -76,18 +78,18 @@ def test_an_image_that_was_looked_at_since_the_export_began_is_counted_and_no_ga
     twins.put("new.jpg", "replaced.jpg")
     twins.tag("replaced.jpg")
     export = exported(twins, "replaced.jpg", "deleted.jpg")
-    twins.tag("new.jpg", "replaced.jpg", looked_at=AFTER)
-    twins.bury("deleted.jpg", looked_at=AFTER)
+    twins.tag("new.jpg", "replaced.jpg", observed_at=AFTER)
+    twins.bury("deleted.jpg", observed_at=AFTER)
 
     code, document = audited(twins, export)
 
     assert (code, gaps(document), document["export"]["newer"]) == (0, {}, 3)
 
 
-@pytest.mark.parametrize(("looked_at", "is_gap"), [(SETTLED, True), (JUST_BEFORE, False)])
-def test_a_look_has_a_minute_to_be_written(twins: Twins, looked_at: datetime, is_gap: bool) -> None:
+@pytest.mark.parametrize(("observed_at", "is_gap"), [(SETTLED, True), (JUST_BEFORE, False)])
+def test_a_look_has_a_minute_to_be_written(twins: Twins, observed_at: datetime, is_gap: bool) -> None:
     twins.put("a.jpg")
-    twins.tag("a.jpg", looked_at=looked_at)
+    twins.tag("a.jpg", observed_at=observed_at)
 
     assert audited(twins, exported(twins))[0] == is_gap
 
@@ -96,7 +98,7 @@ def test_an_older_look_in_the_export_is_a_gap(twins: Twins) -> None:
     twins.put("again.jpg", "other.jpg")
     twins.tag("again.jpg", "other.jpg")
     export = exported(twins, "again.jpg", "other.jpg")
-    twins.tag("again.jpg", looked_at=LOOKED_AT + timedelta(hours=1))
+    twins.tag("again.jpg", observed_at=LOOKED_AT + timedelta(hours=1))
     twins.tag("other.jpg", etag='"another"')
 
     code, document = audited(twins, export)
@@ -107,7 +109,7 @@ def test_an_older_look_in_the_export_is_a_gap(twins: Twins) -> None:
 def test_a_look_that_was_undone_since_is_no_gap(twins: Twins) -> None:
     """The look before it is on record again: older than the exported one, and of the same object."""
     twins.put("a.jpg")
-    twins.tag("a.jpg", looked_at=LOOKED_AT + timedelta(hours=1))
+    twins.tag("a.jpg", observed_at=LOOKED_AT + timedelta(hours=1))
     export = exported(twins, "a.jpg")
     twins.tag("a.jpg")
 
@@ -162,9 +164,9 @@ def test_where_nothing_was_exported_nothing_is_held_against_it(twins: Twins) -> 
 def test_a_person_is_told_of_the_export_and_of_the_way_out(twins: Twins) -> None:
     twins.put("a.jpg", "b.jpg")
     twins.tag("a.jpg")
-    twins.tag("b.jpg", looked_at=AFTER)
+    twins.tag("b.jpg", observed_at=AFTER)
     said: list[str] = []
-    voice = Voice(False, said.append, said.append)
+    voice = Console(False, said.append, said.append)
 
     carry_out.audit(
         "s3://shop", Versions(), twins.connect, voice, enqueue=False, exported=lambda: exported(twins, "b.jpg")

@@ -13,7 +13,7 @@ from catalog_loader.manifest import Manifest
 from catalog_loader.send import Sender
 from pipeline.errors import CallerError, RetryLater
 from pipeline.images import BucketPrefix, ListedImage
-from pipeline.memory import MemoryImages
+from pipeline.memory.images import MemoryImages
 from pipeline.progress import Progress
 
 if TYPE_CHECKING:

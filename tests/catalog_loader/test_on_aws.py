@@ -9,23 +9,23 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from catalog_loader import carry_out
-from catalog_loader.carry_out import LoadAsked
+from catalog_loader.commands import run as carry_out
+from catalog_loader.commands.run import LoadAsked
 from catalog_loader.compare import Versions
 from catalog_loader.connect import BACKFILL, UPLOADS, Connected, oldest_s
+from catalog_loader.console import Console
 from catalog_loader.status import WatchedQueue
-from catalog_loader.voice import Voice
-from pipeline import aws
+from pipeline.aws import clients, dynamodb, s3, sqs
 from pipeline.dead_letters import SqsDeadLetters
-from pipeline.images import ImageRef
+from pipeline.images import BucketPrefix, ImageRef
 from pipeline.messages import decode
-from pipeline.records import Look, TaggedImage
+from pipeline.records import Observation, TaggedImage
 from tests.aws_world import ODD_KEYS, AwsWorld, answer, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TO_A_PERSON, TO_A_PROGRAM = Voice(False, print, print), Voice(True, print, print)
+TO_A_PERSON, TO_A_PROGRAM = Console(False, print, print), Console(True, print, print)
 
 
 class Shop:
@@ -41,13 +41,13 @@ class Shop:
 
     def connect(self) -> Connected:
         """Return them as the commands find them connected."""
-        queues = {name: aws.SqsQueue(self.world.sqs, self.urls[name]) for name in (UPLOADS, BACKFILL)}
+        queues = {name: sqs.SqsQueue(self.world.sqs, self.urls[name]) for name in (UPLOADS, BACKFILL)}
         dead = {
             name: SqsDeadLetters(self.world.sqs, self.urls["dead"], self.urls[name], long_poll_s=0) for name in queues
         }
         return Connected(
-            aws.S3Images(self.world.s3),
-            aws.DynamoTable(self.world.dynamodb, self.table_name),
+            s3.S3Images(self.world.s3),
+            dynamodb.DynamoTable(self.world.dynamodb, self.table_name),
             queues,
             dead,
             tuple(WatchedQueue(name, queue, dead[name], lambda: None) for name, queue in queues.items()),
@@ -116,7 +116,7 @@ def test_odd_keys_arrive_as_they_lie_in_the_bucket(shop: Shop) -> None:
 def test_an_audit_finds_the_gap_and_closes_it(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
     shop.put("tagged.jpg", "missing.jpg")
     shop.world.sqs.send_message(QueueUrl=shop.urls["dead"], MessageBody="garbage")
-    table = aws.DynamoTable(shop.world.dynamodb, shop.table_name)
+    table = dynamodb.DynamoTable(shop.world.dynamodb, shop.table_name)
     [listed] = [one for one in _listing(shop) if one.image.key == "tagged.jpg"]
     table.put(_tagged(listed.image, listed.etag, listed.modified_at), 0)
     table.put(_tagged(ImageRef(shop.bucket, "orphan.jpg"), '"e"', listed.modified_at), 0)
@@ -131,11 +131,11 @@ def test_an_audit_finds_the_gap_and_closes_it(shop: Shop, capsys: pytest.Capture
 
 def _listing(shop: Shop) -> list[Any]:
     connected = shop.connect()
-    return list(connected.images.listing(aws.BucketPrefix(shop.bucket)))
+    return list(connected.images.listing(BucketPrefix(shop.bucket)))
 
 
 def _tagged(image: ImageRef, etag: str, at: datetime) -> TaggedImage:
-    return TaggedImage(Look(image, "p", "r", at, etag, at, "m", "t"), (), (), 1, 1)
+    return TaggedImage(Observation(image, "p", "r", at, etag, at, "m", "t"), (), (), 1, 1)
 
 
 # ---- the age of the oldest message -----------------------------------------------------------------------------------
@@ -143,7 +143,7 @@ def _tagged(image: ImageRef, etag: str, at: datetime) -> TaggedImage:
 
 def test_the_age_is_the_newest_that_was_measured(aws_environment: None) -> None:
     assert aws_environment is None
-    cloudwatch = aws.client("cloudwatch")
+    cloudwatch = clients.client("cloudwatch")
     points = [
         {"Timestamp": datetime(2026, 1, 1, 12, minute, tzinfo=UTC), "Maximum": age_s}
         for minute, age_s in ((1, 10.0), (3, 30.0), (2, 20.0))

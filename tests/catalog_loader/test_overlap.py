@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from catalog_loader.overlap import overlapped
+from catalog_loader.ordered_map import overlapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ import pytest
 from catalog_loader.send import GIVE_UP_BATCHES, WAITS_S, Sender, Sent, ThrottledQueue
 from pipeline.errors import Denied, RetryLater
 from pipeline.images import ImageRef
-from pipeline.memory import MemoryQueue
+from pipeline.memory.queue import MemoryQueue
 from pipeline.messages import TagImage
 from pipeline.ports import QueueDepth
 

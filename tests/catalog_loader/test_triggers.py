@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from catalog_loader.triggers import Triggers
-from pipeline import aws
+from pipeline.aws import clients
 from tests.aws_world import answer, refusal
 
 ARN = "arn:aws:sqs:us-east-1:000000000000:backfill"
@@ -28,7 +28,7 @@ def test_the_causes_are_those_that_lambda_tells(
     mappings: list[dict[str, str]], concurrency: dict[str, Any], causes: list[str], aws_environment: None
 ) -> None:
     assert aws_environment is None
-    functions = aws.client("lambda")
+    functions = clients.client("lambda")
     answer(functions, {"EventSourceMappings": mappings}, concurrency)
 
     assert Triggers(functions, "tag").causes() == causes
@@ -36,7 +36,7 @@ def test_the_causes_are_those_that_lambda_tells(
 
 def test_who_may_not_ask_is_told_so(aws_environment: None) -> None:
     assert aws_environment is None
-    functions = aws.client("lambda")
+    functions = clients.client("lambda")
     answer(functions, refusal("AccessDeniedException", 403))
 
     assert Triggers(functions, "tag").causes() == [

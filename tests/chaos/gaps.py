@@ -15,7 +15,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from infra.local.deploy import Deployment
-from pipeline.aws import DynamoTable, client
+from pipeline.aws.clients import client
+from pipeline.aws.dynamodb import DynamoTable
 from pipeline.images import ImageRef
 from pipeline.messages import TagImage
 from pipeline.records import TaggedImage
@@ -48,7 +49,7 @@ class Gaps:
         """Make gaps in a shop in which all is right."""
         chance = random.Random(seed)
         table = DynamoTable(client("dynamodb", here.endpoint_url), here.stack.table_name)
-        tagged = sorted(record.look.image.key for record in table.scan() if isinstance(record, TaggedImage))
+        tagged = sorted(record.observation.image.key for record in table.scan() if isinstance(record, TaggedImage))
         count = max(len(tagged) // SHARE, 1)
         chosen = chance.sample(tagged, 4 * count)
         gaps = cls(*(chosen[at : at + count] for at in range(0, 4 * count, count)))
@@ -128,7 +129,9 @@ def judge_gaps(verdict: Verdict, here: Deployed, shop: DisorderlyShop, seed: int
 def _ended_per_s(here: Deployed) -> tuple[float, float]:
     """Return how many images a second came to an end in the last minute, and since the first of them did."""
     table, now = DynamoTable(client("dynamodb", here.endpoint_url), here.stack.table_name), datetime.now(UTC)
-    recent = [record.look.looked_at for record in table.scan() if record.look.looked_at > now - RECENT]
+    recent = [
+        record.observation.observed_at for record in table.scan() if record.observation.observed_at > now - RECENT
+    ]
     since_first_s = max((now - min(recent, default=now)).total_seconds(), 1)
     return len(recent) / RECENT.total_seconds(), len(recent) / since_first_s
 

@@ -26,7 +26,7 @@ import click
 import psutil
 
 from infra.package import ROOT
-from pipeline.aws import client
+from pipeline.aws.clients import client
 from pipeline.progress import Progress
 from pipeline.settings import home, model_dir
 from pipeline.telemetry import Metric

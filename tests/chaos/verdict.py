@@ -11,17 +11,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.aws import DynamoTable, S3Images, client
+from pipeline.aws.clients import client
+from pipeline.aws.dynamodb import DynamoTable
+from pipeline.aws.s3 import S3Images
 from pipeline.errors import BadMessage, ImageRejected
 from pipeline.images import BucketPrefix
 from pipeline.keywords import Vocabulary
 from pipeline.messages import decode
 from pipeline.model_version import CARD_NAME
 from pipeline.records import GoneImage, RejectedImage, TaggedImage
+from tagging_lambda.classification_cache import ClassificationCache, Shown
 from tagging_lambda.classify import Classifier
-from tagging_lambda.contents import Contents, Shown
-from tagging_lambda.reader import ProcessReader
-from tagging_lambda.taxonomy import Taxonomy, keywords_of
+from tagging_lambda.image.reader import ProcessReader
+from tagging_lambda.words.taxonomy import Taxonomy, keywords_of
 from tests.chaos.deployment import Deployed, environment
 
 if TYPE_CHECKING:
@@ -56,7 +58,7 @@ def truths(model_dir: Path, pictures: Sequence[bytes]) -> list[Truth]:
     classifier = Classifier.load(model_dir / CARD_NAME)
     taxonomy = Taxonomy.of(Vocabulary.load(), [each.id for each in classifier.card.classes])
     reader = ProcessReader(classifier.card.input)
-    contents = Contents(reader, classifier)
+    contents = ClassificationCache(reader, classifier)
     try:
         findings = [contents.findings([data], lambda: 1e6)[0] for data in pictures]
     finally:
@@ -76,7 +78,7 @@ def judged(here: Deployed, shop: DisorderlyShop, bad_bodies: Sequence[str]) -> V
     verdict = Verdict()
     stack, url = here.stack, here.endpoint_url
     records = [*DynamoTable(client("dynamodb", url), stack.table_name).scan()]
-    by_key = {record.look.image.key: record for record in records}
+    by_key = {record.observation.image.key: record for record in records}
     verdict.expect(len(by_key) == len(records), "an image has two records")
     there = {listed.image.key: listed.etag for listed in S3Images(client("s3", url)).listing(BucketPrefix(shop.bucket))}
     letters = [letter for dead_url in _dead_letter_urls(here) for letter in _letters(client("sqs", url), dead_url)]
@@ -100,7 +102,7 @@ def _judge_key(verdict: Verdict, name: str, record: Record | None, etag: str | N
         verdict.ends["gone"] += 1
         verdict.expect(isinstance(record, GoneImage), f"{name}: not there, but {type(record).__name__}")
         return
-    verdict.expect(record.look.etag == etag, f"{name}: {type(record).__name__} of an older object")
+    verdict.expect(record.observation.etag == etag, f"{name}: {type(record).__name__} of an older object")
     if isinstance(truth, str):
         verdict.ends[f"rejected: {truth}"] += 1
         reason = str(record.reason) if isinstance(record, RejectedImage) else type(record).__name__

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pipeline.aws import client
+from pipeline.aws.clients import client
 
 SERVICES = {"s3api": "s3"}
 GLOBAL = {"cli-read-timeout"}  # options of the command line itself

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from pipeline.aws import client
+from pipeline.aws.clients import client
 from pipeline.images import ImageRef
 from pipeline.messages import TagImage
 

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from infra.local.deploy import CAPABILITIES, PARAMETERS, with_literal_numbers
 from infra.package import PACKAGES, TEMPLATE, with_code, zipped
-from pipeline.aws import client, stack_outputs
+from pipeline.aws.clients import client, stack_outputs
 from pipeline.stack import Stack
 from tests.infra.local.scratch import scratch_sources, wait_for
 

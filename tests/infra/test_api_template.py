@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from infra.package import ROOT
-from pipeline.memory import MemoryFiles
+from pipeline.memory.files import MemoryFiles
 from tests.infra.template_parts import default, of_type, properties, whole
 from tests.results_sink.asking import Asker
 

@@ -10,8 +10,10 @@ import pytest
 
 from infra.cli import main
 from infra.restore import Restored, Restorer
-from pipeline.aws import DynamoTable, client
-from pipeline.memory import MemoryImages, MemoryTable
+from pipeline.aws.clients import client
+from pipeline.aws.dynamodb import DynamoTable
+from pipeline.memory.images import MemoryImages
+from pipeline.memory.table import MemoryTable
 from pipeline.messages import TagImage
 from pipeline.progress import Progress
 from tests.aws_world import AwsWorld
@@ -32,7 +34,7 @@ def records() -> dict[ImageRef, Record]:
     images, table = MemoryImages(), MemoryTable()
     for key in KEYS:
         images.put(shop(key), jpeg("red"))
-    tagger(images=images, table=table).look([TagImage(shop(key)) for key in KEYS])
+    tagger(images=images, table=table).reconcile([TagImage(shop(key)) for key in KEYS])
     return table.records
 
 
@@ -47,7 +49,7 @@ def damaged() -> tuple[MemoryTable, MemoryTable]:
     target = MemoryTable(dict(source.records))
     del target.records[shop("a.jpg")]
     other = target.records[shop("b.jpg")]
-    target.records[shop("b.jpg")] = replace(other, look=replace(other.look, product="wrong"), revision=7)
+    target.records[shop("b.jpg")] = replace(other, observation=replace(other.observation, product="wrong"), revision=7)
     return source, target
 
 
@@ -57,7 +59,7 @@ def test_what_is_missing_comes_back_and_what_is_otherwise_stays() -> None:
 
     assert report == Restored(found=3, same=1, missing=1, other=1)
     assert target.records[shop("a.jpg")] == source.records[shop("a.jpg")]
-    assert target.records[shop("b.jpg")].look.product == "wrong"
+    assert target.records[shop("b.jpg")].observation.product == "wrong"
     assert target.writes == 1
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.package import PACKAGES, ROOT
-from pipeline.aws import client
+from pipeline.aws.clients import client
 from tests.infra.day import Day, live_a_day, refused
 from tests.infra.stack_account import Account
 from tests.infra.template_parts import as_list, functions, of_type

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from infra.cli import main
 from infra.package import ROOT
-from pipeline.aws import client
+from pipeline.aws.clients import client
 from tests.builders import jpeg
 from tests.infra.aws_words import aws
 from tests.infra.stack_account import Account

@@ -13,11 +13,13 @@ import pytest
 from PIL import Image
 
 from infra.package import PACKAGES
-from pipeline.aws import DynamoTable, S3Files, client
+from pipeline.aws.clients import client
+from pipeline.aws.dynamodb import DynamoTable
+from pipeline.aws.s3 import S3Files
 from pipeline.images import BucketPrefix, ImageRef
 from pipeline.messages import TagImage
 from pipeline.records import GoneImage, RejectedImage, TaggedImage
-from tagging_lambda.kept_model import keep
+from tagging_lambda.model_store import keep
 from tests.aws_world import AwsWorld
 from tests.infra.day import Day, live_a_day, refused
 from tests.infra.lambda_place import running

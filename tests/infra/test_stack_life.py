@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from pipeline.aws import client
+from pipeline.aws.clients import client
 from pipeline.images import ImageRef
 from pipeline.messages import decode
 from tests.infra.local.scratch import calls, wait_for

@@ -17,9 +17,9 @@ from pipeline import table_layout
 from pipeline.errors import BadSettings
 from pipeline.settings import ExportSettings, TaggingSettings
 from pipeline.stack import STACK_NAME, Stack
-from tagging_lambda.contents import LEAST_TIME_S
-from tagging_lambda.reader import IMAGE_LIMIT_S
-from tagging_lambda.settle import BUG_RECEIVES, BackOff
+from tagging_lambda.classification_cache import LEAST_TIME_S
+from tagging_lambda.disposition import BUG_RECEIVES, BackOff
+from tagging_lambda.image.reader import IMAGE_LIMIT_S
 from tests.infra.template_parts import (
     BUCKETS,
     QUEUES,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.aws import client
+from pipeline.aws.clients import client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -126,7 +126,7 @@ def open_page(browser: Any, site: Site) -> Iterator[Callable[..., Any]]:
     contexts: list[Any] = []
     wrong: list[str] = []
 
-    def look(view: str = "search", **options: Any) -> Any:
+    def look_at(view: str = "search", **options: Any) -> Any:
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 860}, "locale": "en-GB"} | options)
         context.set_default_timeout(LIMIT_MS)
         contexts.append(context)
@@ -135,7 +135,7 @@ def open_page(browser: Any, site: Site) -> Iterator[Callable[..., Any]]:
         page.goto(site.at(view))
         return page
 
-    yield look
+    yield look_at
     for context in contexts:
         context.close()
     assert wrong == []

@@ -14,7 +14,7 @@ from infra.local import deploy, emulator
 from infra.local.place import Place
 from infra.local.run import Sources, down, up
 from infra.package import ROOT, TEMPLATE
-from pipeline.aws import client
+from pipeline.aws.clients import client
 from tests.page.conftest import LIMIT_MS, note_faults
 
 if TYPE_CHECKING:

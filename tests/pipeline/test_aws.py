@@ -13,7 +13,7 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import ProtocolError
 
-from pipeline import aws
+from pipeline.aws import clients, errors
 from pipeline.errors import Denied, NoStack, RetryLater
 
 
@@ -48,7 +48,7 @@ def refused(code: str, status: int = 400) -> ClientError:
     ids=str,
 )
 def test_an_error_of_aws_becomes_the_one_of_who_acts_next(error: Exception, expected: type[Exception]) -> None:
-    with pytest.raises(expected, match="the thing") as translated, aws.translated("the thing"):
+    with pytest.raises(expected, match="the thing") as translated, errors.translated("the thing"):
         raise error
 
     assert translated.value.__cause__ is error
@@ -56,7 +56,7 @@ def test_an_error_of_aws_becomes_the_one_of_who_acts_next(error: Exception, expe
 
 @pytest.mark.parametrize("error", [refused("ValidationException"), ValueError("a bug")], ids=str)
 def test_what_nobody_expects_stays_what_it_is(error: Exception) -> None:
-    with pytest.raises(type(error)) as raised, aws.translated("the thing"):
+    with pytest.raises(type(error)) as raised, errors.translated("the thing"):
         raise error
 
     assert raised.value is error
@@ -69,7 +69,7 @@ def test_without_a_region_the_deployer_is_told_what_to_set(
     monkeypatch.delenv("AWS_DEFAULT_REGION")
 
     with pytest.raises(Denied, match="set AWS_DEFAULT_REGION"):
-        aws.client("sqs")
+        clients.client("sqs")
 
 
 def test_a_client_of_the_embedded_aws_needs_nothing_of_the_environment(
@@ -79,14 +79,14 @@ def test_a_client_of_the_embedded_aws_needs_nothing_of_the_environment(
     for name in ("AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
 
-    client = aws.client("s3", "http://127.0.0.1:4566")
+    client = clients.client("s3", "http://127.0.0.1:4566")
 
     assert client.meta.endpoint_url == "http://127.0.0.1:4566"
     assert client.meta.region_name == "us-east-1"
 
 
 def test_what_is_presigned_locally_is_signed_as_the_embedded_aws_checks_it() -> None:
-    client = aws.client("s3", "http://127.0.0.1:4566")
+    client = clients.client("s3", "http://127.0.0.1:4566")
 
     address = client.generate_presigned_url("get_object", Params={"Bucket": "shop", "Key": "a b.jpg"})
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from pipeline.aws import client
+from pipeline.aws.clients import client
 from pipeline.connections import ApiGatewayConnections, Connections, MemoryConnections
 from pipeline.errors import Denied, RetryLater
 from tests.aws_world import answer, refusal

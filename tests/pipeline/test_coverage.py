@@ -8,7 +8,7 @@ from pipeline.coverage import EXAMPLES, MOST_FOLDERS, OTHERS, Coverage, FolderCo
 from pipeline.errors import RejectReason
 from pipeline.images import ImageRef
 from pipeline.keywords import KeywordTag
-from pipeline.records import GoneImage, Look, RejectedImage, TaggedImage, UndoneImage
+from pipeline.records import GoneImage, Observation, RejectedImage, TaggedImage, UndoneImage
 
 
 def test_images_are_counted_by_the_folder_they_lie_in():
@@ -21,14 +21,16 @@ def test_images_are_counted_by_the_folder_they_lie_in():
 
 
 def test_records_count_by_what_they_are():
-    look = Look(ImageRef("shop", "a/1.jpg"), "p", "r", datetime(2026, 3, 1, tzinfo=UTC), None, None, "m", "t")
+    observation = Observation(
+        ImageRef("shop", "a/1.jpg"), "p", "r", datetime(2026, 3, 1, tzinfo=UTC), None, None, "m", "t"
+    )
     coverage = Coverage()
     for record in (
-        TaggedImage(look, (KeywordTag("n1", 0.9),), (), 64, 48),
-        TaggedImage(look, (), (), 64, 48),
-        RejectedImage(look, RejectReason.EMPTY, "no bytes"),
-        GoneImage(look),
-        UndoneImage(look),
+        TaggedImage(observation, (KeywordTag("n1", 0.9),), (), 64, 48),
+        TaggedImage(observation, (), (), 64, 48),
+        RejectedImage(observation, RejectReason.EMPTY, "no bytes"),
+        GoneImage(observation),
+        UndoneImage(observation),
     ):
         coverage.add_record(record)
     assert coverage.by_folder() == (FolderCoverage("s3://shop/a/", 3, 1),)

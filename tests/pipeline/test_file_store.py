@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline import aws
+from pipeline.aws import s3
 from pipeline.errors import RetryLater
 from pipeline.folder import FolderFiles
 from pipeline.images import BucketPrefix
-from pipeline.memory import MemoryFiles
+from pipeline.memory.files import MemoryFiles
 from tests.aws_world import AwsWorld, answer
 
 if TYPE_CHECKING:
@@ -35,10 +35,10 @@ def files(request: pytest.FixtureRequest, tmp_path: Path) -> FileStore:
     return _s3_files(AwsWorld(request.getfixturevalue("ministack")))
 
 
-def _s3_files(world: AwsWorld) -> aws.S3Files:
+def _s3_files(world: AwsWorld) -> s3.S3Files:
     bucket = world.bucket()
     world.s3.put_object(Bucket=bucket, Key="elsewhere/x", Body=b"not ours")
-    return aws.S3Files(world.s3, BucketPrefix(bucket, "export/"))
+    return s3.S3Files(world.s3, BucketPrefix(bucket, "export/"))
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline import aws
+from pipeline.aws import s3
 from pipeline.errors import CallerError, Denied, ImageRejected, RejectReason, RetryLater, TooLarge
 from pipeline.images import BucketPrefix, FetchedImage, Gone, ImageRef, ListedImage, Unchanged
-from pipeline.memory import MemoryImages
+from pipeline.memory.images import MemoryImages
 from tests.aws_world import ODD_KEYS, AwsWorld, answer, refusal
 
 if TYPE_CHECKING:
@@ -51,12 +51,12 @@ def shop(world: AwsWorld | None) -> Shop:
     if world is None:
         twin = MemoryImages()
         return Shop(twin, "shop", twin.put, twin.delete)
-    s3, bucket = world.s3, world.bucket()
+    bucket = world.bucket()
     return Shop(
-        aws.S3Images(s3),
+        s3.S3Images(world.s3),
         bucket,
-        put=lambda image, data: s3.put_object(Bucket=image.bucket, Key=image.key, Body=data),
-        delete=lambda image: s3.delete_object(Bucket=image.bucket, Key=image.key),
+        put=lambda image, data: world.s3.put_object(Bucket=image.bucket, Key=image.key, Body=data),
+        delete=lambda image: world.s3.delete_object(Bucket=image.bucket, Key=image.key),
     )
 
 
@@ -184,7 +184,7 @@ def test_a_listing_goes_on_over_many_pages_at_a_thousand_a_call(moto: AwsWorld) 
     for at in range(1001):
         moto.s3.put_object(Bucket=bucket, Key=f"{at:04}.jpg", Body=b"")
 
-    listed = [found.image.key for found in aws.S3Images(moto.s3).listing(BucketPrefix(bucket))]
+    listed = [found.image.key for found in s3.S3Images(moto.s3).listing(BucketPrefix(bucket))]
 
     assert listed == [f"{at:04}.jpg" for at in range(1001)]
     assert moto.calls["ListObjectsV2"] == 2
@@ -192,12 +192,12 @@ def test_a_listing_goes_on_over_many_pages_at_a_thousand_a_call(moto: AwsWorld) 
 
 def test_a_listing_of_no_bucket_is_the_callers_mistake(moto: AwsWorld) -> None:
     with pytest.raises(CallerError, match="there is no bucket nowhere-at-all"):
-        list(aws.S3Images(moto.s3).listing(BucketPrefix("nowhere-at-all")))
+        list(s3.S3Images(moto.s3).listing(BucketPrefix("nowhere-at-all")))
 
 
 def test_an_image_of_no_bucket_is_rejected_as_missing(moto: AwsWorld) -> None:
     with pytest.raises(ImageRejected, match="there is no bucket nowhere-at-all") as refused:
-        aws.S3Images(moto.s3).fetch(ImageRef("nowhere-at-all", "a.jpg"), None, LIMIT_BYTES)
+        s3.S3Images(moto.s3).fetch(ImageRef("nowhere-at-all", "a.jpg"), None, LIMIT_BYTES)
 
     assert refused.value.reason is RejectReason.MISSING
 
@@ -219,7 +219,7 @@ def test_an_image_that_is_not_ours_to_read_is_rejected_as_denied(moto: AwsWorld)
     answer(moto.s3, refusal("AccessDenied", 403))
 
     with pytest.raises(ImageRejected, match=r"s3://shop/a\.jpg is not ours to read") as refused:
-        aws.S3Images(moto.s3).fetch(ImageRef("shop", "a.jpg"), None, LIMIT_BYTES)
+        s3.S3Images(moto.s3).fetch(ImageRef("shop", "a.jpg"), None, LIMIT_BYTES)
 
     assert refused.value.reason is RejectReason.DENIED
 
@@ -229,7 +229,7 @@ def test_bad_credentials_are_the_deployers_and_never_the_images(moto: AwsWorld, 
     answer(moto.s3, refusal(code, 403))
 
     with pytest.raises(Denied, match=code):
-        aws.S3Images(moto.s3).fetch(ImageRef("shop", "a.jpg"), None, LIMIT_BYTES)
+        s3.S3Images(moto.s3).fetch(ImageRef("shop", "a.jpg"), None, LIMIT_BYTES)
 
 
 def test_a_refused_image_is_not_downloaded(moto: AwsWorld) -> None:
@@ -237,7 +237,7 @@ def test_a_refused_image_is_not_downloaded(moto: AwsWorld) -> None:
     answer(moto.s3, {"Body": body, "ContentLength": LIMIT_BYTES + 1, "ETag": '"e"', "LastModified": None})
 
     with pytest.raises(ImageRejected, match="the limit is 1,000"):
-        aws.S3Images(moto.s3).fetch(ImageRef("shop", "a.jpg"), None, LIMIT_BYTES)
+        s3.S3Images(moto.s3).fetch(ImageRef("shop", "a.jpg"), None, LIMIT_BYTES)
 
     assert body.closed
 
@@ -258,7 +258,7 @@ def test_a_download_that_trickles_is_given_up_for_now(moto: AwsWorld) -> None:
     answer(moto.s3, {"Body": body, "ContentLength": 9, "ETag": '"e"', "LastModified": None})
 
     with pytest.raises(RetryLater, match="the download takes more than 30 s"):
-        aws.S3Images(moto.s3, lambda: next(now_s)).fetch(ImageRef("shop", "a.jpg"), None, LIMIT_BYTES)
+        s3.S3Images(moto.s3, lambda: next(now_s)).fetch(ImageRef("shop", "a.jpg"), None, LIMIT_BYTES)
 
     assert (body.closed, body.given) == (True, 5)
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline import aws
+from pipeline.aws import sqs
 from pipeline.errors import NoStack, RetryLater
 from pipeline.images import ImageRef
-from pipeline.memory import MemoryQueue
+from pipeline.memory.queue import MemoryQueue
 from pipeline.messages import TagImage
 from pipeline.ports import QueueDepth
 from tests.aws_world import ODD_KEYS, AwsWorld, answer, refusal
@@ -39,7 +39,7 @@ def line(world: AwsWorld | None) -> Line:
         twin = MemoryQueue()
         return Line(twin, lambda: [message.encode() for message in twin.messages])
     url = world.queue()
-    return Line(aws.SqsQueue(world.sqs, url), lambda: _receive_all(world.sqs, url))
+    return Line(sqs.SqsQueue(world.sqs, url), lambda: _receive_all(world.sqs, url))
 
 
 def _receive_all(sqs: Any, url: str) -> list[str]:
@@ -87,7 +87,7 @@ def test_the_messages_that_sqs_did_not_take_are_returned(moto: AwsWorld) -> None
     messages = [TagImage(ImageRef("shop", f"{at}.jpg")) for at in range(4)]
     answer(moto.sqs, {"Successful": [{"Id": "0"}, {"Id": "2"}], "Failed": [{"Id": "3"}, {"Id": "1"}]})
 
-    assert aws.SqsQueue(moto.sqs, "https://queue").send(messages) == (messages[3], messages[1])
+    assert sqs.SqsQueue(moto.sqs, "https://queue").send(messages) == (messages[3], messages[1])
 
 
 def test_the_twin_returns_the_messages_it_is_told_to_refuse_and_takes_them_the_next_time() -> None:
@@ -107,7 +107,7 @@ def test_the_twin_takes_no_more_at_once_than_sqs_does(count: int) -> None:
 
 @pytest.mark.parametrize("world", EMULATORS, indirect=True)
 def test_a_queue_that_is_not_there_is_no_stack(world: AwsWorld) -> None:
-    absent = aws.SqsQueue(world.sqs, world.queue() + "-of-nobody")
+    absent = sqs.SqsQueue(world.sqs, world.queue() + "-of-nobody")
 
     with pytest.raises(NoStack, match="of-nobody"):
         absent.send([TagImage(ImageRef("shop", "a.jpg"))])
@@ -119,4 +119,4 @@ def test_a_throttled_queue_is_tried_again_later(moto: AwsWorld) -> None:
     answer(moto.sqs, refusal("RequestThrottled"))
 
     with pytest.raises(RetryLater, match="RequestThrottled"):
-        aws.SqsQueue(moto.sqs, "https://queue").send([TagImage(ImageRef("shop", "a.jpg"))])
+        sqs.SqsQueue(moto.sqs, "https://queue").send([TagImage(ImageRef("shop", "a.jpg"))])

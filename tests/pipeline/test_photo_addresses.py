@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.aws import client
+from pipeline.aws.clients import client
 from pipeline.images import ImageRef
 from pipeline.photo_addresses import S3Addresses, UploadForm
 

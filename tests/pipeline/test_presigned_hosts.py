@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from pipeline.aws import presigning_client
+from pipeline.aws.clients import presigning_client
 from pipeline.front_settings import DeskSettings, PageSettings, UploadSettings
 from pipeline.images import ImageRef
 from pipeline.photo_addresses import S3Addresses

@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline import aws
-from pipeline.errors import NoStack, RejectReason, RetryLater, StaleLook
+from pipeline.aws import dynamodb
+from pipeline.errors import NoStack, RejectReason, RetryLater, RevisionConflict
 from pipeline.images import ImageRef
 from pipeline.keywords import KeywordTag, Source
-from pipeline.memory import MemoryTable
+from pipeline.memory.table import MemoryTable
 from pipeline.records import (
     SCORE_STEPS,
     ClassScore,
     Decision,
     DecisionKind,
-    EndKind,
     GoneImage,
-    Look,
+    Observation,
     Previous,
-    RecordedEnd,
+    RecordStatus,
+    RecordSummary,
     RejectedImage,
     Rejection,
     TaggedImage,
@@ -52,19 +52,19 @@ def world(request: pytest.FixtureRequest) -> Iterator[AwsWorld | None]:
 @pytest.fixture
 def table(world: AwsWorld | None) -> RecordTable:
     """An empty table."""
-    return MemoryTable() if world is None else aws.DynamoTable(world.dynamodb, world.table())
+    return MemoryTable() if world is None else dynamodb.DynamoTable(world.dynamodb, world.table())
 
 
-def look_at(key: str, product: str = "p1", etag: str | None = '"e1"') -> Look:
+def look_at(key: str, product: str = "p1", etag: str | None = '"e1"') -> Observation:
     """Return a look at the image of that key."""
-    looked_at = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
-    return Look(
+    observed_at = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
+    return Observation(
         image=ImageRef("shop", key),
         product=product,
         run_id="run-1",
-        looked_at=looked_at,
+        observed_at=observed_at,
         etag=etag,
-        object_time=looked_at - timedelta(days=1) if etag else None,
+        object_time=observed_at - timedelta(days=1) if etag else None,
         model_version="m1",
         taxonomy_version="t1",
     )
@@ -73,7 +73,7 @@ def look_at(key: str, product: str = "p1", etag: str | None = '"e1"') -> Look:
 def tagged(key: str, product: str = "p1") -> TaggedImage:
     """Return a record of an image with two keywords."""
     return TaggedImage(
-        look=look_at(key, product),
+        observation=look_at(key, product),
         keywords=(KeywordTag("n04120489", 0.9876543210123), KeywordTag("shop-sneaker", 1.0, Source.HUMAN)),
         class_scores=(ClassScore(770, 65_000 / SCORE_STEPS), ClassScore(0, 1 / SCORE_STEPS)),
         width_pixels=1600,
@@ -105,11 +105,11 @@ RECORDS = (
 )
 
 
-@pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.look.image.key)
+@pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.observation.image.key)
 def test_a_record_rests_exactly_as_it_was_put(table: RecordTable, record: Record) -> None:
     table.put(record, 0)
 
-    assert table.get_many([record.look.image]) == {record.look.image: replace(record, revision=1)}
+    assert table.get_many([record.observation.image]) == {record.observation.image: replace(record, revision=1)}
 
 
 def test_an_image_without_a_record_is_not_among_the_answers(table: RecordTable) -> None:
@@ -130,7 +130,7 @@ def test_odd_keys_and_products_rest_as_they_are(table: RecordTable, key: str) ->
     record = tagged(key, product=key)
     table.put(record, 0)
 
-    assert table.get_many([record.look.image]) == {record.look.image: replace(record, revision=1)}
+    assert table.get_many([record.observation.image]) == {record.observation.image: replace(record, revision=1)}
     assert table.of_product(key) == (replace(record, revision=1),)
 
 
@@ -147,15 +147,15 @@ def test_a_put_on_another_revision_than_the_one_at_rest_is_stale(table: RecordTa
     table.put(tagged("a.jpg"), 0)
     table.put(tagged("a.jpg", product="second"), 1)
 
-    with pytest.raises(StaleLook, match=r"s3://shop/a\.jpg"):
+    with pytest.raises(RevisionConflict, match=r"s3://shop/a\.jpg"):
         table.put(tagged("a.jpg", product="late"), seen_revision)
 
     [record] = table.get_many([ImageRef("shop", "a.jpg")]).values()
-    assert (record.look.product, record.revision) == ("second", 2)
+    assert (record.observation.product, record.revision) == ("second", 2)
 
 
 def test_a_put_on_a_record_that_is_no_longer_there_is_stale(table: RecordTable) -> None:
-    with pytest.raises(StaleLook):
+    with pytest.raises(RevisionConflict):
         table.put(tagged("a.jpg"), 1)
 
     assert table.get_many([ImageRef("shop", "a.jpg")]) == {}
@@ -169,7 +169,7 @@ def test_of_puts_at_the_same_time_exactly_one_wins(table: RecordTable) -> None:
         start.wait()
         try:
             table.put(tagged("a.jpg", product), 1)
-        except StaleLook:
+        except RevisionConflict:
             return None
         return product
 
@@ -177,7 +177,7 @@ def test_of_puts_at_the_same_time_exactly_one_wins(table: RecordTable) -> None:
         winners = [product for product in threads.map(put, "wxyz") if product]
 
     [record] = table.get_many([ImageRef("shop", "a.jpg")]).values()
-    assert winners == [record.look.product]
+    assert winners == [record.observation.product]
     assert record.revision == 2
 
 
@@ -187,8 +187,8 @@ def test_a_scan_yields_every_record_once(table: RecordTable) -> None:
 
     found = list(table.scan())
 
-    assert {record.look.image: record for record in found} == {
-        record.look.image: replace(record, revision=1) for record in RECORDS
+    assert {record.observation.image: record for record in found} == {
+        record.observation.image: replace(record, revision=1) for record in RECORDS
     }
     assert len(found) == len(RECORDS)
 
@@ -197,29 +197,29 @@ def test_the_ends_are_those_of_the_records(table: RecordTable) -> None:
     for record in RECORDS:
         table.put(record, 0)
 
-    found = list(table.ends())
+    found = list(table.summaries())
 
-    assert Counter(found) == Counter(RecordedEnd.of(record) for record in RECORDS)
+    assert Counter(found) == Counter(RecordSummary.of(record) for record in RECORDS)
     assert Counter(end.kind for end in found) == {
-        EndKind.TAGGED: 3,
-        EndKind.REJECTED: 3,
-        EndKind.GONE: 2,
-        EndKind.UNDONE: 2,
+        RecordStatus.TAGGED: 3,
+        RecordStatus.REJECTED: 3,
+        RecordStatus.GONE: 2,
+        RecordStatus.UNDONE: 2,
     }
-    assert [end.image.key for end in found if end.kind is EndKind.TAGGED and not end.has_keyword] == ["none.jpg"]
+    assert [end.image.key for end in found if end.kind is RecordStatus.TAGGED and not end.has_keyword] == ["none.jpg"]
     assert {end.reason for end in found} == {None, RejectReason.CORRUPT, RejectReason.NOT_IMAGE, RejectReason.DENIED}
 
 
 def test_the_ends_bring_nothing_else_over_the_wire(moto: AwsWorld) -> None:
-    table = aws.DynamoTable(moto.dynamodb, moto.table())
+    table = dynamodb.DynamoTable(moto.dynamodb, moto.table())
     table.put(tagged("a.jpg"), 0)
     asked: list[dict[str, Any]] = []
     moto.dynamodb.meta.events.register("provide-client-params", lambda params, **_: asked.append(params))
 
-    assert len(list(table.ends())) == 1
+    assert len(list(table.summaries())) == 1
 
     [params] = asked
-    assert params["ProjectionExpression"] == "image,long_image,#status,reason,looked_at,keywords[0]"
+    assert params["ProjectionExpression"] == "image,long_image,#status,reason,observed_at,keywords[0]"
 
 
 def test_the_records_of_a_product_come_by_image(table: RecordTable) -> None:
@@ -229,7 +229,7 @@ def test_the_records_of_a_product_come_by_image(table: RecordTable) -> None:
 
     found = table.of_product("boots")
 
-    assert [record.look.image.key for record in found] == ["a.jpg", "b.jpg", "c.jpg"]
+    assert [record.observation.image.key for record in found] == ["a.jpg", "b.jpg", "c.jpg"]
     assert table.of_product("gloves") == ()
 
 
@@ -279,7 +279,7 @@ def test_a_hundred_records_are_read_by_one_call(world: AwsWorld | None, table: R
 
 @pytest.mark.parametrize("world", ["moto", *SLOW_WORLDS], indirect=True)
 def test_a_table_that_is_not_there_is_no_stack(world: AwsWorld) -> None:
-    absent = aws.DynamoTable(world.dynamodb, "of-nobody")
+    absent = dynamodb.DynamoTable(world.dynamodb, "of-nobody")
 
     with pytest.raises(NoStack, match="of-nobody"):
         absent.get_many([ImageRef("shop", "a.jpg")])
@@ -299,7 +299,7 @@ def test_keys_that_dynamodb_left_unprocessed_are_asked_for_again(moto: AwsWorld)
     left = {"Responses": {}, "UnprocessedKeys": {"t": {"Keys": [key], "ConsistentRead": True}}}
     calls = answer(moto.dynamodb, left, left, {"Responses": {"t": []}, "UnprocessedKeys": {}})
 
-    found = aws.DynamoTable(moto.dynamodb, "t", sleep=waits_s.append).get_many([ImageRef("shop", "a.jpg")])
+    found = dynamodb.DynamoTable(moto.dynamodb, "t", sleep=waits_s.append).get_many([ImageRef("shop", "a.jpg")])
 
     assert found == {}
     assert calls["BatchGetItem"] == 3
@@ -311,12 +311,12 @@ def test_keys_that_stay_unprocessed_are_tried_again_later(moto: AwsWorld) -> Non
     answer(moto.dynamodb, {"Responses": {}, "UnprocessedKeys": {"t": {"Keys": [key]}}})
 
     with pytest.raises(RetryLater, match="keys stay unprocessed"):
-        aws.DynamoTable(moto.dynamodb, "t", sleep=lambda _: None).get_many([ImageRef("shop", "a.jpg")])
+        dynamodb.DynamoTable(moto.dynamodb, "t", sleep=lambda _: None).get_many([ImageRef("shop", "a.jpg")])
 
 
 def test_a_throttled_table_is_tried_again_later(moto: AwsWorld) -> None:
     answer(moto.dynamodb, refusal("ProvisionedThroughputExceededException"))
-    table = aws.DynamoTable(moto.dynamodb, "t")
+    table = dynamodb.DynamoTable(moto.dynamodb, "t")
 
     with pytest.raises(RetryLater, match="t: ProvisionedThroughputExceededException"):
         table.put(tagged("a.jpg"), 0)
@@ -338,7 +338,7 @@ def test_the_twin_forgets_tombstones_when_their_time_has_come() -> None:
 
 
 def test_a_tombstone_expires_by_an_attribute_of_its_own(moto: AwsWorld) -> None:
-    table = aws.DynamoTable(moto.dynamodb, moto.table())
+    table = dynamodb.DynamoTable(moto.dynamodb, moto.table())
     tombstone = GoneImage(look_at("d.jpg", etag=None))
     table.put(tombstone, 0)
     table.put(tagged("a.jpg"), 0)

@@ -19,7 +19,7 @@ from pipeline.records import (
     Decision,
     DecisionKind,
     GoneImage,
-    Look,
+    Observation,
     Previous,
     Record,
     RejectedImage,
@@ -32,11 +32,11 @@ from pipeline.records import (
 text = st.text(st.characters(codec="utf-8"), min_size=1, max_size=30)
 times = st.integers(0, 10**17).map(lambda us: datetime(2000, 1, 1, tzinfo=UTC) + timedelta(microseconds=us % 10**15))
 looks = st.builds(
-    Look,
+    Observation,
     image=st.builds(ImageRef, st.just("shop"), text),
     product=text,
     run_id=text,
-    looked_at=times,
+    observed_at=times,
     etag=st.none() | text,
     object_time=st.none() | times,
     model_version=text,
@@ -66,18 +66,18 @@ records = (
 )
 
 
-def a_look(etag: str | None = '"e1"', run_id: str = "run-1") -> Look:
+def a_look(etag: str | None = '"e1"', run_id: str = "run-1") -> Observation:
     """Return a look at a photo of usual names."""
     at = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
     image = ImageRef("catalogue-photos", "products/2026/spring/0123456-front.jpg")
-    return Look(image, "0123456", run_id, at, etag, at, "0123456789ab", "ba9876543210")
+    return Observation(image, "0123456", run_id, at, etag, at, "0123456789ab", "ba9876543210")
 
 
-def a_tagged_image(look: Look | None = None) -> TaggedImage:
+def a_tagged_image(observation: Observation | None = None) -> TaggedImage:
     """Return a photo with five keywords from thirteen classes, as many as photos have on average."""
     keywords = tuple(KeywordTag(f"n0412048{at}", 0.9876) for at in range(5))
     scores = tuple(ClassScore(770 + at, 5000 / SCORE_STEPS) for at in range(13))
-    return TaggedImage(look or a_look(), keywords, scores, 1600, 1200)
+    return TaggedImage(observation or a_look(), keywords, scores, 1600, 1200)
 
 
 @given(records, st.integers(1, 10**9))
@@ -118,34 +118,34 @@ def test_an_image_with_the_longest_key_has_an_index_key_that_dynamodb_permits() 
 
 
 def test_a_tombstone_outlives_every_message_that_could_wait_for_it() -> None:
-    looked_at = datetime(2026, 3, 1, tzinfo=UTC)
-    look = Look(ImageRef("shop", "a"), "p", "r", looked_at, None, None, "m", "t")
+    observed_at = datetime(2026, 3, 1, tzinfo=UTC)
+    observation = Observation(ImageRef("shop", "a"), "p", "r", observed_at, None, None, "m", "t")
 
-    assert GoneImage(look).expires_at - looked_at > 2 * timedelta(days=14)
+    assert GoneImage(observation).expires_at - observed_at > 2 * timedelta(days=14)
 
 
 def test_times_rest_in_utc() -> None:
     berlin = timezone(timedelta(hours=1))
-    looked_at = datetime(2026, 3, 1, 13, tzinfo=berlin)
-    look = Look(ImageRef("shop", "a"), "p", "r", looked_at, '"e"', looked_at, "m", "t")
+    observed_at = datetime(2026, 3, 1, 13, tzinfo=berlin)
+    observation = Observation(ImageRef("shop", "a"), "p", "r", observed_at, '"e"', observed_at, "m", "t")
 
-    record = table_layout.from_item(table_layout.to_item(GoneImage(look), 1))
+    record = table_layout.from_item(table_layout.to_item(GoneImage(observation), 1))
 
-    assert record.look.looked_at.isoformat() == "2026-03-01T12:00:00+00:00"
-    assert record.look.object_time == looked_at
+    assert record.observation.observed_at.isoformat() == "2026-03-01T12:00:00+00:00"
+    assert record.observation.object_time == observed_at
 
 
 @pytest.mark.parametrize("reason", RejectReason)
 def test_a_reason_rests_as_its_word(reason: RejectReason) -> None:
-    look = Look(ImageRef("shop", "a"), "p", "r", datetime(2026, 3, 1, tzinfo=UTC), None, None, "m", "t")
+    observation = Observation(ImageRef("shop", "a"), "p", "r", datetime(2026, 3, 1, tzinfo=UTC), None, None, "m", "t")
 
-    assert table_layout.to_item(RejectedImage(look, reason, "because"), 1)["reason"] == reason.value
+    assert table_layout.to_item(RejectedImage(observation, reason, "because"), 1)["reason"] == reason.value
 
 
 def test_a_run_keeps_what_the_run_before_said_of_the_same_object_only() -> None:
     record = a_tagged_image()
 
-    kept = Previous.of(record, record.look.etag, "run-2")
+    kept = Previous.of(record, record.observation.etag, "run-2")
 
     assert kept is not None
     assert (kept.run_id, kept.keywords, kept.class_scores) == ("run-1", record.keywords, record.class_scores)

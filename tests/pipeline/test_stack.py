@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.aws import client, stack_outputs
+from pipeline.aws.clients import client, stack_outputs
 from pipeline.errors import BadSettings, NoStack, RetryLater
 from pipeline.stack import LocalRun, Stack, endpoint_url_of, find_stack, local_folder
 from tests.aws_world import answer, refusal

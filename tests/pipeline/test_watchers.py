@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from moto import mock_aws
 
-from pipeline.aws import client
+from pipeline.aws.clients import client
 from pipeline.images import ImageRef
 from pipeline.ratings import DynamoRatings, MemoryRatings, Rating, Verdict
 from pipeline.watchers import DynamoWatchers, MemoryWatchers, Ticket, Waiting

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 from PIL import Image
 
-from tagging_lambda.picture import Picture, model_input
-from tagging_lambda.preprocess import read_picture
+from tagging_lambda.image.picture import Picture, model_input
+from tagging_lambda.image.preprocess import read_picture
 
 SIDE = 224  # pixels, of the model
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline.csv_rows import rows
 from pipeline.settings import home
-from tagging_lambda.curate.named import keyword_named
+from tagging_lambda.curate.keyword_lookup import keyword_named
 from tagging_lambda.evaluate.labels import LabelledFile, labels_in, right_ids
 
 HERE = Path(__file__).resolve().parent

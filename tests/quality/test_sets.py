@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.csv_rows import rows
 from pipeline.keywords import Vocabulary
-from tagging_lambda.curate.named import keyword_named
+from tagging_lambda.curate.keyword_lookup import keyword_named
 from tests.quality.sets import HERE, clothing
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlencode
 
 from pipeline.telemetry import make_logger
-from results_sink.api import Api, make_handler
-from results_sink.newest import Newest
-from results_sink.snapshot import Downloaded
+from results_sink.http.api import Api, make_handler
+from results_sink.search.newest import Newest
+from results_sink.search.snapshot import Downloaded
 from tests.results_sink.small_shop import small_shop, small_vocabulary, table_of
 
 if TYPE_CHECKING:

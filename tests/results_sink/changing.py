@@ -8,13 +8,14 @@ from datetime import timedelta
 from itertools import count
 from typing import TYPE_CHECKING
 
-from pipeline.memory import MemoryFiles, MemoryTable
+from pipeline.memory.files import MemoryFiles
+from pipeline.memory.table import MemoryTable
 from pipeline.stream import Change
-from results_sink.changes import Recorder
-from results_sink.export import Exporter
-from results_sink.fold import Folding
-from results_sink.newest import Newest
-from results_sink.snapshot import Downloaded
+from results_sink.export.changes import Recorder
+from results_sink.export.export import Exporter
+from results_sink.export.fold import Folding
+from results_sink.search.newest import Newest
+from results_sink.search.snapshot import Downloaded
 from tests.results_sink.small_shop import NOW, small_vocabulary
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
     from pipeline.ports import FileStore
     from pipeline.records import Record
-    from results_sink.manifest import DeltaFile, Manifest
-    from results_sink.search import Searcher
+    from results_sink.export.manifest import DeltaFile, Manifest
+    from results_sink.search.search import Searcher
 
 
 @dataclass
@@ -47,14 +48,14 @@ class Shop:
     def put(self, *records: Record) -> None:
         """Write the records, and tell of it."""
         for record in records:
-            before = self.table.records.get(record.look.image)
+            before = self.table.records.get(record.observation.image)
             written = replace(record, revision=before.revision + 1 if before else 1)
-            self.table.records[record.look.image] = written
+            self.table.records[record.observation.image] = written
             self.stream.append(Change(str(next(self._sequence)), self.tick(), written))
 
     def remove(self, record: Record) -> None:
         """Take the item away, as its time being over does, and tell of it."""
-        was = self.table.records.pop(record.look.image)
+        was = self.table.records.pop(record.observation.image)
         self.stream.append(Change(str(next(self._sequence)), self.tick(), was, removed=True))
 
     def new_id(self) -> str:

@@ -11,18 +11,19 @@ from pipeline.errors import RejectReason, RetryLater
 from pipeline.folder import FolderFiles
 from pipeline.images import ImageRef
 from pipeline.keywords import Keyword, KeywordTag, Source, Use, Vocabulary
-from pipeline.memory import MemoryFiles, MemoryTable
-from pipeline.records import GoneImage, Look, Record, RejectedImage, TaggedImage, UndoneImage
-from results_sink.export import Exporter
-from results_sink.search import Searcher
-from results_sink.snapshot import Downloaded, InPlace, open_latest
+from pipeline.memory.files import MemoryFiles
+from pipeline.memory.table import MemoryTable
+from pipeline.records import GoneImage, Observation, Record, RejectedImage, TaggedImage, UndoneImage
+from results_sink.export.export import Exporter
+from results_sink.search.search import Searcher
+from results_sink.search.snapshot import Downloaded, InPlace, open_latest
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from pathlib import Path
 
     from pipeline.ports import FileStore
-    from results_sink.manifest import Manifest
+    from results_sink.export.manifest import Manifest
 
 LOOKED_AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -61,46 +62,46 @@ def small_vocabulary(version: str = "words-1") -> Vocabulary:
     )
 
 
-def look(key: str, product: str | None = None, **changes: object) -> Look:
+def observation(key: str, product: str | None = None, **changes: object) -> Observation:
     """Return a look at a photo of the shop, whose product is the key without its ending."""
     facts = {
         "image": ImageRef("shop", key),
         "product": product or key.removesuffix(".jpg"),
         "run_id": "run-1",
-        "looked_at": LOOKED_AT,
+        "observed_at": LOOKED_AT,
         "etag": '"abc"',
         "object_time": LOOKED_AT - timedelta(days=1),
         "model_version": "model-1",
         "taxonomy_version": "words-1",
     }
-    return Look(**(facts | changes))
+    return Observation(**(facts | changes))
 
 
 def tagged(key: str, product: str | None = None, **scores: float) -> TaggedImage:
     """Return a tagged photo with these keywords; ``_`` in a name stands for ``-``."""
     tags = tuple(KeywordTag(name.replace("_", "-"), score) for name, score in scores.items())
-    return TaggedImage(look(key, product), tags, (), 800, 600, revision=1)
+    return TaggedImage(observation(key, product), tags, (), 800, 600, revision=1)
 
 
 def pinned(key: str, *keyword_ids: str) -> TaggedImage:
     """Return a photo whose keywords a person gave it."""
     tags = tuple(KeywordTag(each, 1.0, Source.HUMAN) for each in keyword_ids)
-    return TaggedImage(look(key), tags, (), 800, 600, low_information=True, revision=2)
+    return TaggedImage(observation(key), tags, (), 800, 600, low_information=True, revision=2)
 
 
 def rejected(key: str, reason: RejectReason = RejectReason.CORRUPT) -> RejectedImage:
     """Return a photo that cannot be tagged."""
-    return RejectedImage(look(key, etag=None, object_time=None), reason, "it ends too early", revision=1)
+    return RejectedImage(observation(key, etag=None, object_time=None), reason, "it ends too early", revision=1)
 
 
 def gone(key: str) -> GoneImage:
     """Return the tombstone of a photo."""
-    return GoneImage(look(key, etag=None, object_time=None), revision=3)
+    return GoneImage(observation(key, etag=None, object_time=None), revision=3)
 
 
 def undone(key: str) -> UndoneImage:
     """Return a photo whose look was taken back."""
-    return UndoneImage(look(key), revision=4)
+    return UndoneImage(observation(key), revision=4)
 
 
 def small_shop() -> list[Record]:
@@ -123,7 +124,7 @@ def small_shop() -> list[Record]:
 
 def table_of(records: Iterable[Record]) -> MemoryTable:
     """Return a table that holds these records."""
-    return MemoryTable({record.look.image: record for record in records})
+    return MemoryTable({record.observation.image: record for record in records})
 
 
 def exported(

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.errors import RetryLater
-from pipeline.memory import MemoryFiles, MemoryTable
+from pipeline.memory.files import MemoryFiles
+from pipeline.memory.table import MemoryTable
 from pipeline.records import ClassScore, Previous
-from results_sink.answers import MAX_PRODUCTS
-from results_sink.manifest import LATEST_NAME
-from results_sink.newest import REFRESH_S
-from results_sink.problems import MEDIA_TYPE
+from results_sink.export.manifest import LATEST_NAME
+from results_sink.http.models import MAX_PRODUCTS
+from results_sink.http.problems import MEDIA_TYPE
+from results_sink.search.newest import REFRESH_S
 from tests.results_sink.asking import Asker
 from tests.results_sink.changing import Shop
 from tests.results_sink.small_shop import NOW, exported, gone, small_vocabulary, table_of, tagged
@@ -311,7 +312,7 @@ def test_an_image_is_told_as_it_is_in_the_table(asker: Asker, path: str, image: 
 def test_a_key_with_a_percent_sign_is_found_as_a_client_encodes_it(tmp_path: Path) -> None:
     """API Gateway decodes a path, but for ``%25``."""
     record = tagged("50%20off.jpg", boot=0.9)
-    asker = Asker(MemoryFiles(), tmp_path, MemoryTable({record.look.image: record}))
+    asker = Asker(MemoryFiles(), tmp_path, MemoryTable({record.observation.image: record}))
 
     assert asker.get("/images/shop/50%2520off.jpg").body["image"] == "s3://shop/50%20off.jpg"
 
@@ -329,7 +330,7 @@ def test_a_product_has_each_keyword_of_its_images_once_with_its_best_score(asker
 
 def test_a_product_is_found_though_its_id_has_slashes(tmp_path: Path) -> None:
     record = tagged("a.jpg", "shoes/red/1", boot=0.9)
-    asker = Asker(MemoryFiles(), tmp_path, MemoryTable({record.look.image: record}))
+    asker = Asker(MemoryFiles(), tmp_path, MemoryTable({record.observation.image: record}))
 
     assert asker.get("/products/shoes/red/1").body["product"] == "shoes/red/1"
     assert asker.get("/products/shoes%2Fred%2F1").body["product"] == "shoes/red/1"
@@ -346,7 +347,9 @@ def with_a_run_before(at: int) -> Record:
     """Return a photo of a product with all that is kept of one."""
     record = tagged(f"{at}.jpg", "many", boot=0.9, footwear=0.95)
     scores = (ClassScore(514, 0.9),)
-    before = Previous("run-0", record.look.looked_at, "model-0", "words-0", record.keywords, scores, 8, 6, False)
+    before = Previous(
+        "run-0", record.observation.observed_at, "model-0", "words-0", record.keywords, scores, 8, 6, False
+    )
     return replace(record, class_scores=scores, previous=before)
 
 

@@ -14,13 +14,13 @@ from urllib.parse import urlsplit
 import pytest
 from click.testing import CliRunner
 
-from pipeline.aws import DynamoTable
+from pipeline.aws.dynamodb import DynamoTable
 from pipeline.errors import RetryLater
 from pipeline.folder import FolderFiles
 from pipeline.keywords import Vocabulary
-from pipeline.memory import MemoryFiles
+from pipeline.memory.files import MemoryFiles
 from results_sink import cli
-from results_sink.bulk import NEWEST_NAME, BulkExporter, bulk_lines
+from results_sink.export.bulk import NEWEST_NAME, BulkExporter, bulk_lines
 from tests.results_sink.small_shop import NOW, Breaking, gone, small_shop, small_vocabulary, table_of, tagged
 
 if TYPE_CHECKING:

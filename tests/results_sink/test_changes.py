@@ -15,15 +15,15 @@ import pytest
 from boto3.dynamodb.types import TypeSerializer
 
 from pipeline.errors import BadExport, PageGone, RejectReason, RetryLater
-from pipeline.memory import MemoryFiles
+from pipeline.memory.files import MemoryFiles
 from pipeline.records import ClassScore
 from pipeline.stream import Change, changes_of
 from pipeline.table_layout import to_item
-from results_sink.changes import delta_name
-from results_sink.manifest import LATEST_NAME, SCHEMA_VERSION, SUPERSEDED_NAME, Latest
-from results_sink.newest import place_of
-from results_sink.publish import ABANDONED_AFTER, CLOCK_SKEW, LOST_AFTER
-from results_sink.search import Asked
+from results_sink.export.changes import delta_name
+from results_sink.export.manifest import LATEST_NAME, SCHEMA_VERSION, SUPERSEDED_NAME, Latest
+from results_sink.export.publish import ABANDONED_AFTER, CLOCK_SKEW, LOST_AFTER
+from results_sink.search.newest import place_of
+from results_sink.search.search import Asked
 from tests.results_sink.changing import Shop
 from tests.results_sink.small_shop import (
     Breaking,
@@ -80,7 +80,7 @@ def event_of(*changes: tuple[str, dict]) -> dict:
 
 def test_an_event_of_the_stream_is_read_with_its_bytes() -> None:
     record = tagged("a.jpg", boot=0.9)
-    scored = type(record)(record.look, record.keywords, (ClassScore(514, 1.0),), 8, 6, revision=1)
+    scored = type(record)(record.observation, record.keywords, (ClassScore(514, 1.0),), 8, 6, revision=1)
     first, second = changes_of(event_of(("NewImage", to_item(scored, 1)), ("OldImage", to_item(gone("b.jpg"), 4))))
 
     assert first == Change("100", datetime(2026, 3, 1, 12, tzinfo=UTC), scored)

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from infra.cli import main
-from pipeline.aws import DynamoTable
+from pipeline.aws.dynamodb import DynamoTable
+from pipeline.clock import utc_now
 from pipeline.errors import RejectReason
 from pipeline.folder import FolderFiles
 from pipeline.keywords import KeywordTag, Source, Vocabulary
-from pipeline.memory import utc_now
 from pipeline.records import ClassScore, Decision, DecisionKind, Previous, TaggedImage
 from results_sink.report import cut
-from tests.results_sink.small_shop import LOOKED_AT, exported, gone, look, rejected
+from tests.results_sink.small_shop import LOOKED_AT, exported, gone, observation, rejected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +35,7 @@ RUNNING_SHOE, FOOTWEAR = "n04120489", "n03380867"
 def shoe(key: str, score: float = 0.98) -> TaggedImage:
     """Return a photo of a running shoe."""
     return TaggedImage(
-        look(key, "runner"),
+        observation(key, "runner"),
         (KeywordTag(RUNNING_SHOE, score), KeywordTag(FOOTWEAR, 1.0, Source.HUMAN)),
         (ClassScore(770, 0.98), ClassScore(514, 0.01)),
         1600,
@@ -303,7 +303,7 @@ def test_show_answers_in_json(command: Callable[..., Said], records: AwsWorld) -
 
 def test_show_says_what_the_run_before_said_of_the_same_photo(command: Callable[..., Said], stack: AwsWorld) -> None:
     before = replace(shoe("again.jpg", 0.61), decisions=())
-    now = replace(shoe("again.jpg"), previous=Previous.of(before, before.look.etag, "run-2"))
+    now = replace(shoe("again.jpg"), previous=Previous.of(before, before.observation.etag, "run-2"))
     DynamoTable(stack.dynamodb, stack.name).put(now, 0)
 
     line = "  before     2026-01-02 03:04:05 UTC, run run-1: running shoe 0.61"

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.aws import signed_headers
+from pipeline.aws.clients import signed_headers
 from pipeline.errors import CallerError, Denied, PageGone, RetryLater
 from pipeline.images import ImageRef
-from pipeline.memory import MemoryFiles
-from results_sink.client import CatalogClient, unsigned
+from pipeline.memory.files import MemoryFiles
+from results_sink.http.client import CatalogClient, unsigned
 from tests.results_sink.asking import Asker
 from tests.results_sink.small_shop import exported
 

@@ -29,7 +29,8 @@ from schemathesis.specs.openapi.checks import (
 from infra.local.place import Place
 from infra.local.run import Sources, down, up
 from infra.package import ROOT, TEMPLATE
-from pipeline.aws import DynamoTable, client, stack_outputs
+from pipeline.aws.clients import client, stack_outputs
+from pipeline.aws.dynamodb import DynamoTable
 from pipeline.keywords import Vocabulary
 from pipeline.stack import STACK_NAME
 from tests.infra.local.scratch import tiny_model
@@ -71,7 +72,7 @@ class Deployed:
 
     def put(self, record: Record) -> str:
         """Write the record behind the one that is there, and return the path of its image."""
-        image = record.look.image
+        image = record.observation.image
         there = self.table.get_many([image]).get(image)
         self.table.put(record, there.revision if there else 0)
         return f"/images/{image.bucket}/{quote(image.key)}"
@@ -105,7 +106,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
 
 def test_a_photo_is_told_at_once_and_found_within_seconds_as_it_comes_changes_and_goes(deployed: Deployed) -> None:
     record = tagged("fresh/é 100%20.jpg", "fresh", **{BOOT: 0.9})
-    image = str(record.look.image)
+    image = str(record.observation.image)
     path = deployed.put(record)
 
     assert deployed.ask(path)[1]["image"] == image
@@ -115,7 +116,7 @@ def test_a_photo_is_told_at_once_and_found_within_seconds_as_it_comes_changes_an
     deployed.seconds_until(lambda: image not in deployed.found())
     deployed.put(record)
     deployed.seconds_until(lambda: image in deployed.found())
-    deployed.put(replace(gone("x.jpg"), look=record.look))
+    deployed.put(replace(gone("x.jpg"), observation=record.observation))
     assert deployed.ask(path)[1]["status"] == "gone"
     deployed.seconds_until(lambda: image not in deployed.found())
 

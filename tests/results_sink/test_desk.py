@@ -14,17 +14,18 @@ from pipeline.errors import CallerError, RejectReason
 from pipeline.http_event import Request
 from pipeline.images import ImageRef
 from pipeline.keywords import KeywordTag, Vocabulary
-from pipeline.memory import MemoryQueue, MemoryTable
+from pipeline.memory.queue import MemoryQueue
+from pipeline.memory.table import MemoryTable
 from pipeline.messages import TagImage
 from pipeline.photo_addresses import MemoryAddresses
 from pipeline.ratings import MemoryRatings, Verdict, tallies
-from pipeline.records import GoneImage, Look, RejectedImage, TaggedImage
-from results_sink import overview, photos, rate
+from pipeline.records import GoneImage, Observation, RejectedImage, TaggedImage
+from results_sink.http import overview, photos, rate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pipeline.records import Record, RecordedEnd
+    from pipeline.records import Record, RecordSummary
 
 SHOE = "n04120489"
 DIGEST = "sha256:" + "0" * 64
@@ -139,15 +140,17 @@ def test_ratings_are_summed_up_for_each_model_and_keyword(rating) -> None:
     assert tallies([]) == []
 
 
-def end(name: str, kind: str, looked_at: datetime) -> Record:
+def end(name: str, kind: str, observed_at: datetime) -> Record:
     """Return how an image ended."""
-    look = Look(ImageRef("shop", f"{name}.jpg"), name, "upload", looked_at, '"e"', looked_at, "m", "t")
+    observation = Observation(
+        ImageRef("shop", f"{name}.jpg"), name, "upload", observed_at, '"e"', observed_at, "m", "t"
+    )
     if kind in set(RejectReason):
-        return RejectedImage(look, RejectReason(kind), "the JPEG data is damaged")
+        return RejectedImage(observation, RejectReason(kind), "the JPEG data is damaged")
     return (
-        GoneImage(look)
+        GoneImage(observation)
         if kind == "gone"
-        else TaggedImage(look, (KeywordTag(SHOE, 0.9),) * (kind == "tagged"), (), 10, 10)
+        else TaggedImage(observation, (KeywordTag(SHOE, 0.9),) * (kind == "tagged"), (), 10, 10)
     )
 
 
@@ -157,9 +160,9 @@ class CountingTable(MemoryTable):
 
     scans: int = 0
 
-    def ends(self) -> Iterator[RecordedEnd]:
+    def summaries(self) -> Iterator[RecordSummary]:
         self.scans += 1
-        return super().ends()
+        return super().summaries()
 
 
 def table_of(*records: Record) -> CountingTable:

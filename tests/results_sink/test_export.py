@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 
 from pipeline.errors import BadSettings, CallerError, RetryLater
 from pipeline.folder import FolderFiles
-from pipeline.memory import MemoryFiles
-from results_sink.layout import Sizes
-from results_sink.manifest import LATEST_NAME, Latest, Manifest
+from pipeline.memory.files import MemoryFiles
+from results_sink.export.manifest import LATEST_NAME, Latest, Manifest
+from results_sink.export.postings_layout import Sizes
 from tests.results_sink.small_shop import (
     LOOKED_AT,
     NOW,
@@ -97,7 +97,7 @@ def test_a_row_says_all_that_is_known_of_an_image(folder: FolderFiles, tmp_path:
         "model_version": "model-1",
         "taxonomy_version": "words-1",
         "run_id": "run-1",
-        "looked_at": LOOKED_AT,
+        "observed_at": LOOKED_AT,
         "object_time": LOOKED_AT - timedelta(days=1),
         "etag": '"abc"',
         "revision": 1,
@@ -129,7 +129,7 @@ def test_postings_are_sorted_by_keyword_then_score_then_image(folder: FolderFile
     keys = [(str(row["keyword_id"]), -float(str(row["score"])), str(row["image"])) for row in rows]
     assert keys == sorted(keys)
     expected = [
-        (tag.keyword_id, -tag.score, str(record.look.image))
+        (tag.keyword_id, -tag.score, str(record.observation.image))
         for record in small_shop()
         for tag in getattr(record, "keywords", ())
     ]
@@ -218,10 +218,11 @@ def test_duckdb_reads_the_same(folder: FolderFiles, tmp_path: Path) -> None:
         ("s3://shop/both.jpg", 0.55, "Stiefel", ["bootee"]),
     ]
     counted = database.execute(
-        f"select status, count(*), min(looked_at)::timestamp from '{place}/images/*.parquet' group by status order by 1"
+        f"select status, count(*), min(observed_at)::timestamp from '{place}/images/*.parquet'"
+        " group by status order by 1"
     ).fetchall()
-    looked_at = LOOKED_AT.replace(tzinfo=None)
-    assert counted == [("rejected", 2, looked_at), ("tagged", 8, looked_at)]
+    observed_at = LOOKED_AT.replace(tzinfo=None)
+    assert counted == [("rejected", 2, observed_at), ("tagged", 8, observed_at)]
     unnested = database.execute(
         f"select k.keyword_id from (select unnest(keywords) as k from '{place}/images/*.parquet') where k.score > 0.96"
     ).fetchall()
@@ -320,7 +321,7 @@ def test_many_records_are_sorted_though_few_are_in_memory(folder: FolderFiles, t
     assert len(manifest.images) > 1
     assert len(manifest.postings) > 1
     images = [str(row["image"]) for row in rows_of(folder, manifest, "images")]
-    assert images == sorted(str(record.look.image) for record in records)
+    assert images == sorted(str(record.observation.image) for record in records)
     postings = rows_of(folder, manifest, "postings")
     keys = [(str(row["keyword_id"]), -float(str(row["score"])), str(row["image"])) for row in postings]
     assert keys == sorted(keys)

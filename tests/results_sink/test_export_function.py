@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.errors import RetryLater
-from pipeline.memory import MemoryFiles
+from pipeline.memory.files import MemoryFiles
 from pipeline.telemetry import make_logger, make_metrics
-from results_sink.export import OVERTAKEN, Exporter, make_handler
-from results_sink.manifest import LATEST_NAME
+from results_sink.export.export import OVERTAKEN, Exporter, make_handler
+from results_sink.export.manifest import LATEST_NAME
 from tests.results_sink.small_shop import NOW, Breaking, exported, small_shop, small_vocabulary, table_of
 
 if TYPE_CHECKING:

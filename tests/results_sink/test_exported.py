@@ -11,13 +11,13 @@ from pipeline.errors import BadExport, RejectReason
 from pipeline.exported import ExportedImage, MemoryExportedImages
 from pipeline.folder import FolderFiles
 from pipeline.images import BucketPrefix, ImageRef
-from pipeline.memory import MemoryTable
-from pipeline.records import GoneImage, Look, RejectedImage, TaggedImage
-from results_sink.changes import BEGINNING
+from pipeline.memory.table import MemoryTable
+from pipeline.records import GoneImage, Observation, RejectedImage, TaggedImage
 from results_sink.connect import ExportPlace, export_place
-from results_sink.export import Exporter
-from results_sink.exported import exported_images
-from results_sink.layout import Sizes
+from results_sink.export.changes import BEGINNING
+from results_sink.export.export import Exporter
+from results_sink.export.exported_images import exported_images
+from results_sink.export.postings_layout import Sizes
 from tests.builders import colour_vocabulary
 
 if TYPE_CHECKING:
@@ -32,13 +32,13 @@ SMALL = Sizes(
 KEYS = ("a", "a/", "a/1.jpg", "a/2.jpg", "a/ü.jpg", "a/😀.jpg", "a0.jpg", "b/1.jpg", "b/2.jpg", "c.jpg", "é.jpg")
 
 
-def look(bucket: str, key: str) -> Look:
+def observation(bucket: str, key: str) -> Observation:
     """Return a look at an image."""
     etag = None if key == "c.jpg" else f'"{key}"'
-    return Look(ImageRef(bucket, key), "p", "r", NOW, etag, NOW, "m", "t")
+    return Observation(ImageRef(bucket, key), "p", "r", NOW, etag, NOW, "m", "t")
 
 
-LOOKS = [look(bucket, key) for bucket in ("shop", "shop-2") for key in KEYS]
+LOOKS = [observation(bucket, key) for bucket in ("shop", "shop-2") for key in KEYS]
 
 
 def exported(folder: Path) -> ExportPlace:
@@ -47,7 +47,7 @@ def exported(folder: Path) -> ExportPlace:
     for at, each in enumerate(LOOKS):
         rejected = RejectedImage(each, RejectReason.CORRUPT, "it ends")
         table.put(rejected if at % 5 == 0 else TaggedImage(each, (), (), 1, 1), 0)
-    table.put(GoneImage(look("shop", "a/gone.jpg")), 0)
+    table.put(GoneImage(observation("shop", "a/gone.jpg")), 0)
     vocabulary = colour_vocabulary()
     Exporter(table, FolderFiles(folder), vocabulary, lambda: NOW, lambda: "id", sizes=SMALL).export()
     return export_place(str(folder), {})
@@ -57,7 +57,9 @@ def exported(folder: Path) -> ExportPlace:
 def images(request: pytest.FixtureRequest, tmp_path: Path) -> ExportedImages:
     """An export of two shops."""
     if request.param == "twin":
-        return MemoryExportedImages(NOW, [ExportedImage(each.image, each.looked_at, each.etag) for each in LOOKS[::-1]])
+        return MemoryExportedImages(
+            NOW, [ExportedImage(each.image, each.observed_at, each.etag) for each in LOOKS[::-1]]
+        )
     found = exported_images(exported(tmp_path / "export"))
     assert found is not None
     assert len(found.snapshot.manifest.images) > 2
@@ -73,7 +75,7 @@ def test_the_images_of_a_place_come_in_the_order_of_their_keys(
 
     inside = [each for each in LOOKS if each.image.bucket == bucket and each.image.key.startswith(prefix)]
     inside.sort(key=lambda each: each.image.key.encode())
-    assert found == [ExportedImage(each.image, each.looked_at, each.etag) for each in inside]
+    assert found == [ExportedImage(each.image, each.observed_at, each.etag) for each in inside]
 
 
 def test_an_export_says_when_it_began(images: ExportedImages) -> None:

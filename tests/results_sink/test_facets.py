@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.keywords import Keyword, Use, Vocabulary
-from results_sink.facets import Facets
+from results_sink.search.facets import Facets
 
 NAMES = [f"word {number:03d}" for number in range(200)]
 VOCABULARY = Vocabulary.of([Keyword(name, (), Use.KEYWORD, None, {"en": (name,)}) for name in NAMES], "words-1")

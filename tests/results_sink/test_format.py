@@ -11,14 +11,14 @@ import pytest
 from pipeline.coverage import MOST_FOLDERS, OTHERS
 from pipeline.keywords import LANGUAGES
 from results_sink import cli
-from results_sink.covered import COVERAGE_SCHEMA
-from results_sink.export import KEPT_SNAPSHOTS
-from results_sink.fold import LEAST_DELTAS, MOST_ROWS
-from results_sink.layout import Sizes
-from results_sink.manifest import SCHEMA_VERSION
-from results_sink.publish import ABANDONED_AFTER, CLOCK_SKEW
-from results_sink.search import LIMIT
-from results_sink.tables import images_schema, postings_schema
+from results_sink.export.coverage import COVERAGE_SCHEMA
+from results_sink.export.export import KEPT_SNAPSHOTS
+from results_sink.export.fold import LEAST_DELTAS, MOST_ROWS
+from results_sink.export.manifest import SCHEMA_VERSION
+from results_sink.export.postings_layout import Sizes
+from results_sink.export.publish import ABANDONED_AFTER, CLOCK_SKEW
+from results_sink.export.tables import images_schema, postings_schema
+from results_sink.search.search import LIMIT
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "export.md").read_text(encoding="utf-8")
 TYPES = {"bool": "bool", "string": "string", "int64": "int64", "double": "double", "timestamp": "timestamp[us, tz=UTC]"}

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.front_settings import PageSettings
 from pipeline.http_event import Request
-from results_sink.front import Neighbours, Page, make_routes
+from results_sink.http.page_files import Neighbours, Page, make_routes
 
 FOLDER = Path(__file__).resolve().parents[2] / "results_sink" / "page"
 ON_AWS = {

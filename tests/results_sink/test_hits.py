@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from results_sink.grouped import Grouped
-from results_sink.hits import Algebra, Hits
+from results_sink.search.grouped import Grouped
+from results_sink.search.hits import Algebra, Hits
 
 found = st.dictionaries(st.integers(0, 39), st.sampled_from([0.0, 0.1, 0.5, 0.5000001, 1.0]), max_size=40)
 sizes = st.sampled_from([40, 100_000])  # small hits among few images, and among very many

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from moto import mock_aws
 
-from pipeline.aws import DynamoTable
+from pipeline.aws.dynamodb import DynamoTable
 from pipeline.keywords import Vocabulary
 from pipeline.table_layout import to_item
 from tests.aws_world import AwsWorld

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 from moto import mock_aws
 
-from pipeline.aws import DynamoTable, S3Files
+from pipeline.aws.dynamodb import DynamoTable
+from pipeline.aws.s3 import S3Files
 from pipeline.errors import BadSettings
 from pipeline.images import BucketPrefix
-from results_sink.manifest import LATEST_NAME, Latest
+from results_sink.export.manifest import LATEST_NAME, Latest
 from tests.aws_world import AwsWorld
 from tests.results_sink.small_shop import small_shop
 

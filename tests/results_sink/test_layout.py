@@ -7,8 +7,8 @@ from itertools import accumulate
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results_sink.layout import Sizes, divided, row_group_sizes, stretches
-from results_sink.manifest import KeywordRows, PartFile
+from results_sink.export.manifest import KeywordRows, PartFile
+from results_sink.export.postings_layout import Sizes, divided, row_group_sizes, stretches
 
 ROW_GROUP_ROWS = Sizes().row_group_rows
 counts = st.lists(st.one_of(st.integers(1, 50), st.integers(1, 5 * ROW_GROUP_ROWS)), max_size=40)

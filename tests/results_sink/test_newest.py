@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.errors import BadExport, Denied, NoExport, RetryLater
-from pipeline.memory import MemoryFiles
-from results_sink.layout import Sizes
-from results_sink.manifest import LATEST_NAME
-from results_sink.newest import REFRESH_S, Newest
-from results_sink.snapshot import Downloaded
+from pipeline.memory.files import MemoryFiles
+from results_sink.export.manifest import LATEST_NAME
+from results_sink.export.postings_layout import Sizes
+from results_sink.search.newest import REFRESH_S, Newest
+from results_sink.search.snapshot import Downloaded
 from tests.results_sink.asking import Clock
 from tests.results_sink.changing import Shop
 from tests.results_sink.small_shop import small_vocabulary, tagged

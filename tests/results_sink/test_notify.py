@@ -12,8 +12,8 @@ from pipeline.connections import MemoryConnections
 from pipeline.errors import RejectReason
 from pipeline.images import ImageRef
 from pipeline.keywords import KeywordTag, Vocabulary
-from pipeline.memory import MemoryTable
-from pipeline.records import GoneImage, Look, Record, RejectedImage, TaggedImage
+from pipeline.memory.table import MemoryTable
+from pipeline.records import GoneImage, Observation, Record, RejectedImage, TaggedImage
 from pipeline.table_layout import to_item
 from pipeline.watchers import MemoryWatchers, Ticket
 from results_sink.notify import Notifier, Usher, make_notify_handler, make_watch_handler, newest_of
@@ -23,8 +23,8 @@ IMAGE = ImageRef("shop", "uploads/shoe-1.jpg")
 SHOE = "n04120489"
 
 
-def look(image: ImageRef, now: datetime) -> Look:
-    return Look(image, "shoe-1", "upload", now, '"e"', now, "m", "t")
+def observation(image: ImageRef, now: datetime) -> Observation:
+    return Observation(image, "shoe-1", "upload", now, '"e"', now, "m", "t")
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ class World:
         self.notifier = Notifier(self.watchers, self.connections, vocabulary, lambda: self.now)
         self.usher = Usher(self.notifier, self.table)
         self.watchers.issue(Ticket("secret", IMAGE, now + timedelta(minutes=10)))
-        self.tagged: Record = TaggedImage(look(IMAGE, now), (KeywordTag(SHOE, 0.9),), (), 10, 10)
+        self.tagged: Record = TaggedImage(observation(IMAGE, now), (KeywordTag(SHOE, 0.9),), (), 10, 10)
 
     def watch(self, connection: str = "mine", secret: object = "secret", language: str = "de") -> bool:
         return self.usher.admit(connection, json.dumps({"kind": "watch", "ticket": secret, "language": language}))
@@ -85,7 +85,9 @@ def test_a_result_that_was_first_comes_at_once(world: World) -> None:
 
 def test_a_rejected_photo_comes_with_its_reason_in_plain_words(world: World) -> None:
     world.watch()
-    world.write(RejectedImage(look(IMAGE, world.now), RejectReason.FORMAT, "HEIC is not supported; convert to JPEG"))
+    world.write(
+        RejectedImage(observation(IMAGE, world.now), RejectReason.FORMAT, "HEIC is not supported; convert to JPEG")
+    )
 
     [(_, message)] = world.connections.sent
     assert (message["record"]["reason"], message["record"]["detail"]) == (
@@ -148,14 +150,14 @@ def test_other_images_are_nobody_elses_to_see(world: World) -> None:
     world.watch()
     other = ImageRef("shop", "uploads/shoe-2.jpg")
 
-    world.notifier.notify(TaggedImage(look(other, world.now), (), (), 10, 10))
+    world.notifier.notify(TaggedImage(observation(other, world.now), (), (), 10, 10))
 
     assert world.sent() == []
 
 
 def test_an_upload_that_was_removed_meanwhile_is_told_as_gone(world: World) -> None:
     world.watch()
-    world.write(GoneImage(look(IMAGE, world.now)))
+    world.write(GoneImage(observation(IMAGE, world.now)))
 
     assert world.sent() == [("mine", "gone")]
 
@@ -179,7 +181,7 @@ def test_the_handler_takes_what_api_gateway_sends(world: World) -> None:
 def upload(name: str, now: datetime, revision: int = 1) -> tuple[str, dict[str, Any]]:
     """Return how the stream tells that an image was written: by this revision's score."""
     tags = (KeywordTag(SHOE, revision / 10),)
-    return "NewImage", to_item(TaggedImage(look(ImageRef("shop", name), now), tags, (), 10, 10), revision)
+    return "NewImage", to_item(TaggedImage(observation(ImageRef("shop", name), now), tags, (), 10, 10), revision)
 
 
 def removed(name: str, now: datetime) -> tuple[str, dict[str, Any]]:
@@ -191,14 +193,14 @@ def test_of_each_upload_the_newest_record_is_told_in_the_order_they_came_to_be(n
     names = ("uploads/a.jpg", "uploads/b.jpg", "uploads/a.jpg", "uploads/c.jpg")
     event = event_of(*(upload(name, now, at + 1) for at, name in enumerate(names)))
 
-    found = [(record.look.image.key, record.revision) for record in newest_of(event)]
+    found = [(record.observation.image.key, record.revision) for record in newest_of(event)]
     assert found == [("uploads/b.jpg", 2), ("uploads/a.jpg", 3), ("uploads/c.jpg", 4)]
 
 
 def test_an_item_that_was_removed_is_no_result(now: datetime) -> None:
     event = event_of(removed("uploads/a.jpg", now), upload("uploads/b.jpg", now), removed("uploads/b.jpg", now))
 
-    assert [record.look.image.key for record in newest_of(event)] == ["uploads/b.jpg"]
+    assert [record.observation.image.key for record in newest_of(event)] == ["uploads/b.jpg"]
 
 
 def test_what_nobody_uploaded_is_told_to_nobody(now: datetime) -> None:

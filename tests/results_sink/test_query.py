@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import CallerError
 from pipeline.keywords import Keyword, Use, Vocabulary
-from results_sink.query import MAX_CHARACTERS, MAX_DEPTH, AllOf, AnyOf, AtLeast, Node, Term, Without, parse
+from results_sink.search.query import MAX_CHARACTERS, MAX_DEPTH, AllOf, AnyOf, AtLeast, Node, Term, Without, parse
 from tests.results_sink.small_shop import small_vocabulary
 
 WORDS = small_vocabulary()

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.folder import FolderFiles
-from results_sink.changes import delta_name
+from results_sink.export.changes import delta_name
 from tests.results_sink.changing import Shop
 from tests.results_sink.small_shop import gone, small_shop, tagged
 
@@ -47,9 +47,9 @@ def test_polars_reads_rows_with_their_types(export: Path) -> None:
     row = images.filter(pl.col("image") == "s3://shop/boot/1.jpg").row(0, named=True)
 
     assert len(images) == 10
-    assert images.schema["looked_at"] == pl.Datetime("us", "UTC")
+    assert images.schema["observed_at"] == pl.Datetime("us", "UTC")
     assert images.schema["revision"] == pl.Int64
-    assert isinstance(row["looked_at"], datetime)
+    assert isinstance(row["observed_at"], datetime)
     assert row["keywords"][0]["words"]["de"] == "Cowboystiefel"
     assert row["keywords"][1] == {
         "keyword_id": "boot",

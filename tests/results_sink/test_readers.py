@@ -18,13 +18,14 @@ import pytest
 
 from pipeline.errors import RetryLater
 from pipeline.folder import FolderFiles
-from pipeline.memory import MemoryFiles, MemoryTable
+from pipeline.memory.files import MemoryFiles
+from pipeline.memory.table import MemoryTable
 from tests.results_sink.changing import Shop
 from tests.results_sink.small_shop import NOW, tagged
 
 if TYPE_CHECKING:
     from pipeline.ports import FileStore
-    from results_sink.newest import Newest
+    from results_sink.search.newest import Newest
 
 ROUNDS = 25
 PHOTOS = 20

@@ -10,9 +10,9 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results_sink.layout import Sizes
-from results_sink.runs import Runs
-from results_sink.tables import IMAGES_ORDER, POSTINGS_ORDER
+from results_sink.export.external_sort import Runs
+from results_sink.export.postings_layout import Sizes
+from results_sink.export.tables import IMAGES_ORDER, POSTINGS_ORDER
 
 if TYPE_CHECKING:
     import random

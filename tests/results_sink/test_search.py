@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 from pipeline.folder import FolderFiles
 from pipeline.keywords import KeywordTag, Source, Vocabulary
 from pipeline.records import TaggedImage
-from results_sink.grouped import Grouped
-from results_sink.hits import Hits
-from results_sink.layout import Sizes
-from results_sink.search import FACETS, Searcher
-from results_sink.snapshot import InPlace, open_latest
+from results_sink.export.postings_layout import Sizes
+from results_sink.search.grouped import Grouped
+from results_sink.search.hits import Hits
+from results_sink.search.search import FACETS, Searcher
+from results_sink.search.snapshot import InPlace, open_latest
 from tests.results_sink.changing import Shop
 from tests.results_sink.small_shop import (
     exported,
     gone,
-    look,
+    observation,
     rejected,
     searcher_of,
     small_shop,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.records import Record
-    from results_sink.search import Answer
+    from results_sink.search.search import Answer
 
 WORDS = small_vocabulary()
 
@@ -227,7 +227,7 @@ def photo(at: int, said: Said | None, product: int) -> Record:
     if said is None:
         return rejected(f"{at:02}.jpg")
     keywords = tuple(KeywordTag(each, score, source) for each, (score, source) in said.items())
-    return TaggedImage(look(f"{at:02}.jpg", f"p{product}"), keywords, (), 10, 10)
+    return TaggedImage(observation(f"{at:02}.jpg", f"p{product}"), keywords, (), 10, 10)
 
 
 changes = st.lists(st.tuples(st.integers(0, 29), st.one_of(st.none(), st.just("gone"), tags), st.integers(0, 4)))
@@ -269,12 +269,15 @@ def test_any_query_finds_the_same_while_changes_come(
     shop.put(*records_of(before))
     shop.stream.clear()
     shop.export(sizes=SMALL)
-    newest, ranked = shop.newest(), {record.look.image: record for record in by_name(shop.table.records.values())}
+    newest, ranked = (
+        shop.newest(),
+        {record.observation.image: record for record in by_name(shop.table.records.values())},
+    )
     for batch in [[], *batches]:
         for record in {f"{change[0]:02}": changed(*change) for change in batch}.values():
             shop.put(record)
-            ranked.pop(record.look.image, None)
-            ranked[record.look.image] = shop.table.records[record.look.image]
+            ranked.pop(record.observation.image, None)
+            ranked[record.observation.image] = shop.table.records[record.observation.image]
         if batch:
             shop.record()
         records = list(ranked.values())
@@ -293,14 +296,15 @@ def changed(at: int, became: Said | str | None, product: int) -> Record:
 
 def by_name(records: Iterable[Record]) -> list[Record]:
     """Return the records as an export has them."""
-    return sorted(records, key=lambda record: str(record.look.image))
+    return sorted(records, key=lambda record: str(record.observation.image))
 
 
 def assert_answered(answer: Answer, expected: list[tuple[float, TaggedImage]], limit: int) -> None:
     """Fail unless the answer has that many results, of which the best are these."""
     assert answer.total == len(expected)
     assert [(each.score, each.image, each.product, each.keywords) for each in answer.results] == [
-        (score, str(record.look.image), record.look.product, record.keywords) for score, record in expected[:limit]
+        (score, str(record.observation.image), record.observation.product, record.keywords)
+        for score, record in expected[:limit]
     ]
 
 
@@ -319,7 +323,7 @@ def obvious(query: Query, records: list[Record], *, per_product: bool) -> list[t
         return ranked
     best: dict[str, tuple[float, TaggedImage]] = {}
     for score, record in ranked:
-        best.setdefault(record.look.product, (score, record))
+        best.setdefault(record.observation.product, (score, record))
     return list(best.values())
 
 
@@ -327,7 +331,7 @@ def product_groups(query: Query, records: list[Record]) -> list[list[TaggedImage
     """Return the images that are found, by product."""
     groups: dict[str, list[TaggedImage]] = {}
     for _, record in obvious(query, records, per_product=False):
-        groups.setdefault(record.look.product, []).append(record)
+        groups.setdefault(record.observation.product, []).append(record)
     return list(groups.values())
 
 

@@ -11,9 +11,9 @@ import pytest
 
 from pipeline.errors import BadExport
 from pipeline.folder import FolderFiles
-from pipeline.memory import MemoryFiles
-from results_sink.manifest import LATEST_NAME, SCHEMA_VERSION, FileSum
-from results_sink.snapshot import Downloaded
+from pipeline.memory.files import MemoryFiles
+from results_sink.export.manifest import LATEST_NAME, SCHEMA_VERSION, FileSum
+from results_sink.search.snapshot import Downloaded
 from tests.results_sink.small_shop import exported, searcher_of
 
 if TYPE_CHECKING:

@@ -14,12 +14,12 @@ from pipeline.errors import CallerError, ImageRejected, RejectReason
 from pipeline.http_event import Answer, Request, make_http_handler
 from pipeline.images import ImageRef
 from pipeline.keywords import Vocabulary
-from pipeline.memory import MemoryImages
+from pipeline.memory.images import MemoryImages
 from tagging_lambda.classify import Classification
 from tagging_lambda.classify_once import Models, PhotoSource, SeeingModel, make_routes
+from tagging_lambda.image.picture import Picture
 from tagging_lambda.link import LinkFetcher
-from tagging_lambda.picture import Picture
-from tagging_lambda.taxonomy import Taxonomy
+from tagging_lambda.words.taxonomy import Taxonomy
 
 SHOE, CAMERA = "n04120489", "n04069434"
 PHOTO = b"a photo"

@@ -9,8 +9,8 @@ import pytest
 
 from pipeline.errors import ImageRejected, RetryLater
 from pipeline.messages import TagImage
-from tagging_lambda.contents import LEAST_TIME_S, Contents, Shown
-from tagging_lambda.look import Ending
+from tagging_lambda.classification_cache import LEAST_TIME_S, ClassificationCache, Shown
+from tagging_lambda.reconcile import Outcome
 from tests.builders import ColourClassifier, InlineReader, jpeg, shop, tagger
 
 
@@ -26,11 +26,11 @@ class CountingReader(InlineReader):
 
 
 @pytest.fixture
-def contents() -> Contents:
-    return Contents(CountingReader(), ColourClassifier(), most=2)
+def contents() -> ClassificationCache:
+    return ClassificationCache(CountingReader(), ColourClassifier(), most=2)
 
 
-def found(contents: Contents, *files: bytes, time_left_s: float = 100.0):
+def found(contents: ClassificationCache, *files: bytes, time_left_s: float = 100.0):
     return contents.findings(files, lambda: time_left_s)
 
 
@@ -51,7 +51,7 @@ def test_a_bad_file_under_many_names_is_read_once_too(contents):
 def test_the_answer_is_what_another_worker_would_give(contents):
     known = [found(contents, jpeg(colour))[0] for colour in ("red", "blue", "red")][-1]
     assert isinstance(known, Shown)
-    assert found(Contents(InlineReader(), ColourClassifier()), jpeg("red")) == [known]
+    assert found(ClassificationCache(InlineReader(), ColourClassifier()), jpeg("red")) == [known]
 
 
 def test_only_the_last_contents_are_remembered(contents):
@@ -93,12 +93,12 @@ def test_a_remembered_rejection_keeps_no_file_alive(contents):
 
 
 def test_a_photo_in_many_places_is_downloaded_for_each_and_classified_once():
-    look = tagger()
+    observation = tagger()
     keys = [f"{number}.jpg" for number in range(30)]
     for key in keys:
-        look.images.put(shop(key), jpeg("green"))
-    outcomes = look.look([TagImage(shop(key)) for key in keys])
-    assert set(outcomes.values()) == {Ending.TAGGED}
-    assert (look.images.downloads, look.classifier.pictures) == (30, 1)
-    assert len({record.keywords for record in look.table.records.values()}) == 1
-    assert len({record.look.product for record in look.table.records.values()}) == 30
+        observation.images.put(shop(key), jpeg("green"))
+    outcomes = observation.reconcile([TagImage(shop(key)) for key in keys])
+    assert set(outcomes.values()) == {Outcome.TAGGED}
+    assert (observation.images.downloads, observation.classifier.pictures) == (30, 1)
+    assert len({record.keywords for record in observation.table.records.values()}) == 1
+    assert len({record.observation.product for record in observation.table.records.values()}) == 30

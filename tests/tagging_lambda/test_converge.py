@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 import pytest
 
 from pipeline.errors import RetryLater
-from pipeline.memory import MemoryImages, MemoryTable
+from pipeline.memory.images import MemoryImages
+from pipeline.memory.table import MemoryTable
 from pipeline.messages import TagImage
 from pipeline.records import GoneImage, RejectedImage, TaggedImage
-from tagging_lambda.look import Ending
+from tagging_lambda.reconcile import Outcome
 from tests.builders import COLOURS, jpeg, shop, tagger
 
 KEYS = ("a.jpg", "b.jpg")
@@ -42,7 +43,7 @@ class World:
             if self.chance.random() < 0.5:
                 self.change()
             elif self.depth < DEEPEST:
-                self.look()
+                self.reconcile()
 
     def change(self) -> None:
         """Put, replace or delete an object; S3 sends a message of it, sometimes two."""
@@ -53,15 +54,15 @@ class World:
             self.images.put(image, CONTENTS[self.chance.choice([*CONTENTS])])
         self.messages += [TagImage(image)] * self.chance.choice((1, 1, 2))
 
-    def look(self) -> None:
+    def reconcile(self) -> None:
         """Let a worker take some of the messages; those that it does not end come again."""
         self.chance.shuffle(self.messages)
         count = self.chance.choice((1, len(self.messages)))
         taken, self.messages = self.messages[:count], self.messages[count:]
         self.depth += 1
-        outcomes = tagger(images=MeddledImages(self), table=MeddledTable(self)).look(taken)
+        outcomes = tagger(images=MeddledImages(self), table=MeddledTable(self)).reconcile(taken)
         self.depth -= 1
-        again = [ask for ask in taken if not isinstance(outcomes[ask.image], Ending)]
+        again = [ask for ask in taken if not isinstance(outcomes[ask.image], Outcome)]
         assert all(isinstance(outcomes[ask.image], RetryLater) for ask in again)
         self.messages += again
 
@@ -69,7 +70,7 @@ class World:
         """Let every message be worked off."""
         self.steps = 0
         while self.messages:
-            self.look()
+            self.reconcile()
 
 
 class MeddledImages:
@@ -116,7 +117,7 @@ def assert_convergence(world: World, seed: int) -> None:
     """Let the world go its way, and hold the table against the bucket."""
     world.change()
     while world.steps:
-        world.look()
+        world.reconcile()
         world.meddle()
     world.end()
     for key in KEYS:
@@ -128,4 +129,4 @@ def assert_convergence(world: World, seed: int) -> None:
         else:
             assert isinstance(record, TaggedImage), seed
             assert found.data == CONTENTS[record.keywords[0].keyword_id], seed
-        assert found is None or record.look.etag == found.etag, seed
+        assert found is None or record.observation.etag == found.etag, seed

@@ -9,10 +9,11 @@ import pytest
 
 from pipeline.errors import RejectReason
 from pipeline.keywords import KeywordTag, Source, Use, Vocabulary
-from pipeline.memory import MemoryImages, MemoryTable
+from pipeline.memory.images import MemoryImages
+from pipeline.memory.table import MemoryTable
 from pipeline.messages import TagImage
 from pipeline.records import Decision, DecisionKind, GoneImage, RejectedImage, TaggedImage, UndoneImage
-from tagging_lambda.decisions import decided, with_keywords
+from tagging_lambda.words.decisions import decided, with_keywords
 from tests.builders import ColourClassifier, colour_vocabulary, jpeg, keyword, shop, tagger
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -80,97 +81,101 @@ BOTH = (pin("blue"), suppress("red"))
 
 
 @pytest.fixture
-def look():
+def observation():
     """A tagger whose one photo is red, on which a person said: blue, and not red."""
-    look = tagger()
-    look.images.put(shop(), jpeg("red"))
-    look.look([TagImage(shop(), "run-1")])
-    record = look.table.records[shop()]
-    look.table.put(with_keywords(record, record.model_keywords, BOTH, look.taxonomy.vocabulary), record.revision)
-    return look
+    observation = tagger()
+    observation.images.put(shop(), jpeg("red"))
+    observation.reconcile([TagImage(shop(), "run-1")])
+    record = observation.table.records[shop()]
+    observation.table.put(
+        with_keywords(record, record.model_keywords, BOTH, observation.taxonomy.vocabulary), record.revision
+    )
+    return observation
 
 
 def ids(record: TaggedImage) -> list[str]:
     return [tag.keyword_id for tag in record.keywords]
 
 
-def test_what_the_model_said_is_not_forgotten(look):
-    record = look.table.records[shop()]
+def test_what_the_model_said_is_not_forgotten(observation):
+    record = observation.table.records[shop()]
     assert ids(record) == ["blue", "paint"]
     assert [tag.keyword_id for tag in record.model_keywords] == ["red", "paint"]
-    released = with_keywords(record, record.model_keywords, (), look.taxonomy.vocabulary)
+    released = with_keywords(record, record.model_keywords, (), observation.taxonomy.vocabulary)
     assert (ids(released), released.overruled) == (["red", "paint"], ())
 
 
-def test_decisions_survive_another_look(look):
-    before = look.table.records[shop()]
-    look.look([TagImage(shop(), "run-2")])
-    assert look.table.records[shop()] == before
+def test_decisions_survive_another_look(observation):
+    before = observation.table.records[shop()]
+    observation.reconcile([TagImage(shop(), "run-2")])
+    assert observation.table.records[shop()] == before
 
 
-def test_decisions_survive_a_new_model(look):
-    newer = tagger(table=look.table, images=look.images, classifier=ColourClassifier("colours-2"))
-    newer.look([TagImage(shop(), "run-2")])
-    record = look.table.records[shop()]
-    assert (record.look.model_version, ids(record), record.decisions) == ("colours-2", ["blue", "paint"], BOTH)
+def test_decisions_survive_a_new_model(observation):
+    newer = tagger(table=observation.table, images=observation.images, classifier=ColourClassifier("colours-2"))
+    newer.reconcile([TagImage(shop(), "run-2")])
+    record = observation.table.records[shop()]
+    assert (record.observation.model_version, ids(record), record.decisions) == ("colours-2", ["blue", "paint"], BOTH)
 
 
-def test_decisions_survive_a_new_taxonomy(look):
-    newer = tagger(table=look.table, images=look.images, vocabulary=colour_vocabulary("words-2"))
-    newer.look([TagImage(shop(), "run-2")])
-    record = look.table.records[shop()]
-    assert (record.look.taxonomy_version, ids(record), record.decisions) == ("words-2", ["blue", "paint"], BOTH)
+def test_decisions_survive_a_new_taxonomy(observation):
+    newer = tagger(table=observation.table, images=observation.images, vocabulary=colour_vocabulary("words-2"))
+    newer.reconcile([TagImage(shop(), "run-2")])
+    record = observation.table.records[shop()]
+    assert (record.observation.taxonomy_version, ids(record), record.decisions) == ("words-2", ["blue", "paint"], BOTH)
 
 
-def test_decisions_survive_a_photo_that_is_replaced(look):
-    look.images.put(shop(), jpeg("green"))
-    look.look([TagImage(shop())])
-    record = look.table.records[shop()]
+def test_decisions_survive_a_photo_that_is_replaced(observation):
+    observation.images.put(shop(), jpeg("green"))
+    observation.reconcile([TagImage(shop())])
+    record = observation.table.records[shop()]
     assert (ids(record), record.decisions) == (["blue", "paint", "green"], BOTH)
 
 
-def test_decisions_survive_a_photo_that_is_rejected_and_mended(look):
-    look.images.put(shop(), b"no picture")
-    look.look([TagImage(shop())])
-    rejected = look.table.records[shop()]
+def test_decisions_survive_a_photo_that_is_rejected_and_mended(observation):
+    observation.images.put(shop(), b"no picture")
+    observation.reconcile([TagImage(shop())])
+    rejected = observation.table.records[shop()]
     assert isinstance(rejected, RejectedImage)
     assert (rejected.reason, rejected.decisions) == (RejectReason.NOT_IMAGE, BOTH)
-    look.images.put(shop(), jpeg("red"))
-    look.look([TagImage(shop())])
-    assert ids(look.table.records[shop()]) == ["blue", "paint"]
+    observation.images.put(shop(), jpeg("red"))
+    observation.reconcile([TagImage(shop())])
+    assert ids(observation.table.records[shop()]) == ["blue", "paint"]
 
 
-def test_decisions_survive_a_photo_that_is_deleted_and_comes_back(look):
-    look.images.delete(shop())
-    look.look([TagImage(shop())])
-    gone = look.table.records[shop()]
+def test_decisions_survive_a_photo_that_is_deleted_and_comes_back(observation):
+    observation.images.delete(shop())
+    observation.reconcile([TagImage(shop())])
+    gone = observation.table.records[shop()]
     assert isinstance(gone, GoneImage)
     assert gone.decisions == BOTH
-    look.images.put(shop(), jpeg("red"))
-    look.look([TagImage(shop())])
-    assert ids(look.table.records[shop()]) == ["blue", "paint"]
+    observation.images.put(shop(), jpeg("red"))
+    observation.reconcile([TagImage(shop())])
+    assert ids(observation.table.records[shop()]) == ["blue", "paint"]
 
 
-def test_an_undone_photo_is_looked_at_again_and_keeps_its_product_and_decisions(look):
-    before = look.table.records[shop()]
-    undone = replace(before.look, product="chair", etag=None, object_time=None, model_version="", taxonomy_version="")
-    look.table.put(UndoneImage(undone, decisions=BOTH), before.revision)
-    look.look([TagImage(shop())])
-    record = look.table.records[shop()]
-    assert (ids(record), record.look.product) == (["blue", "paint"], "chair")
+def test_an_undone_photo_is_looked_at_again_and_keeps_its_product_and_decisions(observation):
+    before = observation.table.records[shop()]
+    undone = replace(
+        before.observation, product="chair", etag=None, object_time=None, model_version="", taxonomy_version=""
+    )
+    observation.table.put(UndoneImage(undone, decisions=BOTH), before.revision)
+    observation.reconcile([TagImage(shop())])
+    record = observation.table.records[shop()]
+    assert (ids(record), record.observation.product) == (["blue", "paint"], "chair")
 
 
 def test_a_look_keeps_what_the_run_before_said_of_the_same_photo_and_of_no_other():
     images, table = MemoryImages(), MemoryTable()
     images.put(shop(), jpeg("red"))
-    tagger(table=table, images=images).look([TagImage(shop(), "run-1")])
+    tagger(table=table, images=images).reconcile([TagImage(shop(), "run-1")])
     assert table.records[shop()].previous is None
     newer = tagger(table=table, images=images, classifier=ColourClassifier("colours-2"))
-    newer.look([TagImage(shop(), "run-2")])
+    newer.reconcile([TagImage(shop(), "run-2")])
     previous = table.records[shop()].previous
     assert (previous.run_id, previous.model_version) == ("run-1", "colours-1")
     images.put(shop(), jpeg("green"))
-    newer.look([TagImage(shop(), "run-3")])
+    newer.reconcile([TagImage(shop(), "run-3")])
     assert table.records[shop()].previous is None
 
 
@@ -185,9 +190,9 @@ def test_a_rejection_keeps_what_was_said_of_the_same_file():
 
     images, table = MemoryImages(), MemoryTable()
     images.put(shop(), jpeg("red"))
-    tagger(table=table, images=images).look([TagImage(shop(), "run-1")])
+    tagger(table=table, images=images).reconcile([TagImage(shop(), "run-1")])
     strict = tagger(table=table, images=images, classifier=ColourClassifier("colours-2"), reader=Strict())
-    strict.look([TagImage(shop(), "run-2")])
+    strict.reconcile([TagImage(shop(), "run-2")])
     record = table.records[shop()]
     assert isinstance(record, RejectedImage)
     assert record.previous.run_id == "run-1"

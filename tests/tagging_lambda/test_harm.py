@@ -12,7 +12,7 @@ from PIL import Image
 from pipeline.errors import RejectReason
 from pipeline.messages import TagImage
 from pipeline.records import RejectedImage, TaggedImage
-from tagging_lambda.reader import ProcessReader
+from tagging_lambda.image.reader import ProcessReader
 from tests.builders import CONTRACT, encoded, jpeg, shop, tagger
 from tests.harmful import harmed_reader
 from tests.post import Post, sqs
@@ -36,7 +36,7 @@ def test_pictures_that_kill_hang_or_swell_the_decoder_are_rejected_with_the_caus
     monkeypatch.syspath_prepend(str(tmp_path))
     reader = harmed_reader(tmp_path)
     post = Post(tagger(reader=reader))
-    images, good = post.look.images, [f"good-{number}.jpg" for number in range(6)]
+    images, good = post.reconciler.images, [f"good-{number}.jpg" for number in range(6)]
     for number, key in enumerate(good):
         images.put(shop(key), jpeg(size=(64 + number, 48)))
     for key, (data, _) in HARM.items():
@@ -46,7 +46,7 @@ def test_pictures_that_kill_hang_or_swell_the_decoder_are_rejected_with_the_caus
         assert post.handled(sqs(*(TagImage(shop(key)).encode() for key in keys))) == []
     finally:
         reader.close()
-    records = post.look.table.records
+    records = post.reconciler.table.records
     assert all(isinstance(records[shop(key)], TaggedImage) for key in good)
     for key, (_, cause) in HARM.items():
         record = records[shop(key)]
@@ -63,13 +63,13 @@ def test_a_picture_that_hangs_the_decoder_does_so_once_under_all_its_names(tmp_p
     post = Post(tagger(reader=reader))
     keys = [f"hangs-{number}.jpg" for number in range(10)]
     for key in keys:
-        post.look.images.put(shop(key), b"hang")
+        post.reconciler.images.put(shop(key), b"hang")
     try:
         assert post.handled(sqs(*(TagImage(shop(key)).encode() for key in keys))) == []
     finally:
         reader.close()
     assert reader.deaths == 1
-    assert {record.reason for record in post.look.table.records.values()} == {RejectReason.CORRUPT}
+    assert {record.reason for record in post.reconciler.table.records.values()} == {RejectReason.CORRUPT}
 
 
 def good_files(chance: random.Random) -> list[bytes]:
@@ -124,13 +124,13 @@ def test_whatever_is_done_to_a_file_it_ends_tagged_or_with_a_reason_and_nothing_
     post = Post(tagger(reader=reader))
     keys = [f"{number}.jpg" for number in range(MUTANTS)]
     for number, key in enumerate(keys):
-        post.look.images.put(shop(key), mutant(chance, goods[number % len(goods)]))
+        post.reconciler.images.put(shop(key), mutant(chance, goods[number % len(goods)]))
     try:
         for at in range(0, MUTANTS, BATCH):
             assert post.handled(sqs(*(TagImage(shop(key)).encode() for key in keys[at : at + BATCH]))) == []
     finally:
         reader.close()
-    records = post.look.table.records
+    records = post.reconciler.table.records
     assert len(records) == MUTANTS
     reasons = {record.reason for record in records.values() if isinstance(record, RejectedImage)}
     assert reasons <= set(RejectReason)

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from pipeline.records import RejectedImage, TaggedImage
-from tagging_lambda.reader import IMAGE_LIMIT_S, ProcessReader
+from tagging_lambda.image.reader import IMAGE_LIMIT_S, ProcessReader
 from tests.builders import CONTRACT, SHARED, jpeg, shop, tagger
 from tests.post import Post, sqs, uploaded
 
@@ -58,7 +58,7 @@ def passed() -> Passed:
     rows = {row["file"]: row for row in csv.DictReader((HOSTILE / "manifest.csv").open(encoding="utf-8"))}
     keys = {name: f"{row['sha256']}/{row['upload_as'] or name}" for name, row in rows.items()}
     for name, key in keys.items():
-        post.look.images.put(shop(key), (HOSTILE / name).read_bytes())
+        post.reconciler.images.put(shop(key), (HOSTILE / name).read_bytes())
     try:
         reader.read(jpeg())
         child = psutil.Process(reader._child.process.pid)
@@ -69,7 +69,7 @@ def passed() -> Passed:
         peak_bytes = _peak_bytes(child.pid) - base_bytes if child.is_running() else 0
     finally:
         reader.close()
-    said = {name: _said(post.look.table.records[shop(key)]) for name, key in keys.items()}
+    said = {name: _said(post.reconciler.table.records[shop(key)]) for name, key in keys.items()}
     return Passed(rows, said, sent_back, reader.deaths, max(reader.seconds), peak_bytes)
 
 

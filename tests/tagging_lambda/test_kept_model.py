@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.errors import BadModel
-from pipeline.memory import MemoryFiles
-from tagging_lambda.kept_model import fetched, keep
+from pipeline.memory.files import MemoryFiles
+from tagging_lambda.model_store import fetched, keep
 from tests.infra.local.scratch import tiny_model
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from infra.cli import main
 from pipeline.errors import CallerError, RejectReason
 from tagging_lambda.cli import printable
 from tagging_lambda.local_files import FileTagger, RejectedFile, TaggedFile, files_below
-from tagging_lambda.taxonomy import Taxonomy
+from tagging_lambda.words.taxonomy import Taxonomy
 from tests.builders import COLOURS, ColourClassifier, InlineReader, colour_vocabulary, jpeg
 
 if TYPE_CHECKING:

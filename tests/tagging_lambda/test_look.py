@@ -7,13 +7,14 @@ from threading import Event
 
 import pytest
 
-from pipeline.errors import Denied, ImageRejected, NotBegun, RejectReason, RetryLater, StaleLook
-from pipeline.memory import MemoryImages, MemoryTable
+from pipeline.errors import Denied, ImageRejected, NotBegun, RejectReason, RetryLater, RevisionConflict
+from pipeline.memory.images import MemoryImages
+from pipeline.memory.table import MemoryTable
 from pipeline.messages import TagImage
 from pipeline.records import GoneImage, RejectedImage, TaggedImage
-from tagging_lambda.arrivals import AHEAD
-from tagging_lambda.contents import LEAST_TIME_S
-from tagging_lambda.look import LAST_WORDS_S, LOOKS, Ending
+from tagging_lambda.classification_cache import LEAST_TIME_S
+from tagging_lambda.prefetch import AHEAD
+from tagging_lambda.reconcile import LAST_WORDS_S, LOOKS, Outcome
 from tests.builders import ColourClassifier, InlineReader, colour_vocabulary, jpeg, shop, tagger
 
 
@@ -22,113 +23,117 @@ def keywords(record: TaggedImage) -> list[str]:
 
 
 def test_a_photo_is_tagged_with_the_keyword_and_its_parent():
-    look = tagger()
-    etag = look.images.put(shop("chair-7.jpg"), jpeg("red", (64, 48)))
-    assert look.look([TagImage(shop("chair-7.jpg"), "run-1")]) == {shop("chair-7.jpg"): Ending.TAGGED}
-    record = look.table.records[shop("chair-7.jpg")]
+    observation = tagger()
+    etag = observation.images.put(shop("chair-7.jpg"), jpeg("red", (64, 48)))
+    assert observation.reconcile([TagImage(shop("chair-7.jpg"), "run-1")]) == {shop("chair-7.jpg"): Outcome.TAGGED}
+    record = observation.table.records[shop("chair-7.jpg")]
     assert keywords(record) == ["red", "paint"]
     assert (record.width_pixels, record.height_pixels) == (64, 48)
-    assert (record.look.etag, record.look.run_id, record.look.product) == (etag, "run-1", "chair-7")
+    assert (record.observation.etag, record.observation.run_id, record.observation.product) == (
+        etag,
+        "run-1",
+        "chair-7",
+    )
     assert record.revision == 1
 
 
 def test_an_unchanged_photo_costs_one_fetch_and_neither_decode_nor_write():
-    look = tagger()
-    look.images.put(shop(), jpeg())
-    look.look([TagImage(shop())])
-    assert look.look([TagImage(shop())]) == {shop(): Ending.UNCHANGED}
-    assert (look.images.downloads, look.classifier.pictures, look.table.writes) == (1, 1, 1)
+    observation = tagger()
+    observation.images.put(shop(), jpeg())
+    observation.reconcile([TagImage(shop())])
+    assert observation.reconcile([TagImage(shop())]) == {shop(): Outcome.UNCHANGED}
+    assert (observation.images.downloads, observation.classifier.pictures, observation.table.writes) == (1, 1, 1)
 
 
 def test_an_unchanged_rejected_photo_costs_as_little():
-    look = tagger()
-    look.images.put(shop(), b"no picture")
-    assert look.look([TagImage(shop())]) == {shop(): Ending.REJECTED}
-    assert look.look([TagImage(shop())]) == {shop(): Ending.UNCHANGED}
-    assert (look.images.downloads, look.table.writes) == (1, 1)
+    observation = tagger()
+    observation.images.put(shop(), b"no picture")
+    assert observation.reconcile([TagImage(shop())]) == {shop(): Outcome.REJECTED}
+    assert observation.reconcile([TagImage(shop())]) == {shop(): Outcome.UNCHANGED}
+    assert (observation.images.downloads, observation.table.writes) == (1, 1)
 
 
 def test_a_replaced_photo_gets_the_new_keywords():
-    look = tagger()
-    look.images.put(shop(), jpeg("red"))
-    look.look([TagImage(shop())])
-    look.images.put(shop(), jpeg("blue"))
-    look.look([TagImage(shop())])
-    record = look.table.records[shop()]
+    observation = tagger()
+    observation.images.put(shop(), jpeg("red"))
+    observation.reconcile([TagImage(shop())])
+    observation.images.put(shop(), jpeg("blue"))
+    observation.reconcile([TagImage(shop())])
+    record = observation.table.records[shop()]
     assert (keywords(record), record.revision) == (["blue", "paint"], 2)
 
 
 def test_a_new_model_looks_again_at_the_same_photo():
     table, images = MemoryTable(), MemoryImages()
     images.put(shop(), jpeg())
-    tagger(table=table, images=images).look([TagImage(shop())])
+    tagger(table=table, images=images).reconcile([TagImage(shop())])
     newer = tagger(table=table, images=images, classifier=ColourClassifier("colours-2"))
-    assert newer.look([TagImage(shop())]) == {shop(): Ending.TAGGED}
-    assert table.records[shop()].look.model_version == "colours-2"
+    assert newer.reconcile([TagImage(shop())]) == {shop(): Outcome.TAGGED}
+    assert table.records[shop()].observation.model_version == "colours-2"
 
 
 def test_a_new_taxonomy_gives_new_keywords_without_download_or_inference():
     table, images = MemoryTable(), MemoryImages()
     images.put(shop(), jpeg())
-    tagger(table=table, images=images).look([TagImage(shop(), "run-1")])
+    tagger(table=table, images=images).reconcile([TagImage(shop(), "run-1")])
     newer = tagger(table=table, images=images, vocabulary=colour_vocabulary("words-2"))
-    assert newer.look([TagImage(shop(), "run-2")]) == {shop(): Ending.TAGGED}
-    assert table.records[shop()].look.taxonomy_version == "words-2"
+    assert newer.reconcile([TagImage(shop(), "run-2")]) == {shop(): Outcome.TAGGED}
+    assert table.records[shop()].observation.taxonomy_version == "words-2"
     assert (images.downloads, newer.classifier.pictures) == (1, 0)
 
 
 def test_a_deleted_photo_leaves_a_tombstone_that_expires_and_is_written_once():
-    look = tagger()
-    look.images.put(shop(), jpeg())
-    look.look([TagImage(shop())])
-    look.images.delete(shop())
-    assert look.look([TagImage(shop())]) == {shop(): Ending.GONE}
-    record = look.table.records[shop()]
+    observation = tagger()
+    observation.images.put(shop(), jpeg())
+    observation.reconcile([TagImage(shop())])
+    observation.images.delete(shop())
+    assert observation.reconcile([TagImage(shop())]) == {shop(): Outcome.GONE}
+    record = observation.table.records[shop()]
     assert isinstance(record, GoneImage)
-    assert (record.expires_at - record.look.looked_at).days == 30
-    assert look.look([TagImage(shop())]) == {shop(): Ending.GONE}
-    assert look.table.writes == 2
+    assert (record.expires_at - record.observation.observed_at).days == 30
+    assert observation.reconcile([TagImage(shop())]) == {shop(): Outcome.GONE}
+    assert observation.table.writes == 2
 
 
 def test_a_photo_that_comes_back_is_tagged_over_its_tombstone():
-    look = tagger()
-    look.look([TagImage(shop())])
-    look.images.put(shop(), jpeg("green"))
-    assert look.look([TagImage(shop())]) == {shop(): Ending.TAGGED}
-    assert keywords(look.table.records[shop()]) == ["green", "paint"]
+    observation = tagger()
+    observation.reconcile([TagImage(shop())])
+    observation.images.put(shop(), jpeg("green"))
+    assert observation.reconcile([TagImage(shop())]) == {shop(): Outcome.TAGGED}
+    assert keywords(observation.table.records[shop()]) == ["green", "paint"]
 
 
 def test_a_bad_photo_is_recorded_with_its_reason_and_costs_its_neighbours_nothing():
-    look = tagger()
-    look.images.put(shop("good.jpg"), jpeg())
-    look.images.put(shop("bad.jpg"), jpeg()[:300])
-    look.images.put(shop("empty.jpg"), b"")
-    outcomes = look.look([TagImage(shop(key)) for key in ("bad.jpg", "good.jpg", "empty.jpg")])
-    assert outcomes[shop("good.jpg")] is Ending.TAGGED
-    rejected = look.table.records[shop("bad.jpg")]
+    observation = tagger()
+    observation.images.put(shop("good.jpg"), jpeg())
+    observation.images.put(shop("bad.jpg"), jpeg()[:300])
+    observation.images.put(shop("empty.jpg"), b"")
+    outcomes = observation.reconcile([TagImage(shop(key)) for key in ("bad.jpg", "good.jpg", "empty.jpg")])
+    assert outcomes[shop("good.jpg")] is Outcome.TAGGED
+    rejected = observation.table.records[shop("bad.jpg")]
     assert isinstance(rejected, RejectedImage)
     assert rejected.reason is RejectReason.CORRUPT
-    assert look.table.records[shop("empty.jpg")].reason is RejectReason.EMPTY
+    assert observation.table.records[shop("empty.jpg")].reason is RejectReason.EMPTY
 
 
 def test_a_photo_over_the_limit_is_rejected_without_a_download():
-    look = tagger()
-    look.images.put(shop(), b"\xff\xd8\xff" + bytes(20 * 1024 * 1024))
-    assert look.look([TagImage(shop())]) == {shop(): Ending.REJECTED}
-    assert look.table.records[shop()].reason is RejectReason.BYTES
-    assert look.images.downloads == 0
+    observation = tagger()
+    observation.images.put(shop(), b"\xff\xd8\xff" + bytes(20 * 1024 * 1024))
+    assert observation.reconcile([TagImage(shop())]) == {shop(): Outcome.REJECTED}
+    assert observation.table.records[shop()].reason is RejectReason.BYTES
+    assert observation.images.downloads == 0
 
 
 def test_a_photo_over_the_limit_costs_one_conditional_request_the_second_time_and_no_write():
-    look = tagger()
-    etag = look.images.put(shop(), b"\xff\xd8\xff" + bytes(20 * 1024 * 1024))
-    look.look([TagImage(shop(), "run-1")])
-    seen = look.table.records[shop()].look
-    assert (seen.etag, seen.object_time) == (etag, look.images.objects[shop()].modified_at)
-    assert look.look([TagImage(shop(), "run-2")]) == {shop(): Ending.UNCHANGED}
-    assert (look.images.fetches, look.images.downloads, look.table.writes) == (2, 0, 1)
-    look.images.put(shop(), jpeg())
-    assert look.look([TagImage(shop(), "run-3")]) == {shop(): Ending.TAGGED}
+    observation = tagger()
+    etag = observation.images.put(shop(), b"\xff\xd8\xff" + bytes(20 * 1024 * 1024))
+    observation.reconcile([TagImage(shop(), "run-1")])
+    seen = observation.table.records[shop()].observation
+    assert (seen.etag, seen.object_time) == (etag, observation.images.objects[shop()].modified_at)
+    assert observation.reconcile([TagImage(shop(), "run-2")]) == {shop(): Outcome.UNCHANGED}
+    assert (observation.images.fetches, observation.images.downloads, observation.table.writes) == (2, 0, 1)
+    observation.images.put(shop(), jpeg())
+    assert observation.reconcile([TagImage(shop(), "run-3")]) == {shop(): Outcome.TAGGED}
 
 
 class Locked(MemoryImages):
@@ -140,46 +145,46 @@ class Locked(MemoryImages):
 
 
 def test_a_photo_that_is_still_not_ours_to_read_is_not_written_again_by_the_same_run():
-    look = tagger(images=Locked())
-    assert look.look([TagImage(shop(), "run-1")]) == {shop(): Ending.REJECTED}
-    assert look.look([TagImage(shop(), "run-1")]) == {shop(): Ending.UNCHANGED}
-    assert (look.images.fetches, look.table.writes) == (2, 1)
+    observation = tagger(images=Locked())
+    assert observation.reconcile([TagImage(shop(), "run-1")]) == {shop(): Outcome.REJECTED}
+    assert observation.reconcile([TagImage(shop(), "run-1")]) == {shop(): Outcome.UNCHANGED}
+    assert (observation.images.fetches, observation.table.writes) == (2, 1)
 
 
 def test_a_later_run_says_that_it_was_refused_too_and_so_does_another_product():
     """Without an ETag, the time of the look is all that an audit can hold against a newer object."""
-    look = tagger(images=Locked())
-    look.look([TagImage(shop(), "run-1")])
-    assert look.look([TagImage(shop(), "run-2")]) == {shop(): Ending.REJECTED}
-    assert look.look([TagImage(shop(), "run-2", product="boot")]) == {shop(): Ending.REJECTED}
-    record = look.table.records[shop()]
-    assert (record.look.run_id, record.look.product, record.revision) == ("run-2", "boot", 3)
+    observation = tagger(images=Locked())
+    observation.reconcile([TagImage(shop(), "run-1")])
+    assert observation.reconcile([TagImage(shop(), "run-2")]) == {shop(): Outcome.REJECTED}
+    assert observation.reconcile([TagImage(shop(), "run-2", product="boot")]) == {shop(): Outcome.REJECTED}
+    record = observation.table.records[shop()]
+    assert (record.observation.run_id, record.observation.product, record.revision) == ("run-2", "boot", 3)
 
 
 def test_a_photo_asked_for_three_times_in_a_batch_is_looked_at_once_and_keeps_its_product():
-    look = tagger()
-    look.images.put(shop(), jpeg())
+    observation = tagger()
+    observation.images.put(shop(), jpeg())
     asks = [TagImage(shop(), product="chair"), TagImage(shop()), TagImage(shop())]
-    assert look.look(asks) == {shop(): Ending.TAGGED}
-    assert (look.images.fetches, look.table.records[shop()].look.product) == (1, "chair")
+    assert observation.reconcile(asks) == {shop(): Outcome.TAGGED}
+    assert (observation.images.fetches, observation.table.records[shop()].observation.product) == (1, "chair")
 
 
 def test_a_product_that_a_manifest_named_outlives_later_uploads():
-    look = tagger()
-    look.images.put(shop(), jpeg("red"))
-    look.look([TagImage(shop(), product="chair")])
-    look.images.put(shop(), jpeg("blue"))
-    look.look([TagImage(shop())])
-    assert look.table.records[shop()].look.product == "chair"
+    observation = tagger()
+    observation.images.put(shop(), jpeg("red"))
+    observation.reconcile([TagImage(shop(), product="chair")])
+    observation.images.put(shop(), jpeg("blue"))
+    observation.reconcile([TagImage(shop())])
+    assert observation.table.records[shop()].observation.product == "chair"
 
 
 def test_a_manifest_that_names_another_product_changes_it_without_inference():
-    look = tagger()
-    look.images.put(shop(), jpeg())
-    look.look([TagImage(shop(), product="chair")])
-    look.look([TagImage(shop(), product="sofa")])
-    assert look.table.records[shop()].look.product == "sofa"
-    assert look.classifier.pictures == 1
+    observation = tagger()
+    observation.images.put(shop(), jpeg())
+    observation.reconcile([TagImage(shop(), product="chair")])
+    observation.reconcile([TagImage(shop(), product="sofa")])
+    assert observation.table.records[shop()].observation.product == "sofa"
+    assert observation.classifier.pictures == 1
 
 
 class Meddling(MemoryTable):
@@ -204,10 +209,10 @@ def test_a_look_that_is_stale_at_the_write_is_looked_at_again_and_ends_at_the_tr
 
     def replaced_and_tagged_meanwhile():
         images.put(shop(), jpeg("blue"))
-        tagger(images=images, table=table).look([TagImage(shop())])
+        tagger(images=images, table=table).reconcile([TagImage(shop())])
 
     table = Meddling(replaced_and_tagged_meanwhile, times=1)
-    assert tagger(images=images, table=table).look([TagImage(shop())]) == {shop(): Ending.UNCHANGED}
+    assert tagger(images=images, table=table).reconcile([TagImage(shop())]) == {shop(): Outcome.UNCHANGED}
     assert keywords(table.records[shop()]) == ["blue", "paint"]
 
 
@@ -217,13 +222,13 @@ def test_a_photo_that_comes_and_goes_during_a_look_leaves_no_keywords_behind():
 
     def deleted_and_looked_at_meanwhile():
         images.delete(shop())
-        assert tagger(images=images, table=table).look([TagImage(shop())]) == {shop(): Ending.GONE}
+        assert tagger(images=images, table=table).reconcile([TagImage(shop())]) == {shop(): Outcome.GONE}
 
     table = Meddling(deleted_and_looked_at_meanwhile, times=0)
-    tagger(images=images, table=table).look([TagImage(shop())])
+    tagger(images=images, table=table).reconcile([TagImage(shop())])
     images.put(shop(), jpeg("red"))
     table.times = 1
-    assert tagger(images=images, table=table).look([TagImage(shop())]) == {shop(): Ending.GONE}
+    assert tagger(images=images, table=table).reconcile([TagImage(shop())]) == {shop(): Outcome.GONE}
     assert isinstance(table.records[shop()], GoneImage)
 
 
@@ -235,15 +240,15 @@ def test_a_photo_that_is_what_it_was_when_a_look_ends_has_the_keywords_it_had(me
 
     def brought_back_and_looked_at_meanwhile():
         images.put(shop(), jpeg("red"))
-        assert tagger(images=images, table=table).look([TagImage(shop())]) == {shop(): Ending.UNCHANGED}
+        assert tagger(images=images, table=table).reconcile([TagImage(shop())]) == {shop(): Outcome.UNCHANGED}
 
     table = Meddling(brought_back_and_looked_at_meanwhile, times=0)
-    tagger(images=images, table=table).look([TagImage(shop())])
+    tagger(images=images, table=table).reconcile([TagImage(shop())])
     images.delete(shop())
     if meanwhile:
         images.put(shop(), jpeg(meanwhile) if meanwhile == "blue" else meanwhile.encode())
     table.times = 1
-    assert tagger(images=images, table=table).look([TagImage(shop())]) == {shop(): Ending.TAGGED}
+    assert tagger(images=images, table=table).reconcile([TagImage(shop())]) == {shop(): Outcome.TAGGED}
     assert keywords(table.records[shop()]) == ["red", "paint"]
 
 
@@ -262,22 +267,22 @@ def test_a_write_over_a_record_asks_the_bucket_once_more_and_believes_what_it_sa
                 raise error
             return super().fetch(image, known_etag, limit_bytes)
 
-    look = tagger(images=Closing())
-    look.images.put(shop(), jpeg("red"))
-    look.look([TagImage(shop())])
-    look.images.put(shop(), jpeg("blue"))
-    outcome = look.look([TagImage(shop())])[shop()]
-    assert outcome is Ending.REJECTED if isinstance(error, ImageRejected) else isinstance(outcome, RetryLater)
+    observation = tagger(images=Closing())
+    observation.images.put(shop(), jpeg("red"))
+    observation.reconcile([TagImage(shop())])
+    observation.images.put(shop(), jpeg("blue"))
+    outcome = observation.reconcile([TagImage(shop())])[shop()]
+    assert outcome is Outcome.REJECTED if isinstance(error, ImageRejected) else isinstance(outcome, RetryLater)
 
 
 def test_a_first_record_costs_one_read_of_the_bucket_and_a_later_one_two():
-    look = tagger()
-    look.images.put(shop(), jpeg("red"))
-    look.look([TagImage(shop())])
-    assert look.images.fetches == 1
-    look.images.put(shop(), jpeg("blue"))
-    look.look([TagImage(shop())])
-    assert (look.images.fetches, look.images.downloads) == (3, 2)
+    observation = tagger()
+    observation.images.put(shop(), jpeg("red"))
+    observation.reconcile([TagImage(shop())])
+    assert observation.images.fetches == 1
+    observation.images.put(shop(), jpeg("blue"))
+    observation.reconcile([TagImage(shop())])
+    assert (observation.images.fetches, observation.images.downloads) == (3, 2)
 
 
 def test_a_rejected_photo_is_read_once_more_where_that_is_asked_for():
@@ -289,13 +294,15 @@ def test_a_rejected_photo_is_read_once_more_where_that_is_asked_for():
                 raise ImageRejected(RejectReason.CORRUPT, "it ends the decoder")
             return super().read(data)
 
-    look = tagger(reader=Mended())
-    look.images.put(shop(), jpeg("red"))
-    look.look([TagImage(shop())])
-    look.contents.reader.broken = False
-    assert look.look([TagImage(shop())]) == {shop(): Ending.UNCHANGED}
-    assert look.look([TagImage(shop(), "run-2", again=True), TagImage(shop(), "run-2")]) == {shop(): Ending.TAGGED}
-    assert look.look([TagImage(shop(), "run-3", again=True)]) == {shop(): Ending.UNCHANGED}
+    observation = tagger(reader=Mended())
+    observation.images.put(shop(), jpeg("red"))
+    observation.reconcile([TagImage(shop())])
+    observation.contents.reader.broken = False
+    assert observation.reconcile([TagImage(shop())]) == {shop(): Outcome.UNCHANGED}
+    assert observation.reconcile([TagImage(shop(), "run-2", again=True), TagImage(shop(), "run-2")]) == {
+        shop(): Outcome.TAGGED
+    }
+    assert observation.reconcile([TagImage(shop(), "run-3", again=True)]) == {shop(): Outcome.UNCHANGED}
 
 
 class Contended(MemoryTable):
@@ -305,14 +312,14 @@ class Contended(MemoryTable):
 
     def put(self, record, seen_revision):
         self.tries += 1
-        raise StaleLook("written by another look")
+        raise RevisionConflict("written by another look")
 
 
 def test_a_photo_whose_record_changes_at_every_look_goes_back_to_its_queue():
-    look = tagger(table=Contended())
-    look.images.put(shop(), jpeg())
-    assert isinstance(look.look([TagImage(shop())])[shop()], StaleLook)
-    assert look.table.tries == LOOKS
+    observation = tagger(table=Contended())
+    observation.images.put(shop(), jpeg())
+    assert isinstance(observation.reconcile([TagImage(shop())])[shop()], RevisionConflict)
+    assert observation.table.tries == LOOKS
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -321,10 +328,10 @@ def test_two_looks_at_the_same_moment_never_leave_the_old_keywords(seed: int):
     images, table = MemoryImages(), MemoryTable()
     images.put(shop(), jpeg("red"))
     with ThreadPoolExecutor(8) as pool, ThreadPoolExecutor(16) as inner:
-        looks = [tagger(images=images, table=table, pool=inner) for _ in range(4)]
-        running = [pool.submit(look.look, [TagImage(shop())]) for look in looks]
+        reconcilers = [tagger(images=images, table=table, pool=inner) for _ in range(4)]
+        running = [pool.submit(reconciler.reconcile, [TagImage(shop())]) for reconciler in reconcilers]
         images.put(shop(), jpeg("blue"))
-        while isinstance(tagger(images=images, table=table).look([TagImage(shop())])[shop()], RetryLater):
+        while isinstance(tagger(images=images, table=table).reconcile([TagImage(shop())])[shop()], RetryLater):
             pass
         for each in running:
             each.result()
@@ -347,19 +354,19 @@ def test_a_throttle_and_a_bug_are_the_outcome_of_their_image_alone():
     images.errors = {"slow.jpg": RetryLater("SlowDown"), "odd.jpg": ZeroDivisionError()}
     for key in ("slow.jpg", "odd.jpg", "good.jpg"):
         images.put(shop(key), jpeg())
-    look = tagger(images=images)
-    outcomes = look.look([TagImage(shop(key)) for key in ("slow.jpg", "odd.jpg", "good.jpg")])
+    observation = tagger(images=images)
+    outcomes = observation.reconcile([TagImage(shop(key)) for key in ("slow.jpg", "odd.jpg", "good.jpg")])
     assert isinstance(outcomes[shop("slow.jpg")], RetryLater)
     assert isinstance(outcomes[shop("odd.jpg")], ZeroDivisionError)
-    assert outcomes[shop("good.jpg")] is Ending.TAGGED
-    assert set(look.table.records) == {shop("good.jpg")}
+    assert outcomes[shop("good.jpg")] is Outcome.TAGGED
+    assert set(observation.table.records) == {shop("good.jpg")}
 
 
 def test_a_bug_that_one_image_brings_out_anywhere_costs_its_neighbours_nothing():
     class Odd(MemoryTable):
         def get_many(self, images):
             if shop("record.jpg") in images:
-                raise KeyError("looked_at")
+                raise KeyError("observed_at")
             return super().get_many(images)
 
     class Fragile(InlineReader):
@@ -368,13 +375,15 @@ def test_a_bug_that_one_image_brings_out_anywhere_costs_its_neighbours_nothing()
                 raise ZeroDivisionError
             return super().read(data)
 
-    look = tagger(table=Odd(), reader=Fragile())
-    look.images.put(shop("record.jpg"), jpeg())
-    look.images.put(shop("reader.jpg"), b"reader")
-    look.images.put(shop("good.jpg"), jpeg())
-    outcomes = look.look([TagImage(shop(key)) for key in ("record.jpg", "reader.jpg", "good.jpg", "gone.jpg")])
+    observation = tagger(table=Odd(), reader=Fragile())
+    observation.images.put(shop("record.jpg"), jpeg())
+    observation.images.put(shop("reader.jpg"), b"reader")
+    observation.images.put(shop("good.jpg"), jpeg())
+    outcomes = observation.reconcile(
+        [TagImage(shop(key)) for key in ("record.jpg", "reader.jpg", "good.jpg", "gone.jpg")]
+    )
     assert [type(outcomes[shop(key)]) for key in ("record.jpg", "reader.jpg")] == [KeyError, ZeroDivisionError]
-    assert {*look.table.records} == {shop("good.jpg"), shop("gone.jpg")}
+    assert {*observation.table.records} == {shop("good.jpg"), shop("gone.jpg")}
 
 
 @pytest.mark.parametrize("error", [RetryLater("throttled"), Denied("AWS answers AccessDenied")])
@@ -384,11 +393,11 @@ def test_a_table_that_does_not_answer_is_asked_once_for_the_whole_batch(error):
             self.reads += 1
             raise error
 
-    look = tagger(table=Throttled())
-    assert look.look([TagImage(shop("a.jpg")), TagImage(shop("b.jpg"))]) == dict.fromkeys(
+    observation = tagger(table=Throttled())
+    assert observation.reconcile([TagImage(shop("a.jpg")), TagImage(shop("b.jpg"))]) == dict.fromkeys(
         map(shop, ("a.jpg", "b.jpg")), error
     )
-    assert look.table.reads == 1
+    assert observation.table.reads == 1
 
 
 def test_a_throttled_table_sends_the_whole_batch_back():
@@ -396,8 +405,8 @@ def test_a_throttled_table_sends_the_whole_batch_back():
         def get_many(self, images):
             raise RetryLater("ProvisionedThroughputExceededException")
 
-    look = tagger(table=Throttled())
-    assert isinstance(look.look([TagImage(shop())])[shop()], RetryLater)
+    observation = tagger(table=Throttled())
+    assert isinstance(observation.reconcile([TagImage(shop())])[shop()], RetryLater)
 
 
 def photos(count: int) -> dict[str, bytes]:
@@ -414,21 +423,23 @@ def test_near_the_deadline_no_image_is_begun_and_the_rest_comes_again_at_once():
             return super().read(data)
 
     reader = SlowReader()
-    look = tagger(reader=reader)
+    observation = tagger(reader=reader)
     for key, data in photos(12).items():
-        look.images.put(shop(key), data)
-    outcomes = look.look([TagImage(shop(key)) for key in photos(12)], lambda: LEAST_TIME_S + 6.5 - reader.reads)
-    tagged = [image for image, outcome in outcomes.items() if outcome is Ending.TAGGED]
+        observation.images.put(shop(key), data)
+    outcomes = observation.reconcile(
+        [TagImage(shop(key)) for key in photos(12)], lambda: LEAST_TIME_S + 6.5 - reader.reads
+    )
+    tagged = [image for image, outcome in outcomes.items() if outcome is Outcome.TAGGED]
     assert len(tagged) == 7
     assert all(isinstance(outcomes[image], NotBegun) for image in outcomes if image not in tagged)
-    assert set(look.table.records) == set(tagged)
+    assert set(observation.table.records) == set(tagged)
 
 
 def test_without_time_nothing_is_even_downloaded():
-    look = tagger()
-    look.images.put(shop(), jpeg())
-    assert isinstance(look.look([TagImage(shop())], lambda: LEAST_TIME_S - 1)[shop()], NotBegun)
-    assert look.images.fetches == 0
+    observation = tagger()
+    observation.images.put(shop(), jpeg())
+    assert isinstance(observation.reconcile([TagImage(shop())], lambda: LEAST_TIME_S - 1)[shop()], NotBegun)
+    assert observation.images.fetches == 0
 
 
 def test_a_download_that_does_not_arrive_in_time_is_not_waited_for():
@@ -442,12 +453,14 @@ def test_a_download_that_does_not_arrive_in_time_is_not_waited_for():
 
     left_s = iter([LEAST_TIME_S + 0.05] * 2 + [LEAST_TIME_S - 1] * 9)
     with ThreadPoolExecutor(1) as pool:
-        look = tagger(images=Stuck(), pool=pool)
-        outcomes = look.look([TagImage(shop("stuck.jpg")), TagImage(shop("behind.jpg"))], lambda: next(left_s))
+        observation = tagger(images=Stuck(), pool=pool)
+        outcomes = observation.reconcile(
+            [TagImage(shop("stuck.jpg")), TagImage(shop("behind.jpg"))], lambda: next(left_s)
+        )
         released.set()
     assert type(outcomes[shop("stuck.jpg")]) is RetryLater
     assert type(outcomes[shop("behind.jpg")]) is NotBegun
-    assert look.images.fetches == 1
+    assert observation.images.fetches == 1
 
 
 def test_a_write_that_does_not_end_in_time_is_not_waited_for_and_is_safe_to_be_carried_out_later():
@@ -455,43 +468,43 @@ def test_a_write_that_does_not_end_in_time_is_not_waited_for_and_is_safe_to_be_c
 
     class Hanging(MemoryTable):
         def put(self, record, seen_revision):
-            if record.look.image.key != "stuck.jpg":
+            if record.observation.image.key != "stuck.jpg":
                 return super().put(record, seen_revision)
             released.wait(60)
             super().put(record, seen_revision)
             return carried_out.set()
 
     with ThreadPoolExecutor(2) as pool:
-        look = tagger(table=Hanging(), pool=pool)
-        look.images.put(shop("stuck.jpg"), jpeg("red"))
-        look.images.put(shop("good.jpg"), jpeg("blue"))
+        observation = tagger(table=Hanging(), pool=pool)
+        observation.images.put(shop("stuck.jpg"), jpeg("red"))
+        observation.images.put(shop("good.jpg"), jpeg("blue"))
 
         def time_left_s():
-            return LAST_WORDS_S + 0.5 if look.classifier.pictures == 2 else LEAST_TIME_S + 9
+            return LAST_WORDS_S + 0.5 if observation.classifier.pictures == 2 else LEAST_TIME_S + 9
 
-        outcomes = look.look([TagImage(shop("stuck.jpg")), TagImage(shop("good.jpg"))], time_left_s)
-        assert outcomes[shop("good.jpg")] is Ending.TAGGED
+        outcomes = observation.reconcile([TagImage(shop("stuck.jpg")), TagImage(shop("good.jpg"))], time_left_s)
+        assert outcomes[shop("good.jpg")] is Outcome.TAGGED
         assert isinstance(outcomes[shop("stuck.jpg")], RetryLater)
         released.set()
         assert carried_out.wait(60)
-        assert look.look([TagImage(shop("stuck.jpg"))]) == {shop("stuck.jpg"): Ending.UNCHANGED}
+        assert observation.reconcile([TagImage(shop("stuck.jpg"))]) == {shop("stuck.jpg"): Outcome.UNCHANGED}
 
 
 def test_a_stale_look_is_not_made_again_without_the_time_for_it():
-    look = tagger(table=Contended())
-    look.images.put(shop(), jpeg())
-    outcomes = look.look([TagImage(shop())], lambda: LEAST_TIME_S + 1 - 2 * look.table.tries)
-    assert isinstance(outcomes[shop()], StaleLook)
-    assert look.table.tries == 1
+    observation = tagger(table=Contended())
+    observation.images.put(shop(), jpeg())
+    outcomes = observation.reconcile([TagImage(shop())], lambda: LEAST_TIME_S + 1 - 2 * observation.table.tries)
+    assert isinstance(outcomes[shop()], RevisionConflict)
+    assert observation.table.tries == 1
 
 
 def test_a_batch_reads_the_table_once_and_classifies_in_groups():
-    look = tagger()
+    observation = tagger()
     for key, data in photos(10).items():
-        look.images.put(shop(key), data)
-    look.look([TagImage(shop(key)) for key in photos(10)])
-    assert look.table.reads == 1
-    assert look.classifier.batches == [4, 4, 2]
+        observation.images.put(shop(key), data)
+    observation.reconcile([TagImage(shop(key)) for key in photos(10)])
+    assert observation.table.reads == 1
+    assert observation.classifier.batches == [4, 4, 2]
 
 
 def test_downloads_never_run_far_ahead_of_the_reading():
@@ -506,15 +519,15 @@ def test_downloads_never_run_far_ahead_of_the_reading():
             return super().fetch(image, known_etag, limit_bytes)
 
     images = Counting()
-    look = tagger(images=images)
-    classify = look.classifier.classify
+    observation = tagger(images=images)
+    classify = observation.classifier.classify
 
     def release(pixels):
         images.held -= len(pixels)
         return classify(pixels)
 
-    look.classifier.classify = release
+    observation.classifier.classify = release
     for key, data in photos(100).items():
         images.put(shop(key), data)
-    look.look([TagImage(shop(key)) for key in photos(100)])
+    observation.reconcile([TagImage(shop(key)) for key in photos(100)])
     assert images.most <= AHEAD

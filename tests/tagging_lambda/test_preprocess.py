@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 from pipeline.errors import ImageRejected, RejectReason
-from tagging_lambda.picture import model_input
-from tagging_lambda.preprocess import read_picture
+from tagging_lambda.image.picture import model_input
+from tagging_lambda.image.preprocess import read_picture
 from tests.builders import CONTRACT, encoded, jpeg
 
 EXIF_ORIENTATION = 0x0112

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ImageRejected, RejectReason, RetryLater
-from tagging_lambda.preprocess import read_picture
-from tagging_lambda.reader import ProcessReader
+from tagging_lambda.image.preprocess import read_picture
+from tagging_lambda.image.reader import ProcessReader
 from tests.builders import CONTRACT, jpeg
 from tests.harmful import harmed_reader
 
@@ -109,5 +109,8 @@ def test_a_picture_larger_than_the_pipe_comes_through(reader):
 
 def test_the_parent_never_loads_the_decoder():
     """Pillow stays in the child, so that a picture can only hurt what is made to be hurt."""
-    code = "import tagging_lambda.reader, tagging_lambda.look, tagging_lambda.tag, sys; sys.exit('PIL' in sys.modules)"
+    code = (
+        "import tagging_lambda.image.reader, tagging_lambda.reconcile, tagging_lambda.tag, sys\n"
+        "sys.exit('PIL' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -7,9 +7,9 @@ import random
 
 import pytest
 
-from pipeline.errors import BadMessage, Denied, NoStack, NotBegun, RetryLater, StaleLook
-from tagging_lambda.look import Ending
-from tagging_lambda.settle import BUG_RECEIVES, Again, BackOff, Dead, Done, fate_of, told
+from pipeline.errors import BadMessage, Denied, NoStack, NotBegun, RetryLater, RevisionConflict
+from tagging_lambda.disposition import BUG_RECEIVES, BackOff, Dead, Done, Retry, disposition_of, told
+from tagging_lambda.reconcile import Outcome
 
 FULL = BackOff(chance=lambda: 1.0)
 LATER, NO_TIME, BUG = RetryLater("SlowDown"), NotBegun("no time"), ZeroDivisionError("of the attacker")
@@ -33,35 +33,37 @@ def test_a_wait_is_never_nothing_nor_longer_than_set(receives):
     assert 1 <= BackOff(3, chance=lambda: 0.0).wait_s(receives) <= 3
 
 
-@pytest.mark.parametrize("outcomes", [[], [Ending.TAGGED], [Ending.REJECTED, Ending.GONE, Ending.UNCHANGED]])
+@pytest.mark.parametrize("outcomes", [[], [Outcome.TAGGED], [Outcome.REJECTED, Outcome.GONE, Outcome.UNCHANGED]])
 def test_a_message_whose_images_all_have_their_end_is_done(outcomes):
-    assert fate_of(outcomes, 1, FULL) == Done()
+    assert disposition_of(outcomes, 1, FULL) == Done()
 
 
-@pytest.mark.parametrize("failure", [LATER, StaleLook("again"), Denied("AccessDenied"), NoStack("no table")])
+@pytest.mark.parametrize("failure", [LATER, RevisionConflict("again"), Denied("AccessDenied"), NoStack("no table")])
 @pytest.mark.parametrize("receives", [1, 6, 1000])
 def test_what_is_not_the_images_fault_comes_again_however_often(failure, receives):
-    assert fate_of([Ending.TAGGED, failure], receives, FULL) == Again(FULL.wait_s(receives))
+    assert disposition_of([Outcome.TAGGED, failure], receives, FULL) == Retry(FULL.wait_s(receives))
 
 
 @pytest.mark.parametrize("receives", [1, 6, 1000])
 def test_a_lack_of_time_is_no_failure_and_comes_again_at_once(receives):
-    assert fate_of([NO_TIME, Ending.TAGGED], receives, FULL) == Again(0)
+    assert disposition_of([NO_TIME, Outcome.TAGGED], receives, FULL) == Retry(0)
 
 
 def test_a_bad_message_is_dead_at_once_with_its_error():
-    assert fate_of([BadMessage("the message is not JSON")], 1, FULL) == Dead("BadMessage: the message is not JSON")
+    assert disposition_of([BadMessage("the message is not JSON")], 1, FULL) == Dead(
+        "BadMessage: the message is not JSON"
+    )
 
 
 def test_a_bug_is_tried_again_and_then_dead():
-    fates = [fate_of([BUG], receives, FULL) for receives in range(1, BUG_RECEIVES + 2)]
-    assert fates[:-2] == [Again(5), Again(10), Again(20), Again(40)]
-    assert fates[-2:] == [Dead("ZeroDivisionError")] * 2
+    dispositions = [disposition_of([BUG], receives, FULL) for receives in range(1, BUG_RECEIVES + 2)]
+    assert dispositions[:-2] == [Retry(5), Retry(10), Retry(20), Retry(40)]
+    assert dispositions[-2:] == [Dead("ZeroDivisionError")] * 2
 
 
-@pytest.mark.parametrize("outcomes", [*itertools.permutations([BUG, LATER, Ending.TAGGED])])
+@pytest.mark.parametrize("outcomes", [*itertools.permutations([BUG, LATER, Outcome.TAGGED])])
 def test_a_message_is_not_dead_while_another_of_its_images_waits_for_its_look(outcomes):
-    assert fate_of(outcomes, 50, FULL) == Again(900)
+    assert disposition_of(outcomes, 50, FULL) == Retry(900)
 
 
 def test_a_bug_is_told_by_its_kind_and_place_and_not_in_a_strangers_words():

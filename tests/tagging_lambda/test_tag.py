@@ -9,16 +9,16 @@ import pytest
 
 from pipeline.deliveries import MemoryDeliveries
 from pipeline.errors import Denied, RetryLater
-from pipeline.memory import MemoryImages
+from pipeline.memory.images import MemoryImages
 from pipeline.messages import TagImage
 from pipeline.telemetry import Metric
 from tests.builders import jpeg, shop, tagger
 from tests.post import BACKFILL, CONTEXT, Post, sqs, uploaded
 
 
-def handled(look, *bodies: str) -> list[str]:
+def handled(observation, *bodies: str) -> list[str]:
     """Return the ids of the messages that come again."""
-    return Post(look).handled(sqs(*bodies))
+    return Post(observation).handled(sqs(*bodies))
 
 
 class Failing(MemoryImages):
@@ -35,11 +35,11 @@ class Failing(MemoryImages):
 
 
 def test_s3_events_and_the_loaders_messages_are_both_understood():
-    look = tagger()
-    look.images.put(shop("a b+ü.jpg"), jpeg())
-    look.images.put(shop("b.jpg"), jpeg())
-    assert handled(look, uploaded("a+b%2B%C3%BC.jpg"), TagImage(shop("b.jpg"), "run-1").encode()) == []
-    assert set(look.table.records) == {shop("a b+ü.jpg"), shop("b.jpg")}
+    observation = tagger()
+    observation.images.put(shop("a b+ü.jpg"), jpeg())
+    observation.images.put(shop("b.jpg"), jpeg())
+    assert handled(observation, uploaded("a+b%2B%C3%BC.jpg"), TagImage(shop("b.jpg"), "run-1").encode()) == []
+    assert set(observation.table.records) == {shop("a b+ü.jpg"), shop("b.jpg")}
 
 
 def test_s3s_test_event_is_acknowledged():
@@ -47,19 +47,19 @@ def test_s3s_test_event_is_acknowledged():
 
 
 def test_a_deletion_event_looks_and_finds_it_gone():
-    look = tagger()
-    assert handled(look, uploaded("a.jpg", "ObjectRemoved:Delete")) == []
-    assert shop("a.jpg") in look.table.records
+    observation = tagger()
+    assert handled(observation, uploaded("a.jpg", "ObjectRemoved:Delete")) == []
+    assert shop("a.jpg") in observation.table.records
 
 
 def test_a_message_that_cannot_be_read_is_a_dead_letter_with_its_error_and_costs_its_neighbours_nothing():
     post = Post()
-    post.look.images.put(shop("a.jpg"), jpeg())
+    post.reconciler.images.put(shop("a.jpg"), jpeg())
     assert post.handled(sqs("not JSON", TagImage(shop("a.jpg")).encode(), "{}")) == []
     assert post.uploads.bodies() == ["not JSON", "{}"]
     assert [letter.attributes["error"].split(":")[0] for letter in post.uploads.letters] == ["BadMessage"] * 2
     assert "is not JSON" in post.uploads.letters[0].attributes["error"]
-    assert set(post.look.table.records) == {shop("a.jpg")}
+    assert set(post.reconciler.table.records) == {shop("a.jpg")}
 
 
 def test_a_dead_letter_rests_beside_the_queue_it_came_from():
@@ -85,9 +85,9 @@ class Closed(MemoryDeliveries):
 @pytest.mark.parametrize("error", [RetryLater("throttled"), ValueError("what nobody thought of")])
 def test_a_dead_letter_that_is_not_taken_comes_again_and_is_not_lost(error):
     post = Post(uploads=Closed(error))
-    post.look.images.put(shop("a.jpg"), jpeg())
+    post.reconciler.images.put(shop("a.jpg"), jpeg())
     assert post.handled(sqs("not JSON", TagImage(shop("a.jpg")).encode())) == ["m0"]
-    assert set(post.look.table.records) == {shop("a.jpg")}
+    assert set(post.reconciler.table.records) == {shop("a.jpg")}
 
 
 def test_a_wait_that_cannot_be_set_leaves_the_message_to_its_queues_own_time():
@@ -117,7 +117,7 @@ def test_a_permission_that_is_missing_is_nobodys_bad_image():
     post = Post(tagger(images=Failing(Denied("AWS answers ExpiredToken"))))
     assert post.handled(sqs(TagImage(shop("slow.jpg")).encode(), receives=20)) == ["m0"]
     assert post.uploads.letters == []
-    assert post.look.table.records == {}
+    assert post.reconciler.table.records == {}
 
 
 def test_a_bug_is_tried_five_times_and_then_a_dead_letter_with_its_place_and_its_run():
@@ -134,7 +134,7 @@ def test_a_bug_is_tried_five_times_and_then_a_dead_letter_with_its_place_and_its
 
 def test_what_there_was_no_time_for_comes_again_at_once_and_is_no_failure(capsys):
     post = Post()
-    post.look.images.put(shop("a.jpg"), jpeg())
+    post.reconciler.images.put(shop("a.jpg"), jpeg())
     late = SimpleNamespace(**vars(CONTEXT) | {"get_remaining_time_in_millis": lambda: 10_000})
     bodies = [TagImage(shop(key)).encode() for key in ("a.jpg", "b.jpg")]
     assert post.handled(sqs(*bodies, receives=25), late) == ["m0", "m1"]
@@ -154,33 +154,33 @@ def test_the_waits_of_a_whole_batch_are_one_call():
 
 def test_a_batch_in_which_all_is_well_costs_its_queue_no_call():
     post = Post()
-    post.look.images.put(shop("a.jpg"), jpeg())
+    post.reconciler.images.put(shop("a.jpg"), jpeg())
     post.handled(sqs(TagImage(shop("a.jpg")).encode(), TagImage(shop("gone.jpg")).encode()))
     assert post.uploads.calls == 0
 
 
 def test_a_rejected_image_is_recorded_and_acknowledged():
-    look = tagger()
-    look.images.put(shop("a.jpg"), b"%PDF-1.7")
-    assert handled(look, TagImage(shop("a.jpg")).encode()) == []
-    assert look.table.records[shop("a.jpg")].reason == "not_image"
+    observation = tagger()
+    observation.images.put(shop("a.jpg"), b"%PDF-1.7")
+    assert handled(observation, TagImage(shop("a.jpg")).encode()) == []
+    assert observation.table.records[shop("a.jpg")].reason == "not_image"
 
 
 @pytest.mark.parametrize("error", [RetryLater("SlowDown"), ValueError("a bug")])
 def test_what_may_succeed_later_goes_back_alone_also_when_the_whole_batch_failed(error: Exception):
-    look = tagger(images=Failing(error))
-    look.images.put(shop("a.jpg"), jpeg())
+    observation = tagger(images=Failing(error))
+    observation.images.put(shop("a.jpg"), jpeg())
     slow, good = TagImage(shop("slow.jpg")).encode(), TagImage(shop("a.jpg")).encode()
-    assert handled(look, slow, good) == ["m0"]
-    assert handled(look, slow, slow) == ["m0", "m1"]
+    assert handled(observation, slow, good) == ["m0"]
+    assert handled(observation, slow, slow) == ["m0", "m1"]
 
 
 def test_a_message_of_several_images_comes_again_when_one_of_them_must():
     two = json.dumps({"Records": [json.loads(uploaded(key))["Records"][0] for key in ("a.jpg", "slow.jpg")]})
-    look = tagger(images=Failing(RetryLater("SlowDown")))
-    look.images.put(shop("a.jpg"), jpeg())
-    assert handled(look, two) == ["m0"]
-    assert set(look.table.records) == {shop("a.jpg")}
+    observation = tagger(images=Failing(RetryLater("SlowDown")))
+    observation.images.put(shop("a.jpg"), jpeg())
+    assert handled(observation, two) == ["m0"]
+    assert set(observation.table.records) == {shop("a.jpg")}
 
 
 def metrics_in(capsys) -> dict[str, list[float]]:
@@ -192,18 +192,18 @@ def metrics_in(capsys) -> dict[str, list[float]]:
 
 
 def test_the_metrics_of_a_batch_count_each_ending(capsys):
-    look = tagger()
-    look.images.put(shop("a.jpg"), jpeg())
-    look.images.put(shop("b.jpg"), b"")
-    handled(look, *(TagImage(shop(key)).encode() for key in ("a.jpg", "b.jpg", "gone.jpg")), "not JSON")
+    observation = tagger()
+    observation.images.put(shop("a.jpg"), jpeg())
+    observation.images.put(shop("b.jpg"), b"")
+    handled(observation, *(TagImage(shop(key)).encode() for key in ("a.jpg", "b.jpg", "gone.jpg")), "not JSON")
     counted = (Metric.TAGGED, Metric.REJECTED, Metric.GONE, Metric.BAD_MESSAGES, Metric.DEAD_LETTERED)
     emitted = metrics_in(capsys)
     assert {name: emitted[name] for name in counted} == {name: [1] for name in counted}
 
 
 def test_the_average_of_a_metric_is_how_often_a_content_was_known(capsys):
-    look = tagger()
+    observation = tagger()
     for key in ("a.jpg", "b.jpg", "c.jpg", "d.jpg"):
-        look.images.put(shop(key), jpeg())
-    handled(look, *(TagImage(shop(key)).encode() for key in ("a.jpg", "b.jpg", "c.jpg", "d.jpg")))
+        observation.images.put(shop(key), jpeg())
+    handled(observation, *(TagImage(shop(key)).encode() for key in ("a.jpg", "b.jpg", "c.jpg", "d.jpg")))
     assert sorted(metrics_in(capsys)[Metric.CONTENTS_RECOGNISED]) == [0, 1, 1, 1]

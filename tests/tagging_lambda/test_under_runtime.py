@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from pipeline.aws import DynamoTable
+from pipeline.aws.dynamodb import DynamoTable
 from pipeline.images import ImageRef
 from pipeline.messages import TagImage
 from pipeline.records import GoneImage, RejectedImage, TaggedImage

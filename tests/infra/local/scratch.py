@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from infra.local.run import Sources
 from infra.package import TEMPLATE
-from pipeline.aws import client
+from pipeline.aws.clients import client
 from pipeline.model_version import CARD_NAME
 from tagging_lambda.model_card import (
     InputContract,

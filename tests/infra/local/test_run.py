@@ -14,7 +14,10 @@ import pytest
 from infra.local.place import Place
 from infra.local.run import Life, Sources, down, life_of, status, up
 from infra.package import ROOT, TEMPLATE
-from pipeline.aws import DynamoTable, S3Images, SqsQueue, client
+from pipeline.aws.clients import client
+from pipeline.aws.dynamodb import DynamoTable
+from pipeline.aws.s3 import S3Images
+from pipeline.aws.sqs import SqsQueue
 from pipeline.errors import DeployerError
 from pipeline.images import BucketPrefix, ImageRef
 from pipeline.messages import TagImage, decode
@@ -304,7 +307,7 @@ def test_the_roles_allow_all_that_the_functions_do(strict: Place, real_model: Pa
     table = DynamoTable(client("dynamodb", stack.endpoint_url), stack.table_name)
     wait_for(lambda: is_idle(strict))
 
-    found = {record.look.image.key: type(record) for record in table.scan()}
+    found = {record.observation.image.key: type(record) for record in table.scan()}
     assert found == {"red.jpg": TaggedImage, "gone.jpg": GoneImage}
     for _ in range(2):  # the second finds the first
         answer = client("lambda", stack.endpoint_url).invoke(FunctionName=stack.export_function_name, Payload=b"{}")

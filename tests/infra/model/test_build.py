@@ -13,9 +13,9 @@ from infra.model.build import ModelBuilder, imagenet_classes
 from infra.model.npm import integrity_of
 from pipeline.errors import BadModel, CallerError
 from tagging_lambda.classify import Classifier
+from tagging_lambda.image.picture import model_input
+from tagging_lambda.image.preprocess import read_picture
 from tagging_lambda.model_card import ModelCard
-from tagging_lambda.picture import model_input
-from tagging_lambda.preprocess import read_picture
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.memory import MemoryTable
-from pipeline.records import SCORE_STEPS, ClassScore, Look, TaggedImage
+from pipeline.memory.table import MemoryTable
+from pipeline.records import SCORE_STEPS, ClassScore, Observation, TaggedImage
 from tagging_lambda.curate.rewrite import Rewriter
-from tagging_lambda.taxonomy import Taxonomy, keywords_of
+from tagging_lambda.words.taxonomy import Taxonomy, keywords_of
 from tests.builders import COLOURS, InlineExecutor, colour_vocabulary, shop
 
 if TYPE_CHECKING:
@@ -21,19 +21,19 @@ TAXONOMY = Taxonomy.of(VOCABULARY, COLOURS)
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-def tagged(key: str = "a.jpg", colour: str = "red", score: float = 0.98, **look: object) -> TaggedImage:
+def tagged(key: str = "a.jpg", colour: str = "red", score: float = 0.98, **observation: object) -> TaggedImage:
     """Return a record of a photo of that colour, as the taxonomy has it."""
     parts = {
         "product": "p1",
         "run_id": "run-1",
-        "looked_at": AT,
+        "observed_at": AT,
         "etag": '"e1"',
         "object_time": AT,
         "model_version": "colours-1",
         "taxonomy_version": "words-1",
     }
     scores = (ClassScore(COLOURS.index(colour), round(score * SCORE_STEPS) / SCORE_STEPS),)
-    seen = Look(image=shop(key), **(parts | look))
+    seen = Observation(image=shop(key), **(parts | observation))
     return TaggedImage(seen, keywords_of(scores, TAXONOMY), scores, 64, 48)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.cli import main
-from pipeline.aws import DynamoTable
+from pipeline.aws.dynamodb import DynamoTable
 from pipeline.keywords import KeywordTag, Vocabulary
 from pipeline.model_version import CARD_NAME
 from pipeline.records import ClassScore
@@ -54,7 +54,7 @@ def table(ministack, aws_environment, monkeypatch) -> Iterator[DynamoTable]:
     name = world.table()
     outputs = {output: {"Value": name} for output in Stack.output_names().values()}
     template = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}, "Outputs": outputs}
-    from pipeline.aws import client  # noqa: PLC0415 - of this fixture alone
+    from pipeline.aws.clients import client  # noqa: PLC0415 - of this fixture alone
 
     client("cloudformation", ministack).create_stack(StackName=name, TemplateBody=json.dumps(template))
     monkeypatch.setenv("AWS_ENDPOINT_URL", ministack)
@@ -110,5 +110,5 @@ def test_the_table_is_retagged_and_a_run_is_undone(table, real_model, capsys):
     assert "done before                      1" in capsys.readouterr().out
     assert main(["undo", "--run", run_id, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["restored"] == 1
-    assert (at_rest(table).keywords, at_rest(table).look.run_id) == ((), "run-1")
+    assert (at_rest(table).keywords, at_rest(table).observation.run_id) == ((), "run-1")
     assert main(["undo", "--run", "run-9"]) == 1

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.errors import CallerError, RejectReason
 from pipeline.keywords import KeywordTag, Source
-from pipeline.memory import MemoryTable
+from pipeline.memory.table import MemoryTable
 from pipeline.records import MAX_DECISIONS, DecisionKind, GoneImage, RejectedImage
 from tagging_lambda.curate.decide import Decided, Decider, Verdict, Wish
 from tagging_lambda.curate.decision_file import wishes_in
@@ -99,7 +99,7 @@ def test_an_image_or_product_that_nobody_knows_is_named_and_the_rest_is_decided(
 
 @pytest.mark.parametrize(
     "record",
-    [RejectedImage(tagged().look, RejectReason.EMPTY, "no bytes"), GoneImage(tagged().look)],
+    [RejectedImage(tagged().observation, RejectReason.EMPTY, "no bytes"), GoneImage(tagged().observation)],
     ids=["rejected", "gone"],
 )
 def test_a_photo_that_is_rejected_or_gone_keeps_a_decision_for_later(table, decide, record):

@@ -12,8 +12,8 @@ from pipeline.errors import CallerError
 from pipeline.http_event import Request
 from pipeline.images import ImageRef
 from pipeline.keywords import KeywordTag, Vocabulary
-from pipeline.memory import MemoryTable
-from pipeline.records import DecisionKind, Look, TaggedImage
+from pipeline.memory.table import MemoryTable
+from pipeline.records import DecisionKind, Observation, TaggedImage
 from tagging_lambda.curate.decide_request import make_routes
 from tagging_lambda.curate.rewrite import Rewriter
 
@@ -26,8 +26,8 @@ IMAGE, SHOE = ImageRef("shop", "a.jpg"), "n04120489"
 @pytest.fixture
 def world(clock, now: datetime) -> tuple[Any, MemoryTable]:
     table = MemoryTable()
-    look = Look(IMAGE, "a", "upload", now, '"e"', now, "m", "t")
-    table.put(TaggedImage(look, (KeywordTag(SHOE, 0.9),), (), 10, 10), 0)
+    observation = Observation(IMAGE, "a", "upload", now, '"e"', now, "m", "t")
+    table.put(TaggedImage(observation, (KeywordTag(SHOE, 0.9),), (), 10, 10), 0)
     route = make_routes(Rewriter(table, ThreadPoolExecutor(1)), Vocabulary.load(), clock)["POST /decisions"]
 
     def decide(**fields: Any) -> tuple[int, Any]:

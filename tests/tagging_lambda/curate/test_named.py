@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.errors import CallerError
 from pipeline.keywords import Use, Vocabulary
-from tagging_lambda.curate.named import keyword_named, keyword_once_named
+from tagging_lambda.curate.keyword_lookup import keyword_named, keyword_once_named
 from tests.builders import colour_vocabulary, keyword
 
 WORDS = Vocabulary.of(

@@ -10,18 +10,19 @@ import pytest
 from pipeline import table_layout
 from pipeline.errors import RejectReason
 from pipeline.keywords import Vocabulary
-from pipeline.memory import MemoryImages, MemoryTable
+from pipeline.memory.images import MemoryImages
+from pipeline.memory.table import MemoryTable
 from pipeline.messages import TagImage
 from pipeline.model_version import CARD_NAME
 from pipeline.records import Decision, DecisionKind, GoneImage, RejectedImage
 from tagging_lambda.classify import Classifier
 from tagging_lambda.curate.report import retagged_document, retagged_text
 from tagging_lambda.curate.retag import EXAMPLES, Retagged, Retagger
-from tagging_lambda.decisions import with_keywords
+from tagging_lambda.image.reader import ProcessReader
 from tagging_lambda.model_card import ModelCard
-from tagging_lambda.reader import ProcessReader
-from tagging_lambda.remap import remapped
-from tagging_lambda.taxonomy import Taxonomy
+from tagging_lambda.words.decisions import with_keywords
+from tagging_lambda.words.remap import remapped
+from tagging_lambda.words.taxonomy import Taxonomy
 from tests.builders import COLOURS, keyword, shop, tagger
 from tests.tagging_lambda.curate.conftest import AT, VOCABULARY, ids, tagged
 
@@ -56,15 +57,15 @@ def test_keywords_follow_the_new_taxonomy_and_say_which_run_changed_them(table, 
     found = retag(rewriter)
     assert (found.touched, found.same, found.gained, found.lost) == (2, 1, {"plant": 1}, {"red": 1})
     green = table.records[shop("green.jpg")]
-    assert (ids(green.keywords), green.look.run_id) == (["green", "plant", "paint"], "retag-1")
-    assert {record.look.taxonomy_version for record in table.scan()} == {"words-2"}
+    assert (ids(green.keywords), green.observation.run_id) == (["green", "plant", "paint"], "retag-1")
+    assert {record.observation.taxonomy_version for record in table.scan()} == {"words-2"}
 
 
 def test_an_image_whose_keywords_stay_remains_the_run_s_that_gave_them(table, rewriter):
     fill(table)
     retag(rewriter)
     blue = table.records[shop("blue.jpg")]
-    assert (blue.look.run_id, blue.look.taxonomy_version, blue.previous) == ("run-1", "words-2", None)
+    assert (blue.observation.run_id, blue.observation.taxonomy_version, blue.previous) == ("run-1", "words-2", None)
 
 
 def test_a_dry_run_says_the_same_and_writes_nothing(table, rewriter):
@@ -100,8 +101,8 @@ def test_class_scores_of_another_model_are_left_for_another_look(table, rewriter
 
 
 def test_images_without_class_scores_are_passed_over(table, rewriter):
-    table.put(RejectedImage(tagged("r.jpg").look, RejectReason.EMPTY, "no bytes"), 0)
-    table.put(GoneImage(tagged("g.jpg").look), 0)
+    table.put(RejectedImage(tagged("r.jpg").observation, RejectReason.EMPTY, "no bytes"), 0)
+    table.put(GoneImage(tagged("g.jpg").observation), 0)
     assert retag(rewriter).untagged == 2
     assert table.writes == 2
 
@@ -172,7 +173,7 @@ def _tables(old, new, photos, model):
         images.put(shop(photo.name), photo.read_bytes())
     for words, table in zip((old, new), tables, strict=True):
         taxonomy = Taxonomy.of(words, _class_ids(model))
-        look = tagger(images=images, table=table, taxonomy=taxonomy, classifier=classifier, reader=reader)
-        look.look([TagImage(shop(photo.name)) for photo in photos])
+        observation = tagger(images=images, table=table, taxonomy=taxonomy, classifier=classifier, reader=reader)
+        observation.reconcile([TagImage(shop(photo.name)) for photo in photos])
     reader.close()
     return tables

@@ -5,30 +5,30 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pipeline.errors import RetryLater
-from pipeline.memory import MemoryTable
+from pipeline.memory.table import MemoryTable
 from tagging_lambda.curate.rewrite import GROUP, WAITS_S, Rewriter
 from tests.builders import InlineExecutor, shop
 from tests.tagging_lambda.curate.conftest import tagged
 
 
 def renamed(record):
-    return replace(record, look=replace(record.look, product="new"))
+    return replace(record, observation=replace(record.observation, product="new"))
 
 
 def test_a_change_is_written_and_what_stays_as_it_is_costs_nothing(table, rewriter):
     for key in ("a.jpg", "b.jpg"):
         table.put(tagged(key), 0)
-    found = list(rewriter.rewrite(table.scan(), lambda r: renamed(r) if r.look.image == shop("a.jpg") else r))
+    found = list(rewriter.rewrite(table.scan(), lambda r: renamed(r) if r.observation.image == shop("a.jpg") else r))
     assert [each.is_change for each in found] == [True, False]
-    assert table.records[shop("a.jpg")].look.product == "new"
+    assert table.records[shop("a.jpg")].observation.product == "new"
     assert table.writes == 3
 
 
 def test_a_dry_run_says_the_same_and_writes_nothing(table, rewriter):
     table.put(tagged(), 0)
     [found] = replace(rewriter, dry_run=True).rewrite(table.scan(), renamed)
-    assert (found.is_change, found.after.look.product, table.writes) == (True, "new", 1)
-    assert table.records[shop()].look.product == "p1"
+    assert (found.is_change, found.after.observation.product, table.writes) == (True, "new", 1)
+    assert table.records[shop()].observation.product == "p1"
 
 
 def test_what_somebody_else_wrote_meanwhile_is_changed_again_and_not_lost(table, rewriter):
@@ -38,7 +38,7 @@ def test_what_somebody_else_wrote_meanwhile_is_changed_again_and_not_lost(table,
     [found] = rewriter.rewrite(stale, renamed)
     at_rest = table.records[shop()]
     assert found.failure == ""
-    assert (at_rest.look.product, at_rest.keywords[0].keyword_id, at_rest.revision) == ("new", "blue", 3)
+    assert (at_rest.observation.product, at_rest.keywords[0].keyword_id, at_rest.revision) == ("new", "blue", 3)
 
 
 def test_what_is_no_longer_on_record_is_left_alone(table, rewriter):

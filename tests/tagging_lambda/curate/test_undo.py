@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 
 from pipeline.errors import RejectReason
-from pipeline.memory import MemoryImages
+from pipeline.memory.images import MemoryImages
 from pipeline.messages import TagImage
 from pipeline.records import Decision, DecisionKind, GoneImage, Previous, RejectedImage, TaggedImage, UndoneImage
 from tagging_lambda.curate.report import undone_document, undone_text
 from tagging_lambda.curate.undo import Undoer, Undone
-from tagging_lambda.decisions import with_keywords
+from tagging_lambda.words.decisions import with_keywords
 from tests.builders import ColourClassifier, TickingClock, jpeg, shop, tagger
 from tests.tagging_lambda.curate.conftest import AT, VOCABULARY, ids, tagged
 
@@ -40,45 +40,49 @@ def undo(rewriter):
 
 
 @pytest.fixture
-def looked_at(table):
+def observed_at(table):
     """Look at a photo of that colour in a run, with a model that is right or one that is not."""
     images = MemoryImages()
 
-    def looked_at(run_id: str, colour: str = "red", *, model: ColourClassifier | None = None) -> TaggedImage:
+    def observed_at(run_id: str, colour: str = "red", *, model: ColourClassifier | None = None) -> TaggedImage:
         images.put(shop(), jpeg(colour), AT)
-        tagger(images=images, table=table, classifier=model).look([TagImage(shop(), run_id)])
+        tagger(images=images, table=table, classifier=model).reconcile([TagImage(shop(), run_id)])
         return table.records[shop()]
 
-    return looked_at
+    return observed_at
 
 
-def test_a_run_with_a_worse_model_is_taken_back_to_exactly_what_was_before(table, undo, looked_at):
-    before = looked_at("run-1")
-    assert ids(looked_at("run-2", model=Confused("colours-2")).keywords) == ["green", "paint"]
+def test_a_run_with_a_worse_model_is_taken_back_to_exactly_what_was_before(table, undo, observed_at):
+    before = observed_at("run-1")
+    assert ids(observed_at("run-2", model=Confused("colours-2")).keywords) == ["green", "paint"]
     assert undo("run-2").restored == 1
     assert table.records[shop()] == replace(before, revision=3)
 
 
-def test_what_a_run_saw_first_becomes_as_if_nobody_had_looked(table, undo, looked_at):
-    seen = looked_at("run-1")
+def test_what_a_run_saw_first_becomes_as_if_nobody_had_looked(table, undo, observed_at):
+    seen = observed_at("run-1")
     assert undo("run-1").emptied == 1
     record = table.records[shop()]
     assert isinstance(record, UndoneImage)
-    assert (record.look.etag, record.look.model_version, record.look.product) == (None, "", seen.look.product)
-    looked_at("run-2")
+    assert (record.observation.etag, record.observation.model_version, record.observation.product) == (
+        None,
+        "",
+        seen.observation.product,
+    )
+    observed_at("run-2")
     assert ids(table.records[shop()].keywords) == ["red", "paint"]
 
 
-def test_a_photo_that_was_replaced_since_is_not_given_the_old_photos_keywords(table, undo, looked_at):
-    looked_at("run-1", "red")
-    looked_at("run-2", "blue", model=Confused("colours-2"))
+def test_a_photo_that_was_replaced_since_is_not_given_the_old_photos_keywords(table, undo, observed_at):
+    observed_at("run-1", "red")
+    observed_at("run-2", "blue", model=Confused("colours-2"))
     assert undo("run-2").emptied == 1
     assert isinstance(table.records[shop()], UndoneImage)
 
 
-def test_decisions_outlive_the_run_they_were_made_in(table, undo, looked_at):
-    looked_at("run-1")
-    record = looked_at("run-2", model=Confused("colours-2"))
+def test_decisions_outlive_the_run_they_were_made_in(table, undo, observed_at):
+    observed_at("run-1")
+    record = observed_at("run-2", model=Confused("colours-2"))
     decisions = (Decision("blue", DecisionKind.PIN, AT),)
     table.put(with_keywords(record, record.model_keywords, decisions, VOCABULARY), record.revision)
     undo("run-2")
@@ -92,10 +96,10 @@ def test_decisions_outlive_the_run_they_were_made_in(table, undo, looked_at):
 def test_a_rejection_of_the_same_file_is_taken_back_too(table, undo):
     before = tagged()
     rejected = RejectedImage(
-        replace(before.look, run_id="run-2"),
+        replace(before.observation, run_id="run-2"),
         RejectReason.CORRUPT,
         "too strict",
-        previous=Previous.of(before, before.look.etag, "run-2"),
+        previous=Previous.of(before, before.observation.etag, "run-2"),
     )
     table.put(rejected, 0)
     undo("run-2")
@@ -104,32 +108,32 @@ def test_a_rejection_of_the_same_file_is_taken_back_too(table, undo):
 
 def test_other_runs_and_tombstones_stay(table, undo):
     table.put(tagged("other.jpg", run_id="run-1"), 0)
-    table.put(GoneImage(replace(tagged("gone.jpg").look, run_id="run-2")), 0)
+    table.put(GoneImage(replace(tagged("gone.jpg").observation, run_id="run-2")), 0)
     before = dict(table.records)
     found = undo("run-2")
     assert (found.others, found.gone, found.restored, found.emptied) == (1, 1, 0, 0)
     assert table.records == before
 
 
-def test_a_run_that_was_taken_back_does_not_come_back_with_the_run_after_it(table, undo, looked_at):
-    looked_at("run-1", model=Confused("colours-0"))
-    looked_at("run-2")
+def test_a_run_that_was_taken_back_does_not_come_back_with_the_run_after_it(table, undo, observed_at):
+    observed_at("run-1", model=Confused("colours-0"))
+    observed_at("run-2")
     undo("run-1")
     assert ids(table.records[shop()].keywords) == ["red", "paint"]
     assert undo("run-2").emptied == 1
 
 
-def test_a_dry_run_says_the_same_and_writes_nothing(table, undo, looked_at):
-    looked_at("run-1")
-    looked_at("run-2", model=Confused("colours-2"))
+def test_a_dry_run_says_the_same_and_writes_nothing(table, undo, observed_at):
+    observed_at("run-1")
+    observed_at("run-2", model=Confused("colours-2"))
     before = dict(table.records)
     dry = undo("run-2", dry_run=True)
     assert table.records == before
     assert dry == undo("run-2")
 
 
-def test_a_second_undo_of_the_same_run_finds_nothing_more(table, undo, looked_at):
-    looked_at("run-1")
+def test_a_second_undo_of_the_same_run_finds_nothing_more(table, undo, observed_at):
+    observed_at("run-1")
     undo("run-1")
     before = dict(table.records)
     assert undo("run-1").found == 0

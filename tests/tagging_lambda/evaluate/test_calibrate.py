@@ -22,7 +22,7 @@ from tagging_lambda.evaluate.calibrate import (
 )
 from tagging_lambda.evaluate.measure import Share, measured
 from tagging_lambda.evaluate.overlay import write_thresholds
-from tagging_lambda.taxonomy import Taxonomy
+from tagging_lambda.words.taxonomy import Taxonomy
 from tests.builders import COLOURS
 from tests.tagging_lambda.evaluate.conftest import TAXONOMY, VOCABULARY, photo
 

@@ -1,0 +1,1 @@
+"""What the loader's commands do, and what they print."""

@@ -1,0 +1,1 @@
+"""The ports on AWS: boto3's only room."""

@@ -1,0 +1,150 @@
+"""Photos and files in Amazon S3."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from pipeline.aws.errors import code_of, translated
+from pipeline.errors import CallerError, Denied, ImageRejected, NoStack, RejectReason, RetryLater, TooLarge
+from pipeline.images import BucketPrefix, Fetched, FetchedImage, Gone, ImageRef, ListedImage, Unchanged
+from pipeline.ports import FileVersion
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+    from pathlib import Path
+
+
+DOWNLOAD_LIMIT_S = 30  # chosen by us: three times what the largest image needs; a read timeout ends no trickle
+CHUNK_BYTES = 16_384  # chosen by us: how often a download is asked for its time
+DELETE_BATCH = 1000  # the most keys Amazon S3 permits in one DeleteObjects
+_DENIALS_OF_ONE = frozenset({"AccessDenied", "AllAccessDisabled", "Forbidden", "InvalidObjectState", "403"})
+_OVERTAKEN = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409", "NoSuchKey", "404"})
+
+
+@dataclass(frozen=True)
+class S3Images:
+    """Photos in S3, as ``ImageStore`` promises."""
+
+    s3: Any
+    clock_s: Callable[[], float] = time.monotonic
+
+    def fetch(self, image: ImageRef, known_etag: str | None, limit_bytes: int) -> Fetched:
+        """Return the object as it is now, by one GetObject."""
+        condition = {"IfNoneMatch": known_etag} if known_etag else {}
+        try:
+            with translated(str(image)):
+                return self._read(image, condition, limit_bytes)
+        except ClientError as error:
+            if code_of(error) in {"304", "NotModified"}:
+                return Unchanged()
+            if code_of(error) in {"404", "NoSuchKey"}:
+                return Gone()
+            raise
+        except Denied as error:
+            if isinstance(error.__cause__, ClientError) and code_of(error.__cause__) in _DENIALS_OF_ONE:
+                raise ImageRejected(RejectReason.DENIED, f"{image} is not ours to read") from error
+            raise
+        except NoStack as error:
+            raise ImageRejected(RejectReason.MISSING, f"there is no bucket {image.bucket}") from error
+
+    def _read(self, image: ImageRef, condition: dict[str, str], limit_bytes: int) -> FetchedImage:
+        answer = self.s3.get_object(Bucket=image.bucket, Key=image.key, **condition)
+        body = answer["Body"]
+        # DECISIONS.md, 8
+        if answer["ContentLength"] > limit_bytes:
+            body.close()
+            found = f"{image} has {answer['ContentLength']:,} bytes"
+            raise TooLarge(f"{found}; the limit is {limit_bytes:,}", answer["ETag"], answer["LastModified"])
+        return FetchedImage(self._downloaded(image, body), answer["ETag"], answer["LastModified"])
+
+    def _downloaded(self, image: ImageRef, body: Any) -> bytes:
+        until_s, data = self.clock_s() + DOWNLOAD_LIMIT_S, bytearray()
+        for chunk in body.iter_chunks(CHUNK_BYTES):
+            data += chunk
+            if self.clock_s() > until_s:
+                body.close()
+                raise RetryLater(f"{image}: the download takes more than {DOWNLOAD_LIMIT_S} s")
+        return bytes(data)
+
+    def listing(self, place: BucketPrefix, start_after: str = "") -> Iterator[ListedImage]:
+        """Yield the objects by ListObjectsV2, a thousand a call.
+
+        Raises:
+            CallerError: there is no such bucket.
+        """
+        pages = self.s3.get_paginator("list_objects_v2")
+        try:
+            with translated(str(place)):
+                for page in pages.paginate(Bucket=place.bucket, Prefix=place.prefix, StartAfter=start_after):
+                    for found in page.get("Contents", ()):
+                        image = ImageRef(place.bucket, found["Key"])
+                        yield ListedImage(image, found["ETag"], found["Size"], found["LastModified"])
+        except NoStack as error:
+            raise CallerError(f"there is no bucket {place.bucket}") from error
+
+
+@dataclass(frozen=True)
+class S3Files:
+    """An export below a prefix of a bucket, as ``FileStore`` promises."""
+
+    s3: Any
+    place: BucketPrefix
+
+    def write(self, name: str, source: Path) -> None:
+        """Upload the file; S3 shows an object only when it is whole."""
+        with translated(str(self.place)):
+            self.s3.upload_file(str(source), self.place.bucket, self.place.prefix + name)
+
+    def read(self, name: str) -> bytes | None:
+        """Return the file's bytes, or None where there is none."""
+        try:
+            with translated(str(self.place)):
+                answer = self.s3.get_object(Bucket=self.place.bucket, Key=self.place.prefix + name)
+                return bytes(answer["Body"].read())
+        except ClientError as error:
+            if code_of(error) in {"404", "NoSuchKey"}:
+                return None
+            raise
+
+    def read_version(self, name: str) -> FileVersion | None:
+        """Return the file's bytes and ETag, or None where there is none."""
+        try:
+            with translated(str(self.place)):
+                answer = self.s3.get_object(Bucket=self.place.bucket, Key=self.place.prefix + name)
+                return FileVersion(bytes(answer["Body"].read()), answer["ETag"])
+        except ClientError as error:
+            if code_of(error) in {"404", "NoSuchKey"}:
+                return None
+            raise
+
+    def write_if(self, name: str, data: bytes, seen: str | None) -> bool:
+        """Write the file by one conditional PutObject."""
+        condition = {"IfNoneMatch": "*"} if seen is None else {"IfMatch": seen}
+        try:
+            with translated(str(self.place)):
+                self.s3.put_object(Bucket=self.place.bucket, Key=self.place.prefix + name, Body=data, **condition)
+        except ClientError as error:
+            if code_of(error) in _OVERTAKEN:
+                return False
+            raise
+        return True
+
+    def names(self, prefix: str = "") -> Iterator[str]:
+        """Yield the names that begin with the prefix, sorted."""
+        inside = BucketPrefix(self.place.bucket, self.place.prefix + prefix)
+        for listed in S3Images(self.s3).listing(inside):
+            yield listed.image.key.removeprefix(self.place.prefix)
+
+    def delete(self, names: Collection[str]) -> None:
+        """Remove these files by DeleteObjects, a thousand a call."""
+        keys = [{"Key": self.place.prefix + name} for name in names]
+        for at in range(0, len(keys), DELETE_BATCH):
+            with translated(str(self.place)):
+                batch = {"Objects": keys[at : at + DELETE_BATCH], "Quiet": True}
+                answer = self.s3.delete_objects(Bucket=self.place.bucket, Delete=batch)
+            if answer.get("Errors"):
+                raise RetryLater(f"{self.place}: {len(answer['Errors']):,} files could not be removed")

@@ -1,0 +1,59 @@
+"""An in-memory fake of where photos lie."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from pipeline.clock import utc_now
+from pipeline.errors import TooLarge
+from pipeline.images import BucketPrefix, Fetched, FetchedImage, Gone, ImageRef, ListedImage, Unchanged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+
+@dataclass
+class MemoryImages:
+    """Photos in memory. ``fetches`` counts the calls, ``downloads`` those that carried a body."""
+
+    objects: dict[ImageRef, FetchedImage] = field(default_factory=dict)
+    fetches: int = 0
+    downloads: int = 0
+    _lock: Lock = field(default_factory=Lock)
+
+    def put(self, image: ImageRef, data: bytes, modified_at: datetime | None = None) -> str:
+        """Store the object and return its ETag."""
+        etag = f'"{hashlib.md5(data, usedforsecurity=False).hexdigest()}"'
+        self.objects[image] = FetchedImage(data, etag, modified_at or utc_now())
+        return etag
+
+    def delete(self, image: ImageRef) -> None:
+        """Remove the object; one that is not there is no error."""
+        self.objects.pop(image, None)
+
+    def fetch(self, image: ImageRef, known_etag: str | None, limit_bytes: int) -> Fetched:
+        """Return the object as ``ImageStore`` promises."""
+        with self._lock:
+            self.fetches += 1
+            found = self.objects.get(image)
+            if found is None:
+                return Gone()
+            if found.etag == known_etag:
+                return Unchanged()
+            if len(found.data) > limit_bytes:
+                detail = f"{image} has {len(found.data):,} bytes; the limit is {limit_bytes:,}"
+                raise TooLarge(detail, found.etag, found.modified_at)
+            self.downloads += 1
+            return found
+
+    def listing(self, place: BucketPrefix, start_after: str = "") -> Iterator[ListedImage]:
+        """Yield the objects as ``ImageStore`` promises."""
+        for image in sorted(self.objects, key=lambda ref: ref.key.encode()):
+            inside = image.bucket == place.bucket and image.key.startswith(place.prefix)
+            if inside and image.key.encode() > start_after.encode():
+                found = self.objects[image]
+                yield ListedImage(image, found.etag, len(found.data), found.modified_at)

@@ -1,0 +1,1 @@
+"""The way out in bulk: snapshots, deltas, and what reads them back."""

@@ -1,0 +1,123 @@
+"""Rows as other engines load them: newline-delimited JSON of OpenSearch's bulk API, deletions among them."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.records import TaggedImage
+from results_sink.export.manifest import NAME_TIME
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from pipeline.keywords import KeywordTag, Vocabulary
+    from pipeline.ports import Clock, FileStore, RecordTable
+    from pipeline.records import Record
+
+INDEX = "catalogue"
+FOLDER = "opensearch-bulk/"
+NEWEST_NAME = f"{FOLDER}latest.txt"  # the files of the newest export that is whole, one a line, in their order
+PART_IMAGES = 20_000  # chosen by us: some 20 MB, where OpenSearch takes requests of up to 100 MB
+
+
+def bulk_lines(records: Iterable[Record], vocabulary: Vocabulary, index: str = INDEX) -> Iterator[str]:
+    """Yield two lines for each image that was tagged, its action and itself, and one for each other: its deletion.
+
+    The image is the document's id, so that loading twice changes nothing, and each line ends with a line feed.
+    """
+    for record in records:
+        place = {"_index": index, "_id": str(record.observation.image)}
+        if isinstance(record, TaggedImage):
+            yield _line({"index": place})
+            yield _line(document_of(record, vocabulary))
+        else:
+            yield _line({"delete": place})
+
+
+def document_of(record: TaggedImage, vocabulary: Vocabulary) -> dict[str, Any]:
+    """Return the image as a document: ids of its keywords and of those above them, words by language, scores by id."""
+    ids = [tag.keyword_id for tag in record.keywords]
+    above = (each for keyword_id in ids for each in _ancestors(keyword_id, vocabulary))
+    return {
+        "image": str(record.observation.image),
+        "product": record.observation.product,
+        "keyword_ids": list(dict.fromkeys([*ids, *above])),
+        "keywords": [_tag(tag, vocabulary) for tag in record.keywords],
+        "words": {language: _words(ids, language, vocabulary) for language in vocabulary.languages},
+        "best_score": max((tag.score for tag in record.keywords), default=0.0),
+        "low_information": record.low_information,
+        "model_version": record.observation.model_version,
+        "taxonomy_version": record.observation.taxonomy_version,
+        "run_id": record.observation.run_id,
+        "observed_at": record.observation.observed_at.isoformat(),
+        "revision": record.revision,
+    }
+
+
+def _tag(tag: KeywordTag, vocabulary: Vocabulary) -> dict[str, Any]:
+    node = vocabulary.nodes.get(tag.keyword_id)
+    name = node.name() if node else tag.keyword_id
+    return {"id": tag.keyword_id, "keyword": name, "score": tag.score, "source": str(tag.source)}
+
+
+def _words(ids: Iterable[str], language: str, vocabulary: Vocabulary) -> list[str]:
+    known = (vocabulary.nodes[each] for each in ids if each in vocabulary.nodes)
+    return [word for node in known for word in node.words.get(language, ())]
+
+
+def _ancestors(keyword_id: str, vocabulary: Vocabulary) -> list[str]:
+    above = vocabulary.ancestors(keyword_id) if keyword_id in vocabulary.nodes else ()
+    return [each for each in above if vocabulary.nodes[each].is_emitted]
+
+
+def _line(value: dict[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class BulkReport:
+    """What was written: the files, and how many images they put or delete."""
+
+    files: tuple[str, ...]
+    indexed: int
+    deleted: int
+
+
+@dataclass
+class BulkExporter:
+    """Writes a table's records as files of bulk actions, each small enough for one request."""
+
+    table: RecordTable
+    files: FileStore
+    vocabulary: Vocabulary
+    clock: Clock
+    part_images: int = PART_IMAGES
+
+    def export(self, over: Callable[[Iterable[Record]], Iterable[Record]] = iter) -> BulkReport:
+        """Write all records, then the list of the files that hold them, and return what was written.
+
+        Who loads what the list names loads no half, and nothing that an export before wrote.
+        """
+        folder = f"{FOLDER}{self.clock().strftime(NAME_TIME)}/"
+        records = iter(over(self.table.scan()))
+        names: list[str] = []
+        indexed = deleted = 0
+        while batch := list(islice(records, self.part_images)):
+            names.append(f"{folder}part-{len(names):05d}.ndjson")
+            self._write_lines(names[-1], bulk_lines(batch, self.vocabulary))
+            here = sum(isinstance(record, TaggedImage) for record in batch)
+            indexed, deleted = indexed + here, deleted + len(batch) - here
+        self._write_lines(NEWEST_NAME, (f"{name}\n" for name in names))
+        return BulkReport(tuple(names), indexed, deleted)
+
+    def _write_lines(self, name: str, lines: Iterable[str]) -> None:
+        with tempfile.TemporaryDirectory(prefix="bulk-") as work:
+            path = Path(work) / "lines"
+            with path.open("w", encoding="utf-8") as file:
+                file.writelines(lines)
+            self.files.write(name, path)

@@ -1,0 +1,209 @@
+"""The verb export: the table becomes a snapshot of Parquet files that is its own index."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import tempfile
+from dataclasses import dataclass, field, replace
+from itertools import islice, repeat
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.coverage import MOST_FOLDERS, Coverage
+from pipeline.errors import BadSettings, CallerError
+from pipeline.telemetry import Metric
+from results_sink.export import coverage as covered
+from results_sink.export import tables
+from results_sink.export.external_sort import Runs
+from results_sink.export.manifest import SNAPSHOTS, KeywordRows, Manifest, snapshot_name
+from results_sink.export.part_writer import Parts, Shape
+from results_sink.export.postings_layout import Sizes, divided, row_group_sizes
+from results_sink.export.publish import Exported, Publisher
+from results_sink.export.rows import ExportStats
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from datetime import datetime
+
+    from aws_lambda_powertools import Logger, Metrics
+
+    from pipeline.keywords import Vocabulary
+    from pipeline.ports import Clock, FileStore, RecordTable
+    from pipeline.records import Record
+    from results_sink.export.manifest import Latest, PartFile
+    from results_sink.export.publish import Kept as KeptDeltas
+    from results_sink.export.rows import Kept
+
+KEPT_SNAPSHOTS = 3  # chosen by us: who reads one when it is replaced has two more exports' time to end
+
+OVERTAKEN = "a newer one was published meanwhile; this one was not"
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """Exports a table into a file store. Work lies in ``work``, a folder of this machine, while it lasts.
+
+    What is exported may be no table but ``rows`` that were exported before: then the scan began when that began, the
+    snapshot has another ``name``, and ``kept_deltas`` says which deltas stay over it.
+    """
+
+    table: RecordTable
+    files: FileStore
+    vocabulary: Vocabulary
+    clock: Clock
+    new_id: Callable[[], str]
+    work: Path = field(default_factory=lambda: Path(tempfile.gettempdir()))
+    kept_snapshots: int = KEPT_SNAPSHOTS
+    sizes: Sizes = field(default_factory=Sizes)
+    name: Callable[[datetime, str], str] = snapshot_name
+    kept_deltas: Callable[[Latest | None], KeptDeltas | None] | None = None
+    scan_began_at: datetime | None = None
+    rows: Callable[[ExportStats], Iterable[Any]] | None = None
+
+    def export(self, over: Callable[[Iterable[Record]], Iterable[Record]] = iter) -> Exported:
+        """Write a snapshot, then make ``latest.json`` name it, then remove snapshots that are too old.
+
+        Until ``latest.json`` is written, and if anything fails before, readers see the snapshot before. It is not
+        written where a newer snapshot is published.
+
+        Args:
+            over: sees the records pass by, to show progress.
+
+        Raises:
+            BadSettings: the folder for work is too small.
+            BadExport: what is published is of a later schema version.
+            RetryLater: what was folded while the table was scanned is no longer known; nothing is published.
+        """
+        publisher = Publisher(self.files)
+        before, _ = publisher.latest()  # a place that does not answer is said before the table is read
+        self.work.mkdir(parents=True, exist_ok=True)
+        free_bytes = shutil.disk_usage(self.work).free
+        try:
+            with tempfile.TemporaryDirectory(prefix="export-", dir=self.work) as work:
+                manifest = _Snapshot(self, Path(work)).write(over)
+                kept = self.kept_deltas or publisher.since(before, manifest)
+                is_published = publisher.publish(manifest, Path(work), kept)
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                raise BadSettings(f"no room is left for the export; {self.work} had {free_bytes:,} bytes") from error
+            if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+                raise CallerError(f"{error.filename} cannot be written: {error.strerror}") from error
+            raise
+        publisher.remove_old(self.kept_snapshots, self.clock())
+        return Exported(manifest, is_published)
+
+
+class _Snapshot:
+    """One snapshot while it is being written: spill sorted images, merge them, spill postings, merge them."""
+
+    def __init__(self, exporter: Exporter, work: Path) -> None:
+        self._exporter, self._work = exporter, work
+        self._census, self._coverage, self._sizes = ExportStats(), Coverage(), exporter.sizes
+
+    def write(self, over: Callable[[Iterable[Record]], Iterable[Record]]) -> Manifest:
+        began_at = self._exporter.scan_began_at or self._exporter.clock()
+        name = self._exporter.name(began_at, self._exporter.new_id())
+        runs = self._spill(self._rows(over))
+        ended_at = self._exporter.clock()
+        lexicon = tables.Lexicon(list(self._census.numbers), self._exporter.vocabulary)
+        postings_runs = Runs(self._work / "postings-runs", tables.POSTINGS_ORDER, self._sizes)
+        images = self._write_images(name, runs, lexicon, postings_runs)
+        postings = self._write_postings(name, lexicon, postings_runs)
+        return Manifest(
+            snapshot=name,
+            scan_began_at=began_at,
+            scan_ended_at=ended_at,
+            counts=self._census.counts,
+            model_versions=tuple(sorted(self._census.model_versions)),
+            taxonomy_versions=tuple(sorted(self._census.taxonomy_versions)),
+            vocabulary_version=self._exporter.vocabulary.version,
+            images_columns=tables.column_types(lexicon.images_schema),
+            postings_columns=tables.column_types(lexicon.postings_schema),
+            images=images,
+            postings=postings,
+            coverage_columns=tables.column_types(covered.COVERAGE_SCHEMA),
+            coverage=self._write_coverage(name),
+        )
+
+    def _rows(self, over: Callable[[Iterable[Record]], Iterable[Record]]) -> Iterator[Any]:
+        if self._exporter.rows is not None:
+            yield from self._exporter.rows(self._census)
+            return
+        records = over(self._exporter.table.scan())
+        for batch in _batches(self._census.kept(records), self._sizes.batch_records):
+            yield tables.raw_images(batch, self._census.keyword_lists(batch))
+
+    def _spill(self, batches: Iterable[Any]) -> Runs:
+        runs = Runs(self._work / "images-runs", tables.IMAGES_ORDER, self._sizes)
+        for table in batches:
+            runs.add(table)
+        return runs
+
+    def _write_images(self, name: str, runs: Runs, lexicon: tables.Lexicon, postings: Runs) -> tuple[PartFile, ...]:
+        shape = Shape("images", lexicon.images_schema, self._sizes.images_part_rows)
+        parts = self._parts(name, shape, repeat(self._sizes.row_group_rows))
+        rows = 0
+        for table in runs.merged():
+            parts.add(lexicon.images(table))
+            covered.count(self._coverage, table)
+            postings.add(lexicon.raw_postings(table, rows))
+            rows += len(table)
+        return parts.close()
+
+    def _write_postings(self, name: str, lexicon: tables.Lexicon, runs: Runs) -> tuple[PartFile, ...]:
+        counts = self._census.postings
+        keywords = [KeywordRows(each, counts[number]) for each, number in sorted(self._census.numbers.items())]
+        sizes = row_group_sizes((keyword.rows for keyword in keywords), self._sizes.row_group_rows)
+        shape = Shape("postings", lexicon.postings_schema, self._sizes.postings_part_rows)
+        parts = self._parts(name, shape, sizes)
+        for table in runs.merged():
+            parts.add(lexicon.postings(table))
+        files = parts.close()
+        inside = divided(keywords, [file.rows for file in files])
+        return tuple(replace(file, keywords=each) for file, each in zip(files, inside, strict=True))
+
+    def _write_coverage(self, name: str) -> tuple[PartFile, ...]:
+        rows = MOST_FOLDERS + 1  # and the row of all other folders: always one file, of one row group
+        parts = self._parts(name, Shape("coverage", covered.COVERAGE_SCHEMA, rows), repeat(rows))
+        parts.add(covered.coverage_table(self._coverage))
+        return parts.close()
+
+    def _parts(self, snapshot: str, shape: Shape, sizes: Iterator[int]) -> Parts:
+        def deliver(part: str, path: Path) -> None:
+            self._exporter.files.write(f"{SNAPSHOTS}{snapshot}/{part}", path)
+
+        return Parts(self._work, shape, sizes, deliver)
+
+
+def _batches(records: Iterator[Kept], size: int) -> Iterator[list[Kept]]:
+    while batch := list(islice(records, size)):
+        yield batch
+
+
+def make_handler(
+    exporter: Exporter, logger: Logger, metrics: Metrics, fold: Callable[[], Exported | None] = lambda: None
+) -> Callable[[object, object], dict[str, object]]:
+    """Return the function's entry point: folds where the event says ``fold``, else exports; answers with what it wrote.
+
+    The exporter's folder for work must be the function's alone: what an earlier call left, whose time was over before
+    it ended, is removed first.
+    """
+
+    @metrics.log_metrics
+    def handler(event: object, context: object) -> dict[str, object]:
+        del context
+        shutil.rmtree(exporter.work, ignore_errors=True)
+        exported = fold() if isinstance(event, dict) and event.get("fold") else exporter.export()
+        if exported is None:
+            return {"snapshot": None, "rows": 0, "published": False}  # few deltas, not worth a fold
+        snapshot, rows = exported.manifest.snapshot, exported.manifest.counts.rows
+        is_published = exported.is_published
+        if is_published:
+            metrics.add_metric(name=Metric.EXPORTED, unit="Count", value=rows)
+            logger.info("exported", snapshot=snapshot, rows=rows)
+        else:
+            logger.warning(OVERTAKEN, snapshot=snapshot, rows=rows)
+        return {"snapshot": snapshot, "rows": rows, "published": is_published}
+
+    return handler

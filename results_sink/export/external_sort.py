@@ -1,0 +1,80 @@
+"""Sorting more rows than memory holds: sorted runs on disk, merged with a bounded part of each in memory."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import TYPE_CHECKING, Any
+
+from results_sink.export import parquet, tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from results_sink.export.postings_layout import Sizes
+    from results_sink.export.tables import Order
+
+
+class Runs:
+    """Takes rows in any order, and yields them sorted once all are there."""
+
+    def __init__(self, folder: Path, order: Order, sizes: Sizes) -> None:
+        """Keep the runs in a folder of their own, which is made."""
+        folder.mkdir()
+        self._folder, self._order, self._sizes = folder, order, sizes
+        self._waiting: list[Any] = []
+        self._paths: list[Path] = []
+        self._ends: list[tuple[Any, ...]] = []  # the key of the last row of every batch
+
+    def add(self, table: Any) -> None:
+        """Add the rows of one table; when there are enough they become a run."""
+        self._waiting.append(table)
+        if sum(len(each) for each in self._waiting) >= self._sizes.run_rows:
+            self._spill()
+
+    def _spill(self) -> None:
+        run = tables.ordered(tables.joined(self._waiting), self._order)
+        self._waiting = []
+        path = self._folder / f"{len(self._paths)}.run"
+        step = self._sizes.merged_rows
+        parquet.write_run(run, path, step)
+        lasts = {*range(step - 1, len(run), step), len(run) - 1}
+        self._ends += [tables.sort_key(run, self._order, at) for at in lasts]
+        self._paths.append(path)
+
+    def merged(self) -> Iterator[Any]:
+        """Yield all rows in order, some ten thousands at once, and remove the runs.
+
+        Between two ends that follow each other lies at most a batch of each run; so of every so-many-th end.
+        """
+        if sum(len(each) for each in self._waiting):
+            self._spill()
+        runs = [_Run(path, self._order) for path in self._paths]
+        every = max(len(runs), self._sizes.merged_batches)
+        for end in (*sorted(self._ends)[every - 1 :: every], None):
+            found = [table for run in runs for table in run.through(end)]
+            if found:
+                yield tables.ordered(tables.joined(found), self._order)
+        for path in self._paths:
+            path.unlink()
+
+
+class _Run:
+    """One sorted run, read from its beginning to its end."""
+
+    def __init__(self, path: Path, order: Order) -> None:
+        self._order = order
+        self._batches = parquet.read_run(path)
+        self._pending = next(self._batches, None)
+
+    def through(self, end: tuple[Any, ...] | None) -> Iterator[Any]:
+        """Yield the rows up to and with the key ``end``, or all that are left."""
+        while self._pending is not None:
+            batch, rows = self._pending, len(self._pending)
+            if end is not None and tables.sort_key(batch, self._order, rows - 1) > end:
+                rows = bisect_right(range(rows), end, key=lambda at: tables.sort_key(batch, self._order, at))
+                self._pending = batch.slice(rows)
+                yield batch.slice(0, rows)
+                return
+            self._pending = next(self._batches, None)
+            yield batch

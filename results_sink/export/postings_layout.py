@@ -1,0 +1,102 @@
+"""Where the rows of a keyword lie: how postings are cut into row groups and files, and how they are found again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from results_sink.export.manifest import KeywordRows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from results_sink.export.manifest import PartFile
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much of an export is in memory, in a row group and in a file at once. All chosen by us.
+
+    Attributes:
+        batch_records: records that become a table at once; some 10 MB.
+        run_rows: rows that are sorted in memory; some 30 MB.
+        merged_rows: rows of each sorted run that are in memory while the runs are merged; some 0.2 MB.
+        merged_batches: the fewest such batches merged at once: with fewer, a few runs would be slow.
+        row_group_rows: the most of a row group; read in half a millisecond, and its place in the footer takes 2 kB.
+        images_part_rows: from which a file of ``images/`` is full; some 20 MB.
+        postings_part_rows: from which a file of ``postings/`` is full; some 20 MB.
+    """
+
+    batch_records: int = 4_096
+    run_rows: int = 65_536
+    merged_rows: int = 512
+    merged_batches: int = 32
+    row_group_rows: int = 2_048
+    images_part_rows: int = 262_144
+    postings_part_rows: int = 524_288
+
+
+def row_group_sizes(keyword_rows: Iterable[int], row_group_rows: int) -> Iterator[int]:
+    """Yield how many rows each row group takes, so that a keyword of up to ``row_group_rows`` lies within one.
+
+    Small keywords share a row group; a larger one begins its own.
+    """
+    filled = 0
+    for rows in keyword_rows:
+        if filled and filled + rows > row_group_rows:
+            yield filled
+            filled = 0
+        filled += rows
+        while filled > row_group_rows:
+            yield row_group_rows
+            filled -= row_group_rows
+    if filled:
+        yield filled
+
+
+def divided(keywords: Iterable[KeywordRows], file_rows: Sequence[int]) -> list[tuple[KeywordRows, ...]]:
+    """Return, for each file of so many rows, which keywords lie in it; a keyword may go on in the next file."""
+    files: list[tuple[KeywordRows, ...]] = []
+    queue = iter(keywords)
+    keyword_id, left = "", 0
+    for rows in file_rows:
+        inside: list[KeywordRows] = []
+        room = rows
+        while room:
+            if not left:
+                following = next(queue)
+                keyword_id, left = following.keyword_id, following.rows
+            taken = min(room, left)
+            inside.append(KeywordRows(keyword_id, taken))
+            room, left = room - taken, left - taken
+        files.append(tuple(inside))
+    return files
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Rows ``first`` to ``first + rows`` of a file that follow each other."""
+
+    part: PartFile
+    first: int
+    rows: int
+
+    @property
+    def row_groups(self) -> tuple[tuple[int, ...], int]:
+        """The row groups that hold these rows, and how many rows of the first of them come before."""
+        ends = list(accumulate(self.part.row_groups))
+        last = self.first + self.rows - 1
+        inside = [at for at, end in enumerate(ends) if end > self.first and end - self.part.row_groups[at] <= last]
+        return tuple(inside), self.first - (ends[inside[0]] - self.part.row_groups[inside[0]])
+
+
+def stretches(parts: Iterable[PartFile]) -> dict[str, list[Stretch]]:
+    """Return where the rows of every keyword lie."""
+    found: dict[str, list[Stretch]] = {}
+    for part in parts:
+        first = 0
+        for keyword in part.keywords:
+            found.setdefault(keyword.keyword_id, []).append(Stretch(part, first, keyword.rows))
+            first += keyword.rows
+    return found

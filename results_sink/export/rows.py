@@ -1,0 +1,138 @@
+"""The rows of ``images/``: which columns there are, and what of a record stands in each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from pipeline.keywords import Source
+from pipeline.records import GoneImage, RejectedImage, TaggedImage, UndoneImage
+from results_sink.export.manifest import RecordCounts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from pipeline.records import Record
+
+Kept = TaggedImage | RejectedImage
+
+
+class Kind(StrEnum):
+    """The plain types a column can have."""
+
+    TEXT = "text"
+    WHOLE = "whole"
+    FLAG = "flag"
+    TIME = "time"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column with one value per image."""
+
+    name: str
+    kind: Kind
+    of: Callable[[Kept], object]
+
+
+COLUMNS = (
+    Column("image", Kind.TEXT, lambda r: str(r.observation.image)),
+    Column("product", Kind.TEXT, lambda r: r.observation.product),
+    Column("status", Kind.TEXT, lambda r: "tagged" if isinstance(r, TaggedImage) else "rejected"),
+    Column("reason", Kind.TEXT, lambda r: str(r.reason) if isinstance(r, RejectedImage) else None),
+    Column("detail", Kind.TEXT, lambda r: r.detail if isinstance(r, RejectedImage) else None),
+    Column("low_information", Kind.FLAG, lambda r: r.low_information if isinstance(r, TaggedImage) else None),
+    Column("width_pixels", Kind.WHOLE, lambda r: r.width_pixels if isinstance(r, TaggedImage) else None),
+    Column("height_pixels", Kind.WHOLE, lambda r: r.height_pixels if isinstance(r, TaggedImage) else None),
+    Column("model_version", Kind.TEXT, lambda r: r.observation.model_version),
+    Column("taxonomy_version", Kind.TEXT, lambda r: r.observation.taxonomy_version),
+    Column("run_id", Kind.TEXT, lambda r: r.observation.run_id),
+    Column("observed_at", Kind.TIME, lambda r: r.observation.observed_at),
+    Column("object_time", Kind.TIME, lambda r: r.observation.object_time),
+    Column("etag", Kind.TEXT, lambda r: r.observation.etag),
+    Column("revision", Kind.WHOLE, lambda r: r.revision),
+)
+SOURCES = tuple(Source)
+
+
+@dataclass(slots=True)
+class KeywordLists:
+    """The keywords of some images, one list after the other: image ``i`` has ``offsets[i]`` to ``offsets[i + 1]``.
+
+    Keywords and sources are numbers: the census' of the keyword, the place of the source in ``SOURCES``.
+    """
+
+    offsets: list[int] = field(default_factory=lambda: [0])
+    numbers: list[int] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+    sources: list[int] = field(default_factory=list)
+
+
+@dataclass
+class ExportStats:
+    """Counts what passes by, and numbers the keywords as they are first seen."""
+
+    tagged: int = 0
+    gone: int = 0
+    undone: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    model_versions: set[str] = field(default_factory=set)
+    taxonomy_versions: set[str] = field(default_factory=set)
+    numbers: dict[str, int] = field(default_factory=dict)
+    postings: Counter[int] = field(default_factory=Counter)
+
+    @property
+    def counts(self) -> RecordCounts:
+        """What was seen so far."""
+        return RecordCounts(self.tagged, dict(sorted(self.rejected.items())), self.gone, self.undone)
+
+    def kept(self, records: Iterable[Record]) -> Iterator[Kept]:
+        """Yield the records that become rows, and count them all."""
+        for record in records:
+            match record:
+                case TaggedImage():
+                    self.tagged += 1
+                case RejectedImage():
+                    self.rejected[str(record.reason)] += 1
+                case GoneImage():
+                    self.gone += 1
+                case UndoneImage():
+                    self.undone += 1
+            if isinstance(record, TaggedImage | RejectedImage):
+                self.model_versions.add(record.observation.model_version)
+                self.taxonomy_versions.add(record.observation.taxonomy_version)
+                yield record
+
+    def add(
+        self,
+        *,
+        tagged: int,
+        reasons: Mapping[str, int],
+        model_versions: Iterable[str],
+        taxonomy_versions: Iterable[str],
+        postings: Mapping[int, int],
+    ) -> None:
+        """Count rows that were counted elsewhere."""
+        self.tagged += tagged
+        self.rejected.update(reasons)
+        self.model_versions.update(model_versions)
+        self.taxonomy_versions.update(taxonomy_versions)
+        self.postings.update(postings)
+
+    def numbers_of(self, keyword_ids: Iterable[str]) -> list[int]:
+        """Return the numbers of these keywords, which have them from now on."""
+        return [self.numbers.setdefault(each, len(self.numbers)) for each in keyword_ids]
+
+    def keyword_lists(self, records: Sequence[Kept]) -> KeywordLists:
+        """Return the keywords of these records, counted; a rejected image has none."""
+        lists = KeywordLists()
+        for record in records:
+            for tag in record.keywords if isinstance(record, TaggedImage) else ():
+                lists.numbers.append(self.numbers.setdefault(tag.keyword_id, len(self.numbers)))
+                lists.scores.append(tag.score)
+                lists.sources.append(SOURCES.index(tag.source))
+            lists.offsets.append(len(lists.numbers))
+        self.postings.update(lists.numbers)
+        return lists

@@ -1,0 +1,164 @@
+"""The tables of an export: their columns, from records by way of numbers for keywords, and the order of their rows.
+
+Tables are pyarrow's own wherever they appear; other modules only pass them on, slice and count them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from results_sink.export.manifest import ColumnType
+from results_sink.export.rows import COLUMNS, SOURCES, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pipeline.keywords import Vocabulary
+    from results_sink.export.rows import Kept, KeywordLists
+
+Order = tuple[tuple[str, str], ...]  # columns, each "ascending" or "descending"
+
+_TYPES = {
+    Kind.TEXT: pa.string(),
+    Kind.WHOLE: pa.int64(),
+    Kind.FLAG: pa.bool_(),
+    Kind.TIME: pa.timestamp("us", tz="UTC"),
+}
+_TAG = [("keyword_id", pa.string()), ("score", pa.float64()), ("source", pa.string())]
+_RAW_TAG = pa.struct([("number", pa.int32()), ("score", pa.float64()), ("source", pa.int8())])
+TAG_COLUMNS = tuple(f"keywords.list.element.{name}" for name, _ in _TAG)  # in a file: keyword id, score, source
+
+IMAGES_ORDER: Order = (("image", "ascending"),)
+POSTINGS_ORDER: Order = (("rank", "ascending"), ("score", "descending"), ("image_row", "ascending"))
+
+
+def images_schema(languages: Sequence[str]) -> Any:
+    """Return the columns of ``images/``, with words in these languages."""
+    columns = [(column.name, _TYPES[column.kind]) for column in COLUMNS]
+    return pa.schema([*columns, ("keywords", pa.list_(pa.struct(_TAG + _said(languages))))])
+
+
+def postings_schema(languages: Sequence[str]) -> Any:
+    """Return the columns of ``postings/``, with words in these languages."""
+    image = [("image", pa.string()), ("product", pa.string()), ("image_row", pa.int64())]
+    return pa.schema([*_TAG, *_said(languages), *image, ("keywords", pa.list_(pa.struct(_TAG)))])
+
+
+def _said(languages: Sequence[str]) -> list[tuple[str, Any]]:
+    words = pa.struct([(language, pa.string()) for language in languages])
+    synonyms = pa.struct([(language, pa.list_(pa.string())) for language in languages])
+    return [("words", words), ("synonyms", synonyms)]
+
+
+def column_types(schema: Any) -> tuple[ColumnType, ...]:
+    """Return the columns of a schema, as a manifest names them."""
+    return tuple(ColumnType(field.name, str(field.type)) for field in schema)
+
+
+def raw_images(records: Sequence[Kept], lists: KeywordLists) -> Any:
+    """Return the records as a table whose keywords are still numbers."""
+    columns = [pa.array([column.of(record) for record in records], _TYPES[column.kind]) for column in COLUMNS]
+    numbers, scores = pa.array(lists.numbers, pa.int32()), pa.array(lists.scores, pa.float64())
+    tags = pa.StructArray.from_arrays([numbers, scores, pa.array(lists.sources, pa.int8())], fields=list(_RAW_TAG))
+    keywords = pa.ListArray.from_arrays(pa.array(lists.offsets, pa.int32()), tags)
+    return pa.table([*columns, keywords], names=[*(column.name for column in COLUMNS), "keywords"])
+
+
+class Lexicon:
+    """What the numbers of keywords stand for: ids, words, synonyms, and the rank of each id among the sorted ids."""
+
+    def __init__(self, numbered_ids: Sequence[str], vocabulary: Vocabulary) -> None:
+        """Look up the ids, whose places are their numbers; one that the vocabulary lacks has no words."""
+        languages = vocabulary.languages
+        self.images_schema, self.postings_schema = images_schema(languages), postings_schema(languages)
+        words = [vocabulary.nodes[each].words if each in vocabulary.nodes else {} for each in numbered_ids]
+        names = [{language: next(iter(by.get(language, ())), None) for language in languages} for by in words]
+        others = [{language: list(by.get(language, ())[1:]) for language in languages} for by in words]
+        rank = {each: at for at, each in enumerate(sorted(numbered_ids))}
+        self._ids = pa.array(numbered_ids, pa.string())
+        (_, names_type), (_, others_type) = _said(languages)
+        self._said = [pa.array(names, names_type), pa.array(others, others_type)]
+        self._ranks = pa.array([rank[each] for each in numbered_ids], pa.int32())
+        self._sources = pa.array([str(source) for source in SOURCES], pa.string())
+
+    def images(self, raw: Any) -> Any:
+        """Return rows of ``images/``."""
+        columns = {column.name: raw[column.name] for column in COLUMNS}
+        schema = self.images_schema
+        return pa.table({**columns, "keywords": self._lists(raw["keywords"], schema.field("keywords"))}, schema=schema)
+
+    def raw_postings(self, raw: Any, first_row: int) -> Any:
+        """Return a row for each keyword of each image, of which the first is row ``first_row`` of ``images/``."""
+        keywords = raw["keywords"].combine_chunks()
+        parents = pc.list_parent_indices(keywords)
+        number, score, source = pc.list_flatten(keywords).flatten()
+        columns = {
+            "rank": self._ranks.take(number),
+            "score": score,
+            "image_row": pc.add(parents, first_row),
+            "number": number,
+            "source": source,
+            "image": raw["image"].take(parents),
+            "product": raw["product"].take(parents),
+            "keywords": keywords.take(parents),
+        }
+        return pa.table(columns)
+
+    def postings(self, raw: Any) -> Any:
+        """Return rows of ``postings/``."""
+        number = raw["number"]
+        columns = {
+            "keyword_id": self._ids.take(number),
+            "score": raw["score"],
+            "source": self._sources.take(raw["source"]),
+            "words": self._said[0].take(number),
+            "synonyms": self._said[1].take(number),
+            **{name: raw[name] for name in ("image", "product", "image_row")},
+            "keywords": self._lists(raw["keywords"], self.postings_schema.field("keywords")),
+        }
+        return pa.table(columns, schema=self.postings_schema)
+
+    def _lists(self, raw: Any, field: Any) -> Any:
+        fields = list(field.type.value_type)
+        lists = raw.combine_chunks()
+        number, score, source = pc.list_flatten(lists).flatten()
+        said = [each.take(number) for each in self._said] if len(fields) > len(_TAG) else []
+        columns = [self._ids.take(number), score, self._sources.take(source), *said]
+        tags = pa.StructArray.from_arrays(columns, fields=fields)
+        return pa.ListArray.from_arrays(_starts(lists), tags)
+
+
+def _starts(lists: Any) -> Any:
+    """Return the offsets of a list array counted from its own first element, though it be a slice."""
+    return pc.subtract(lists.offsets, lists.offsets[0])
+
+
+def joined(tables: Iterable[Any]) -> Any:
+    """Return the rows of all tables, of which there is at least one."""
+    return pa.concat_tables(tables)
+
+
+def ordered(table: Any, order: Order) -> Any:
+    """Return the rows in that order; rows that are level stay as they were."""
+    whole = table.combine_chunks()
+    return whole.take(pc.sort_indices(whole, sort_keys=list(order)))
+
+
+def sort_key(table: Any, order: Order, at: int) -> tuple[Any, ...]:
+    """Return what the row is compared by, as Python compares."""
+    values = ((table[name][at].as_py(), direction) for name, direction in order)
+    return tuple(-value if direction == "descending" else value for value, direction in values)
+
+
+def sets_of(lists: Any) -> tuple[NDArray[np.int32], list[str]]:
+    """Return for every list of keywords the place of its set of keyword ids, and the different sets."""
+    whole = lists.combine_chunks()
+    ids = pc.list_flatten(whole).field(0)
+    codes = pc.binary_join(pa.ListArray.from_arrays(_starts(whole), ids), "|").dictionary_encode()
+    return codes.indices.to_numpy(), codes.dictionary.to_pylist()

@@ -1,0 +1,1 @@
+"""The API over HTTP, its models and its client."""

@@ -1,0 +1,190 @@
+"""A snapshot as a reader opens it: named by ``latest.json``, each file checked against its sum before it is read."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING, Protocol
+
+from pipeline.errors import BadExport, NoExport
+from results_sink.export.manifest import DELTAS, LATEST_NAME, MANIFEST_NAME, SNAPSHOTS, FileSum, Latest, Manifest
+from results_sink.export.parquet import ParquetFile
+
+if TYPE_CHECKING:
+    from pipeline.folder import FolderFiles
+    from pipeline.ports import FileStore
+    from results_sink.export.manifest import PartFile
+
+KEPT_BYTES = 2_000_000_000  # chosen by us: less than half of the 4,096 MB that the API's function has for files
+LOOK_SHARE = 20  # chosen by us: whenever a 20th of that came, it is looked through what is kept, and not at each file
+IN_USE_NS = 60 * 10**9  # chosen by us: a copy that was asked for so shortly before may be about to be opened
+
+
+class Copies(Protocol):
+    """Brings files of an export to this machine."""
+
+    def path_of(self, file: FileSum) -> Path:
+        """Return where the file lies, after its sum was found right.
+
+        Raises:
+            BadExport: it is missing or damaged.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class InPlace:
+    """Reads an export in a folder where it lies."""
+
+    files: FolderFiles
+
+    def path_of(self, file: FileSum) -> Path:
+        """Return the file's own path."""
+        path = self.files.root / file.name
+        if not path.is_file():
+            raise BadExport(f"{path} is missing")
+        _check(path.stat().st_size, _digest(path), file, str(path))
+        return path
+
+
+@dataclass
+class Downloaded:
+    """Downloads files of an export once, and keeps those that were used last by their sum, up to so many bytes.
+
+    It may be some more: what comes until they are looked through, and what may be about to be opened.
+    """
+
+    files: FileStore
+    place: str
+    cache: Path
+    kept_bytes: int = KEPT_BYTES
+    _brought_bytes: int = field(default=0, init=False)  # since the copies were looked through
+
+    def __post_init__(self) -> None:
+        """Let the first copy look through what others left."""
+        self._brought_bytes = self.kept_bytes
+
+    def path_of(self, file: FileSum) -> Path:
+        """Return the path of the file's copy."""
+        path = self.cache / f"{file.sha256}.parquet"
+        if not _is_whole(path, file):
+            self._bring(file, path)
+        return path
+
+    def _bring(self, file: FileSum, path: Path) -> None:
+        data = self.files.read(file.name)
+        if data is None:
+            raise BadExport(f"{self.place}/{file.name} is missing")
+        _check(len(data), hashlib.sha256(data).hexdigest(), file, f"{self.place}/{file.name}")
+        self.cache.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=self.cache, suffix=".half", delete=False) as half:
+            half.write(data)  # under a name of its own: somebody else may be bringing the same file
+        Path(half.name).replace(path)
+        self._brought_bytes += len(data)
+        if self._brought_bytes >= self.kept_bytes // LOOK_SHARE:
+            self._brought_bytes = 0
+            self._forget(path.stat().st_mtime_ns)
+
+    def _forget(self, now_ns: int) -> None:
+        """Remove the copies, and halves that somebody left, that were used before the last ``kept_bytes``."""
+        found = []
+        for path in self.cache.iterdir():
+            with suppress(FileNotFoundError):  # somebody else removes them too
+                state = path.stat()
+                found.append((state.st_mtime_ns, state.st_size, path))
+        kept_bytes = 0
+        for used_ns, size_bytes, path in sorted(found, reverse=True):
+            kept_bytes += size_bytes
+            if kept_bytes > self.kept_bytes and used_ns < now_ns - IN_USE_NS:
+                path.unlink(missing_ok=True)
+
+
+@dataclass
+class Snapshot:
+    """A whole snapshot, whose files are opened when they are needed."""
+
+    manifest: Manifest
+    copies: Copies
+    _opened: dict[str, ParquetFile] = field(default_factory=dict)
+
+    def open(self, part: PartFile) -> ParquetFile:
+        """Return one of its files, opened once.
+
+        Raises:
+            BadExport: it is missing or damaged.
+        """
+        if part.name not in self._opened:
+            self._opened[part.name] = ParquetFile(self.copies.path_of(self.sum_of(part)))
+        return self._opened[part.name]
+
+    def sum_of(self, part: PartFile) -> FileSum:
+        """Return one of its files by its name from the export's root, with what must be found there."""
+        return FileSum(f"{SNAPSHOTS}{self.manifest.snapshot}/{part.name}", part.bytes, part.sha256)
+
+    @property
+    def row_groups_read(self) -> dict[str, int]:
+        """How many row groups were read so far of each file that was opened."""
+        return {name: file.row_groups_read for name, file in self._opened.items()}
+
+
+def open_latest(files: FileStore, copies: Copies, place: str) -> Snapshot:
+    """Return the snapshot that ``latest.json`` names; ``place`` says in messages where it was looked for.
+
+    Raises:
+        BadExport: there is none, or it is damaged.
+    """
+    return open_snapshot(read_latest(files, place), files, copies, place)
+
+
+def read_latest(files: FileStore, place: str) -> Latest:
+    """Return what ``latest.json`` says.
+
+    Raises:
+        NoExport: there is none.
+        BadExport: it is damaged.
+    """
+    pointer = files.read(LATEST_NAME)
+    if pointer is None:
+        raise NoExport(f"{place} holds no export; run `catalog-tagger export` first")
+    return Latest.decode(pointer, f"{place}/{LATEST_NAME}")
+
+
+def open_snapshot(latest: Latest, files: FileStore, copies: Copies, place: str) -> Snapshot:
+    """Return the snapshot that a pointer names.
+
+    Raises:
+        BadExport: it is gone or damaged.
+    """
+    name = f"{place}/{latest.manifest.name}"
+    data = files.read(latest.manifest.name)
+    if data is None:
+        raise BadExport(f"{name} is missing")
+    _check(len(data), hashlib.sha256(data).hexdigest(), latest.manifest, name)
+    return Snapshot(Manifest.decode(data, name), copies)
+
+
+def _is_whole(path: Path, file: FileSum) -> bool:
+    """Return whether the copy is there and right, and mark it as used before it is read, so that nobody removes it."""
+    try:
+        os.utime(path)
+        return _digest(path) == file.sha256
+    except FileNotFoundError:
+        return False
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _check(size_bytes: int, digest: str, file: FileSum, name: str) -> None:
+    by_latest = file.name.endswith(MANIFEST_NAME) or file.name.startswith(DELTAS)
+    named_by = LATEST_NAME if by_latest else MANIFEST_NAME
+    if size_bytes != file.bytes:
+        raise BadExport(f"{name} is damaged: it has {size_bytes:,} bytes; {named_by} says {file.bytes:,}")
+    if digest != file.sha256:
+        raise BadExport(f"{name} is damaged: its SHA-256 is not what {named_by} says")

@@ -1,0 +1,57 @@
+"""The child of ``ProcessReader``: reads one picture after the other from its input, until that closes."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+from typing import TYPE_CHECKING
+
+from pipeline.errors import ImageRejected
+from tagging_lambda.image.preprocess import read_picture
+from tagging_lambda.image.reader import FRAME, PICTURE, READY, REJECTED, packed
+from tagging_lambda.model_card import InputContract
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import IO
+
+    from tagging_lambda.image.picture import Picture
+
+
+def serve(read: Callable[[bytes], Picture], requests: IO[bytes], answers: IO[bytes]) -> None:
+    """Answer every request with a picture or a rejection, until there are no more."""
+    _say(answers, READY, b"")
+    while head := requests.read(FRAME.size):
+        _, length = FRAME.unpack(head)
+        data = requests.read(length)
+        try:
+            _say(answers, PICTURE, packed(read(data)))
+        except ImageRejected as rejected:
+            _say(answers, REJECTED, json.dumps({"reason": rejected.reason, "detail": rejected.detail}).encode())
+
+
+def _say(answers: IO[bytes], kind: bytes, body: bytes) -> None:
+    answers.write(FRAME.pack(kind, len(body)) + body)
+    answers.flush()
+
+
+def limit_memory(limit_bytes: int) -> None:
+    """Let the kernel refuse memory beyond the limit: the decoder gets an error, and the machine stays well.
+
+    Nor is a dying child written to disk, which would take longer than the picture may.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, limit_bytes))
+
+
+def main() -> None:
+    """Serve on standard input and output as the one argument, a JSON object, says."""
+    setup = json.loads(sys.argv[1])
+    contract = InputContract(**setup["contract"])
+    limit_memory(setup["memory_limit_bytes"])
+    serve(lambda data: read_picture(data, contract), sys.stdin.buffer, sys.stdout.buffer)
+
+
+if __name__ == "__main__":
+    main()

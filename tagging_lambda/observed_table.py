@@ -1,0 +1,51 @@
+"""A table that tells the log of each photo that is rejected: its name, its run and the reason, nothing of the file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.records import RejectedImage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+    from pipeline.errors import RejectReason
+    from pipeline.images import ImageRef
+    from pipeline.ports import RecordTable
+    from pipeline.records import Record, RecordSummary, Rejection
+
+
+@dataclass(frozen=True)
+class ObservedTable:
+    """A table as ``RecordTable`` promises, in front of another. ``say`` is how the log is told."""
+
+    table: RecordTable
+    say: Callable[..., None]
+
+    def get_many(self, images: Collection[ImageRef]) -> dict[ImageRef, Record]:
+        """Return what the table returns."""
+        return self.table.get_many(images)
+
+    def put(self, record: Record, seen_revision: int) -> None:
+        """Put the record into the table, and tell of it if it is a rejection."""
+        self.table.put(record, seen_revision)
+        if isinstance(record, RejectedImage):
+            observation = record.observation
+            self.say("rejected", image=str(observation.image), run=observation.run_id, reason=str(record.reason))
+
+    def scan(self) -> Iterator[Record]:
+        """Yield what the table yields."""
+        return self.table.scan()
+
+    def summaries(self) -> Iterator[RecordSummary]:
+        """Yield what the table yields."""
+        return self.table.summaries()
+
+    def rejected(self, reason: RejectReason) -> Iterator[Rejection]:
+        """Yield what the table yields."""
+        return self.table.rejected(reason)
+
+    def of_product(self, product: str) -> tuple[Record, ...]:
+        """Return what the table returns."""
+        return self.table.of_product(product)
