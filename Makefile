@@ -10,6 +10,7 @@ CHECKOV_VERSION := 3.3.30
 ARCH ?= x86_64
 MODEL ?= yes
 STACK ?= catalog-tagger
+PARAMETERS_FILE ?= infra/parameters.toml
 comma := ,
 NPM_EXTRA := $(if $(shell command -v npm 2>/dev/null),,$(comma)npm)
 
@@ -22,10 +23,10 @@ help:  ## list the targets
 setup: .venv/run.stamp  ## put the command catalog-tagger into .venv/bin
 
 demo: .venv/run.stamp  ## run the main job on real product photos with the real model, on this machine
-	@$(BIN)/python -m infra.demo
+	@$(BIN)/python -m infra demo
 
 open: .venv/run.stamp  ## open the page on this machine, with the sample catalogue loaded
-	@$(BIN)/python -m infra.open
+	@$(BIN)/python -m infra open
 
 test: .venv/dev.stamp  ## run all tests (under fifteen minutes)
 	$(BIN)/pytest
@@ -48,30 +49,31 @@ check-aws: .venv/dev.stamp $(TOOLS)/sam.stamp $(TOOLS)/checkov.stamp $(TOOLS)/li
 	$(TOOLS)/lint/bin/zizmor --offline --quiet .github/workflows
 	$(TOOLS)/lint/bin/bandit --quiet --configfile infra/bandit.yaml --recursive \
 		pipeline catalog_loader tagging_lambda results_sink infra
-	$(BIN)/python -m infra.sbom | $(TOOLS)/lint/bin/python .ci/valid_bills.py
+	$(BIN)/python -m infra bills | $(TOOLS)/lint/bin/python .ci/valid_bills.py
 
 audit: $(TOOLS)/lint.stamp  ## look for known vulnerabilities in what is deployed; asks PyPI
 	@for lock in infra/locks/*.txt; do echo "$$lock"; \
 		if grep -qv '^#' "$$lock"; then \
 			$(TOOLS)/lint/bin/pip-audit --strict --disable-pip --no-deps --requirement "$$lock" || exit 1; fi; done
 
-package: .venv/run.stamp  ## build the functions' packages and their bills of materials into build/, for ARCH (x86_64), MODEL=no without it
+package: .venv/run.stamp  ## build the functions' packages and their bills of materials into build/, for ARCH=x86_64 or arm64; MODEL=no leaves the model out
 	$(if $(filter no,$(MODEL)),,$(BIN)/catalog-tagger model build)
-	$(BIN)/python -m infra.package --arch $(ARCH) $(if $(filter no,$(MODEL)),--no-model)
+	$(BIN)/python -m infra package --arch $(ARCH) $(if $(filter no,$(MODEL)),--no-model)
 
 lock: .venv/run.stamp  ## lock the newest libraries that pyproject.toml permits, for the packages
-	$(BIN)/python -m infra.lock
+	$(BIN)/python -m infra lock
 
 cost: .venv/run.stamp  ## reckon what it costs, from the prices and from what was measured, into docs/cost.md
-	$(BIN)/python -m infra.cost > docs/cost.md
+	$(BIN)/python -m infra cost > docs/cost.md
 
 bench-packages: .venv/dev.stamp  ## measure the packages' processor time, as rows for infra/measured.csv
 	@$(BIN)/python -m tests.bench.packaged
 
-deploy: package $(TOOLS)/sam.stamp  ## deploy to AWS: asks what it must know the first time, and keeps it in infra/samconfig.toml
-	SAM_CLI_TELEMETRY=0 $(TOOLS)/sam/bin/sam deploy --template infra/template.yaml --capabilities CAPABILITY_IAM --no-fail-on-empty-changeset \
-		$(if $(wildcard infra/samconfig.toml),,--guided) --stack-name $(STACK) \
-		--parameter-overrides Architecture=$(ARCH) $(PARAMETERS)
+# ARCH given on the command line changes the stack's processor for good; else the stack keeps the one that it has.
+deploy: .venv/run.stamp $(TOOLS)/sam.stamp  ## deploy to AWS with what infra/parameters.toml holds; asks the first time
+	$(BIN)/catalog-tagger model build
+	@$(BIN)/python -m infra deploy --stack $(STACK) --file $(PARAMETERS_FILE) --sam $(TOOLS)/sam/bin/sam \
+		$(if $(filter command line,$(origin ARCH)),--arch $(ARCH))
 
 check-cpu: .venv/dev.stamp  ## hold the model against itself on a CPU without VNNI, played by qemu-user
 	@$(BIN)/python -m tests.bench.check_cpu

@@ -95,8 +95,7 @@ def _say(line: str) -> None:
     click.echo(line, err=True)
 
 
-if __name__ == "__main__":
-    try:
-        run()
-    except CatalogTaggerError as error:
-        sys.exit(f"catalog-tagger: {error}")
+@click.command("open")
+def open_page() -> None:
+    """Start everything on this machine, load the sample catalogue, and open the page in a browser."""
+    run()

@@ -37,8 +37,8 @@ def test_the_demo_ends_with_how_to_open_the_page(capsys: pytest.CaptureFixture[s
     told = capsys.readouterr().out
     assert "make open" in told
     assert "page" in told
-    assert recipe("open") == "@$(BIN)/python -m infra.open"
-    assert recipe("demo") == "@$(BIN)/python -m infra.demo"
+    assert recipe("open") == "@$(BIN)/python -m infra open"
+    assert recipe("demo") == "@$(BIN)/python -m infra demo"
 
 
 class Desk:
@@ -86,7 +86,7 @@ def answer(address: str) -> Any:
 
 @pytest.mark.slow
 def test_make_open_opens_the_page_with_the_catalogue_on_it_and_again_as_it_was(desk: Desk) -> None:
-    said = desk.run("infra.open")
+    said = desk.run("infra", "open")
 
     address = desk.opened.read_text().strip()
     assert f"The page: {address}" in said
@@ -98,7 +98,7 @@ def test_make_open_opens_the_page_with_the_catalogue_on_it_and_again_as_it_was(d
     assert told["tagged"] + sum(told["rejected"].values()) == CATALOGUE
     assert [each["model"] for each in answer(f"{address}models")["models"]] == ["default", "float32"]
 
-    again = desk.run("infra.open")
+    again = desk.run("infra", "open")
     assert desk.opened.read_text().split() == [address, address]
     assert "$ catalog-tagger export" not in again
     assert answer(f"{address}status")["tagged"] == told["tagged"]
