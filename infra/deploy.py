@@ -35,7 +35,7 @@ HEADER = """\
 # `make deploy` reads this file every time, and writes into it what PARAMETERS="..." says. Edit it as you like.
 """
 # The parameters whose defaults a shop is most likely to change, so a first deployment asks for them.
-ASKED_FIRST = ("AlarmAddress", "CatalogueBuckets", "ExportSchedule", "ApiAuthorization")
+ASKED_FIRST = ("AlarmAddress", "CatalogueBucket1", "CataloguePrefix1", "ExportSchedule", "ApiAuthorization")
 ASKED_WITH_JWT = ("JwtIssuer", "JwtAudience", "SignInUrl")
 LEFT_TO_OTHERS = 100  # concurrent executions that AWS Lambda never lets an account reserve
 EXPORTS_RESERVED = 1  # as the template says

@@ -39,9 +39,9 @@ def test_without_a_file_there_is_no_stack(file: ParameterFile) -> None:
 
 
 def test_a_person_may_write_lists_numbers_and_truth_values_as_toml_has_them(file: ParameterFile) -> None:
-    file.path.write_text('[shop]\nCatalogueBuckets = ["a", "b"]\nUploadsConcurrency = 20\nTraces = true\n')
+    file.path.write_text('[shop]\nJwtAudience = ["a", "b"]\nUploadsConcurrency = 20\nTraces = true\n')
 
-    assert file.load() == {"shop": {"CatalogueBuckets": "a,b", "UploadsConcurrency": "20", "Traces": "true"}}
+    assert file.load() == {"shop": {"JwtAudience": "a,b", "UploadsConcurrency": "20", "Traces": "true"}}
 
 
 @pytest.mark.parametrize(("text", "reason"), [("[shop", "is not TOML"), ('Traces = "true"', "below a line with its")])
@@ -71,7 +71,7 @@ def test_what_is_no_parameter_is_refused_with_a_way_out(text: str) -> None:
         ("CostAlarmUSD", "cheap", "must be a number"),
         ("TagMemoryMB", "512", "between 1,769 and 10,240"),
         ("AlarmAddress", "me", "does not match"),
-        ("CatalogueBuckets", "good,BAD", "does not match"),
+        ("CatalogueBucket1", "BAD", "does not match"),
     ],
 )
 def test_a_value_that_the_template_would_refuse_is_refused_before_anything_is_built(
@@ -93,7 +93,7 @@ def test_a_stack_that_comes_back_under_another_name_begins_with_the_first_ones_p
 
 
 def test_a_person_is_asked_for_the_issuer_only_where_people_sign_in_with_tokens() -> None:
-    answers = {"AlarmAddress": "", "CatalogueBuckets": "", "ExportSchedule": "rate(1 day)"}
+    answers = {"AlarmAddress": "", "CatalogueBucket1": "", "CataloguePrefix1": "", "ExportSchedule": "rate(1 day)"}
     with_iam = {**answers, "ApiAuthorization": "AWS_IAM"}
     with_jwt = {**answers, "ApiAuthorization": "JWT", "JwtIssuer": "i", "JwtAudience": "a", "SignInUrl": "s"}
 
