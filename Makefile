@@ -14,6 +14,11 @@ PARAMETERS_FILE ?= infra/parameters.toml
 comma := ,
 NPM_EXTRA := $(if $(shell command -v npm 2>/dev/null),,$(comma)npm)
 
+# onnxruntime reports to its maker unless this is set; npm and pip ask for newer versions of themselves.
+export ORT_DISABLE_TELEMETRY := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export SAM_CLI_TELEMETRY := 0
+
 .DEFAULT_GOAL := help
 .PHONY: cost bench-packages help setup demo open test test-quick check lint check-aws check-cpu audit package lock deploy chaos bench bench-search quality clean
 
@@ -43,7 +48,7 @@ lint: .venv/dev.stamp  ## lint and type-check
 	$(BIN)/cfn-lint infra/template.yaml
 
 check-aws: .venv/dev.stamp $(TOOLS)/sam.stamp $(TOOLS)/checkov.stamp $(TOOLS)/lint.stamp  ## check what is deployed by AWS's own linter and others
-	SAM_CLI_TELEMETRY=0 $(TOOLS)/sam/bin/sam validate --lint --template infra/template.yaml --region us-east-1
+	$(TOOLS)/sam/bin/sam validate --lint --template infra/template.yaml --region us-east-1
 	$(TOOLS)/checkov/bin/checkov --file infra/template.yaml --config-file infra/checkov.yaml
 	$(TOOLS)/lint/bin/hadolint infra/Dockerfile
 	$(TOOLS)/lint/bin/zizmor --offline --quiet .github/workflows
@@ -102,23 +107,23 @@ clean:  ## remove everything that was installed, downloaded, built or kept
 # Tools that want libraries of their own, each in a place of its own.
 $(TOOLS)/sam.stamp: Makefile | .venv/bin/python
 	$(BIN)/python -m venv $(TOOLS)/sam
-	$(TOOLS)/sam/bin/pip install --quiet --disable-pip-version-check aws-sam-cli==$(SAM_VERSION)
+	$(TOOLS)/sam/bin/pip install --quiet aws-sam-cli==$(SAM_VERSION)
 	@touch $@
 
 $(TOOLS)/checkov.stamp: Makefile | .venv/bin/python
 	$(BIN)/python -m venv $(TOOLS)/checkov
-	$(TOOLS)/checkov/bin/pip install --quiet --disable-pip-version-check checkov==$(CHECKOV_VERSION)
+	$(TOOLS)/checkov/bin/pip install --quiet checkov==$(CHECKOV_VERSION)
 	@touch $@
 
 $(TOOLS)/lint.stamp: infra/linters.txt | .venv/bin/python
 	$(BIN)/python -m venv $(TOOLS)/lint
-	$(TOOLS)/lint/bin/pip install --quiet --disable-pip-version-check --requirement infra/linters.txt
+	$(TOOLS)/lint/bin/pip install --quiet --requirement infra/linters.txt
 	@touch $@
 
 .venv/run.stamp: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --disable-pip-version-check -e '.[model$(comma)local$(NPM_EXTRA)]'
+	$(BIN)/python -m pip install -e '.[model$(comma)local$(NPM_EXTRA)]'
 	@touch $@
 
 .venv/dev.stamp: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --disable-pip-version-check -e '.[dev$(NPM_EXTRA)]'
+	$(BIN)/python -m pip install -e '.[dev$(NPM_EXTRA)]'
 	@touch $@ .venv/run.stamp

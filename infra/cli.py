@@ -86,6 +86,7 @@ def main(
     arguments: Sequence[str] | None = None, group: click.Group = catalog_tagger, name: str = "catalog-tagger"
 ) -> int:
     """Run the command line and return its exit code: 0 done, 1 something wants attention, 2 the caller's mistake."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before a command loads onnxruntime to build a model
     try:
         with _ended_as_stopped():
             result = group.main(arguments, prog_name=name, standalone_mode=False)

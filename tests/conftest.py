@@ -25,6 +25,8 @@ START_LIMIT_S = 30  # chosen by us: it starts in under a second where nothing el
 settings.register_profile("steady", deadline=None, derandomize=True, max_examples=100)
 settings.load_profile("steady")
 
+# Before anything loads onnxruntime, which reports to its maker otherwise; processes that tests start inherit it.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 # A shop's own words on this machine change no test.
 os.environ["TAXONOMY_OVERLAY"] = "-"
 
