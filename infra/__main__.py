@@ -9,16 +9,16 @@ import click
 from infra.cli import LazyGroup, main
 
 COMMANDS = {
-    "demo": "infra.demo:demo",
-    "open": "infra.open:open_page",
-    "package": "infra.build:package",
-    "deploy": "infra.deploy:deploy",
-    "lock": "infra.lock:lock",
-    "bills": "infra.sbom:bills",
-    "image-template": "infra.image:image_template",
-    "cost": "infra.cost:cost",
-    "taxonomy": "infra.taxonomy.from_wordnet:taxonomy",
-    "check-taxonomy": "infra.taxonomy.validate:check_taxonomy",
+    "demo": ("infra.demo:demo", "Run the main job on real product photos, on this machine."),
+    "open": ("infra.open:open_page", "Open the page on this machine, with the sample catalogue loaded."),
+    "package": ("infra.build:package", "Build the functions' packages into build/."),
+    "deploy": ("infra.deploy:deploy", "Deploy a stack with the parameters kept for it."),
+    "lock": ("infra.lock:lock", "Lock the newest libraries that the project permits."),
+    "bills": ("infra.sbom:bills", "Print each package's bill of materials."),
+    "image-template": ("infra.image:image_template", "Print the template with functions as container images."),
+    "cost": ("infra.cost:cost", "Print the cost page."),
+    "taxonomy": ("infra.taxonomy.from_wordnet:taxonomy", "Write the taxonomy from WordNet and our edits."),
+    "check-taxonomy": ("infra.taxonomy.validate:check_taxonomy", "Print what is wrong with the taxonomy."),
 }
 
 
