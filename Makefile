@@ -6,6 +6,7 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,\
 BIN := .venv/bin
 TOOLS := .venv/tools
 SAM_VERSION := 1.170.0
+AWS_VERSION := 1.46.3
 CHECKOV_VERSION := 3.3.30
 ARCH ?= x86_64
 MODEL ?= yes
@@ -23,7 +24,7 @@ export SAM_CLI_TELEMETRY := 0
 .PHONY: cost bench-packages help setup demo open test test-quick check lint check-aws check-cpu audit package lock deploy chaos bench bench-search quality clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/run.stamp  ## put the command catalog-tagger into .venv/bin
 
@@ -75,7 +76,7 @@ bench-packages: .venv/dev.stamp  ## measure the packages' processor time, as row
 	@$(BIN)/python -m tests.bench.packaged
 
 # ARCH given on the command line changes the stack's processor for good; else the stack keeps the one that it has.
-deploy: .venv/run.stamp $(TOOLS)/sam.stamp  ## deploy to AWS with what infra/parameters.toml holds; asks the first time
+deploy: .venv/run.stamp $(TOOLS)/sam.stamp  ## deploy to AWS with what infra/parameters.toml holds; it asks the first time
 	$(BIN)/catalog-tagger model build
 	@$(BIN)/python -m infra deploy --stack $(STACK) --file $(PARAMETERS_FILE) --sam $(TOOLS)/sam/bin/sam \
 		$(if $(filter command line,$(origin ARCH)),--arch $(ARCH))
@@ -108,6 +109,11 @@ clean:  ## remove everything that was installed, downloaded, built or kept
 $(TOOLS)/sam.stamp: Makefile | .venv/bin/python
 	$(BIN)/python -m venv $(TOOLS)/sam
 	$(TOOLS)/sam/bin/pip install --quiet aws-sam-cli==$(SAM_VERSION)
+	@touch $@
+
+$(TOOLS)/aws.stamp: Makefile | .venv/bin/python
+	$(BIN)/python -m venv $(TOOLS)/aws
+	$(TOOLS)/aws/bin/pip install --quiet awscli==$(AWS_VERSION)
 	@touch $@
 
 $(TOOLS)/checkov.stamp: Makefile | .venv/bin/python

@@ -145,11 +145,11 @@ class Desk:
 
 @pytest.fixture
 def desk(
-    ministack: str, real_model: Path, tmp_path: Path, aws_environment: None, monkeypatch: pytest.MonkeyPatch
+    own_ministack: str, real_model: Path, tmp_path: Path, aws_environment: None, monkeypatch: pytest.MonkeyPatch
 ) -> Desk:
     monkeypatch.setenv("MODEL_DIR", str(real_model))
     monkeypatch.setenv("PARAMETERS_FILE", str(tmp_path / "parameters.toml"))
-    return Desk(ministack, "typed-1")
+    return Desk(own_ministack, "typed-1")
 
 
 @pytest.mark.slow
