@@ -59,8 +59,8 @@ class Sent:
 class Sender:
     """Sends messages to a queue. ``ahead`` bounds the memory: batches that were taken and are not answered for.
 
-    ``stopping`` ends every wait. ``sleep`` waits that many seconds and says whether it is over. ``probe`` is asked about
-    the first message before any is sent.
+    ``stopping`` ends every wait. ``sleep`` waits that many seconds and says whether it is over. ``probe`` checks the
+    first message before any is sent.
     """
 
     queue: MessageQueue

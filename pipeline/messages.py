@@ -51,8 +51,8 @@ class TagImage:
 def decode(body: str) -> tuple[TagImage, ...]:
     """Return what a queue's message asks for: one image from the loader, one or more from S3, none from S3's test.
 
-    S3 sends its own notifications or, by Amazon EventBridge, events. Either may come through a topic of Amazon SNS, as it
-    is (raw delivery) or in the topic's envelope.
+    S3 sends its own notifications or, by Amazon EventBridge, events. Either may come through a topic of Amazon SNS, as
+    it is (raw delivery) or in the topic's envelope.
 
     Raises:
         BadMessage: the body is none of these.

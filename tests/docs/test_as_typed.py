@@ -6,6 +6,7 @@ A new block is run by itself. Its language says how: ``sh`` in a shell, ``consol
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from typing import TYPE_CHECKING
@@ -19,10 +20,11 @@ from infra.model.sample_catalogue import sample_catalogue
 from infra.package import PACKAGES
 from pipeline.aws.clients import client
 from pipeline.settings import home
-from pipeline.stack import LocalRun
+from pipeline.stack import LocalRun, find_stack
 from tests.builders import jpeg
 from tests.docs.fenced import OURS, ROOT, Block, all_blocks, targets
 from tests.docs.workbench import Workbench, search_engine
+from tests.infra.local.scratch import wait_for
 from tests.infra.stack_account import Account
 from tests.strace import strangers, tracing
 
@@ -105,11 +107,30 @@ class Reader:
             for photo in self.photos:
                 s3.put_object(Bucket=bucket, Key=f"photos/{photo.name}", Body=photo.read_bytes())
         s3.put_object(Bucket="my-bucket", Key="shoes/1.jpg", Body=self.photos[0].read_bytes())
-        self.workbench.type("catalog-tagger load s3://my-bucket/ --wait; catalog-tagger export out")
+        self.workbench.type(
+            "catalog-tagger load s3://my-bucket/ --wait; catalog-tagger export; catalog-tagger export out"
+        )
 
-    def named(self, text: str) -> str:
+    def copy_export(self) -> Path:
+        """Change a record, so that something follows the stack's export, and return a copy of all of it in a folder."""
+        s3, bucket = client("s3", self.endpoint_url()), find_stack(self.variables()).export_bucket
+        self.workbench.type("catalog-tagger pin boot s3://my-bucket/shoes/1.jpg")
+        wait_for(lambda: json.loads(s3.get_object(Bucket=bucket, Key="export/latest.json")["Body"].read())["deltas"])
+        folder = self.workbench.folder / "stack-export"
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="export/"):
+            for found in page["Contents"]:
+                path = folder / found["Key"].removeprefix("export/")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(s3.get_object(Bucket=bucket, Key=found["Key"])["Body"].read())
+        return folder
+
+    def variables(self) -> dict[str, str]:
+        """Return the variables by which the local stack is found."""
+        return {"CATALOG_TAGGER_HOME": str(self.workbench.folder.parent / "home"), "CATALOG_TAGGER_TARGET": "local"}
+
+    def named(self, text: str, export: str = "out") -> str:
         """Return a script in which SNAPSHOT, and the snapshot of an example, is the reader's own."""
-        folder = self.workbench.folder / "out" / "snapshots"
+        folder = self.workbench.folder / export / "snapshots"
         snapshot = max(path.name for path in folder.iterdir()) if folder.exists() else "SNAPSHOT"
         return re.sub(r"SNAPSHOT|\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{8}", snapshot, text)
 
@@ -159,10 +180,11 @@ def test_what_is_written_in_python_works(reader: Reader, block: Block) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block.language == "sql"], ids=str)
 def test_what_is_written_in_sql_finds_something(reader: Reader, block: Block, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(reader.workbench.folder / "out")
+    folder = reader.copy_export()
+    monkeypatch.chdir(folder)
     rows = []
     with duckdb.connect() as connection:
-        for statement in reader.named(block.text).split(";"):
+        for statement in reader.named(block.text, folder.name).split(";"):
             if statement.strip():
                 rows = connection.execute(statement).fetchall()
 
