@@ -10,7 +10,6 @@ from infra.cli import LazyGroup, main
 
 COMMANDS = {
     "demo": ("infra.demo:demo", "Run the main job on real product photos, on this machine."),
-    "open": ("infra.open:open_page", "Open the page on this machine, with the sample catalogue loaded."),
     "package": ("infra.build:package", "Build the functions' packages into build/."),
     "deploy": ("infra.deploy:deploy", "Deploy a stack with the parameters kept for it."),
     "lock": ("infra.lock:lock", "Lock the newest libraries that the project permits."),
