@@ -32,6 +32,11 @@ DUCKDB = """#!{python}
 import sys, duckdb
 print(duckdb.sql(sys.argv[2]))
 """
+CURL = """#!/bin/sh
+exec {real} --fail-with-body --silent --show-error "$@"
+"""
+# What a shop system exports, for the command that merges keywords into it.
+PRODUCTS = "Handle,Title,Tags\nleather-sofa,Leather Sofa,sale\n"
 BROWSER = "#!/bin/sh\nexit 0\n"
 
 
@@ -57,11 +62,13 @@ class Workbench:
             shutil.copy(photo, checkout / "photos" / photo.name)
         shutil.copy(photos[0], checkout / "shoe.jpg")
         (checkout / "photos" / "price-list.jpg").write_bytes(PRICE_LIST)
+        (checkout / "products_export.csv").write_text(PRODUCTS)
         here = Path(sys.executable).parent
         for name, text in {
             "catalog-tagger": WRAPPER.format(real=here / "catalog-tagger"),
             "duckdb": DUCKDB.format(python=sys.executable),
             "browser": BROWSER,
+            "curl": CURL.format(real=shutil.which("curl")),
         }.items():
             (commands / name).write_text(text)
             (commands / name).chmod(0o755)
