@@ -1,4 +1,4 @@
-"""The documents are true where that can be tested: the commands in their sentences exist, and their links lead somewhere.
+"""The commands in the sentences of the documents exist, and their links lead somewhere.
 
 Commands in fenced blocks are run as typed: tests/docs.
 """
