@@ -40,7 +40,7 @@ AWS = """#!/bin/sh
 exec {real} --endpoint-url "$AWS_ENDPOINT_URL" "$@"
 """
 # The embedded AWS runs functions by this machine's Python, which cannot load libraries for the runtime's. So what was
-# deployed gets back the tagging function that only writes down what it is called with.
+# deployed gets a tagging function that does nothing.
 MAKE = """#!/bin/sh
 {real} "$@" || exit $?
 case "$1" in deploy) exec {python} {script} ;; esac
@@ -80,7 +80,7 @@ class Workbench:
             "browser": BROWSER,
             "aws": AWS.format(real=ROOT / ".venv/tools/aws/bin/aws"),
             "make": MAKE.format(
-                real=shutil.which("make"), python=sys.executable, script=Path(__file__).with_name("code_back.py")
+                real=shutil.which("make"), python=sys.executable, script=Path(__file__).with_name("idle_code.py")
             ),
             "curl": CURL.format(real=shutil.which("curl")),
         }.items():
