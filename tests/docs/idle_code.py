@@ -5,8 +5,12 @@ from __future__ import annotations
 import io
 import os
 import zipfile
+from typing import TYPE_CHECKING, Any
 
 import boto3
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 IDLE = "def handler(event, context):\n    return {'batchItemFailures': []}\n"
 
@@ -20,11 +24,11 @@ def idle_zip() -> bytes:
     return buffer.getvalue()
 
 
-def give_idle_code(stack: str, **connection: str) -> None:
-    """Make the stack's tagging function idle."""
-    found = boto3.client("cloudformation", **connection).describe_stacks(StackName=stack)["Stacks"][0]["Outputs"]
+def give_idle_code(stack: str, connect: Callable[[str], Any] = boto3.client) -> None:
+    """Make the stack's tagging function idle. ``connect`` returns a client of a service."""
+    found = connect("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]["Outputs"]
     function = next(output["OutputValue"] for output in found if output["OutputKey"] == "TagFunctionName")
-    boto3.client("lambda", **connection).update_function_code(FunctionName=function, ZipFile=idle_zip())
+    connect("lambda").update_function_code(FunctionName=function, ZipFile=idle_zip())
 
 
 if __name__ == "__main__":
