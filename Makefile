@@ -108,6 +108,12 @@ clean:  ## remove everything that was installed, downloaded, built or kept
 	@[ -n "$(PYTHON)" ] || { echo "catalog-tagger needs Python 3.11 or newer; none was found on PATH" >&2; exit 2; }
 	$(PYTHON) -m venv --upgrade-deps .venv  # an older pip cannot fetch another Python's wheels for the packages
 
+# $(call installed,WHAT,WORDS) installs quietly: what pip says is kept, and shown where it fails.
+define installed
+echo "Installing $(2) into .venv ..."; $(BIN)/python -m pip install --disable-pip-version-check -e $(1) \
+	> .venv/setup.log 2>&1 || { tail -n 15 .venv/setup.log; echo "The installation failed; .venv/setup.log has all of it."; exit 1; } >&2
+endef
+
 # Tools that want libraries of their own, each in a place of its own.
 $(TOOLS)/sam.stamp: Makefile | .venv/bin/python
 	$(BIN)/python -m venv $(TOOLS)/sam
