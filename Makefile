@@ -110,7 +110,7 @@ clean:  ## remove everything that was installed, downloaded, built or kept
 
 # $(call installed,WHAT,WORDS) installs quietly: what pip says is kept, and shown where it fails.
 define installed
-echo "Installing $(2) into .venv ..."; $(BIN)/python -m pip install --disable-pip-version-check -e $(1) \
+echo "Installing $(2) into .venv ..."; $(BIN)/python -m pip install -e $(1) \
 	> .venv/setup.log 2>&1 || { tail -n 15 .venv/setup.log; echo "The installation failed; .venv/setup.log has all of it."; exit 1; } >&2
 endef
 
@@ -136,9 +136,9 @@ $(TOOLS)/lint.stamp: infra/linters.txt | .venv/bin/python
 	@touch $@
 
 .venv/run.stamp: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install -e '.[model$(comma)local$(NPM_EXTRA)]'
+	@$(call installed,'.[model$(comma)local$(NPM_EXTRA)]',the libraries)
 	@touch $@
 
 .venv/dev.stamp: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install -e '.[dev$(NPM_EXTRA)]'
+	@$(call installed,'.[dev$(NPM_EXTRA)]',the libraries and the tools of the tests)
 	@touch $@ .venv/run.stamp
