@@ -13,16 +13,14 @@ from pipeline.aws.clients import client
 from pipeline.aws.dynamodb import DynamoTable
 from pipeline.aws.errors import translated
 from pipeline.aws.s3 import S3Images
-from pipeline.aws.sqs import SqsQueue
-from pipeline.dead_letters import SqsDeadLetters
+from pipeline.aws.sqs import SqsDeadLetters, SqsQueue
 from pipeline.errors import Denied
 from pipeline.stack import find_stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from pipeline.dead_letters import DeadLetters
-    from pipeline.ports import ImageStore, MessageQueue, RecordTable
+    from pipeline.ports import DeadLetters, ImageStore, MessageQueue, RecordTable
 
 UPLOADS, BACKFILL = "uploads", "backfill"
 AGE_WITHIN = timedelta(minutes=15)  # chosen by us: CloudWatch is some minutes late

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from pipeline.coverage import Coverage
 from pipeline.records import RecordStatus
+from pipeline.unreadable import UnreadableItems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from pipeline.dead_letters import DeadLetters
-    from pipeline.ports import MessageQueue
+    from pipeline.ports import DeadLetters, MessageQueue
     from pipeline.records import RecordSummary
+    from pipeline.unreadable import UnreadableItem
 
 RECENT = timedelta(seconds=60)  # what the rate is taken over; chosen by us: a batch of fifty takes some seconds
 SHORTEST = timedelta(seconds=10)  # chosen by us: what began a second ago tells no rate yet
@@ -41,6 +42,7 @@ class OutcomeCounts:
     gone: int
     rate_per_s: float = 0.0
     coverage: Coverage = field(default_factory=Coverage)
+    unreadable: UnreadableItems = field(default_factory=UnreadableItems)
 
     @property
     def total(self) -> int:
@@ -94,12 +96,13 @@ def left_in(queues: Iterable[QueueState]) -> int:
     return sum(queue.waiting + queue.in_flight for queue in queues)
 
 
-def ends_of(recorded: Iterable[RecordSummary], now: datetime) -> OutcomeCounts:
+def ends_of(recorded: Iterable[RecordSummary | UnreadableItem], now: datetime) -> OutcomeCounts:
     """Return how the images ended. What ended after ``now``, while the table was read, tells nothing of the rate."""
     kinds: Counter[RecordStatus] = Counter()
     rejected: Counter[str] = Counter()
     coverage, recent, first = Coverage(), 0, now
-    for end in recorded:
+    unreadable = UnreadableItems()
+    for end in unreadable.exclude_from(recorded):
         kinds[end.kind] += 1
         if end.reason is not None:
             rejected[str(end.reason)] += 1
@@ -110,7 +113,12 @@ def ends_of(recorded: Iterable[RecordSummary], now: datetime) -> OutcomeCounts:
     # DECISIONS.md, 20
     rate_per_s = recent / max(now - first, SHORTEST).total_seconds()
     return OutcomeCounts(
-        kinds[RecordStatus.TAGGED], dict(rejected.most_common()), kinds[RecordStatus.GONE], rate_per_s, coverage
+        kinds[RecordStatus.TAGGED],
+        dict(rejected.most_common()),
+        kinds[RecordStatus.GONE],
+        rate_per_s,
+        coverage,
+        unreadable,
     )
 
 

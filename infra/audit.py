@@ -11,7 +11,7 @@ from catalog_loader.cli import as_json_option, console_for, model_version_option
 from pipeline.errors import CallerError
 
 if TYPE_CHECKING:
-    from pipeline.exported import ExportedImages
+    from pipeline.ports import ExportedImages
 
 
 @click.command()

@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     from catalog_loader.connect import Connected
     from catalog_loader.console import Console
     from catalog_loader.status import OutcomeCounts, QueueState
-    from pipeline.exported import ExportedImages
-    from pipeline.ports import MessageQueue
+    from pipeline.ports import ExportedImages, MessageQueue
 
     Connect = Callable[[], Connected]
 

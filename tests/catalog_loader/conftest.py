@@ -9,9 +9,9 @@ import pytest
 
 from catalog_loader.connect import BACKFILL, UPLOADS, Connected
 from catalog_loader.status import WatchedQueue
-from pipeline.dead_letters import MemoryDeadLetters
 from pipeline.errors import RejectReason
 from pipeline.images import ImageRef
+from pipeline.memory.dead_letters import MemoryDeadLetters
 from pipeline.memory.images import MemoryImages
 from pipeline.memory.queue import MemoryQueue
 from pipeline.memory.table import MemoryTable

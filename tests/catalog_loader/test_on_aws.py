@@ -16,7 +16,7 @@ from catalog_loader.connect import BACKFILL, UPLOADS, Connected, oldest_s
 from catalog_loader.console import Console
 from catalog_loader.status import WatchedQueue
 from pipeline.aws import clients, dynamodb, s3, sqs
-from pipeline.dead_letters import SqsDeadLetters
+from pipeline.aws.sqs import SqsDeadLetters
 from pipeline.images import BucketPrefix, ImageRef
 from pipeline.messages import decode
 from pipeline.records import Observation, TaggedImage

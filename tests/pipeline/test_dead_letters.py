@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.dead_letters import UNDONE, DeadLetter, MemoryDeadLetters, SqsDeadLetters
-from pipeline.deliveries import SqsDeliveries
+from pipeline.aws.sqs import SqsDeadLetters, SqsDeliveries
+from pipeline.dead_letters import UNDONE, DeadLetter
 from pipeline.errors import NoStack, RetryLater
 from pipeline.images import ImageRef
+from pipeline.memory.dead_letters import MemoryDeadLetters
 from pipeline.messages import TagImage
 from tests.aws_world import AwsWorld, answer, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pipeline.dead_letters import DeadLetters
+    from pipeline.ports import DeadLetters
 
 OURS = TagImage(ImageRef("shop", "ü b.jpg"), "run-1", "boot").encode()
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -7,20 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.deliveries import (
-    MAX_ERROR_CHARACTERS,
-    Deliveries,
-    Delivery,
-    MemoryDeliveries,
-    QueueName,
-    SqsDeliveries,
-    attributes_of,
-)
+from pipeline.aws.sqs import SqsDeliveries
+from pipeline.deliveries import MAX_ERROR_CHARACTERS, Delivery, QueueName, letter_attributes
 from pipeline.errors import BadSettings, NoStack, RetryLater
+from pipeline.memory.deliveries import MemoryDeliveries
 from tests.aws_world import AwsWorld, answer, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pipeline.ports import Deliveries
 
 EMULATORS = ["moto", pytest.param("ministack", marks=pytest.mark.slow)]
 SECONDS = 600  # a wait that no test sees the end of
@@ -175,4 +171,4 @@ def test_what_is_no_address_of_a_queue_is_refused(url: str) -> None:
 
 
 def test_nothing_beside_a_letter_is_empty() -> None:
-    assert attributes_of("", "") == {"error": "unknown"}
+    assert letter_attributes("", "") == {"error": "unknown"}
