@@ -19,6 +19,8 @@ EXAMPLES = 10  # unreadable items that a report names; chosen by us: enough to s
 class UnreadableItem:
     """An item that this version cannot read: damaged, edited by hand, or written by a later version.
 
+    It is a value and no exception, so that it ends no reader of many (DECISIONS.md, 50).
+
     Attributes:
         key: the item's partition key, by which ``aws dynamodb get-item`` finds it.
         problem: what is wrong with it, in words of our own.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class MemoryRatings:
-    """Ratings in memory."""
+    """Ratings in memory, as ``Ratings`` promises."""
 
     kept: dict[tuple[str, str], Rating] = field(default_factory=dict)
 
