@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class MemoryConnections:
-    """Connections in memory, as ``Connections`` promises: what was sent, by connection. ``open`` names those that are."""
+    """Connections in memory, as ``Connections`` promises. ``open`` names those that are; ``sent`` keeps messages."""
 
     open: set[str] = field(default_factory=set)
     sent: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
