@@ -271,3 +271,16 @@ class Ratings(Protocol):
     def scan(self) -> Iterator[Rating]:
         """Yield every rating, in no order."""
         ...
+
+
+class Probe(Protocol):
+    """Tries one message before many are sent."""
+
+    def check(self, message: TagImage) -> None:
+        """Return if the tagging function reads the message's photo, whatever it finds in it.
+
+        Raises:
+            Denied: it may not read the photo, or we may not call it.
+            DeployerError: it fails as a whole.
+        """
+        ...
