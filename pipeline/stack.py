@@ -91,10 +91,10 @@ class LocalRun:
     def load(cls, folder: Path) -> Self | None:
         """Return what ``local up`` or ``local down`` wrote last, or None where there is no local stack."""
         try:
-            found = json.loads(_file(folder).read_text(encoding="utf-8"))
+            state = json.loads(_file(folder).read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        return cls(port=found["port"], pid=found["pid"])
+        return cls(port=state["port"], pid=state["pid"])
 
     def save(self, folder: Path) -> None:
         """Make this what ``load`` returns. A reader sees the old file or the new one, never half."""
@@ -134,7 +134,7 @@ def endpoint_url_of(environment: Mapping[str, str]) -> str | None:
         if target == LOCAL:
             raise NoStack(f"there is no local stack; {START_IT}")
         return None
-    # DECISIONS.md, 12
+    # A command meant for the local stack must never reach AWS because that is down (DECISIONS.md, 12).
     if run.pid is None:
         raise NoStack(f"the local stack is down; {START_IT}, {TARGET_VARIABLE}={AWS} asks AWS instead")
     return run.endpoint_url
