@@ -131,14 +131,13 @@ def undo(run_id: str, dry_run: bool, as_json: bool) -> int:
 def _wish(
     verdict: Verdict, keyword: str | None, image: str | None, product: str | None, vocabulary: Vocabulary
 ) -> Wish:
-    if keyword is None:
-        raise CallerError("name a keyword, or give many decisions by --file")
+    if keyword is None or (image is None) == (product is None):
+        raise CallerError(
+            "name a keyword and one image, s3://bucket/key, or one product, --product ID; many decisions: --file"
+        )
     lookup = keyword_once_named if verdict is Verdict.RELEASE else keyword_named
-    if image is not None and product is None:
-        return Wish(verdict, lookup(keyword, vocabulary), ImageRef.parse(image))
-    if product is not None and image is None:
-        return Wish(verdict, lookup(keyword, vocabulary), product)
-    raise CallerError("name a keyword and one image, s3://bucket/key, or one product, --product ID")
+    target = ImageRef.parse(image) if image is not None else str(product)
+    return Wish(verdict, lookup(keyword, vocabulary), target)
 
 
 def _decide(wishes: tuple[Wish, ...], vocabulary: Vocabulary, by: str, *, as_json: bool) -> int:
@@ -152,6 +151,10 @@ def _decide(wishes: tuple[Wish, ...], vocabulary: Vocabulary, by: str, *, as_jso
         with Progress("decide", total=len(resolved.by_image) + len(resolved.unknown), quiet=as_json) as progress:
             for event in progress.over(decider.decide(resolved)):
                 counts.add(event)
+    return _report(counts, wishes, vocabulary, as_json=as_json)
+
+
+def _report(counts: DecisionCounts, wishes: tuple[Wish, ...], vocabulary: Vocabulary, *, as_json: bool) -> int:
     if len(wishes) == 1 and counts.unknown and not counts.changed:
         raise CallerError(f"nothing is known of {counts.unknown[0]}; load it first")
     text = decided_text(counts, wishes, vocabulary)
