@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pipeline.aws.clients import client, stack_outputs
 from pipeline.errors import BadSettings, NoStack, RetryLater
 from pipeline.settings import home
+from pipeline.whole_file import written_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -98,9 +99,10 @@ class LocalRun:
 
     def save(self, folder: Path) -> None:
         """Make this what ``load`` returns. A reader sees the old file or the new one, never half."""
-        half = _file(folder).with_suffix(".part")
-        half.write_text(json.dumps({"endpoint_url": self.endpoint_url, "port": self.port, "pid": self.pid}) + "\n")
-        half.replace(_file(folder))
+        with written_whole(_file(folder)) as partial:
+            partial.write_text(
+                json.dumps({"endpoint_url": self.endpoint_url, "port": self.port, "pid": self.pid}) + "\n"
+            )
 
     @staticmethod
     def forget(folder: Path) -> None:

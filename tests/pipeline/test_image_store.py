@@ -1,4 +1,4 @@
-"""What an image store promises, asked of the twin and of S3 on two emulators."""
+"""What an image store promises, asked of the fake and of S3 on two emulators."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ class Shop:
 def shop(world: AwsWorld | None) -> Shop:
     """An empty shop."""
     if world is None:
-        twin = MemoryImages()
-        return Shop(twin, "shop", twin.put, twin.delete)
+        fake = MemoryImages()
+        return Shop(fake, "shop", fake.put, fake.delete)
     bucket = world.bucket()
     return Shop(
         s3.S3Images(world.s3),
