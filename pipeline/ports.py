@@ -34,7 +34,7 @@ class ImageStore(Protocol):
 
         Raises:
             TooLarge: it is larger than the limit: nothing is downloaded, but its ETag and time are told.
-            ImageRejected: it is not ours to read.
+            ImageRejected: the role may not read it, or there is no such bucket.
             RetryLater: the store was throttled, timed out or failed.
         """
         ...

@@ -218,7 +218,7 @@ def test_a_look_costs_one_call(world: AwsWorld | None, shop: Shop) -> None:
 def test_an_image_that_is_not_ours_to_read_is_rejected_as_denied(moto: AwsWorld) -> None:
     answer(moto.s3, refusal("AccessDenied", 403))
 
-    with pytest.raises(ImageRejected, match=r"s3://shop/a\.jpg is not ours to read") as refused:
+    with pytest.raises(ImageRejected, match=r"s3://shop/a\.jpg may not be read with this role") as refused:
         s3.S3Images(moto.s3).fetch(ImageRef("shop", "a.jpg"), None, LIMIT_BYTES)
 
     assert refused.value.reason is RejectReason.DENIED

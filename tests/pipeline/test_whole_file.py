@@ -27,9 +27,15 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path: 
     path = tmp_path / "file.json"
     path.write_text("old")
 
-    with pytest.raises(OSError, match="full"), written_whole(path) as partial:
-        partial.write_text("ha")
-        raise OSError("the disk is full")
+    with pytest.raises(OSError, match="full"):
+        write_and_fail(path)
 
     assert path.read_text() == "old"
     assert [child.name for child in tmp_path.iterdir()] == ["file.json"]
+
+
+def write_and_fail(path: Path) -> None:
+    """Write half of a file, and then find the disk full."""
+    with written_whole(path) as partial:
+        partial.write_text("ha")
+        raise OSError("the disk is full")
