@@ -42,7 +42,6 @@ def export(place: str | None, form: str, keep: int, as_json: bool) -> None:
         return
     from uuid import uuid4  # noqa: PLC0415 - as said above
 
-    from pipeline.clock import utc_now  # noqa: PLC0415 - as said above
     from pipeline.keywords import Vocabulary  # noqa: PLC0415 - as said above
     from pipeline.progress import Progress  # noqa: PLC0415 - as said above
     from results_sink.connect import export_place, table_of_stack  # noqa: PLC0415 - as said above
@@ -54,7 +53,6 @@ def export(place: str | None, form: str, keep: int, as_json: bool) -> None:
         table=table_of_stack(),
         files=target.files,
         vocabulary=Vocabulary.load(),
-        clock=utc_now,
         new_id=lambda: uuid4().hex[:8],
         kept_snapshots=keep,
     )

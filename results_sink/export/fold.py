@@ -8,7 +8,6 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from results_sink.export.delta import CHANGE, last_of_each, raw_of, there, without
-from results_sink.export.manifest import folded_name
 from results_sink.export.parquet import ParquetFile
 from results_sink.export.publish import Publisher
 from results_sink.search.snapshot import open_snapshot
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
     from results_sink.export.export import Exporter
     from results_sink.export.manifest import FileSum, Latest
-    from results_sink.export.publish import Exported, Kept
+    from results_sink.export.publish import Deltas, Exported
     from results_sink.export.rows import ExportStats
     from results_sink.search.snapshot import Copies, Snapshot
 
@@ -54,13 +53,12 @@ class Folding:
         folding = replace(
             self.exporter,
             rows=lambda census: self._laid(snapshot, chosen, census),
-            name=lambda _, short_id: folded_name(latest.snapshot, short_id),
-            kept_deltas=lambda now: _left(now, latest.snapshot, chosen),
+            choose_deltas=lambda newest: _left(newest, latest.snapshot, chosen),
             scan_began_at=snapshot.manifest.scan_began_at,
         )
         return folding.export()
 
-    def _laid(self, snapshot: Snapshot, deltas: Kept, census: ExportStats) -> Iterator[Any]:
+    def _laid(self, snapshot: Snapshot, deltas: Deltas, census: ExportStats) -> Iterator[Any]:
         """Yield the rows of a snapshot that did not change, then those that did and are there.
 
         One file is open at a time, however many there are.
@@ -77,15 +75,15 @@ class Folding:
         return ParquetFile(self.copies.path_of(file))
 
 
-def _first(deltas: Kept, most_rows: int) -> Kept:
+def _first(deltas: Deltas, most_rows: int) -> Deltas:
     """Return the first deltas of so many rows together, and one at least."""
     ends = list(accumulate(delta.rows for delta in deltas))
     return deltas[: max(bisect_right(ends, most_rows), 1)]
 
 
-def _left(now: Latest | None, snapshot: str, folded: Kept) -> Kept | None:
+def _left(newest: Latest | None, snapshot: str, folded: Deltas) -> Deltas | None:
     """Return the deltas that stay; None where the snapshot that was folded is no longer what is published."""
-    if now is None or now.snapshot != snapshot:
+    if newest is None or newest.snapshot != snapshot:
         return None
     done = set(folded)
-    return tuple(delta for delta in now.deltas if delta not in done)
+    return tuple(delta for delta in newest.deltas if delta not in done)

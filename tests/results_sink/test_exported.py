@@ -49,7 +49,7 @@ def exported(folder: Path) -> ExportPlace:
         table.put(rejected if at % 5 == 0 else TaggedImage(each, (), (), 1, 1), 0)
     table.put(GoneImage(observation("shop", "a/gone.jpg")), 0)
     vocabulary = colour_vocabulary()
-    Exporter(table, FolderFiles(folder), vocabulary, lambda: NOW, lambda: "id", sizes=SMALL).export()
+    Exporter(table, FolderFiles(folder, lambda: NOW), vocabulary, lambda: "id", sizes=SMALL).export()
     return export_place(str(folder), {})
 
 
@@ -97,14 +97,14 @@ def test_nothing_that_was_ever_exported_is_no_error(tmp_path: Path) -> None:
 
 def test_changes_alone_are_no_export_of_the_table(tmp_path: Path) -> None:
     files = FolderFiles(tmp_path)
-    Exporter(MemoryTable(), files, colour_vocabulary(), lambda: BEGINNING, lambda: "id").export()
+    Exporter(MemoryTable(), files, colour_vocabulary(), lambda: "id", scan_began_at=BEGINNING).export()
 
     assert exported_images(export_place(str(tmp_path), {})) is None
 
 
 def test_an_export_of_nothing_has_no_images(tmp_path: Path) -> None:
     vocabulary = colour_vocabulary()
-    Exporter(MemoryTable(), FolderFiles(tmp_path), vocabulary, lambda: NOW, lambda: "id").export()
+    Exporter(MemoryTable(), FolderFiles(tmp_path), vocabulary, lambda: "id").export()
 
     found = exported_images(export_place(str(tmp_path), {}))
 
