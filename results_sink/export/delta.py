@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from results_sink.export import parquet, tables
 from results_sink.export.rows import COLUMNS, SOURCES, ExportStats
+from results_sink.export.tables import CHANGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from pipeline.keywords import Vocabulary
     from pipeline.stream import Change
 
-CHANGE = "change"
 PUT, DELETED = "put", "deleted"
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from results_sink.export.delta import CHANGE, last_of_each, raw_of, there, without
+from results_sink.export.delta import last_of_each, raw_of, there, without
 from results_sink.export.parquet import ParquetFile
 from results_sink.export.publish import Publisher
+from results_sink.export.tables import CHANGE
 from results_sink.search.snapshot import open_snapshot
 
 if TYPE_CHECKING:
