@@ -26,6 +26,7 @@ UNWRITABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, er
 
 # Each command: the module that holds it, imported when the command is used, and its line in the list of commands.
 _COMMANDS = {
+    "open": ("infra.open:open_page", "Open the page with the photos of a folder, without AWS."),
     "local": ("infra.local.cli:local", "Run the deployed template on this machine: up, status, down."),
     "doctor": ("infra.doctor:doctor", "Check the deployed stack and name the next step."),
     "tag": ("tagging_lambda.cli:tag", "Tag files and folders on this machine, without AWS."),
