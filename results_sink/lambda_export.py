@@ -32,5 +32,5 @@ handler = make_handler(
     exporter,
     make_logger("export"),
     make_metrics("export", settings.metrics_namespace),
-    Folding(exporter, Downloaded(files, "the export", work / "copies")).fold,
+    Folding(exporter, Downloaded(files, "the export", work / "copies")).fold_all,
 )

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 KEPT_SNAPSHOTS = 3  # chosen by us: who reads one when it is replaced has two more exports' time to end
 
+RESERVE_S = 30.0  # of a call are left when the last fold ends; chosen by us: a cleanup takes seconds
+
 OVERTAKEN = "a newer one was published meanwhile; this one was not"
 
 
@@ -183,19 +185,21 @@ def _batches(records: Iterator[Kept], size: int) -> Iterator[list[Kept]]:
 
 
 def make_handler(
-    exporter: Exporter, logger: Logger, metrics: Metrics, fold: Callable[[], Exported | None] = lambda: None
-) -> Callable[[object, object], dict[str, object]]:
+    exporter: Exporter, logger: Logger, metrics: Metrics, fold: Callable[[float], Exported | None] = lambda _: None
+) -> Callable[[object, Any], dict[str, object]]:
     """Return the function's entry point: folds where the event says ``fold``, else exports; answers with what it wrote.
 
-    The exporter's folder for work must be the function's alone: what an earlier call left, whose time was over before
-    it ended, is removed first.
+    ``fold`` is told how many seconds it has. The exporter's folder for work must be the function's alone: what an
+    earlier call left, whose time was over before it ended, is removed first.
     """
 
     @metrics.log_metrics
-    def handler(event: object, context: object) -> dict[str, object]:
-        del context
+    def handler(event: object, context: Any) -> dict[str, object]:
         shutil.rmtree(exporter.work, ignore_errors=True)
-        exported = fold() if isinstance(event, dict) and event.get("fold") else exporter.export()
+        if isinstance(event, dict) and event.get("fold"):
+            exported = fold(context.get_remaining_time_in_millis() / 1000 - RESERVE_S)
+        else:
+            exported = exporter.export()
         if exported is None:
             return {"snapshot": None, "rows": 0, "published": False}  # few deltas, not worth a fold
         snapshot, rows = exported.manifest.snapshot, exported.manifest.counts.rows

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from bisect import bisect_right
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from pipeline.errors import BadExport
@@ -184,13 +186,23 @@ class Latest:
     deltas: tuple[DeltaFile, ...] = ()
     previous: str = ""
 
+    @property
+    def as_of(self) -> datetime:
+        """The time of the newest change that it has, or of the scan where there is none since."""
+        return max((delta.newest_change_at for delta in self.deltas), default=scan_time_of(self.snapshot))
+
+    def first_rows(self, most_rows: int) -> Latest:
+        """Return this with its first deltas only, of so many rows together: an older state, and a whole one."""
+        ends = list(accumulate(delta.rows for delta in self.deltas))
+        return replace(self, deltas=self.deltas[: bisect_right(ends, most_rows)])
+
     def through(self, last_delta: str) -> Latest | None:
         """Return this with its deltas up to the one of that name (empty: none); None where there is no such delta."""
         names = [delta.name for delta in self.deltas]
         if last_delta and last_delta not in names:
             return None
         count = names.index(last_delta) + 1 if last_delta else 0
-        return Latest(self.snapshot, self.manifest, self.deltas[:count], self.previous)
+        return replace(self, deltas=self.deltas[:count])
 
     def encode(self) -> bytes:
         """Return the pointer as JSON."""

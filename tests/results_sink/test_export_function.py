@@ -27,6 +27,7 @@ CONTEXT = SimpleNamespace(
     memory_limit_in_mb=1769,
     invoked_function_arn="arn:aws:lambda:us-east-1:000000000000:function:export",
     aws_request_id="1",
+    get_remaining_time_in_millis=lambda: 900_000,
 )
 
 
@@ -87,14 +88,11 @@ def test_a_failure_is_lambdas_to_try_again(tmp_path: Path) -> None:
 
 def test_it_folds_where_the_event_says_so(tmp_path: Path) -> None:
     exporter = Exporter(table_of([]), MemoryFiles(), small_vocabulary(), lambda: "id0", tmp_path / "work")
-    folded: list[str] = []
+    folded: list[float] = []
 
-    def fold() -> None:
-        folded.append("asked")
-
-    handle = make_handler(exporter, make_logger("export"), make_metrics("export"), fold)
+    handle = make_handler(exporter, make_logger("export"), make_metrics("export"), folded.append)
     with pytest.warns(UserWarning, match="No application metrics"):
         answer = handle({"fold": True}, CONTEXT)
 
-    assert folded == ["asked"]
+    assert folded == [870.0]
     assert answer == {"snapshot": None, "rows": 0, "published": False}
