@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from catalog_loader.status import WatchedQueue
-from catalog_loader.triggers import Triggers
 from pipeline.aws.clients import client
+from pipeline.aws.cloudwatch import oldest_message_s
 from pipeline.aws.dynamodb import DynamoTable
-from pipeline.aws.errors import translated
+from pipeline.aws.functions import FunctionProbe, Triggers
 from pipeline.aws.s3 import S3Files, S3Images
-from pipeline.aws.sqs import SqsQueue
-from pipeline.dead_letters import SqsDeadLetters
-from pipeline.errors import Denied
+from pipeline.aws.sqs import SqsDeadLetters, SqsQueue
 from pipeline.stack import find_stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from pipeline.dead_letters import DeadLetters
     from pipeline.images import BucketPrefix
-    from pipeline.ports import FileStore, ImageStore, MessageQueue, RecordTable
+    from pipeline.ports import DeadLetters, FileStore, ImageStore, MessageQueue, Probe, RecordTable
 
 UPLOADS, BACKFILL = "uploads", "backfill"
-AGE_WITHIN = timedelta(minutes=15)  # chosen by us: CloudWatch is some minutes late
-AGE_PERIOD_S = 60  # the finest that Amazon SQS measures
 
 
 @dataclass(frozen=True)
@@ -37,6 +31,7 @@ class Connected:
     Attributes:
         images_bucket: the stack's own bucket, whose photos are tagged as they arrive.
         photo_store: writes photos below a prefix of a bucket.
+        probe: has the tagging function read one photo before a load.
         causes: reads what may keep the function from taking messages.
     """
 
@@ -48,6 +43,7 @@ class Connected:
     causes: Callable[[], Iterable[str]]
     images_bucket: str
     photo_store: Callable[[BucketPrefix], FileStore]
+    probe: Probe
 
     @property
     def backfill(self) -> MessageQueue:
@@ -70,36 +66,19 @@ def connected() -> Connected:
     s3 = client("s3", stack.endpoint_url)
     queues = {name: SqsQueue(sqs, url) for name, (url, _) in urls.items()}
     dead_letters = {name: SqsDeadLetters(sqs, dead_url, url) for name, (url, dead_url) in urls.items()}
+    table = DynamoTable(client("dynamodb", stack.endpoint_url), stack.table_name)
+    functions = client("lambda", stack.endpoint_url)
     return Connected(
         images=S3Images(s3),
-        table=DynamoTable(client("dynamodb", stack.endpoint_url), stack.table_name),
+        table=table,
         queues=queues,
         dead_letters=dead_letters,
         watched=tuple(
-            WatchedQueue(name, queues[name], dead_letters[name], partial(oldest_s, cloudwatch, url))
+            WatchedQueue(name, queues[name], dead_letters[name], partial(oldest_message_s, cloudwatch, url))
             for name, (url, _) in urls.items()
         ),
-        causes=Triggers(client("lambda", stack.endpoint_url), stack.tag_function_name).causes,
+        causes=Triggers(functions, stack.tag_function_name).causes,
         images_bucket=stack.images_bucket,
         photo_store=partial(S3Files, s3),
+        probe=FunctionProbe(functions, sqs, table, stack.tag_function_name, stack.backfill_queue_url),
     )
-
-
-def oldest_s(cloudwatch: Any, queue_url: str) -> float | None:
-    """Return the age of the queue's oldest message as CloudWatch last measured it, or None where it does not say."""
-    end = datetime.now(UTC)
-    try:
-        with translated("CloudWatch"):
-            points = cloudwatch.get_metric_statistics(
-                Namespace="AWS/SQS",
-                MetricName="ApproximateAgeOfOldestMessage",
-                Dimensions=[{"Name": "QueueName", "Value": queue_url.rsplit("/", 1)[-1]}],
-                StartTime=end - AGE_WITHIN,
-                EndTime=end,
-                Period=AGE_PERIOD_S,
-                Statistics=["Maximum"],
-            )["Datapoints"]
-    except Denied:  # the age is an extra: without the right to read it, the queues are still shown
-        return None
-    newest = max(points, key=lambda point: point["Timestamp"], default=None)
-    return None if newest is None else float(newest["Maximum"])

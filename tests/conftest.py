@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from email.utils import formatdate
 from pathlib import Path
@@ -38,6 +38,8 @@ def _answer_dated(stubber: BotocoreStubber, request: object) -> object:
 
 BotocoreStubber.process_request = _answer_dated
 
+# Before anything loads onnxruntime, which reports to its maker otherwise; processes that tests start inherit it.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 # A shop's own words on this machine change no test.
 os.environ["TAXONOMY_OVERLAY"] = "-"
 
@@ -82,9 +84,9 @@ def aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
 
 
-@pytest.fixture(scope="session")
-def ministack() -> Iterator[str]:
-    """The address of an empty embedded AWS, for the whole session: use names that nobody else uses."""
+@contextmanager
+def embedded_aws() -> Iterator[str]:
+    """Give the address of an embedded AWS that starts empty and ends with the block."""
     port = free_port()
     environment = {**os.environ, "BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port)}
     command = [sys.executable, "-m", "ministack"]
@@ -94,6 +96,23 @@ def ministack() -> Iterator[str]:
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
+
+
+@pytest.fixture(scope="session")
+def ministack() -> Iterator[str]:
+    """The address of an empty embedded AWS, for the whole session: use names that nobody else uses."""
+    with embedded_aws() as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def own_ministack() -> Iterator[str]:
+    """The address of an embedded AWS for one module, for what would be in others' way.
+
+    AWS SAM deploys the template with its numbers as parameters, which stop every poller of the embedded AWS.
+    """
+    with embedded_aws() as address:
+        yield address
 
 
 def free_port() -> int:

@@ -42,8 +42,8 @@ class Folding:
     def fold_all(self, left_s: float = LONGEST_S) -> Exported | None:
         """Fold until few deltas are left or another fold might not end in time, and return what the last one wrote.
 
-        While a large backfill runs, deltas come faster than a fold every three minutes takes them: then one fold follows
-        the other, and the next call goes on.
+        While a large backfill runs, deltas come faster than a fold every three minutes takes them: then folds follow
+        each other, and the next call goes on.
         """
         ends_at_s = self.clock_s() + min(left_s, LONGEST_S)
         folded = None

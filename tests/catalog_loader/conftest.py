@@ -9,11 +9,12 @@ import pytest
 
 from catalog_loader.connect import BACKFILL, UPLOADS, Connected
 from catalog_loader.status import WatchedQueue
-from pipeline.dead_letters import MemoryDeadLetters
 from pipeline.errors import RejectReason
 from pipeline.images import ImageRef
+from pipeline.memory.dead_letters import MemoryDeadLetters
 from pipeline.memory.files import MemoryFiles
 from pipeline.memory.images import MemoryImages
+from pipeline.memory.probe import MemoryProbe
 from pipeline.memory.queue import MemoryQueue
 from pipeline.memory.table import MemoryTable
 from pipeline.records import GoneImage, Observation, Record, RejectedImage, TaggedImage
@@ -38,6 +39,7 @@ class Twins:
     uploads: MemoryQueue = field(default_factory=MemoryQueue)
     dead_backfill: MemoryDeadLetters = field(default_factory=MemoryDeadLetters)
     dead_uploads: MemoryDeadLetters = field(default_factory=MemoryDeadLetters)
+    probe: MemoryProbe = field(default_factory=MemoryProbe)
     causes: tuple[str, ...] = ()
     files: dict[str, MemoryFiles] = field(default_factory=dict)
 
@@ -54,6 +56,7 @@ class Twins:
             lambda: self.causes,
             "shop",
             lambda prefix: self.files.setdefault(str(prefix), MemoryFiles()),
+            self.probe,
         )
 
     def put(self, *keys: str, data: bytes = b"photo", at: datetime = PHOTOGRAPHED_AT) -> None:

@@ -1,0 +1,81 @@
+"""The tagging function as AWS Lambda runs it: what keeps it from its queues, and whether it may read a photo."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipeline.aws.errors import translated
+from pipeline.errors import CatalogTaggerError, Denied, DeployerError, RejectReason
+from pipeline.records import RejectedImage
+
+if TYPE_CHECKING:
+    from pipeline.messages import TagImage
+    from pipeline.ports import RecordTable
+
+ENABLED = frozenset({"Enabled", "Enabling", "Updating", "Creating"})  # states in which messages are taken, or soon are
+WHERE_TO_READ = "RUNBOOK.md#a-bucket-that-exists-already says how to let the stack read it; nothing was sent"
+
+
+@dataclass(frozen=True)
+class Triggers:
+    """The event source mappings of a function, and its reserved concurrency."""
+
+    functions: Any
+    name: str
+
+    def causes(self) -> list[str]:
+        """Return what keeps the function from taking messages; nothing if nothing is seen."""
+        try:
+            with translated(self.name):
+                mappings = self.functions.list_event_source_mappings(FunctionName=self.name)["EventSourceMappings"]
+                reserved = self.functions.get_function_concurrency(FunctionName=self.name)
+        except CatalogTaggerError as error:
+            return [f"the function cannot be asked ({error})"]
+        disabled = [mapping for mapping in mappings if mapping.get("State") not in ENABLED]
+        reasons = [f"the trigger of {_queue(mapping)} is {str(mapping.get('State')).lower()}" for mapping in disabled]
+        if not mappings:
+            reasons.append("the function has no trigger")
+        if reserved.get("ReservedConcurrentExecutions") == 0:
+            reasons.append("the function's reserved concurrency is 0")
+        return reasons
+
+
+def _queue(mapping: dict[str, Any]) -> str:
+    return str(mapping.get("EventSourceArn", "a queue")).rsplit(":", 1)[-1]
+
+
+@dataclass(frozen=True)
+class FunctionProbe:
+    """Calls the deployed function, as ``Probe`` promises: with its own role, key and network."""
+
+    functions: Any
+    sqs: Any
+    table: RecordTable
+    function_name: str
+    queue_url: str
+
+    def check(self, message: TagImage) -> None:
+        """Hand the message to the function as a batch of one, and look at what it recorded."""
+        with translated(self.function_name):
+            answer = self.functions.invoke(FunctionName=self.function_name, Payload=json.dumps(self._event(message)))
+        if answer.get("FunctionError"):
+            raise DeployerError(f"{self.function_name} fails: RUNBOOK.md#tag-errors says what to do; nothing was sent")
+        record = self.table.get_many([message.image]).get(message.image)
+        if isinstance(record, RejectedImage) and record.reason is RejectReason.DENIED:
+            raise Denied(f"{self.function_name} may not read {message.image}: {WHERE_TO_READ}")
+
+    def _event(self, message: TagImage) -> dict[str, Any]:
+        with translated(self.queue_url):
+            attributes = self.sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=["QueueArn"])
+        # No queue has delivered it. A receipt that no queue knows is ignored where the function postpones the message.
+        record = {
+            "messageId": "probe",
+            "receiptHandle": "probe",
+            "body": message.encode(),
+            "attributes": {"ApproximateReceiveCount": "1"},
+            "eventSource": "aws:sqs",
+            "eventSourceARN": attributes["Attributes"]["QueueArn"],
+        }
+        return {"Records": [record]}
