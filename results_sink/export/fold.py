@@ -43,7 +43,7 @@ class Folding:
         """Fold until few deltas are left or another fold might not end in time, and return what the last one wrote.
 
         While a large backfill runs, deltas come faster than a fold every three minutes takes them: then folds follow
-        each other, and the next call goes on.
+        each other, and the next call goes on (DECISIONS.md, 56).
         """
         ends_at_s = self.clock_s() + min(left_s, LONGEST_S)
         folded = None
