@@ -44,6 +44,9 @@ _COMMANDS = {
     "search": "results_sink.cli:search",
     "ratings": "results_sink.cli:ratings",
     "evaluate": "tagging_lambda.evaluate.cli:evaluate",
+    "learn": "tagging_lambda.words.cli:learn",
+    "verify": "tagging_lambda.words.cli:verify",
+    "heads": "tagging_lambda.words.cli:heads",
     "model": "infra.model.cli:model",
 }
 

@@ -66,8 +66,8 @@ class Labels:
 def read_labels(path: Path, folder: Path, vocabulary: Vocabulary, below: str | None = None) -> Labels:
     """Return every row of the file.
 
-    A word in the singular or plural names the taxonomy's keyword. A word that the taxonomy lacks becomes the shop's own,
-    below the keyword that its last word names (`formal shoes`: shoe), or below `below`.
+    A word in the singular or plural names the taxonomy's keyword. A word that the taxonomy lacks becomes the shop's
+    own, below the keyword that its last word names (`formal shoes`: shoe), or below `below`.
 
     Args:
         path: the CSV. Its columns `product`, `contributor` or `group` say which photos belong together.

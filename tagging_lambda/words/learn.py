@@ -14,7 +14,7 @@ from tagging_lambda.words.head_card import TrainingSource
 from tagging_lambda.words.train import Examples, TrainingPlan, train_head
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from pipeline.keywords import Vocabulary
     from pipeline.vectors import FeatureVector
@@ -62,8 +62,8 @@ def learn(
 ) -> Learned:
     """Return the head that the photos teach.
 
-    A photo without keywords is an example of *other*. So is one all of whose keywords have too few photos: it is left
-    out, since it may show what another word means.
+    A photo without keywords is an example of *other*. One all of whose keywords have too few photos is left out: it may
+    show what another word means.
 
     Raises:
         CallerError: fewer than two things are told apart, or vectors are of another model than the background.
@@ -92,13 +92,7 @@ def learn(
     return Learned(trained, tuple(item.photo for item in usable), too_few, labels.vocabulary)
 
 
-def training_source(name: str, photos: Sequence[LabelledPhoto], vocabulary: Vocabulary) -> TrainingSource:
+def training_source(name: str, photos: Sequence[LabelledPhoto]) -> TrainingSource:
     """Return what the card says of the photos: who learns from the same names and labels gets the same hash."""
-    del vocabulary
     lines = sorted(f"{photo.text}\t{'|'.join(sorted(photo.keywords))}\n" for photo in photos)
     return TrainingSource(name, hashlib.sha256("".join(lines).encode()).hexdigest(), len(photos))
-
-
-def names_of(keywords: Mapping[str, object] | frozenset[str], vocabulary: Vocabulary) -> list[str]:
-    """Return the names of keywords, sorted; an id stands for itself where the vocabulary lacks it."""
-    return sorted(vocabulary.nodes[k].name() if k in vocabulary.nodes else k for k in keywords)

@@ -149,10 +149,11 @@ class HeldOut:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainedHead:
-    """A head, and how it does on photos that it did not learn from."""
+    """A head, how it does on photos that it did not learn from, and what it was taught."""
 
     head: Head
     held_out: HeldOut
+    problem: Problem
 
 
 def train_head(
@@ -176,21 +177,19 @@ def _trained(examples: Examples, plan: TrainingPlan, vocabulary: Vocabulary, bac
     words = tuple(sorted(frozenset().union(*examples.labels)))
     everything = examples + background.outside(words, vocabulary) if len(background) else examples
     groups = groups_of(words, vocabulary)
-    problem = _Problem(everything, words, _kind(examples), _Whitening.of(examples, background))
+    problem = Problem(everything, words, _kind(examples), _Whitening.of(examples, background))
     folds = _folds(everything, plan.seed)
     problem = replace(problem, strength=_best_strength(problem, folds))
-    logits = _held_out_logits(problem, folds, np.ones(len(everything), bool))
+    logits = held_out_logits(problem, folds, np.ones(len(everything), bool))
     temperature = _best_temperature(logits, problem.targets, problem.kind)
     scores = _scores(logits / temperature, problem.kind)
     columns = (*words, *(group.id for group in groups))
     truth = Truth.of(everything.labels, columns, vocabulary)
-    held_out = HeldOut(
-        everything, scores, _said_across(scores, truth, groups, problem, plan, folds), truth, columns, folds
-    )
-    thresholds = find_thresholds(scores, truth, groups, problem.kind, plan.precision)
+    said = _said_across(_Scored(scores, truth, groups, problem.kind), folds, plan.precision)
+    held_out = HeldOut(everything, scores, said, truth, columns, folds)
     linear = problem.fit(np.arange(len(everything))).over(temperature)
-    card = _card(problem, plan, vocabulary, groups, thresholds, held_out)
-    return TrainedHead(Head.of(card, linear.coefficients, linear.bias), held_out)
+    card = _card(problem, plan, vocabulary, groups, held_out)
+    return TrainedHead(Head.of(card, linear.coefficients, linear.bias), held_out, problem)
 
 
 def cross_validated_scores(examples: Examples, words: Sequence[str], seed: int = 0) -> NDArray[np.float32]:
@@ -200,7 +199,7 @@ def cross_validated_scores(examples: Examples, words: Sequence[str], seed: int =
     wrong label must not vouch for the next one.
     """
     with threadpool_limits(1):
-        problem = _Problem(examples, tuple(words), _kind(examples), _Whitening.of(examples, Background.none()))
+        problem = Problem(examples, tuple(words), _kind(examples), _Whitening.of(examples, Background.none()))
         folds = _folds(examples, seed)
         problem = replace(problem, strength=_best_strength(problem, folds))
         everyone = np.ones(len(examples), bool)
@@ -215,8 +214,8 @@ def contradicted(scores: NDArray[np.float32], targets: NDArray[np.bool_]) -> NDA
     return np.asarray((own < DOUBTFUL) & (best_other > 1 - DOUBTFUL - own))
 
 
-def _cross_validated(problem: _Problem, folds: NDArray[np.intp], trusted: NDArray[np.bool_]) -> NDArray[np.float32]:
-    logits = _held_out_logits(problem, folds, trusted)
+def _cross_validated(problem: Problem, folds: NDArray[np.intp], trusted: NDArray[np.bool_]) -> NDArray[np.float32]:
+    logits = held_out_logits(problem, folds, trusted)
     return _scores(logits / _best_temperature(logits[trusted], problem.targets[trusted], problem.kind), problem.kind)
 
 
@@ -262,8 +261,8 @@ class _Whitening:
         vectors = np.concatenate([examples.vectors, background.vectors]) if len(background) else examples.vectors
         _, kind_of_row = np.unique(np.array(kinds), return_inverse=True)
         counts = np.bincount(kind_of_row)
-        sums = np.zeros((len(counts), vectors.shape[1]))
-        np.add.at(sums, kind_of_row, vectors)
+        sorted_rows = np.argsort(kind_of_row, kind="stable")
+        sums = np.add.reduceat(vectors[sorted_rows], np.cumsum(counts) - counts, axis=0)
         residuals = vectors - (sums / counts[:, None])[kind_of_row]
         covariance = residuals.T @ residuals / max(1, len(vectors) - len(counts))
         size = len(covariance)
@@ -282,7 +281,7 @@ class _Whitening:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Problem:
+class Problem:
     """What is to be learned: examples of words, and *other* as the last column."""
 
     examples: Examples
@@ -371,7 +370,7 @@ def _folds(examples: Examples, seed: int) -> NDArray[np.intp]:
     return folds
 
 
-def _best_strength(problem: _Problem, folds: NDArray[np.intp]) -> float:
+def _best_strength(problem: Problem, folds: NDArray[np.intp]) -> float:
     """Return the strength with the least error on one held-out fold."""
     learned, judged = np.flatnonzero(folds != 0), np.flatnonzero(folds == 0)
     errors = {}
@@ -381,7 +380,7 @@ def _best_strength(problem: _Problem, folds: NDArray[np.intp]) -> float:
     return min(errors, key=errors.__getitem__)
 
 
-def _held_out_logits(problem: _Problem, folds: NDArray[np.intp], trusted: NDArray[np.bool_]) -> NDArray[np.float32]:
+def held_out_logits(problem: Problem, folds: NDArray[np.intp], trusted: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Return float32 [n, columns]: the logits of each photo by a head that learned from the others' trusted ones."""
     logits = np.zeros(problem.targets.shape, np.float32)
     for fold in np.unique(folds):
@@ -409,32 +408,35 @@ def _error(logits: NDArray[np.float32], targets: NDArray[np.bool_], kind: HeadKi
     return float(-np.log(np.where(targets, scores, 1 - scores)).mean())
 
 
-def _said_across(
-    scores: NDArray[np.float32],
-    truth: Truth,
-    groups: Sequence[Group],
-    problem: _Problem,
-    plan: TrainingPlan,
-    folds: NDArray[np.intp],
-) -> Said:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scored:
+    """Scores of photos, and what people say of them."""
+
+    scores: NDArray[np.float32]
+    truth: Truth
+    groups: Sequence[Group]
+    kind: HeadKind
+
+    def thresholds(self, rows: NDArray[np.bool_], precision: float) -> Thresholds:
+        return find_thresholds(self.scores[rows], self.truth.rows(rows), self.groups, self.kind, precision)
+
+    def said(self, rows: NDArray[np.bool_], thresholds: Thresholds) -> NDArray[np.bool_]:
+        return Said.of(self.scores[rows], thresholds, self.groups, self.kind).keywords
+
+
+def _said_across(scored: _Scored, folds: NDArray[np.intp], precision: float) -> Said:
     """Return what is said of each photo by thresholds found on the other folds."""
-    keywords = np.zeros(truth.right.shape, bool)
+    keywords = np.zeros(scored.truth.right.shape, bool)
     for fold in np.unique(folds):
-        others, judged = folds != fold, folds == fold
-        thresholds = find_thresholds(scores[others], truth.rows(others), groups, problem.kind, plan.precision)
-        keywords[judged] = Said.of(scores[judged], thresholds, groups, problem.kind).keywords
+        keywords[folds == fold] = scored.said(folds == fold, scored.thresholds(folds != fold, precision))
     return Said(keywords)
 
 
 def _card(
-    problem: _Problem,
-    plan: TrainingPlan,
-    vocabulary: Vocabulary,
-    groups: Sequence[Group],
-    thresholds: Thresholds,
-    held_out: HeldOut,
+    problem: Problem, plan: TrainingPlan, vocabulary: Vocabulary, groups: Sequence[Group], held_out: HeldOut
 ) -> HeadCard:
     counts = problem.targets.sum(axis=0)
+    thresholds = find_thresholds(held_out.scores, held_out.truth, groups, problem.kind, plan.precision)
 
     def entry(column: int, threshold: float, examples: int, members: tuple[int, ...]) -> HeadWord:
         keyword_id = held_out.columns[column]

@@ -94,8 +94,7 @@ def _contradiction(
     doubted = min(own, key=lambda word: (own[word], word), default=None)
     others = np.where(fitting, -1.0, scores[:-1])
     best = int(others.argmax())
-    believed, believed_score = words[best], float(others[best])
-    if photo.keywords and float(scores[-1]) > believed_score:
-        believed, believed_score = None, float(scores[-1])
+    is_other = bool(photo.keywords) and float(scores[-1]) > float(others[best])
+    believed, believed_score = (None, float(scores[-1])) if is_other else (words[best], float(others[best]))
     doubted_score = float(scores[-1]) if doubted is None else own[doubted]
     return Contradiction(photo, doubted, believed, doubted_score, believed_score)
