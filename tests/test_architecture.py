@@ -38,6 +38,9 @@ DOORS = {
     ),
     "pydantic": ("results_sink/http/models.py",),
     "samtranslator": ("infra/local/",),
+    "scipy": ("tagging_lambda/words/train.py",),
+    "sklearn": ("tagging_lambda/words/train.py",),
+    "threadpoolctl": ("tagging_lambda/words/train.py",),
     "tqdm": ("pipeline/progress.py",),
     "urllib3": ("pipeline/aws/",),
 }

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from pipeline.keywords import Use
 from pipeline.records import ClassScore
-from tagging_lambda.evaluate.measure import Share, measured
+from tagging_lambda.evaluate.measure import measured
+from tagging_lambda.words.share import Share
 from tagging_lambda.words.taxonomy import Taxonomy, candidates, keywords_of
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from pipeline.keywords import Vocabulary
     from tagging_lambda.evaluate.calibrate import Calibration
     from tagging_lambda.evaluate.evaluate import Evaluation
-    from tagging_lambda.evaluate.measure import Judged, Measures, Share
+    from tagging_lambda.evaluate.measure import Judged, Measures
+    from tagging_lambda.words.share import Share
 
 KEYWORDS_SHOWN = 25  # for a person; JSON has all
 PHOTOS_SHOWN = 10  # likewise
