@@ -133,7 +133,8 @@ class _Words:
         for row in table:
             for text in row.several(KEYWORDS):
                 first_rows.setdefault(text, row)
-        named = {text: _known(text, row, vocabulary) for text, row in first_rows.items()}
+        squeezed = _squeezed_spellings(vocabulary)
+        named = {text: _known(text, row, vocabulary, squeezed) for text, row in first_rows.items()}
         ids = {text: keyword_id for text, keyword_id in named.items() if keyword_id}
         new: dict[str, Keyword] = {}
         for text in [*_squeezed_out(ids, vocabulary), *(text for text in first_rows if text not in ids)]:
@@ -151,7 +152,7 @@ class _Words:
         return frozenset(keywords - above)
 
 
-def _known(text: str, row: CsvRow, vocabulary: Vocabulary) -> str | None:
+def _known(text: str, row: CsvRow, vocabulary: Vocabulary, squeezed: Mapping[str, tuple[str, ...]]) -> str | None:
     """Return the keyword that the text names as it is, or in the singular; None where the taxonomy has none.
 
     Raises:
@@ -163,7 +164,21 @@ def _known(text: str, row: CsvRow, vocabulary: Vocabulary) -> str | None:
                 return keyword_named(form, vocabulary)
             except CallerError as error:
                 raise row.mistake(KEYWORDS, str(error)) from error
-    return None
+    ids = next((squeezed[_squeeze(form)] for form in singulars(text) if _squeeze(form) in squeezed), ())
+    return ids[0] if len(ids) == 1 else None
+
+
+def _squeezed_spellings(vocabulary: Vocabulary) -> dict[str, tuple[str, ...]]:
+    """Return the ids by what each keyword is called in the first language, without spaces and hyphens: `tshirt`."""
+    spellings: dict[str, dict[str, None]] = {}
+    for keyword in vocabulary.emitted:
+        for word in keyword.words[LANGUAGES[0]]:
+            spellings.setdefault(_squeeze(word), {})[keyword.id] = None
+    return {word: tuple(ids) for word, ids in spellings.items()}
+
+
+def _squeeze(text: str) -> str:
+    return fold(text).replace("-", "").replace(" ", "")
 
 
 def singulars(text: str) -> list[str]:
@@ -183,8 +198,8 @@ def _squeezed_out(ids: Mapping[str, str], vocabulary: Vocabulary) -> list[str]:
         texts.setdefault(keyword_id, []).append(text)
     squeezed_out = []
     for keyword_id, rivals in texts.items():
-        names = {fold(name).replace("-", " ") for name in vocabulary.nodes[keyword_id].words[LANGUAGES[0]][:1]}
-        first = next((text for text in rivals if names & set(singulars(text))), rivals[0])
+        name = _squeeze(vocabulary.nodes[keyword_id].name())
+        first = next((text for text in rivals if name in map(_squeeze, singulars(text))), rivals[0])
         squeezed_out += [text for text in rivals if fold(text) != fold(first)]
     return squeezed_out
 

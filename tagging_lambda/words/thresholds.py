@@ -31,27 +31,31 @@ class Truth:
     Attributes:
         right: bool [n, columns]: the keyword fits the photo.
         unjudged: bool [n, columns]: the label is broader than the keyword and says nothing of it.
+        labelled: bool [n, columns]: the label is the keyword itself; of a group, one below it.
     """
 
     right: NDArray[np.bool_]
     unjudged: NDArray[np.bool_]
+    labelled: NDArray[np.bool_]
 
     @classmethod
     def of(cls, labels: Sequence[frozenset[str]], columns: Sequence[str], vocabulary: Vocabulary) -> Truth:
         """Return what the labels say of these keywords: what is above a label fits as well."""
         above = {word: frozenset(_ancestors(word, vocabulary)) for word in {*columns, *frozenset().union(*labels)}}
         right = np.zeros((len(labels), len(columns)), bool)
-        unjudged = np.zeros_like(right)
+        unjudged, labelled = np.zeros_like(right), np.zeros_like(right)
+        labels_used = frozenset().union(*labels)
         for row, label in enumerate(labels):
             fitting = label.union(*(above[word] for word in label))
             for column, word in enumerate(columns):
                 right[row, column] = word in fitting
                 unjudged[row, column] = word not in fitting and bool(label & above[word])
-        return cls(right, unjudged)
+                labelled[row, column] = word in label if word in labels_used else word in fitting
+        return cls(right, unjudged, labelled)
 
     def rows(self, chosen: NDArray[np.bool_]) -> Truth:
         """Return the same for some of the photos."""
-        return Truth(self.right[chosen], self.unjudged[chosen])
+        return Truth(self.right[chosen], self.unjudged[chosen], self.labelled[chosen])
 
 
 def _ancestors(word: str, vocabulary: Vocabulary) -> tuple[str, ...]:
@@ -195,6 +199,6 @@ class Said:
         return Share(int((judged & truth.right[:, column]).sum()), int(judged.sum()))
 
     def recall_of(self, column: int, truth: Truth) -> Share:
-        """Return how often the keyword was said, of the photos it fits."""
-        fitting = truth.right[:, column]
-        return Share(int((fitting & self.keywords[:, column]).sum()), int(fitting.sum()))
+        """Return how often the keyword was said, of the photos that are labelled with it."""
+        labelled = truth.labelled[:, column]
+        return Share(int((labelled & self.keywords[:, column]).sum()), int(labelled.sum()))
