@@ -223,7 +223,7 @@ def learn_sections(learned: Learned) -> list[Section]:
     held_out, card = learned.trained.held_out, learned.trained.head.card
     rows = np.arange(len(learned.photos))
     scores = held_out.scores[: len(rows), :-1]
-    said, truth = held_out.said.keywords[: len(rows)], held_out.truth.rows(rows)
+    said, truth = held_out.said.keywords[: len(rows)], held_out.truth.first(len(rows))
     wrong = said & ~truth.right & ~truth.unjudged
     mistaken = rows[wrong.any(axis=1)]
     silent = rows[~said.any(axis=1) & truth.right.any(axis=1)]

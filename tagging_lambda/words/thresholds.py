@@ -57,6 +57,10 @@ class Truth:
         """Return the same for some of the photos."""
         return Truth(self.right[chosen], self.unjudged[chosen], self.labelled[chosen])
 
+    def first(self, count: int) -> Truth:
+        """Return the same for the first photos."""
+        return Truth(self.right[:count], self.unjudged[:count], self.labelled[:count])
+
 
 def _ancestors(word: str, vocabulary: Vocabulary) -> tuple[str, ...]:
     return vocabulary.ancestors(word) if word in vocabulary.nodes else ()
