@@ -28,7 +28,6 @@ from pipeline.settings import home, model_dir
 from pipeline.stack import TARGET_VARIABLE, Stack
 
 COMPARED = "float32"  # the same model before it was quantized: what people compare with first
-PREFIX = "products/"
 PATIENCE_S = 120.0  # chosen by us: all is tagged in a few seconds on two cores
 
 
@@ -61,8 +60,8 @@ def run(*, browser: bool = True) -> str:
 def _loaded(catalogue: SampleCatalogue, stack: Stack) -> bool:
     """Put the sample photos that are missing into the bucket, wait for their keywords, and say whether any were."""
     s3 = client("s3", stack.endpoint_url)
-    there = {found.image for found in S3Images(s3).listing(BucketPrefix(stack.images_bucket, PREFIX))}
-    photos = {ImageRef(stack.images_bucket, f"{PREFIX}{each.product}.jpg"): each.path for each in catalogue.photos}
+    there = {found.image for found in S3Images(s3).listing(BucketPrefix(stack.images_bucket))}
+    photos = {ImageRef(stack.images_bucket, f"{each.product}.jpg"): each.path for each in catalogue.photos}
     new = {image: path for image, path in photos.items() if image not in there}
     for image, path in new.items():
         s3.put_object(Bucket=image.bucket, Key=image.key, Body=path.read_bytes(), ContentType="image/jpeg")
