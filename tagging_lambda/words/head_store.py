@@ -60,9 +60,9 @@ class InstalledHeads:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Their names, sorted, the one that ships first."""
+        """Their names, sorted; the one that ships comes last, so that the shop's own overrule it."""
         own = sorted(card.parent.name for card in self.folder.glob(f"*/{CARD_NAME}"))
-        return (*((STARTER,) if self.starter else ()), *own)
+        return (*own, *((STARTER,) if self.starter else ()))
 
     def path(self, name: str) -> Path:
         """Return the folder of the head of that name.
@@ -79,7 +79,7 @@ class InstalledHeads:
         return folder
 
     def load(self, names_or_folders: Sequence[str] = ()) -> tuple[Head, ...]:
-        """Return these heads, or all that are installed. Later ones come later, and are asked first.
+        """Return these heads, or all that are installed. Where two are sure of one branch, the first one counts.
 
         Raises:
             CallerError: there is no head of a name.

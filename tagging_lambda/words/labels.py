@@ -189,18 +189,19 @@ def singulars(text: str) -> list[str]:
 
 
 def _squeezed_out(ids: Mapping[str, str], vocabulary: Vocabulary) -> list[str]:
-    """Return the texts that share their keyword with another text of the file, and do not name it first.
+    """Return the texts that name a keyword by a synonym, where another text of the file names it by its first word.
 
-    A shop that tells shirts from T-shirts means two things, even where the taxonomy has one word for both.
+    A shop that tells caps from hats means two things, even where the taxonomy has one keyword for both.
     """
     texts: dict[str, list[str]] = {}
     for text, keyword_id in ids.items():
         texts.setdefault(keyword_id, []).append(text)
     squeezed_out = []
     for keyword_id, rivals in texts.items():
-        name = _squeeze(vocabulary.nodes[keyword_id].name())
-        first = next((text for text in rivals if name in map(_squeeze, singulars(text))), rivals[0])
-        squeezed_out += [text for text in rivals if fold(text) != fold(first)]
+        first, *synonyms = map(_squeeze, vocabulary.nodes[keyword_id].words[LANGUAGES[0]])
+        forms = {text: set(map(_squeeze, singulars(text))) for text in rivals}
+        if any(first in forms[text] for text in rivals):
+            squeezed_out += [text for text in rivals if first not in forms[text] and forms[text] & set(synonyms)]
     return squeezed_out
 
 
