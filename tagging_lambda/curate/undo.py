@@ -114,5 +114,7 @@ def _restored(record: TaggedImage | RejectedImage, before: Previous, vocabulary:
         height_pixels=before.height_pixels,
         low_information=before.low_information,
         revision=record.revision,
+        # The object is the same, so what a model saw in it stays true, whichever run kept it.
+        vector=record.vector if isinstance(record, TaggedImage) else None,
     )
     return with_keywords(restored, before.keywords, record.decisions, vocabulary)

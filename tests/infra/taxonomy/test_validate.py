@@ -48,7 +48,7 @@ def test_a_class_that_leads_nowhere_is_found(found):
 
 
 def test_a_keyword_that_no_class_leads_to_is_found(found):
-    assert found(ROOT, SHOE, BOOT, classes=["shoe"]) == ["boot (boot) is a keyword that no class leads to"]
+    assert found(ROOT, SHOE, BOOT, classes=["shoe"]) == ["boot (boot) is a keyword that no class or head leads to"]
 
 
 def test_a_missing_language_and_a_word_said_twice_are_found(found):
