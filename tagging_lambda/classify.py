@@ -42,9 +42,7 @@ class Classification:
 class Classifier:
     """A loaded model that has been found to be what its card says."""
 
-    def __init__(
-        self, card: ModelCard, session: ort.InferenceSession, projection: Projection | None = None
-    ) -> None:
+    def __init__(self, card: ModelCard, session: ort.InferenceSession, projection: Projection | None = None) -> None:
         """Classify with `session`, which runs one of the files of `card`."""
         self.card = card
         self.projection = projection

@@ -73,9 +73,7 @@ def photos_of(folder: Path, data_set: str, vocabulary: Vocabulary) -> list[Photo
         if data_set == "imagenet" and label in below:
             continue
         contributor = f"contributor {row['contributor']}" if data_set == "clothing" else f"{data_set}/{row['file']}"
-        found.append(
-            Photo(folder / data_set / row["file"], data_set, words.get((data_set, label), OTHER), contributor)
-        )
+        found.append(Photo(folder / data_set / row["file"], data_set, words.get((data_set, label), OTHER), contributor))
     return found
 
 
@@ -158,9 +156,7 @@ def judged_card(card: HeadCard, held_out: HeldOut, vocabulary: Vocabulary) -> He
     def measured(word: HeadWord, column: int, threshold: float) -> HeadWord:
         is_word = np.array([word.id in label or bool(label & set(word.members)) for label in held_out.examples.labels])
         recall = Share(int((is_word & said.keywords[:, column]).sum()), int(is_word.sum()))
-        return replace(
-            word, threshold=float(threshold), precision=said.precision_of(column, truth), recall=recall
-        )
+        return replace(word, threshold=float(threshold), precision=said.precision_of(column, truth), recall=recall)
 
     return replace(
         card,

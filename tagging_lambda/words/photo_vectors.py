@@ -45,10 +45,11 @@ class PhotoVectors:
         files = [photo for photo in photos if isinstance(photo.source, Path)]
         results = self.tagger.tag(Path(photo.source) for photo in files)
         for photo, result in zip(files, results, strict=True):
-            if isinstance(result, TaggedFile):
+            if isinstance(result, TaggedFile) and result.vector is not None:
                 yield SeenPhoto(photo, result.vector)
             else:
-                self.warn(f"line {photo.line:,}: {photo.text} is left out: {result.detail}")
+                reason = "the model has no vectors" if isinstance(result, TaggedFile) else result.detail
+                self.warn(f"line {photo.line:,}: {photo.text} is left out: {reason}")
                 yield None
 
     def _stored(self, photos: Sequence[LabelledPhoto]) -> Iterator[SeenPhoto | None]:
