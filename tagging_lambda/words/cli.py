@@ -252,17 +252,19 @@ class _Eyes:
     """What sees the photos of a command."""
 
     tagger: FileTagger
+    space: str
 
     @classmethod
     def open(cls, vocabulary: Vocabulary, workers: int | None) -> _Eyes:
         from pipeline.settings import model_dir  # noqa: PLC0415 - as said above
         from tagging_lambda.local_files import FileTagger  # noqa: PLC0415 - as said above
 
-        return cls(FileTagger.load(model_dir(), vocabulary, workers))
-
-    @property
-    def space(self) -> str:
-        return self.tagger.space
+        tagger = FileTagger.load(model_dir(), vocabulary, workers)
+        if not tagger.space:
+            raise CallerError(
+                f"the model {tagger.classifier.card.name} has no projection of its features to learn from"
+            )
+        return cls(tagger, tagger.space)
 
     def look(self, labels: Labels, title: str, *, quiet: bool) -> list[SeenPhoto]:
         from pipeline.progress import Progress  # noqa: PLC0415 - as said above

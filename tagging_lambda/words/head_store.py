@@ -15,6 +15,7 @@ from pipeline.images import BucketPrefix
 from pipeline.model_version import CARD_NAME
 from pipeline.settings import home
 from tagging_lambda.words.heads import WEIGHTS_NAME, Head
+from tagging_lambda.words.projection import STARTER as STARTER_HEAD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 HEADS_FOLDER = "heads"  # below the folder of everything kept on this machine
 SET_NAME = "heads.json"  # the list of the heads that were published together
-STARTER_FOLDER = Path(__file__).with_name("starter")
+NONE = "none"  # instead of a head's name: no head at all
 STARTER = "starter"  # the head that ships with the program
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")  # chosen by us: safe in an address, a folder's name and a list
 ADDRESS = re.compile(r"s3://[^/]+/(?:.+/)?(?P<sha256>[0-9a-f]{64})/?")
@@ -37,8 +38,8 @@ def check_name(name: str) -> None:
     Raises:
         CallerError: the name is none.
     """
-    if not NAME.fullmatch(name) or name == STARTER:
-        raise CallerError(f"{name!r} is no name of a head: 1 to 32 of a-z 0-9 and -, and not {STARTER!r}")
+    if not NAME.fullmatch(name) or name in (STARTER, NONE):
+        raise CallerError(f"{name!r} is no name of a head: 1 to 32 of a-z 0-9 and -, neither {STARTER!r} nor {NONE!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class InstalledHeads:
     @classmethod
     def of_this_machine(cls) -> InstalledHeads:
         """Return the heads below the folder of everything kept on this machine, and the one that ships."""
-        return cls(home() / HEADS_FOLDER, STARTER_FOLDER if (STARTER_FOLDER / CARD_NAME).is_file() else None)
+        return cls(home() / HEADS_FOLDER, STARTER_HEAD if (STARTER_HEAD / CARD_NAME).is_file() else None)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -79,13 +80,16 @@ class InstalledHeads:
         return folder
 
     def load(self, names_or_folders: Sequence[str] = ()) -> tuple[Head, ...]:
-        """Return these heads, or all that are installed. Where two are sure of one branch, the first one counts.
+        """Return these heads, no head for `none`, or all that are installed.
+
+        Where two are sure of one branch, the first one counts.
 
         Raises:
             CallerError: there is no head of a name.
             BadModel: a head's files are damaged.
         """
-        return tuple(Head.load(self._resolve(text)) for text in names_or_folders or self.names)
+        chosen = () if tuple(names_or_folders) == (NONE,) else names_or_folders or self.names
+        return tuple(Head.load(self._resolve(text)) for text in chosen)
 
     def _resolve(self, text: str) -> Path:
         folder = Path(text)

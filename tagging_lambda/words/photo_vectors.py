@@ -45,13 +45,12 @@ class PhotoVectors:
         files = [photo for photo in photos if isinstance(photo.source, Path)]
         results = self.tagger.tag(Path(photo.source) for photo in files)
         for photo, result in zip(files, results, strict=True):
-            if isinstance(result, TaggedFile) and result.vector:
+            if isinstance(result, TaggedFile) and result.vector is not None:
                 yield SeenPhoto(photo, result.vector)
-                continue
-            missing = "no projection is known for this model"
-            reason = missing if isinstance(result, TaggedFile) else result.detail
-            self.warn(f"line {photo.line:,}: {photo.text} is left out: {reason}")
-            yield None
+            else:
+                reason = "the model has no vectors" if isinstance(result, TaggedFile) else result.detail
+                self.warn(f"line {photo.line:,}: {photo.text} is left out: {reason}")
+                yield None
 
     def _stored(self, photos: Sequence[LabelledPhoto]) -> Iterator[SeenPhoto | None]:
         if not photos:
