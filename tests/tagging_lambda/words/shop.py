@@ -23,6 +23,8 @@ VOCABULARY = Vocabulary.of(
         Keyword("boot", ("footwear",), Use.KEYWORD, None, {"en": ("boot", "bootee"), "de": ("Stiefel",)}),
         Keyword("sandal", ("footwear",), Use.KEYWORD, None, {"en": ("sandal",)}),
         Keyword("shirt", ("fashion",), Use.KEYWORD, None, {"en": ("shirt",)}),
+        Keyword("mule-shoe", ("footwear",), Use.KEYWORD, None, {"en": ("mule",)}),
+        Keyword("mule-animal", (), Use.KEYWORD, None, {"en": ("mule",)}),
         Keyword("lamp", (), Use.KEYWORD, None, {"en": ("lamp",)}),
     ],
     "test",

@@ -67,6 +67,13 @@ def test_folders_that_sort_photos_by_word_are_no_products(labels):
     assert [photo.group for photo in found.photos] == ["a.jpg", "b.jpg", "p1/c.jpg", "p1/d.jpg"]
 
 
+def test_a_word_with_several_senses_means_what_the_others_are_about(labels):
+    """A mule is a shoe among shoes, and an animal among animals."""
+    assert labels("file,keywords\na.jpg,boots\nb.jpg,mule\n").photos[1].keywords == {"mule-shoe"}
+    with pytest.raises(CallerError, match="line 2, column keywords: 'mule' names several keywords"):
+        labels("file,keywords\na.jpg,mule\n")
+
+
 def test_a_tagged_photo_is_named_by_its_address(labels):
     [photo] = labels("image,keywords\ns3://shop/boots/1.jpg,boot\n").photos
     assert photo.source == "s3://shop/boots/1.jpg"
