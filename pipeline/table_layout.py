@@ -144,7 +144,9 @@ def _keyword_item(tag: KeywordTag) -> Item:
 
 
 def _keywords(items: Iterable[Item]) -> tuple[KeywordTag, ...]:
-    return tuple(KeywordTag(each["id"], float(each["score"]), Source(each.get("source", Source.MODEL))) for each in items)
+    return tuple(
+        KeywordTag(each["id"], float(each["score"]), Source(each.get("source", Source.MODEL))) for each in items
+    )
 
 
 def _decision_item(decision: Decision) -> Item:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pipeline.records import ClassScore
+    from pipeline.vectors import FeatureVector
     from tagging_lambda.classify import Classifier
     from tagging_lambda.image.picture import Picture
     from tagging_lambda.image.reader import Reader
@@ -33,6 +34,7 @@ class Shown:
     width_pixels: int
     height_pixels: int
     low_information: bool
+    vector: FeatureVector | None = None
 
 
 Finding = Shown | ImageRejected
@@ -99,7 +101,13 @@ class ClassificationCache:
         contract = self.classifier.card.input
         answers = self.classifier.classify(np.stack([model_input(picture, contract) for picture in pictures.values()]))
         return {
-            name: Shown(strongest(answer.scores), picture.width_pixels, picture.height_pixels, picture.low_information)
+            name: Shown(
+                strongest(answer.scores),
+                picture.width_pixels,
+                picture.height_pixels,
+                picture.low_information,
+                answer.vector,
+            )
             for (name, picture), answer in zip(pictures.items(), answers, strict=True)
         }
 

@@ -19,15 +19,16 @@ from pipeline.keywords import Use, Vocabulary
 from pipeline.model_version import CARD_NAME
 from pipeline.progress import Progress
 from pipeline.settings import home, model_dir
+from pipeline.vectors import LEVELS
 from tagging_lambda.classify import Classifier
+from tagging_lambda.curate.keyword_lookup import keyword_named
 from tagging_lambda.evaluate.labels import right_ids
 from tagging_lambda.image.picture import Picture, model_input
 from tagging_lambda.image.preprocess import read_picture
-from tagging_lambda.curate.keyword_lookup import keyword_named
+from tagging_lambda.words.background import BACKGROUND_PATH, save_background
 from tagging_lambda.words.head_card import NEVER, HeadCard, HeadWord, TrainingSource
 from tagging_lambda.words.heads import Head
 from tagging_lambda.words.projection import PROJECTION_NAME, STARTER, Projection, network_of, rooted
-from tagging_lambda.words.share import Share
 from tagging_lambda.words.thresholds import Group, Said, Truth, find_thresholds
 from tagging_lambda.words.train import Examples, HeldOut, TrainingPlan, train_head
 
@@ -40,6 +41,7 @@ NAME = "starter"
 DIMENSIONS = 256  # of a vector: 192 lose 1 point of 43 groceries, 384 win none, and would not fit into a write unit
 PRECISION = 0.9  # of each word by itself, on photos of contributors that the head has not seen
 OTHER = ""  # what no word is for
+BACKGROUND_PHOTOS, BACKGROUND_OTHER = 12, 600  # of each word and of other things: the file stays under half a MB
 JUDGING = Path(__file__).resolve().parents[2] / "tests" / "quality"
 SOURCES = {
     "clothing": ("CC0", "Alexey Grigorev and contributors, Clothing dataset (2020)"),
@@ -149,14 +151,13 @@ def judged_card(card: HeadCard, held_out: HeldOut, vocabulary: Vocabulary) -> He
     columns = (*words, *(group.id for group in groups))
     truths = [right.get(next(iter(label), OTHER), frozenset()) for label in held_out.examples.labels]
     table = np.array([[column in truth for column in columns] for truth in truths])
-    truth = Truth(table, np.zeros_like(table))
+    truth = Truth(table, np.zeros_like(table), Truth.of(held_out.examples.labels, columns, vocabulary).labelled)
     thresholds = find_thresholds(held_out.scores, truth, groups, card.kind, PRECISION)
     said = Said.of(held_out.scores, thresholds, groups, card.kind)
 
     def measured(word: HeadWord, column: int, threshold: float) -> HeadWord:
-        is_word = np.array([word.id in label or bool(label & set(word.members)) for label in held_out.examples.labels])
-        recall = Share(int((is_word & said.keywords[:, column]).sum()), int(is_word.sum()))
-        return replace(word, threshold=float(threshold), precision=said.precision_of(column, truth), recall=recall)
+        precision, recall = said.precision_of(column, truth), said.recall_of(column, truth)
+        return replace(word, threshold=float(threshold), precision=precision, recall=recall)
 
     return replace(
         card,
@@ -168,6 +169,20 @@ def judged_card(card: HeadCard, held_out: HeldOut, vocabulary: Vocabulary) -> He
         ),
         wanted_precision=PRECISION,
     )
+
+
+def write_background(examples: Examples, projection: Projection, path: Path) -> None:
+    """Write vectors of every word and of other things: what a shop's own head learns *other* from."""
+    kinds = np.array([next(iter(label), OTHER) for label in examples.labels])
+    random = np.random.default_rng(0)
+    chosen: list[int] = []
+    for kind in np.unique(kinds):
+        rows_of_kind = np.flatnonzero(kinds == kind)
+        most = BACKGROUND_OTHER if kind == OTHER else BACKGROUND_PHOTOS
+        chosen += sorted(random.permutation(rows_of_kind)[:most].tolist())
+    vectors = examples.vectors[chosen]
+    levels = np.rint(vectors / np.abs(vectors).max(axis=1, keepdims=True) * LEVELS).astype(np.int8)
+    save_background(projection.space, levels, tuple(kinds[chosen].tolist()), path)
 
 
 def _is_keyword(keyword_id: str, vocabulary: Vocabulary) -> bool:
@@ -207,6 +222,7 @@ def main(data: Path, out: Path) -> None:
     trained = train_head(examples, TrainingPlan(NAME, projection.space, sources, PRECISION), vocabulary)
     card = judged_card(trained.head.card, trained.held_out, vocabulary)
     Head(card, trained.head.coefficients, trained.head.bias).save(out)
+    write_background(examples, projection, BACKGROUND_PATH if out == STARTER else out / BACKGROUND_PATH.name)
     click.echo(f"{out}: {len(card.said)} words of {len(card.words)}, {len(card.groups)} groups, {card.version}")
     for word in card.left_out:
         click.echo(f"  left out: {word.name}, {word.examples} photos")

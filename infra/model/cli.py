@@ -99,6 +99,8 @@ def _file(card: ModelCard, file: ModelFile) -> str:
 def _input(contract: InputContract) -> str:
     fit = {
         "crop": f"the middle, after the shorter side is shrunk to {contract.shorter_side_pixels}",
+        "subject": f"the middle of what stands out from an even border, else of the picture, "
+        f"after its shorter side is shrunk to {contract.shorter_side_pixels}",
         "squash": "the whole, its proportions changed",
         "pad": "the whole, white around it",
     }

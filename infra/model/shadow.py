@@ -71,7 +71,7 @@ def candidate(name: str, now: FileTagger, heads: InstalledHeads) -> FileTagger:
     except CallerError as error:
         raise CallerError(f"{name!r} is neither an installed model or head, nor an overlay file. {error}") from error
     others = tuple(other for other in now.heads if other.card.name != head.card.name)
-    return replace(now, heads=(head, *others))
+    return replace(now, mapper=replace(now.mapper, heads=(head, *others)))
 
 
 def _tagged_photos(scratch: Path) -> Iterator[Path]:

@@ -26,7 +26,7 @@ from pipeline.errors import ImageRejected, RejectReason
 from pipeline.images import MAX_IMAGE_BYTES
 from tagging_lambda.image.file_type import is_lossless_jpeg, picture_format, webp_size
 from tagging_lambda.image.picture import Picture
-from tagging_lambda.image.subject import SubjectBox, find_subject
+from tagging_lambda.image.subject import SMALL_SIDE_PIXELS, SubjectBox, find_subject
 
 if TYPE_CHECKING:
     from tagging_lambda.model_card import InputContract
@@ -196,10 +196,16 @@ def _fitted(rgb: Image.Image, contract: InputContract) -> Image.Image:
         return rgb.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
     if contract.fit == "pad":
         return _padded(rgb, size)
-    whole = SubjectBox(0, 0, *rgb.size)
-    subject = find_subject(rgb) if contract.fit == "subject" else None
-    box = _middle(subject or whole, contract)
+    subject = _subject(rgb) if contract.fit == "subject" else None
+    box = _middle(subject or SubjectBox(0, 0, *rgb.size), contract)
     return rgb.resize(size, Image.Resampling.BICUBIC, box, reducing_gap=2.0)
+
+
+def _subject(rgb: Image.Image) -> SubjectBox | None:
+    factor = max(1, min(rgb.size) // SMALL_SIDE_PIXELS)
+    small = np.asarray(rgb.reduce(factor) if factor > 1 else rgb)
+    subject = find_subject(small)
+    return subject.scaled(rgb.width / small.shape[1], rgb.height / small.shape[0]) if subject else None
 
 
 def _middle(whole: SubjectBox, contract: InputContract) -> SubjectBox:

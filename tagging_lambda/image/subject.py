@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from PIL import Image
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,18 +19,24 @@ MARGIN = 0.06  # of the longer side of the box, added on each side
 
 
 class SubjectBox(NamedTuple):
-    """A box in pixels of the picture; the right and bottom edges lie outside."""
+    """A box in pixels; the right and bottom edges lie outside."""
 
     left: float
     top: float
     right: float
     bottom: float
 
+    def scaled(self, across: float, down: float) -> SubjectBox:
+        """Return the box in the pixels of a picture that is so many times as wide and as high."""
+        return SubjectBox(self.left * across, self.top * down, self.right * across, self.bottom * down)
 
-def find_subject(rgb: Image.Image) -> SubjectBox | None:
-    """Return the box around what stands out from an even border, with a margin; None where the border is not even."""
-    factor = max(1, min(rgb.size) // SMALL_SIDE_PIXELS)
-    small = np.asarray(rgb.reduce(factor) if factor > 1 else rgb)
+
+def find_subject(small: NDArray[np.uint8]) -> SubjectBox | None:
+    """Return the box around what stands out from an even border, with a margin; None where the border is not even.
+
+    Args:
+        small: uint8 [H, W, 3], RGB: the whole picture, its shorter side near `SMALL_SIDE_PIXELS`.
+    """
     differs = _differing(small)
     if differs is None:
         return None
@@ -42,12 +47,8 @@ def find_subject(rgb: Image.Image) -> SubjectBox | None:
     left, top, right, bottom = int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
     margin = MARGIN * max(bottom - top, right - left)
     height, width = differs.shape
-    across, down = rgb.width / width, rgb.height / height
     return SubjectBox(
-        max(0.0, left - margin) * across,
-        max(0.0, top - margin) * down,
-        min(float(width), right + margin) * across,
-        min(float(height), bottom + margin) * down,
+        max(0.0, left - margin), max(0.0, top - margin), min(width, right + margin), min(height, bottom + margin)
     )
 
 

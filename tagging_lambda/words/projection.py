@@ -77,7 +77,8 @@ class Projection:
 
     def vector(self, features: NDArray[np.float32]) -> FeatureVector:
         """Return what a record keeps of float32 [F], the features of one photo."""
-        return FeatureVector.of(self.space, (rooted(features) - self.mean) @ self.matrix)
+        projected = (rooted(features) - self.mean) @ self.matrix
+        return FeatureVector.of(self.space, projected.astype(np.float32, copy=False))
 
     def fits(self, card: ModelCard) -> bool:
         """Return whether this is the projection of the model's features."""
