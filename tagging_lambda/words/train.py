@@ -231,14 +231,23 @@ def _kind(examples: Examples) -> HeadKind:
 
 
 def groups_of(words: Sequence[str], vocabulary: Vocabulary) -> tuple[Group, ...]:
-    """Return the keywords above two words or more, none of them a word itself, those of the fewest words first."""
+    """Return the keywords above two words or more, none of them a word itself, those of the fewest words first.
+
+    A keyword with no other keyword above it is a whole department: *clothing* of a dress is right and helps nobody, and
+    would keep another head from saying more.
+    """
     members: dict[str, list[int]] = {}
     for column, word in enumerate(words):
         for above in vocabulary.ancestors(word) if word in vocabulary.nodes else ():
-            if vocabulary.nodes[above].use is Use.KEYWORD and above not in words:
+            if above not in words and _is_narrow(above, vocabulary):
                 members.setdefault(above, []).append(column)
     groups = (Group(keyword_id, tuple(columns)) for keyword_id, columns in members.items() if len(columns) > 1)
     return tuple(sorted(groups, key=lambda group: (len(group.members), group.id)))
+
+
+def _is_narrow(keyword_id: str, vocabulary: Vocabulary) -> bool:
+    uses = [vocabulary.nodes[node].use for node in (keyword_id, *vocabulary.ancestors(keyword_id))]
+    return uses[0] is Use.KEYWORD and Use.KEYWORD in uses[1:]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -36,7 +36,7 @@ def test_a_word_that_the_taxonomy_lacks_becomes_the_shops_own_below_what_its_las
         ("shop-rain-boots", ("boot",), "rain boots"),
         ("shop-clogs", (), "Clogs"),
     ]
-    assert found.vocabulary.ancestors("shop-rain-boots") == ("boot", "footwear", "fashion")
+    assert found.vocabulary.ancestors("shop-rain-boots") == ("boot", "footwear", "clothing", "fashion")
 
 
 def test_new_words_hang_where_they_are_told_to(labels):
