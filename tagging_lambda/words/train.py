@@ -162,6 +162,7 @@ class TrainedHead:
     problem: Problem
 
 
+# DECISIONS.md, 35
 def train_head(
     examples: Examples, plan: TrainingPlan, vocabulary: Vocabulary, background: Background | None = None
 ) -> TrainedHead:
