@@ -76,7 +76,7 @@ class ColourClassifier:
         self.pictures += len(pixels)
         self.batches.append(len(pixels))
         means = pixels.mean(axis=(2, 3)) + 1e-3
-        return [SimpleNamespace(scores=(mean / mean.sum()).astype(np.float32)) for mean in means]
+        return [SimpleNamespace(scores=(mean / mean.sum()).astype(np.float32), vector=None) for mean in means]
 
 
 class InlineReader:
