@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -64,10 +65,7 @@ class Verification:
 
 def verify(seen: Sequence[SeenPhoto], vocabulary: Vocabulary, seed: int = 0) -> Verification:
     """Return which photos contradict their keywords, by heads that learned from the other photos alone."""
-    counts: dict[str, int] = {}
-    for item in seen:
-        for word in item.photo.keywords:
-            counts[word] = counts.get(word, 0) + 1
+    counts = Counter(word for item in seen for word in item.photo.keywords)
     words = tuple(sorted(word for word, count in counts.items() if count >= FEWEST_PHOTOS))
     unverified = tuple(sorted(counts.keys() - set(words)))
     judged = [item for item in seen if not item.photo.keywords & set(unverified)]

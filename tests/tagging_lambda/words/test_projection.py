@@ -49,5 +49,3 @@ def test_the_head_that_ships_reads_the_vectors_of_the_projection_that_ships():
 
 def test_the_version_of_a_head_can_be_told_from_its_folder_alone():
     assert head_version_in(STARTER) == Head.load(STARTER).card.version
-
-

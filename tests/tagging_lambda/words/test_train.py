@@ -33,6 +33,13 @@ def test_a_word_is_said_of_new_photos_with_the_keywords_above_it(trained):
     assert tags[0].score >= trained.head.card.words[0].threshold
 
 
+def test_of_words_that_exclude_each_other_the_strongest_alone_is_said(trained):
+    card = replace(trained.head.card, words=tuple(replace(word, threshold=0.2) for word in trained.head.card.words))
+    scores = np.array([0.4, 0.5, 0.05, 0.05], np.float32)
+    tags = head_keywords(replace(trained.head, card=card), scores, VOCABULARY).tags
+    assert [tag.keyword_id for tag in tags] == ["sandal", "footwear", "clothing"]
+
+
 def test_a_head_overrules_only_the_branch_that_its_words_belong_to(trained):
     assert trained.head.card.branch == ("fashion",)
     assert answer(trained.head, WORDS.index("shirt")).branch == {"fashion"}
