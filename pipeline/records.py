@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pipeline.errors import RejectReason
+    from pipeline.facts import PhotoFacts
     from pipeline.images import ImageRef
     from pipeline.keywords import KeywordTag
 
@@ -116,6 +117,7 @@ class TaggedImage:
         decisions: what people decided, one for each keyword, the oldest first.
         overruled: what the model alone says, where people decided anything; else nothing.
         previous: what the run before said of the same object, if there was one.
+        facts: what rules, colours and groups are computed from; None in a record written before facts were stored.
     """
 
     observation: Observation
@@ -128,6 +130,7 @@ class TaggedImage:
     decisions: tuple[Decision, ...] = ()
     overruled: tuple[KeywordTag, ...] = ()
     previous: Previous | None = None
+    facts: PhotoFacts | None = None
 
     @property
     def model_keywords(self) -> tuple[KeywordTag, ...]:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import RejectReason
+from pipeline.facts import PhotoFacts
 from pipeline.images import ImageRef
 from pipeline.keywords import KeywordTag, Source
 from pipeline.records import (
@@ -94,6 +95,7 @@ def from_item(item: Item) -> Record:
         width_pixels=int(item["width_pixels"]),
         height_pixels=int(item["height_pixels"]),
         low_information=item["low_information"],
+        facts=PhotoFacts.unpack(bytes(item["facts"])) if "facts" in item else None,
         revision=revision,
         decisions=decisions,
         overruled=_keywords(item.get("overruled", ())),
@@ -123,6 +125,8 @@ def _tagged_item(record: TaggedImage) -> Item:
         "low_information": record.low_information,
         **_previous_item(record.previous),
     }
+    if record.facts:
+        item["facts"] = record.facts.pack()
     if record.overruled:
         item["overruled"] = _keyword_items(record.overruled)
     return item

@@ -16,6 +16,7 @@ from tagging_lambda.words.taxonomy import strongest
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from pipeline.facts import PhotoFacts
     from pipeline.records import ClassScore
     from tagging_lambda.classify import Classifier
     from tagging_lambda.image.picture import Picture
@@ -33,6 +34,7 @@ class Shown:
     width_pixels: int
     height_pixels: int
     low_information: bool
+    facts: PhotoFacts | None = None
 
 
 Finding = Shown | ImageRejected
@@ -99,7 +101,13 @@ class ClassificationCache:
         contract = self.classifier.card.input
         answers = self.classifier.classify(np.stack([model_input(picture, contract) for picture in pictures.values()]))
         return {
-            name: Shown(strongest(answer.scores), picture.width_pixels, picture.height_pixels, picture.low_information)
+            name: Shown(
+                class_scores=strongest(answer.scores),
+                width_pixels=picture.width_pixels,
+                height_pixels=picture.height_pixels,
+                low_information=picture.low_information,
+                facts=picture.facts,
+            )
             for (name, picture), answer in zip(pictures.items(), answers, strict=True)
         }
 

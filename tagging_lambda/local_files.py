@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from concurrent.futures import Future
 
+    from pipeline.facts import PhotoFacts
     from pipeline.keywords import KeywordTag, Vocabulary
     from pipeline.records import ClassScore
 
@@ -38,6 +39,7 @@ class TaggedFile:
     keywords: tuple[KeywordTag, ...]
     class_scores: tuple[ClassScore, ...]
     low_information: bool
+    facts: PhotoFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,8 @@ class FileTagger:
             return RejectedFile(path, rejected.reason, rejected.detail)
         pixels = model_input(picture, self.classifier.card.input)
         class_scores = strongest(self.classifier.classify(pixels[None])[0].scores)
-        return TaggedFile(path, keywords_of(class_scores, self.taxonomy), class_scores, picture.low_information)
+        keywords = keywords_of(class_scores, self.taxonomy)
+        return TaggedFile(path, keywords, class_scores, picture.low_information, picture.facts)
 
     @contextmanager
     def _readers(self) -> Iterator[Callable[[], Reader]]:

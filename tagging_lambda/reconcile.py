@@ -176,6 +176,7 @@ class Reconciler:
             width_pixels=shown.width_pixels,
             height_pixels=shown.height_pixels,
             low_information=shown.low_information,
+            facts=shown.facts,
             previous=Previous.of(sight.record, observation.etag, observation.run_id),
         )
         keywords = keywords_of(shown.class_scores, self.taxonomy)

@@ -113,6 +113,7 @@ def _restored(record: TaggedImage | RejectedImage, before: Previous, vocabulary:
         width_pixels=before.width_pixels,
         height_pixels=before.height_pixels,
         low_information=before.low_information,
+        facts=record.facts if isinstance(record, TaggedImage) else None,  # of the object, whichever run saw it
         revision=record.revision,
     )
     return with_keywords(restored, before.keywords, record.decisions, vocabulary)

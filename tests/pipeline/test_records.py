@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline import table_layout
 from pipeline.errors import RejectReason
+from pipeline.facts import FORMATS, STEPS, Margins, PhotoFacts
 from pipeline.images import ImageRef
 from pipeline.keywords import KeywordTag, Source
 from pipeline.records import (
@@ -56,9 +57,42 @@ model_tags = st.lists(st.builds(KeywordTag, text, scores), max_size=10).map(tupl
 befores = st.builds(Previous, text, times, text, text, model_tags, class_scores, sizes, sizes, st.booleans())
 previous = st.none() | befores
 no_revision = st.just(0)
+shares = st.integers(0, STEPS).map(lambda step: step / STEPS)
+levels = st.integers(0, 255)
+four_bytes = st.integers(0, 2**32 - 1)
+facts = st.builds(
+    PhotoFacts,
+    width_pixels=four_bytes,
+    height_pixels=four_bytes,
+    file_bytes=four_bytes,
+    format=st.sampled_from(FORMATS),
+    border_rgb=st.tuples(levels, levels, levels),
+    border_evenness=shares,
+    border_whiteness=shares,
+    frame=shares,
+    fill=shares,
+    margins=st.builds(Margins, shares, shares, shares, shares),
+    sharpness=shares,
+    brightness=shares,
+    clipped=shares,
+    colour_shares=st.lists(shares, min_size=12, max_size=12).map(tuple),
+    colour_certainty=shares,
+    palette=st.binary(min_size=15, max_size=15),
+)
 records = (
     st.builds(
-        TaggedImage, looks, tags, class_scores, sizes, sizes, st.booleans(), no_revision, decisions, tags, previous
+        TaggedImage,
+        looks,
+        tags,
+        class_scores,
+        sizes,
+        sizes,
+        st.booleans(),
+        no_revision,
+        decisions,
+        tags,
+        previous,
+        st.none() | facts,
     )
     | st.builds(RejectedImage, looks, st.sampled_from(RejectReason), text, no_revision, decisions, previous)
     | st.builds(GoneImage, looks, no_revision, decisions)
