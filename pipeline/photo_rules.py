@@ -94,7 +94,6 @@ class RuleSet:
     not_judged: tuple[Rule, ...]
 
     @classmethod
-    @cache
     def load(cls, name: str) -> RuleSet:
         """Return the rule set of that name, ``google`` or ``amazon``, or the one in the CSV file of that path.
 

@@ -156,17 +156,17 @@ def _colour_shares(
     """Return the share of each of ``COLOURS``, float32 [12]: light and shade on a black or white thing are not grey."""
     names = name_table()[cells]
     total = float(weights.sum()) or 1.0
-    shares = weights @ names / np.float32(total)
+    shares = np.asarray(weights @ names / np.float32(total), np.float32)
     neutral = weights * (names[:, _BLACK] + names[:, _WHITE] + names[:, _GREY])
     counts = np.bincount(lightness.astype(np.int32).clip(0, 100), neutral, minlength=101).cumsum()
     if counts[-1] < 0.05 * total:  # a detail: the correction would say nothing
-        return np.asarray(shares)
+        return shares
     grey = weights * names[:, _GREY] / np.float32(total)
     if np.searchsorted(counts, 0.4 * counts[-1]) < 45:  # noqa: PLR2004 - L* up to which a black thing shines
         shares = _moved(shares, _BLACK, float(grey[lightness < 62].sum()))  # noqa: PLR2004 - L* of its highlights
     if np.searchsorted(counts, 0.5 * counts[-1]) > 84:  # noqa: PLR2004 - L* from which a thing is white
         shares = _moved(shares, _WHITE, float(grey[lightness >= 62].sum()))  # noqa: PLR2004 - L* of its shades
-    return np.asarray(shares)
+    return shares
 
 
 def _moved(shares: NDArray[np.float32], colour: int, share: float) -> NDArray[np.float32]:
