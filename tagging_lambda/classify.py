@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from pipeline.vectors import FeatureVector
     from tagging_lambda.model_card import ModelFile
 
 
@@ -28,10 +29,12 @@ class Classification:
     Attributes:
         scores: float32 [classes], each in [0, 1], summing to 1.
         features: float32 [features], what the last layer reads: any range, never meaningful one by one.
+        vector: what a record keeps of the features; None where no projection is known for the model.
     """
 
     scores: NDArray[np.float32]
     features: NDArray[np.float32]
+    vector: FeatureVector | None = None
 
 
 class Classifier:

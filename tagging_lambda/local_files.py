@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Protocol
 from pipeline.errors import CallerError, ImageRejected, RejectReason
 from pipeline.images import MAX_IMAGE_BYTES
 from pipeline.model_version import CARD_NAME
+from pipeline.settings import home, model_dir
 from tagging_lambda.classify import Classifier
 from tagging_lambda.image.picture import model_input
 from tagging_lambda.image.reader import ProcessReader, Reader
+from tagging_lambda.photo_cache import ObservedPhoto, PhotoCache
 from tagging_lambda.words.taxonomy import Taxonomy, keywords_of, strongest
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from pipeline.facts import PhotoFacts
     from pipeline.keywords import KeywordTag, Vocabulary
     from pipeline.records import ClassScore
+    from pipeline.vectors import FeatureVector
 
 AHEAD_PER_WORKER = 4  # files; enough that no worker waits for the one who prints
 
@@ -40,6 +43,7 @@ class TaggedFile:
     class_scores: tuple[ClassScore, ...]
     low_information: bool
     facts: PhotoFacts | None = None
+    vector: FeatureVector | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +72,16 @@ class FileTagger:
     vocabulary: Vocabulary
     make_reader: Callable[[], ClosableReader]
     workers: int
+    cache: PhotoCache | None = None
 
     @classmethod
-    def load(cls, model_dir: Path, vocabulary: Vocabulary, workers: int | None = None) -> FileTagger:
+    def load(cls, folder: Path, vocabulary: Vocabulary, workers: int | None = None) -> FileTagger:
         """Return a tagger with the model of that folder, on all cores unless told otherwise.
 
         Raises:
             BadModel: there is no usable model.
         """
-        classifier = Classifier.load(model_dir / CARD_NAME)
+        classifier = Classifier.load(folder / CARD_NAME)
         taxonomy = Taxonomy.of(vocabulary, [each.id for each in classifier.card.classes])
         contract = classifier.card.input
         count = workers or len(os.sched_getaffinity(0))
@@ -96,13 +101,27 @@ class FileTagger:
 
     def _tag_one(self, path: Path, reader: Callable[[], Reader]) -> TaggedFile | RejectedFile:
         try:
-            picture = reader().read(_bytes_of(path))
+            photo = self._observe(_bytes_of(path), reader)
         except ImageRejected as rejected:
             return RejectedFile(path, rejected.reason, rejected.detail)
+        keywords = keywords_of(photo.class_scores, self.taxonomy)
+        return TaggedFile(path, keywords, photo.class_scores, photo.low_information, photo.facts, photo.vector)
+
+    def _observe(self, data: bytes, reader: Callable[[], Reader]) -> ObservedPhoto:
+        """Return what the photo shows, from the cache where these bytes were read before by the same model."""
+        if self.cache is None:
+            return self._read_and_classify(data, reader)
+        known = self.cache.get(data)
+        if known is None:
+            known = self._read_and_classify(data, reader)
+            self.cache.put(data, known)
+        return known
+
+    def _read_and_classify(self, data: bytes, reader: Callable[[], Reader]) -> ObservedPhoto:
+        picture = reader().read(data)
         pixels = model_input(picture, self.classifier.card.input)
-        class_scores = strongest(self.classifier.classify(pixels[None])[0].scores)
-        keywords = keywords_of(class_scores, self.taxonomy)
-        return TaggedFile(path, keywords, class_scores, picture.low_information, picture.facts)
+        answer = self.classifier.classify(pixels[None])[0]
+        return ObservedPhoto(strongest(answer.scores), picture.low_information, picture.facts, answer.vector)
 
     @contextmanager
     def _readers(self) -> Iterator[Callable[[], Reader]]:
@@ -118,6 +137,22 @@ class FileTagger:
                 return found
 
             yield reader
+
+
+def photos_in_folder(
+    folder: Path, vocabulary: Vocabulary, workers: int | None = None
+) -> Iterator[TaggedFile | RejectedFile]:
+    """Yield what becomes of each file of a folder, sorted; files that were read before are not read again.
+
+    `check`, `duplicates` and `similar` share what one of them has read: it is kept by content below the home folder.
+
+    Raises:
+        CallerError: the folder is none; said before anything is yielded.
+        BadModel: there is no usable model.
+    """
+    files = files_below([folder])
+    tagger = FileTagger.load(model_dir(), vocabulary, workers)
+    return replace(tagger, cache=PhotoCache.open(home() / "photos.sqlite3", tagger.classifier.card.version)).tag(files)
 
 
 def files_below(paths: Sequence[Path]) -> Iterator[Path]:

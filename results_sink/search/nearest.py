@@ -114,7 +114,8 @@ class VectorIndex:
         return _best(rows, self._cosines(rows, unit), count)
 
     def _cosines(self, rows: NDArray[np.int64], unit: NDArray[np.float32]) -> NDArray[np.float32]:
-        parts = [unit_rows(self.vectors[rows[first : first + BLOCK_ROWS]]) @ unit for first in range(0, len(rows), BLOCK_ROWS)]
+        starts = range(0, len(rows), BLOCK_ROWS)
+        parts = [unit_rows(self.vectors[rows[first : first + BLOCK_ROWS]]) @ unit for first in starts]
         return np.concatenate(parts)
 
 
