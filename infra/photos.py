@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.errors import CallerError
-from pipeline.images import SCHEME, BucketPrefix
+from pipeline.errors import CallerError, ImageRejected, RejectReason
+from pipeline.images import MAX_IMAGE_BYTES, SCHEME, BucketPrefix, FetchedImage, ImageRef
 from pipeline.records import TaggedImage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from pipeline.facts import PhotoFacts
-    from pipeline.images import ImageRef
     from pipeline.keywords import KeywordTag, Vocabulary
-    from pipeline.ports import RecordTable
+    from pipeline.ports import ImageStore, RecordTable
     from pipeline.records import Record
     from pipeline.vectors import FeatureVector
+    from tagging_lambda.local_files import RejectedFile, TaggedFile
 
 _BATCH = 100  # the most records that one call reads
 
@@ -54,6 +55,44 @@ def known_photos(place: str, vocabulary: Vocabulary) -> Iterator[KnownPhoto]:
     raise CallerError(f"{place} is no folder and no manifest; write a folder, a CSV file or s3://bucket/prefix")
 
 
+def known_photo_of(path: Path, vocabulary: Vocabulary) -> KnownPhoto:
+    """Return one file with what is known of it."""
+    from tagging_lambda.local_files import photos_in  # noqa: PLC0415 - the runtime loads slowly
+
+    [file] = photos_in([path], vocabulary, workers=1)
+    return _known_file(file, file.path.name)
+
+
+def photo_bytes(place: str) -> Callable[[str], bytes]:
+    """Return what reads a photo of the place by the name that ``known_photos`` gives it.
+
+    The function raises:
+        ImageRejected: the photo is no longer there, or not ours to read.
+    """
+    path = Path(place)
+    if not place.startswith(SCHEME) and path.is_dir():
+        from tagging_lambda.local_files import bytes_of  # noqa: PLC0415 - the runtime loads slowly
+
+        return lambda name: bytes_of(path / name)
+    return _bucket_bytes
+
+
+def _bucket_bytes(name: str) -> bytes:
+    fetched = _images().fetch(ImageRef.parse(name), None, MAX_IMAGE_BYTES)
+    if not isinstance(fetched, FetchedImage):
+        raise ImageRejected(RejectReason.MISSING, f"{name} is no longer there")
+    return fetched.data
+
+
+@lru_cache(maxsize=1)
+def _images() -> ImageStore:
+    from pipeline.aws.clients import client  # noqa: PLC0415 - boto3 is loaded when it is used
+    from pipeline.aws.s3 import S3Images  # noqa: PLC0415 - as above
+    from pipeline.stack import find_stack  # noqa: PLC0415 - as above
+
+    return S3Images(client("s3", find_stack().endpoint_url))
+
+
 def _table() -> RecordTable:
     from results_sink.connect import table_of_stack  # noqa: PLC0415 - boto3 is loaded when it is used
 
@@ -61,14 +100,18 @@ def _table() -> RecordTable:
 
 
 def _in_folder(folder: Path, vocabulary: Vocabulary) -> Iterator[KnownPhoto]:
-    from tagging_lambda.local_files import RejectedFile, photos_in_folder  # noqa: PLC0415 - the runtime loads slowly
+    from tagging_lambda.local_files import photos_in  # noqa: PLC0415 - the runtime loads slowly
 
-    for file in photos_in_folder(folder, vocabulary):
-        name = str(file.path.relative_to(folder))
-        if isinstance(file, RejectedFile):
-            yield KnownPhoto(name, refused=f"{file.reason}: {file.detail}")
-        else:
-            yield KnownPhoto(name, file.keywords, file.facts, file.vector)
+    for file in photos_in([folder], vocabulary):
+        yield _known_file(file, str(file.path.relative_to(folder)))
+
+
+def _known_file(file: TaggedFile | RejectedFile, name: str) -> KnownPhoto:
+    from tagging_lambda.local_files import RejectedFile  # noqa: PLC0415 - as above
+
+    if isinstance(file, RejectedFile):
+        return KnownPhoto(name, refused=f"{file.reason}: {file.detail}")
+    return KnownPhoto(name, file.keywords, file.facts, file.vector)
 
 
 def _in_bucket(place: BucketPrefix, table: RecordTable) -> Iterator[KnownPhoto]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pipeline.facts import PhotoFacts
     from pipeline.images import ImageRef
     from pipeline.keywords import KeywordTag
+    from pipeline.vectors import FeatureVector
 
 SCORE_STEPS = 65_535  # a stored class score is a whole number of these steps: two bytes
 # DECISIONS.md, 3
@@ -117,6 +118,7 @@ class TaggedImage:
         decisions: what people decided, one for each keyword, the oldest first.
         overruled: what the model alone says, where people decided anything; else nothing.
         previous: what the run before said of the same object, if there was one.
+        vector: what the model saw, for heads; None in records older than vectors, or of a model without a projection.
         facts: what rules, colours and groups are computed from; None in a record written before facts were stored.
     """
 
@@ -130,6 +132,7 @@ class TaggedImage:
     decisions: tuple[Decision, ...] = ()
     overruled: tuple[KeywordTag, ...] = ()
     previous: Previous | None = None
+    vector: FeatureVector | None = None
     facts: PhotoFacts | None = None
 
     @property

@@ -27,6 +27,7 @@ from pipeline.records import (
     pack_class_scores,
     unpack_class_scores,
 )
+from pipeline.vectors import FeatureVector
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,6 +45,7 @@ REASON = "reason"
 LOOKED_AT = "observed_at"
 PREVIOUS = "previous"
 KEYWORDS = "keywords"
+VECTOR = "vector"
 END = (IMAGE, LONG_IMAGE, "#status", REASON, LOOKED_AT, f"{KEYWORDS}[0]")  # what ``end_of`` needs of an item
 END_NAMES = {"#status": STATUS}  # the only one of them that is a word of DynamoDB's own
 MAX_IMAGE_BYTES = 1024  # the longest sort key Amazon DynamoDB permits: the index by product is sorted by image
@@ -95,6 +97,7 @@ def from_item(item: Item) -> Record:
         width_pixels=int(item["width_pixels"]),
         height_pixels=int(item["height_pixels"]),
         low_information=item["low_information"],
+        vector=FeatureVector.unpack(bytes(item[VECTOR])) if VECTOR in item else None,
         facts=PhotoFacts.unpack(bytes(item["facts"])) if "facts" in item else None,
         revision=revision,
         decisions=decisions,
@@ -125,6 +128,8 @@ def _tagged_item(record: TaggedImage) -> Item:
         "low_information": record.low_information,
         **_previous_item(record.previous),
     }
+    if record.vector:
+        item[VECTOR] = record.vector.pack()
     if record.facts:
         item["facts"] = record.facts.pack()
     if record.overruled:

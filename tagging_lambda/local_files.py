@@ -16,6 +16,7 @@ from pipeline.errors import CallerError, ImageRejected, RejectReason
 from pipeline.images import MAX_IMAGE_BYTES
 from pipeline.model_version import CARD_NAME
 from pipeline.settings import home, model_dir
+from pipeline.vectors import SPACE_CHARACTERS, FeatureVector
 from tagging_lambda.classify import Classifier
 from tagging_lambda.image.picture import model_input
 from tagging_lambda.image.reader import ProcessReader, Reader
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from pipeline.facts import PhotoFacts
     from pipeline.keywords import KeywordTag, Vocabulary
     from pipeline.records import ClassScore
-    from pipeline.vectors import FeatureVector
 
 AHEAD_PER_WORKER = 4  # files; enough that no worker waits for the one who prints
 
@@ -101,7 +101,7 @@ class FileTagger:
 
     def _tag_one(self, path: Path, reader: Callable[[], Reader]) -> TaggedFile | RejectedFile:
         try:
-            photo = self._observe(_bytes_of(path), reader)
+            photo = self._observe(bytes_of(path), reader)
         except ImageRejected as rejected:
             return RejectedFile(path, rejected.reason, rejected.detail)
         keywords = keywords_of(photo.class_scores, self.taxonomy)
@@ -121,7 +121,9 @@ class FileTagger:
         picture = reader().read(data)
         pixels = model_input(picture, self.classifier.card.input)
         answer = self.classifier.classify(pixels[None])[0]
-        return ObservedPhoto(strongest(answer.scores), picture.low_information, picture.facts, answer.vector)
+        # A model for which no projection is known has a vector here none the less: all its features.
+        vector = answer.vector or FeatureVector.of(self.classifier.card.version[:SPACE_CHARACTERS], answer.features)
+        return ObservedPhoto(strongest(answer.scores), picture.low_information, picture.facts, vector)
 
     @contextmanager
     def _readers(self) -> Iterator[Callable[[], Reader]]:
@@ -139,18 +141,18 @@ class FileTagger:
             yield reader
 
 
-def photos_in_folder(
-    folder: Path, vocabulary: Vocabulary, workers: int | None = None
+def photos_in(
+    paths: Sequence[Path], vocabulary: Vocabulary, workers: int | None = None
 ) -> Iterator[TaggedFile | RejectedFile]:
-    """Yield what becomes of each file of a folder, sorted; files that were read before are not read again.
+    """Yield what becomes of each file of these folders, sorted; files that were read before are not read again.
 
     `check`, `duplicates` and `similar` share what one of them has read: it is kept by content below the home folder.
 
     Raises:
-        CallerError: the folder is none; said before anything is yielded.
+        CallerError: a path is neither a file nor a folder; said before anything is yielded.
         BadModel: there is no usable model.
     """
-    files = files_below([folder])
+    files = files_below(paths)
     tagger = FileTagger.load(model_dir(), vocabulary, workers)
     return replace(tagger, cache=PhotoCache.open(home() / "photos.sqlite3", tagger.classifier.card.version)).tag(files)
 
@@ -176,7 +178,12 @@ def _walk(folder: Path) -> Iterator[Path]:
                 yield path
 
 
-def _bytes_of(path: Path) -> bytes:
+def bytes_of(path: Path) -> bytes:
+    """Return what is in the file.
+
+    Raises:
+        ImageRejected: it is too large, no longer there, or not ours to read.
+    """
     try:
         size_bytes = path.stat().st_size
         if size_bytes > MAX_IMAGE_BYTES:

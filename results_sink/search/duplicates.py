@@ -1,4 +1,4 @@
-"""Duplicates: the same photo under several names, found by its vector and told from colour variants by its palette."""
+"""Photos that may be the same, by their vectors and palettes, and the groups that pairs of them make."""
 
 from __future__ import annotations
 
@@ -10,37 +10,29 @@ import numpy as np
 from results_sink.search.nearest import COARSE_DIMENSIONS, VectorIndex, unit_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
-# Both measured on photos that were recompressed, halved, cut, mirrored and padded: docs/signals.md.
-LEAST_COSINE = 0.93  # of two vectors of the same photo
-MOST_PALETTE_DISTANCE = 6.0  # levels of 255, the mean over a palette's numbers
+# Both let through nearly all photos that were recompressed, halved, cut, mirrored or padded: docs/signals.md.
+LEAST_COSINE = 0.7  # of two vectors of the same photo
+MOST_PALETTE_DISTANCE = 20.0  # levels of 255, the mean over a palette's numbers
 BLOCK_ROWS = 2_048  # rows whose products are in memory at once: with as many others 16 MB
 _ROUNDING = 1e-4  # by which a product of float32 may differ from the true one
 
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """From when two photos pass for the same."""
+    """From when two photos may be the same, so that their pixels are compared."""
 
     least_cosine: float = LEAST_COSINE
     most_palette_distance: float = MOST_PALETTE_DISTANCE
 
 
-def duplicate_groups(
-    vectors: NDArray[np.int8], palettes: NDArray[np.uint8], likeness: Likeness | None = None
-) -> list[tuple[int, ...]]:
-    """Return the rows of each group of duplicates, ascending, the groups by their first row.
-
-    Args:
-        vectors: int8 [n, D], one for each photo.
-        palettes: uint8 [n, P], ``PhotoFacts.palette`` of each.
-        likeness: from when two photos are the same.
-    """
-    parents = list(range(len(vectors)))
-    for left, right in duplicate_pairs(vectors, palettes, likeness or Likeness()):
+def groups_of(pairs: Iterable[tuple[int, int]], count: int) -> list[tuple[int, ...]]:
+    """Return the rows that pairs join, of so many rows: each group ascending, the groups by their first row."""
+    parents = list(range(count))
+    for left, right in pairs:
         roots = sorted((_root(parents, left), _root(parents, right)))
         parents[roots[1]] = roots[0]
     groups: dict[int, list[int]] = {}
@@ -59,7 +51,12 @@ def _root(parents: list[int], row: int) -> int:
 def duplicate_pairs(
     vectors: NDArray[np.int8], palettes: NDArray[np.uint8], likeness: Likeness
 ) -> Iterator[tuple[int, int]]:
-    """Yield the rows of every two photos that are the same, each pair once, in no order.
+    """Yield the rows of every two photos that may be the same, each pair once, in no order.
+
+    Args:
+        vectors: int8 [n, D], one for each photo.
+        palettes: uint8 [n, P], ``PhotoFacts.palette`` of each.
+        likeness: from when two photos may be the same.
 
     Exact, in blocks of matrix products, so that memory does not grow with the square of the photos. Two things spare
     most of the work: photos are sorted by a number that two duplicates cannot differ in by more than the palette's
@@ -112,8 +109,3 @@ def _candidates(
     most += (index.rest[left] ** 2 / 2)[:, None]
     rows, columns = np.nonzero(most >= np.float32(least_cosine - _ROUNDING) - (index.rest[right] ** 2 / 2)[None])
     return rows + left.start, columns + right.start
-
-
-def named_groups(groups: Iterable[Sequence[int]], names: Sequence[str]) -> list[list[str]]:
-    """Return the groups by the photos' names, sorted."""
-    return sorted(sorted(names[row] for row in group) for group in groups)

@@ -72,14 +72,12 @@ def facts_of(small: Levels, fitted: Levels, file: FileSize) -> PhotoFacts:
         file: what the header and the file say.
     """
     ground = _find_ground(small)
-    rows, columns = np.flatnonzero(ground.product.any(axis=1)), np.flatnonzero(ground.product.any(axis=0))
     if np.count_nonzero(ground.product) < _LEAST_PRODUCT_PIXELS:
-        rows, columns = np.arange(small.shape[0]), np.arange(small.shape[1])
         product, fill = np.ones(small.shape[:2], bool), 0.0
     else:
         product, fill = ground.product, float(ground.product.mean())
     height, width = small.shape[:2]
-    box = (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
+    box = _box_of(product)
     cells = cells_of(small)[product]
     weights = _weights(product, ground.distance, box)[product]
     lightness_first = lab_table()[cells]
@@ -107,6 +105,19 @@ def facts_of(small: Levels, fitted: Levels, file: FileSize) -> PhotoFacts:
         colour_certainty=in_steps(_certainty(ground, fill)),
         palette=_palette(lightness_first),
     )
+
+
+def product_box(small: Levels) -> tuple[int, int, int, int]:
+    """Return left, top, right and bottom, in pixels, of what stands out from the ground; else of the whole."""
+    product = _find_ground(small).product
+    if np.count_nonzero(product) < _LEAST_PRODUCT_PIXELS:
+        return 0, 0, small.shape[1], small.shape[0]
+    return _box_of(product)
+
+
+def _box_of(product: Mask) -> tuple[int, int, int, int]:
+    rows, columns = np.flatnonzero(product.any(axis=1)), np.flatnonzero(product.any(axis=0))
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
 def _find_ground(small: Levels) -> _Ground:

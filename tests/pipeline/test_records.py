@@ -29,6 +29,7 @@ from pipeline.records import (
     pack_class_scores,
     unpack_class_scores,
 )
+from pipeline.vectors import FeatureVector
 
 text = st.text(st.characters(codec="utf-8"), min_size=1, max_size=30)
 times = st.integers(0, 10**17).map(lambda us: datetime(2000, 1, 1, tzinfo=UTC) + timedelta(microseconds=us % 10**15))
@@ -57,6 +58,9 @@ model_tags = st.lists(st.builds(KeywordTag, text, scores), max_size=10).map(tupl
 befores = st.builds(Previous, text, times, text, text, model_tags, class_scores, sizes, sizes, st.booleans())
 previous = st.none() | befores
 no_revision = st.just(0)
+vectors = st.builds(
+    FeatureVector, st.just("0123456789ab"), st.binary(max_size=384), st.floats(0, 1, width=32).map(float)
+)
 shares = st.integers(0, STEPS).map(lambda step: step / STEPS)
 levels = st.integers(0, 255)
 four_bytes = st.integers(0, 2**32 - 1)
@@ -92,6 +96,7 @@ records = (
         decisions,
         tags,
         previous,
+        st.none() | vectors,
         st.none() | facts,
     )
     | st.builds(RejectedImage, looks, st.sampled_from(RejectReason), text, no_revision, decisions, previous)
