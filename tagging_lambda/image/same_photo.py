@@ -27,6 +27,7 @@ _FLATTEST_LEVELS = 4.0  # a standard deviation below which nothing can be told a
 _GROUND_LEVELS = 12.0  # by which a cell differs from the border's colour where it shows the product
 # All measured: docs/signals.md.
 _LEAST_COARSE = 0.9  # below it no cut is worth a closer look
+_MOST_BEFORE_MOVING = 30.0  # levels of 255 by which colours are apart before the cut is moved: more is another thing
 LEAST_CORRELATION = 0.95
 MOST_COLOUR_DISTANCE = 12.0  # levels of 255, the mean over the cells that show the product
 
@@ -104,6 +105,9 @@ def _refined(grid: Grid, cut: Cut, goal: Grid) -> tuple[float, float]:
         return float(_unit(_cut_out(grid, at).reshape(1, -1))[0] @ target)
 
     best = correlation(cut)
+    apart = _colour_distance(_cut_out(grid, cut), goal)
+    if apart > _MOST_BEFORE_MOVING:
+        return best, apart
     for step in _STEPS:
         for moved in _moves(cut, step):
             score = correlation(moved)
