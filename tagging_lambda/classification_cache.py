@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from pipeline.facts import PhotoFacts
     from pipeline.records import ClassScore
+    from pipeline.vectors import FeatureVector
     from tagging_lambda.classify import Classifier
     from tagging_lambda.image.picture import Picture
     from tagging_lambda.image.reader import Reader
@@ -34,6 +35,7 @@ class Shown:
     width_pixels: int
     height_pixels: int
     low_information: bool
+    vector: FeatureVector | None = None
     facts: PhotoFacts | None = None
 
 
@@ -106,6 +108,7 @@ class ClassificationCache:
                 width_pixels=picture.width_pixels,
                 height_pixels=picture.height_pixels,
                 low_information=picture.low_information,
+                vector=answer.vector,
                 facts=picture.facts,
             )
             for (name, picture), answer in zip(pictures.items(), answers, strict=True)

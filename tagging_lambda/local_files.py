@@ -21,7 +21,9 @@ from tagging_lambda.classify import Classifier
 from tagging_lambda.image.picture import model_input
 from tagging_lambda.image.reader import ProcessReader, Reader
 from tagging_lambda.photo_cache import ObservedPhoto, PhotoCache
-from tagging_lambda.words.taxonomy import Taxonomy, keywords_of, strongest
+from tagging_lambda.words.head_store import InstalledHeads
+from tagging_lambda.words.keyword_mapper import KeywordMapper
+from tagging_lambda.words.taxonomy import strongest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from pipeline.facts import PhotoFacts
     from pipeline.keywords import KeywordTag, Vocabulary
     from pipeline.records import ClassScore
+    from tagging_lambda.words.heads import Head
+    from tagging_lambda.words.taxonomy import Taxonomy
 
 AHEAD_PER_WORKER = 4  # files; enough that no worker waits for the one who prints
 
@@ -68,24 +72,45 @@ class FileTagger:
     """Tags files with ``workers`` threads. Each has a reader of its own; all share the model."""
 
     classifier: Classifier
-    taxonomy: Taxonomy
-    vocabulary: Vocabulary
+    mapper: KeywordMapper
     make_reader: Callable[[], ClosableReader]
     workers: int
     cache: PhotoCache | None = None
 
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """From the model's classes to keywords."""
+        return self.mapper.taxonomy
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The keywords that can be said, those of the heads among them."""
+        return self.mapper.vocabulary
+
+    @property
+    def heads(self) -> tuple[Head, ...]:
+        """The heads that speak."""
+        return self.mapper.heads
+
+    @property
+    def space(self) -> str:
+        """The space of the vectors; empty where the model has no projection."""
+        return self.classifier.projection.space if self.classifier.projection else ""
+
     @classmethod
-    def load(cls, folder: Path, vocabulary: Vocabulary, workers: int | None = None) -> FileTagger:
-        """Return a tagger with the model of that folder, on all cores unless told otherwise.
+    def load(
+        cls, folder: Path, vocabulary: Vocabulary, workers: int | None = None, heads: Sequence[Head] = ()
+    ) -> FileTagger:
+        """Return a tagger with the model of that folder and these heads, on all cores unless told otherwise.
 
         Raises:
             BadModel: there is no usable model.
         """
         classifier = Classifier.load(folder / CARD_NAME)
-        taxonomy = Taxonomy.of(vocabulary, [each.id for each in classifier.card.classes])
+        mapper = KeywordMapper.of(vocabulary, [each.id for each in classifier.card.classes], heads)
         contract = classifier.card.input
         count = workers or len(os.sched_getaffinity(0))
-        return cls(classifier, taxonomy, vocabulary, lambda: ProcessReader(contract), count)
+        return cls(classifier, mapper, lambda: ProcessReader(contract), count)
 
     def tag(self, paths: Iterable[Path]) -> Iterator[TaggedFile | RejectedFile]:
         """Yield what becomes of each file, in the order given. Memory does not grow with their number."""
@@ -104,7 +129,7 @@ class FileTagger:
             photo = self._observe(bytes_of(path), reader)
         except ImageRejected as rejected:
             return RejectedFile(path, rejected.reason, rejected.detail)
-        keywords = keywords_of(photo.class_scores, self.taxonomy)
+        keywords = self.mapper.keywords(photo.class_scores, photo.vector)
         return TaggedFile(path, keywords, photo.class_scores, photo.low_information, photo.facts, photo.vector)
 
     def _observe(self, data: bytes, reader: Callable[[], Reader]) -> ObservedPhoto:
@@ -153,7 +178,7 @@ def photos_in(
         BadModel: there is no usable model.
     """
     files = files_below(paths)
-    tagger = FileTagger.load(model_dir(), vocabulary, workers)
+    tagger = FileTagger.load(model_dir(), vocabulary, workers, InstalledHeads.of_this_machine().load())
     return replace(tagger, cache=PhotoCache.open(home() / "photos.sqlite3", tagger.classifier.card.version)).tag(files)
 
 

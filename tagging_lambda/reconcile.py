@@ -16,7 +16,6 @@ from tagging_lambda.classification_cache import LEAST_TIME_S, Shown
 from tagging_lambda.prefetch import LONGEST_PATIENCE_S, arrivals
 from tagging_lambda.words.decisions import with_keywords
 from tagging_lambda.words.remap import remapped
-from tagging_lambda.words.taxonomy import keywords_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from pipeline.settings import ProductPattern
     from tagging_lambda.classification_cache import ClassificationCache, Finding
     from tagging_lambda.classify import Classifier
-    from tagging_lambda.words.taxonomy import Taxonomy
+    from tagging_lambda.words.keyword_mapper import KeywordMapper
 
 LOOKS = 3  # chosen by us: an image that changes faster than this goes back to its queue
 LAST_WORDS_S = 5.0  # chosen by us: to say what comes again and after which waits, two calls of the queue
@@ -62,7 +61,7 @@ class Reconciler:
     images: ImageStore
     table: RecordTable
     contents: ClassificationCache
-    taxonomy: Taxonomy
+    mapper: KeywordMapper
     products: ProductPattern
     clock: Clock
     pool: Executor
@@ -178,9 +177,10 @@ class Reconciler:
             low_information=shown.low_information,
             facts=shown.facts,
             previous=Previous.of(sight.record, observation.etag, observation.run_id),
+            vector=shown.vector,
         )
-        keywords = keywords_of(shown.class_scores, self.taxonomy)
-        return with_keywords(record, keywords, _decisions(sight), self.taxonomy.vocabulary)
+        keywords = self.mapper.keywords(shown.class_scores, shown.vector)
+        return with_keywords(record, keywords, _decisions(sight), self.mapper.vocabulary)
 
     def _rejected(self, sight: _Sight, rejected: ImageRejected) -> RejectedImage | Outcome:
         observation = self._look_of(sight)
@@ -202,8 +202,8 @@ class Reconciler:
         if record is None:
             raise RuntimeError(f"{sight.ask.image} is unchanged, but was never seen")
         renewed = record
-        if isinstance(record, TaggedImage) and record.observation.taxonomy_version != self.taxonomy.version:
-            renewed = remapped(record, self.taxonomy, sight.ask.run_id)
+        if isinstance(record, TaggedImage) and record.observation.taxonomy_version != self.mapper.version:
+            renewed = remapped(record, self.mapper, sight.ask.run_id)
         renewed = replace(renewed, observation=replace(renewed.observation, product=self._product(sight)))
         return Outcome.UNCHANGED if renewed == record else renewed
 
@@ -217,7 +217,7 @@ class Reconciler:
             etag=seen.etag if seen else None,
             object_time=seen.modified_at if seen else None,
             model_version=self.classifier.card.version,
-            taxonomy_version=self.taxonomy.version,
+            taxonomy_version=self.mapper.version,
         )
 
     def _product(self, sight: _Sight) -> str:

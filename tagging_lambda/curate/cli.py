@@ -81,13 +81,15 @@ def retag(dry_run: bool, everything: bool, as_json: bool) -> int:
     from tagging_lambda.curate.report import retagged_document, retagged_text  # noqa: PLC0415 - as said above
     from tagging_lambda.curate.retag import Retagged, Retagger  # noqa: PLC0415 - as said above
     from tagging_lambda.model_card import ModelCard  # noqa: PLC0415 - as said above
-    from tagging_lambda.words.taxonomy import Taxonomy  # noqa: PLC0415 - as said above
+    from tagging_lambda.words.head_store import InstalledHeads  # noqa: PLC0415 - as said above
+    from tagging_lambda.words.keyword_mapper import KeywordMapper  # noqa: PLC0415 - as said above
 
     card, vocabulary = ModelCard.load(model_dir() / CARD_NAME), Vocabulary.load()
-    taxonomy = Taxonomy.of(vocabulary, [each.id for each in card.classes])
+    heads = InstalledHeads.of_this_machine().load()
+    mapper = KeywordMapper.of(vocabulary, [each.id for each in card.classes], heads)
     run_id, retagged = new_run_id(datetime.now(UTC)), Retagged()
     with rewriter_of_stack(dry_run=dry_run) as rewriter, Progress("retag", quiet=as_json) as progress:
-        retagger = Retagger(rewriter, taxonomy, card.version, run_id, everything)
+        retagger = Retagger(rewriter, mapper, card.version, run_id, everything)
         for _ in retagger.retag(rewriter.table.scan(), retagged):
             progress.step()
     if as_json:

@@ -115,5 +115,7 @@ def _restored(record: TaggedImage | RejectedImage, before: Previous, vocabulary:
         low_information=before.low_information,
         facts=record.facts if isinstance(record, TaggedImage) else None,  # of the object, whichever run saw it
         revision=record.revision,
+        # The object is the same, so what a model saw in it stays true, whichever run kept it.
+        vector=record.vector if isinstance(record, TaggedImage) else None,
     )
     return with_keywords(restored, before.keywords, record.decisions, vocabulary)

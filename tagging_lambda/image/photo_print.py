@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tagging_lambda.image.reader import ProcessReader
 from tagging_lambda.image.same_photo import PhotoPrint
-from tagging_lambda.image.signals import SMALL_SIDE_PIXELS
+from tagging_lambda.image.signals import FACTS_SIDE_PIXELS
 from tagging_lambda.model_card import InputContract
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def print_reader() -> Iterator[Callable[[bytes], PhotoPrint]]:
     The function raises:
         ImageRejected: the photo cannot be read.
     """
-    side = SMALL_SIDE_PIXELS
+    side = FACTS_SIDE_PIXELS
     contract = InputContract(
         layout="NCHW",
         width_pixels=side,

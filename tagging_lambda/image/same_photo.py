@@ -28,8 +28,8 @@ _GROUND_LEVELS = 12.0  # by which a cell differs from the border's colour where 
 # All measured: docs/signals.md.
 _LEAST_COARSE = 0.9  # below it no cut is worth a closer look
 _MOST_BEFORE_MOVING = 30.0  # levels of 255 by which colours are apart before the cut is moved: more is another thing
-LEAST_CORRELATION = 0.95
-MOST_COLOUR_DISTANCE = 12.0  # levels of 255, the mean over the cells that show the product
+LEAST_CORRELATION = 0.93
+MOST_COLOUR_DISTANCE = 13.0  # levels of 255, the mean over the cells that show the product
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Levels = NDArray[np.uint8]
     Mask = NDArray[np.bool_]
 
-SMALL_SIDE_PIXELS = 96  # of the longer side; chosen by us: 64 loses straps and laces, 128 doubles the time
+FACTS_SIDE_PIXELS = 96  # of the longer side; chosen by us: 64 loses straps and laces, 128 doubles the time
 RING_PIXELS = 2  # how deep the border is, of the small picture
 WHITE_LEVEL = 248  # from which a level passes for white: JPEG moves pure white by up to 5
 FRAME_DEPTH_PIXELS = 10  # how deep a frame may be, of the small picture
@@ -67,7 +67,7 @@ def facts_of(small: Levels, fitted: Levels, file: FileSize) -> PhotoFacts:
     """Return the facts of a photo.
 
     Args:
-        small: uint8 [H, W, 3], RGB, upright, the whole picture with its longer side at ``SMALL_SIDE_PIXELS``.
+        small: uint8 [H, W, 3], RGB, upright, the whole picture with its longer side at ``FACTS_SIDE_PIXELS``.
         fitted: uint8 [H, W, 3], RGB, the model's picture, on which sharpness is measured.
         file: what the header and the file say.
     """
