@@ -30,11 +30,11 @@ _WORDS = {
 COLOURS = tuple(name for name in _WORDS if name != MULTICOLOURED)  # the order in which a record stores their shares
 
 # Chosen by us on one half of the labelled packshots, and measured on the other half: docs/signals.md.
-LEAST_CERTAINTY = 0.3  # below it the product cannot be told from its background
+LEAST_CERTAINTY = 0.5  # below it the product cannot be told from its background
 LEAST_FIRST_SHARE = 0.45  # of the product: below it no colour leads
 LEAST_SHARE = 0.15  # a colour of less is a detail, not a colour of the product
 MULTICOLOURED_COUNT = 3  # colours, none of which leads,
-MULTICOLOURED_HUES = 2  # and this many of them bright ones: shaded leather is brown, beige and grey at once
+MULTICOLOURED_HUES = 3  # all of them bright ones: shaded leather is brown, beige and grey at once
 _DULL = frozenset({"black", "white", "grey", "brown", "beige"})
 
 

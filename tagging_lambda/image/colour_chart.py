@@ -59,7 +59,7 @@ def name_table() -> Floats:
     shares = dict.fromkeys(COLOURS, np.zeros_like(lightness))
     black, white = _below(lightness, 33, 3), _above(lightness, 86, 2.5)
     shares |= {"black": neutral * black, "white": neutral * white, "grey": neutral * (1 - black) * (1 - white)}
-    families = _hue_families(hue)
+    families = _hue_families(hue, chroma)
     for family, split in _SPLITS.items():
         weight = (1 - neutral) * families[family]
         for name, part in split(lightness, chroma, hue).items():
@@ -90,12 +90,22 @@ def _neutral_chroma(lightness: Floats, hue: Floats) -> Floats:
     return np.asarray(np.where(is_dark_warm, np.clip(2.6 + 0.06 * lightness, 0, 7), limit), np.float32)
 
 
-def _hue_families(hue: Floats) -> dict[str, Floats]:
-    """Return six soft sectors of the hue circle, which sum to 1 everywhere."""
-    edges = {"red": (-24, 36), "orange": (36, 72), "yellow": (72, 104), "green": (104, 200), "blue": (200, 298)}
+def _hue_families(hue: Floats, chroma: Floats) -> dict[str, Floats]:
+    """Return six soft sectors of the hue circle, which sum to 1 everywhere.
+
+    CIE Lab bends blue: pure sRGB blue lies at 306 degrees, where a pale colour is a lilac already.
+    """
+    violet = 298 + np.clip(0.25 * (chroma - 40), 0, 14)
+    edges: dict[str, tuple[float, float | Floats]] = {
+        "red": (-24, 36),
+        "orange": (36, 72),
+        "yellow": (72, 104),
+        "green": (104, 200),
+        "blue": (200, violet),
+    }
     signed = np.where(hue > 336, hue - 360, hue)  # noqa: PLR2004 - where purple becomes red
     sectors = {name: _above(signed, low, 5) * _below(signed, high, 5) for name, (low, high) in edges.items()}
-    sectors["purple"] = _above(hue, 298, 5) * _below(hue, 336, 5)
+    sectors["purple"] = _above(hue, violet, 5) * _below(hue, 336, 5)
     total = np.sum(list(sectors.values()), axis=0)
     return {name: sector / total for name, sector in sectors.items()}
 
