@@ -35,6 +35,7 @@ class ObservedPhoto:
     vector: FeatureVector | None
 
 
+# DECISIONS.md, 43
 @dataclass
 class PhotoCache:
     """A file of photos by content and model version. For any number of threads."""

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # Both let through nearly all photos that were recompressed, halved, cut, mirrored or padded: docs/signals.md.
-LEAST_COSINE = 0.7  # of two vectors of the same photo
-MOST_PALETTE_DISTANCE = 20.0  # levels of 255, the mean over a palette's numbers
+LEAST_COSINE = 0.84  # of two vectors of the same photo
+MOST_PALETTE_DISTANCE = 14.0  # levels of 255, the mean over a palette's numbers
 BLOCK_ROWS = 2_048  # rows whose products are in memory at once: with as many others 16 MB
 _ROUNDING = 1e-4  # by which a product of float32 may differ from the true one
 

@@ -66,6 +66,7 @@ def principal_axes(vectors: NDArray[np.int8], count: int) -> NDArray[np.float32]
     return np.ascontiguousarray(axes[:, ::-1][:, :count], np.float32)
 
 
+# DECISIONS.md, 42
 @dataclass(frozen=True, slots=True, eq=False)
 class VectorIndex:
     """Vectors, prepared so that most of them are ruled out by a few of their dimensions.

@@ -67,6 +67,7 @@ class PhotoPrint:
         return cls(grids, _unit(_coarse_targets(grids)), _unit(_coarse_windows(grids)))
 
 
+# DECISIONS.md, 41
 def is_same_photo(one: PhotoPrint, other: PhotoPrint) -> bool:
     """Return whether the two are of the same photo: some cut of one shows what the other does, in its colours."""
     correlation, distance = likeness(one, other)

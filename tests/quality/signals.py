@@ -50,16 +50,22 @@ def measure_colours(classifier: Classifier) -> None:
     """Print coverage, and how often the first colour is the shop's, of the packshots kept aside."""
     with (HERE / "packshot_colours.csv").open() as file:
         judged = {row["shop"]: (row["colour"], {row["colour"], *row["also"].split("|")}) for row in csv.DictReader(file)}
+    with (HERE / "packshot_wrong_names.csv").open() as file:  # looked at one by one: the photo shows another colour
+        wrong = {row["file"]: row["shows"] for row in csv.DictReader(file)}
     aside = packshots()[1::2]
-    strict = near = covered = 0
+    strict = near = covered = apart = multicoloured = 0
     for path, shop in aside:
         colours = colours_of(read_picture(path.read_bytes(), classifier.card.input).facts)
-        if colours:
+        if colours and colours[0].colour == "multicoloured":
+            multicoloured += 1
+        elif colours:
             covered += 1
+            apart += wrong.get(f"{path.parent.name}/{path.name}") == colours[0].colour
             strict += colours[0].colour == judged[shop][0]
             near += colours[0].colour in judged[shop][1]
     print(f"colours: {len(aside)} packshots, coverage {covered / len(aside):.2f}")
     print(f"  first colour is the shop's {strict / covered:.3f}; or a neighbour by the judging list {near / covered:.3f}")
+    print(f"  {apart} photos apart whose name is wrong: {near / (covered - apart):.3f}; multicoloured {multicoloured}")
 
 
 def jpeg(image: Image.Image, quality: int = 90) -> bytes:
