@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING
 
 from pipeline.errors import BadModel
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 CARD_NAME = "card.json"  # of the file that describes a model, beside its weights
@@ -24,6 +26,30 @@ def version_of(weights_sha256: str, temperature: float = 1.0, fit: str = DEFAULT
     parts += [fit] if fit != DEFAULT_FIT else []
     parts += [f"{temperature:g}"] if temperature != 1 else []
     return "-".join(parts)
+
+
+def keywords_version(taxonomy_version: str, head_versions: Sequence[str]) -> str:
+    """Return what names exactly the way from a record to its keywords: the taxonomy's version, and the heads'.
+
+    Without heads it is the taxonomy's, as it was before there were any.
+    """
+    if not head_versions:
+        return taxonomy_version
+    parts = (taxonomy_version, *head_versions)
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:VERSION_LENGTH]
+
+
+def head_version_in(folder: Path) -> str:
+    """Return the version of the head that lies in the folder: its card's, byte by byte.
+
+    Raises:
+        BadModel: there is no head.
+    """
+    path = folder / CARD_NAME
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:VERSION_LENGTH]
+    except OSError as error:
+        raise BadModel(f"{path} cannot be read ({error.strerror})") from error
 
 
 def version_in(folder: Path) -> str | None:

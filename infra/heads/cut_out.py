@@ -1,7 +1,7 @@
 """Cuts garments out of photos that people took at home and lays them on white, as a shop would show them.
 
-The starter head learns from clothes on beds and floors and is to know them on a white ground. Of 993 packshots of another
-shop, a head that has seen these as well named 67 in 100 garments rightly, and 52 in 100 without them.
+The starter head learns from clothes on beds and floors and is to know them on a white ground. Of 993 packshots of
+another shop, a head that has seen these as well named 67 in 100 garments rightly, and 52 in 100 without them.
 """
 
 from __future__ import annotations

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from pipeline.keywords import Use
-from pipeline.model_version import VERSION_LENGTH
+from pipeline.model_version import keywords_version
 from tagging_lambda.words.head_card import HeadKind
 from tagging_lambda.words.heads import head_keywords, vocabulary_with
 from tagging_lambda.words.taxonomy import MOST_KEYWORDS, Taxonomy, keywords_of
@@ -48,10 +47,7 @@ class KeywordMapper:
     @property
     def version(self) -> str:
         """What names exactly this function: the taxonomy's version, and the heads' where there are any."""
-        if not self.heads:
-            return self.taxonomy.version
-        parts = (self.taxonomy.version, *(head.card.version for head in self.heads))
-        return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:VERSION_LENGTH]
+        return keywords_version(self.taxonomy.version, [head.card.version for head in self.heads])
 
     @classmethod
     def of(cls, vocabulary: Vocabulary, class_ids: Sequence[str], heads: Sequence[Head] = ()) -> Self:

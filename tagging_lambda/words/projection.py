@@ -6,20 +6,22 @@ import hashlib
 import io
 import zipfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from pipeline.errors import BadModel
+from pipeline.settings import starter_head_dir
 from pipeline.vectors import SPACE_CHARACTERS, FeatureVector
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from tagging_lambda.model_card import ModelCard
 
-STARTER = Path(__file__).with_name("starter")  # the folder of what ships: the projection, and the head that reads it
+STARTER = starter_head_dir()  # of the projection as well: the head reads its vectors
 PROJECTION_NAME = "projection.npz"
 
 

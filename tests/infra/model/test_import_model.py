@@ -24,7 +24,7 @@ from tagging_lambda.classify import Classifier
 from tagging_lambda.image.picture import model_input
 from tagging_lambda.image.preprocess import read_picture
 from tagging_lambda.model_card import InputContract, ModelCard
-from tagging_lambda.words.taxonomy import Taxonomy
+from tagging_lambda.words.keyword_mapper import KeywordMapper
 from tests.builders import jpeg, shop, tagger
 from tests.infra.model.foreign import COLOURS, SIDE, card, network
 from tests.results_sink.small_shop import exported
@@ -164,7 +164,7 @@ def _export(model: Path, photos: list[bytes], place: Path, work: Path) -> None:
         images=images,
         table=MemoryTable(),
         contents=ClassificationCache(InlineReader(classifier.card.input), classifier),
-        taxonomy=Taxonomy.of(vocabulary, [model_class.id for model_class in classifier.card.classes]),
+        mapper=KeywordMapper.of(vocabulary, [model_class.id for model_class in classifier.card.classes]),
     )
     reconciler.reconcile([TagImage(shop(f"{number}.jpg"), "run") for number in range(len(photos))], lambda: 60.0)
     exported(FolderFiles(place), work, reconciler.table.scan(), vocabulary=vocabulary)

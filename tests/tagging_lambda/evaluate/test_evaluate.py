@@ -12,6 +12,7 @@ from tagging_lambda.evaluate.evaluate import evaluated, judged, missed, worst
 from tagging_lambda.evaluate.labels import labels_in
 from tagging_lambda.evaluate.report import evaluation_document, evaluation_text
 from tagging_lambda.local_files import FileTagger
+from tagging_lambda.words.keyword_mapper import KeywordMapper
 from tagging_lambda.words.share import Share
 from tests.builders import COLOURS, ColourClassifier, InlineReader, jpeg
 from tests.tagging_lambda.evaluate.conftest import TAXONOMY, VOCABULARY, photo
@@ -32,7 +33,7 @@ def labels(tmp_path) -> Path:
 
 
 def test_photos_are_tagged_as_any_others_and_judged(labels):
-    tagger = FileTagger(ColourClassifier(), TAXONOMY, VOCABULARY, InlineReader, 2)
+    tagger = FileTagger(ColourClassifier(), KeywordMapper(TAXONOMY), InlineReader, 2)
     photos = list(judged(labels_in(labels, labels.parent, VOCABULARY), tagger))
     found = evaluated(photos, TAXONOMY)
     assert (found.measures.coverage, found.measures.hits) == (Share(3, 4), Share(2, 4))
