@@ -116,9 +116,12 @@ def _known_file(file: TaggedFile | RejectedFile, name: str) -> KnownPhoto:
 
 def _in_bucket(place: BucketPrefix, table: RecordTable) -> Iterator[KnownPhoto]:
     for record in table.scan():
-        image = record.observation.image
-        if image.bucket == place.bucket and image.key.startswith(place.prefix) and isinstance(record, TaggedImage):
+        if isinstance(record, TaggedImage) and _lies_in(place, record.observation.image):
             yield known_photo(record)
+
+
+def _lies_in(place: BucketPrefix, image: ImageRef) -> bool:
+    return image.bucket == place.bucket and image.key.startswith(place.prefix)
 
 
 def _in_manifest(path: Path, table: RecordTable) -> Iterator[KnownPhoto]:

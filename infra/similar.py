@@ -47,8 +47,12 @@ def similar(image: Path, place: str, count: int, *, as_json: bool) -> int:
 
     vocabulary = Vocabulary.load()
     photo = known_photo_of(image, vocabulary)
+    if photo.refused:
+        raise CallerError(f"{image} cannot be read: {photo.refused}")
     if photo.vector is None:
-        raise CallerError(f"{image} cannot be read ({photo.refused})")
+        raise CallerError(
+            "the model has no projection, so its photos have no vectors; run `catalog-tagger model build`"
+        )
     if place.startswith(SCHEME) or (Path(place) / "latest.json").is_file():
         matches = similar_in_export(photo.vector, place, count)
     else:

@@ -16,7 +16,6 @@ from pipeline.errors import CallerError, ImageRejected, RejectReason
 from pipeline.images import MAX_IMAGE_BYTES
 from pipeline.model_version import CARD_NAME
 from pipeline.settings import home, model_dir
-from pipeline.vectors import SPACE_CHARACTERS, FeatureVector
 from tagging_lambda.classify import Classifier
 from tagging_lambda.image.picture import model_input
 from tagging_lambda.image.reader import ProcessReader, Reader
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from pipeline.facts import PhotoFacts
     from pipeline.keywords import KeywordTag, Vocabulary
     from pipeline.records import ClassScore
+    from pipeline.vectors import FeatureVector
     from tagging_lambda.words.heads import Head
     from tagging_lambda.words.taxonomy import Taxonomy
 
@@ -146,9 +146,7 @@ class FileTagger:
         picture = reader().read(data)
         pixels = model_input(picture, self.classifier.card.input)
         answer = self.classifier.classify(pixels[None])[0]
-        # A model for which no projection is known has a vector here none the less: all its features.
-        vector = answer.vector or FeatureVector.of(self.classifier.card.version[:SPACE_CHARACTERS], answer.features)
-        return ObservedPhoto(strongest(answer.scores), picture.low_information, picture.facts, vector)
+        return ObservedPhoto(strongest(answer.scores), picture.low_information, picture.facts, answer.vector)
 
     @contextmanager
     def _readers(self) -> Iterator[Callable[[], Reader]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,6 +12,9 @@ from pipeline.errors import CallerError
 from pipeline.facts import Margins, PhotoFacts
 from pipeline.keywords import KeywordTag, Vocabulary
 from pipeline.photo_rules import RULE_SETS, RuleSet, broken_ids, shipped_rule_sets, with_ancestors
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TODAY, LATER = date(2026, 11, 27), date(2027, 2, 1)
 CLOTHING = "n03051540"
@@ -35,7 +38,9 @@ GOOD = PhotoFacts(
 )
 
 
-def broken(facts: PhotoFacts, name: str = "google", keyword_ids: tuple[str, ...] = (), today: date = TODAY) -> list[str]:
+def broken(
+    facts: PhotoFacts, name: str = "google", keyword_ids: tuple[str, ...] = (), today: date = TODAY
+) -> list[str]:
     return broken_ids([RuleSet.load(name)], facts, keyword_ids, today)[name]
 
 

@@ -1,17 +1,19 @@
 """Measures colours, photo rules and duplicates on labelled and on made photos: `python -m tests.quality.signals`.
 
-Nothing that ships is trained on these photos. Thresholds of colours were chosen on every other packshot, the first among
-them; what is printed is of the others.
+Nothing that ships is trained on these photos. Thresholds of colours were chosen on every other packshot; what is printed
+is of the others.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import os
 import random
 import sys
 from pathlib import Path
 
+import click
 import numpy as np
 from PIL import Image, ImageFilter, ImageOps
 
@@ -20,7 +22,6 @@ from infra.photos import KnownPhoto
 from pipeline.colours import colours_of
 from pipeline.photo_rules import RuleSet
 from pipeline.settings import model_dir
-from pipeline.vectors import FeatureVector
 from results_sink.search.duplicates import Likeness, duplicate_pairs
 from tagging_lambda.classify import Classifier
 from tagging_lambda.image.photo_print import print_reader
@@ -28,9 +29,7 @@ from tagging_lambda.image.picture import model_input
 from tagging_lambda.image.preprocess import read_picture
 
 HERE = Path(__file__).resolve().parent
-DATA = HERE.parents[1].parent / "shared" / "data"
-if not DATA.is_dir():
-    DATA = Path("/work/shared/data")
+DATA = Path(os.environ.get("CATALOG_TAGGER_PHOTOS", HERE.parents[1].parent / "shared" / "data"))
 SEED = 20261127
 
 
@@ -49,7 +48,9 @@ def clothing() -> list[Path]:
 def measure_colours(classifier: Classifier) -> None:
     """Print coverage, and how often the first colour is the shop's, of the packshots kept aside."""
     with (HERE / "packshot_colours.csv").open() as file:
-        judged = {row["shop"]: (row["colour"], {row["colour"], *row["also"].split("|")}) for row in csv.DictReader(file)}
+        judged = {
+            row["shop"]: (row["colour"], {row["colour"], *row["also"].split("|")}) for row in csv.DictReader(file)
+        }
     with (HERE / "packshot_wrong_names.csv").open() as file:  # looked at one by one: the photo shows another colour
         wrong = {row["file"]: row["shows"] for row in csv.DictReader(file)}
     aside = packshots()[1::2]
@@ -63,9 +64,13 @@ def measure_colours(classifier: Classifier) -> None:
             apart += wrong.get(f"{path.parent.name}/{path.name}") == colours[0].colour
             strict += colours[0].colour == judged[shop][0]
             near += colours[0].colour in judged[shop][1]
-    print(f"colours: {len(aside)} packshots, coverage {covered / len(aside):.2f}")
-    print(f"  first colour is the shop's {strict / covered:.3f}; or a neighbour by the judging list {near / covered:.3f}")
-    print(f"  {apart} photos apart whose name is wrong: {near / (covered - apart):.3f}; multicoloured {multicoloured}")
+    click.echo(f"colours: {len(aside)} packshots, coverage {covered / len(aside):.2f}")
+    click.echo(
+        f"  first colour is the shop's {strict / covered:.3f}; or a neighbour by the judging list {near / covered:.3f}"
+    )
+    click.echo(
+        f"  {apart} photos apart whose name is wrong: {near / (covered - apart):.3f}; multicoloured {multicoloured}"
+    )
 
 
 def jpeg(image: Image.Image, quality: int = 90) -> bytes:
@@ -96,8 +101,7 @@ def known(classifier: Classifier, name: str, data: bytes) -> KnownPhoto:
     """Return what one pass knows of a photo."""
     picture = read_picture(data, classifier.card.input)
     answer = classifier.classify(model_input(picture, classifier.card.input)[None])[0]
-    vector = answer.vector or FeatureVector.of(classifier.card.version[:12], answer.features)
-    return KnownPhoto(name, (), picture.facts, vector)
+    return KnownPhoto(name, (), picture.facts, answer.vector)
 
 
 def measure_duplicates(classifier: Classifier, count: int) -> None:
@@ -122,14 +126,16 @@ def measure_duplicates(classifier: Classifier, count: int) -> None:
     for kind in kinds:
         made = [frozenset((str(path), f"{path}|{kind}")) for path in sample]
         found, near = sum(pair in pairs for pair in made), sum(pair in maybe for pair in made)
-        print(f"  {kind:<18} recall {found / len(made):.3f}; by vector and palette alone {near / len(made):.3f}")
+        click.echo(f"  {kind:<18} recall {found / len(made):.3f}; by vector and palette alone {near / len(made):.3f}")
     originals = [name for name in files if "|" not in name]
     wrong = sorted(tuple(sorted(pair)) for pair in pairs if all("|" not in name for name in pair))
     total = len(originals) * (len(originals) - 1) // 2
     tried = sum(all("|" not in name for name in pair) for pair in candidates)
-    print(f"  different photos that pass for the same: {len(wrong)} of {total:,} pairs, {tried:,} of them compared")
+    click.echo(
+        f"  different photos that pass for the same: {len(wrong)} of {total:,} pairs, {tried:,} of them compared"
+    )
     for left, right in wrong:
-        print(f"    {Path(left).name} {Path(right).name}")
+        click.echo(f"    {Path(left).name} {Path(right).name}")
 
 
 def is_of_interest(one: str, other: str) -> bool:
@@ -153,7 +159,9 @@ def measure_heuristics(classifier: Classifier) -> None:
             if not is_blurred:
                 score(counts["background_not_white"], "background_not_white" in found, path in home)
     for rule, (right, wrong, missed) in counts.items():
-        print(f"rule {rule}: precision {right / max(right + wrong, 1):.3f}, recall {right / max(right + missed, 1):.3f}")
+        click.echo(
+            f"rule {rule}: precision {right / max(right + wrong, 1):.3f}, recall {right / max(right + missed, 1):.3f}"
+        )
 
 
 def broken(rules: RuleSet, data: bytes, classifier: Classifier) -> set[str]:
@@ -176,7 +184,7 @@ def main() -> None:
     measure_colours(classifier)
     measure_heuristics(classifier)
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 100
-    print(f"duplicates: {2 * count} photos made into 7 others each, among 993 packshots")
+    click.echo(f"duplicates: {2 * count} photos made into 7 others each, among 993 packshots")
     measure_duplicates(classifier, count)
 
 
