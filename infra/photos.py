@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pipeline.keywords import KeywordTag, Vocabulary
     from pipeline.ports import ImageStore, RecordTable
     from pipeline.records import Record
+    from pipeline.unreadable import UnreadableItem
     from pipeline.vectors import FeatureVector
     from tagging_lambda.local_files import RejectedFile, TaggedFile
 
@@ -134,7 +135,7 @@ def _in_manifest(path: Path, table: RecordTable) -> Iterator[KnownPhoto]:
             yield _known_or_missing(image, records.get(image))
 
 
-def _known_or_missing(image: ImageRef, record: Record | None) -> KnownPhoto:
+def _known_or_missing(image: ImageRef, record: Record | UnreadableItem | None) -> KnownPhoto:
     if isinstance(record, TaggedImage):
         return known_photo(record)
     return KnownPhoto(str(image), refused="not tagged; load it first")

@@ -10,7 +10,8 @@ from pathlib import Path
 from pipeline.aws.clients import client
 from pipeline.aws.dynamodb import DynamoTable
 from pipeline.aws.s3 import S3Files, S3Images
-from pipeline.deliveries import QueueName, SqsDeliveries
+from pipeline.aws.sqs import SqsDeliveries
+from pipeline.deliveries import QueueName
 from pipeline.keywords import Vocabulary
 from pipeline.model_version import CARD_NAME
 from pipeline.settings import TaggingSettings
@@ -41,16 +42,16 @@ handler = make_handler(
     Reconciler(
         images=S3Images(s3),
         table=ObservedTable(DynamoTable(client("dynamodb"), settings.table_name), logger.warning),
-        contents=ClassificationCache(reader, classifier),
+        cache=ClassificationCache(reader, classifier),
         mapper=KeywordMapper.of(
-            Vocabulary.load(), [each.id for each in classifier.card.classes], (Head.load(STARTER),)
+            Vocabulary.load(), [model_class.id for model_class in classifier.card.classes], (Head.load(STARTER),)
         ),
         products=settings.product_pattern,
         clock=lambda: datetime.now(UTC),
         pool=ThreadPoolExecutor(settings.downloads),
     ),
     Redeliverer(
-        {QueueName.of_url(each.url): SqsDeliveries(sqs, each.url, each.dead_letter_url) for each in settings.queues},
+        {QueueName.of_url(q.url): SqsDeliveries(sqs, q.url, q.dead_letter_url) for q in settings.queues},
         BackOff(settings.longest_wait_s),
         logger,
     ),

@@ -9,8 +9,8 @@ from functools import cache, cached_property
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from pipeline import ratings, table_layout
-from pipeline.aws import clients
+from pipeline import table_layout
+from pipeline.aws import clients, ratings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,8 +133,8 @@ class AwsWorld:
 
 
 def some_world(request: pytest.FixtureRequest) -> Iterator[AwsWorld | None]:
-    """Yield the world that a fixture's parameter names; none for the twins."""
-    if request.param == "twin":
+    """Yield the world that a fixture's parameter names; none for the fakes."""
+    if request.param == "fake":
         yield None
     elif request.param == "moto":
         yield request.getfixturevalue("moto")

@@ -294,9 +294,11 @@ def _records(images: Sequence[ImageRef]) -> dict[ImageRef, Record]:
     from pipeline.aws.clients import client  # noqa: PLC0415 - as said above
     from pipeline.aws.dynamodb import DynamoTable  # noqa: PLC0415 - as said above
     from pipeline.stack import find_stack  # noqa: PLC0415 - as said above
+    from pipeline.unreadable import UnreadableItem  # noqa: PLC0415 - as said above
 
     stack = find_stack()
-    return DynamoTable(client("dynamodb", stack.endpoint_url), stack.table_name).get_many(images)
+    found = DynamoTable(client("dynamodb", stack.endpoint_url), stack.table_name).get_many(images)
+    return {image: record for image, record in found.items() if not isinstance(record, UnreadableItem)}
 
 
 def _warn(line: str) -> None:

@@ -19,9 +19,9 @@ from catalog_loader.compare import Versions
 from catalog_loader.console import Console
 from catalog_loader.estimate import Estimator
 from catalog_loader.formatting import dollars
-from pipeline.dead_letters import DeadLetter, MemoryDeadLetters
 from pipeline.errors import CallerError, Denied, RejectReason, RetryLater
 from pipeline.images import BucketPrefix, ImageRef, ListedImage
+from pipeline.memory.dead_letters import MemoryDeadLetters
 from pipeline.memory.images import MemoryImages
 from pipeline.memory.queue import MemoryQueue
 from pipeline.messages import TagImage
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from pipeline.dead_letters import DeadLetter
     from tests.catalog_loader.conftest import Twins
 
 PLACE = "s3://shop/"
@@ -336,6 +337,7 @@ def test_an_audit_names_the_gap_and_wants_attention(
         "  s3://shop/old.jpg",
         "orphaned       1",
         "  s3://shop/orphan.jpg",
+        "unreadable     0",
         "Messages wait: what is missing or stale may be among them. `--wait` waits for them.",
         "`catalog-tagger redrive` sends dead letters back.",
         "Stale is also what is not of the model any and the taxonomy any.",
@@ -521,6 +523,20 @@ def test_status_names_the_folders_where_keywords_are_lacking(twins: Twins, capsy
         "          0 of 2 in s3://shop/hats/\n          0 of 1 in s3://shop/bo\N{REPLACEMENT CHARACTER}ots/"
         in capsys.readouterr().out
     )
+
+
+def test_status_counts_records_that_cannot_be_read_and_goes_on(
+    twins: Twins, capsys: pytest.CaptureFixture[str]
+) -> None:
+    twins.tag("a.jpg", "b.jpg")
+    twins.table.damage(ImageRef("shop", "a.jpg"), "'paused' is not a valid RecordStatus")
+
+    assert status_command.status(twins.connect, TO_A_PROGRAM, watch=False, with_ends=True) == 1
+
+    document = said(capsys)
+    assert document["ends"]["tagged"] == 1
+    assert document["unreadable_records"] == 1
+    assert document["first_unreadable_records"] == ["s3://shop/a.jpg: 'paused' is not a valid RecordStatus"]
 
 
 def test_status_says_it_to_a_program_and_dead_letters_want_attention(

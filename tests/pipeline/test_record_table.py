@@ -1,4 +1,4 @@
-"""What a record table promises, asked of the twin, of DynamoDB on two emulators, and of Amazon's own."""
+"""What a record table promises, asked of the fake, of DynamoDB on two emulators, and of Amazon's own."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ if TYPE_CHECKING:
 SLOW_WORLDS = [pytest.param(name, marks=pytest.mark.slow) for name in ("ministack", "amazons_dynamodb")]
 
 
-@pytest.fixture(params=["twin", "moto", *SLOW_WORLDS])
+@pytest.fixture(params=["fake", "moto", *SLOW_WORLDS])
 def world(request: pytest.FixtureRequest) -> Iterator[AwsWorld | None]:
-    """A table's AWS to work in; none for the twins."""
+    """A table's AWS to work in; none for the fakes."""
     yield from some_world(request)
 
 
@@ -219,7 +219,7 @@ def test_the_ends_bring_nothing_else_over_the_wire(moto: AwsWorld) -> None:
     assert len(list(table.summaries())) == 1
 
     [params] = asked
-    assert params["ProjectionExpression"] == "image,long_image,#status,reason,observed_at,keywords[0]"
+    assert params["ProjectionExpression"] == "image,long_image,#status,reason,observed_at,revision,keywords[0]"
 
 
 def test_the_records_of_a_product_come_by_image(table: RecordTable) -> None:

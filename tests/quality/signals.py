@@ -1,7 +1,7 @@
 """Measures colours, photo rules and duplicates on labelled and on made photos: `python -m tests.quality.signals`.
 
-Nothing that ships is trained on these photos. Thresholds of colours were chosen on every other packshot; what is printed
-is of the others.
+Nothing that ships is trained on these photos. Thresholds of colours were chosen on every other
+packshot; what is printed is of the others.
 """
 
 from __future__ import annotations
