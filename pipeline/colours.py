@@ -31,7 +31,7 @@ COLOURS = tuple(name for name in _WORDS if name != MULTICOLOURED)  # the order i
 
 # Both chosen by us on half of the labelled packshots, and measured on the other half: docs/signals.md.
 LEAST_CERTAINTY = 0.3  # below it the product cannot be told from its background
-LEAST_FIRST_SHARE = 0.54 # of the product: below it no colour leads
+LEAST_FIRST_SHARE = 0.54  # of the product: below it no colour leads
 LEAST_SHARE = 0.15  # a colour of less is a detail, not a colour of the product
 MULTICOLOURED_COUNT = 4  # colours of some size, none of which leads
 

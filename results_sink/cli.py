@@ -101,15 +101,16 @@ def search(query: tuple[str, ...], place: str | None, limit: int, per_product: b
     '"rocking chair"'              a keyword of several words
     Schuh, chaussure, zapato       in any language; case and accents do not matter
     """  # noqa: D301 - the mark is click's, and no text
-    from pipeline.keywords import Vocabulary  # noqa: PLC0415 - as said above
+    from pipeline.keywords import LANGUAGES, Vocabulary  # noqa: PLC0415 - as said above
     from results_sink.connect import export_place  # noqa: PLC0415 - as said above
     from results_sink.report import Words, answer_document, answer_text  # noqa: PLC0415 - as said above
     from results_sink.search.newest import Newest  # noqa: PLC0415 - as said above
     from results_sink.search.query import parse  # noqa: PLC0415 - as said above
+    from results_sink.search.words import QueryWords  # noqa: PLC0415 - as said above
 
     vocabulary = Vocabulary.load()
     text = " ".join(query)
-    parse(text, vocabulary)  # a mistake is said before anything is downloaded
+    parse(text, QueryWords(vocabulary).in_language(LANGUAGES[0]))  # refuse a broken query before any download
     source = export_place(place, os.environ)
     newest = Newest(source.files, source.copies, source.name, vocabulary, time.monotonic)
     answer = newest.searcher().search(text, limit, per_product=per_product)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipeline.records import ClassScore, Decision, Record, Rejection
     from results_sink.export.bulk import BulkReport
     from results_sink.export.manifest import Manifest
-    from results_sink.search.search import Answer
+    from results_sink.search.search import SearchAnswer
 
 CLASSES_SHOWN = 5
 FACETS_SHOWN = 10
@@ -47,10 +47,15 @@ class Words:
         return ", ".join(f"{self.name(tag.keyword_id)} {tag.score:.2f}" for tag in tags) or "(no keyword)"
 
 
-def answer_document(answer: Answer, words: Words) -> dict[str, Any]:
+def answer_document(answer: SearchAnswer, words: Words) -> dict[str, Any]:
     """Return the answer of a search as JSON."""
     return {
         "query": answer.query,
+        "ignored": list(answer.ignored),
+        "corrections": [{"typed": pair.typed, "read_as": pair.read_as} for pair in answer.corrections],
+        "suggestions": list(answer.suggestions),
+        "available": [{"keyword": facet.keyword, "count": facet.count} for facet in answer.available],
+        "as_of": answer.as_of.isoformat() if answer.as_of else None,
         "total": answer.total,
         "results": [
             {
@@ -65,7 +70,7 @@ def answer_document(answer: Answer, words: Words) -> dict[str, Any]:
     }
 
 
-def answer_text(answer: Answer, words: Words, unit: str, width: int | None = None) -> str:
+def answer_text(answer: SearchAnswer, words: Words, unit: str, width: int | None = None) -> str:
     """Return the answer of a search for a person: the results as a table, the total, the facets.
 
     Args:

@@ -25,7 +25,7 @@ from results_sink.http.problems import GUARDS, answer_problems, bounded, told
 from results_sink.report import Words, answer_document, record_document
 from results_sink.search import complete, cursor, query
 from results_sink.search.newest import Newest
-from results_sink.search.search import FACETS, LIMIT, Asked
+from results_sink.search.search import FACETS, LIMIT, SearchRequest
 
 MAX_LIMIT = 100  # results of a page, chosen by us: some 100 kB
 MAX_BUCKET_CHARACTERS = 63  # the longest name Amazon S3 permits
@@ -90,7 +90,7 @@ class Api:
     ) -> answers.SearchPage:
         """Find products, or images, by keywords."""
         words = self._words(language)
-        asked = Asked(q, limit, 0, by == "product", least, facets, language)
+        asked = SearchRequest(q, limit, 0, by == "product", least, facets, language)
         searcher = self.newest.searcher()
         if cursor_text:
             begun = cursor.Cursor.decode(cursor_text, asked, self.vocabulary.version)

@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pipeline.errors import BadExport, Denied, NoExport, PageGone, RetryLater
-from results_sink.export.delta import Delta
+from results_sink.export.columns import read_delta
 from results_sink.export.manifest import SNAPSHOTS, SUPERSEDED_NAME, Latest
 from results_sink.export.parquet import ParquetFile
 from results_sink.search.cursor import Place
 from results_sink.search.search import Searcher
 from results_sink.search.snapshot import open_snapshot, read_latest
+from results_sink.search.words import QueryWords
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pipeline.keywords import Vocabulary
     from pipeline.ports import FileStore
+    from results_sink.export.columns import DeltaRows
     from results_sink.export.manifest import DeltaFile
     from results_sink.search.snapshot import Copies
 
@@ -47,10 +50,14 @@ class Newest:
     clock_s: Callable[[], float]
     warn: Callable[[str], object] = unheard
     _states: OrderedDict[Place, Searcher] = field(default_factory=OrderedDict)
-    _deltas: dict[str, Delta] = field(default_factory=dict)
+    _deltas: dict[str, DeltaRows] = field(default_factory=dict)
     _latest: Latest | None = None
     _looked_at_s: float = 0.0
     _renewed_at_s: float = 0.0
+
+    @cached_property
+    def _words(self) -> QueryWords:
+        return QueryWords(self.vocabulary)
 
     def searcher(self) -> Searcher:
         """Return what answers from the newest state; where that cannot be had, from the one that could last.
@@ -147,7 +154,9 @@ class Newest:
             if place.snapshot == latest.snapshot:
                 return searcher.under(deltas)
         self._make_room()
-        return Searcher(open_snapshot(latest, self.files, self.copies, self.name), self.vocabulary).under(deltas)
+        return Searcher(open_snapshot(latest, self.files, self.copies, self.name), self.vocabulary, self._words).under(
+            deltas
+        )
 
     def _make_room(self) -> None:
         """Forget all states but the newest: each snapshot of a large catalogue takes half a gigabyte."""
@@ -155,7 +164,7 @@ class Newest:
         for place in [each for each in self._states if each != newest]:
             del self._states[place]
 
-    def _laid(self, deltas: Sequence[DeltaFile]) -> dict[str, Delta]:
+    def _laid(self, deltas: Sequence[DeltaFile]) -> dict[str, DeltaRows]:
         missing = [delta for delta in deltas if delta.sha256 not in self._deltas]
         if len(missing) > 1:
             with ThreadPoolExecutor(FETCHED_AT_ONCE) as pool:
@@ -165,8 +174,8 @@ class Newest:
         self._deltas.update(zip((delta.sha256 for delta in missing), read, strict=True))
         return {delta.name: self._deltas[delta.sha256] for delta in deltas}
 
-    def _read(self, delta: DeltaFile) -> Delta:
-        return Delta.of(ParquetFile(self.copies.path_of(delta.sum)).changes())
+    def _read(self, delta: DeltaFile) -> DeltaRows:
+        return read_delta(ParquetFile(self.copies.path_of(delta.sum)))
 
 
 def place_of(latest: Latest) -> Place:

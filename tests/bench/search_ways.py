@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.folder import FolderFiles
 from results_sink.search.newest import Newest
-from results_sink.search.search import Asked
+from results_sink.search.search import SearchRequest
 from results_sink.search.snapshot import InPlace
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Ours:
     def ask(self, pair: Pair) -> int:
         """Return how many results there are."""
         query = " ".join(f'"{self._vocabulary.nodes[each].name()}"' for each in pair)
-        return self._newest.searcher().answer(Asked(query, BEST, per_product=self._per_product)).total
+        return self._newest.searcher().answer(SearchRequest(query, BEST, per_product=self._per_product)).total
 
 
 class OursByProduct(Ours):

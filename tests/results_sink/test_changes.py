@@ -23,7 +23,7 @@ from results_sink.export.changes import delta_name
 from results_sink.export.manifest import LATEST_NAME, SCHEMA_VERSION, SUPERSEDED_NAME, Latest
 from results_sink.export.publish import ABANDONED_AFTER, CLOCK_SKEW, LOST_AFTER
 from results_sink.search.newest import place_of
-from results_sink.search.search import Asked
+from results_sink.search.search import SearchRequest
 from tests.results_sink.changing import Shop
 from tests.results_sink.small_shop import (
     Breaking,
@@ -217,7 +217,7 @@ def test_a_snapshot_with_its_deltas_answers_as_an_export_of_the_table_would(tmp_
 
     for query in QUERIES:
         for per_product in (False, True):
-            asked = Asked(query, 1000, per_product=per_product)
+            asked = SearchRequest(query, 1000, per_product=per_product)
             followed, exported = shop.searcher().answer(asked), plain.searcher().answer(asked)
             assert _sorted(followed.results) == _sorted(exported.results)
             assert sorted(followed.facets, key=str) == sorted(exported.facets, key=str)

@@ -5,17 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.folder import FolderFiles
-from pipeline.keywords import KeywordTag, Source, Vocabulary
+from pipeline.keywords import KeywordTag, Source
 from pipeline.records import TaggedImage
 from results_sink.export.postings_layout import Sizes
-from results_sink.search.grouped import Grouped
-from results_sink.search.hits import Hits
+from results_sink.search import images
 from results_sink.search.search import FACETS, Searcher
 from results_sink.search.snapshot import InPlace, open_latest
 from tests.results_sink.changing import Shop
@@ -35,7 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.records import Record
-    from results_sink.search.search import Answer
+    from results_sink.search.search import SearchAnswer
 
 WORDS = small_vocabulary()
 
@@ -176,7 +174,7 @@ class Query:
 
 def best_score(record: TaggedImage, word: str) -> float | None:
     """Return the best score of a keyword that the word names, or that is below one."""
-    named = set(WORDS.spelled(word))
+    named = {keyword.id for keyword in WORDS.emitted if word in keyword.words["en"]}
     return max((tag.score for tag in record.keywords if named & {tag.keyword_id, *above(tag.keyword_id)}), default=None)
 
 
@@ -185,7 +183,7 @@ def above(keyword_id: str) -> Sequence[str]:
     return WORDS.ancestors(keyword_id) if keyword_id in WORDS.nodes else ()
 
 
-ALL_WORDS = [word for each in WORDS.emitted for words in each.words.values() for word in words]
+ALL_WORDS = [word for keyword in WORDS.emitted for word in keyword.words["en"]]
 words = st.sampled_from(ALL_WORDS).flatmap(
     lambda word: st.sampled_from([word, word.upper(), word.title()]).map(
         lambda said: Query(f'"{said}"', "word", word=word)
@@ -212,7 +210,7 @@ SMALL = Sizes(4, 5, 2, 2, 3, 7, 9)
 Said = dict[str, tuple[float, Source]]
 queries = st.recursive(words, composed, max_leaves=6)
 ids = st.sampled_from([*(each.id for each in WORDS.emitted), "no-longer-known"])
-scores = st.one_of(st.sampled_from([0.0, 0.3, 0.5, 1.0]), st.floats(0, 1))
+scores = st.one_of(st.sampled_from([0.0, 0.3, 0.5, 1.0]), st.floats(0, 1, width=32))  # told apart by the index
 tags = st.dictionaries(ids, st.tuples(scores, st.sampled_from(Source)), max_size=5)
 shops = st.lists(st.tuples(st.one_of(st.none(), tags), st.integers(0, 4)), max_size=25)
 
@@ -299,10 +297,10 @@ def by_name(records: Iterable[Record]) -> list[Record]:
     return sorted(records, key=lambda record: str(record.observation.image))
 
 
-def assert_answered(answer: Answer, expected: list[tuple[float, TaggedImage]], limit: int) -> None:
+def assert_answered(answer: SearchAnswer, expected: list[tuple[float, TaggedImage]], limit: int) -> None:
     """Fail unless the answer has that many results, of which the best are these."""
     assert answer.total == len(expected)
-    assert [(each.score, each.image, each.product, each.keywords) for each in answer.results] == [
+    assert [(hit.score, hit.image, hit.product, hit.keywords) for hit in answer.results] == [
         (score, str(record.observation.image), record.observation.product, record.keywords)
         for score, record in expected[:limit]
     ]
@@ -355,62 +353,26 @@ def carries(record: TaggedImage, named: set[str]) -> bool:
 # ---- what it costs ---------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def large(tmp_path: Path) -> FolderFiles:
-    """An export of some thousand images in many row groups."""
+def test_images_are_read_once_and_postings_never(tmp_path: Path) -> None:
     files = FolderFiles(tmp_path / "export")
-    kinds = ["chair", "mouse", "computer", "basket"]
-    records = [tagged(f"{at:04}.jpg", **{kinds[at % 4]: at / 4000}) for at in range(4000)]
-    exported(files, tmp_path, [*records, *small_shop()], sizes=Sizes(row_group_rows=1100, postings_part_rows=2000))
-    return files
+    exported(files, tmp_path, sizes=SMALL)
+    snapshot = open_latest(files, InPlace(files), "the export")
+    searcher = Searcher(snapshot, WORDS)
+    searcher.search("boot")
+    after_first = snapshot.row_groups_read
+    searcher.search("chair NOT mouse", per_product=True)
+
+    assert all(name.startswith("images/") for name in after_first)
+    assert snapshot.row_groups_read == after_first
 
 
-def cost(files: FolderFiles, query: str, vocabulary: Vocabulary = WORDS) -> dict[str, int]:
-    """Return how many row groups of which files a first query reads, its results with them."""
-    snapshot = open_latest(files, InPlace(files), "here")
-    Searcher(snapshot, vocabulary).search(query)
-    return snapshot.row_groups_read
-
-
-def test_a_keyword_costs_its_one_row_group_and_the_results_no_other(large: FolderFiles) -> None:
-    # One for who is found, and the same again for what is shown of the best of them.
-    assert cost(large, "mouse") == {"postings/part-00001.parquet": 2}
-
-
-def test_a_known_word_that_nothing_has_costs_nothing(tmp_path: Path) -> None:
+def test_scores_of_keywords_are_kept_up_to_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "KEPT_SCORE_BYTES", 2 * 4 * len(small_shop()))
     files = FolderFiles(tmp_path / "export")
     exported(files, tmp_path)
+    searcher = searcher_of(files, tmp_path)
+    for query in ("boot", "chair", "mouse", "sneaker", "boot"):
+        searcher.search(query)
 
-    assert cost(files, "computer") == {}
-
-
-def test_two_words_cost_two_row_groups_and_no_row_of_images(large: FolderFiles) -> None:
-    read = cost(large, "mouse NOT computer")
-
-    assert not [name for name in read if name.startswith("images/")]
-    assert sum(read.values()) == 3
-
-
-def test_a_second_search_for_the_same_reads_nothing(large: FolderFiles) -> None:
-    snapshot = open_latest(large, InPlace(large), "here")
-    searcher = Searcher(snapshot, WORDS)
-    searcher.search("mouse")
-    before = snapshot.row_groups_read
-    searcher.search("mouse")
-
-    assert snapshot.row_groups_read == before
-
-
-def test_only_what_is_found_by_its_lack_costs_a_look_at_all_images(large: FolderFiles) -> None:
-    assert [name for name in cost(large, "NOT mouse") if name.startswith("images/")]
-
-
-@pytest.mark.parametrize("groups", [3, 250])
-@pytest.mark.parametrize("limit", [1, 2, 400])
-def test_products_of_the_same_score_stand_in_the_order_of_their_best_images(groups: int, limit: int) -> None:
-    """Also where a product's first image is not its best, for a few products and for many."""
-    rows = np.arange(2 * groups)
-    products = np.concatenate([np.arange(groups), np.arange(groups)[::-1]])
-    scores = np.concatenate([np.full(groups, 0.5), np.full(groups, 0.9)])
-    best = Grouped.of(Hits(rows, scores), products).best(limit)
-    assert best.rows.tolist() == list(range(groups, 2 * groups))[:limit]
+    assert len(searcher._base[0]._kept) <= 3
+    assert searcher.search("boot").total == 3
