@@ -74,23 +74,40 @@ def answer_text(answer: SearchAnswer, words: Words, unit: str, width: int | None
     """Return the answer of a search for a person: the results as a table, the total, the facets.
 
     Args:
-        answer: what was found.
-        words: what keywords are called.
-        unit: what one result is.
-        width: of the terminal, in characters; what is longer is cut. None where it may be as long as it is.
+        answer: of the search.
+        words: the names of keywords.
+        unit: the noun for a result, *image* or *product*.
+        width: of the terminal, in characters; longer lines are cut. None where lines may have any length.
     """
+    notes = _notes(answer)
     if not answer.total:
-        return f"Nothing was found for {printable(answer.query)}."
+        lines = [f"Nothing was found for {printable(answer.query)}.", *notes, *_alternatives(answer)]
+        return "\n".join(cut(line, width) for line in lines)
+    heads = ("score", "keywords", "product", "image")
     rows = [
-        (f"{found.score:.2f}", printable(found.product), printable(found.image), words.line(found.keywords))
-        for found in answer.results
+        (f"{hit.score:.2f}", words.line(hit.keywords), printable(hit.product), printable(hit.image))
+        for hit in answer.results
     ]
     shown = f"{len(answer.results):,} of {answer.total:,}" if len(rows) < answer.total else f"{answer.total:,}"
     facets = ", ".join(f"{facet.keyword} {facet.count:,}" for facet in answer.facets[:FACETS_SHOWN])
     plural = unit if answer.total == 1 else f"{unit}s"
-    lines = table(("score", "product", "image", "keywords"), rows).splitlines() if rows else []
-    lines += ["", f"{shown} {plural}", *([f"among them: {facets}"] if facets else [])]
+    lines = table(heads, rows).splitlines() if rows else []
+    lines += ["", f"{shown} {plural}", *notes, *([f"among them: {facets}"] if facets else [])]
     return "\n".join(cut(line, width) for line in lines).lstrip("\n")
+
+
+def _notes(answer: SearchAnswer) -> list[str]:
+    """Return a line for what was left out of the query, and one for what was read as another word."""
+    ignored = ", ".join(printable(word) for word in answer.ignored)
+    read_as = ", ".join(f"{printable(pair.typed)} as {pair.read_as}" for pair in answer.corrections)
+    return [*([f"left out: {ignored}"] if ignored else []), *([f"read {read_as}"] if read_as else [])]
+
+
+def _alternatives(answer: SearchAnswer) -> list[str]:
+    """Return what a person may search for instead, where nothing was found."""
+    near = " or ".join(answer.suggestions)
+    most = ", ".join(f"{facet.keyword} {facet.count:,}" for facet in answer.available)
+    return [*([f"did you mean {near}?"] if near else []), *([f"the catalogue has: {most}"] if most else [])]
 
 
 def record_document(record: Record, words: Words) -> dict[str, Any]:

@@ -24,7 +24,7 @@ _NONE = "the cursor is none of this API's; leave it out to begin with the first 
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ExportState:
     """What a search is answered from: a snapshot, and the name of the last delta laid over it, empty for none."""
 
     snapshot: str
@@ -35,14 +35,14 @@ class Place:
 class Cursor:
     """The next page of one search: where it is read from, and how many results came before."""
 
-    place: Place
+    state: ExportState
     offset: int
     search: str  # a digest of what was asked
 
     @classmethod
-    def after(cls, request: SearchRequest, place: Place, vocabulary_version: str) -> Cursor:
+    def after(cls, request: SearchRequest, state: ExportState, vocabulary_version: str) -> Cursor:
         """Return the cursor of the page after the one that was asked for, with the words of that vocabulary."""
-        return cls(place, request.offset + request.limit, _digest(request, vocabulary_version))
+        return cls(state, request.offset + request.limit, _digest(request, vocabulary_version))
 
     def encode(self) -> str:
         """Return the cursor as a text that can stand in an address."""
@@ -57,7 +57,9 @@ class Cursor:
         """
         try:
             body = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
-            cursor = cls(Place(body["place"]["snapshot"], body["place"]["last_delta"]), body["offset"], body["search"])
+            cursor = cls(
+                ExportState(body["state"]["snapshot"], body["state"]["last_delta"]), body["offset"], body["search"]
+            )
         except (binascii.Error, ValueError, KeyError, TypeError, RecursionError) as error:
             raise CallerError(_NONE) from error
         if not cursor._is_sound:
@@ -69,10 +71,10 @@ class Cursor:
     @property
     def _is_sound(self) -> bool:
         """Whether each part is what it can be, whoever wrote it."""
-        texts = (self.place.snapshot, self.place.last_delta, self.search)
+        texts = (self.state.snapshot, self.state.last_delta, self.search)
         return (
             all(type(each) is str for each in texts)
-            and _SNAPSHOT.fullmatch(self.place.snapshot) is not None
+            and _SNAPSHOT.fullmatch(self.state.snapshot) is not None
             and type(self.offset) is int
             and 0 <= self.offset <= MAX_OFFSET
         )

@@ -13,7 +13,7 @@ import numpy as np
 from pipeline.keywords import LANGUAGES, Source
 from results_sink.export.columns import read_images
 from results_sink.search.catalogue import Catalogue
-from results_sink.search.cursor import Place
+from results_sink.search.cursor import ExportState
 from results_sink.search.facets import FacetCounter, FacetNames
 from results_sink.search.images import NOT_FOUND, ImageIndex
 from results_sink.search.query import Everything, parse
@@ -164,14 +164,19 @@ class Searcher:
         return Catalogue(self._base[0], self._deltas)
 
     @property
-    def place(self) -> Place:
+    def state(self) -> ExportState:
         """What is searched."""
-        return Place(self._snapshot.manifest.snapshot, self._last_delta)
+        return ExportState(self._snapshot.manifest.snapshot, self._last_delta)
 
     @property
     def changes(self) -> int:
         """How many images were laid over the snapshot."""
         return self._catalogue.changes if self._deltas else 0
+
+    @property
+    def has_colours(self) -> bool:
+        """Whether the export says the colours of images."""
+        return self._catalogue.has_colours
 
     @cached_property
     def images_by_keyword(self) -> dict[str, int]:

@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from pipeline.folder import FolderFiles
-from results_sink.search.newest import Newest
+from results_sink.search.newest import ExportReader
 from results_sink.search.search import SearchRequest
 from results_sink.search.snapshot import InPlace
 
@@ -46,7 +46,7 @@ class Ours:
     ) -> None:
         files = FolderFiles(export)
         self.size_bytes, self._vocabulary, self._per_product = 0, vocabulary, per_product
-        self._newest = Newest(files, InPlace(files), str(export), vocabulary, clock_s)
+        self._newest = ExportReader(files, InPlace(files), str(export), vocabulary, clock_s)
         self._newest.searcher()
 
     def ask(self, pair: Pair) -> int:

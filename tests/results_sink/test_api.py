@@ -222,7 +222,6 @@ def test_a_parameter_that_is_wrong_is_named_with_its_limit(asker: Asker, query: 
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        ({"q": "boat"}, "no keyword is called 'boat'; did you mean boot or bota?"),
         ({"q": "boot AND"}, "column"),
         ({"q": "boot", "language": "nl"}, "there are no words in 'nl'; there are in en, de, fr, es"),
     ],

@@ -22,7 +22,7 @@ from pipeline.table_layout import to_item
 from results_sink.export.changes import delta_name
 from results_sink.export.manifest import LATEST_NAME, SCHEMA_VERSION, SUPERSEDED_NAME, Latest
 from results_sink.export.publish import ABANDONED_AFTER, CLOCK_SKEW, LOST_AFTER
-from results_sink.search.newest import place_of
+from results_sink.search.newest import state_of
 from results_sink.search.search import SearchRequest
 from tests.results_sink.changing import Shop
 from tests.results_sink.small_shop import (
@@ -625,7 +625,7 @@ def test_a_page_is_read_from_the_state_it_was_begun_on_by_a_process_that_never_s
     shop.export()
     shop.put(tagged("new.jpg", boot=0.99))
     shop.record()
-    begun = place_of(latest_of(shop))
+    begun = state_of(latest_of(shop))
     wanted = shop.searcher().search("boot")
     shop.put(gone("new.jpg"), gone("both.jpg"))
     shop.record()
@@ -639,7 +639,7 @@ def test_a_page_is_read_from_the_state_it_was_begun_on_by_a_process_that_never_s
 
 def test_a_state_that_was_removed_is_gone(shop: Shop) -> None:
     shop.export()
-    begun = place_of(latest_of(shop))
+    begun = state_of(latest_of(shop))
     for _ in range(4):
         shop.put(tagged("a.jpg", boot=0.5))
         shop.export()
