@@ -95,11 +95,27 @@ class ParsedQuery:
         node: None where nothing is left of the query.
         ignored: the words that were left out.
         corrections: the words that were read as another.
+        words: what each word means, where the query is words alone: no operators, parentheses or quotes.
     """
 
     node: Node | None
     ignored: tuple[str, ...] = ()
     corrections: tuple[Correction, ...] = ()
+    words: tuple[WordMatch, ...] = ()
+
+    def with_fewer_words(self, *, first_words_first: bool) -> Iterator[ParsedQuery]:
+        """Yield the query without one of its words, then without more, as long as any is left.
+
+        Args:
+            first_words_first: whether the first word is left out before the others, as the word that tells more of
+                another comes first in English and German, but last in French and Spanish.
+        """
+        words = [match for match in self.words if match.node]
+        for count in range(1, len(words)):
+            kept = words[count:] if first_words_first else words[:-count]
+            left_out = words[:count] if first_words_first else words[-count:]
+            ignored = (*self.ignored, *(match.text for match in left_out))
+            yield ParsedQuery(_combined(AllOf, [match.node for match in kept]), ignored, self.corrections)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +158,7 @@ def parse(query: str, words: LanguageWords, *, may_be_empty: bool = False) -> Pa
         node,
         tuple(text for match in matches for text in match.ignored),
         tuple(correction for match in matches for correction in match.corrections),
+        tuple(matches) if all(token.kind in {"term", "end"} for token in tokens) and '"' not in query else (),
     )
 
 

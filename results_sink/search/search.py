@@ -18,7 +18,7 @@ from results_sink.search.facets import FacetCounter, FacetNames
 from results_sink.search.images import NOT_FOUND, ImageIndex
 from results_sink.search.query import Everything, parse
 from results_sink.search.ranking import best_of_products, best_places, by_product
-from results_sink.search.words import QueryWords
+from results_sink.search.words import HEAD_COMES_FIRST, QueryWords
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -198,8 +198,7 @@ class Searcher:
 
     def answer(self, request: SearchRequest) -> SearchAnswer:
         """Return the answer to a request, and raise as ``search`` does."""
-        parsed = self._parse(request)
-        scores = self._scores_of(parsed, request)
+        parsed, scores = self._find(request)
         rows = np.flatnonzero(scores >= 0)
         total, facets = self._count(rows, request)
         return SearchAnswer(
@@ -225,6 +224,21 @@ class Searcher:
     def _parse(self, request: SearchRequest) -> ParsedQuery:
         words = self._words.in_language(request.language, has_colours=self._catalogue.has_colours)
         return parse(request.query, words, may_be_empty=request.filters != NO_FILTERS)
+
+    def _find(self, request: SearchRequest) -> tuple[ParsedQuery, NDArray[np.float32]]:
+        """Return the query and the score of each image, or ``NOT_FOUND``.
+
+        Where nothing is all that the words of a query say, words are left out until something is found.
+        """
+        parsed = self._parse(request)
+        scores = self._scores_of(parsed, request)
+        if not (scores >= 0).any():
+            first_words_first = request.language not in HEAD_COMES_FIRST
+            for fewer in parsed.with_fewer_words(first_words_first=first_words_first):
+                fewer_scores = self._scores_of(fewer, request)
+                if (fewer_scores >= 0).any():
+                    return fewer, fewer_scores
+        return parsed, scores
 
     def _scores_of(self, parsed: ParsedQuery, request: SearchRequest) -> NDArray[np.float32]:
         """Return the score of each image that the request finds, or ``NOT_FOUND``."""

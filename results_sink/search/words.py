@@ -30,12 +30,16 @@ if TYPE_CHECKING:
 MOST_JOINED = 6  # words of the longest keyword that is recognised without quotes
 LEAST_PREFIX = 3  # letters of a word that is completed, chosen by us
 LEAST_TYPO = 4  # letters of a word that may be misspelled: shorter ones are near too many others
-LETTERS_PER_TYPO = 4  # chosen by us: one slip in a word of four to seven letters, two in a longer one
-MOST_TYPOS = 2
+TWO_TYPOS = 7  # letters, chosen by us: a word of so many may have two slips, a shorter one may have one
+LETTERS_PER_TYPO = 4  # of a suggestion, chosen by us
+MOST_ENDING = 3  # letters by which a word and its plural differ: beyond that they only look as if they had one stem
+MOST_MISSPELLED = 3  # words of a keyword that is recognised though one of them is misspelled, chosen by us
 NEAR_WORDS = 3  # suggestions for a word that means nothing
 _STEMMERS = {"en": "english", "de": "german", "fr": "french", "es": "spanish"}
+_PLURAL_ENDINGS = {"en": ("s", "es"), "de": ("n", "en", "e", "s", "er"), "fr": ("s", "x"), "es": ("s", "es")}
+LEAST_HEAD = 6  # letters of a compound's last part that is believed whatever comes before it
 _COMPOUNDS = ("de",)  # languages that write a word and what tells more of it as one
-_HEAD_COMES_FIRST = ("fr", "es")  # of several words, the one that the others tell more of: sac à main, but handbag
+HEAD_COMES_FIRST = ("fr", "es")  # of several words, the one that the others tell more of: sac à main, but handbag
 _EDGES = ".,;:!?'`\u00b4\u2018\u2019&+*/#~-_"  # signs around a word that do not belong to it
 _POSSESSIVES = ("'s", "\u2019s", "s'", "s\u2019")
 
@@ -107,7 +111,15 @@ class Lexicon:
         """Return what a plural, or another form of a name, means."""
         if len(text) < LEAST_PREFIX:
             return None
-        return self._closest(text, self.key(text)) or self._closest(text, self._stem(_solid(fold(text))))
+        keys = (self.key(text), self._stem(_solid(fold(text))))
+        stemmed = next(filter(None, (self._closest(text, key, MOST_ENDING) for key in keys)), None)
+        return stemmed or self._singular(fold(text))
+
+    def _singular(self, folded: str) -> Meaning | None:
+        """Return what a word means without the ending of a plural, where the stems of the two differ."""
+        endings = [ending for ending in _PLURAL_ENDINGS.get(self.language, ()) if folded.endswith(ending)]
+        singulars = (folded[: -len(ending)] for ending in endings if len(folded) - len(ending) >= LEAST_PREFIX)
+        return next(filter(None, (self.names.get(word) or self.synonyms.get(word) for word in singulars)), None)
 
     def colour(self, text: str) -> Meaning | None:
         """Return the colour of that name, in any form."""
@@ -122,8 +134,10 @@ class Lexicon:
         folded = fold(text)
         if self.language not in _COMPOUNDS:
             return None
-        splits = range(LEAST_PREFIX, len(folded) - LEAST_PREFIX)
-        parts = (folded[split:] for split in splits if self.is_word(folded[:split]))
+        splits = range(LEAST_PREFIX, len(folded) - LEAST_PREFIX + 1)
+        parts = (
+            folded[split:] for split in splits if self.is_word(folded[:split]) or len(folded) - split >= LEAST_HEAD
+        )
         return next(filter(None, (self.exact(part) or self.inflected(part) for part in parts)), None)
 
     def begun(self, text: str) -> Meaning | None:
@@ -136,10 +150,10 @@ class Lexicon:
 
     def misspelled(self, text: str) -> Meaning | None:
         """Return what a word with a slip or two means: that which differs least, and begins alike rather than not."""
-        key = self.key(text)
-        limit = min(len(key.replace(" ", "")) // LETTERS_PER_TYPO, MOST_TYPOS)
-        if len(key) < LEAST_TYPO or not limit:
+        key, letters = self.key(text), len(text.replace(" ", ""))
+        if letters < LEAST_TYPO:
             return None
+        limit = 1 if letters < TWO_TYPOS else 2
         near = process.extract(key, self._keys.keys(), scorer=OSA.distance, score_cutoff=limit, limit=NEAR_WORDS)
         alike = [(slips, spelling[0] != key[0], place) for place, (spelling, slips, _) in enumerate(near)]
         return self._closest(text, near[min(alike)[2]][0]) if alike else None
@@ -184,13 +198,14 @@ class Lexicon:
                 keys.setdefault(key, {})[name] = meaning
         return keys
 
-    def _closest(self, text: str, key: str) -> Meaning | None:
-        """Return what those names of a stem mean that differ least from the text."""
+    def _closest(self, text: str, key: str, most_slips: int | None = None) -> Meaning | None:
+        """Return what those names of a stem mean that differ least from the text, in so many letters at most."""
         names = self._keys.get(key, {})
-        if not names:
-            return None
         slips = {name: OSA.distance(fold(text), name) for name in names}
-        return _merged(names[name] for name in names if slips[name] == min(slips.values()))
+        least = min(slips.values(), default=None)
+        if least is None or (most_slips is not None and least > most_slips):
+            return None
+        return _merged(names[name] for name in names if slips[name] == least)
 
     @cached_property
     def _heads(self) -> dict[str, Meaning]:
@@ -198,7 +213,7 @@ class Lexicon:
         for name, meaning in self.names.items():
             words = name.replace("-", " ").split()
             if len(words) > 1:
-                head = words[0] if self.language in _HEAD_COMES_FIRST else words[-1]
+                head = words[0] if self.language in HEAD_COMES_FIRST else words[-1]
                 self._add(heads, self.key(head), meaning)
         return heads
 
@@ -269,14 +284,15 @@ class LanguageWords:
 
     def _longest(self, texts: Sequence[str]) -> tuple[int, WordMatch] | None:
         """Return how many of the first words are a keyword together, and that; None where they are none."""
-        for count in range(len(texts), 0, -1):
+        for count in range(len(texts), 1, -1):
             text = " ".join(texts[:count])
             if meaning := self._known(text):
                 return count, self._match(text, meaning)
-        for count in range(min(NEAR_WORDS, len(texts)), 1, -1):
+        for count in range(min(MOST_MISSPELLED, len(texts)), 1, -1):
             if meaning := self._misspelled(texts[:count]):
                 return count, self._match(" ".join(texts[:count]), meaning, is_corrected=True)
-        return None
+        meaning = self._known(texts[0])
+        return (1, self._match(texts[0], meaning)) if meaning else None
 
     def _single(self, texts: Sequence[str], *, is_last: bool) -> tuple[int, WordMatch]:
         """Return what the first word means though it is no name: a head, a beginning, a slip, or nothing."""
