@@ -174,9 +174,8 @@ class ExportReader:
             if state.snapshot == latest.snapshot:
                 return searcher.under(deltas, as_of)
         self._make_room()
-        return Searcher(open_snapshot(latest, self.files, self.copies, self.name), self.vocabulary, self._words).under(
-            deltas
-        )
+        snapshot = open_snapshot(latest, self.files, self.copies, self.name)
+        return Searcher(snapshot, self.vocabulary, self._words).under(deltas, as_of)
 
     def _make_room(self) -> None:
         """Forget all states but the newest: each snapshot of a large catalogue takes half a gigabyte."""

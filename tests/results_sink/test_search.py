@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,10 +14,12 @@ from pipeline.keywords import KeywordTag, Source
 from pipeline.records import TaggedImage
 from results_sink.export.postings_layout import Sizes
 from results_sink.search import images
-from results_sink.search.search import FACETS, Searcher
+from results_sink.search.complete import Completer
+from results_sink.search.search import FACETS, Filters, Searcher, SearchRequest, Sort
 from results_sink.search.snapshot import InPlace, open_latest
 from tests.results_sink.changing import Shop
 from tests.results_sink.small_shop import (
+    NOW,
     exported,
     gone,
     observation,
@@ -144,6 +146,78 @@ def test_a_keyword_the_vocabulary_no_longer_has_is_shown_and_is_no_facet(tmp_pat
     answer = searcher_of(files, tmp_path).search("boot")
     assert [tag.keyword_id for tag in answer.results[0].keywords] == ["old", "boot"]
     assert {facet.keyword for facet in answer.facets} == {"boot", "footwear", "fashion"}
+
+
+# ---- words that nobody knows, filters, order, completion -------------------------------------------------------------
+
+
+def test_words_that_mean_nothing_are_left_out_and_named(searcher: Searcher) -> None:
+    answer = searcher.search("leather boot")
+
+    assert (answer.total, answer.ignored, answer.suggestions, answer.available) == (3, ("leather",), (), ())
+
+
+def test_a_colour_is_left_out_and_named_where_the_export_says_none(searcher: Searcher) -> None:
+    assert (searcher.search("red boot").total, searcher.search("red boot").ignored) == (3, ("red",))
+
+
+def test_where_nothing_is_found_the_answer_says_what_is_near_and_what_there_is(searcher: Searcher) -> None:
+    answer = searcher.search("snekkers boat")
+
+    assert (answer.total, answer.ignored) == (1, ("boat",))
+    nothing = searcher.search("boat")
+    assert (nothing.total, nothing.ignored, nothing.suggestions) == (0, ("boat",), ("boot",))
+    assert [(facet.keyword, facet.count) for facet in nothing.available][:2] == [("fashion", 4), ("footwear", 4)]
+
+
+def test_words_are_left_out_until_something_is_found(searcher: Searcher) -> None:
+    """In English the words before another tell more of it; operators and quotes are meant as they stand."""
+    answer = searcher.search("sneaker chair")
+
+    assert (found(searcher, "sneaker chair"), answer.ignored) == (found(searcher, "chair"), ("sneaker",))
+    assert searcher.search("sneaker AND chair").total == 0
+    assert searcher.search('"sneaker" chair').total == 0
+    french = searcher.answer(SearchRequest("chaise basket", language="fr"))
+    assert (french.total, french.ignored) == (2, ("basket",))
+
+
+def test_filters_leave_only_what_they_say(searcher: Searcher) -> None:
+    def images(query: str, filters: Filters) -> list[str]:
+        hits = searcher.answer(SearchRequest(query, filters=filters)).results
+        return [hit.image.removeprefix("s3://shop/") for hit in hits]
+
+    assert images("", Filters(source=Source.HUMAN)) == ["crane é.jpg"]
+    assert images("", Filters(needs_a_look=True)) == ["crane é.jpg"]
+    assert images("crane", Filters(needs_a_look=False)) == ["bird.jpg"]
+    assert images("", Filters(reason="corrupt")) == ["broken.jpg"]
+    assert images("boot", Filters(reason="corrupt")) == []
+
+
+def test_results_come_in_the_order_that_is_wanted(tmp_path: Path) -> None:
+    files = FolderFiles(tmp_path / "export")
+    old, new = tagged("b.jpg", boot=0.9), tagged("a.jpg", boot=0.5)
+    later = replace(new, observation=replace(new.observation, observed_at=NOW))
+    exported(files, tmp_path, [old, later, tagged("c.jpg", boot=0.7)])
+
+    def keys(sort: Sort) -> list[str]:
+        hits = searcher_of(files, tmp_path).answer(SearchRequest("boot", sort=sort)).results
+        return [hit.product for hit in hits]
+
+    assert keys(Sort.SCORE) == ["b", "c", "a"]
+    assert keys(Sort.NEWEST) == ["a", "b", "c"]
+    assert keys(Sort.IMAGE) == ["a", "b", "c"]
+
+
+def test_a_query_is_completed_by_what_leaves_most_images(searcher: Searcher) -> None:
+    def completions(typed: str) -> list[tuple[str, int]]:
+        found = Completer(WORDS).complete_query(typed, "en", searcher)
+        return [(completion.query, completion.images) for completion in found]
+
+    assert completions("bo")[0] == ("boot", 3)
+    assert completions("boot ch") == [("boot chair", 1)]
+    assert completions("rocking ch") == [("rocking chair", 1)]
+    assert completions("boot mou") == []
+    assert completions("boot zzz") == []
 
 
 # ---- against the obvious ---------------------------------------------------------------------------------------------
