@@ -1,4 +1,4 @@
-"""Puts the deployed stack's bucket, queues and table behind the ports that the loader's verbs need."""
+"""Connects the loader to the deployed stack: its bucket, queues and table behind ports."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from catalog_loader.probe import FunctionProbe
 from catalog_loader.status import WatchedQueue
 from catalog_loader.triggers import Triggers
 from pipeline.aws.clients import client
 from pipeline.aws.dynamodb import DynamoTable
 from pipeline.aws.errors import translated
-from pipeline.aws.s3 import S3Images
+from pipeline.aws.s3 import S3Files, S3Images
 from pipeline.aws.sqs import SqsQueue
 from pipeline.dead_letters import SqsDeadLetters
 from pipeline.errors import Denied
@@ -21,8 +22,10 @@ from pipeline.stack import find_stack
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from catalog_loader.probe import Probe
     from pipeline.dead_letters import DeadLetters
-    from pipeline.ports import ImageStore, MessageQueue, RecordTable
+    from pipeline.images import BucketPrefix
+    from pipeline.ports import FileStore, ImageStore, MessageQueue, RecordTable
 
 UPLOADS, BACKFILL = "uploads", "backfill"
 AGE_WITHIN = timedelta(minutes=15)  # chosen by us: CloudWatch is some minutes late
@@ -33,7 +36,11 @@ AGE_PERIOD_S = 60  # the finest that Amazon SQS measures
 class Connected:
     """What the loader's commands work on; the queues and their dead letters by name.
 
-    ``causes`` asks what may keep the function from taking messages.
+    Attributes:
+        images_bucket: the stack's own bucket, whose photos are tagged as they arrive.
+        photo_store: writes photos below a prefix of a bucket.
+        probe: has the tagging function read one photo before a load.
+        causes: reads what may keep the function from taking messages.
     """
 
     images: ImageStore
@@ -42,6 +49,9 @@ class Connected:
     dead_letters: Mapping[str, DeadLetters]
     watched: tuple[WatchedQueue, ...]
     causes: Callable[[], Iterable[str]]
+    images_bucket: str
+    photo_store: Callable[[BucketPrefix], FileStore]
+    probe: Probe
 
     @property
     def backfill(self) -> MessageQueue:
@@ -61,36 +71,42 @@ def connected() -> Connected:
         UPLOADS: (stack.uploads_queue_url, stack.uploads_dead_letter_queue_url),
         BACKFILL: (stack.backfill_queue_url, stack.backfill_dead_letter_queue_url),
     }
+    s3 = client("s3", stack.endpoint_url)
     queues = {name: SqsQueue(sqs, url) for name, (url, _) in urls.items()}
     dead_letters = {name: SqsDeadLetters(sqs, dead_url, url) for name, (url, dead_url) in urls.items()}
+    table = DynamoTable(client("dynamodb", stack.endpoint_url), stack.table_name)
+    functions = client("lambda", stack.endpoint_url)
     return Connected(
-        images=S3Images(client("s3", stack.endpoint_url)),
-        table=DynamoTable(client("dynamodb", stack.endpoint_url), stack.table_name),
+        images=S3Images(s3),
+        table=table,
         queues=queues,
         dead_letters=dead_letters,
         watched=tuple(
             WatchedQueue(name, queues[name], dead_letters[name], partial(oldest_s, cloudwatch, url))
             for name, (url, _) in urls.items()
         ),
-        causes=Triggers(client("lambda", stack.endpoint_url), stack.tag_function_name).causes,
+        causes=Triggers(functions, stack.tag_function_name).causes,
+        images_bucket=stack.images_bucket,
+        photo_store=partial(S3Files, s3),
+        probe=FunctionProbe(functions, sqs, table, stack.tag_function_name, stack.backfill_queue_url),
     )
 
 
 def oldest_s(cloudwatch: Any, queue_url: str) -> float | None:
     """Return the age of the queue's oldest message as CloudWatch last measured it, or None where it does not say."""
-    now = datetime.now(UTC)
+    end = datetime.now(UTC)
     try:
         with translated("CloudWatch"):
             points = cloudwatch.get_metric_statistics(
                 Namespace="AWS/SQS",
                 MetricName="ApproximateAgeOfOldestMessage",
                 Dimensions=[{"Name": "QueueName", "Value": queue_url.rsplit("/", 1)[-1]}],
-                StartTime=now - AGE_WITHIN,
-                EndTime=now,
+                StartTime=end - AGE_WITHIN,
+                EndTime=end,
                 Period=AGE_PERIOD_S,
                 Statistics=["Maximum"],
             )["Datapoints"]
-    except Denied:  # the age is an extra: who may not read it still sees the queues
+    except Denied:  # the age is an extra: without the right to read it, the queues are still shown
         return None
     newest = max(points, key=lambda point: point["Timestamp"], default=None)
     return None if newest is None else float(newest["Maximum"])

@@ -62,7 +62,7 @@ class Demo:
         """Return the photos that come by upload, two of which are broken."""
         photos = self.catalogue.photos[-UPLOADED:]
         cut_off = photos[0].path.read_bytes()[:10_000]
-        broken = {"products/cut-off.jpg": cut_off, "products/price-list.jpg": PRICE_LIST}
+        broken = {"cut-off.jpg": cut_off, "price-list.jpg": PRICE_LIST}
         return {_key(photo): photo.path.read_bytes() for photo in photos} | broken
 
     def put(self, bucket: str, objects: dict[str, bytes]) -> None:
@@ -143,7 +143,7 @@ def _tag_both_ways(demo: Demo) -> None:
 
 
 def _key(photo: SamplePhoto) -> str:
-    return f"products/{photo.product}.jpg"
+    return f"{photo.product}.jpg"
 
 
 def _is_measured(labels: Path) -> bool:
@@ -215,8 +215,7 @@ def _say(line: str) -> None:
     click.echo(line, err=True)
 
 
-if __name__ == "__main__":
-    try:
-        run()
-    except CatalogTaggerError as error:
-        sys.exit(f"catalog-tagger: {error}")
+@click.command("demo")
+def demo() -> None:
+    """Tag a real catalogue both ways, search it and export it, on this machine."""
+    run()

@@ -8,10 +8,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from catalog_loader.connect import BACKFILL, UPLOADS, Connected
+from catalog_loader.probe import MemoryProbe
 from catalog_loader.status import WatchedQueue
 from pipeline.dead_letters import MemoryDeadLetters
 from pipeline.errors import RejectReason
 from pipeline.images import ImageRef
+from pipeline.memory.files import MemoryFiles
 from pipeline.memory.images import MemoryImages
 from pipeline.memory.queue import MemoryQueue
 from pipeline.memory.table import MemoryTable
@@ -37,7 +39,9 @@ class Twins:
     uploads: MemoryQueue = field(default_factory=MemoryQueue)
     dead_backfill: MemoryDeadLetters = field(default_factory=MemoryDeadLetters)
     dead_uploads: MemoryDeadLetters = field(default_factory=MemoryDeadLetters)
+    probe: MemoryProbe = field(default_factory=MemoryProbe)
     causes: tuple[str, ...] = ()
+    files: dict[str, MemoryFiles] = field(default_factory=dict)
 
     def connect(self) -> Connected:
         """Return the twins as the commands find them connected."""
@@ -50,6 +54,9 @@ class Twins:
             dead_letters,
             tuple(WatchedQueue(name, queue, dead_letters[name], lambda: 90.0) for name, queue in queues.items()),
             lambda: self.causes,
+            "shop",
+            lambda prefix: self.files.setdefault(str(prefix), MemoryFiles()),
+            self.probe,
         )
 
     def put(self, *keys: str, data: bytes = b"photo", at: datetime = PHOTOGRAPHED_AT) -> None:

@@ -127,6 +127,49 @@ def test_a_word_is_suggested_searched_for_and_leads_to_a_photo(open_page: Open) 
     page.wait_for_function("() => document.querySelector('.classes .word').textContent.includes('running shoe')")
 
 
+@pytest.mark.parametrize("way", ["the link", "the browser"])
+def test_going_back_from_a_photo_finds_the_search_as_it_was_left(open_page: Open, way: str) -> None:
+    page = open_page("search?by=image")
+    page.wait_for_selector(".card a")
+    page.click(".more")
+    page.wait_for_function("() => document.querySelectorAll('.card a').length > 24")
+    page.locator(".card a").nth(30).scroll_into_view_if_needed()
+    opened = page.locator(".card a").nth(30).get_attribute("href")
+    top, count = page.evaluate("() => [scrollY, document.querySelectorAll('.card').length]")
+    page.locator(".card a").nth(30).click()
+    page.wait_for_selector(".keywords")
+
+    if way == "the link":
+        page.click(".back")
+    else:
+        page.go_back()
+
+    page.wait_for_selector(".card a")
+    assert page.evaluate("() => [scrollY, document.querySelectorAll('.card').length]") == [top, count]
+    assert page.evaluate("() => document.activeElement.getAttribute('href')") == opened
+
+
+def test_back_from_a_photo_that_was_opened_by_its_address_leads_to_the_search(open_page: Open, site: Site) -> None:
+    page = open_page(f"photo/{site.bucket}/{SHOE}.jpg")
+    page.wait_for_selector(".keywords")
+
+    page.click(".back")
+
+    page.wait_for_selector(".card a")
+
+
+def test_the_cursor_stays_in_the_box_after_enter(open_page: Open) -> None:
+    page = open_page()
+    page.wait_for_selector(".card a")
+    page.focus("#q")
+    page.keyboard.type("camera")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/#/search?q=camera")
+    page.keyboard.type(" min:0.5")
+
+    assert page.input_value("#q") == "camera min:0.5"
+
+
 def test_facets_narrow_and_can_be_taken_back(open_page: Open) -> None:
     page = open_page("search?by=image")
     page.wait_for_selector(".facet")
@@ -151,12 +194,12 @@ def test_a_suppressed_keyword_is_no_longer_found_and_comes_back_when_released(op
     _wait_until(
         page,
         "search?q=%22running%20shoe%22&by=image",
-        lambda: not page.query_selector(f".card a[href*='products/{SHOE}.jpg']"),
+        lambda: not page.query_selector(f".card a[href*='{SHOE}.jpg']"),
     )
 
     page.goto(page.url.split("#")[0] + "#/search?q=footwear&by=image")
-    page.wait_for_selector(f".card a[href*='products/{SHOE}.jpg']")
-    page.click(f".card a[href*='products/{SHOE}.jpg']")
+    page.wait_for_selector(f".card a[href*='{SHOE}.jpg']")
+    page.click(f".card a[href*='{SHOE}.jpg']")
     page.click("[aria-label='Undo the decision on running shoe']")
     page.wait_for_selector("[aria-label='Suppress running shoe on this photo']")
 
@@ -174,7 +217,7 @@ def _wait_until(page: Any, view: str, reached: Callable[[], bool]) -> None:
 
 
 def test_keywords_are_rated_and_a_missing_word_is_added(open_page: Open, site: Site) -> None:
-    page = open_page(f"photo/{site.bucket}/products/{CAMERA}.jpg")
+    page = open_page(f"photo/{site.bucket}/{CAMERA}.jpg")
     page.wait_for_selector(".keywords li")
     page.click(".rate.right >> nth=0")
     page.wait_for_selector(".rate.right[aria-pressed=true]")
@@ -212,7 +255,7 @@ def test_models_stand_side_by_side(open_page: Open, site: Site) -> None:
 
 
 def test_how_tagging_is_shows_what_was_rejected_and_why(open_page: Open, site: Site) -> None:
-    site.s3().put_object(Bucket=site.bucket, Key="products/<img src=x onerror=alert(1)>.jpg", Body=b"%PDF-1.7")
+    site.s3().put_object(Bucket=site.bucket, Key="<img src=x onerror=alert(1)>.jpg", Body=b"%PDF-1.7")
     page = open_page("status")
     page.wait_for_selector(".grid.small .card")
 
