@@ -1,4 +1,4 @@
-"""What an export says of images, for whoever holds it against the bucket and the table."""
+"""What an export says of images, and what is wrong with its files, for whoever compares it with bucket and table."""
 
 from __future__ import annotations
 
@@ -14,19 +14,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ExportedImage:
-    """The look by which an image stands in an export."""
+    """An image as searches see it: the observation, the record's revision, and its keywords with their scores."""
 
     image: ImageRef
     observed_at: datetime
     etag: str | None
+    revision: int
+    keywords: tuple[tuple[str, float], ...] = ()
 
 
 class ExportedImages(Protocol):
-    """The images of an export."""
+    """The images of an export, a snapshot with the changes since."""
 
     @property
     def as_of(self) -> datetime:
-        """When the export began: it holds every record that was written before, and perhaps later ones."""
+        """Up to when the export must hold every record that was written; it may hold later ones too."""
         ...
 
     def below(self, place: BucketPrefix) -> Iterator[ExportedImage]:
@@ -36,6 +38,31 @@ class ExportedImages(Protocol):
             BadExport: a file of it is missing or damaged.
         """
         ...
+
+    def reopen(self) -> ExportedImages:
+        """Return the export as it is now.
+
+        Raises:
+            BadExport: it cannot be opened any more.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ExportDamage:
+    """What is wrong with a file of an export; ``stops_search`` where searches fail or answer wrongly because of it."""
+
+    file: str
+    problem: str
+    stops_search: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedExport:
+    """An export as an audit opens it; no images where it cannot be read, or nothing was ever exported."""
+
+    images: ExportedImages | None = None
+    damages: tuple[ExportDamage, ...] = ()
 
 
 @dataclass
@@ -47,6 +74,10 @@ class MemoryExportedImages:
 
     def below(self, place: BucketPrefix) -> Iterator[ExportedImage]:
         """Yield the images as ``ExportedImages`` promises."""
-        for each in sorted(self.images, key=lambda each: each.image.key.encode()):
-            if each.image.bucket == place.bucket and each.image.key.startswith(place.prefix):
-                yield each
+        for exported in sorted(self.images, key=lambda exported: exported.image.key.encode()):
+            if exported.image.bucket == place.bucket and exported.image.key.startswith(place.prefix):
+                yield exported
+
+    def reopen(self) -> MemoryExportedImages:
+        """Return the same images: what a test adds to them is seen."""
+        return self

@@ -103,11 +103,28 @@ class FileVersion:
     version: str
 
 
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file as a listing shows it; ``modified_at`` is the store's time, never this machine's."""
+
+    name: str
+    bytes: int
+    version: str
+    modified_at: datetime
+
+
 class FileStore(Protocol):
     """Where an export lies: a folder, or a prefix of a bucket. Names are relative and use ``/``."""
 
-    def write(self, name: str, source: Path) -> None:
-        """Make the file ``name`` hold what ``source`` holds. A reader sees the old file or the new one, never half."""
+    def now(self) -> datetime:
+        """Return the time by the store's own clock, which also stamps ``modified_at``."""
+        ...
+
+    def write(self, name: str, source: Path) -> str:
+        """Make the file ``name`` hold what ``source`` holds and return its version.
+
+        A reader sees the old file or the new one, never half.
+        """
         ...
 
     def read(self, name: str) -> bytes | None:
@@ -124,6 +141,10 @@ class FileStore(Protocol):
 
     def names(self, prefix: str = "") -> Iterator[str]:
         """Yield the names that begin with the prefix, sorted."""
+        ...
+
+    def listing(self, prefix: str = "") -> Iterator[StoredFile]:
+        """Yield the files whose names begin with the prefix, sorted by name."""
         ...
 
     def delete(self, names: Collection[str]) -> None:

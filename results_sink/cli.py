@@ -18,7 +18,6 @@ from results_sink.formats.write import Format, FormatOptions
 
 # What is imported inside the functions is loaded when a command runs, not for the help.
 
-LANGUAGES = ("en", "de", "fr", "es")  # as in pipeline.keywords, which is not loaded for the help
 PARQUET, BULK = "parquet", "opensearch-bulk"
 REASONS = tuple(str(reason) for reason in RejectReason)
 
@@ -64,7 +63,6 @@ def export(  # noqa: PLR0917 - one for each option
         return
     from uuid import uuid4  # noqa: PLC0415 - as said above
 
-    from pipeline.clock import utc_now  # noqa: PLC0415 - as said above
     from pipeline.keywords import Vocabulary  # noqa: PLC0415 - as said above
     from pipeline.progress import Progress  # noqa: PLC0415 - as said above
     from results_sink.connect import export_place, table_of_stack  # noqa: PLC0415 - as said above
@@ -76,7 +74,6 @@ def export(  # noqa: PLR0917 - one for each option
         table=table_of_stack(),
         files=target.files,
         vocabulary=Vocabulary.load(),
-        clock=utc_now,
         new_id=lambda: uuid4().hex[:8],
         kept_snapshots=keep,
     )

@@ -9,11 +9,13 @@ import sys
 import time
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from email.utils import formatdate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+from moto.core.botocore_stubber import BotocoreStubber
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,6 +29,18 @@ settings.load_profile("steady")
 
 # Before anything loads onnxruntime, which reports to its maker otherwise; processes that tests start inherit it.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+# Amazon S3 dates each of its answers, which moto does not.
+_answer_undated = BotocoreStubber.process_request
+
+
+def _answer_dated(stubber: BotocoreStubber, request: object) -> object:
+    answer = _answer_undated(stubber, request)
+    return answer and (answer[0], {**answer[1], "date": formatdate(usegmt=True)}, answer[2])
+
+
+BotocoreStubber.process_request = _answer_dated
+
 # A shop's own words on this machine change no test.
 os.environ["TAXONOMY_OVERLAY"] = "-"
 

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.keywords import KeywordTag, Source
-from results_sink.export.delta import CHANGE, last_of_each, there
-from results_sink.export.tables import TAG_COLUMNS
+from results_sink.export.delta import last_of_each, there
+from results_sink.export.tables import CHANGE, TAG_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from pipeline.errors import BadExport, Denied, NoExport, PageGone, RetryLater
@@ -29,9 +27,9 @@ if TYPE_CHECKING:
     from results_sink.search.snapshot import Copies
 
 REFRESH_S = 2.0  # chosen by us: how old what is searched may be, and how often a busy process asks S3
+MOST_CHANGED_ROWS = 300_000  # laid over a snapshot; chosen by us: some 400 MB, see docs/backfill.svg
 KEPT_STATES = 4  # chosen by us: the newest and some before, for pages that were begun on them; of two snapshots at most
 FETCHED_AT_ONCE = 8  # deltas, chosen by us: a thousand of 30 ms each are there in 4 s
-MOST_CHANGES = 300_000  # rows of deltas over a snapshot, chosen by us: as many as are folded at once
 
 
 def ignore_warning(message: str) -> None:
@@ -105,23 +103,15 @@ class ExportReader:
         return latest
 
     def _read_latest(self) -> Latest:
-        latest = self._bounded(read_latest(self.files, self.name))
+        published = read_latest(self.files, self.name)
+        latest = published.first_rows(MOST_CHANGED_ROWS)
+        if latest != published:
+            # While a backfill outruns the folds, memory and cold starts stay bounded, and answers are some minutes old.
+            rows = sum(delta.rows for delta in published.deltas)
+            self.warn(f"answers are as of {latest.as_of:%H:%M:%S} UTC: {rows:,} changed rows wait to be folded")
         current = {delta.sha256 for delta in latest.deltas}
-        self._deltas = {sha256: rows for sha256, rows in self._deltas.items() if sha256 in current}
+        self._deltas = {sha256: delta for sha256, delta in self._deltas.items() if sha256 in current}
         return latest
-
-    def _bounded(self, latest: Latest) -> Latest:
-        """Return the pointer with as many of its deltas, the oldest first, as are laid over a snapshot."""
-        ends = list(accumulate(delta.rows for delta in latest.deltas))
-        count = bisect_right(ends, MOST_CHANGES)
-        if count == len(ends):
-            return latest
-        as_of = latest.deltas[count - 1].newest_change_at.isoformat() if count else "the last export"
-        self.warn(
-            f"answers are from {self.name} as of {as_of}: {ends[-1]:,} images changed since the last export, and"
-            f" at most {MOST_CHANGES:,} are laid over it; run `catalog-tagger export`"
-        )
-        return replace(latest, deltas=latest.deltas[:count])
 
     def searcher_if_any(self) -> Searcher | None:
         """Return a searcher of the newest state, or None before the first export."""
@@ -169,13 +159,12 @@ class ExportReader:
 
     def _opened(self, latest: Latest) -> Searcher:
         deltas = self._fetch(latest.deltas)
-        as_of = latest.deltas[-1].newest_change_at if latest.deltas else None
         for state, searcher in self._states.items():
             if state.snapshot == latest.snapshot:
-                return searcher.under(deltas, as_of)
+                return searcher.under(deltas, latest.as_of)
         self._make_room()
         snapshot = open_snapshot(latest, self.files, self.copies, self.name)
-        return Searcher(snapshot, self.vocabulary, self._words).under(deltas, as_of)
+        return Searcher(snapshot, self.vocabulary, self._words).under(deltas, latest.as_of)
 
     def _make_room(self) -> None:
         """Forget all states but the newest: each snapshot of a large catalogue takes half a gigabyte."""

@@ -159,15 +159,14 @@ def test_files_of_a_snapshot_are_fetched_several_at_once(tmp_path: Path) -> None
 
 def test_no_more_changes_are_laid_over_a_snapshot_than_the_limit(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest changes are laid, so that answers are of one moment; they say which, and a line says why."""
-    monkeypatch.setattr(newest, "MOST_CHANGES", 2)
+    monkeypatch.setattr(newest, "MOST_CHANGED_ROWS", 2)
     following = Following(shop)
     for number in range(3):
         shop.put(tagged(f"b{number}.jpg", boot=0.5))
         shop.record()
 
     assert following.boots() == ["a.jpg", "b0.jpg", "b1.jpg"]
-    assert following.warned[0].startswith("answers are from the export as of 2026-03-01T12:")
-    assert "3 images changed since the last export, and at most 2 are laid over it" in following.warned[0]
+    assert following.warned[0].endswith("UTC: 3 changed rows wait to be folded")
     assert following.newest.searcher().search("boot").as_of < shop.now
     shop.export()
     assert sorted(following.boots()) == ["a.jpg", "b0.jpg", "b1.jpg", "b2.jpg"]
