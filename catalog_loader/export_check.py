@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 from catalog_loader.compare import READ_BATCH
 from pipeline.images import BucketPrefix
 from pipeline.records import RejectedImage, TaggedImage
+from pipeline.unreadable import UnreadableItem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from catalog_loader.compare import ComparedImage
-    from pipeline.exported import ExportDamage, ExportedImage, ExportedImages, OpenedExport
+    from pipeline.exported import ExportDamage, ExportedImage, OpenedExport
     from pipeline.images import ImageRef
-    from pipeline.ports import RecordTable
+    from pipeline.ports import ExportedImages, RecordTable
     from pipeline.records import Record
 
 OFFENDERS = 10  # of each kind are named; chosen by us: enough to see what they have in common
@@ -67,8 +68,10 @@ class ExportComparison:
         """Whether searches fail, or answer from files that are damaged."""
         return any(damage.stops_search for damage in self.damages)
 
-    def compare(self, image: ImageRef, record: Record | None, exported: ExportedImage | None) -> None:
+    def compare(self, image: ImageRef, record: Record | UnreadableItem | None, exported: ExportedImage | None) -> None:
         """Compare what the export says of an image, or that it says nothing, with the record, or that there is none."""
+        if isinstance(record, UnreadableItem):  # the export left it out, and the audit names it already
+            return
         # DECISIONS.md, 19
         if record is not None and self.as_of and record.observation.observed_at >= self.as_of - SETTLING:
             self.newer += record.observation.observed_at >= self.as_of
@@ -114,8 +117,10 @@ class ExportComparison:
         self.offenders[gap] += [image][: OFFENDERS - len(self.offenders[gap])]
 
 
-def export_gap(record: Record | None, exported: ExportedImage | None) -> ExportGap | None:
+def export_gap(record: Record | UnreadableItem | None, exported: ExportedImage | None) -> ExportGap | None:
     """Return what is wrong between a record and an export that must have it; None where nothing is."""
+    if isinstance(record, UnreadableItem):
+        return None
     if not isinstance(record, TaggedImage | RejectedImage):
         return None if exported is None else ExportGap.EXPORTED_ORPHAN
     if exported is None:

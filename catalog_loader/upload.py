@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pipeline.http_event import Request, Route
-    from pipeline.photo_addresses import PhotoAddresses
-    from pipeline.ports import Clock
-    from pipeline.watchers import Watchers
+    from pipeline.ports import Clock, PhotoAddresses, Watchers
 
 TYPES = {  # what is read, and the ending that its key gets
     "image/jpeg": ".jpg",

@@ -27,9 +27,6 @@ START_LIMIT_S = 30  # chosen by us: it starts in under a second where nothing el
 settings.register_profile("steady", deadline=None, derandomize=True, max_examples=100)
 settings.load_profile("steady")
 
-# Before anything loads onnxruntime, which reports to its maker otherwise; processes that tests start inherit it.
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-
 # Amazon S3 dates each of its answers, which moto does not.
 _answer_undated = BotocoreStubber.process_request
 
@@ -41,6 +38,8 @@ def _answer_dated(stubber: BotocoreStubber, request: object) -> object:
 
 BotocoreStubber.process_request = _answer_dated
 
+# Before anything loads onnxruntime, which reports to its maker otherwise; processes that tests start inherit it.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 # A shop's own words on this machine change no test.
 os.environ["TAXONOMY_OVERLAY"] = "-"
 

@@ -73,7 +73,7 @@ def plan_deletions(
     now: datetime,
     kept_snapshots: int,
 ) -> tuple[Deletion, ...]:
-    """Return which of these files may go, in the order of their names.
+    """Return which of these files may go, in the order of their names (DECISIONS.md, 54).
 
     Args:
         stored: the files below ``snapshots/`` and ``deltas/``.

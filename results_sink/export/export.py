@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.coverage import MOST_FOLDERS, Coverage
 from pipeline.errors import BadSettings, CallerError
 from pipeline.telemetry import Metric
+from pipeline.unreadable import UnreadableItems
 from results_sink.export import coverage as covered
 from results_sink.export import tables
 from results_sink.export.cleanup import remove_unneeded
@@ -103,6 +104,7 @@ class _Snapshot:
     def __init__(self, exporter: Exporter, work: Path) -> None:
         self._exporter, self._work = exporter, work
         self._census, self._coverage, self._sizes = ExportStats(), Coverage(), exporter.sizes
+        self.unreadable = UnreadableItems()
 
     def write(self, over: Callable[[Iterable[Record]], Iterable[Record]]) -> Manifest:
         began_at = self._exporter.scan_began_at or self._exporter.files.now()
@@ -117,7 +119,7 @@ class _Snapshot:
             snapshot=name,
             scan_began_at=began_at,
             scan_ended_at=ended_at,
-            counts=self._census.counts,
+            counts=replace(self._census.counts, unreadable=self.unreadable.count),
             model_versions=tuple(sorted(self._census.model_versions)),
             taxonomy_versions=tuple(sorted(self._census.taxonomy_versions)),
             vocabulary_version=self._exporter.vocabulary.version,
@@ -133,7 +135,7 @@ class _Snapshot:
         if self._exporter.rows is not None:
             yield from self._exporter.rows(self._census)
             return
-        records = over(self._exporter.table.scan())
+        records = over(self.unreadable.exclude_from(self._exporter.table.scan()))
         for batch in _batches(self._census.kept(records), self._sizes.batch_records):
             yield tables.raw_images(batch, self._census.keyword_lists(batch))
 
@@ -204,6 +206,8 @@ def make_handler(
             return {"snapshot": None, "rows": 0, "published": False}  # few deltas, not worth a fold
         snapshot, rows = exported.manifest.snapshot, exported.manifest.counts.rows
         is_published = exported.is_published
+        if exported.manifest.counts.unreadable:
+            metrics.add_metric(name=Metric.UNREADABLE, unit="Count", value=exported.manifest.counts.unreadable)
         if is_published:
             metrics.add_metric(name=Metric.EXPORTED, unit="Count", value=rows)
             logger.info("exported", snapshot=snapshot, rows=rows)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 LEAST_DELTAS = 20  # chosen by us: fewer cost a search next to nothing
 MOST_ROWS = 1_500_000  # changed rows that are folded at once, chosen by us: their names take some 300 MB
-LONGEST_S = 540.0  # of folding in one call, chosen by us: the next call comes after ten minutes
+LONGEST_S = 160.0  # of folding in one call, chosen by us: the next call comes after three minutes
 NEXT_IS_LONGER = 1.3  # chosen by us: by how much a fold may take longer than the one before, as the snapshot grows
 
 
@@ -42,8 +42,8 @@ class Folding:
     def fold_all(self, left_s: float = LONGEST_S) -> Exported | None:
         """Fold until few deltas are left or another fold might not end in time, and return what the last one wrote.
 
-        While a large backfill runs, deltas come faster than one fold in ten minutes takes them: then one fold follows
-        the other, and the next call goes on.
+        While a large backfill runs, deltas come faster than a fold every three minutes takes them: then folds follow
+        each other, and the next call goes on (DECISIONS.md, 56).
         """
         ends_at_s = self.clock_s() + min(left_s, LONGEST_S)
         folded = None

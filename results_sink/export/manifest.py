@@ -74,12 +74,13 @@ class PartFile:
 
 @dataclass(frozen=True, slots=True)
 class RecordCounts:
-    """What the scan saw. Images that are gone, or whose look was taken back, are counted and are no rows."""
+    """What the scan saw. Images that are gone or undone and items that cannot be read are counted and are no rows."""
 
     tagged: int
     rejected: Mapping[str, int]
     gone: int
     undone: int
+    unreadable: int = 0
 
     @property
     def rows(self) -> int:

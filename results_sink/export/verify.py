@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ExportVerifier:
-    """Compares the files of an export with their sums, never through copies that this machine keeps.
+    """Compares the files of an export with their sums, never through this machine's copies (DECISIONS.md, 55).
 
     A file that the store still has by the size and version (S3: the ETag) with which it was written is not read.
     Where the version is another (a bucket that was copied), or with ``is_deep``, its bytes are.

@@ -20,6 +20,7 @@ from pipeline.images import MAX_KEY_BYTES, ImageRef
 from pipeline.keywords import LANGUAGES, KeywordTag, Vocabulary
 from pipeline.ports import RecordTable
 from pipeline.records import TaggedImage
+from pipeline.unreadable import UnreadableItem, readable
 from results_sink.http import models as answers
 from results_sink.http.problems import GUARDS, answer_problems, bounded, told
 from results_sink.report import Words, answer_document, record_document
@@ -123,7 +124,7 @@ class Api:
         """Tell what is known of an image now."""
         ref = ImageRef(unquote(bucket), unquote(key))
         record = self.table.get_many([ref]).get(ref)
-        if record is None:
+        if record is None or isinstance(record, UnreadableItem):
             raise NotFoundError(f"nothing is known of {ref}")
         return answers.Image(**record_document(record, self._words(language)))
 
@@ -186,7 +187,7 @@ class Api:
         return Words(self.vocabulary, language)
 
     def _product(self, product: str, words: Words, *without: str) -> dict[str, Any] | None:
-        records = self.table.of_product(product)
+        records = readable(self.table.of_product(product))
         if not records:
             return None
         tags = _best(tag for record in records if isinstance(record, TaggedImage) for tag in record.keywords)

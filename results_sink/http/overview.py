@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.errors import RejectReason
 from pipeline.http_event import Answer, json_answer
 from pipeline.records import RecordStatus, RejectedImage
+from pipeline.unreadable import UnreadableItems
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,11 +72,13 @@ class Overview:
         }
 
     def _count(self, now: datetime) -> dict[str, Any]:
-        ends = list(islice(self.table.summaries(), self.most_ends + 1))
+        unreadable = UnreadableItems()
+        ends = list(islice(unreadable.exclude_from(self.table.summaries()), self.most_ends + 1))
         complete = len(ends) <= self.most_ends
         kinds = Counter(end.kind for end in ends)
         rejected = {
-            reason: list(islice(self.table.rejected(reason), self.most_of_a_reason + 1)) for reason in RejectReason
+            reason: list(islice(unreadable.exclude_from(self.table.rejected(reason)), self.most_of_a_reason + 1))
+            for reason in RejectReason
         }
         many = Counter(
             {str(reason): min(len(found), self.most_of_a_reason) for reason, found in rejected.items() if found}

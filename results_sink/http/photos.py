@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from pipeline.http_event import Request, Route
-    from pipeline.photo_addresses import PhotoAddresses
+    from pipeline.ports import PhotoAddresses
 
 MOST = 100  # photos of one request, chosen by us: a page of results
 SECONDS = 900  # chosen by us: as long as somebody looks at a page

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
     from pipeline.http_event import Request, Route
     from pipeline.keywords import Vocabulary
-    from pipeline.ports import Clock
-    from pipeline.ratings import Ratings
+    from pipeline.ports import Clock, Ratings
 
 MOST = 50  # ratings of one request, chosen by us: every keyword of a photo, by several models
 MAX_WORD_CHARACTERS = 60  # chosen by us: the vocabulary's longest word has 40

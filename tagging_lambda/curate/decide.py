@@ -1,4 +1,4 @@
-"""People's decisions, as they are wished for and as they come to rest on records."""
+"""The verbs pin, suppress and release: people's wishes become decisions on records."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from pipeline.errors import CallerError
-from pipeline.images import ImageRef
 from pipeline.records import MAX_DECISIONS, Decision, DecisionKind, TaggedImage
+from pipeline.unreadable import UnreadableItem
+from tagging_lambda.curate.rewrite import Rewrite
 from tagging_lambda.words.decisions import with_keywords
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
+    from pipeline.images import ImageRef
     from pipeline.keywords import Vocabulary
     from pipeline.ports import Clock, RecordTable
     from pipeline.records import Record
     from tagging_lambda.curate.rewrite import Rewriter
 
 READ_BATCH = 100  # records read at a time: the most Amazon DynamoDB permits in one call
-OFFENDERS = 10  # how many of what went wrong are named; chosen by us: enough to see what they have in common
 
 
 class Verdict(StrEnum):
@@ -41,8 +43,18 @@ class Wish:
     of: ImageRef | str
 
 
+@dataclass(frozen=True, slots=True)
+class UnknownTarget:
+    """An image or a product that has no record, so that nothing can be decided about it."""
+
+    name: str
+
+
+DecisionEvent = Rewrite | UnreadableItem | UnknownTarget
+
+
 @dataclass
-class Decided:
+class DecisionCounts:
     """Counts what became of the wishes, by image."""
 
     changed: int = 0
@@ -50,10 +62,32 @@ class Decided:
     unknown: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
 
+    def add(self, event: DecisionEvent) -> None:
+        """Count what became of one image or product."""
+        match event:
+            case UnknownTarget():
+                self.unknown.append(event.name)
+            case UnreadableItem():
+                self.failed.append(str(event))
+            case Rewrite(failure="", is_change=True):
+                self.changed += 1
+            case Rewrite(failure=""):
+                self.unchanged += 1
+            case Rewrite():
+                self.failed.append(event.failure)
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedWishes:
+    """The wishes of each image, in the order given, and the products of which no image is on record."""
+
+    by_image: Mapping[ImageRef, Sequence[Wish]]
+    unknown: tuple[UnknownTarget, ...] = ()
+
 
 @dataclass(frozen=True)
 class Decider:
-    """Brings wishes to the records at rest."""
+    """Applies wishes to records."""
 
     table: RecordTable
     rewriter: Rewriter
@@ -61,31 +95,28 @@ class Decider:
     clock: Clock
     by: str = ""
 
-    def by_image(self, wishes: Iterable[Wish], unknown: list[str]) -> dict[ImageRef, list[Wish]]:
-        """Return the wishes of each image, in the order given; a product without images is named in ``unknown``.
+    def resolve(self, wishes: Iterable[Wish]) -> ResolvedWishes:
+        """Return the wishes by image.
 
-        A product's are those of its images that are on record now: an image that comes later is the model's.
+        A product's images are those on record now: an image that comes later is the model's.
         """
-        found: dict[ImageRef, list[Wish]] = {}
+        by_image: dict[ImageRef, list[Wish]] = {}
         products: dict[str, tuple[ImageRef, ...]] = {}
         for wish in wishes:
-            for image in self._images(wish.of, products, unknown):
-                found.setdefault(image, []).append(wish)
-        return found
+            if isinstance(wish.of, str) and wish.of not in products:
+                products[wish.of] = self._images_of(wish.of)
+            for image in products[wish.of] if isinstance(wish.of, str) else (wish.of,):
+                by_image.setdefault(image, []).append(wish)
+        unknown = tuple(UnknownTarget(f"product {product}") for product, images in products.items() if not images)
+        return ResolvedWishes(by_image, unknown)
 
-    def _images(
-        self, of: ImageRef | str, products: dict[str, tuple[ImageRef, ...]], unknown: list[str]
-    ) -> tuple[ImageRef, ...]:
-        if isinstance(of, ImageRef):
-            return (of,)
-        if of not in products:
-            products[of] = tuple(record.observation.image for record in self.table.of_product(of))
-            if not products[of]:
-                unknown.append(f"product {of}")
-        return products[of]
+    def _images_of(self, product: str) -> tuple[ImageRef, ...]:
+        items = self.table.of_product(product)
+        images = (item.image if isinstance(item, UnreadableItem) else item.observation.image for item in items)
+        return tuple(image for image in images if image)
 
-    def decide(self, wishes: Mapping[ImageRef, Sequence[Wish]], decided: Decided) -> Iterator[Record]:
-        """Yield each image's record as it is now, having counted in ``decided`` what became of it.
+    def decide(self, wishes: ResolvedWishes) -> Iterator[DecisionEvent]:
+        """Yield what becomes of each image, and of each product that is unknown.
 
         Raises:
             CallerError: an image would have more decisions than the limit.
@@ -93,43 +124,35 @@ class Decider:
         now = self.clock()
 
         def change(record: Record) -> Record:
-            mine = record.decisions
-            for wish in wishes[record.observation.image]:
-                mine = _with(mine, wish, lambda wish: Decision(wish.keyword_id, _KINDS[wish.verdict], now, self.by))
-            return _bearing(record, mine, self.vocabulary)
+            decisions = record.decisions
+            for wish in wishes.by_image[record.observation.image]:
+                decisions = _with_wish(decisions, wish, now, self.by)
+            return _with_decisions(record, decisions, self.vocabulary)
 
-        for rewrite in self.rewriter.rewrite(self._records(wishes, decided), change):
-            if rewrite.failure:
-                decided.failed.append(rewrite.failure)
-            elif rewrite.is_change:
-                decided.changed += 1
-            else:
-                decided.unchanged += 1
-            yield rewrite.after
-
-    def _records(self, images: Iterable[ImageRef], decided: Decided) -> Iterator[Record]:
-        waiting = iter(images)
-        while batch := list(islice(waiting, READ_BATCH)):
-            found = self.table.get_many(batch)
-            decided.unknown += [str(image) for image in batch if image not in found]
-            yield from (found[image] for image in batch if image in found)
+        yield from wishes.unknown
+        remaining = iter(wishes.by_image)
+        while batch := list(islice(remaining, READ_BATCH)):
+            items = self.table.get_many(batch)
+            yield from (UnknownTarget(str(image)) for image in batch if image not in items)
+            yield from self.rewriter.rewrite((items[image] for image in batch if image in items), change)
 
 
 _KINDS = {Verdict.PIN: DecisionKind.PIN, Verdict.SUPPRESS: DecisionKind.SUPPRESS}
 
 
-def _with(decisions: tuple[Decision, ...], wish: Wish, decision_of: Callable[[Wish], Decision]) -> tuple[Decision, ...]:
+def _with_wish(decisions: tuple[Decision, ...], wish: Wish, now: datetime, by: str) -> tuple[Decision, ...]:
     """Return the decisions after the wish: the newest of a keyword stands alone, at the end."""
-    if any(each.keyword_id == wish.keyword_id and each.kind == _KINDS.get(wish.verdict) for each in decisions):
+    kind = _KINDS.get(wish.verdict)
+    if any(decision.keyword_id == wish.keyword_id and decision.kind == kind for decision in decisions):
         return decisions
-    others = tuple(each for each in decisions if each.keyword_id != wish.keyword_id)
-    return others if wish.verdict is Verdict.RELEASE else (*others, decision_of(wish))
+    others = tuple(decision for decision in decisions if decision.keyword_id != wish.keyword_id)
+    return others if kind is None else (*others, Decision(wish.keyword_id, kind, now, by))
 
 
-def _bearing(record: Record, decisions: tuple[Decision, ...], vocabulary: Vocabulary) -> Record:
+def _with_decisions(record: Record, decisions: tuple[Decision, ...], vocabulary: Vocabulary) -> Record:
     if len(decisions) > MAX_DECISIONS:
-        found = f"{record.observation.image} would have {len(decisions):,} decisions"
-        raise CallerError(f"{found}; the limit is {MAX_DECISIONS}")
+        count = f"{record.observation.image} would have {len(decisions):,} decisions"
+        raise CallerError(f"{count}; the limit is {MAX_DECISIONS}")
     if decisions == record.decisions:
         return record
     if isinstance(record, TaggedImage):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pipeline.errors import RetryLater
 from pipeline.http_event import NOT_FOUND, Answer, choice_in, json_answer, problem, text_in
 from pipeline.images import MAX_KEY_BYTES, ImageRef
-from tagging_lambda.curate.decide import Decided, Decider, Verdict, Wish
+from tagging_lambda.curate.decide import Decider, DecisionCounts, ResolvedWishes, Verdict, Wish
 from tagging_lambda.curate.keyword_lookup import keyword_once_named
 
 if TYPE_CHECKING:
@@ -31,15 +31,15 @@ def make_routes(rewriter: Rewriter, vocabulary: Vocabulary, clock: Clock) -> Map
         verdict = choice_in(document, "decision", Verdict)
         keyword_id = keyword_once_named(text_in(document, "keyword", MAX_WORD_CHARACTERS), vocabulary)
         wish = Wish(verdict, keyword_id, image)
-        decided = Decided()
         decider = Decider(rewriter.table, rewriter, vocabulary, clock, request.caller[:MAX_NAME_CHARACTERS])
-        for _ in decider.decide({image: [wish]}, decided):
-            pass
-        if decided.unknown:
+        counts = DecisionCounts()
+        for event in decider.decide(ResolvedWishes({image: [wish]})):
+            counts.add(event)
+        if counts.unknown:
             return problem(NOT_FOUND, "There is no such thing", f"nothing is known of {image}")
-        if decided.failed:
-            raise RetryLater(decided.failed[0])
-        facts = {"image": str(image), "keyword": keyword_id, "decision": verdict, "changed": bool(decided.changed)}
+        if counts.failed:
+            raise RetryLater(counts.failed[0])
+        facts = {"image": str(image), "keyword": keyword_id, "decision": verdict, "changed": bool(counts.changed)}
         return json_answer(facts)
 
     return {"POST /decisions": decide}

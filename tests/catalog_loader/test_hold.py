@@ -13,7 +13,8 @@ from catalog_loader.commands import audit as audit_command
 from catalog_loader.compare import Versions
 from catalog_loader.console import Console
 from catalog_loader.export_check import OFFENDERS, SETTLING, STREAM_WAITS_S
-from pipeline.exported import ExportDamage, ExportedImage, MemoryExportedImages, OpenedExport
+from pipeline.exported import ExportDamage, ExportedImage, OpenedExport
+from pipeline.memory.exported import MemoryExportedImages
 from pipeline.records import TaggedImage
 from tests.catalog_loader.conftest import LOOKED_AT, shop
 
@@ -249,7 +250,7 @@ def test_a_person_is_told_of_the_export_and_of_the_way_out(twins: Twins) -> None
         sleep=lambda _: None,
     )
 
-    assert said[0].splitlines()[8:] == [
+    assert said[0].splitlines()[9:] == [
         "",
         "export as of 2026-01-03 00:00:00 UTC, 1 images were observed since",
         "not_exported     1",

@@ -14,8 +14,8 @@ from catalog_loader.upload import TYPES, Uploads, make_routes
 from pipeline.errors import RejectReason
 from pipeline.http_event import make_http_handler
 from pipeline.images import MAX_IMAGE_BYTES, ImageRef
-from pipeline.photo_addresses import MemoryAddresses
-from pipeline.watchers import MemoryWatchers
+from pipeline.memory.photo_addresses import MemoryAddresses
+from pipeline.memory.watchers import MemoryWatchers
 
 
 @pytest.fixture
