@@ -123,6 +123,8 @@ def load_synonyms(vocabulary: Vocabulary, path: Path = SYNONYMS_PATH) -> dict[st
     Raises:
         BadTaxonomy: the file cannot be read.
     """
+    # Kept apart from names, which photos and exports show.
+    # DECISIONS.md, 60
     synonyms: dict[str, dict[str, tuple[str, ...]]] = {language: {} for language in vocabulary.languages}
     for row in _rows(path):
         for language, words in synonyms.items() if row["id"] in vocabulary.nodes else ():

@@ -49,6 +49,8 @@ class ImageIndex:
 
         All of several parts score as the lowest of them, any of them as the highest.
         """
+        # Dense arrays cost the same for every query and need no second form for common words.
+        # DECISIONS.md, 57
         match node:
             case Term():
                 scores = self._term_scores(node.keyword_ids)

@@ -152,6 +152,8 @@ def parse(query: str, words: LanguageWords, *, may_be_empty: bool = False) -> Pa
         if may_be_empty:
             return ParsedQuery(Everything())
         raise BadQuery("empty", "the query is empty; write a word, such as footwear")
+    # Words that mean nothing are no mistake: only a broken form is refused.
+    # DECISIONS.md, 58
     node = _Parser(tokens).query()
     matches = [token.match for token in tokens if token.match]
     return ParsedQuery(

@@ -284,6 +284,8 @@ class LanguageWords:
 
     def _longest(self, texts: Sequence[str]) -> tuple[int, WordMatch] | None:
         """Return how many of the first words are a keyword together, and that; None where they are none."""
+        # Shoppers type no quotation marks, so neighbours that are a keyword together are read as it.
+        # DECISIONS.md, 10
         for count in range(len(texts), 1, -1):
             text = " ".join(texts[:count])
             if meaning := self._known(text):
@@ -313,6 +315,8 @@ class LanguageWords:
         """Return what a name, a synonym, a colour or a form of one means: in the person's language, or in another."""
         if not text:
             return None
+        # What is a word of the person's language, even one that means nothing here, is none of another.
+        # DECISIONS.md, 59
         own = self._named(self._own, text)
         if own or self._own.is_word(text) or fold(text) in STOP_WORDS.get(self.language, ()):
             return own

@@ -65,7 +65,7 @@ class OursByProduct(Ours):
 
 
 class DuckDb:
-    """DuckDB over the export's own postings."""
+    """DuckDB over the export's own postings, joined by the number of an image's row: strings take four times as long."""
 
     name = "DuckDB on the same Parquet"
 
@@ -78,12 +78,12 @@ class DuckDb:
 
     def ask(self, pair: Pair) -> int:
         one, other = (
-            f"(SELECT image, max(score) AS score FROM {self._postings} WHERE keyword_id IN ({ids}) GROUP BY image)"
+            f"(SELECT image_row, max(score) AS score FROM {self._postings} WHERE keyword_id IN ({ids}) GROUP BY image_row)"
             for ids in (_quoted(self._vocabulary, each) for each in pair)
         )
         found = self._database.sql(
-            f"SELECT image, least(a.score, b.score) AS score, count(*) OVER () AS total"
-            f" FROM {one} a JOIN {other} b USING (image) ORDER BY score DESC, image LIMIT {BEST}"
+            f"SELECT image_row, least(a.score, b.score) AS score, count(*) OVER () AS total"
+            f" FROM {one} a JOIN {other} b USING (image_row) ORDER BY score DESC, image_row LIMIT {BEST}"
         ).fetchall()
         return found[0][2] if found else 0
 
