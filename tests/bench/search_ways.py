@@ -65,7 +65,7 @@ class OursByProduct(Ours):
 
 
 class DuckDb:
-    """DuckDB over the export's own postings, joined by the number of an image's row: strings take four times as long."""
+    """DuckDB over the export's own postings, joined by the numbers of rows: names of images take four times as long."""
 
     name = "DuckDB on the same Parquet"
 
@@ -78,7 +78,8 @@ class DuckDb:
 
     def ask(self, pair: Pair) -> int:
         one, other = (
-            f"(SELECT image_row, max(score) AS score FROM {self._postings} WHERE keyword_id IN ({ids}) GROUP BY image_row)"
+            f"(SELECT image_row, max(score) AS score FROM {self._postings}"
+            f" WHERE keyword_id IN ({ids}) GROUP BY image_row)"
             for ids in (_quoted(self._vocabulary, each) for each in pair)
         )
         found = self._database.sql(
