@@ -29,11 +29,13 @@ _WORDS = {
 }
 COLOURS = tuple(name for name in _WORDS if name != MULTICOLOURED)  # the order in which a record stores their shares
 
-# Both chosen by us on half of the labelled packshots, and measured on the other half: docs/signals.md.
-LEAST_CERTAINTY = 0.3  # below it the product cannot be told from its background
-LEAST_FIRST_SHARE = 0.54  # of the product: below it no colour leads
+# Chosen by us on one half of the labelled packshots, and measured on the other half: docs/signals.md.
+LEAST_CERTAINTY = 0.5  # below it the product cannot be told from its background
+LEAST_FIRST_SHARE = 0.45  # of the product: below it no colour leads
 LEAST_SHARE = 0.15  # a colour of less is a detail, not a colour of the product
-MULTICOLOURED_COUNT = 4  # colours of some size, none of which leads
+MULTICOLOURED_COUNT = 3  # colours, none of which leads,
+MULTICOLOURED_HUES = 3  # all of them bright ones: shaded leather is brown, beige and grey at once
+_DULL = frozenset({"black", "white", "grey", "brown", "beige"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ def colour_words(colour: str) -> Mapping[str, str]:
 def colours_of(facts: PhotoFacts | None) -> tuple[ColourShare, ...]:
     """Return the product's colours, the largest share first; none where the photo does not show them clearly.
 
-    A product of at least three colours, of which none leads, is ``multicoloured`` first and then each of them.
+    A product of several colours, of which none leads, is ``multicoloured`` first and then each of them.
     """
     if facts is None or facts.colour_certainty < LEAST_CERTAINTY:
         return ()
@@ -64,7 +66,8 @@ def colours_of(facts: PhotoFacts | None) -> tuple[ColourShare, ...]:
     large = sorted((colour for colour in shares if colour.share >= LEAST_SHARE), key=lambda colour: -colour.share)
     if large and large[0].share >= LEAST_FIRST_SHARE:
         return tuple(large)
-    if len(large) >= MULTICOLOURED_COUNT:
+    hues = [colour for colour in large if colour.colour not in _DULL]
+    if len(large) >= MULTICOLOURED_COUNT and len(hues) >= MULTICOLOURED_HUES:
         whole = ColourShare(MULTICOLOURED, round(sum(colour.share for colour in large), 4))
         return (whole, *large)
     return ()

@@ -123,8 +123,7 @@ def load_synonyms(vocabulary: Vocabulary, path: Path = SYNONYMS_PATH) -> dict[st
     Raises:
         BadTaxonomy: the file cannot be read.
     """
-    # Kept apart from names, which photos and exports show.
-    # DECISIONS.md, 60
+    # DECISIONS.md, 60: kept apart from names, which photos and exports show.
     synonyms: dict[str, dict[str, tuple[str, ...]]] = {language: {} for language in vocabulary.languages}
     for row in _rows(path):
         for language, words in synonyms.items() if row["id"] in vocabulary.nodes else ():

@@ -54,7 +54,7 @@ def write_delta(changes: Sequence[Change], path: Path, vocabulary: Vocabulary) -
 
 def last_of_each(deltas: Iterable[Any]) -> Any:
     """Return of each image its last row."""
-    rows = pa.concat_tables(deltas)
+    rows = pa.concat_tables(deltas, promote_options="default")  # earlier deltas have fewer columns
     last = {image: at for at, image in enumerate(rows["image"].to_pylist())}
     return rows.take(pa.array(sorted(last.values()), pa.int64())).combine_chunks()
 

@@ -55,8 +55,7 @@ class Catalogue:
         """Return the score of each image, or ``NOT_FOUND``: float32 [N], which the caller must not change."""
         if self._changed is None:
             return self._base.scores_of(node)
-        # One by one, so that a new delta does not cost what the snapshot is large.
-        # DECISIONS.md, 28
+        # DECISIONS.md, 28: one by one, so that a new delta does not cost what the snapshot is large.
         scores = np.concatenate([part.scores_of(node) for part in self.parts])
         scores[self._hidden] = NOT_FOUND
         return scores

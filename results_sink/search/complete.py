@@ -101,17 +101,17 @@ class Completer:
         words = typed.split()
         for count in range(min(MOST_WORDS, len(words)), 0, -1):
             before, begun = " ".join(words[:-count]), " ".join(words[-count:])
-            found = self.complete(begun, language, searcher.images_by_keyword, COUNTED_FOR_EACH * limit)
-            found += self._colours(begun, language) if searcher.has_colours else []
-            if found:
+            candidates = self.complete(begun, language, searcher.images_by_keyword, COUNTED_FOR_EACH * limit)
+            candidates += self._colours(begun, language) if searcher.has_colours else []
+            if candidates:
                 break
         else:
             return []
         request = SearchRequest(before, language=language, facets=0)
-        left = searcher.counts_of({completion.keyword_id: self._node(completion) for completion in found}, request)
+        left = searcher.counts_of({completion.keyword_id: self._node(completion) for completion in candidates}, request)
         completions = [
             Completion(completion.word, completion.keyword_id, f"{before} {completion.word}".strip(), images)
-            for completion in found
+            for completion in candidates
             if (images := left[completion.keyword_id])
         ]
         return sorted(completions, key=lambda completion: -completion.images)[:limit]

@@ -73,7 +73,7 @@ class Cursor:
         """Whether each part is what it can be, whoever wrote it."""
         texts = (self.state.snapshot, self.state.last_delta, self.search)
         return (
-            all(type(each) is str for each in texts)
+            all(type(text) is str for text in texts)
             and _SNAPSHOT.fullmatch(self.state.snapshot) is not None
             and type(self.offset) is int
             and 0 <= self.offset <= MAX_OFFSET

@@ -104,5 +104,5 @@ class FacetCounter:
         return np.asarray((of_bytes @ _BITS_OF_BYTE).ravel()[: len(names)])
 
     def _ranked(self, counts: NDArray[np.int64], limit: int) -> tuple[Facet, ...]:
-        found = [(-int(counts[number]), self._names.names[number]) for number in np.flatnonzero(counts)]
-        return tuple(Facet(name, -count) for count, name in sorted(found)[:limit])
+        counted = [(-int(counts[number]), self._names.names[number]) for number in np.flatnonzero(counts)]
+        return tuple(Facet(name, -count) for count, name in sorted(counted)[:limit])

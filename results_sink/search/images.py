@@ -49,8 +49,7 @@ class ImageIndex:
 
         All of several parts score as the lowest of them, any of them as the highest.
         """
-        # Dense arrays cost the same for every query and need no second form for common words.
-        # DECISIONS.md, 57
+        # DECISIONS.md, 57: dense arrays cost the same for every query and need no second form for common words.
         match node:
             case Term():
                 scores = self._term_scores(node.keyword_ids)
@@ -101,7 +100,7 @@ class ImageIndex:
         """Return the best score of each image among these keywords, from memory where they were asked for before."""
         if keyword_ids not in self._kept:
             scores = np.full(len(self), NOT_FOUND)
-            for number in sorted(self._numbers[each] for each in keyword_ids & self._numbers.keys()):
+            for number in sorted(self._numbers[keyword_id] for keyword_id in keyword_ids & self._numbers.keys()):
                 begin, end = int(self._ends[number - 1]) if number else 0, int(self._ends[number])
                 rows = self._rows[begin:end]
                 scores[rows] = np.maximum(scores[rows], self._scores[begin:end])

@@ -106,16 +106,20 @@ class ParsedQuery:
     def with_fewer_words(self, *, first_words_first: bool) -> Iterator[ParsedQuery]:
         """Yield the query without one of its words, then without more, as long as any is left.
 
+        Colours are left out before other words.
+
         Args:
-            first_words_first: whether the first word is left out before the others, as the word that tells more of
+            first_words_first: whether the first words are left out before the others, as the word that tells more of
                 another comes first in English and German, but last in French and Spanish.
         """
         words = [match for match in self.words if match.node]
+        in_order = words if first_words_first else words[::-1]
+        order = sorted(in_order, key=lambda match: not isinstance(match.node, Colour))
         for count in range(1, len(words)):
-            kept = words[count:] if first_words_first else words[:-count]
-            left_out = words[:count] if first_words_first else words[-count:]
-            ignored = (*self.ignored, *(match.text for match in left_out))
-            yield ParsedQuery(_combined(AllOf, [match.node for match in kept]), ignored, self.corrections)
+            left_out = order[:count]
+            kept = [match.node for match in words if match not in left_out]
+            ignored = (*self.ignored, *(match.text for match in words if match in left_out))
+            yield ParsedQuery(_combined(AllOf, kept), ignored, self.corrections)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,16 +156,17 @@ def parse(query: str, words: LanguageWords, *, may_be_empty: bool = False) -> Pa
         if may_be_empty:
             return ParsedQuery(Everything())
         raise BadQuery("empty", "the query is empty; write a word, such as footwear")
-    # Words that mean nothing are no mistake: only a broken form is refused.
-    # DECISIONS.md, 58
+    # DECISIONS.md, 58: words that mean nothing are no mistake; only a broken form is refused.
     node = _Parser(tokens).query()
-    matches = [token.match for token in tokens if token.match]
-    return ParsedQuery(
-        node,
-        tuple(text for match in matches for text in match.ignored),
-        tuple(correction for match in matches for correction in match.corrections),
-        tuple(matches) if all(token.kind in {"term", "end"} for token in tokens) and '"' not in query else (),
-    )
+    is_words_alone = all(token.kind in {"term", "end"} for token in tokens) and '"' not in query
+    return _parsed(node, [token.match for token in tokens if token.match], is_words_alone=is_words_alone)
+
+
+def _parsed(node: Node | None, matches: Sequence[WordMatch], *, is_words_alone: bool) -> ParsedQuery:
+    """Return the query with what its words say of it."""
+    ignored = tuple(text for match in matches for text in match.ignored)
+    corrections = tuple(correction for match in matches for correction in match.corrections)
+    return ParsedQuery(node, ignored, corrections, tuple(matches) if is_words_alone else ())
 
 
 def _tokens(query: str) -> list[_Token]:

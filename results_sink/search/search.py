@@ -278,7 +278,7 @@ class Searcher:
             places = best_of_products(ranks, self._catalogue.products[rows], limit)
         else:
             places = best_places(ranks, limit)
-        return tuple(self._hit(int(rows[place]), float(scores[place])) for place in places[request.offset :])
+        return tuple(self._hit(int(rows[index]), float(scores[index])) for index in places[request.offset :])
 
     def _hit(self, row: int, score: float) -> SearchHit:
         tags = self._catalogue.tags_of(row)

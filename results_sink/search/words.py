@@ -87,7 +87,7 @@ class Lexicon:
     """The words of one language."""
 
     def __init__(self, vocabulary: Vocabulary, language: str) -> None:
-        """Collect the names and synonyms of keywords; nothing is stemmed yet."""
+        """Collect names, and the synonyms that are no forms of one: a name always wins."""
         self.language = language
         self._stemmer = snowballstemmer.stemmer(_STEMMERS.get(language, "english"))
         self._stem = cache(self._stemmer.stemWord)
@@ -97,10 +97,23 @@ class Lexicon:
                 self._add(self.names, fold(word), Meaning(word, (keyword.id,)))
         self.synonyms: dict[str, Meaning] = {}
         for word, keyword_ids in load_synonyms(vocabulary).get(language, {}).items():
-            self._add(self.synonyms, fold(word), Meaning(word, keyword_ids))
+            if not self._is_named(word):
+                self._add(self.synonyms, fold(word), Meaning(word, keyword_ids))
         self.colours: dict[str, Meaning] = {}
         for word, colour_id in _colour_names(language):
             self._add(self.colours, self.key(word), Meaning(word, (), colour_id))
+
+    def _is_named(self, word: str) -> bool:
+        """Return whether the taxonomy itself has a name for a synonym, or for what it is the plural of."""
+        folded = fold(word)
+        return any(OSA.distance(folded, name) <= MOST_ENDING for name in self._names_by_key.get(self.key(word), ()))
+
+    @cached_property
+    def _names_by_key(self) -> dict[str, list[str]]:
+        names: dict[str, list[str]] = {}
+        for name in self.names:
+            names.setdefault(self.key(name), []).append(name)
+        return names
 
     def exact(self, text: str) -> Meaning | None:
         """Return what is called so, or is a synonym of it, whatever its case, accents, spaces and hyphens."""
@@ -155,7 +168,7 @@ class Lexicon:
             return None
         limit = 1 if letters < TWO_TYPOS else 2
         near = process.extract(key, self._keys.keys(), scorer=OSA.distance, score_cutoff=limit, limit=NEAR_WORDS)
-        alike = [(slips, spelling[0] != key[0], place) for place, (spelling, slips, _) in enumerate(near)]
+        alike = [(slips, spelling[0] != key[0], rank) for rank, (spelling, slips, _) in enumerate(near)]
         return self._closest(text, near[min(alike)[2]][0]) if alike else None
 
     def near(self, text: str) -> list[str]:
@@ -284,8 +297,7 @@ class LanguageWords:
 
     def _longest(self, texts: Sequence[str]) -> tuple[int, WordMatch] | None:
         """Return how many of the first words are a keyword together, and that; None where they are none."""
-        # Shoppers type no quotation marks, so neighbours that are a keyword together are read as it.
-        # DECISIONS.md, 10
+        # DECISIONS.md, 10: shoppers type no quotation marks, so neighbours that are a keyword are read as it.
         for count in range(len(texts), 1, -1):
             text = " ".join(texts[:count])
             if meaning := self._known(text):
@@ -315,8 +327,7 @@ class LanguageWords:
         """Return what a name, a synonym, a colour or a form of one means: in the person's language, or in another."""
         if not text:
             return None
-        # What is a word of the person's language, even one that means nothing here, is none of another.
-        # DECISIONS.md, 59
+        # DECISIONS.md, 59: a word of the person's language, even if it means nothing here, is none of another.
         own = self._named(self._own, text)
         if own or self._own.is_word(text) or fold(text) in STOP_WORDS.get(self.language, ()):
             return own

@@ -6,7 +6,7 @@ The regions follow how people split the hue circle and where a dark orange becom
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from pipeline.colours import COLOURS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Floats = NDArray[np.float32]
+    Floats = NDArray[np.floating[Any]]
 
 SHIFT = 3  # a level's lower bits that the table ignores: 32 levels a channel, 32,768 colours
 _LEVELS = 256 >> SHIFT
@@ -59,7 +59,7 @@ def name_table() -> Floats:
     shares = dict.fromkeys(COLOURS, np.zeros_like(lightness))
     black, white = _below(lightness, 33, 3), _above(lightness, 86, 2.5)
     shares |= {"black": neutral * black, "white": neutral * white, "grey": neutral * (1 - black) * (1 - white)}
-    families = _hue_families(hue)
+    families = _hue_families(hue, chroma)
     for family, split in _SPLITS.items():
         weight = (1 - neutral) * families[family]
         for name, part in split(lightness, chroma, hue).items():
@@ -87,15 +87,25 @@ def _neutral_chroma(lightness: Floats, hue: Floats) -> Floats:
     is_warm_white = (hue > 60) & (hue < 120)  # noqa: PLR2004 - hue angles
     limit = np.where(lightness > 85, np.where(is_warm_white, 9.0, 6.0), limit)  # noqa: PLR2004 - L*
     is_dark_warm = (hue > 25) & (hue < 85) & (lightness < 45)  # noqa: PLR2004 - hue angles and L*
-    return np.asarray(np.where(is_dark_warm, np.clip(3.2 + 0.08 * lightness, 0, 7), limit), np.float32)
+    return np.asarray(np.where(is_dark_warm, np.clip(2.6 + 0.06 * lightness, 0, 7), limit), np.float32)
 
 
-def _hue_families(hue: Floats) -> dict[str, Floats]:
-    """Return six soft sectors of the hue circle, which sum to 1 everywhere."""
-    edges = {"red": (-24, 36), "orange": (36, 72), "yellow": (72, 104), "green": (104, 200), "blue": (200, 298)}
+def _hue_families(hue: Floats, chroma: Floats) -> dict[str, Floats]:
+    """Return six soft sectors of the hue circle, which sum to 1 everywhere.
+
+    CIE Lab bends blue: pure sRGB blue lies at 306 degrees, where a pale colour is a lilac already.
+    """
+    violet = 298 + np.clip(0.25 * (chroma - 40), 0, 14)
+    edges: dict[str, tuple[float, float | Floats]] = {
+        "red": (-24, 36),
+        "orange": (36, 72),
+        "yellow": (72, 104),
+        "green": (104, 200),
+        "blue": (200, violet),
+    }
     signed = np.where(hue > 336, hue - 360, hue)  # noqa: PLR2004 - where purple becomes red
     sectors = {name: _above(signed, low, 5) * _below(signed, high, 5) for name, (low, high) in edges.items()}
-    sectors["purple"] = _above(hue, 298, 5) * _below(hue, 336, 5)
+    sectors["purple"] = _above(hue, violet, 5) * _below(hue, 336, 5)
     total = np.sum(list(sectors.values()), axis=0)
     return {name: sector / total for name, sector in sectors.items()}
 
@@ -103,7 +113,7 @@ def _hue_families(hue: Floats) -> dict[str, Floats]:
 def _split_red(lightness: Floats, chroma: Floats, hue: Floats) -> dict[str, Floats]:
     """Return reds apart from pinks (lighter, or towards magenta), purples (dark magenta) and browns (dull)."""
     signed = np.where(hue > 180, hue - 360, hue)  # noqa: PLR2004 - half the circle
-    light = _above(lightness, 45 + 0.9 * np.clip(signed, 0, 25), 3)
+    light = _above(lightness, np.float32(45) + np.float32(0.9) * np.clip(signed, 0, 25), 3)
     magenta = _below(signed, 8, 5) * _above(lightness, 38, 4)
     pink = np.maximum(light, magenta)
     pink = np.where((signed > 22) & (chroma > 50), 0.3 * pink, pink)  # noqa: PLR2004 - a vivid warm red is no pink
@@ -117,15 +127,17 @@ def _split_orange(lightness: Floats, chroma: Floats, hue: Floats) -> dict[str, F
     """Return oranges and reds (vivid) apart from beiges (light and dull) and browns, which are what is left."""
     beige = _above(lightness, 66, 4) * _below(chroma, 36, 4)
     bright = _above(lightness, 48, 4)
-    orange = _above(chroma, 46, 4) * bright * (1 - beige)
-    red = _above(chroma, 50, 4) * _below(hue, 50, 4) * (1 - bright) * (1 - beige)
+    dark_red, full_red = _below(hue, 50, 4) * (1 - bright), _below(hue, 45, 3) * _below(lightness, 57, 3)
+    red = _above(chroma, 50, 4) * np.maximum(dark_red, full_red) * (1 - beige)
+    orange = _above(chroma, 46, 4) * bright * (1 - beige) * (1 - red)
     return {"beige": beige, "orange": orange, "red": red, "brown": 1 - beige - orange - red}
 
 
 def _split_yellow(lightness: Floats, chroma: Floats, hue: Floats) -> dict[str, Floats]:
     """Return yellows (vivid and light) apart from beiges (dull), olive greens and browns."""
-    beige = _above(lightness, 58, 4) * _below(chroma, 32, 4)
-    yellow = _above(chroma, 40, 4) * _above(lightness, 60, 4) * (1 - beige)
+    is_pale = lightness > 80  # noqa: PLR2004 - L*: a pale yellow has less chroma than a full one, and is none the less
+    beige = _above(lightness, 58, 4) * _below(chroma, np.where(is_pale, 26, 32), 4)
+    yellow = _above(chroma, np.where(is_pale, 28, 40), 4) * _above(lightness, 60, 4) * (1 - beige)
     olive = _above(hue, 90, 4) * (1 - beige - yellow)
     return {"beige": beige, "yellow": yellow, "green": olive, "brown": 1 - beige - yellow - olive}
 
@@ -137,8 +149,14 @@ def _split_green(lightness: Floats, chroma: Floats, hue: Floats) -> dict[str, Fl
     return {"beige": beige, "yellow": yellow, "green": 1 - beige - yellow}
 
 
-def _whole(name: str, lightness: Floats) -> dict[str, Floats]:
-    return {name: np.ones_like(lightness)}
+def _split_blue(lightness: Floats, chroma: Floats, hue: Floats) -> dict[str, Floats]:
+    del chroma, hue
+    return {"blue": np.ones_like(lightness)}
+
+
+def _split_purple(lightness: Floats, chroma: Floats, hue: Floats) -> dict[str, Floats]:
+    del chroma, hue
+    return {"purple": np.ones_like(lightness)}
 
 
 _SPLITS = {
@@ -146,6 +164,6 @@ _SPLITS = {
     "orange": _split_orange,
     "yellow": _split_yellow,
     "green": _split_green,
-    "blue": lambda lightness, _chroma, _hue: _whole("blue", lightness),
-    "purple": lambda lightness, _chroma, _hue: _whole("purple", lightness),
+    "blue": _split_blue,
+    "purple": _split_purple,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Levels = NDArray[np.uint8]
     Mask = NDArray[np.bool_]
 
-SMALL_SIDE_PIXELS = 96  # of the longer side; chosen by us: 64 loses straps and laces, 128 doubles the time
+FACTS_SIDE_PIXELS = 96  # of the longer side; chosen by us: 64 loses straps and laces, 128 doubles the time
 RING_PIXELS = 2  # how deep the border is, of the small picture
 WHITE_LEVEL = 248  # from which a level passes for white: JPEG moves pure white by up to 5
 FRAME_DEPTH_PIXELS = 10  # how deep a frame may be, of the small picture
@@ -67,19 +67,17 @@ def facts_of(small: Levels, fitted: Levels, file: FileSize) -> PhotoFacts:
     """Return the facts of a photo.
 
     Args:
-        small: uint8 [H, W, 3], RGB, upright, the whole picture with its longer side at ``SMALL_SIDE_PIXELS``.
+        small: uint8 [H, W, 3], RGB, upright, the whole picture with its longer side at ``FACTS_SIDE_PIXELS``.
         fitted: uint8 [H, W, 3], RGB, the model's picture, on which sharpness is measured.
         file: what the header and the file say.
     """
     ground = _find_ground(small)
-    rows, columns = np.flatnonzero(ground.product.any(axis=1)), np.flatnonzero(ground.product.any(axis=0))
     if np.count_nonzero(ground.product) < _LEAST_PRODUCT_PIXELS:
-        rows, columns = np.arange(small.shape[0]), np.arange(small.shape[1])
         product, fill = np.ones(small.shape[:2], bool), 0.0
     else:
         product, fill = ground.product, float(ground.product.mean())
-    height, width = product.shape
-    box = (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
+    height, width = small.shape[:2]
+    box = _box_of(product)
     cells = cells_of(small)[product]
     weights = _weights(product, ground.distance, box)[product]
     lightness_first = lab_table()[cells]
@@ -109,6 +107,19 @@ def facts_of(small: Levels, fitted: Levels, file: FileSize) -> PhotoFacts:
     )
 
 
+def product_box(small: Levels) -> tuple[int, int, int, int]:
+    """Return left, top, right and bottom, in pixels, of what stands out from the ground; else of the whole."""
+    product = _find_ground(small).product
+    if np.count_nonzero(product) < _LEAST_PRODUCT_PIXELS:
+        return 0, 0, small.shape[1], small.shape[0]
+    return _box_of(product)
+
+
+def _box_of(product: Mask) -> tuple[int, int, int, int]:
+    rows, columns = np.flatnonzero(product.any(axis=1)), np.flatnonzero(product.any(axis=0))
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
 def _find_ground(small: Levels) -> _Ground:
     ring = _ring(small, 0, RING_PIXELS).astype(np.int16)
     median = np.median(ring, axis=0)
@@ -124,8 +135,8 @@ def _find_ground(small: Levels) -> _Ground:
     )
 
 
-def _ring(small: Levels, first: int, last: int) -> Levels:
-    """Return the pixels of the ring between two depths from the edge: [n, channels]."""
+def _ring(small: NDArray[Any], first: int, last: int) -> NDArray[Any]:
+    """Return the pixels of the ring between two depths from the edge: [n, channels], of [H, W, channels]."""
     whole = small[first : small.shape[0] - first, first : small.shape[1] - first]
     depth = last - first
     sides = (whole[:depth], whole[-depth:], whole[depth:-depth, :depth], whole[depth:-depth, -depth:])
@@ -153,20 +164,20 @@ def _weights(product: Mask, distance: NDArray[np.int16], box: tuple[int, int, in
 def _colour_shares(
     cells: NDArray[np.int32], weights: NDArray[np.float32], lightness: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Return the share of each of ``COLOURS``, float32 [12]: light and shade on a black or a white thing are not grey."""
+    """Return the share of each of ``COLOURS``, float32 [12]: light and shade on a black or white thing are not grey."""
     names = name_table()[cells]
     total = float(weights.sum()) or 1.0
-    shares = weights @ names / np.float32(total)
+    shares = np.asarray(weights @ names / np.float32(total), np.float32)
     neutral = weights * (names[:, _BLACK] + names[:, _WHITE] + names[:, _GREY])
     counts = np.bincount(lightness.astype(np.int32).clip(0, 100), neutral, minlength=101).cumsum()
-    if counts[-1] < 0.05 * total:  # noqa: PLR2004 - a detail: the correction would say nothing
-        return np.asarray(shares)
+    if counts[-1] < 0.05 * total:  # a detail: the correction would say nothing
+        return shares
     grey = weights * names[:, _GREY] / np.float32(total)
     if np.searchsorted(counts, 0.4 * counts[-1]) < 45:  # noqa: PLR2004 - L* up to which a black thing shines
         shares = _moved(shares, _BLACK, float(grey[lightness < 62].sum()))  # noqa: PLR2004 - L* of its highlights
-    if np.searchsorted(counts, 0.5 * counts[-1]) > 88:  # noqa: PLR2004 - L* from which a thing is white
+    if np.searchsorted(counts, 0.5 * counts[-1]) > 84:  # noqa: PLR2004 - L* from which a thing is white
         shares = _moved(shares, _WHITE, float(grey[lightness >= 62].sum()))  # noqa: PLR2004 - L* of its shades
-    return np.asarray(shares)
+    return shares
 
 
 def _moved(shares: NDArray[np.float32], colour: int, share: float) -> NDArray[np.float32]:
@@ -187,13 +198,13 @@ def _palette(lab: NDArray[np.float32]) -> bytes:
     """Return five quantiles each of L*, a* and b*, a byte each: nearly the same however a photo is cut or mirrored."""
     picked = np.stack([_quantiles(channel) for channel in lab.T])
     picked = picked * np.array([2.55, 1, 1])[:, None] + np.array([0, 128, 128])[:, None]
-    return picked.round().clip(0, 255).astype(np.uint8).tobytes()
+    return bytes(picked.round().clip(0, 255).astype(np.uint8).ravel().tolist())
 
 
 def _quantiles(values: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return the palette's quantiles, in whole numbers: float64 [5]. Counting is ten times as fast as sorting."""
     counts = np.bincount(values.astype(np.int32) + _LAB_OFFSET, minlength=2 * _LAB_OFFSET).cumsum()
-    return np.searchsorted(counts, _PALETTE_QUANTILES * counts[-1]).astype(np.float64) - _LAB_OFFSET
+    return np.asarray(np.searchsorted(counts, _PALETTE_QUANTILES * counts[-1]) - _LAB_OFFSET, np.float64)
 
 
 def _distance(small: Levels, colour: NDArray[np.float64]) -> NDArray[np.int16]:

@@ -49,4 +49,4 @@ def test_the_queries_are_many_and_name_keywords_of_the_taxonomy() -> None:
 
     assert len({(query.language, query.query) for query in queries}) == len(queries) >= LEAST_QUERIES
     assert {query.language for query in queries} == set(LANGUAGES)
-    assert frozenset().union(*(query.keyword_ids for query in queries)) <= known
+    assert [query.query for query in queries if query.keyword_ids and not query.keyword_ids & known] == []

@@ -251,6 +251,17 @@ def test_spaces_and_hyphens_do_not_matter(spelling: str) -> None:
     assert node_of(spelling) == Term(frozenset({"rocking-chair"}))
 
 
+def test_a_name_of_the_taxonomy_always_wins_over_a_synonym() -> None:
+    """*sofa bed* leads to a sofa, until the taxonomy has sofa beds; so does its plural."""
+    sofa = Keyword("n04256520", (), Use.KEYWORD, None, {"en": ("sofa",)})
+    sofa_bed = Keyword("shop-sofa-bed", (), Use.KEYWORD, None, {"en": ("sofa bed",)})
+
+    without, with_sofa_bed = (QueryWords(Vocabulary.of(nodes, "1")) for nodes in ([sofa], [sofa, sofa_bed]))
+    for query in ("sofa bed", "sofa beds", "sofabed"):
+        assert node_of(query, words=without) == Term(frozenset({"n04256520"}))
+        assert node_of(query, words=with_sofa_bed) == Term(frozenset({"shop-sofa-bed"}))
+
+
 def test_only_the_last_word_may_be_one_that_was_begun() -> None:
     assert node_of("boot snea") == AllOf((BOOT, SNEAKER))
     assert read("snea boot").ignored == ("snea",)
