@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.records import GoneImage, RejectedImage, TaggedImage, UndoneImage
+from pipeline.terminal import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -198,6 +199,7 @@ def manifest_document(manifest: Manifest, place: str) -> dict[str, Any]:
         "rejected": dict(manifest.counts.rejected),
         "gone": manifest.counts.gone,
         "undone": manifest.counts.undone,
+        "unreadable": manifest.counts.unreadable,
         "postings": sum(part.rows for part in manifest.postings),
         "files": len(files),
         "bytes": sum(part.bytes for part in files),
@@ -213,6 +215,7 @@ def manifest_text(manifest: Manifest, place: str) -> str:
         ("place", place),
         ("tagged", f"{counts.tagged:,}"),
         ("rejected", f"{counts.rows - counts.tagged:,}" + (f" ({rejected})" if rejected else "")),
+        *([("unreadable", f"{counts.unreadable:,}")] if counts.unreadable else []),
         ("postings", f"{sum(part.rows for part in manifest.postings):,}"),
         ("files", f"{len(files):,} of {sum(part.bytes for part in files):,} bytes"),
     ]
@@ -255,11 +258,6 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def cut(line: str, width: int | None) -> str:
     """Return the line, no longer than the width, if there is one."""
     return line if width is None or len(line) <= width else line[: width - 1] + "\N{HORIZONTAL ELLIPSIS}"
-
-
-def printable(text: str) -> str:
-    """Return the text without what could move a terminal's cursor or break a line."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def moment(at: datetime) -> str:

@@ -25,7 +25,9 @@ from tagging_lambda.model_store import fetched
 from tagging_lambda.observed_table import ObservedTable
 from tagging_lambda.reconcile import Reconciler
 from tagging_lambda.tag import Redeliverer, make_handler
-from tagging_lambda.words.taxonomy import Taxonomy
+from tagging_lambda.words.heads import Head
+from tagging_lambda.words.keyword_mapper import KeywordMapper
+from tagging_lambda.words.projection import STARTER
 
 settings = TaggingSettings.from_environment(os.environ)
 s3, sqs = client("s3"), client("sqs")
@@ -41,13 +43,15 @@ handler = make_handler(
         images=S3Images(s3),
         table=ObservedTable(DynamoTable(client("dynamodb"), settings.table_name), logger.warning),
         cache=ClassificationCache(reader, classifier),
-        taxonomy=Taxonomy.of(Vocabulary.load(), [each.id for each in classifier.card.classes]),
+        mapper=KeywordMapper.of(
+            Vocabulary.load(), [model_class.id for model_class in classifier.card.classes], (Head.load(STARTER),)
+        ),
         products=settings.product_pattern,
         clock=lambda: datetime.now(UTC),
         pool=ThreadPoolExecutor(settings.downloads),
     ),
     Redeliverer(
-        {QueueName.of_url(each.url): SqsDeliveries(sqs, each.url, each.dead_letter_url) for each in settings.queues},
+        {QueueName.of_url(q.url): SqsDeliveries(sqs, q.url, q.dead_letter_url) for q in settings.queues},
         BackOff(settings.longest_wait_s),
         logger,
     ),

@@ -1,4 +1,4 @@
-"""Builders and twins that the tests of several rooms share."""
+"""Builders and fakes that the tests of several rooms share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tagging_lambda.classification_cache import ClassificationCache
 from tagging_lambda.image.preprocess import read_picture
 from tagging_lambda.model_card import InputContract
 from tagging_lambda.reconcile import Reconciler
-from tagging_lambda.words.taxonomy import Taxonomy
+from tagging_lambda.words.keyword_mapper import KeywordMapper
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"
@@ -76,7 +76,7 @@ class ColourClassifier:
         self.pictures += len(pixels)
         self.batches.append(len(pixels))
         means = pixels.mean(axis=(2, 3)) + 1e-3
-        return [SimpleNamespace(scores=(mean / mean.sum()).astype(np.float32)) for mean in means]
+        return [SimpleNamespace(scores=(mean / mean.sum()).astype(np.float32), vector=None) for mean in means]
 
 
 class InlineReader:
@@ -117,7 +117,7 @@ class TickingClock:
 
 
 def tagger(**parts: object) -> Reconciler:
-    """Return a tagger on twins, with any part replaced."""
+    """Return a tagger on fakes, with any part replaced."""
     classifier = parts.pop("classifier", None) or ColourClassifier()
     reader = parts.pop("reader", None) or InlineReader()
     vocabulary = parts.pop("vocabulary", None) or colour_vocabulary()
@@ -125,7 +125,7 @@ def tagger(**parts: object) -> Reconciler:
         "images": MemoryImages(),
         "table": MemoryTable(),
         "cache": ClassificationCache(reader, classifier),
-        "taxonomy": Taxonomy.of(vocabulary, COLOURS),
+        "mapper": KeywordMapper.of(vocabulary, COLOURS),
         "products": ProductPattern.parse(DEFAULT_PRODUCT_PATTERN),
         "clock": TickingClock(),
         "pool": InlineExecutor(),

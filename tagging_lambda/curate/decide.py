@@ -27,7 +27,7 @@ READ_BATCH = 100  # records read at a time: the most Amazon DynamoDB permits in 
 
 
 class Verdict(StrEnum):
-    """What a person can say of a keyword on an image."""
+    """What a person can wish for a keyword on an image."""
 
     PIN = "pin"
     SUPPRESS = "suppress"
@@ -121,12 +121,12 @@ class Decider:
         Raises:
             CallerError: an image would have more decisions than the limit.
         """
-        now = self.clock()
+        decided_at = self.clock()
 
         def change(record: Record) -> Record:
             decisions = record.decisions
             for wish in wishes.by_image[record.observation.image]:
-                decisions = _with_wish(decisions, wish, now, self.by)
+                decisions = _with_wish(decisions, wish, decided_at, self.by)
             return _with_decisions(record, decisions, self.vocabulary)
 
         yield from wishes.unknown
@@ -140,13 +140,13 @@ class Decider:
 _KINDS = {Verdict.PIN: DecisionKind.PIN, Verdict.SUPPRESS: DecisionKind.SUPPRESS}
 
 
-def _with_wish(decisions: tuple[Decision, ...], wish: Wish, now: datetime, by: str) -> tuple[Decision, ...]:
+def _with_wish(decisions: tuple[Decision, ...], wish: Wish, decided_at: datetime, by: str) -> tuple[Decision, ...]:
     """Return the decisions after the wish: the newest of a keyword stands alone, at the end."""
     kind = _KINDS.get(wish.verdict)
     if any(decision.keyword_id == wish.keyword_id and decision.kind == kind for decision in decisions):
         return decisions
     others = tuple(decision for decision in decisions if decision.keyword_id != wish.keyword_id)
-    return others if kind is None else (*others, Decision(wish.keyword_id, kind, now, by))
+    return others if kind is None else (*others, Decision(wish.keyword_id, kind, decided_at, by))
 
 
 def _with_decisions(record: Record, decisions: tuple[Decision, ...], vocabulary: Vocabulary) -> Record:

@@ -29,14 +29,14 @@ def keyword_named(text: str, vocabulary: Vocabulary) -> str:
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         raise CallerError(f"no keyword is called {text!r}{hint}")
     if len(ids) > 1:
-        found = ", ".join(f"{each} ({_explained(each, vocabulary)})" for each in ids)
+        candidates = ", ".join(f"{i} ({_explained(i, vocabulary)})" for i in ids)
         language = vocabulary.languages[0]
-        raise CallerError(f"{text!r} names several keywords; say {language}:{text}, or which by its id: {found}")
+        raise CallerError(f"{text!r} names several keywords; say {language}:{text}, or which by its id: {candidates}")
     return ids[0]
 
 
 def keyword_once_named(text: str, vocabulary: Vocabulary) -> str:
-    """Return the same, or the id as it stands where an older vocabulary may have had it.
+    """Return the same, or the text itself where it is an id: an older vocabulary may have had it.
 
     Raises:
         CallerError: as for ``keyword_named``.
@@ -48,8 +48,8 @@ def _spelled(text: str, vocabulary: Vocabulary) -> tuple[str, ...]:
     language, colon, word = text.partition(":")
     if not colon or language not in vocabulary.languages:
         return vocabulary.spelled(text)
-    said = fold(word)
-    return tuple(k.id for k in vocabulary.emitted if said in map(fold, k.words.get(language, ())))
+    folded = fold(word)
+    return tuple(k.id for k in vocabulary.emitted if folded in map(fold, k.words.get(language, ())))
 
 
 def _emitted(keyword_id: str, vocabulary: Vocabulary) -> str:
@@ -61,5 +61,5 @@ def _emitted(keyword_id: str, vocabulary: Vocabulary) -> str:
 
 def _explained(keyword_id: str, vocabulary: Vocabulary) -> str:
     keyword = vocabulary.nodes[keyword_id]
-    above = [vocabulary.nodes[each] for each in keyword.parents]
-    return ", ".join([keyword.name(), *(f"a kind of {parent.name()}" for parent in above[:1])])
+    parents = [vocabulary.nodes[parent] for parent in keyword.parents]
+    return ", ".join([keyword.name(), *(f"a kind of {parent.name()}" for parent in parents[:1])])
