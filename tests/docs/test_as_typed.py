@@ -49,6 +49,7 @@ NOT_RUN = {
     "make chaos": "ten thousand photos take ten minutes; tests/chaos runs the same with fewer",
     "make bench": "its figures need a machine with nothing else to do",
     "make bench-search": "its figures need a machine with nothing else to do, for ten minutes",
+    "make bench-backfill": "its figures need a machine with nothing else to do",
     "make bench-packages": "its figures need a machine with nothing else to do",
     "make quality": "it measures on labelled photos that are not part of the project",
     "catalog-tagger learn labels.csv": "it learns from a shop's photos; tests/tagging_lambda/words types it",
