@@ -45,6 +45,7 @@ _COMMANDS = {
     "ratings": "results_sink.cli:ratings",
     "evaluate": "tagging_lambda.evaluate.cli:evaluate",
     "model": "infra.model.cli:model",
+    "openapi": "infra.openapi:openapi",
 }
 
 

@@ -101,9 +101,10 @@ def search(query: tuple[str, ...], place: str | None, limit: int, per_product: b
     '"rocking chair"'              a keyword of several words
     Schuh, chaussure, zapato       in any language; case and accents do not matter
     """  # noqa: D301 - the mark is click's, and no text
+    from pipeline.keyword_names import KeywordNames  # noqa: PLC0415 - as said above
     from pipeline.keywords import Vocabulary  # noqa: PLC0415 - as said above
     from results_sink.connect import export_place  # noqa: PLC0415 - as said above
-    from results_sink.report import Words, answer_document, answer_text  # noqa: PLC0415 - as said above
+    from results_sink.report import answer_document, answer_text  # noqa: PLC0415 - as said above
     from results_sink.search.newest import Newest  # noqa: PLC0415 - as said above
     from results_sink.search.query import parse  # noqa: PLC0415 - as said above
 
@@ -113,10 +114,10 @@ def search(query: tuple[str, ...], place: str | None, limit: int, per_product: b
     source = export_place(place, os.environ)
     newest = Newest(source.files, source.copies, source.name, vocabulary, time.monotonic)
     answer = newest.searcher().search(text, limit, per_product=per_product)
-    words = Words(vocabulary)
+    names = KeywordNames(vocabulary)
     unit = "product" if per_product else "image"
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    click.echo(json.dumps(answer_document(answer, words)) if as_json else answer_text(answer, words, unit, width))
+    click.echo(json.dumps(answer_document(answer, names)) if as_json else answer_text(answer, names, unit, width))
 
 
 @click.command()
@@ -128,9 +129,10 @@ def search(query: tuple[str, ...], place: str | None, limit: int, per_product: b
 def show(image: str | None, product: str | None, reason: str | None, limit: int, as_json: bool) -> None:
     """Show what is known of an image, of all images of a product, or which images were rejected for a reason."""
     from pipeline.images import ImageRef  # noqa: PLC0415 - as said above
+    from pipeline.keyword_names import KeywordNames  # noqa: PLC0415 - as said above
     from pipeline.keywords import Vocabulary  # noqa: PLC0415 - as said above
     from results_sink.connect import table_of_stack  # noqa: PLC0415 - as said above
-    from results_sink.report import Words, record_document, record_text  # noqa: PLC0415 - as said above
+    from results_sink.report import record_document, record_text  # noqa: PLC0415 - as said above
 
     if sum(named is not None for named in (image, product, reason)) != 1:
         raise CallerError(
@@ -144,11 +146,11 @@ def show(image: str | None, product: str | None, reason: str | None, limit: int,
     records = list(table.get_many([ref]).values()) if ref else list(table.of_product(product or ""))
     if not records:
         raise CallerError(f"nothing is known of {image}" if image else f"there is no image of the product {product!r}")
-    words = Words(Vocabulary.load())
+    names = KeywordNames(Vocabulary.load())
     if not as_json:
-        click.echo("\n\n".join(record_text(record, words) for record in records))
+        click.echo("\n\n".join(record_text(record, names) for record in records))
         return
-    documents = [record_document(record, words) for record in records]
+    documents = [record_document(record, names) for record in records]
     click.echo(json.dumps(documents[0] if image else {"product": product, "images": documents}))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.records import GoneImage, RejectedImage, TaggedImage, UndoneImage
@@ -12,7 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pipeline.errors import RejectReason
-    from pipeline.keywords import KeywordTag, Vocabulary
+    from pipeline.keyword_names import KeywordNames
     from pipeline.records import ClassScore, Decision, Record, Rejection
     from results_sink.export.bulk import BulkReport
     from results_sink.export.manifest import Manifest
@@ -23,31 +22,7 @@ FACETS_SHOWN = 10
 GAP = "  "
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
-    """Says keywords by their name in one language; one that the vocabulary lacks, by its id."""
-
-    vocabulary: Vocabulary
-    language: str = "en"
-
-    def name(self, keyword_id: str) -> str:
-        """Return the keyword's name."""
-        node = self.vocabulary.nodes.get(keyword_id)
-        return keyword_id if node is None else node.name(self.language)
-
-    def documents(self, tags: Sequence[KeywordTag]) -> list[dict[str, Any]]:
-        """Return the keywords of an image as in every JSON answer."""
-        return [
-            {"keyword": self.name(tag.keyword_id), "id": tag.keyword_id, "score": tag.score, "source": str(tag.source)}
-            for tag in tags
-        ]
-
-    def line(self, tags: Sequence[KeywordTag]) -> str:
-        """Return the keywords of an image on one line."""
-        return ", ".join(f"{self.name(tag.keyword_id)} {tag.score:.2f}" for tag in tags) or "(no keyword)"
-
-
-def answer_document(answer: Answer, words: Words) -> dict[str, Any]:
+def answer_document(answer: Answer, names: KeywordNames) -> dict[str, Any]:
     """Return the answer of a search as JSON."""
     return {
         "query": answer.query,
@@ -57,7 +32,7 @@ def answer_document(answer: Answer, words: Words) -> dict[str, Any]:
                 "image": found.image,
                 "product": found.product,
                 "score": found.score,
-                "keywords": words.documents(found.keywords),
+                "keywords": names.documents(found.keywords),
             }
             for found in answer.results
         ],
@@ -65,19 +40,19 @@ def answer_document(answer: Answer, words: Words) -> dict[str, Any]:
     }
 
 
-def answer_text(answer: Answer, words: Words, unit: str, width: int | None = None) -> str:
+def answer_text(answer: Answer, names: KeywordNames, unit: str, width: int | None = None) -> str:
     """Return the answer of a search for a person: the results as a table, the total, the facets.
 
     Args:
         answer: what was found.
-        words: what keywords are called.
+        names: of keywords.
         unit: what one result is.
         width: of the terminal, in characters; what is longer is cut. None where it may be as long as it is.
     """
     if not answer.total:
         return f"Nothing was found for {printable(answer.query)}."
     rows = [
-        (f"{found.score:.2f}", printable(found.product), printable(found.image), words.line(found.keywords))
+        (f"{found.score:.2f}", printable(found.product), printable(found.image), names.line(found.keywords))
         for found in answer.results
     ]
     shown = f"{len(answer.results):,} of {answer.total:,}" if len(rows) < answer.total else f"{answer.total:,}"
@@ -88,7 +63,7 @@ def answer_text(answer: Answer, words: Words, unit: str, width: int | None = Non
     return "\n".join(cut(line, width) for line in lines).lstrip("\n")
 
 
-def record_document(record: Record, words: Words) -> dict[str, Any]:
+def record_document(record: Record, names: KeywordNames) -> dict[str, Any]:
     """Return what is known of an image as JSON."""
     observation = record.observation
     document: dict[str, Any] = {
@@ -102,7 +77,7 @@ def record_document(record: Record, words: Words) -> dict[str, Any]:
         "low_information": False,
         "decisions": [
             {
-                "keyword": words.name(each.keyword_id),
+                "keyword": names.name(each.keyword_id),
                 "id": each.keyword_id,
                 "decision": str(each.kind),
                 "decided_at": each.decided_at.isoformat(),
@@ -113,7 +88,7 @@ def record_document(record: Record, words: Words) -> dict[str, Any]:
     }
     if isinstance(record, TaggedImage):
         document |= {
-            "keywords": words.documents(record.keywords),
+            "keywords": names.documents(record.keywords),
             "classes": [
                 {"class_index": each.class_index, "score": round(each.score, 4)}
                 for each in record.class_scores[:CLASSES_SHOWN]
@@ -130,11 +105,11 @@ def record_document(record: Record, words: Words) -> dict[str, Any]:
         "object_time": observation.object_time.isoformat() if observation.object_time else None,
         "etag": observation.etag,
         "revision": record.revision,
-        "previous": _previous_document(record, words),
+        "previous": _previous_document(record, names),
     }
 
 
-def _previous_document(record: Record, words: Words) -> dict[str, Any] | None:
+def _previous_document(record: Record, names: KeywordNames) -> dict[str, Any] | None:
     previous = record.previous if isinstance(record, TaggedImage | RejectedImage) else None
     if previous is None:
         return None
@@ -143,11 +118,11 @@ def _previous_document(record: Record, words: Words) -> dict[str, Any] | None:
         "observed_at": previous.observed_at.isoformat(),
         "model_version": previous.model_version,
         "taxonomy_version": previous.taxonomy_version,
-        "keywords": words.documents(previous.keywords),
+        "keywords": names.documents(previous.keywords),
     }
 
 
-def record_text(record: Record, words: Words) -> str:
+def record_text(record: Record, names: KeywordNames) -> str:
     """Return what is known of an image for a person."""
     observation = record.observation
     lines = [
@@ -162,14 +137,14 @@ def record_text(record: Record, words: Words) -> str:
     ]
     previous = record.previous if isinstance(record, TaggedImage | RejectedImage) else None
     if previous is not None:
-        said = words.line(previous.keywords) or "no keyword"
+        said = names.line(previous.keywords) or "no keyword"
         lines.append(("before", f"{moment(previous.observed_at)}, run {printable(previous.run_id)}: {said}"))
-    lines += [("decided", _decision_line(each, words)) for each in record.decisions]
+    lines += [("decided", _decision_line(each, names)) for each in record.decisions]
     if observation.object_time:
         lines.append(("uploaded", moment(observation.object_time)))
     width = max(len(name) for name, _ in lines)
     text = "\n".join(f"{GAP}{name:<{width}}{GAP}{value}" for name, value in lines)
-    return "\n".join([printable(str(observation.image)), text, *_keyword_table(record, words)])
+    return "\n".join([printable(str(observation.image)), text, *_keyword_table(record, names)])
 
 
 def rejections_document(reason: RejectReason, found: Sequence[Rejection], limit: int) -> dict[str, Any]:
@@ -273,9 +248,9 @@ def _status_line(record: Record) -> str:
     return status(record)
 
 
-def _decision_line(decision: Decision, words: Words) -> str:
+def _decision_line(decision: Decision, names: KeywordNames) -> str:
     by = f" by {printable(decision.by)}" if decision.by else ""
-    return f"{decision.kind} {words.name(decision.keyword_id)}, {moment(decision.decided_at)}{by}"
+    return f"{decision.kind} {names.name(decision.keyword_id)}, {moment(decision.decided_at)}{by}"
 
 
 def _tagged_lines(record: Record) -> list[tuple[str, str]]:
@@ -290,11 +265,11 @@ def _strongest(scores: Sequence[ClassScore]) -> Sequence[ClassScore]:
     return scores[:CLASSES_SHOWN]
 
 
-def _keyword_table(record: Record, words: Words) -> list[str]:
+def _keyword_table(record: Record, names: KeywordNames) -> list[str]:
     if not isinstance(record, TaggedImage):
         return []
     if not record.keywords:
         return ["", f"{GAP}no keyword was sure enough"]
-    rows = [(words.name(k.keyword_id), f"{k.score:.2f}", str(k.source), k.keyword_id) for k in record.keywords]
+    rows = [(names.name(k.keyword_id), f"{k.score:.2f}", str(k.source), k.keyword_id) for k in record.keywords]
     lines = table(("keyword", "score", "source", "id"), rows).splitlines()
     return ["", *(GAP + line for line in lines)]

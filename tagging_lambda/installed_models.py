@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.model_version import CARD_NAME
 from tagging_lambda.classify import Classifier
-from tagging_lambda.classify_once import Models, SeeingModel
+from tagging_lambda.classify_once import LoadedModel, Models
 from tagging_lambda.image.reader import ProcessReader
 from tagging_lambda.words.taxonomy import Taxonomy
 
@@ -25,12 +25,12 @@ def installed(model_dir: Path, models_dir: Path, vocabulary: Vocabulary) -> Mode
     folders = {DEFAULT: model_dir, **{folder.name: folder for folder in found if folder.name != DEFAULT}}
     readers: dict[InputContract, ProcessReader] = {}
 
-    def load(name: str) -> SeeingModel:
+    def load(name: str) -> LoadedModel:
         classifier = Classifier.load(folders[name] / CARD_NAME)
         contract = classifier.card.input
         reader = readers.setdefault(contract, ProcessReader(contract))
         reader.start()
         taxonomy = Taxonomy.of(vocabulary, [each.id for each in classifier.card.classes])
-        return SeeingModel(reader, classifier, taxonomy)
+        return LoadedModel(reader, classifier, taxonomy)
 
     return Models(tuple(folders), load)

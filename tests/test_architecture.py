@@ -21,7 +21,15 @@ MAY_IMPORT = {
 
 # Each library and the one place that may import it; what is not named here may be imported by nobody.
 DOORS = {
-    "aws_lambda_powertools": ("pipeline/telemetry.py", "tagging_lambda/tag.py", "results_sink/"),
+    "aws_lambda_powertools": (
+        "pipeline/telemetry.py",
+        "pipeline/http/",
+        "tagging_lambda/tag.py",
+        "tagging_lambda/classify_once.py",
+        "tagging_lambda/curate/decide_request.py",
+        "catalog_loader/upload.py",
+        "results_sink/",
+    ),
     "boto3": ("pipeline/aws/", "infra/local/"),
     "botocore": ("pipeline/aws/", "infra/local/"),
     "click": ("cli.py", "infra/"),
@@ -36,7 +44,13 @@ DOORS = {
         "results_sink/export/delta.py",
         "results_sink/export/coverage.py",
     ),
-    "pydantic": ("results_sink/http/models.py",),
+    "pydantic": (
+        "pipeline/http/",
+        "results_sink/http/models.py",
+        "tagging_lambda/classify_once.py",
+        "tagging_lambda/curate/decide_request.py",
+        "catalog_loader/upload.py",
+    ),
     "samtranslator": ("infra/local/",),
     "tqdm": ("pipeline/progress.py",),
     "urllib3": ("pipeline/aws/",),

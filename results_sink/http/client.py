@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Signer = Callable[[str, str, Mapping[str, str], bytes], Mapping[str, str]]
     Param = str | int | float
 
-T = TypeVar("T", bound=answers.Answer)
+T = TypeVar("T", bound=AnswerModel)
 TIMEOUT_S = 30.0  # Amazon API Gateway waits no longer for an answer
 
 

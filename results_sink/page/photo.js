@@ -37,7 +37,7 @@ export function photoView(box, { image }) {
 
   async function decide(keyword, decision, name) {
     try {
-      await ask("POST", "decisions", { json: { image, keyword, decision } });
+      await ask("POST", "decisions", { json: { decisions: [{ image, keyword, decision }] } });
       await load(true);
       announce(say({ pin: "pinned", suppress: "suppressed", release: "released" }[decision], name));
     } catch (error) {
@@ -47,7 +47,7 @@ export function photoView(box, { image }) {
   }
 
   async function rate(keyword, verdict, version) {
-    await ask("POST", "ratings", { json: { image, keyword, verdict, model_version: version } });
+    await ask("POST", "ratings", { json: { ratings: [{ image, keyword, verdict, model_version: version }] } });
     announce(say("thanks"));
   }
 }

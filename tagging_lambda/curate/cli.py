@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pipeline.keywords import Vocabulary
-    from tagging_lambda.curate.decide import Verdict, Wish
+    from tagging_lambda.curate.decide import KeywordAction, Wish
 
 # What is imported inside the functions is loaded when a command runs, not for the help.
 
@@ -29,10 +29,10 @@ def _decision(verdict: str, what: str) -> Callable[..., int]:
         *, keyword: str | None, image: str | None, product: str | None, file: Path | None, by: str, as_json: bool
     ) -> int:
         from pipeline.keywords import Vocabulary  # noqa: PLC0415 - as said above
-        from tagging_lambda.curate.decide import Verdict  # noqa: PLC0415 - as said above
+        from tagging_lambda.curate.decide import KeywordAction  # noqa: PLC0415 - as said above
 
         vocabulary = Vocabulary.load()
-        wishes = _wishes(Verdict(verdict), (keyword, image, product, file), vocabulary)
+        wishes = _wishes(KeywordAction(verdict), (keyword, image, product, file), vocabulary)
         return _decide(wishes, vocabulary, by, as_json=as_json)
 
     command.__doc__ = f"""{what}
@@ -126,9 +126,9 @@ def undo(run_id: str, dry_run: bool, as_json: bool) -> int:
     return ATTENTION if undone.failed or not undone.found else 0
 
 
-def _wishes(verdict: Verdict, said: tuple[Any, ...], vocabulary: Vocabulary) -> tuple[Wish, ...]:
+def _wishes(verdict: KeywordAction, said: tuple[Any, ...], vocabulary: Vocabulary) -> tuple[Wish, ...]:
     from pipeline.images import ImageRef  # noqa: PLC0415 - as said above
-    from tagging_lambda.curate.decide import Verdict, Wish  # noqa: PLC0415 - as said above
+    from tagging_lambda.curate.decide import KeywordAction, Wish  # noqa: PLC0415 - as said above
     from tagging_lambda.curate.decision_file import wishes_in  # noqa: PLC0415 - as said above
     from tagging_lambda.curate.keyword_lookup import keyword_named, keyword_once_named  # noqa: PLC0415 - as said above
 
@@ -139,7 +139,7 @@ def _wishes(verdict: Verdict, said: tuple[Any, ...], vocabulary: Vocabulary) -> 
         return wishes_in(file, verdict, vocabulary)
     if keyword is None or (image is None) == (product is None):
         raise CallerError("name a keyword and one image, s3://bucket/key, or one product, --product ID")
-    named = keyword_once_named if verdict is Verdict.RELEASE else keyword_named
+    named = keyword_once_named if verdict is KeywordAction.RELEASE else keyword_named
     return (Wish(verdict, named(keyword, vocabulary), ImageRef.parse(image) if image else product),)
 
 

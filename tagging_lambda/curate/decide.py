@@ -24,7 +24,7 @@ READ_BATCH = 100  # records read at a time: the most Amazon DynamoDB permits in 
 OFFENDERS = 10  # how many of what went wrong are named; chosen by us: enough to see what they have in common
 
 
-class Verdict(StrEnum):
+class KeywordAction(StrEnum):
     """What a person can say of a keyword on an image."""
 
     PIN = "pin"
@@ -34,9 +34,9 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A verdict on one keyword, of one image or of all images of the product with this id."""
+    """An action on one keyword, of one image or of all images of the product with this id."""
 
-    verdict: Verdict
+    action: KeywordAction
     keyword_id: str
     of: ImageRef | str
 
@@ -95,7 +95,7 @@ class Decider:
         def change(record: Record) -> Record:
             mine = record.decisions
             for wish in wishes[record.observation.image]:
-                mine = _with(mine, wish, lambda wish: Decision(wish.keyword_id, _KINDS[wish.verdict], now, self.by))
+                mine = _with(mine, wish, lambda wish: Decision(wish.keyword_id, _KINDS[wish.action], now, self.by))
             return _bearing(record, mine, self.vocabulary)
 
         for rewrite in self.rewriter.rewrite(self._records(wishes, decided), change):
@@ -115,15 +115,15 @@ class Decider:
             yield from (found[image] for image in batch if image in found)
 
 
-_KINDS = {Verdict.PIN: DecisionKind.PIN, Verdict.SUPPRESS: DecisionKind.SUPPRESS}
+_KINDS = {KeywordAction.PIN: DecisionKind.PIN, KeywordAction.SUPPRESS: DecisionKind.SUPPRESS}
 
 
 def _with(decisions: tuple[Decision, ...], wish: Wish, decision_of: Callable[[Wish], Decision]) -> tuple[Decision, ...]:
     """Return the decisions after the wish: the newest of a keyword stands alone, at the end."""
-    if any(each.keyword_id == wish.keyword_id and each.kind == _KINDS.get(wish.verdict) for each in decisions):
+    if any(each.keyword_id == wish.keyword_id and each.kind == _KINDS.get(wish.action) for each in decisions):
         return decisions
     others = tuple(each for each in decisions if each.keyword_id != wish.keyword_id)
-    return others if wish.verdict is Verdict.RELEASE else (*others, decision_of(wish))
+    return others if wish.action is KeywordAction.RELEASE else (*others, decision_of(wish))
 
 
 def _bearing(record: Record, decisions: tuple[Decision, ...], vocabulary: Vocabulary) -> Record:

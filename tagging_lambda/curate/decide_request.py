@@ -1,45 +1,126 @@
-"""The verb decide, asked over HTTP: one person, one keyword, one image."""
+"""Decisions over HTTP: one person decides about keywords on images."""
 
-from __future__ import annotations
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
 
-from typing import TYPE_CHECKING
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.openapi.params import Body
+from pydantic import Field
 
 from pipeline.errors import RetryLater
-from pipeline.http_event import NOT_FOUND, Answer, choice_in, json_answer, problem, text_in
-from pipeline.images import MAX_KEY_BYTES, ImageRef
-from tagging_lambda.curate.decide import Decided, Decider, Verdict, Wish
+from pipeline.http.models import AnswerModel, ImageName, ProblemCode, RequestModel
+from pipeline.http.resolver import Resolver, Tag
+from pipeline.images import ImageRef
+from pipeline.keywords import Vocabulary
+from pipeline.ports import Clock
+from tagging_lambda.curate.decide import Decided, Decider, KeywordAction, Wish
 from tagging_lambda.curate.keyword_lookup import keyword_once_named
+from tagging_lambda.curate.rewrite import Rewriter
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from pipeline.http_event import Request, Route
-    from pipeline.keywords import Vocabulary
-    from pipeline.ports import Clock
-    from tagging_lambda.curate.rewrite import Rewriter
-
+MAX_DECISIONS = 100  # of one request, chosen by us: as many records as one BatchGetItem reads
 MAX_WORD_CHARACTERS = 100  # chosen by us: an id, or a word in any language
 MAX_NAME_CHARACTERS = 64  # of who decided, as for the command
 
 
-def make_routes(rewriter: Rewriter, vocabulary: Vocabulary, clock: Clock) -> Mapping[str, Route]:
-    """Return what answers the route: POST /decisions pins, suppresses or releases a keyword on an image."""
+class KeywordDecision(RequestModel):
+    """A decision about one keyword on one image."""
 
-    def decide(request: Request) -> Answer:
-        document = request.document()
-        image = ImageRef.parse(text_in(document, "image", MAX_KEY_BYTES + 80))
-        verdict = choice_in(document, "decision", Verdict)
-        keyword_id = keyword_once_named(text_in(document, "keyword", MAX_WORD_CHARACTERS), vocabulary)
-        wish = Wish(verdict, keyword_id, image)
-        decided = Decided()
-        decider = Decider(rewriter.table, rewriter, vocabulary, clock, request.caller[:MAX_NAME_CHARACTERS])
-        for _ in decider.decide({image: [wish]}, decided):
-            pass
-        if decided.unknown:
-            return problem(NOT_FOUND, "There is no such thing", f"nothing is known of {image}")
-        if decided.failed:
-            raise RetryLater(decided.failed[0])
-        facts = {"image": str(image), "keyword": keyword_id, "decision": verdict, "changed": bool(decided.changed)}
-        return json_answer(facts)
+    image: ImageName
+    keyword: str = Field(
+        min_length=1,
+        max_length=MAX_WORD_CHARACTERS,
+        description="Its id, or a word in any language; `de:Boot` where two languages share the word.",
+        examples=["n04120489"],
+    )
+    decision: KeywordAction = Field(description="`release` leaves the keyword to the model again.")
 
-    return {"POST /decisions": decide}
+
+class KeywordDecisions(RequestModel):
+    """Decisions of one person."""
+
+    decisions: list[KeywordDecision] = Field(min_length=1, max_length=MAX_DECISIONS)
+
+
+class AppliedDecision(AnswerModel):
+    """What became of a decision."""
+
+    image: str
+    keyword: str = Field(description="The keyword's id.")
+    decision: KeywordAction
+    changed: bool = Field(description="Whether the image's record is another one now.")
+    failure: str | None = Field(
+        default=None, description="Why the record could not be written; send the decision again."
+    )
+
+
+class AppliedDecisions(AnswerModel):
+    """What became of each decision, in the order of the request."""
+
+    decisions: list[AppliedDecision]
+
+
+@dataclass(frozen=True)
+class DecisionWriter:
+    """Writes decisions to the records at rest."""
+
+    rewriter: Rewriter
+    vocabulary: Vocabulary
+    clock: Clock
+
+    def apply(self, requests: Sequence[KeywordDecision], by: str) -> list[AppliedDecision]:
+        """Write these decisions in the name of ``by``, and return what became of each.
+
+        All are checked before any is written. Each image is written on its own: one that somebody else keeps writing
+        fails alone.
+
+        Raises:
+            CallerError: a keyword does not exist, or an image would have too many decisions.
+            NotFoundError: nothing is known of an image.
+            RetryLater: not one of the records could be written.
+        """
+        wishes = [
+            Wish(request.decision, keyword_once_named(request.keyword, self.vocabulary), ImageRef.parse(request.image))
+            for request in requests
+        ]
+        decider = Decider(self.rewriter.table, self.rewriter, self.vocabulary, self.clock, by[:MAX_NAME_CHARACTERS])
+        by_image = decider.by_image(wishes, [])
+        known = self.rewriter.table.get_many(list(by_image))
+        unknown = [image for image in by_image if image not in known]
+        if unknown:
+            raise NotFoundError(f"nothing is known of {unknown[0]}")
+        outcomes = {image: _decide(decider, image, of_image) for image, of_image in by_image.items()}
+        if all(outcome.failed for outcome in outcomes.values()):
+            raise RetryLater("; ".join(outcome.failed[0] for outcome in outcomes.values()))
+        return [
+            AppliedDecision(
+                image=request.image,
+                keyword=wish.keyword_id,
+                decision=request.decision,
+                changed=bool(outcomes[image].changed),
+                failure=next(iter(outcomes[image].failed), None),
+            )
+            for request, wish in zip(requests, wishes, strict=True)
+            for image in [ImageRef.parse(request.image)]
+        ]
+
+
+def _decide(decider: Decider, image: ImageRef, wishes: Sequence[Wish]) -> Decided:
+    decided = Decided()
+    for _ in decider.decide({image: wishes}, decided):
+        pass  # the record is not part of the answer
+    return decided
+
+
+def add_routes(app: Resolver, writer: DecisionWriter) -> None:
+    """Let the app answer POST /decisions."""
+
+    @app.operation(
+        "POST", "/decisions", tag=Tag.REVIEW, problems=[ProblemCode.NOT_FOUND, ProblemCode.UNSUPPORTED_MEDIA_TYPE]
+    )
+    def decide_keywords(request: Annotated[KeywordDecisions, Body()]) -> AppliedDecisions:
+        """Pin, suppress or release keywords on images.
+
+        A decision outlasts every later run, model and taxonomy.
+        """
+        return AppliedDecisions(decisions=writer.apply(request.decisions, app.caller))

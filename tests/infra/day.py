@@ -147,24 +147,24 @@ def live_a_day(day: Day) -> None:
     day.run("ExportFunction", {"fold": True})
     name = {"bucket": bucket, "key": "b.jpg"}
     asked = [
-        http("ANY /search", queryStringParameters={"q": "shoe"}),
-        http("ANY /suggest", queryStringParameters={"q": "sh"}),
-        http("ANY /images/{bucket}/{key+}", pathParameters=name),
-        http("ANY /products/{id+}", pathParameters={"id": "b"}),
-        http("ANY /products:batch", {"ids": ["a", "b"]}, method="POST"),
-        *(http(f"ANY /{path}") for path in ("keywords", "healthz", "openapi.json", "docs")),
+        http("ANY /v1/search", queryStringParameters={"q": "shoe"}),
+        http("ANY /v1/suggest", queryStringParameters={"q": "sh"}),
+        http("ANY /v1/images/{bucket}/{key+}", pathParameters=name),
+        http("ANY /v1/products/{id+}", pathParameters={"id": "b"}),
+        http("ANY /v1/products:batch", {"ids": ["a", "b"]}, method="POST"),
+        *(http(f"ANY /v1/{path}") for path in ("keywords", "healthz")),
     ]
     day.run("ApiFunction", *asked)
-    whole = http("POST /classify") | {"body": base64.b64encode(photo()).decode(), "isBase64Encoded": True}
+    whole = http("POST /v1/classify") | {"body": base64.b64encode(photo()).decode(), "isBase64Encoded": True}
     day.run(
         "ClassifyFunction",
         whole | {"headers": {"content-type": "image/jpeg"}},
-        *(http("POST /classify", {"link": str(image)}) for image in images[:2]),
-        http("POST /classify", {"link": str(images[2])}),
-        http("GET /models"),
+        *(http("POST /v1/classify", {"link": str(image)}) for image in images[:2]),
+        http("POST /v1/classify", {"link": str(images[2])}),
+        http("GET /v1/models"),
     )
-    announced = day.run("UploadFunction", http("POST /uploads", {"name": "a.jpg", "type": "image/jpeg", "size": 99}))
-    ticket = json.loads(base64.b64decode(announced[0]["body"]))
+    announced = day.run("UploadFunction", http("POST /v1/uploads", {"name": "a.jpg", "type": "image/jpeg", "size": 99}))
+    ticket = json.loads(announced[0]["body"])
     upload = ImageRef(bucket, ticket["fields"]["key"])
     account.s3.put_object(Bucket=bucket, Key=upload.key, Body=photo())
     admit = said(json.dumps({"ticket": ticket["ticket"]}))
@@ -172,16 +172,23 @@ def live_a_day(day: Day) -> None:
     day.run("TagFunction", messages(TagImage(upload).encode()))
     day.run("NotifyFunction", {"Records": [told(len(items), record_of(day, upload))]})
     day.run("WatchFunction", admit)
-    day.run("PageFunction", http("GET /"), http("GET /page/{file}", pathParameters={"file": "settings.json"}))
+    settings = http("GET /page/{file}", pathParameters={"file": "settings.json"})
+    day.run("PageFunction", http("GET /"), settings, http("GET /docs"), http("GET /openapi.json"))
     day.run(
         "DeskFunction",
-        http("POST /photos", {"images": [str(image) for image in images]}),
-        http("POST /ratings", {"image": str(images[1]), "keyword": "shoe", "verdict": "wrong", "model_version": "1"}),
-        http("GET /status"),
+        http("POST /v1/photos", {"images": [str(image) for image in images]}),
+        http(
+            "POST /v1/ratings",
+            {"ratings": [{"image": str(images[1]), "keyword": "shoe", "verdict": "wrong", "model_version": "1"}]},
+        ),
+        http("GET /v1/status"),
     )
     day.run(
         "DecideFunction",
-        http("POST /decisions", {"image": str(images[1]), "keyword": "running shoe", "decision": "pin"}),
+        http(
+            "POST /v1/decisions",
+            {"decisions": [{"image": str(images[1]), "keyword": "running shoe", "decision": "pin"}]},
+        ),
     )
 
 

@@ -75,11 +75,11 @@ class Deployed:
         image = record.observation.image
         there = self.table.get_many([image]).get(image)
         self.table.put(record, there.revision if there else 0)
-        return f"/images/{image.bucket}/{quote(image.key)}"
+        return f"/v1/images/{image.bucket}/{quote(image.key)}"
 
     def found(self) -> set[str]:
         """Return the images that a search finds."""
-        status, page = self.ask("/search?q=boot&by=image&limit=100")
+        status, page = self.ask("/v1/search?q=boot&by=image&limit=100")
         return {each["image"] for each in page["results"]} if status == 200 else set()
 
     def seconds_until(self, reached: Callable[[], bool]) -> float:
@@ -134,7 +134,7 @@ def document(deployed: Deployed) -> Any:
 def test_whatever_strangers_ask_the_answer_is_as_the_document_tells(document: Any, mode: GenerationMode) -> None:
     operations = [found.ok() for found in document.get_all_operations()]
 
-    assert len(operations) == 7
+    assert len(operations) == 14
     for operation in operations:
         ask_many(operation, mode)
 

@@ -16,7 +16,7 @@ from pipeline.memory.table import MemoryTable
 from pipeline.records import GoneImage, Observation, Record, RejectedImage, TaggedImage
 from pipeline.table_layout import to_item
 from pipeline.watchers import MemoryWatchers, Ticket
-from results_sink.notify import Notifier, Usher, make_notify_handler, make_watch_handler, newest_of
+from results_sink.notify import Notifier, WatchAdmission, make_notify_handler, make_watch_handler, newest_of
 from tests.results_sink.test_changes import event_of
 
 IMAGE = ImageRef("shop", "uploads/shoe-1.jpg")
@@ -43,12 +43,12 @@ class World:
             MemoryTable(),
         )
         self.notifier = Notifier(self.watchers, self.connections, vocabulary, lambda: self.now)
-        self.usher = Usher(self.notifier, self.table)
+        self.admission = WatchAdmission(self.notifier, self.table)
         self.watchers.issue(Ticket("secret", IMAGE, now + timedelta(minutes=10)))
         self.tagged: Record = TaggedImage(observation(IMAGE, now), (KeywordTag(SHOE, 0.9),), (), 10, 10)
 
     def watch(self, connection: str = "mine", secret: object = "secret", language: str = "de") -> bool:
-        return self.usher.admit(connection, json.dumps({"kind": "watch", "ticket": secret, "language": language}))
+        return self.admission.admit(connection, json.dumps({"kind": "watch", "ticket": secret, "language": language}))
 
     def write(self, record: Record) -> None:
         """The record rests, and the table's stream tells of it."""
@@ -107,7 +107,7 @@ def test_a_wrong_ticket_gets_nothing_and_the_connection_is_closed(world: World, 
 
 @pytest.mark.parametrize("message", ["", "{", "[]", "null", '"secret"', "[" * 500, '{"kind":"watch"}'])
 def test_what_is_no_message_gets_nothing(world: World, message: str) -> None:
-    assert not world.usher.admit("theirs", message)
+    assert not world.admission.admit("theirs", message)
     assert "theirs" not in world.connections.open
 
 
@@ -170,7 +170,7 @@ def test_an_unknown_language_is_the_first_one(world: World, vocabulary: Vocabula
 
 
 def test_the_handler_takes_what_api_gateway_sends(world: World) -> None:
-    handle = make_watch_handler(world.usher)
+    handle = make_watch_handler(world.admission)
     world.write(world.tagged)
 
     event = {"requestContext": {"connectionId": "mine"}, "body": json.dumps({"ticket": "secret"})}
