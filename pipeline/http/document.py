@@ -7,7 +7,6 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler.openapi.models import (
     APIKey,
-    APIKeyIn,
     HTTPBearer,
     License,
     SecurityScheme,
@@ -45,10 +44,12 @@ _VALIDATION_SCHEMAS = (
 def make_document(app: Resolver, languages: Sequence[str]) -> dict[str, Any]:
     """Return the OpenAPI document of the app's routes; the vocabulary has words in these languages."""
     schemes: dict[str, SecurityScheme] = {
-        SIGNED: APIKey(
-            **{"in": APIKeyIn.header},
-            name="Authorization",
-            description="AWS Signature Version 4 for the service execute-api (ApiAuthorization=AWS_IAM, the default).",
+        SIGNED: APIKey.model_validate(
+            {
+                "in": "header",
+                "name": "Authorization",
+                "description": "AWS Signature Version 4, service execute-api (ApiAuthorization=AWS_IAM, the default).",
+            }
         ),
         BEARER: HTTPBearer(bearerFormat="JWT", description="An access token (ApiAuthorization=JWT)."),
     }

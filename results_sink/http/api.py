@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 
+from pipeline.http import catalogue as answers
 from pipeline.http.models import MAX_BUCKET_CHARACTERS, Language, ProblemCode
 from pipeline.http.resolver import Resolver, Tag
 from pipeline.images import MAX_KEY_BYTES, ImageRef
@@ -16,7 +17,6 @@ from pipeline.keyword_names import KeywordNames
 from pipeline.keywords import LANGUAGES, KeywordTag, Vocabulary
 from pipeline.ports import RecordTable
 from pipeline.records import TaggedImage
-from results_sink.http import models as answers
 from results_sink.report import answer_document, record_document
 from results_sink.search import complete, cursor, query
 from results_sink.search.newest import Newest

@@ -6,12 +6,12 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
+from pipeline.http import catalogue as answers
 from pipeline.http.models import ProblemCode
 from pipeline.http.resolver import Resolver, Tag
 from pipeline.images import ImageRef
 from pipeline.photo_addresses import PhotoAddresses
 from pipeline.ports import RecordTable
-from results_sink.http import models as answers
 
 SECONDS = 900  # chosen by us: as long as somebody looks at a page
 

@@ -10,13 +10,13 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from pipeline.errors import CallerError
+from pipeline.http import catalogue as answers
 from pipeline.http.models import ProblemCode
 from pipeline.http.resolver import Resolver, Tag
 from pipeline.images import ImageRef
 from pipeline.keywords import Vocabulary, fold
 from pipeline.ports import Clock, RecordTable
 from pipeline.ratings import Rating, Ratings, Verdict
-from results_sink.http import models as answers
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")  # a photo that was only classified, by its content
 

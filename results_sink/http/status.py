@@ -8,10 +8,10 @@ from itertools import islice
 from typing import Any
 
 from pipeline.errors import RejectReason
+from pipeline.http import catalogue as answers
 from pipeline.http.resolver import Resolver, Tag
 from pipeline.ports import Clock, MessageQueue, RecordTable
 from pipeline.records import RecordStatus, RecordSummary, RejectedImage, Rejection
-from results_sink.http import models as answers
 
 MAX_SUMMARIES = 50_000  # read for one answer, chosen by us: some 5 MB of the table, which take a second or two
 MINUTES = 30  # chosen by us
@@ -46,8 +46,8 @@ class TaggingStatus:
         ``tagged``, ``without_keyword`` and ``gone`` count images; ``by_minute`` has the images of each of the last
         minutes, the latest at the end. Of a table with more than ``max_summaries`` only a part is counted: then
         ``complete`` is False, those three are lower bounds, and ``by_minute`` is None, since no part of the table holds
-        just the newest. ``rejected`` counts by reason up to ``max_of_a_reason``; ``rejected_complete`` says whether that
-        was all. ``rejections`` has the first few of each reason by name, the newest of them first.
+        just the newest. ``rejected`` counts by reason up to ``max_of_a_reason``; ``rejected_complete`` says whether
+        that was all. ``rejections`` has the first few of each reason by name, the newest of them first.
         """
         now = self.clock()
         if self._counted is None or now - self._counted[0] >= COUNT_AGE:

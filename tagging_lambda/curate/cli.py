@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pipeline.keywords import Vocabulary
-    from tagging_lambda.curate.decide import KeywordAction, Wish
+    from pipeline.records import KeywordAction
+    from tagging_lambda.curate.decide import Wish
 
 # What is imported inside the functions is loaded when a command runs, not for the help.
 
@@ -29,7 +30,7 @@ def _decision(verdict: str, what: str) -> Callable[..., int]:
         *, keyword: str | None, image: str | None, product: str | None, file: Path | None, by: str, as_json: bool
     ) -> int:
         from pipeline.keywords import Vocabulary  # noqa: PLC0415 - as said above
-        from tagging_lambda.curate.decide import KeywordAction  # noqa: PLC0415 - as said above
+        from pipeline.records import KeywordAction  # noqa: PLC0415 - as said above
 
         vocabulary = Vocabulary.load()
         wishes = _wishes(KeywordAction(verdict), (keyword, image, product, file), vocabulary)
@@ -128,7 +129,8 @@ def undo(run_id: str, dry_run: bool, as_json: bool) -> int:
 
 def _wishes(verdict: KeywordAction, said: tuple[Any, ...], vocabulary: Vocabulary) -> tuple[Wish, ...]:
     from pipeline.images import ImageRef  # noqa: PLC0415 - as said above
-    from tagging_lambda.curate.decide import KeywordAction, Wish  # noqa: PLC0415 - as said above
+    from pipeline.records import KeywordAction  # noqa: PLC0415 - as said above
+    from tagging_lambda.curate.decide import Wish  # noqa: PLC0415 - as said above
     from tagging_lambda.curate.decision_file import wishes_in  # noqa: PLC0415 - as said above
     from tagging_lambda.curate.keyword_lookup import keyword_named, keyword_once_named  # noqa: PLC0415 - as said above
 

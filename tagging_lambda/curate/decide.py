@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from pipeline.errors import CallerError
 from pipeline.images import ImageRef
-from pipeline.records import MAX_DECISIONS, Decision, DecisionKind, TaggedImage
+from pipeline.records import MAX_DECISIONS, Decision, DecisionKind, KeywordAction, TaggedImage
 from tagging_lambda.words.decisions import with_keywords
 
 if TYPE_CHECKING:
@@ -22,14 +21,6 @@ if TYPE_CHECKING:
 
 READ_BATCH = 100  # records read at a time: the most Amazon DynamoDB permits in one call
 OFFENDERS = 10  # how many of what went wrong are named; chosen by us: enough to see what they have in common
-
-
-class KeywordAction(StrEnum):
-    """What a person can say of a keyword on an image."""
-
-    PIN = "pin"
-    SUPPRESS = "suppress"
-    RELEASE = "release"  # neither: the model decides again
 
 
 @dataclass(frozen=True, slots=True)

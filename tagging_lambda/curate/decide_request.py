@@ -6,58 +6,19 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.params import Body
-from pydantic import Field
 
 from pipeline.errors import RetryLater
-from pipeline.http.models import AnswerModel, ImageName, ProblemCode, RequestModel
+from pipeline.http.deciding import AppliedDecision, AppliedDecisions, KeywordDecision, KeywordDecisions
+from pipeline.http.models import ProblemCode
 from pipeline.http.resolver import Resolver, Tag
 from pipeline.images import ImageRef
 from pipeline.keywords import Vocabulary
 from pipeline.ports import Clock
-from tagging_lambda.curate.decide import Decided, Decider, KeywordAction, Wish
+from tagging_lambda.curate.decide import Decided, Decider, Wish
 from tagging_lambda.curate.keyword_lookup import keyword_once_named
 from tagging_lambda.curate.rewrite import Rewriter
 
-MAX_DECISIONS = 100  # of one request, chosen by us: as many records as one BatchGetItem reads
-MAX_WORD_CHARACTERS = 100  # chosen by us: an id, or a word in any language
 MAX_NAME_CHARACTERS = 64  # of who decided, as for the command
-
-
-class KeywordDecision(RequestModel):
-    """A decision about one keyword on one image."""
-
-    image: ImageName
-    keyword: str = Field(
-        min_length=1,
-        max_length=MAX_WORD_CHARACTERS,
-        description="Its id, or a word in any language; `de:Boot` where two languages share the word.",
-        examples=["n04120489"],
-    )
-    decision: KeywordAction = Field(description="`release` leaves the keyword to the model again.")
-
-
-class KeywordDecisions(RequestModel):
-    """Decisions of one person."""
-
-    decisions: list[KeywordDecision] = Field(min_length=1, max_length=MAX_DECISIONS)
-
-
-class AppliedDecision(AnswerModel):
-    """What became of a decision."""
-
-    image: str
-    keyword: str = Field(description="The keyword's id.")
-    decision: KeywordAction
-    changed: bool = Field(description="Whether the image's record is another one now.")
-    failure: str | None = Field(
-        default=None, description="Why the record could not be written; send the decision again."
-    )
-
-
-class AppliedDecisions(AnswerModel):
-    """What became of each decision, in the order of the request."""
-
-    decisions: list[AppliedDecision]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from pipeline.csv_rows import rows
 from pipeline.errors import CallerError
 from pipeline.images import ImageRef
 from pipeline.messages import checked_product
-from tagging_lambda.curate.decide import KeywordAction, Wish
+from pipeline.records import KeywordAction
+from tagging_lambda.curate.decide import Wish
 from tagging_lambda.curate.keyword_lookup import keyword_named, keyword_once_named
 
 if TYPE_CHECKING:

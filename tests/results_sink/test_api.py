@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.errors import RetryLater
+from pipeline.http.catalogue import MAX_PRODUCTS
 from pipeline.http.problems import MEDIA_TYPE
 from pipeline.memory.files import MemoryFiles
 from pipeline.memory.table import MemoryTable
 from pipeline.records import ClassScore, Previous
 from results_sink.export.manifest import LATEST_NAME
-from results_sink.http.models import MAX_PRODUCTS
 from results_sink.search.newest import REFRESH_S
 from tests.results_sink.asking import Asker
 from tests.results_sink.changing import Shop

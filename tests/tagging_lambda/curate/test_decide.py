@@ -11,8 +11,8 @@ import pytest
 from pipeline.errors import CallerError, RejectReason
 from pipeline.keywords import KeywordTag, Source
 from pipeline.memory.table import MemoryTable
-from pipeline.records import MAX_DECISIONS, DecisionKind, GoneImage, RejectedImage
-from tagging_lambda.curate.decide import Decided, Decider, KeywordAction, Wish
+from pipeline.records import MAX_DECISIONS, DecisionKind, GoneImage, KeywordAction, RejectedImage
+from tagging_lambda.curate.decide import Decided, Decider, Wish
 from tagging_lambda.curate.decision_file import wishes_in
 from tagging_lambda.curate.report import decided_document, decided_text
 from tests.builders import TickingClock, shop
