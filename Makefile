@@ -24,8 +24,8 @@ setup: .venv/run.stamp  ## put the command catalog-tagger into .venv/bin
 demo: .venv/run.stamp  ## run the main job on real product photos with the real model, on this machine
 	@$(BIN)/python -m infra.demo
 
-open: .venv/run.stamp  ## open the page on this machine, with the sample catalogue loaded
-	@$(BIN)/python -m infra.open
+open: .venv/run.stamp  ## open the page on this machine: FOLDER=photos/ with your photos, or with a sample catalogue
+	@$(BIN)/catalog-tagger open $(FOLDER)
 
 test: .venv/dev.stamp  ## run all tests (under fifteen minutes)
 	$(BIN)/pytest

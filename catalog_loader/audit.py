@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from catalog_loader.candidates import Candidate, CandidateCounts, list_candidates
 from catalog_loader.compare import Standing, Versions, compared
 from catalog_loader.export_check import HeldExport, held
-from catalog_loader.find import Found, FoundImage, find_listed
-from catalog_loader.ordered_map import overlapped
+from catalog_loader.ordered_map import map_in_order
 from pipeline.dead_letters import RECEIVE_BATCH
 from pipeline.errors import ImageRejected, RejectReason
 from pipeline.images import Gone
@@ -51,7 +51,7 @@ class Gap(StrEnum):
 class Audit:
     """What an audit found. Every image that is listed is tagged, rejected, dead-lettered, missing or stale."""
 
-    found: Found = field(default_factory=Found)
+    found: CandidateCounts = field(default_factory=CandidateCounts)
     standings: Counter[str] = field(default_factory=Counter)
     waiting: int = 0
     hidden_letters: int = 0  # somebody else received them, or a command that was stopped; seen again within minutes
@@ -115,17 +115,17 @@ class Auditor:
         audit.waiting = sum(depth.waiting + depth.in_flight for depth in depths)
         dead = self._dead_images(audit)
         names = _Names()
-        listed = audit.found.wanted(names.noted(find_listed(self.images, place)))
+        listed = audit.found.pictures(names.noted(list_candidates(self.images, place)))
         images = compared(listed, self.table, versions)
         if self.exported:
             audit.export = HeldExport(self.exported.as_of)
             images = held(images, self.exported.below(place), self.table, audit.export)
         for image in progress.over(images):
             fine = image.standing in {Standing.TAGGED, Standing.REJECTED}
-            is_dead = not fine and image.found.image in dead
-            audit.add(Gap.DEAD_LETTERED if is_dead else image.standing, image.found.image)
+            is_dead = not fine and image.candidate.image in dead
+            audit.add(Gap.DEAD_LETTERED if is_dead else image.standing, image.candidate.image)
             if not fine and not is_dead:
-                yield image.found.image
+                yield image.candidate.image
         yield from self._orphans(place, names, audit, progress)
 
     def _dead_images(self, audit: Audit) -> set[ImageRef]:
@@ -151,7 +151,7 @@ class Auditor:
             and isinstance(record, TaggedImage | RejectedImage)
             and record.observation.image not in names
         )
-        asked = overlapped(lambda each: (each, self._is_gone(each)), strangers, at_once=AT_ONCE, ahead=AHEAD)
+        asked = map_in_order(lambda each: (each, self._is_gone(each)), strangers, at_once=AT_ONCE, ahead=AHEAD)
         for record, is_gone in asked:
             if is_gone:
                 audit.add(Gap.ORPHANED, record.observation.image)
@@ -194,7 +194,7 @@ class _Names:
     def __init__(self) -> None:
         self._digests = array("Q")
 
-    def noted(self, found: Iterable[FoundImage]) -> Iterator[FoundImage]:
+    def noted(self, found: Iterable[Candidate]) -> Iterator[Candidate]:
         for one in found:
             self._digests.append(_digest(one.image))
             yield one

@@ -1,4 +1,4 @@
-"""`catalog-tagger load`, `status`, `redrive`: ask for a catalogue to be tagged, and see to it that it is."""
+"""`catalog-tagger load`, `upload`, `status`, `redrive`."""
 
 from __future__ import annotations
 
@@ -8,33 +8,40 @@ from functools import partial
 
 import click
 
+from catalog_loader import connect
+from catalog_loader.commands import load as load_command
+from catalog_loader.commands import redrive as redrive_command
+from catalog_loader.commands import status as status_command
+from catalog_loader.commands import upload as upload_command
 from catalog_loader.console import Console
 from catalog_loader.estimate import IMAGE_MS
 
+wait_option = click.option("--wait", is_flag=True, help="Return when no message is left.")
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, and nothing else.")
 model_version_option = click.option(
     "--model-version",
     metavar="VERSION",
-    help="The current model: images tagged by another one are stale. The one that was built here, if not given.",
+    help="The current model: images tagged by another one are stale. [default: the one built here]",
 )
 taxonomy_version_option = click.option(
     "--taxonomy-version",
     metavar="VERSION",
-    help="The current taxonomy: images tagged by another one are stale. The one of this checkout, if not given.",
+    help="The current taxonomy: images tagged by another one are stale. [default: the one of this checkout]",
 )
 
 
 @click.command()
-@click.argument("source", metavar="s3://BUCKET/PREFIX|MANIFEST.csv")
-@click.option("--run", "run_id", metavar="ID", help="The id of this run; a new one, which sorts by time, if not given.")
+@click.argument("source", metavar="s3://BUCKET/PREFIX|MANIFEST")
+@click.option("--run", "run_id", metavar="ID", help="The id of this run.  [default: a new one, which sorts by time]")
 @click.option(
     "--only",
     type=click.Choice(["missing", "stale", "rejected"]),
     multiple=True,
-    help="Send only what has no record, what changed since it was tagged (or is of another model or taxonomy), or what "
-    "was rejected, to be read once more. May be repeated.",
+    help="Send only images without a record, images that changed since they were tagged (or were tagged by another "
+    "model or taxonomy), or rejected images, to be read once more. May be repeated.",
 )
-@click.option("--dry-run", is_flag=True, help="Send nothing; say what would be sent, what that costs and takes.")
+@click.option("--dry-run", is_flag=True, help="Send nothing; report what would be sent, and what that costs and takes.")
+@wait_option
 @click.option("--max-cost", "max_cost_usd", type=float, metavar="USD", help="Stop before it would cost more than this.")
 @click.option(
     "--max-waiting", type=click.IntRange(min=1), metavar="N", help="Wait while about N messages wait in the queue."
@@ -44,13 +51,13 @@ taxonomy_version_option = click.option(
     "--after",
     default="",
     metavar="KEY",
-    help="Go on behind this image: s3://bucket/key, or a key of the bucket.",
+    help="Continue after this image: s3://bucket/key, or a key of the bucket.",
 )
 @click.option(
     "--image-ms",
     type=click.FloatRange(min=0, min_open=True),
     metavar="MS",
-    help="How long the deployed function works on an image, as its log tells, for the estimates.  "
+    help="How long the deployed function works on an image, from its log, for the estimates.  "
     f"[default: {IMAGE_MS:g}, twice what a core takes in `make bench`]",
 )
 @model_version_option
@@ -66,25 +73,29 @@ def load(
     max_waiting: int | None,
     start_after: str,
     image_ms: float | None,
+    wait: bool,
     model_version: str | None,
     taxonomy_version: str | None,
     as_json: bool,
 ) -> int:
-    """Ask for a catalogue to be tagged.
+    """Send a catalogue to be tagged.
 
-    Sends a message for every image below a prefix, or in a manifest, to the backfill queue. A manifest is a CSV file
-    with the column image (s3://bucket/key) and, if wanted, product. It is read to its end before anything is sent.
-    Loading again does no harm: an image that did not change costs one conditional read.
+    Sends a message for every image below a prefix, or in a manifest, to the backfill queue. Loading again does no harm:
+    an image that did not change costs one conditional read.
 
-    Markers of folders and files whose ending is not a picture's (.txt, .json, .mp4, ...) are skipped and counted.
-    Everything else is sent, whatever its size: what cannot be tagged is recorded as rejected, with the reason.
+    A manifest is CSV with the column image (s3://bucket/key) and, optionally, product; separated by commas, semicolons
+    or tabs; in UTF-8 or UTF-16; plain or gzipped; `-` is standard input. It is checked to its end before anything is
+    sent. Without a manifest the product is the key without its ending, or what the stack's ProductPattern says.
 
-    Exits 1 where a message could not be sent, nothing was found, or --max-cost was reached.
+    Folder markers and files that are no pictures by their name (.txt, .json, .mp4, .DS_Store, ...) are skipped and
+    counted. Everything else is sent, whatever its size: what cannot be tagged is recorded as rejected, with the reason.
+
+    Exits 1 if a message could not be sent, there were no images, --max-cost was reached, or, with --wait, dead letters
+    are left.
     """
-    from catalog_loader import connect  # noqa: PLC0415 - boto3 is loaded when it runs, not for the help
-    from catalog_loader.commands import run as carry_out  # noqa: PLC0415 - as above
-
-    asked = carry_out.LoadAsked(
+    if wait and dry_run:
+        raise click.UsageError("--wait and --dry-run exclude each other")
+    request = load_command.LoadRequest(
         source=source,
         run_id=run_id,
         only=only,
@@ -92,27 +103,49 @@ def load(
         max_waiting=max_waiting,
         start_after=start_after,
         image_ms=image_ms,
-        versions=carry_out.current_versions(model_version, taxonomy_version),
+        versions=load_command.current_versions(model_version, taxonomy_version),
     )
-    return (carry_out.rehearse if dry_run else carry_out.load)(asked, connect.connected, console_for(as_json=as_json))
+    console = console_for(as_json=as_json)
+    if dry_run:
+        return load_command.rehearse(request, connect.connected, console)
+    return load_command.load(request, connect.connected, console, wait=wait)
 
 
 @click.command()
-@click.option("--watch", is_flag=True, help="Say it anew every few seconds, in place, until stopped.")
-@click.option("--ends/--no-ends", default=True, help="Count how the images ended, which reads the whole table.")
+@click.argument("folder", metavar="FOLDER")
+@click.option("--prefix", metavar="PREFIX", help="Put the photos below this prefix.  [default: the folder's name]")
+@click.option("--dry-run", is_flag=True, help="Upload nothing; report what would be uploaded.")
+@wait_option
 @as_json_option
-def status(*, watch: bool, ends: bool, as_json: bool) -> int:
-    """Say what waits, what is dead, how images ended, how fast, and what that has cost.
+def upload(*, folder: str, prefix: str | None, dry_run: bool, wait: bool, as_json: bool) -> int:
+    """Copy the photos of a folder into the stack's images bucket, where each is tagged as it arrives.
 
-    The rate is of the last minute; that of images which did not change is seen by the queues alone. Where messages are
-    left and nothing moves, it says why that may be. The age of the oldest message is known on AWS only.
+    Works on the local stack and on AWS, eight photos at a time. Run it again to continue: a photo whose bytes are
+    already there is not sent twice. Files that are no pictures by their name are skipped and counted.
 
-    Exits 1 where there are dead letters.
+    Exits 1 if there is nothing to upload, or, with --wait, if dead letters are left.
     """
-    from catalog_loader import connect  # noqa: PLC0415 - boto3 is loaded when it runs, not for the help
-    from catalog_loader.commands import run as carry_out  # noqa: PLC0415 - as above
+    console = console_for(as_json=as_json)
+    return upload_command.upload(folder, prefix, connect.connected, console, dry_run=dry_run, wait=wait)
 
-    return carry_out.status(connect.connected, console_for(as_json=as_json), watch=watch, with_ends=ends)
+
+@click.command()
+@click.option("--watch", is_flag=True, help="Report every few seconds, in place, until stopped.")
+@click.option("--ends/--no-ends", default=True, help="Count the outcomes, which reads the whole table.")
+@wait_option
+@as_json_option
+def status(*, watch: bool, ends: bool, wait: bool, as_json: bool) -> int:
+    """Report the queues, dead letters, outcomes, rate and cost.
+
+    The rate covers the last minute. If messages are left and nothing moves, the report says why that may be. The age of
+    the oldest message is known on AWS only.
+
+    Exits 1 if there are dead letters.
+    """
+    if watch and wait:
+        raise click.UsageError("--watch and --wait exclude each other")
+    console = console_for(as_json=as_json)
+    return status_command.status(connect.connected, console, watch=watch, with_ends=ends, wait=wait)
 
 
 @click.command()
@@ -121,26 +154,23 @@ def status(*, watch: bool, ends: bool, as_json: bool) -> int:
     "reasons",
     multiple=True,
     metavar="R",
-    help="Only letters that died of this error, as it is named here: BadMessage, Undone, ... May be repeated.",
+    help="Only letters that died of this error: BadMessage, Undone, ... May be repeated.",
 )
 @as_json_option
 def redrive(*, reasons: tuple[str, ...], as_json: bool) -> int:
     """Send dead letters back to their queue.
 
-    Their images are tried again, as often as new ones are. What is kept and what goes back is told by its error; what
-    the queue gave up without one is Undone. What dies while this runs is left: what can never be done would go round
-    for ever.
+    Their images are tried again, as often as new ones are. Letters are selected by the error they died of; a letter
+    that the queue gave up on has no error and is called Undone. A letter that dies while this runs is left alone,
+    because a message that can never succeed would circle for ever.
 
-    Exits 1 where one was not taken back, died since it began, or is hidden since somebody has received it.
+    Exits 1 if a letter was not taken back, died since this began, or is hidden because somebody has received it.
     """
-    from catalog_loader import connect  # noqa: PLC0415 - boto3 is loaded when it runs, not for the help
-    from catalog_loader.commands import run as carry_out  # noqa: PLC0415 - as above
-
-    return carry_out.redrive(reasons, connect.connected, console_for(as_json=as_json))
+    return redrive_command.redrive(reasons, connect.connected, console_for(as_json=as_json))
 
 
 def console_for(*, as_json: bool) -> Console:
-    """Return the voice of a command: to a person, or to a program."""
+    """Return the console of a command: for a person, or for a program."""
 
     def columns() -> int | None:
         return shutil.get_terminal_size().columns if sys.stdout.isatty() else None

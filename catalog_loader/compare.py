@@ -7,13 +7,13 @@ from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from catalog_loader.ordered_map import overlapped
+from catalog_loader.ordered_map import map_in_order
 from pipeline.records import GoneImage, RejectedImage, UndoneImage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from catalog_loader.find import FoundImage
+    from catalog_loader.candidates import Candidate
     from pipeline.ports import RecordTable
     from pipeline.records import Observation, Record
 
@@ -48,9 +48,9 @@ class Versions:
 
 @dataclass(frozen=True, slots=True)
 class ComparedImage:
-    """An image that was found, its record, and how it stands."""
+    """An image that was candidate, its record, and how it stands."""
 
-    found: FoundImage
+    candidate: Candidate
     standing: Standing
     record: Record | None
 
@@ -60,34 +60,37 @@ class ComparedImage:
         return isinstance(self.record, RejectedImage)
 
 
-def compared(found: Iterable[FoundImage], table: RecordTable, versions: Versions) -> Iterator[ComparedImage]:
+def compared(candidates: Iterable[Candidate], table: RecordTable, versions: Versions) -> Iterator[ComparedImage]:
     """Yield every image with its standing, in their order; the table is read by the hundred."""
 
-    def look_up(batch: tuple[FoundImage, ...]) -> list[ComparedImage]:
-        records = table.get_many([one.image for one in batch])
-        return [_compared(one, records.get(one.image), versions) for one in batch]
+    def look_up(batch: tuple[Candidate, ...]) -> list[ComparedImage]:
+        records = table.get_many([candidate.image for candidate in batch])
+        return [_compared(candidate, records.get(candidate.image), versions) for candidate in batch]
 
-    for batch in overlapped(look_up, _batches(found), at_once=AT_ONCE, ahead=AHEAD):
+    for batch in map_in_order(look_up, _batches(candidates), at_once=AT_ONCE, ahead=AHEAD):
         yield from batch
 
 
-def _compared(found: FoundImage, record: Record | None, versions: Versions) -> ComparedImage:
-    return ComparedImage(found, standing(found, record, versions), record)
+def _compared(candidate: Candidate, record: Record | None, versions: Versions) -> ComparedImage:
+    return ComparedImage(candidate, standing(candidate, record, versions), record)
 
 
-def standing(found: FoundImage, record: Record | None, versions: Versions) -> Standing:
+def standing(candidate: Candidate, record: Record | None, versions: Versions) -> Standing:
     """Return how the image stands. Whether an image is rejected depends on its object alone, not on versions."""
     if record is None or isinstance(record, GoneImage | UndoneImage):
         return Standing.MISSING
-    if _is_of_another_object(found, record.observation) or found.product not in {None, record.observation.product}:
+    if _is_of_another_object(candidate, record.observation) or candidate.product not in {
+        None,
+        record.observation.product,
+    }:
         return Standing.STALE
     if isinstance(record, RejectedImage):
         return Standing.REJECTED
     return Standing.STALE if versions.differ_from(record.observation) else Standing.TAGGED
 
 
-def _is_of_another_object(found: FoundImage, observation: Observation) -> bool:
-    listed = found.listed
+def _is_of_another_object(candidate: Candidate, observation: Observation) -> bool:
+    listed = candidate.listed
     if listed is None or observation.etag == listed.etag:
         return False
     if observation.etag is None:  # refused before it was read: all that is known is when
@@ -96,7 +99,7 @@ def _is_of_another_object(found: FoundImage, observation: Observation) -> bool:
     return observation.object_time is None or observation.object_time <= listed.modified_at
 
 
-def _batches(found: Iterable[FoundImage]) -> Iterator[tuple[FoundImage, ...]]:
-    rest = iter(found)
+def _batches(candidates: Iterable[Candidate]) -> Iterator[tuple[Candidate, ...]]:
+    rest = iter(candidates)
     while batch := tuple(islice(rest, READ_BATCH)):
         yield batch

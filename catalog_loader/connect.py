@@ -1,4 +1,4 @@
-"""Puts the deployed stack's bucket, queues and table behind the ports that the loader's verbs need."""
+"""Connects the loader to the deployed stack: its bucket, queues and table behind ports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from catalog_loader.triggers import Triggers
 from pipeline.aws.clients import client
 from pipeline.aws.dynamodb import DynamoTable
 from pipeline.aws.errors import translated
-from pipeline.aws.s3 import S3Images
+from pipeline.aws.s3 import S3Files, S3Images
 from pipeline.aws.sqs import SqsQueue
 from pipeline.dead_letters import SqsDeadLetters
 from pipeline.errors import Denied
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from pipeline.dead_letters import DeadLetters
-    from pipeline.ports import ImageStore, MessageQueue, RecordTable
+    from pipeline.images import BucketPrefix
+    from pipeline.ports import FileStore, ImageStore, MessageQueue, RecordTable
 
 UPLOADS, BACKFILL = "uploads", "backfill"
 AGE_WITHIN = timedelta(minutes=15)  # chosen by us: CloudWatch is some minutes late
@@ -33,7 +34,10 @@ AGE_PERIOD_S = 60  # the finest that Amazon SQS measures
 class Connected:
     """What the loader's commands work on; the queues and their dead letters by name.
 
-    ``causes`` asks what may keep the function from taking messages.
+    Attributes:
+        images_bucket: the stack's own bucket, whose photos are tagged as they arrive.
+        photo_store: writes photos below a prefix of a bucket.
+        causes: reads what may keep the function from taking messages.
     """
 
     images: ImageStore
@@ -42,6 +46,8 @@ class Connected:
     dead_letters: Mapping[str, DeadLetters]
     watched: tuple[WatchedQueue, ...]
     causes: Callable[[], Iterable[str]]
+    images_bucket: str
+    photo_store: Callable[[BucketPrefix], FileStore]
 
     @property
     def backfill(self) -> MessageQueue:
@@ -61,10 +67,11 @@ def connected() -> Connected:
         UPLOADS: (stack.uploads_queue_url, stack.uploads_dead_letter_queue_url),
         BACKFILL: (stack.backfill_queue_url, stack.backfill_dead_letter_queue_url),
     }
+    s3 = client("s3", stack.endpoint_url)
     queues = {name: SqsQueue(sqs, url) for name, (url, _) in urls.items()}
     dead_letters = {name: SqsDeadLetters(sqs, dead_url, url) for name, (url, dead_url) in urls.items()}
     return Connected(
-        images=S3Images(client("s3", stack.endpoint_url)),
+        images=S3Images(s3),
         table=DynamoTable(client("dynamodb", stack.endpoint_url), stack.table_name),
         queues=queues,
         dead_letters=dead_letters,
@@ -73,24 +80,26 @@ def connected() -> Connected:
             for name, (url, _) in urls.items()
         ),
         causes=Triggers(client("lambda", stack.endpoint_url), stack.tag_function_name).causes,
+        images_bucket=stack.images_bucket,
+        photo_store=partial(S3Files, s3),
     )
 
 
 def oldest_s(cloudwatch: Any, queue_url: str) -> float | None:
     """Return the age of the queue's oldest message as CloudWatch last measured it, or None where it does not say."""
-    now = datetime.now(UTC)
+    end = datetime.now(UTC)
     try:
         with translated("CloudWatch"):
             points = cloudwatch.get_metric_statistics(
                 Namespace="AWS/SQS",
                 MetricName="ApproximateAgeOfOldestMessage",
                 Dimensions=[{"Name": "QueueName", "Value": queue_url.rsplit("/", 1)[-1]}],
-                StartTime=now - AGE_WITHIN,
-                EndTime=now,
+                StartTime=end - AGE_WITHIN,
+                EndTime=end,
                 Period=AGE_PERIOD_S,
                 Statistics=["Maximum"],
             )["Datapoints"]
-    except Denied:  # the age is an extra: who may not read it still sees the queues
+    except Denied:  # the age is an extra: without the right to read it, the queues are still shown
         return None
     newest = max(points, key=lambda point: point["Timestamp"], default=None)
     return None if newest is None else float(newest["Maximum"])

@@ -1,4 +1,4 @@
-"""The voice of the loader's commands: to a person on a terminal or elsewhere, or to a program."""
+"""The console of the loader's commands: output for a person on a terminal or elsewhere, or for a program."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ READ_UNITS = 1  # for the record, which is below 4 KB
 class Price:
     """What a million of something cost."""
 
-    what: str
+    item: str
     usd_per_million: float
     date: str
     region: str
@@ -52,10 +52,10 @@ class Estimator:
         """Return an estimator with the prices of the file."""
         with path.open(encoding="utf-8", newline="") as file:
             prices = [
-                Price(row["what"], float(row["usd_per_million"]), row["date"], row["region"], row["source"])
+                Price(row["item"], float(row["usd_per_million"]), row["date"], row["region"], row["source"])
                 for row in csv.DictReader(file)
             ]
-        return cls({price.what: price for price in prices}, image_ms)
+        return cls({price.item: price for price in prices}, image_ms)
 
     @property
     def image_usd(self) -> float:
@@ -68,7 +68,7 @@ class Estimator:
             "dynamodb_read_unit": READ_UNITS,
             "s3_get": 1,
         }
-        return sum(amount * self.prices[what].usd_per_million / MILLION for what, amount in used.items())
+        return sum(amount * self.prices[item].usd_per_million / MILLION for item, amount in used.items())
 
     def estimate(self, images: int) -> Estimate:
         """Return what so many images cost, and how long they take with all functions of the backfill at work."""

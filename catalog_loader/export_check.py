@@ -82,7 +82,7 @@ def held(
     following = next(exported, None)
     strangers: list[ExportedImage] = []
     for image in images:
-        ref = image.found.image
+        ref = image.candidate.image
         while following is not None and following.image.key < ref.key:
             strangers = _looked_up([*strangers, following], table, export, READ_BATCH)
             following = next(exported, None)

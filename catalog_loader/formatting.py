@@ -1,4 +1,4 @@
-"""How figures are said to a person."""
+"""Numbers, durations and amounts as text for a person."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def counts(by_reason: Counter[str]) -> str:
-    """Return the total, and of what it is made."""
+    """Return the total and its parts, such as ``3 (2 .txt, 1 folder)``."""
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in by_reason.most_common())
     return f"{by_reason.total():,}" + (f" ({reasons})" if reasons else "")
 

@@ -1,4 +1,4 @@
-"""Loads a catalogue: finds its images, chooses those that are wanted, and asks for a look at each."""
+"""Loads a catalogue: lists its images, selects those that are wanted, and sends a message for each."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from catalog_loader.candidates import Candidate, CandidateCounts, list_candidates, skip_past
 from catalog_loader.compare import ComparedImage, Standing, Versions, compared
-from catalog_loader.find import Found, FoundImage, behind, find_listed
 from catalog_loader.manifest import Manifest
 from catalog_loader.send import Sent
 from pipeline.messages import TagImage
@@ -29,7 +29,7 @@ class Only(StrEnum):
     REJECTED = "rejected"
 
     def takes(self, image: ComparedImage) -> bool:
-        """Say whether the image is one of these."""
+        """Return whether the image is one of these."""
         return image.was_rejected if self is Only.REJECTED else image.standing is Standing(self.value)
 
 
@@ -49,7 +49,7 @@ class Plan:
 class Loaded:
     """Counts what was found, chosen and sent. At the end of a load, what was found was sent, skipped or failed."""
 
-    found: Found = field(default_factory=Found)
+    candidates: CandidateCounts = field(default_factory=CandidateCounts)
     sent: Sent = field(default_factory=Sent)
     chosen: int = 0
     chosen_bytes: int | None = 0  # None where a manifest names them, which knows no sizes
@@ -59,7 +59,7 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Loader:
-    """Carries out plans."""
+    """Sends the messages of a plan."""
 
     images: ImageStore
     table: RecordTable
@@ -73,7 +73,7 @@ class Loader:
             RetryLater: the listing, the table or the queue stopped answering.
         """
         wanted = self._wanted(plan, loaded, progress)
-        messages = (TagImage(one.image, plan.run_id, one.product, one.again) for one in wanted)
+        messages = (TagImage(item.image, plan.run_id, item.product, item.again) for item in wanted)
         self.sender.send(messages, loaded.sent)
 
     def rehearse(self, plan: Plan, loaded: Loaded, progress: Progress) -> None:
@@ -86,28 +86,29 @@ class Loader:
         for _ in self._wanted(plan, loaded, progress):
             pass
 
-    def _wanted(self, plan: Plan, loaded: Loaded, progress: Progress) -> Iterator[FoundImage]:
-        found = loaded.found.wanted(self._found(plan, progress))
-        for one in self._chosen(found, plan, loaded) if plan.only else found:
+    def _wanted(self, plan: Plan, loaded: Loaded, progress: Progress) -> Iterator[Candidate]:
+        pictures = loaded.candidates.pictures(self._candidates(plan, progress))
+        for candidate in self._select(pictures, plan, loaded) if plan.only else pictures:
             if loaded.chosen == plan.max_images:
                 loaded.reached_max = True
                 return
             loaded.chosen += 1
             if loaded.chosen_bytes is not None:
-                loaded.chosen_bytes = None if one.listed is None else loaded.chosen_bytes + one.listed.size_bytes
-            loaded.last_chosen = one.image
-            yield one
+                listed = candidate.listed
+                loaded.chosen_bytes = None if listed is None else loaded.chosen_bytes + listed.size_bytes
+            loaded.last_chosen = candidate.image
+            yield candidate
 
-    def _found(self, plan: Plan, progress: Progress) -> Iterator[FoundImage]:
-        # What is found makes the progress, not what is sent: of a catalogue that is right already, nothing is.
+    def _candidates(self, plan: Plan, progress: Progress) -> Iterator[Candidate]:
+        # Progress counts candidates, not messages: of a catalogue that is up to date, nothing is sent.
         if isinstance(plan.source, Manifest):
-            return behind(plan.start_after, progress.over(plan.source.images()))
-        return progress.over(find_listed(self.images, plan.source, plan.start_after))
+            return skip_past(plan.start_after, progress.over(plan.source.images()))
+        return progress.over(list_candidates(self.images, plan.source, plan.start_after))
 
-    def _chosen(self, found: Iterable[FoundImage], plan: Plan, loaded: Loaded) -> Iterator[FoundImage]:
+    def _select(self, pictures: Iterable[Candidate], plan: Plan, loaded: Loaded) -> Iterator[Candidate]:
         others = f"not {' or '.join(sorted(plan.only))}"
-        for image in compared(found, self.table, plan.versions):
+        for image in compared(pictures, self.table, plan.versions):
             if any(only.takes(image) for only in plan.only):
-                yield replace(image.found, again=Only.REJECTED in plan.only and image.was_rejected)
+                yield replace(image.candidate, again=Only.REJECTED in plan.only and image.was_rejected)
             else:
-                loaded.found.skipped_by[others] += 1
+                loaded.candidates.skipped_by[others] += 1

@@ -1,4 +1,4 @@
-"""Work on many things at once that comes out in the order it went in, in memory that does not grow."""
+"""A parallel map that keeps the order of its items, in bounded memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def overlapped(
+def map_in_order(
     work: Callable[[T], R],
     items: Iterable[T],
     *,
@@ -25,32 +25,32 @@ def overlapped(
 ) -> Iterator[R]:
     """Yield ``work(item)`` of every item, in the items' order, ``at_once`` threads working at a time.
 
-    At most ``ahead`` items are taken before the first of them is yielded, however many there are. Where the items end
-    with an error, the answers to those before it are yielded first. When the work or the consumer stops with one,
-    ``on_stop`` is called, what is being worked on is finished, and nothing more is begun.
+    At most ``ahead`` items are taken before the first result is yielded. If the items end with an error, the results of
+    those before it are yielded first. If the work or the consumer raises, ``on_stop`` is called, running work finishes,
+    and nothing more is started.
     """
-    begun: deque[Future[R]] = deque()
-    ending = _Ending()
+    started: deque[Future[R]] = deque()
+    items_end = _ItemsEnd()
     with ThreadPoolExecutor(at_once) as threads:
         try:
-            for item in ending.until_error(items):
-                begun.append(threads.submit(work, item))
-                while begun and (len(begun) >= ahead or begun[0].done()):
-                    yield begun.popleft().result()
-            while begun:
-                yield begun.popleft().result()
+            for item in items_end.until_error(items):
+                started.append(threads.submit(work, item))
+                while started and (len(started) >= ahead or started[0].done()):
+                    yield started.popleft().result()
+            while started:
+                yield started.popleft().result()
         except BaseException:
             on_stop()
-            for future in begun:
+            for future in started:
                 future.cancel()
             raise
-    if ending.error is not None:
-        raise ending.error
+    if items_end.error is not None:
+        raise items_end.error
 
 
 @dataclass
-class _Ending:
-    """How a series of items ended: with an error, or without."""
+class _ItemsEnd:
+    """How the items ended: with this error, or without one."""
 
     error: Exception | None = None
 

@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 
 @dataclass
 class Redriven:
-    """How many letters went back, were left as they were not asked for, and were not taken, each by reason.
+    """How many letters of a queue were sent back and how many were not.
 
-    Those that died since it began, many of them for the second time, are left as well, and counted as newer. Those that
-    somebody has received and not let go yet are hidden. Unread are about so many that could not be had, since those
-    that are left came to be seen again in the meantime.
+    Attributes:
+        redriven: sent back, by reason.
+        kept: not selected, by reason.
+        failed: refused by their queue, by reason.
+        newer: died since the redrive began, many for the second time, by reason.
+        hidden: received by somebody else and not released yet.
+        unread: about so many that were not delivered, because those kept became visible again meanwhile.
     """
 
     redriven: Counter[str] = field(default_factory=Counter)
@@ -35,7 +39,7 @@ class Redriven:
 
     @property
     def wants_attention(self) -> bool:
-        """Whether any letter that was asked for did not go back, or may not have been seen."""
+        """Whether a selected letter was not sent back, or may have been missed."""
         return bool(self.failed or self.newer or self.hidden or self.unread)
 
 
@@ -44,37 +48,48 @@ def redrive(
 ) -> None:
     """Send the queue's letters back by receive, send, delete, counting in ``redriven``; no reason means all.
 
-    What is left is visible again at the end. A crash on the way makes a second look, never a lost one. A letter that
-    was sent after ``began_at`` stays: what can never be done dies again at once, and would go round for ever. Amazon
-    SQS' clock counts there; it refuses calls from clocks that are five minutes wrong, so no more is ever left or sent.
+    Letters that stay are visible again at the end. A crash between send and delete means a second message, never a lost
+    one. A letter sent after ``began_at`` stays: a message that can never succeed dies again at once and would circle
+    for ever. The times are Amazon SQS's, which refuses calls from clocks that are five minutes off.
     """
-    asked = {reason.casefold() for reason in reasons}
-    left: dict[str, DeadLetter] = {}
+    selected_reasons = {reason.casefold() for reason in reasons}
+    held: dict[str, DeadLetter] = {}
     depth, seen = queue.depth(), 0
     redriven.hidden += depth.in_flight
     try:
         while batch := queue.receive():
-            fresh = [letter for letter in batch if letter.id not in left]
-            if not fresh:
+            fresh = [letter for letter in batch if letter.id not in held]
+            if not fresh:  # the first ones are visible again, so the rest will not be delivered now
                 redriven.unread += max(depth.waiting - seen, 0)
                 break
             seen += len(fresh)
-            left |= {letter.id: letter for letter in batch}
-            wanted = [letter for letter in fresh if not asked or letter.reason.casefold() in asked]
-            chosen = [letter for letter in wanted if letter.sent_at <= began_at]
-            refused = _resend(queue, chosen)
-            redriven.kept.update(letter.reason for letter in fresh if letter not in wanted)
-            redriven.newer.update(letter.reason for letter in wanted if letter not in chosen)
-            redriven.failed.update(letter.reason for letter in refused)
-            for letter in chosen:
-                if letter not in refused:
-                    redriven.redriven[letter.reason] += 1
-                    del left[letter.id]
+            held |= {letter.id: letter for letter in batch}
+            for letter in _redrive_batch(queue, fresh, selected_reasons, redriven, began_at):
+                del held[letter.id]
             progress.step(len(fresh))
     finally:
-        received = list(left.values())
-        for at in range(0, len(received), RECEIVE_BATCH):
-            queue.release(received[at : at + RECEIVE_BATCH])
+        _release(queue, list(held.values()))
+
+
+def _redrive_batch(
+    queue: DeadLetters, letters: list[DeadLetter], reasons: Collection[str], redriven: Redriven, began_at: datetime
+) -> list[DeadLetter]:
+    """Send back those of the letters that are selected and old enough, and return those that were taken."""
+    selected = [letter for letter in letters if not reasons or letter.reason.casefold() in reasons]
+    chosen = [letter for letter in selected if letter.sent_at <= began_at]
+    refused = _resend(queue, chosen)
+    taken = [letter for letter in chosen if letter not in refused]
+    redriven.kept.update(letter.reason for letter in letters if letter not in selected)
+    redriven.newer.update(letter.reason for letter in selected if letter not in chosen)
+    redriven.failed.update(letter.reason for letter in refused)
+    redriven.redriven.update(letter.reason for letter in taken)
+    return taken
+
+
+def _release(queue: DeadLetters, letters: list[DeadLetter]) -> None:
+    """Make the letters visible again at once: otherwise an audit would not see them for minutes."""
+    for start in range(0, len(letters), RECEIVE_BATCH):
+        queue.release(letters[start : start + RECEIVE_BATCH])
 
 
 def _resend(queue: DeadLetters, letters: list[DeadLetter]) -> tuple[DeadLetter, ...]:

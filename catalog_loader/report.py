@@ -31,10 +31,10 @@ def load_document(run_id: str, loaded: Loaded, resume_after: ImageRef | None) ->
     """Return the report of a load."""
     return {
         "run_id": run_id,
-        "found": loaded.found.count,
+        "found": loaded.candidates.count,
         "sent": loaded.sent.count,
-        "skipped": loaded.found.skipped,
-        "skipped_by": loaded.found.by_reason(),
+        "skipped": loaded.candidates.skipped,
+        "skipped_by": loaded.candidates.by_reason(),
         "failed": loaded.sent.failed,
         "first_failed": _names(loaded.sent.first_failed),
         "resume_after": None if resume_after is None else str(resume_after),
@@ -45,7 +45,7 @@ def load_lines(run_id: str, loaded: Loaded, resume_after: ImageRef | None) -> li
     """Return the report of a load."""
     return [
         f"run      {run_id}",
-        f"found    {loaded.found.count:,}",
+        f"found    {loaded.candidates.count:,}",
         f"sent     {loaded.sent.count:,}",
         f"skipped  {_skipped(loaded)}",
         f"failed   {loaded.sent.failed:,}",
@@ -57,11 +57,11 @@ def load_lines(run_id: str, loaded: Loaded, resume_after: ImageRef | None) -> li
 def rehearsal_document(loaded: Loaded, estimate: Estimate) -> Document:
     """Return the report of a load that sent nothing."""
     return {
-        "found": loaded.found.count,
+        "found": loaded.candidates.count,
         "would_send": loaded.chosen,
         "bytes": loaded.chosen_bytes,
-        "skipped": loaded.found.skipped,
-        "skipped_by": loaded.found.by_reason(),
+        "skipped": loaded.candidates.skipped,
+        "skipped_by": loaded.candidates.by_reason(),
         "estimated_cost_usd": round(estimate.cost_usd, 6),
         "estimated_s": round(estimate.seconds, 1),
         "prices": estimate.prices,
@@ -72,7 +72,7 @@ def rehearsal_document(loaded: Loaded, estimate: Estimate) -> Document:
 def rehearsal_lines(loaded: Loaded, estimate: Estimate) -> list[str]:
     """Return the report of a load that sent nothing."""
     return [
-        f"found        {loaded.found.count:,}",
+        f"found        {loaded.candidates.count:,}",
         f"would send   {loaded.chosen:,} ({_size(loaded.chosen_bytes)})",
         f"skipped      {_skipped(loaded)}",
         f"would cost   about {dollars(estimate.cost_usd)} ({estimate.prices})",
@@ -142,10 +142,12 @@ def _export_lines(held: HeldExport | None) -> list[str]:
 def redrive_document(redriven: dict[str, Redriven]) -> Document:
     """Return the report of a redrive."""
     parts, numbers = ("redriven", "kept", "failed", "newer"), ("hidden", "unread")
-    each = {name: {part: getattr(of, part) for part in (*parts, *numbers)} for name, of in redriven.items()}
-    totals = {part: sum(getattr(of, part).total() for of in redriven.values()) for part in parts}
-    totals |= {number: sum(getattr(of, number) for of in redriven.values()) for number in numbers}
-    return {**totals, "queues": each}
+    by_queue = {
+        name: {part: getattr(counts_of, part) for part in (*parts, *numbers)} for name, counts_of in redriven.items()
+    }
+    totals = {part: sum(queue[part].total() for queue in by_queue.values()) for part in parts}
+    totals |= {number: sum(queue[number] for queue in by_queue.values()) for number in numbers}
+    return {**totals, "queues": by_queue}
 
 
 def redrive_lines(redriven: dict[str, Redriven]) -> list[str]:
@@ -165,7 +167,7 @@ def _size(size_bytes: int | None) -> str:
 
 
 def _skipped(loaded: Loaded) -> str:
-    return counts(loaded.found.skipped_by)
+    return counts(loaded.candidates.skipped_by)
 
 
 def _resume(after: ImageRef | None) -> list[str]:

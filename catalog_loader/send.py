@@ -7,7 +7,7 @@ from itertools import islice
 from threading import Event, Lock
 from typing import TYPE_CHECKING
 
-from catalog_loader.ordered_map import overlapped
+from catalog_loader.ordered_map import map_in_order
 from pipeline.errors import RetryLater
 from pipeline.ports import SEND_BATCH
 
@@ -75,7 +75,7 @@ class Sender:
             Denied: the queue is not ours to write to.
             NoStack: there is no such queue.
         """
-        answers = overlapped(
+        answers = map_in_order(
             self._send, batches(messages), at_once=self.at_once, ahead=self.ahead, on_stop=self.stopping.set
         )
         for batch, refused in answers:

@@ -1,4 +1,4 @@
-"""Says how far tagging is: what waits, what is dead, how the images ended, and whether anything moves."""
+"""How far tagging is: what waits, what is dead, the outcomes so far, and whether anything moves."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from pipeline.ports import MessageQueue
     from pipeline.records import RecordSummary
 
-RECENT = timedelta(seconds=60)  # what the rate is taken over; chosen by us: a batch of fifty takes some seconds
-SHORTEST = timedelta(seconds=10)  # chosen by us: what began a second ago tells no rate yet
+RECENT = timedelta(seconds=60)  # the rate covers this; chosen by us: a batch of fifty takes some seconds
+SHORTEST = timedelta(seconds=10)  # chosen by us: a second is too short for a rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class QueueState:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeCounts:
-    """How the images ended so far that have a record, how many a second lately, and how many have a keyword."""
+    """The outcomes of all recorded images, how many were recorded a second lately, and how many have a keyword."""
 
     tagged: int
     rejected: Mapping[str, int]
@@ -80,46 +80,48 @@ class Status:
 
     @property
     def left(self) -> int:
-        """How many messages have not come to their end, and are not dead."""
-        return left_in(self.queues)
+        """How many messages are neither done nor dead."""
+        return unfinished_in(self.queues)
 
     @property
     def left_s(self) -> float | None:
-        """How long that takes at this rate, or None where nobody knows."""
+        """How many seconds they take at this rate; None if the rate is unknown."""
         return self.left / self.rate_per_s if self.rate_per_s else None
 
 
-def left_in(queues: Iterable[QueueState]) -> int:
+def unfinished_in(queues: Iterable[QueueState]) -> int:
     """Return how many messages wait or are being worked on."""
     return sum(queue.waiting + queue.in_flight for queue in queues)
 
 
-def ends_of(recorded: Iterable[RecordSummary], now: datetime) -> OutcomeCounts:
-    """Return how the images ended. What ended after ``now``, while the table was read, tells nothing of the rate."""
+def count_outcomes(summaries: Iterable[RecordSummary], read_at: datetime) -> OutcomeCounts:
+    """Count the outcomes. What was recorded after ``read_at``, while the table was read, does not enter the rate."""
     kinds: Counter[RecordStatus] = Counter()
     rejected: Counter[str] = Counter()
-    coverage, recent, first = Coverage(), 0, now
-    for end in recorded:
-        kinds[end.kind] += 1
-        if end.reason is not None:
-            rejected[str(end.reason)] += 1
-        if end.kind in {RecordStatus.TAGGED, RecordStatus.REJECTED}:
-            coverage.add(str(end.image), has_keyword=end.has_keyword)
-        if now - RECENT < end.observed_at <= now:
-            recent, first = recent + 1, min(first, end.observed_at)
-    # DECISIONS.md, 20
-    rate_per_s = recent / max(now - first, SHORTEST).total_seconds()
+    coverage, recent, first = Coverage(), 0, read_at
+    for summary in summaries:
+        kinds[summary.kind] += 1
+        if summary.reason is not None:
+            rejected[str(summary.reason)] += 1
+        if summary.kind in {RecordStatus.TAGGED, RecordStatus.REJECTED}:
+            coverage.add(str(summary.image), has_keyword=summary.has_keyword)
+        if read_at - RECENT < summary.observed_at <= read_at:
+            recent, first = recent + 1, min(first, summary.observed_at)
+    # DECISIONS.md, 20: records tell the rate at once, with one call of the command, on AWS and locally.
+    rate_per_s = recent / max(read_at - first, SHORTEST).total_seconds()
     return OutcomeCounts(
         kinds[RecordStatus.TAGGED], dict(rejected.most_common()), kinds[RecordStatus.GONE], rate_per_s, coverage
     )
 
 
 def idle_reasons(queues: Iterable[QueueState], causes: Callable[[], Iterable[str]]) -> tuple[str, ...]:
-    """Return why messages are left and nothing moves, as far as can be seen. ``causes`` asks its set-up."""
-    found = tuple(causes())
-    if found:
-        return found
+    """Return why messages are left and nothing moves, as far as can be seen. ``causes`` reads the set-up."""
+    reasons = tuple(causes())
+    if reasons:
+        return reasons
     in_flight = sum(queue.in_flight for queue in queues)
     if not in_flight:
-        return ("the function takes none of them; its log and its throttles say why",)
-    return (f"{in_flight:,} are taken: looked at for the first time, or failed and waiting for their next try",)
+        return ("the function has not taken any yet; if that lasts, see its log and its throttles",)
+    return (
+        f"{in_flight:,} are with the function: in their first batch, or waiting for their next try after a failure",
+    )

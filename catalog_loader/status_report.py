@@ -1,4 +1,4 @@
-"""What `status` says: for a person as lines, for a program as one document."""
+"""The report of `status`: lines for a person, one document for a program."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ def status_lines(status: Status, cost_usd: float) -> list[str]:
 
 def _movement(status: Status) -> list[str]:
     if not status.left:
-        return ["Nothing waits: all that was sent has come to its end."]
+        return ["Nothing waits: every message is done."]
     if status.rate_per_s is None:
-        return ["rate      known after a while: `--watch`, or without `--no-ends`"]
+        return ["rate      unknown after one reading: use `--watch`, or leave out `--no-ends`"]
     if status.left_s is None:
-        head = f"Nothing moves: {status.left:,} messages are left, and no image ended in the last minute"
+        head = f"Nothing finished in the last minute; {status.left:,} messages are left"
         return [head, *(f"  {why}" for why in status.idle_because)]
     return [f"rate      {status.rate_per_s:,.1f} images/s, about {duration(status.left_s)} left"]
 
@@ -69,17 +69,17 @@ def _ends_lines(ends: OutcomeCounts, cost_usd: float) -> list[str]:
         f"gone      {ends.gone:,}",
         f"keywords  {ends.coverage.with_keyword:,} have one, {ends.coverage.share:.1%} of {ends.coverage.images:,}",
         *(
-            f"          {each.with_keyword:,} of {each.images:,} in {printable(each.folder)}"
-            for each in _lacking(ends.coverage)
+            f"          {folder.with_keyword:,} of {folder.images:,} in {printable(folder.folder)}"
+            for folder in _lacking(ends.coverage)
         ),
-        f"cost      about {dollars(cost_usd)}, if each was looked at once",
+        f"cost      about {dollars(cost_usd)}, if each was processed once",
     ]
 
 
 def _lacking(coverage: Coverage) -> list[FolderCoverage]:
     """Return the folders with the most images without a keyword, where there are several folders."""
     folders = coverage.by_folder()
-    lacking = [each for each in folders if each.with_keyword < each.images]
+    lacking = [folder for folder in folders if folder.with_keyword < folder.images]
     return lacking[:FOLDERS_SHOWN] if len(folders) > 1 else []
 
 
@@ -88,8 +88,8 @@ def _coverage_document(coverage: Coverage, *, names: bool) -> Document:
         "images": coverage.images,
         "with_keyword": coverage.with_keyword,
         "folders": [
-            {"folder": each.folder, "images": each.images, "with_keyword": each.with_keyword}
-            for each in coverage.by_folder()
+            {"folder": folder.folder, "images": folder.images, "with_keyword": folder.with_keyword}
+            for folder in coverage.by_folder()
         ],
     }
     return {**document, "untagged": coverage.untagged} if names else document

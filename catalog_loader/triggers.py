@@ -1,4 +1,4 @@
-"""What feeds the tagging function, asked of AWS Lambda: why it may take nothing from its queues."""
+"""The triggers of the tagging function: why it may take nothing from its queues."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ class Triggers:
     name: str
 
     def causes(self) -> list[str]:
-        """Return what keeps the function from taking messages; nothing where nothing is seen, or may be asked."""
+        """Return what keeps the function from taking messages; nothing if nothing is seen."""
         try:
             with translated(self.name):
                 mappings = self.functions.list_event_source_mappings(FunctionName=self.name)["EventSourceMappings"]
                 reserved = self.functions.get_function_concurrency(FunctionName=self.name)
         except CatalogTaggerError as error:
             return [f"the function cannot be asked ({error})"]
-        off = [each for each in mappings if each.get("State") not in ENABLED]
-        found = [f"the trigger of {_queue(each)} is {str(each.get('State')).lower()}" for each in off]
+        disabled = [mapping for mapping in mappings if mapping.get("State") not in ENABLED]
+        reasons = [f"the trigger of {_queue(mapping)} is {str(mapping.get('State')).lower()}" for mapping in disabled]
         if not mappings:
-            found.append("the function has no trigger")
+            reasons.append("the function has no trigger")
         if reserved.get("ReservedConcurrentExecutions") == 0:
-            found.append("the function's reserved concurrency is 0")
-        return found
+            reasons.append("the function's reserved concurrency is 0")
+        return reasons
 
 
 def _queue(mapping: dict[str, Any]) -> str:

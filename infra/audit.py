@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from catalog_loader import connect
 from catalog_loader.cli import as_json_option, console_for, model_version_option, taxonomy_version_option
+from catalog_loader.commands import audit as audit_command
+from catalog_loader.commands.load import current_versions
 from pipeline.errors import CallerError
 
 if TYPE_CHECKING:
@@ -47,18 +50,15 @@ def audit(  # noqa: PLR0913 - one for each option
     Exits 1 where anything is dead-lettered, missing, stale, orphaned, or wrong in the export, or where dead letters are
     hidden since somebody has received them.
     """
-    from catalog_loader import connect  # noqa: PLC0415 - boto3 is loaded when it runs, not for the help
-    from catalog_loader.commands import run as carry_out  # noqa: PLC0415 - as above
-
     if export_place and no_export:
         raise CallerError("--export and --no-export exclude each other")
 
     def exported() -> ExportedImages | None:
         return None if no_export else _exported(export_place)
 
-    return carry_out.audit(
+    return audit_command.audit(
         place,
-        carry_out.current_versions(model_version, taxonomy_version),
+        current_versions(model_version, taxonomy_version),
         connect.connected,
         console_for(as_json=as_json),
         enqueue=enqueue,

@@ -24,28 +24,30 @@ STDOUT = 1  # the number of the file that every process writes its output to
 ENDING = (signal.SIGTERM, signal.SIGHUP)  # a supervisor's, and a terminal's that is closed
 UNWRITABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT})
 
-# Each command by the module that holds it: a module is imported when its command is used, or help asks for it.
+# Each command: the module that holds it, imported when the command is used, and its line in the list of commands.
 _COMMANDS = {
-    "local": "infra.local.cli:local",
-    "doctor": "infra.doctor:doctor",
-    "tag": "tagging_lambda.cli:tag",
-    "load": "catalog_loader.cli:load",
-    "status": "catalog_loader.cli:status",
-    "audit": "infra.audit:audit",
-    "redrive": "catalog_loader.cli:redrive",
-    "show": "results_sink.cli:show",
-    "pin": "tagging_lambda.curate.cli:pin",
-    "suppress": "tagging_lambda.curate.cli:suppress",
-    "release": "tagging_lambda.curate.cli:release",
-    "retag": "tagging_lambda.curate.cli:retag",
-    "undo": "tagging_lambda.curate.cli:undo",
-    "restore": "infra.restore:restore",
-    "export": "results_sink.cli:export",
-    "search": "results_sink.cli:search",
-    "ratings": "results_sink.cli:ratings",
-    "evaluate": "tagging_lambda.evaluate.cli:evaluate",
-    "model": "infra.model.cli:model",
-    "openapi": "infra.openapi:openapi",
+    "open": ("infra.open:open_page", "Open the page with the photos of a folder, without AWS."),
+    "local": ("infra.local.cli:local", "Run the deployed template on this machine: up, status, down."),
+    "doctor": ("infra.doctor:doctor", "Check the deployed stack and name the next step."),
+    "tag": ("tagging_lambda.cli:tag", "Tag files and folders on this machine, without AWS."),
+    "load": ("catalog_loader.cli:load", "Send a catalogue to be tagged."),
+    "upload": ("catalog_loader.cli:upload", "Copy the photos of a folder into the images bucket."),
+    "status": ("catalog_loader.cli:status", "Report queues, dead letters, outcomes, rate and cost."),
+    "audit": ("infra.audit:audit", "Prove that no image was lost."),
+    "redrive": ("catalog_loader.cli:redrive", "Send dead letters back to their queue."),
+    "show": ("results_sink.cli:show", "Show the record of an image, of a product, or of rejected images."),
+    "pin": ("tagging_lambda.curate.cli:pin", "Decide that a keyword fits an image or product."),
+    "suppress": ("tagging_lambda.curate.cli:suppress", "Decide that a keyword does not fit."),
+    "release": ("tagging_lambda.curate.cli:release", "Take a decision back."),
+    "retag": ("tagging_lambda.curate.cli:retag", "Apply a new taxonomy or head to stored results, without inference."),
+    "undo": ("tagging_lambda.curate.cli:undo", "Take back what a run wrote."),
+    "restore": ("infra.restore:restore", "Bring records back from another table."),
+    "export": ("results_sink.cli:export", "Write all records as Parquet, or for another engine."),
+    "search": ("results_sink.cli:search", "Find images by keywords."),
+    "ratings": ("results_sink.cli:ratings", "Write people's ratings of keywords as Parquet."),
+    "evaluate": ("tagging_lambda.evaluate.cli:evaluate", "Measure keywords on photos that you labelled."),
+    "model": ("infra.model.cli:model", "Build, show and publish the model."),
+    "openapi": ("infra.openapi:openapi", "Print the API's OpenAPI document."),
 }
 
 
@@ -57,13 +59,19 @@ class LazyGroup(click.Group):
         del ctx
         return list(_COMMANDS)
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands from the table above, so that help imports none of them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in _COMMANDS.items()])
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command of that name, imported now."""
         del ctx
-        place = _COMMANDS.get(cmd_name)
-        if place is None:
+        if cmd_name not in _COMMANDS:
             return None
-        module, _, name = place.partition(":")
+        target, _ = _COMMANDS[cmd_name]
+        module, _, name = target.partition(":")
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
 

@@ -62,7 +62,7 @@ class Demo:
         """Return the photos that come by upload, two of which are broken."""
         photos = self.catalogue.photos[-UPLOADED:]
         cut_off = photos[0].path.read_bytes()[:10_000]
-        broken = {"products/cut-off.jpg": cut_off, "products/price-list.jpg": PRICE_LIST}
+        broken = {"cut-off.jpg": cut_off, "price-list.jpg": PRICE_LIST}
         return {_key(photo): photo.path.read_bytes() for photo in photos} | broken
 
     def put(self, bucket: str, objects: dict[str, bytes]) -> None:
@@ -143,7 +143,7 @@ def _tag_both_ways(demo: Demo) -> None:
 
 
 def _key(photo: SamplePhoto) -> str:
-    return f"products/{photo.product}.jpg"
+    return f"{photo.product}.jpg"
 
 
 def _is_measured(labels: Path) -> bool:

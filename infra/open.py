@@ -1,4 +1,4 @@
-"""The page, for a first look: ``make open`` starts all, loads the sample catalogue, and opens a browser."""
+"""`catalog-tagger open`: the page on this machine, with the photos of a folder or with the sample catalogue."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import os
 import sys
 import time
 import webbrowser
-from typing import Any
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,88 +18,133 @@ from infra.local.place import default_place
 from infra.local.run import status
 from infra.model.install import install
 from infra.model.npm import Npm
-from infra.model.sample_catalogue import SampleCatalogue, sample_catalogue
+from infra.model.sample_catalogue import sample_catalogue
 from pipeline.aws.clients import client
 from pipeline.aws.dynamodb import DynamoTable
-from pipeline.aws.s3 import S3Images
-from pipeline.errors import CatalogTaggerError, RetryLater
+from pipeline.errors import CallerError, CatalogTaggerError, RetryLater
 from pipeline.front_settings import MODELS_FOLDER
-from pipeline.images import BucketPrefix, ImageRef
+from pipeline.images import ImageRef
 from pipeline.model_version import CARD_NAME
+from pipeline.not_pictures import skip_reason
 from pipeline.progress import Progress
 from pipeline.settings import home, model_dir
-from pipeline.stack import TARGET_VARIABLE, Stack
+from pipeline.stack import TARGET_VARIABLE
+from results_sink.connect import export_place
+from results_sink.export.manifest import LATEST_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipeline.ports import RecordTable
+    from pipeline.stack import Stack
 
 COMPARED = "float32"  # the same model before it was quantized: what people compare with first
-PREFIX = "products/"
-PATIENCE_S = 120.0  # chosen by us: all is tagged in a few seconds on two cores
+PATIENCE_S = 60.0  # chosen by us: longer than a cold start and a batch; after it, `open` says what is left
+POLL_S = 0.25
+READ_IMAGES = 100  # records a read: the most keys Amazon DynamoDB permits in one BatchGetItem
 
 
-def run(*, browser: bool = True) -> str:
-    """Bring the page up with the sample catalogue on it, open it in a browser, and return its address.
+@click.command(name="open")
+@click.argument("folder", required=False, metavar="[FOLDER]")
+@click.option("--no-browser", is_flag=True, help="Print the address of the page, and open no browser.")
+def open_page(folder: str | None, *, no_browser: bool) -> None:
+    """Open the page with the photos of a folder, or with a sample catalogue.
 
-    What is there already stays as it is.
+    Needs no AWS and no account: the deployed template runs on this machine, and the photos are copied into it. The
+    folder is only read. The page opens at once, and photos appear as they are tagged. Run it again to continue: only
+    new and changed photos are tagged. What you decide on the page is kept in .catalog-tagger.
+
+    `catalog-tagger local down` stops it.
+    """
+    run(folder, browser=not no_browser)
+
+
+def run(folder: str | None = None, *, browser: bool = True) -> str:
+    """Bring the page up with the photos on it, open it in a browser, and return its address.
 
     Raises:
-        CatalogTaggerError: a step failed; its message says which and why.
+        CatalogTaggerError: a step failed; the message says which and why.
     """
+    if folder is not None and not Path(folder).is_dir():
+        raise CallerError(f"there is no folder {folder}")
     os.environ[TARGET_VARIABLE] = "local"
-    catalogue = sample_catalogue(home(), Npm(), _say)
-    _type("model", "build")
-    if not (home() / MODELS_FOLDER / COMPARED).exists():
-        install(COMPARED, model_dir() / CARD_NAME, home(), COMPARED)
-    _type("local", "up")
-    found = status(default_place())
-    if found.stack is None or found.page_url is None:
-        raise RetryLater("the local stack does not say where its page is")
-    if _loaded(catalogue, found.stack):
-        _type("export")
-    click.secho(f"\nThe page: {found.page_url}", bold=True)
-    click.echo("`catalog-tagger local down` stops it; what it holds is kept.")
-    if browser:
-        webbrowser.open(found.page_url)
+    with _photos(folder) as photos:
+        _step("The model", "model", "build")
+        if not (home() / MODELS_FOLDER / COMPARED).exists():
+            install(COMPARED, model_dir() / CARD_NAME, home(), COMPARED)
+        _step("The local stack", "local", "up")
+        found = status(default_place())
+        if found.stack is None or found.page_url is None:
+            raise RetryLater("the local stack does not say where its page is")
+        # Search reads a snapshot and the changes since. With an empty one first, photos are found as they are tagged.
+        if export_place(None, os.environ).files.read(LATEST_NAME) is None:
+            _step("The search", "export")
+        click.secho(f"The page: {found.page_url}", bold=True)
+        if browser:
+            webbrowser.open(found.page_url)
+        _upload_and_wait(photos, _prefix(folder), found.stack)
+    click.echo("`catalog-tagger local down` stops it. What it holds is kept for the next `catalog-tagger open`.")
     return found.page_url
 
 
-def _loaded(catalogue: SampleCatalogue, stack: Stack) -> bool:
-    """Put the sample photos that are missing into the bucket, wait for their keywords, and say whether any were."""
-    s3 = client("s3", stack.endpoint_url)
-    there = {found.image for found in S3Images(s3).listing(BucketPrefix(stack.images_bucket, PREFIX))}
-    photos = {ImageRef(stack.images_bucket, f"{PREFIX}{each.product}.jpg"): each.path for each in catalogue.photos}
-    new = {image: path for image, path in photos.items() if image not in there}
-    for image, path in new.items():
-        s3.put_object(Bucket=image.bucket, Key=image.key, Body=path.read_bytes(), ContentType="image/jpeg")
-    _wait_for(list(new), client("dynamodb", stack.endpoint_url), stack.table_name)
-    return bool(new)
+@contextmanager
+def _photos(folder: str | None) -> Iterator[Path]:
+    """Yield the folder of the photos: the one given, or one with the sample catalogue under its products' names."""
+    if folder is not None:
+        yield Path(folder)
+        return
+    catalogue = sample_catalogue(home(), Npm(), lambda line: click.echo(line, err=True))
+    with TemporaryDirectory(prefix="sample-catalogue-") as root:
+        for photo in catalogue.photos:
+            (Path(root) / f"{photo.product}.jpg").symlink_to(photo.path.resolve())
+        yield Path(root)
 
 
-def _wait_for(images: list[ImageRef], dynamodb: Any, table_name: str) -> None:
-    table, until_s, seen = DynamoTable(dynamodb, table_name), time.monotonic() + PATIENCE_S, 0
-    with Progress("looking at the photos", total=len(images)) as progress:
-        while seen < len(images):
-            if time.monotonic() > until_s:
-                raise RetryLater(f"{seen} of {len(images)} photos came to an end within {PATIENCE_S:,.0f} s")
-            found = len(table.get_many(images))
-            progress.step(found - seen)
-            seen = found
-            time.sleep(0.2)
+def _prefix(folder: str | None) -> str:
+    return "" if folder is None else f"{Path(folder).resolve().name}/"
 
 
-def _type(*words: str) -> None:
-    """Run a command line as a person would, and show it."""
-    click.secho(f"$ catalog-tagger {' '.join(words)}", bold=True)
+def _step(name: str, *words: str) -> None:
+    """Run a command of ours, and print one line for it. What it prints itself is shown only if it fails."""
+    began_s = time.monotonic()
+    click.echo(f"{name} ... ", nl=False)
     sys.stdout.flush()
-    code = catalog_tagger(list(words))
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+        code = catalog_tagger(list(words))
     if code:
-        raise CatalogTaggerError(f"catalog-tagger {words[0]} ended with {code}")
+        raise CatalogTaggerError(f"`catalog-tagger {' '.join(words)}` ended with code {code}")
+    click.echo(f"ready ({time.monotonic() - began_s:.1f} s)")
 
 
-def _say(line: str) -> None:
-    click.echo(line, err=True)
+def _upload_and_wait(photos: Path, prefix: str, stack: Stack) -> None:
+    names = [
+        path.relative_to(photos).as_posix()
+        for path in sorted(photos.rglob("*"))
+        if path.is_file() and skip_reason(path.relative_to(photos).as_posix()) is None
+    ]
+    if not names:
+        raise CallerError(f"there are no photos in {photos}")
+    code = catalog_tagger(["upload", str(photos), "--prefix", prefix])
+    if code:
+        raise CatalogTaggerError(f"the upload ended with code {code}")
+    images = [ImageRef(stack.images_bucket, f"{prefix}{name}") for name in names]
+    _wait_for(images, DynamoTable(client("dynamodb", stack.endpoint_url), stack.table_name))
+
+
+def _wait_for(images: list[ImageRef], table: RecordTable) -> None:
+    """Return when every image has a record, or say how many have none if nothing moves."""
+    left, moved_s = images, time.monotonic()
+    with Progress("tagging", total=len(images), unit="photos") as progress:
+        while left:
+            recorded = table.get_many(left[:READ_IMAGES])  # they are tagged roughly in this order
+            if recorded:
+                left = [image for image in left if image not in recorded]
+                moved_s = time.monotonic()
+                progress.step(len(recorded))
+            elif time.monotonic() - moved_s > PATIENCE_S:
+                raise RetryLater(f"{len(left):,} photos are not tagged yet; `catalog-tagger status` shows why")
+            time.sleep(POLL_S)
 
 
 if __name__ == "__main__":
-    try:
-        run()
-    except CatalogTaggerError as error:
-        sys.exit(f"catalog-tagger: {error}")
+    sys.exit(catalog_tagger(["open", *sys.argv[1:]]))

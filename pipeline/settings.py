@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 HOME_VARIABLE = "CATALOG_TAGGER_HOME"
 OVERLAY_VARIABLE = "TAXONOMY_OVERLAY"
 OVERLAY_NAME = "overlay.csv"
-DEFAULT_PRODUCT_PATTERN = r"(?P<product>[^/]+?)(?:\.[^./]*)?$"  # the file's name without its ending
+# The key without its ending: photos of different folders never become one product by having the same file name.
+DEFAULT_PRODUCT_PATTERN = r"(?s)^(?P<product>.+?)(?:\.[^./]*)?$"
 WAIT_S = 900  # chosen by us: after an outage of hours, work goes on within a quarter of an hour
 MOST_WAIT_S = 36_000  # Amazon SQS permits twelve hours since the message was received; ten leave room for the batch
 TASK_ROOT = "/var/task"  # where AWS Lambda unpacks a function

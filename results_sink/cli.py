@@ -13,9 +13,12 @@ from pathlib import Path
 import click
 
 from pipeline.errors import CallerError, RejectReason
+from pipeline.keywords import LANGUAGES
+from results_sink.formats.write import Format, FormatOptions
 
 # What is imported inside the functions is loaded when a command runs, not for the help.
 
+PARQUET, BULK = "parquet", "opensearch-bulk"
 REASONS = tuple(str(reason) for reason in RejectReason)
 
 
@@ -24,21 +27,39 @@ REASONS = tuple(str(reason) for reason in RejectReason)
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["parquet", "opensearch-bulk"]),
-    default="parquet",
+    type=click.Choice([PARQUET, BULK, *(form.value for form in Format)]),
+    default=PARQUET,
     show_default=True,
-    help="What is written: a snapshot, or files for the bulk API of OpenSearch.",
+    help="What is written: a snapshot; files for the bulk API of OpenSearch and Elasticsearch; or files for another "
+    "search engine, shop or feed.",
+)
+@click.option(
+    "--merge",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="PRODUCTS.csv",
+    help="The shop's own product export (shopify, woocommerce): tags are added to those in it, all else is kept.",
+)
+@click.option("--tag-prefix", default="", metavar="TEXT", help="Put this before each tag, such as photo:.")
+@click.option(
+    "--language", type=click.Choice(LANGUAGES), default=LANGUAGES[0], show_default=True, help="The language of tags."
 )
 @click.option("--keep", default=3, show_default=True, type=click.IntRange(1), help="Snapshots kept, with this one.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, and nothing else.")
-def export(place: str | None, form: str, keep: int, as_json: bool) -> None:
-    """Write all records as a snapshot of Parquet files, by default into the stack's export bucket.
+def export(  # noqa: PLR0917 - one for each option
+    place: str | None, form: str, merge: Path | None, tag_prefix: str, language: str, keep: int, as_json: bool
+) -> None:
+    """Write all records as a snapshot of Parquet files, by default into the stack's export bucket, or for others.
 
     Readers see the snapshot before until this one is whole. If a newer one was published meanwhile, it stays: that is
     said, and the exit code is 1.
     """
-    if form == "opensearch-bulk":
+    if merge and form not in {Format.SHOPIFY, Format.WOOCOMMERCE}:
+        raise click.UsageError("--merge goes with --format shopify and --format woocommerce")
+    if form == BULK:
         _export_bulk(place, as_json)
+        return
+    if form != PARQUET:
+        _export_format(place, Format(form), FormatOptions(language, merge, tag_prefix), as_json)
         return
     from uuid import uuid4  # noqa: PLC0415 - as said above
 
@@ -66,6 +87,20 @@ def export(place: str | None, form: str, keep: int, as_json: bool) -> None:
     click.echo(json.dumps(document) if as_json else text)
     if not is_published:
         raise click.exceptions.Exit(1)  # done, and it wants attention
+
+
+def _export_format(place: str | None, form: Format, options: FormatOptions, as_json: bool) -> None:
+    from pipeline.keywords import Vocabulary  # noqa: PLC0415 - as said above
+    from pipeline.progress import Progress  # noqa: PLC0415 - as said above
+    from results_sink.connect import export_place, table_of_stack  # noqa: PLC0415 - as said above
+    from results_sink.formats.write import write_format  # noqa: PLC0415 - as said above
+
+    target = export_place(place, os.environ)
+    with Progress("export", unit="records", quiet=as_json) as progress:
+        records = progress.over(table_of_stack().scan())
+        names = write_format(form, options, records, Vocabulary.load(), target.files)
+    document = {"place": target.name, "format": str(form), "files": list(names)}
+    click.echo(json.dumps(document) if as_json else "\n".join(f"{target.name}/{name}" for name in names))
 
 
 def _export_bulk(place: str | None, as_json: bool) -> None:

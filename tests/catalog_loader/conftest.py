@@ -12,6 +12,7 @@ from catalog_loader.status import WatchedQueue
 from pipeline.dead_letters import MemoryDeadLetters
 from pipeline.errors import RejectReason
 from pipeline.images import ImageRef
+from pipeline.memory.files import MemoryFiles
 from pipeline.memory.images import MemoryImages
 from pipeline.memory.queue import MemoryQueue
 from pipeline.memory.table import MemoryTable
@@ -38,6 +39,7 @@ class Twins:
     dead_backfill: MemoryDeadLetters = field(default_factory=MemoryDeadLetters)
     dead_uploads: MemoryDeadLetters = field(default_factory=MemoryDeadLetters)
     causes: tuple[str, ...] = ()
+    files: dict[str, MemoryFiles] = field(default_factory=dict)
 
     def connect(self) -> Connected:
         """Return the twins as the commands find them connected."""
@@ -50,6 +52,8 @@ class Twins:
             dead_letters,
             tuple(WatchedQueue(name, queue, dead_letters[name], lambda: 90.0) for name, queue in queues.items()),
             lambda: self.causes,
+            "shop",
+            lambda prefix: self.files.setdefault(str(prefix), MemoryFiles()),
         )
 
     def put(self, *keys: str, data: bytes = b"photo", at: datetime = PHOTOGRAPHED_AT) -> None:

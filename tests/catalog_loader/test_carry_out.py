@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 import pytest
 
-from catalog_loader.commands import run as carry_out
-from catalog_loader.commands.run import LoadAsked
+from catalog_loader.commands import audit as audit_command
+from catalog_loader.commands import load as load_command
+from catalog_loader.commands import redrive as redrive_command
+from catalog_loader.commands import status as status_command
+from catalog_loader.commands.load import LoadRequest
 from catalog_loader.compare import Versions
 from catalog_loader.console import Console
 from catalog_loader.estimate import Estimator
@@ -48,7 +51,7 @@ def said(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
 def test_load_says_what_was_found_sent_and_skipped(twins: Twins, capsys: pytest.CaptureFixture[str]) -> None:
     twins.put("a.jpg", "b.jpg", "folder/", "notes.txt", "more.txt")
 
-    assert carry_out.load(LoadAsked(PLACE, run_id="run-1"), twins.connect, TO_A_PERSON) == 0
+    assert load_command.load(LoadRequest(PLACE, run_id="run-1"), twins.connect, TO_A_PERSON) == 0
 
     assert capsys.readouterr().out.splitlines() == [
         "run      run-1",
@@ -62,7 +65,7 @@ def test_load_says_what_was_found_sent_and_skipped(twins: Twins, capsys: pytest.
 def test_load_says_it_to_a_program_in_one_document(twins: Twins, capsys: pytest.CaptureFixture[str]) -> None:
     twins.put("a.jpg", "ü.jpg", "notes.txt")
 
-    assert carry_out.load(LoadAsked(PLACE, run_id="run-1"), twins.connect, TO_A_PROGRAM) == 0
+    assert load_command.load(LoadRequest(PLACE, run_id="run-1"), twins.connect, TO_A_PROGRAM) == 0
 
     assert said(capsys) == {
         "run_id": "run-1",
@@ -78,9 +81,9 @@ def test_load_says_it_to_a_program_in_one_document(twins: Twins, capsys: pytest.
 
 def test_each_load_has_an_id_of_its_own_that_sorts_by_time(twins: Twins, capsys: pytest.CaptureFixture[str]) -> None:
     twins.put("a.jpg")
-    carry_out.load(LoadAsked(PLACE), twins.connect, TO_A_PROGRAM)
+    load_command.load(LoadRequest(PLACE), twins.connect, TO_A_PROGRAM)
     first = said(capsys)["run_id"]
-    carry_out.load(LoadAsked(PLACE), twins.connect, TO_A_PROGRAM)
+    load_command.load(LoadRequest(PLACE), twins.connect, TO_A_PROGRAM)
 
     assert [message.run_id for message in twins.backfill.messages] == [first, said(capsys)["run_id"]]
     assert first[:2] == "20"
@@ -89,7 +92,7 @@ def test_each_load_has_an_id_of_its_own_that_sorts_by_time(twins: Twins, capsys:
 @pytest.mark.parametrize("run_id", ["", "a b", "upload", "x" * 65, "-x", "a/b"])
 def test_an_id_that_is_none_is_the_callers_mistake(twins: Twins, run_id: str) -> None:
     with pytest.raises(CallerError):
-        carry_out.load(LoadAsked(PLACE, run_id=run_id), twins.connect, TO_A_PERSON)
+        load_command.load(LoadRequest(PLACE, run_id=run_id), twins.connect, TO_A_PERSON)
 
 
 def test_what_could_not_be_sent_is_named_and_wants_attention(twins: Twins, capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,15 +103,15 @@ def test_what_could_not_be_sent_is_named_and_wants_attention(twins: Twins, capsy
     twins.backfill = Stubborn()
     twins.put("a.jpg", "b.jpg", "c.jpg")
 
-    assert carry_out.load(LoadAsked(PLACE), twins.connect, TO_A_PERSON, sleep=lambda _: False) == 1
+    assert load_command.load(LoadRequest(PLACE), twins.connect, TO_A_PERSON, sleep=lambda _: False) == 1
 
     assert capsys.readouterr().out.splitlines()[2:] == ["sent     2", "skipped  0", "failed   1", "  s3://shop/b.jpg"]
 
 
 def test_nothing_at_the_place_wants_attention(twins: Twins, capsys: pytest.CaptureFixture[str]) -> None:
-    assert carry_out.load(LoadAsked("s3://shop/sheos/"), twins.connect, TO_A_PERSON) == 1
+    assert load_command.load(LoadRequest("s3://shop/sheos/"), twins.connect, TO_A_PERSON) == 1
 
-    assert capsys.readouterr().err == "nothing lies at s3://shop/sheos/\n"
+    assert capsys.readouterr().err == "there are no images at s3://shop/sheos/\n"
 
 
 @pytest.mark.parametrize("start_after", ["s3://shpo/a.jpg", "s3://shop/hats/a.jpg", "s3://shop"])
@@ -118,7 +121,7 @@ def test_an_image_to_start_after_that_is_not_below_the_place_is_the_callers_mist
     twins.put("shoes/A.jpg", "shoes/z.jpg")
 
     with pytest.raises(CallerError, match=f"{start_after} is not below s3://shop/shoes/"):
-        carry_out.load(LoadAsked("s3://shop/shoes/", start_after=start_after), twins.connect, TO_A_PERSON)
+        load_command.load(LoadRequest("s3://shop/shoes/", start_after=start_after), twins.connect, TO_A_PERSON)
     assert twins.sent == []
 
 
@@ -127,7 +130,7 @@ def test_rejected_images_are_sent_to_be_read_once_more(twins: Twins) -> None:
     twins.reject("bad.jpg")
     twins.tag("good.jpg")
 
-    assert carry_out.load(LoadAsked(PLACE, only=("rejected", "missing")), twins.connect, TO_A_PERSON) == 0
+    assert load_command.load(LoadRequest(PLACE, only=("rejected", "missing")), twins.connect, TO_A_PERSON) == 0
     assert {(message.image.key, message.again) for message in twins.backfill.messages} == {
         ("bad.jpg", True),
         ("new.jpg", False),
@@ -138,15 +141,15 @@ def test_stale_images_are_held_against_the_model_that_was_built_here(
     twins: Twins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MODEL_DIR", str(tmp_path))
-    assert carry_out.current_versions(None, "words").model is None
+    assert load_command.current_versions(None, "words").model is None
     weights = {"precision": "int8", "sha256": "0123456789abcdef"}
     (tmp_path / "card.json").write_text(json.dumps({"served": "int8", "files": [weights]}), encoding="utf-8")
-    versions = carry_out.current_versions(None, TAXONOMY)
+    versions = load_command.current_versions(None, TAXONOMY)
     assert versions == Versions("0123456789ab", TAXONOMY)
     twins.put("a.jpg")
     twins.tag("a.jpg")
 
-    assert carry_out.load(LoadAsked(PLACE, only=("stale",), versions=versions), twins.connect, TO_A_PERSON) == 0
+    assert load_command.load(LoadRequest(PLACE, only=("stale",), versions=versions), twins.connect, TO_A_PERSON) == 0
     assert [message.image.key for message in twins.backfill.messages] == ["a.jpg"]
 
 
@@ -154,7 +157,7 @@ def test_where_no_model_was_built_that_is_said_since_every_model_is_current(
     twins: Twins, capsys: pytest.CaptureFixture[str]
 ) -> None:
     twins.put("a.jpg")
-    carry_out.load(LoadAsked(PLACE, only=("stale",)), twins.connect, TO_A_PERSON)
+    load_command.load(LoadRequest(PLACE, only=("stale",)), twins.connect, TO_A_PERSON)
 
     assert "No model was built here, so every model counts as current" in capsys.readouterr().err
 
@@ -162,13 +165,13 @@ def test_where_no_model_was_built_that_is_said_since_every_model_is_current(
 def test_nothing_behind_the_last_image_is_done(twins: Twins) -> None:
     twins.put("a.jpg")
 
-    assert carry_out.load(LoadAsked(PLACE, start_after="a.jpg"), twins.connect, TO_A_PERSON) == 0
+    assert load_command.load(LoadRequest(PLACE, start_after="a.jpg"), twins.connect, TO_A_PERSON) == 0
 
 
 @pytest.mark.parametrize("source", ["nowhere.csv", "https://shop", "s3://", "."])
 def test_a_source_that_is_none_is_the_callers_mistake(twins: Twins, source: str) -> None:
     with pytest.raises(CallerError):
-        carry_out.load(LoadAsked(source), twins.connect, TO_A_PERSON)
+        load_command.load(LoadRequest(source), twins.connect, TO_A_PERSON)
 
 
 def test_a_manifest_with_a_mistake_at_its_end_sends_nothing(twins: Twins, tmp_path: Path) -> None:
@@ -176,7 +179,7 @@ def test_a_manifest_with_a_mistake_at_its_end_sends_nothing(twins: Twins, tmp_pa
     path.write_text("image\n" + "s3://shop/a.jpg\n" * 100 + "oops\n")
 
     with pytest.raises(CallerError, match=r"catalogue\.csv, line 102: 'oops' is not a place in S3"):
-        carry_out.load(LoadAsked(str(path)), twins.connect, TO_A_PERSON)
+        load_command.load(LoadRequest(str(path)), twins.connect, TO_A_PERSON)
     assert twins.sent == []
 
 
@@ -184,7 +187,7 @@ def test_a_manifest_is_loaded_whole(twins: Twins, tmp_path: Path, capsys: pytest
     path = tmp_path / "catalogue.csv"
     path.write_text("image,product\n" + "".join(f"s3://shop/{at:02}.jpg,p{at}\n" for at in range(25)))
 
-    assert carry_out.load(LoadAsked(str(path)), twins.connect, TO_A_PROGRAM) == 0
+    assert load_command.load(LoadRequest(str(path)), twins.connect, TO_A_PROGRAM) == 0
 
     assert (said(capsys)["sent"], twins.backfill.calls) == (25, 3)
     assert {message.product for message in twins.backfill.messages} == {f"p{at}" for at in range(25)}
@@ -194,21 +197,21 @@ def test_a_load_that_would_cost_too_much_stops_and_says_where_to_go_on(
     twins: Twins, capsys: pytest.CaptureFixture[str]
 ) -> None:
     twins.put("a.jpg", "b.jpg", "c d.jpg", "e.jpg")
-    cost_usd = 3.5 * LoadAsked(PLACE).estimator().image_usd
+    cost_usd = 3.5 * LoadRequest(PLACE).estimator().image_usd
 
-    assert carry_out.load(LoadAsked(PLACE, max_cost_usd=cost_usd), twins.connect, TO_A_PERSON) == 1
+    assert load_command.load(LoadRequest(PLACE, max_cost_usd=cost_usd), twins.connect, TO_A_PERSON) == 1
     assert twins.sent == ["a.jpg", "b.jpg", "c d.jpg"]
     assert capsys.readouterr().out.splitlines()[-1] == "Stopped. Go on with --start-after 's3://shop/c d.jpg'"
 
-    rest = LoadAsked(PLACE, max_cost_usd=cost_usd, start_after="s3://shop/c d.jpg")
-    assert carry_out.load(rest, twins.connect, TO_A_PERSON) == 0
+    rest = LoadRequest(PLACE, max_cost_usd=cost_usd, start_after="s3://shop/c d.jpg")
+    assert load_command.load(rest, twins.connect, TO_A_PERSON) == 0
     assert twins.sent == ["a.jpg", "b.jpg", "c d.jpg", "e.jpg"]
 
 
 def test_a_load_that_may_cost_less_than_an_image_says_so(twins: Twins, capsys: pytest.CaptureFixture[str]) -> None:
     twins.put("a.jpg")
 
-    assert carry_out.load(LoadAsked(PLACE, max_cost_usd=0), twins.connect, TO_A_PERSON) == 1
+    assert load_command.load(LoadRequest(PLACE, max_cost_usd=0), twins.connect, TO_A_PERSON) == 1
 
     assert twins.sent == []
     assert capsys.readouterr().err == "--max-cost is reached before the first image\n"
@@ -226,7 +229,7 @@ def test_a_load_that_breaks_off_says_what_was_sent_and_where_to_go_on(
     twins.images = Breaking(twins.images.objects)
 
     with pytest.raises(RetryLater):
-        carry_out.load(LoadAsked(PLACE), twins.connect, TO_A_PROGRAM)
+        load_command.load(LoadRequest(PLACE), twins.connect, TO_A_PROGRAM)
 
     document = said(capsys)
     assert (document["sent"], document["resume_after"]) == (20, "s3://shop/19.jpg")
@@ -240,7 +243,7 @@ def test_a_load_that_never_began_says_only_what_is_wrong(twins: Twins, capsys: p
     twins.images = Forbidden()
 
     with pytest.raises(Denied):
-        carry_out.load(LoadAsked(PLACE), twins.connect, TO_A_PERSON)
+        load_command.load(LoadRequest(PLACE), twins.connect, TO_A_PERSON)
     assert capsys.readouterr().out == ""
 
 
@@ -248,7 +251,7 @@ def test_only_what_is_missing_is_loaded_where_that_is_asked(twins: Twins, capsys
     twins.put("a.jpg", "b.jpg")
     twins.tag("a.jpg")
 
-    assert carry_out.load(LoadAsked(PLACE, only=("missing",)), twins.connect, TO_A_PROGRAM) == 0
+    assert load_command.load(LoadRequest(PLACE, only=("missing",)), twins.connect, TO_A_PROGRAM) == 0
 
     assert twins.sent == ["b.jpg"]
     assert said(capsys)["skipped_by"] == {"not missing": 1}
@@ -260,7 +263,7 @@ def test_a_dry_run_says_count_size_cost_and_time_and_sends_nothing(
     twins.put("a.jpg", "b.jpg", data=b"12345")
     twins.put("notes.txt")
 
-    assert carry_out.rehearse(LoadAsked(PLACE, image_ms=45), twins.connect, TO_A_PERSON) == 0
+    assert load_command.rehearse(LoadRequest(PLACE, image_ms=45), twins.connect, TO_A_PERSON) == 0
 
     assert capsys.readouterr().out.splitlines() == [
         "found        3",
@@ -275,7 +278,7 @@ def test_a_dry_run_says_count_size_cost_and_time_and_sends_nothing(
 def test_a_dry_run_says_it_to_a_program(twins: Twins, capsys: pytest.CaptureFixture[str]) -> None:
     twins.put(*(f"{at:04}.jpg" for at in range(1000)))
 
-    assert carry_out.rehearse(LoadAsked(PLACE, image_ms=45, max_cost_usd=0.002), twins.connect, TO_A_PROGRAM) == 1
+    assert load_command.rehearse(LoadRequest(PLACE, image_ms=45, max_cost_usd=0.002), twins.connect, TO_A_PROGRAM) == 1
 
     document = said(capsys)
     assert document["would_send"] == 625
@@ -292,7 +295,7 @@ def test_an_audit_without_a_gap_is_done(twins: Twins, capsys: pytest.CaptureFixt
     twins.tag("a.jpg")
     twins.reject("b.jpg")
 
-    assert carry_out.audit(PLACE, Versions(), twins.connect, TO_A_PROGRAM, enqueue=False) == 0
+    assert audit_command.audit(PLACE, Versions(), twins.connect, TO_A_PROGRAM, enqueue=False) == 0
 
     document = said(capsys)
     assert list(document)[:8] == [
@@ -317,7 +320,7 @@ def test_an_audit_names_the_gap_and_wants_attention(
     twins.dead_backfill.add(TagImage(ImageRef("shop", "dead.jpg")).encode())
     twins.uploads.send([TagImage(ImageRef("shop", "00.jpg"))])
 
-    assert carry_out.audit(PLACE, Versions(), twins.connect, TO_A_PERSON, enqueue=False) == 1
+    assert audit_command.audit(PLACE, Versions(), twins.connect, TO_A_PERSON, enqueue=False) == 1
 
     assert capsys.readouterr().out.splitlines() == [
         "listed         14",
@@ -349,7 +352,7 @@ def test_an_audit_sends_exactly_the_gap(twins: Twins, capsys: pytest.CaptureFixt
     twins.put("old.jpg", data=b"another", at=later)
     twins.dead_backfill.add(TagImage(ImageRef("shop", "dead.jpg")).encode())
 
-    assert carry_out.audit(PLACE, Versions(), twins.connect, TO_A_PROGRAM, enqueue=True) == 1
+    assert audit_command.audit(PLACE, Versions(), twins.connect, TO_A_PROGRAM, enqueue=True) == 1
 
     assert twins.sent == ["missing.jpg", "old.jpg", "orphan.jpg"]
     assert said(capsys)["enqueued"] == 3
@@ -359,7 +362,7 @@ def test_an_audit_names_how_many_letters_cannot_be_read(twins: Twins, capsys: py
     twins.dead_uploads.add("garbage", error="BadMessage: the message is not JSON")
     twins.dead_backfill.add("garbage")
 
-    assert carry_out.audit(PLACE, Versions(), twins.connect, TO_A_PERSON, enqueue=False) == 1
+    assert audit_command.audit(PLACE, Versions(), twins.connect, TO_A_PERSON, enqueue=False) == 1
 
     assert capsys.readouterr().out.splitlines()[3:7] == [
         "dead_lettered  2",
@@ -380,18 +383,43 @@ def test_an_audit_that_waits_begins_when_no_message_does(twins: Twins, capsys: p
             twins.backfill.messages.clear()
             twins.tag("a.jpg")
 
-    code = carry_out.audit(PLACE, Versions(), twins.connect, TO_A_PERSON, enqueue=False, wait=True, sleep=sleep)
+    code = audit_command.audit(PLACE, Versions(), twins.connect, TO_A_PERSON, enqueue=False, wait=True, sleep=sleep)
 
-    assert (code, len(waits_s)) == (0, 3)
-    assert capsys.readouterr().err == "1 messages wait; the audit begins when none does\n"
+    assert (code, len(waits_s)) == (0, 4)  # an empty queue is read twice
+    assert capsys.readouterr().err == "waiting until no message is left\n"
 
 
 def test_an_audit_of_no_place_is_the_callers_mistake(twins: Twins) -> None:
     with pytest.raises(CallerError, match=r"write s3://bucket/prefix"):
-        carry_out.audit("shop", Versions(), twins.connect, TO_A_PERSON, enqueue=False)
+        audit_command.audit("shop", Versions(), twins.connect, TO_A_PERSON, enqueue=False)
 
 
 # ---- status and redrive ----------------------------------------------------------------------------------------------
+
+
+def test_a_status_that_waits_returns_when_no_message_is_left(twins: Twins) -> None:
+    twins.backfill.send([TagImage(ImageRef("shop", "a.jpg"))])
+    waits_s: list[float] = []
+
+    def sleep(wait_s: float) -> None:
+        waits_s.append(wait_s)
+        twins.backfill.messages.clear()
+
+    code = status_command.status(twins.connect, TO_A_PERSON, watch=False, with_ends=False, wait=True, sleep=sleep)
+
+    assert (code, len(waits_s)) == (0, 2)
+
+
+def test_a_load_that_waits_tells_of_dead_letters_by_its_code(twins: Twins, capsys: pytest.CaptureFixture[str]) -> None:
+    twins.put("a.jpg")
+
+    def sleep(_: float) -> bool:
+        twins.backfill.messages.clear()
+        twins.dead_backfill.add("{}")
+        return True
+
+    assert load_command.load(LoadRequest(PLACE), twins.connect, TO_A_PERSON, wait=True, sleep=sleep) == 1
+    assert "dead letters" in capsys.readouterr().err
 
 
 def test_status_says_what_waits_and_how_images_ended(twins: Twins, capsys: pytest.CaptureFixture[str]) -> None:
@@ -402,7 +430,7 @@ def test_status_says_what_waits_and_how_images_ended(twins: Twins, capsys: pytes
     twins.bury("6.jpg")
     twins.tag("7.jpg", "8.jpg", observed_at=datetime.now(UTC) - timedelta(seconds=1))
 
-    assert carry_out.status(twins.connect, TO_A_PERSON, watch=False, with_ends=True) == 0
+    assert status_command.status(twins.connect, TO_A_PERSON, watch=False, with_ends=True) == 0
 
     assert capsys.readouterr().out.splitlines() == [
         "queue          waiting   in flight      oldest  dead letters",
@@ -415,20 +443,20 @@ def test_status_says_what_waits_and_how_images_ended(twins: Twins, capsys: pytes
         "rejected  3 (2 corrupt, 1 empty)",
         "gone      1",
         "keywords  0 have one, 0.0% of 7",
-        f"cost      about {dollars(8 * Estimator.load().image_usd)}, if each was looked at once",
+        f"cost      about {dollars(8 * Estimator.load().image_usd)}, if each was processed once",
     ]
 
 
 def test_status_says_that_nothing_waits(twins: Twins, capsys: pytest.CaptureFixture[str]) -> None:
-    assert carry_out.status(twins.connect, TO_A_PERSON, watch=False, with_ends=False) == 0
+    assert status_command.status(twins.connect, TO_A_PERSON, watch=False, with_ends=False) == 0
 
-    assert capsys.readouterr().out.splitlines()[-1] == "Nothing waits: all that was sent has come to its end."
+    assert capsys.readouterr().out.splitlines()[-1] == "Nothing waits: every message is done."
 
 
 @pytest.mark.parametrize(
     ("causes", "said"),
     [
-        ((), ["the function takes none of them; its log and its throttles say why"]),
+        ((), ["the function has not taken any yet; if that lasts, see its log and its throttles"]),
         (("the trigger of backfill is disabled",), ["the trigger of backfill is disabled"]),
     ],
 )
@@ -439,11 +467,11 @@ def test_status_says_that_nothing_moves_and_why(
     twins.tag("long ago.jpg")
     twins.backfill.send([TagImage(ImageRef("shop", "a.jpg"))])
 
-    assert carry_out.status(twins.connect, TO_A_PERSON, watch=False, with_ends=True, sleep=lambda _: None) == 0
+    assert status_command.status(twins.connect, TO_A_PERSON, watch=False, with_ends=True, sleep=lambda _: None) == 0
 
     lines = capsys.readouterr().out.splitlines()
     assert lines[4:6] == [
-        "Nothing moves: 1 messages are left, and no image ended in the last minute",
+        "Nothing finished in the last minute; 1 messages are left",
         f"  {said[0]}",
     ]
 
@@ -456,7 +484,7 @@ def test_images_that_end_without_a_trace_are_seen_to_move(twins: Twins, capsys: 
         for _ in range(5):
             twins.backfill.messages.pop()
 
-    assert carry_out.status(twins.connect, TO_A_PROGRAM, watch=False, with_ends=True, sleep=sleep) == 0
+    assert status_command.status(twins.connect, TO_A_PROGRAM, watch=False, with_ends=True, sleep=sleep) == 0
 
     document = said(capsys)
     assert document["rate_per_s"] > 0
@@ -466,20 +494,20 @@ def test_images_that_end_without_a_trace_are_seen_to_move(twins: Twins, capsys: 
 
 def test_a_watch_on_a_terminal_takes_the_place_of_what_it_said_before() -> None:
     said: list[str] = []
-    voice = Console(False, said.append, said.append, lambda: 10)
+    console = Console(False, said.append, said.append, lambda: 10)
 
-    voice.renew({}, ["0123456789abc", "second"])
-    voice.renew({}, ["third"])
+    console.renew({}, ["0123456789abc", "second"])
+    console.renew({}, ["third"])
 
     assert said == ["012345678\nsecond", "\x1b[2F\x1b[Jthird"]
 
 
 def test_a_watch_elsewhere_says_one_report_below_the_other() -> None:
     said: list[str] = []
-    voice = Console(False, said.append, said.append)
+    console = Console(False, said.append, said.append)
 
-    voice.renew({}, ["first"])
-    voice.renew({}, ["second"])
+    console.renew({}, ["first"])
+    console.renew({}, ["second"])
 
     assert said == ["first", "\nsecond"]
 
@@ -487,7 +515,7 @@ def test_a_watch_elsewhere_says_one_report_below_the_other() -> None:
 def test_status_names_the_folders_where_keywords_are_lacking(twins: Twins, capsys: pytest.CaptureFixture[str]) -> None:
     twins.reject("hats/1.jpg", "hats/2.jpg", "bo\nots/1.jpg")
 
-    carry_out.status(twins.connect, TO_A_PERSON, watch=False, with_ends=True)
+    status_command.status(twins.connect, TO_A_PERSON, watch=False, with_ends=True)
 
     assert (
         "          0 of 2 in s3://shop/hats/\n          0 of 1 in s3://shop/bo\N{REPLACEMENT CHARACTER}ots/"
@@ -501,7 +529,7 @@ def test_status_says_it_to_a_program_and_dead_letters_want_attention(
     twins.dead_uploads.add("garbage")
     twins.reject("a.jpg")
 
-    assert carry_out.status(twins.connect, TO_A_PROGRAM, watch=False, with_ends=True) == 1
+    assert status_command.status(twins.connect, TO_A_PROGRAM, watch=False, with_ends=True) == 1
 
     document = said(capsys)
     assert document["queues"]["uploads"] == {"waiting": 0, "in_flight": 0, "oldest_s": None, "dead_letters": 1}
@@ -517,7 +545,7 @@ def test_status_says_it_to_a_program_and_dead_letters_want_attention(
 def test_status_reads_no_record_where_nobody_asks(twins: Twins, capsys: pytest.CaptureFixture[str]) -> None:
     twins.tag("a.jpg")
 
-    assert carry_out.status(twins.connect, TO_A_PROGRAM, watch=False, with_ends=False) == 0
+    assert status_command.status(twins.connect, TO_A_PROGRAM, watch=False, with_ends=False) == 0
 
     assert said(capsys)["ends"] is None
 
@@ -529,7 +557,7 @@ def test_a_watch_says_it_again_and_again_until_it_is_stopped(twins: Twins, capsy
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        carry_out.status(twins.connect, TO_A_PROGRAM, watch=True, with_ends=False, sleep=sleep)
+        status_command.status(twins.connect, TO_A_PROGRAM, watch=True, with_ends=False, sleep=sleep)
 
     documents = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [document["queues"]["backfill"]["waiting"] for document in documents] == [0, 1, 2]
@@ -543,7 +571,7 @@ def test_a_watch_does_not_take_an_old_reading_of_the_table_for_movement(
 ) -> None:
     twins.tag("just-now.jpg", observed_at=datetime.now(UTC))
     twins.backfill.send([TagImage(ImageRef("shop", "waits.jpg"))])
-    monkeypatch.setattr(carry_out, "SCAN_SHARE", 1e9)  # the table is read once
+    monkeypatch.setattr(status_command, "SCAN_SHARE", 1e9)  # the table is read once
     slept = []
 
     def sleep(wait_s: float) -> None:
@@ -552,7 +580,7 @@ def test_a_watch_does_not_take_an_old_reading_of_the_table_for_movement(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        carry_out.status(twins.connect, TO_A_PROGRAM, watch=True, with_ends=True, sleep=sleep)
+        status_command.status(twins.connect, TO_A_PROGRAM, watch=True, with_ends=True, sleep=sleep)
 
     first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     assert first["rate_per_s"] > 0
@@ -567,7 +595,7 @@ def test_a_redrive_that_could_not_read_all_letters_says_so(twins: Twins, capsys:
     twins.dead_backfill.receive = lambda: seen  # the first ones, again and again
     twins.dead_backfill.release = lambda letters: None
 
-    assert carry_out.redrive(["other"], twins.connect, TO_A_PROGRAM) == 1
+    assert redrive_command.redrive(["other"], twins.connect, TO_A_PROGRAM) == 1
     assert said(capsys)["unread"] == 15
 
 
@@ -576,7 +604,7 @@ def test_redrive_says_what_went_back(twins: Twins, capsys: pytest.CaptureFixture
     twins.dead_backfill.add(body)
     twins.dead_backfill.add("garbage", error="BadMessage: the message is not JSON")
 
-    assert carry_out.redrive(["undone"], twins.connect, TO_A_PERSON) == 0
+    assert redrive_command.redrive(["undone"], twins.connect, TO_A_PERSON) == 0
 
     assert capsys.readouterr().out.splitlines() == [
         "uploads    0 sent back, 0 kept, 0 failed",
@@ -589,7 +617,7 @@ def test_a_letter_that_was_not_taken_back_wants_attention(twins: Twins, capsys: 
     twins.dead_uploads.add("garbage")
     twins.dead_uploads.refuse = {"garbage"}
 
-    assert carry_out.redrive([], twins.connect, TO_A_PROGRAM) == 1
+    assert redrive_command.redrive([], twins.connect, TO_A_PROGRAM) == 1
 
     document = said(capsys)
     assert (document["redriven"], document["kept"], document["failed"]) == (0, 0, 1)
@@ -615,7 +643,7 @@ def test_a_redrive_that_is_stopped_says_what_went_back(twins: Twins, capsys: pyt
         twins.dead_backfill.add(f"garbage {at}")
 
     with pytest.raises(RetryLater):
-        carry_out.redrive([], twins.connect, TO_A_PROGRAM)
+        redrive_command.redrive([], twins.connect, TO_A_PROGRAM)
 
     assert said(capsys)["redriven"] == 10
     assert len(twins.dead_backfill.letters) == 2
@@ -626,10 +654,10 @@ def test_letters_that_somebody_else_has_received_are_told_of(twins: Twins, capsy
     twins.dead_uploads.receive()
     hidden = "1 {}are hidden, for five minutes at the most, since somebody has received them"
 
-    assert carry_out.audit(PLACE, Versions(), twins.connect, TO_A_PERSON, enqueue=False) == 1
+    assert audit_command.audit(PLACE, Versions(), twins.connect, TO_A_PERSON, enqueue=False) == 1
     assert f"\n{hidden.format('dead letters ')}: audit again then.\n" in capsys.readouterr().out
 
-    assert carry_out.redrive([], twins.connect, TO_A_PERSON) == 1
+    assert redrive_command.redrive([], twins.connect, TO_A_PERSON) == 1
     assert capsys.readouterr().out.splitlines()[1].strip() == hidden.format("")
 
 
@@ -640,7 +668,7 @@ def test_a_watch_names_no_images_again_and_again(twins: Twins, capsys: pytest.Ca
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        carry_out.status(twins.connect, TO_A_PROGRAM, watch=True, with_ends=True, sleep=sleep)
+        status_command.status(twins.connect, TO_A_PROGRAM, watch=True, with_ends=True, sleep=sleep)
 
     assert "untagged" not in said(capsys)["coverage"]
 
@@ -655,7 +683,7 @@ def test_an_audit_that_breaks_off_says_what_it_sent(twins: Twins, capsys: pytest
     twins.images = Breaking(twins.images.objects)
 
     with pytest.raises(RetryLater):
-        carry_out.audit(PLACE, Versions(), twins.connect, TO_A_PERSON, enqueue=True)
+        audit_command.audit(PLACE, Versions(), twins.connect, TO_A_PERSON, enqueue=True)
 
     assert capsys.readouterr().err == "100 messages were sent before it was stopped\n"
 
@@ -663,9 +691,9 @@ def test_an_audit_that_breaks_off_says_what_it_sent(twins: Twins, capsys: pytest
 def test_a_key_cannot_steer_the_terminal(twins: Twins, capsys: pytest.CaptureFixture[str]) -> None:
     twins.put("a\x1b[2J.jpg", "b.jpg")
 
-    carry_out.audit(PLACE, Versions(), twins.connect, TO_A_PERSON, enqueue=False)
-    carry_out.load(
-        LoadAsked(PLACE, max_cost_usd=1.5 * LoadAsked(PLACE).estimator().image_usd), twins.connect, TO_A_PERSON
+    audit_command.audit(PLACE, Versions(), twins.connect, TO_A_PERSON, enqueue=False)
+    load_command.load(
+        LoadRequest(PLACE, max_cost_usd=1.5 * LoadRequest(PLACE).estimator().image_usd), twins.connect, TO_A_PERSON
     )
 
     out = capsys.readouterr().out

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     ("arguments", "mistake"),
     [
         (["load"], "Missing argument"),
-        (["load", "nowhere.csv"], "nowhere.csv is neither s3://bucket/prefix nor a manifest's file"),
+        (["load", "nowhere.csv"], "nowhere.csv is neither s3://bucket/prefix, nor a folder, nor a manifest file"),
         (["load", "s3://"], "'s3://' is not a place in S3; write s3://bucket/prefix"),
         (["load", "s3://shop", "--only", "new"], "'new' is not one of 'missing', 'stale', 'rejected'"),
         (["load", "s3://shop", "--max-cost", "-1"], "--max-cost is -1.0; it must be an amount of USD from 0 on"),
@@ -56,17 +56,16 @@ def test_a_mistake_in_a_manifest_names_its_file_and_line(tmp_path: Path, capsys:
     assert err == f"catalog-tagger: {path}, line 3: 'b.jpg' is not a place in S3; write s3://bucket/prefix\n"
 
 
-@pytest.mark.parametrize("command", ["load", "audit", "status", "redrive"])
-def test_help_does_not_wait_for_boto3(command: str, root: Path) -> None:
+def test_the_list_of_commands_imports_none_of_them(root: Path) -> None:
     code = (
-        "import sys; from infra.cli import main; code = main([sys.argv[1], '--help'])\n"
-        "sys.exit(code or ('boto3' in sys.modules))"
+        "import sys; from infra.cli import main; code = main(['--help'])\n"
+        "sys.exit(code or any(name in sys.modules for name in ('boto3', 'onnxruntime', 'pyarrow')))"
     )
 
-    asked = subprocess.run([sys.executable, "-c", code, command], cwd=root, capture_output=True, check=False, text=True)
+    helped = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, check=False, text=True)
 
-    assert asked.returncode == 0, asked.stderr
-    assert asked.stdout.startswith(f"Usage: catalog-tagger {command}")
+    assert helped.returncode == 0, helped.stderr
+    assert helped.stdout.startswith("Usage: catalog-tagger")
 
 
 def test_the_choices_that_are_typed_are_those_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from catalog_loader.candidates import Candidate, list_candidates
 from catalog_loader.compare import ComparedImage, Standing, Versions, compared
-from catalog_loader.find import FoundImage, find_listed
 from pipeline.errors import RejectReason
 from pipeline.images import BucketPrefix, ImageRef
 
@@ -20,8 +20,8 @@ NO_VERSIONS = Versions()
 
 def standings(twins: Twins, versions: Versions = NO_VERSIONS) -> dict[str, Standing]:
     """Return how each photo of the bucket stands."""
-    found = find_listed(twins.images, BucketPrefix("shop"))
-    return {image.found.image.key: image.standing for image in compared(found, twins.table, versions)}
+    found = list_candidates(twins.images, BucketPrefix("shop"))
+    return {image.candidate.image.key: image.standing for image in compared(found, twins.table, versions)}
 
 
 def test_a_photo_without_a_record_is_missing_and_so_is_one_with_a_tombstone(twins: Twins) -> None:
@@ -50,7 +50,7 @@ def test_a_photo_that_was_replaced_since_is_stale(twins: Twins, later: datetime)
 
 def test_a_record_of_a_later_photo_than_the_one_that_was_listed_is_not_stale(twins: Twins, later: datetime) -> None:
     twins.put("a.jpg")
-    listed = list(find_listed(twins.images, BucketPrefix("shop")))
+    listed = list(list_candidates(twins.images, BucketPrefix("shop")))
     twins.put("a.jpg", data=b"another", at=later)
     twins.tag("a.jpg")
 
@@ -95,9 +95,9 @@ def test_a_manifest_that_names_another_product_makes_a_photo_stale(twins: Twins)
     twins.put("a.jpg", "b.jpg", "c.jpg")
     twins.tag("a.jpg", "b.jpg", "c.jpg", product="boot")
     rows = [
-        FoundImage(ImageRef("shop", "a.jpg"), product="boot"),
-        FoundImage(ImageRef("shop", "b.jpg"), product="shoe"),
-        FoundImage(ImageRef("shop", "c.jpg")),
+        Candidate(ImageRef("shop", "a.jpg"), product="boot"),
+        Candidate(ImageRef("shop", "b.jpg"), product="shoe"),
+        Candidate(ImageRef("shop", "c.jpg")),
     ]
 
     assert [image.standing for image in compared(rows, twins.table, NO_VERSIONS)] == [
@@ -113,9 +113,9 @@ def test_the_table_is_read_by_the_hundred_and_the_order_is_kept(twins: Twins) ->
     twins.tag(*keys[::2])
     reads = twins.table.reads
 
-    found = list(compared(find_listed(twins.images, BucketPrefix("shop")), twins.table, NO_VERSIONS))
+    found = list(compared(list_candidates(twins.images, BucketPrefix("shop")), twins.table, NO_VERSIONS))
 
-    assert [image.found.image.key for image in found] == keys
+    assert [image.candidate.image.key for image in found] == keys
     assert sum(image.standing is Standing.TAGGED for image in found) == 125
     assert twins.table.reads - reads == 3
 
@@ -125,7 +125,7 @@ def test_what_was_rejected_is_known_even_when_it_is_stale(twins: Twins, later: d
     twins.reject("a.jpg")
     twins.put("a.jpg", data=b"another", at=later + timedelta(days=1))
 
-    [image] = compared(find_listed(twins.images, BucketPrefix("shop")), twins.table, NO_VERSIONS)
+    [image] = compared(list_candidates(twins.images, BucketPrefix("shop")), twins.table, NO_VERSIONS)
 
     assert (image.standing, image.was_rejected) == (Standing.STALE, True)
     assert isinstance(image, ComparedImage)

@@ -30,7 +30,7 @@ def test_every_price_says_what_where_when_and_who_says_so() -> None:
 
     assert all(all(row.values()) for row in rows)
     assert all(date.fromisoformat(row["date"]) and float(row["usd_per_million"]) > 0 for row in rows)
-    assert len({row["what"] for row in rows}) == len(rows)
+    assert len({row["item"] for row in rows}) == len(rows)
 
 
 def test_an_image_costs_its_share_of_every_call(estimator: Estimator) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from catalog_loader.commands import run as carry_out
+from catalog_loader.commands import audit as audit_command
 from catalog_loader.compare import Versions
 from catalog_loader.console import Console
 from catalog_loader.export_check import OFFENDERS, SETTLING
@@ -40,7 +40,7 @@ def audited(twins: Twins, export: MemoryExportedImages | None, place: str = "s3:
     """Return the exit code and the report of an audit."""
     said: list[str] = []
     voice = Console(True, said.append, said.append)
-    code = carry_out.audit(place, Versions(), twins.connect, voice, enqueue=False, exported=lambda: export)
+    code = audit_command.audit(place, Versions(), twins.connect, voice, enqueue=False, exported=lambda: export)
     return code, json.loads(said[0])
 
 
@@ -168,7 +168,7 @@ def test_a_person_is_told_of_the_export_and_of_the_way_out(twins: Twins) -> None
     said: list[str] = []
     voice = Console(False, said.append, said.append)
 
-    carry_out.audit(
+    audit_command.audit(
         "s3://shop", Versions(), twins.connect, voice, enqueue=False, exported=lambda: exported(twins, "b.jpg")
     )
 

@@ -49,7 +49,7 @@ def test_every_photo_is_sent_once_with_the_id_of_the_run(twins: Twins, load: Loa
     assert twins.sent == ["a.jpg", "b/c.png", "d"]
     assert {message.run_id for message in twins.backfill.messages} == {"run-1"}
     assert {message.product for message in twins.backfill.messages} == {None}
-    assert (loaded.found.count, loaded.sent.count, loaded.found.skipped) == (3, 3, 0)
+    assert (loaded.candidates.count, loaded.sent.count, loaded.candidates.skipped) == (3, 3, 0)
 
 
 def test_what_was_found_was_sent_skipped_or_failed(twins: Twins, load: Load) -> None:
@@ -57,9 +57,9 @@ def test_what_was_found_was_sent_skipped_or_failed(twins: Twins, load: Load) -> 
 
     loaded = load()
 
-    assert loaded.found.count == 98
-    assert loaded.sent.count + loaded.found.skipped + loaded.sent.failed == 98
-    assert loaded.found.by_reason() == {".txt": 2, "folder": 1}
+    assert loaded.candidates.count == 98
+    assert loaded.sent.count + loaded.candidates.skipped + loaded.sent.failed == 98
+    assert loaded.candidates.by_reason() == {".txt": 2, "folder": 1}
 
 
 def test_only_what_lies_below_the_prefix_is_sent(twins: Twins, load: Load) -> None:
@@ -78,7 +78,7 @@ def test_a_manifest_is_sent_with_its_products(twins: Twins, load: Load, tmp_path
 
     sent = {str(message.image): message.product for message in twins.backfill.messages}
     assert sent == {"s3://shop/a.jpg": "boot", "s3://other/b.jpg": None}
-    assert loaded.found.by_reason() == {".txt": 1}
+    assert loaded.candidates.by_reason() == {".txt": 1}
 
 
 def test_only_the_missing_are_sent_where_only_they_are_wanted(twins: Twins, load: Load) -> None:
@@ -90,7 +90,7 @@ def test_only_the_missing_are_sent_where_only_they_are_wanted(twins: Twins, load
     loaded = load(only=frozenset({Only.MISSING}))
 
     assert twins.sent == ["buried.jpg", "new.jpg"]
-    assert loaded.found.by_reason() == {"not missing": 2, ".txt": 1}
+    assert loaded.candidates.by_reason() == {"not missing": 2, ".txt": 1}
 
 
 def test_only_the_stale_or_the_rejected_are_sent_where_both_are_wanted(
@@ -104,7 +104,7 @@ def test_only_the_stale_or_the_rejected_are_sent_where_both_are_wanted(
     loaded = load(only=frozenset({Only.STALE, Only.REJECTED}))
 
     assert twins.sent == ["rejected.jpg", "replaced.jpg"]
-    assert loaded.found.by_reason() == {"not rejected or stale": 2}
+    assert loaded.candidates.by_reason() == {"not rejected or stale": 2}
 
 
 def test_a_new_model_makes_everything_tagged_stale(twins: Twins, load: Load) -> None:
@@ -144,7 +144,7 @@ def test_a_rehearsal_counts_and_sends_nothing(twins: Twins) -> None:
     Loader(twins.images, twins.table, Sender(twins.backfill)).rehearse(Plan(SHOP, "run-1"), loaded, QUIET)
 
     assert twins.sent == []
-    assert (loaded.found.count, loaded.chosen, loaded.chosen_bytes, loaded.found.skipped) == (3, 2, 10, 1)
+    assert (loaded.candidates.count, loaded.chosen, loaded.chosen_bytes, loaded.candidates.skipped) == (3, 2, 10, 1)
 
 
 def test_a_listing_that_breaks_off_leaves_word_of_what_was_sent(twins: Twins) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import re
 from typing import TYPE_CHECKING
 
 import pytest
 
-from catalog_loader.find import FoundImage
-from catalog_loader.manifest import MAX_LINE_BYTES, Manifest
+from catalog_loader.candidates import Candidate
+from catalog_loader.manifest import MAX_LINE_BYTES, Manifest, manifest_at
 from pipeline.errors import CallerError
 from pipeline.images import ImageRef
 
@@ -42,8 +44,8 @@ def test_images_come_in_the_order_of_the_file_with_their_products(path: Path) ->
     path.write_text("image,product\ns3://shop/b.jpg,boot\ns3://other/a.jpg,\n")
 
     assert list(Manifest(path).images()) == [
-        FoundImage(ImageRef("shop", "b.jpg"), product="boot"),
-        FoundImage(ImageRef("other", "a.jpg")),
+        Candidate(ImageRef("shop", "b.jpg"), product="boot"),
+        Candidate(ImageRef("other", "a.jpg")),
     ]
     assert Manifest(path).check() == 2
 
@@ -73,6 +75,32 @@ def test_a_manifest_may_name_any_key(path: Path) -> None:
     assert [key for key, _ in images_of(path, text)] == ['a,b "c".jpg', "two\nlines.jpg", "ü+%20 👟"]
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"IMAGE;Product\r\ns3://shop/a.jpg;boot\r\n",
+        b"product\timage\nboot\ts3://shop/a.jpg\n",
+        "image,product\ns3://shop/a.jpg,boot\n".encode("utf-16"),
+        "image;product\ns3://shop/a.jpg;boot\n".encode("utf-16-le").join([b"\xff\xfe", b""]),
+        gzip.compress(b"image,product\ns3://shop/a.jpg,boot\n"),
+        gzip.compress("image;product\ns3://shop/a.jpg;boot\n".encode("utf-16")),
+    ],
+    ids=["semicolons", "tabs", "UTF-16", "UTF-16 with semicolons", "gzip", "gzipped UTF-16"],
+)
+def test_a_manifest_may_come_as_spreadsheets_and_exports_write_it(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+
+    assert [(named.image.key, named.product) for named in Manifest(path).images()] == [("a.jpg", "boot")]
+    assert Manifest(path).check() == 1
+
+
+def test_a_manifest_may_come_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"image\ns3://shop/a.jpg\n")))
+
+    with manifest_at("-") as manifest:
+        assert manifest.check() == len(list(manifest.images())) == 1
+
+
 def test_an_image_that_stands_twice_is_found_twice(path: Path) -> None:
     assert len(images_of(path, "image\ns3://shop/a.jpg\ns3://shop/a.jpg\n")) == 2
 
@@ -83,9 +111,9 @@ def test_an_image_that_stands_twice_is_found_twice(path: Path) -> None:
         ("", " is empty; its first line must name the column image"),
         ("\ufeff", " is empty; its first line must name the column image"),
         ("image,product\n", " names no image"),
-        ("file,product\na,b\n", ", line 1: there is no column image; its columns, parted by commas: file, product"),
-        ("image;product\n", ", line 1: there is no column image; its columns, parted by commas: image;product"),
-        ("s3://shop/a.jpg\n", ", line 1: there is no column image; its columns, parted by commas: s3://shop/a.jpg"),
+        ("file,product\na,b\n", ", line 1: there is no column image; the columns are file, product"),
+        ("image|product\n", ", line 1: there is no column image; the columns are image|product"),
+        ("s3://shop/a.jpg\n", ", line 1: there is no column image; the columns are s3://shop/a.jpg"),
         ("image,product,image\n", ", line 1: the column image stands twice"),
         ("image,price,price\n", ", line 1: the column price stands twice"),
         (
@@ -107,8 +135,13 @@ def test_an_image_that_stands_twice_is_found_twice(path: Path) -> None:
         ('image\n"s3://shop/a"x\n', ", line 2: is not CSV: ',' expected after '\"'"),
         ('image\ns3://shop/a\n"s3://shop/b\n', ", line 3: is not CSV: unexpected end of data"),
         (b"image\ns3://shop/a\ns3://shop/\xfc.jpg\n", ", line 3: is not UTF-8 from its byte 11 on"),
-        ("image\ns3://shop/ä\n".encode("utf-16"), ", line 1: is not UTF-8 from its byte 1 on"),
-        (b"PAR1\x15\x04", " is Parquet; a manifest is CSV"),
+        ("image\ns3://shop/ä\n".encode("utf-16")[:-1], ", line 2: is not UTF-16, as the first bytes of the file say"),
+        (gzip.compress(b"image\ns3://shop/a\n" * 9)[:-9], " is damaged gzip: "),
+        (
+            "image,product\ns3://shop/a,boot\ns3://shop/b,hat\ns3://shop/a,shoe\n",
+            ", lines 2 and 4 give the same image different products; keep one of them",
+        ),
+        (b"PAR1\x15\x04", " is Parquet; write it as CSV first"),
         ("image\ns3://shop/" + "k" * 70_000, f", line 2: has over {MAX_LINE_BYTES:,} bytes; the limit is"),
         ("image\n" + '"s3://shop/' + "k\n" * 100_000, "is not CSV: field larger than field limit"),
     ],

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from catalog_loader.commands import run as carry_out
-from catalog_loader.commands.run import LoadAsked
+from catalog_loader.commands import audit as audit_command
+from catalog_loader.commands import load as load_command
+from catalog_loader.commands.load import LoadRequest
 from catalog_loader.compare import Versions
 from catalog_loader.connect import BACKFILL, UPLOADS, Connected, oldest_s
 from catalog_loader.console import Console
@@ -52,6 +54,8 @@ class Shop:
             dead,
             tuple(WatchedQueue(name, queue, dead[name], lambda: None) for name, queue in queues.items()),
             tuple,
+            self.bucket,
+            partial(s3.S3Files, self.world.s3),
         )
 
     def put(self, *keys: str) -> None:
@@ -89,7 +93,7 @@ def test_25_photos_are_one_listing_and_three_sends(shop: Shop) -> None:
     shop.put(*keys)
     shop.world.calls.clear()
 
-    assert carry_out.load(LoadAsked(f"s3://{shop.bucket}/"), shop.connect, TO_A_PERSON) == 0
+    assert load_command.load(LoadRequest(f"s3://{shop.bucket}/"), shop.connect, TO_A_PERSON) == 0
 
     assert shop.world.calls == Counter({"SendMessageBatch": 3, "ListObjectsV2": 1})
     assert shop.received() == keys
@@ -100,7 +104,7 @@ def test_only_the_missing_of_250_photos_cost_three_reads_more(shop: Shop) -> Non
     shop.put(*keys)
     shop.world.calls.clear()
 
-    assert carry_out.load(LoadAsked(f"s3://{shop.bucket}/", only=("missing",)), shop.connect, TO_A_PERSON) == 0
+    assert load_command.load(LoadRequest(f"s3://{shop.bucket}/", only=("missing",)), shop.connect, TO_A_PERSON) == 0
 
     assert shop.world.calls == Counter({"SendMessageBatch": 25, "BatchGetItem": 3, "ListObjectsV2": 1})
 
@@ -108,7 +112,7 @@ def test_only_the_missing_of_250_photos_cost_three_reads_more(shop: Shop) -> Non
 def test_odd_keys_arrive_as_they_lie_in_the_bucket(shop: Shop) -> None:
     shop.put(*ODD_KEYS)
 
-    assert carry_out.load(LoadAsked(f"s3://{shop.bucket}/"), shop.connect, TO_A_PERSON) == 0
+    assert load_command.load(LoadRequest(f"s3://{shop.bucket}/"), shop.connect, TO_A_PERSON) == 0
 
     assert shop.received() == sorted(ODD_KEYS)
 
@@ -122,7 +126,7 @@ def test_an_audit_finds_the_gap_and_closes_it(shop: Shop, capsys: pytest.Capture
     table.put(_tagged(ImageRef(shop.bucket, "orphan.jpg"), '"e"', listed.modified_at), 0)
 
     place = f"s3://{shop.bucket}/"
-    assert carry_out.audit(place, Versions(), shop.connect, TO_A_PROGRAM, enqueue=True) == 1
+    assert audit_command.audit(place, Versions(), shop.connect, TO_A_PROGRAM, enqueue=True) == 1
 
     found = json.loads(capsys.readouterr().out)
     assert (found["listed"], found["tagged"], found["missing"], found["orphaned"]) == (2, 1, 1, 1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from catalog_loader.ordered_map import overlapped
+from catalog_loader.ordered_map import map_in_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,11 +23,11 @@ def test_answers_come_in_the_order_of_the_items_whoever_is_first() -> None:
             second_is_done.set()
         return item * 10
 
-    assert list(overlapped(work, [1, 2, 3], at_once=2, ahead=3)) == [10, 20, 30]
+    assert list(map_in_order(work, [1, 2, 3], at_once=2, ahead=3)) == [10, 20, 30]
 
 
 def test_no_items_are_no_answers() -> None:
-    assert list(overlapped(str, [], at_once=4, ahead=8)) == []
+    assert list(map_in_order(str, [], at_once=4, ahead=8)) == []
 
 
 @pytest.mark.parametrize("ahead", [1, 7])
@@ -41,7 +41,7 @@ def test_no_more_items_are_taken_than_may_be_ahead(ahead: int) -> None:
             most = max(most, taken - answered)
             yield item
 
-    for _ in overlapped(lambda item: item, items(), at_once=2, ahead=ahead):
+    for _ in map_in_order(lambda item: item, items(), at_once=2, ahead=ahead):
         answered += 1
 
     assert answered == 1000
@@ -59,7 +59,7 @@ def test_an_error_of_the_work_ends_it_and_begins_nothing_more() -> None:
         assert item < 3 or stopped.wait(10)
         return item
 
-    answers = overlapped(work, range(1000), at_once=2, ahead=50, on_stop=stopped.set)
+    answers = map_in_order(work, range(1000), at_once=2, ahead=50, on_stop=stopped.set)
 
     with pytest.raises(ValueError, match="three"):
         list(answers)
@@ -74,7 +74,7 @@ def test_an_error_of_the_items_ends_it_after_the_answers_to_those_before() -> No
     answers: list[int] = []
 
     with pytest.raises(ValueError, match="no more"):
-        answers.extend(overlapped(lambda item: item, items(), at_once=2, ahead=10))
+        answers.extend(map_in_order(lambda item: item, items(), at_once=2, ahead=10))
     assert answers == list(range(25))
 
 
@@ -84,7 +84,7 @@ def test_an_interrupt_among_the_items_stops_it() -> None:
         raise KeyboardInterrupt
 
     stops: list[str] = []
-    answers = overlapped(str, items(), at_once=2, ahead=10, on_stop=lambda: stops.append("stop"))
+    answers = map_in_order(str, items(), at_once=2, ahead=10, on_stop=lambda: stops.append("stop"))
 
     with pytest.raises(KeyboardInterrupt):
         list(answers)
@@ -93,7 +93,7 @@ def test_an_interrupt_among_the_items_stops_it() -> None:
 
 def test_a_consumer_that_goes_away_ends_it() -> None:
     stops: list[str] = []
-    answers = overlapped(str, range(1000), at_once=2, ahead=10, on_stop=lambda: stops.append("stop"))
+    answers = map_in_order(str, range(1000), at_once=2, ahead=10, on_stop=lambda: stops.append("stop"))
 
     next(answers)
     answers.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -11,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from infra.cli import main
 from infra.demo import say_how_to_go_on
 from infra.model.npm import Npm
 from infra.model.sample_catalogue import sample_catalogue
 from infra.package import ROOT
 from pipeline.settings import home
+from tests.infra.local.scratch import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +40,7 @@ def test_the_demo_ends_with_how_to_open_the_page(capsys: pytest.CaptureFixture[s
     told = capsys.readouterr().out
     assert "make open" in told
     assert "page" in told
-    assert recipe("open") == "@$(BIN)/python -m infra.open"
+    assert recipe("open") == "@$(BIN)/catalog-tagger open $(FOLDER)"
     assert recipe("demo") == "@$(BIN)/python -m infra.demo"
 
 
@@ -84,21 +87,53 @@ def answer(address: str) -> Any:
         return json.loads(answered.read())
 
 
+def photos_on_the_page(address: str) -> set[str]:
+    """Return the names of the photos that a search for anything at all finds."""
+    return {
+        result["image"].rsplit("/", 1)[-1]
+        for result in answer(f"{address}search?q=shoe%20OR%20NOT%20shoe&limit=100")["results"]
+    }
+
+
 @pytest.mark.slow
-def test_make_open_opens_the_page_with_the_catalogue_on_it_and_again_as_it_was(desk: Desk) -> None:
-    said = desk.run("infra.open")
+def test_the_page_opens_with_the_sample_catalogue_and_again_as_it_was(desk: Desk) -> None:
+    said = desk.run("infra.cli", "open")
 
     address = desk.opened.read_text().strip()
     assert f"The page: {address}" in said
-    assert "$ catalog-tagger export" in said
     with urllib.request.urlopen(address, timeout=60) as page:
         assert page.headers.get_content_type() == "text/html"
-    assert answer(f"{address}search?q=running%20shoe")["results"][0]["image"].endswith("running-shoe.jpg")
-    told = answer(f"{address}status")
-    assert told["tagged"] + sum(told["rejected"].values()) == CATALOGUE
-    assert [each["model"] for each in answer(f"{address}models")["models"]] == ["default", "float32"]
+    assert len(photos_on_the_page(address)) == CATALOGUE
+    assert [model["model"] for model in answer(f"{address}models")["models"]] == ["default", "float32"]
 
-    again = desk.run("infra.open")
+    again = desk.run("infra.cli", "open")
     assert desk.opened.read_text().split() == [address, address]
-    assert "$ catalog-tagger export" not in again
-    assert answer(f"{address}status")["tagged"] == told["tagged"]
+    assert f"unchanged   {CATALOGUE}" in again
+
+
+@pytest.mark.slow
+def test_the_page_opens_with_the_photos_of_a_folder_and_takes_up_what_is_new(desk: Desk, tmp_path: Path) -> None:
+    catalogue = sorted((tmp_path / "home" / "sample-catalogue").rglob("*.jpg"))
+    folder = tmp_path / "my photos"
+    (folder / "new").mkdir(parents=True)
+    (folder / "notes.txt").write_text("no photo")
+    for number, photo in enumerate(catalogue[:3]):
+        shutil.copy(photo, folder / f"{number}.jpg")
+    before = sorted(folder.rglob("*"))
+
+    desk.run("infra.cli", "open", str(folder), "--no-browser")
+    assert sorted(folder.rglob("*")) == before
+
+    shutil.copy(catalogue[3], folder / "new" / "3.jpg")
+    said = desk.run("infra.cli", "open", str(folder), "--no-browser")
+
+    assert "uploaded    1" in said
+    assert "unchanged   3" in said
+    assert not desk.opened.exists()
+    address = said.split("The page: ")[1].split()[0]
+    wait_for(lambda: photos_on_the_page(address) == {"0.jpg", "1.jpg", "2.jpg", "3.jpg"})
+
+
+def test_a_folder_that_is_not_there_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["open", "/no/such/folder"]) == 2
+    assert capsys.readouterr().err == "catalog-tagger: there is no folder /no/such/folder\n"

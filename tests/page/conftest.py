@@ -91,7 +91,7 @@ def site(real_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         photos = {each.product: each.path for each in catalogue.photos}
         site = Site(told["page"], told["stack"]["ImagesBucket"], told["endpoint_url"], photos, home)
         for product, path in photos.items():
-            site.s3().put_object(Bucket=site.bucket, Key=f"products/{product}.jpg", Body=path.read_bytes())
+            site.s3().put_object(Bucket=site.bucket, Key=f"{product}.jpg", Body=path.read_bytes())
         _wait_for_records(told, len(photos))
         _typed(("export",), environment)
         yield site

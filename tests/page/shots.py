@@ -12,7 +12,7 @@ from pipeline.settings import home
 from tests.page.conftest import CHROMIUM, FLAGS
 
 WIDE, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
-PHOTO = "photo/catalog-tagger-images-000000000000-us-east-1/products/ultraboost-running-shoe.jpg"
+PHOTO = "photo/catalog-tagger-images-000000000000-us-east-1/ultraboost-running-shoe.jpg"
 TOLD = ".classes .word:has-text('running shoe')"
 SAMPLE = home() / "sample-catalogue"
 

@@ -42,7 +42,7 @@ def mistaken(page: Any, site: Site) -> None:
 
 def decided(page: Any, site: Site) -> None:
     """Show a photo with a decision, and one that is offered after a rating. No other test looks at it."""
-    page.goto(site.at(f"photo/{site.bucket}/products/{POT}.jpg"))
+    page.goto(site.at(f"photo/{site.bucket}/{POT}.jpg"))
     page.wait_for_selector(".keywords li")
     if not page.query_selector("[aria-label='Undo the decision on balloon']"):
         page.fill("#missing", "balloon")
@@ -54,7 +54,7 @@ def decided(page: Any, site: Site) -> None:
 
 def unknown(page: Any, site: Site) -> None:
     """Show that nothing is known of a photo."""
-    page.goto(site.at(f"photo/{site.bucket}/products/none.jpg"))
+    page.goto(site.at(f"photo/{site.bucket}/none.jpg"))
     page.wait_for_selector("[role=alert]")
 
 

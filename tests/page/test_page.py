@@ -151,12 +151,12 @@ def test_a_suppressed_keyword_is_no_longer_found_and_comes_back_when_released(op
     _wait_until(
         page,
         "search?q=%22running%20shoe%22&by=image",
-        lambda: not page.query_selector(f".card a[href*='products/{SHOE}.jpg']"),
+        lambda: not page.query_selector(f".card a[href*='{SHOE}.jpg']"),
     )
 
     page.goto(page.url.split("#")[0] + "#/search?q=footwear&by=image")
-    page.wait_for_selector(f".card a[href*='products/{SHOE}.jpg']")
-    page.click(f".card a[href*='products/{SHOE}.jpg']")
+    page.wait_for_selector(f".card a[href*='{SHOE}.jpg']")
+    page.click(f".card a[href*='{SHOE}.jpg']")
     page.click("[aria-label='Undo the decision on running shoe']")
     page.wait_for_selector("[aria-label='Suppress running shoe on this photo']")
 
@@ -174,7 +174,7 @@ def _wait_until(page: Any, view: str, reached: Callable[[], bool]) -> None:
 
 
 def test_keywords_are_rated_and_a_missing_word_is_added(open_page: Open, site: Site) -> None:
-    page = open_page(f"photo/{site.bucket}/products/{CAMERA}.jpg")
+    page = open_page(f"photo/{site.bucket}/{CAMERA}.jpg")
     page.wait_for_selector(".keywords li")
     page.click(".rate.right >> nth=0")
     page.wait_for_selector(".rate.right[aria-pressed=true]")
@@ -212,7 +212,7 @@ def test_models_stand_side_by_side(open_page: Open, site: Site) -> None:
 
 
 def test_how_tagging_is_shows_what_was_rejected_and_why(open_page: Open, site: Site) -> None:
-    site.s3().put_object(Bucket=site.bucket, Key="products/<img src=x onerror=alert(1)>.jpg", Body=b"%PDF-1.7")
+    site.s3().put_object(Bucket=site.bucket, Key="<img src=x onerror=alert(1)>.jpg", Body=b"%PDF-1.7")
     page = open_page("status")
     page.wait_for_selector(".grid.small .card")
 

@@ -202,7 +202,7 @@ def test_a_file_that_cannot_be_read_is_named(open_page: Open, tmp_path: Path) ->
 
 
 def test_a_wrong_keyword_is_suppressed_by_the_click_that_is_offered(open_page: Open, site: Site) -> None:
-    page = open_page(f"photo/{site.bucket}/products/{CAMERA}.jpg")
+    page = open_page(f"photo/{site.bucket}/{CAMERA}.jpg")
     page.wait_for_selector(".keywords li")
     word = page.inner_text(".keywords .word a >> nth=0")
     page.click(".rate.wrong >> nth=0")
@@ -214,7 +214,7 @@ def test_a_wrong_keyword_is_suppressed_by_the_click_that_is_offered(open_page: O
 
 
 def test_a_missing_word_that_is_no_keyword_is_noted_and_not_pinned(open_page: Open, site: Site) -> None:
-    page = open_page(f"photo/{site.bucket}/products/{CAMERA}.jpg")
+    page = open_page(f"photo/{site.bucket}/{CAMERA}.jpg")
     page.wait_for_selector(".keywords li")
     page.fill("#missing", "rolleiflex")
     page.keyboard.press("Enter")
@@ -228,7 +228,7 @@ def test_a_missing_word_that_is_no_keyword_is_noted_and_not_pinned(open_page: Op
 
 
 def test_a_rating_that_is_not_kept_is_told_beside_it(open_page: Open, site: Site) -> None:
-    page = open_page(f"photo/{site.bucket}/products/{CAMERA}.jpg")
+    page = open_page(f"photo/{site.bucket}/{CAMERA}.jpg")
     page.wait_for_selector(".keywords li")
     page.route(re.compile("/ratings$"), refuse)
     page.click(".rate.right >> nth=0")

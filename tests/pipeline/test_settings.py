@@ -79,9 +79,15 @@ def test_the_export_is_told_its_place() -> None:
 
 @pytest.mark.parametrize(
     ("key", "product"),
-    [("shoes/4711.jpg", "4711"), ("4711", "4711"), ("a/b.c/4711.front.JPG", "4711.front"), ("shoes/", "shoes/")],
+    [
+        ("shoes/4711.jpg", "shoes/4711"),
+        ("4711", "4711"),
+        ("a/b.c/4711.front.JPG", "a/b.c/4711.front"),
+        ("shoes/", "shoes/"),
+        ("two\nlines.jpg", "two\nlines"),
+    ],
 )
-def test_a_product_is_the_name_of_the_file_where_nothing_else_is_said(key: str, product: str) -> None:
+def test_a_product_is_the_key_without_its_ending_by_default(key: str, product: str) -> None:
     assert ProductPattern.parse(DEFAULT_PRODUCT_PATTERN).product_of(ImageRef("shop", key)) == product
 
 

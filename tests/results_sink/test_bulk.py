@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from datetime import timedelta
 from pathlib import Path
@@ -21,6 +20,8 @@ from pipeline.keywords import Vocabulary
 from pipeline.memory.files import MemoryFiles
 from results_sink import cli
 from results_sink.export.bulk import NEWEST_NAME, BulkExporter, bulk_lines
+from results_sink.formats.documents import document_id
+from results_sink.formats.write import Format, FormatOptions, write_format
 from tests.results_sink.small_shop import NOW, Breaking, gone, small_shop, small_vocabulary, table_of, tagged
 
 if TYPE_CHECKING:
@@ -99,11 +100,7 @@ def loop_of_readme(engine: str) -> str:
     ("engine", "paths"),
     [
         ("OpenSearch", ["/_bulk", "/_bulk"]),
-        pytest.param(
-            "Typesense",
-            ["documents/import", "documents/s3%3A%2F%2Fshop%2Fgone%20%C3%A9.jpg"],
-            marks=pytest.mark.skipif(shutil.which("jq") is None, reason="README's line takes the ids by jq"),
-        ),
+        ("Typesense", ["documents/import", "documents"]),
     ],
 )
 def test_the_lines_of_readme_load_the_newest_export_only(tmp_path: Path, engine: str, paths: list[str]) -> None:
@@ -111,12 +108,14 @@ def test_the_lines_of_readme_load_the_newest_export_only(tmp_path: Path, engine:
     files = FolderFiles(tmp_path / "out")
     bulk_exporter(files, *(tagged(f"old-{number}.jpg", boot=0.9) for number in range(9))).export()
     bulk_exporter(files, tagged("a b.jpg", boot=0.9), gone("gone é.jpg"), tagged("c.jpg", boot=0.5), hour=1).export()
+    newest = [tagged("a b.jpg", boot=0.9), gone("gone é.jpg"), tagged("c.jpg", boot=0.5)]
+    write_format(Format.TYPESENSE, FormatOptions("en"), newest, small_vocabulary(), files)
     curl = tmp_path / "bin" / "curl"
     curl.parent.mkdir()
     curl.write_text(
         """#!/bin/sh
 for word in "$@"; do
-    case $word in @*) cat "${word#@}" >> "$SENT/data" ;; http*) echo "$word" >> "$SENT/asked" ;; esac
+    case $word in @*) cat "${word#@}" >> "$SENT/data" ;; filter_by=*) echo "$word" >> "$SENT/deleted" ;; http*) echo "$word" >> "$SENT/asked" ;; esac
 done
 """
     )
@@ -137,7 +136,9 @@ done
     assert [each["image"] for each in documents] == ["s3://shop/a b.jpg", "s3://shop/c.jpg"]
     assert "old-" not in sent
     if engine == "Typesense":
-        assert [each["id"] for each in documents] == ["s3://shop/a b.jpg", "s3://shop/c.jpg"]
+        assert [each["id"] for each in documents] == [document_id(each["image"]) for each in documents]
+        gone_id = document_id("s3://shop/gone é.jpg")
+        assert (tmp_path / "deleted").read_text() == f"filter_by=id:[{gone_id}]\n"
     else:
         assert sent.count('{"delete":') == 1
 

@@ -1,0 +1,70 @@
+"""Runs `audit`: compares bucket, records, queues and export, reports, and returns the exit code."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from catalog_loader import report
+from catalog_loader.audit import Audit, Auditor
+from catalog_loader.commands.exit_codes import ATTENTION, DONE
+from catalog_loader.commands.wait import wait_until_empty
+from catalog_loader.send import Sender, Sent
+from pipeline.images import BucketPrefix
+from pipeline.messages import TagImage
+from pipeline.progress import Progress
+from pipeline.run_id import new_run_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from catalog_loader.commands.load import Connect
+    from catalog_loader.compare import Versions
+    from catalog_loader.connect import Connected
+    from catalog_loader.console import Console
+    from pipeline.exported import ExportedImages
+
+
+def audit(  # noqa: PLR0913 - one parameter for each option, and the way to the stack
+    place: str,
+    versions: Versions,
+    connect: Connect,
+    console: Console,
+    *,
+    enqueue: bool,
+    wait: bool = False,
+    exported: Callable[[], ExportedImages | None] = lambda: None,
+    sleep: Callable[[float], object] = time.sleep,
+) -> int:
+    """Audit, and with ``enqueue`` send what is missing, stale or orphaned; with ``wait`` only once no message waits.
+
+    ``exported`` opens the export that the records are compared with, after the wait.
+    """
+    prefix, ports = BucketPrefix.parse(place), connect()
+    if wait:
+        console.hint("waiting until no message is left")
+        wait_until_empty(ports.queues.values(), sleep)
+    queues, dead_letters = tuple(ports.queues.values()), tuple(ports.dead_letters.values())
+    auditor = Auditor(ports.images, ports.table, queues, dead_letters, exported())
+    findings, sent, run_id = Audit(), Sent(), new_run_id(datetime.now(UTC))
+    with Progress("audit", unit="images and records", quiet=console.as_json) as progress:
+        messages = (TagImage(image, run_id) for image in auditor.audit(prefix, versions, findings, progress))
+        if enqueue:
+            _enqueue(messages, ports, sent, console)
+        else:
+            deque(messages, maxlen=0)
+    facts = (findings, versions, sent if enqueue else None)
+    console.report(report.audit_document(*facts), report.audit_lines(*facts))
+    return ATTENTION if findings.has_gap or sent.failed else DONE
+
+
+def _enqueue(messages: Iterable[TagImage], ports: Connected, sent: Sent, console: Console) -> None:
+    is_complete = False
+    try:
+        Sender(ports.backfill).send(messages, sent)
+        is_complete = True
+    finally:
+        if not is_complete:
+            console.hint(f"{sent.count:,} messages were sent before it was stopped")

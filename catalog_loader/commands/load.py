@@ -1,0 +1,164 @@
+"""Runs `load`: reads the source, sends or rehearses, reports, and returns the exit code."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from catalog_loader import report
+from catalog_loader.commands.exit_codes import ATTENTION, DONE
+from catalog_loader.commands.wait import wait_until_empty
+from catalog_loader.compare import Versions
+from catalog_loader.estimate import IMAGE_MS, Estimator
+from catalog_loader.load import Loaded, Loader, Only, Plan
+from catalog_loader.manifest import Manifest, manifest_at
+from catalog_loader.send import Sender
+from pipeline.errors import CallerError
+from pipeline.images import SCHEME, BucketPrefix, is_unicode
+from pipeline.keywords import Vocabulary
+from pipeline.model_version import version_in
+from pipeline.progress import Progress
+from pipeline.run_id import checked_run_id, new_run_id
+from pipeline.settings import model_dir
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from catalog_loader.connect import Connected
+    from catalog_loader.console import Console
+
+    Connect = Callable[[], Connected]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadRequest:
+    """The options of a load."""
+
+    source: str
+    run_id: str | None = None
+    only: tuple[str, ...] = ()
+    max_cost_usd: float | None = None
+    max_waiting: int | None = None
+    start_after: str = ""
+    image_ms: float | None = None
+    versions: Versions = field(default_factory=Versions)
+
+    def estimator(self) -> Estimator:
+        """Return the estimator of cost and time."""
+        return Estimator.load(self.image_ms or IMAGE_MS)
+
+    def plan(self, source: BucketPrefix | Manifest) -> Plan:
+        """Return the plan, with a new run id if none was given.
+
+        Raises:
+            CallerError: the options contradict each other or the source.
+        """
+        if not is_unicode(self.start_after):
+            raise CallerError(f"{self.start_after!r} is not valid Unicode, as every key in S3 is")
+        if self.start_after.startswith(SCHEME) and isinstance(source, BucketPrefix):
+            _check_inside(self.start_after, source)
+        max_cost_usd = self.max_cost_usd
+        return Plan(
+            source=source,
+            run_id=new_run_id(datetime.now(UTC)) if self.run_id is None else checked_run_id(self.run_id),
+            start_after=self.start_after,
+            only=frozenset(Only(choice) for choice in self.only),
+            versions=self.versions,
+            max_images=None if max_cost_usd is None else self.estimator().affordable(max_cost_usd),
+        )
+
+
+def current_versions(model: str | None, taxonomy: str | None) -> Versions:
+    """Return the versions that count as current: those given, else those of this checkout.
+
+    Raises:
+        BadModel: the card of the model built here cannot be read.
+    """
+    return Versions(model or version_in(model_dir()), taxonomy or Vocabulary.load().version)
+
+
+def load(
+    request: LoadRequest,
+    connect: Connect,
+    console: Console,
+    *,
+    wait: bool = False,
+    sleep: Callable[[float], bool] | None = None,
+) -> int:
+    """Load, and report what was sent and where to go on, whatever ends it. With ``wait``, return when all is done."""
+    with ExitStack() as opened:
+        plan = request.plan(_open_source(request.source, opened))
+        total = _total(plan)
+        if Only.STALE in plan.only and plan.versions.model is None:
+            console.hint("No model was built here, so every model counts as current; name it with --model-version.")
+        ports = connect()
+        sender = Sender(ports.backfill, sleep=sleep)
+        loader = Loader(
+            ports.images, ports.table, sender.throttled(request.max_waiting) if request.max_waiting else sender
+        )
+        loaded, is_complete = Loaded(), False
+        try:
+            with Progress("load", total=total, quiet=console.as_json) as progress:
+                loader.load(plan, loaded, progress)
+            is_complete = True
+        finally:
+            # Ctrl-C and errors end here as well: the operator must learn where to resume.
+            if is_complete or loaded.sent.count or loaded.sent.failed:
+                resume_after = None if is_complete and not loaded.reached_max else loaded.sent.last
+                facts = (plan.run_id, loaded, resume_after)
+                console.report(report.load_document(*facts), report.load_lines(*facts))
+    code = ATTENTION if loaded.sent.failed else _exit_code(plan, loaded, console)
+    return max(code, wait_for_all(ports, console, sleep or time.sleep)) if wait else code
+
+
+def wait_for_all(ports: Connected, console: Console, sleep: Callable[[float], object]) -> int:
+    """Return when no message is left: 0, or 1 if dead letters are there."""
+    with Progress("tagging", unit="messages", quiet=console.as_json) as progress:
+        wait_until_empty(ports.queues.values(), sleep, progress)
+    dead_letters = sum(queue.state().dead_letters for queue in ports.watched)
+    if dead_letters:
+        console.hint(f"{dead_letters:,} dead letters; `catalog-tagger status` shows their queue")
+    return ATTENTION if dead_letters else DONE
+
+
+def rehearse(request: LoadRequest, connect: Connect, console: Console) -> int:
+    """Report what a load would send, cost and take, and send nothing."""
+    with ExitStack() as opened:
+        plan = request.plan(_open_source(request.source, opened))
+        total = _total(plan)
+        ports, loaded = connect(), Loaded()
+        with Progress("dry run", total=total, quiet=console.as_json) as progress:
+            Loader(ports.images, ports.table, Sender(ports.backfill)).rehearse(plan, loaded, progress)
+    facts = (loaded, request.estimator().estimate(loaded.chosen))
+    console.report(report.rehearsal_document(*facts), report.rehearsal_lines(*facts))
+    return _exit_code(plan, loaded, console)
+
+
+def _open_source(text: str, opened: ExitStack) -> BucketPrefix | Manifest:
+    if text.startswith(SCHEME):
+        return BucketPrefix.parse(text)
+    if Path(text).is_dir():
+        raise CallerError(f"{text} is a folder; `catalog-tagger upload {text}` brings its photos into the stack")
+    return opened.enter_context(manifest_at(text))
+
+
+def _check_inside(start_after: str, prefix: BucketPrefix) -> None:
+    if not start_after.startswith(str(prefix)):
+        raise CallerError(f"--start-after {start_after} is not below {prefix}")
+
+
+def _total(plan: Plan) -> int | None:
+    return plan.source.check() if isinstance(plan.source, Manifest) else None
+
+
+def _exit_code(plan: Plan, loaded: Loaded, console: Console) -> int:
+    if not loaded.candidates.count and not plan.start_after:
+        console.hint(f"there are no images at {plan.source}")
+        return ATTENTION
+    if loaded.reached_max and loaded.last_chosen is None:
+        console.hint("--max-cost is reached before the first image")
+    return ATTENTION if loaded.reached_max else DONE

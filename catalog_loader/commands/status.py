@@ -1,0 +1,116 @@
+"""Runs `status`: reads queues and table, once, until stopped or until all is done, and returns the exit code."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from catalog_loader import status_report
+from catalog_loader.commands.exit_codes import ATTENTION, DONE
+from catalog_loader.commands.load import wait_for_all
+from catalog_loader.estimate import Estimator
+from catalog_loader.status import Status, count_outcomes, idle_reasons, unfinished_in
+from pipeline.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from catalog_loader.commands.load import Connect
+    from catalog_loader.connect import Connected
+    from catalog_loader.console import Console
+    from catalog_loader.status import OutcomeCounts, QueueState
+
+WATCH_EVERY_S = 5.0  # chosen by us: the queues' counts are seconds old anyway
+SECOND_READING_S = 2.0  # chosen by us: the time of some batches
+SCAN_SHARE = 10  # chosen by us: a watch spends a tenth of its time reading the table
+
+
+def status(  # noqa: PLR0913 - one parameter for each option, and the way to the stack
+    connect: Connect,
+    console: Console,
+    *,
+    watch: bool,
+    with_ends: bool,
+    wait: bool = False,
+    sleep: Callable[[float], object] = time.sleep,
+) -> int:
+    """Report how far tagging is: once, until stopped (``watch``), or once nothing is left (``wait``)."""
+    ports, estimator, code = connect(), Estimator.load(), DONE
+    if wait:
+        wait_for_all(ports, console, sleep)
+    for state in _statuses(ports, console, with_ends=with_ends, sleep=sleep):
+        cost_usd = estimator.estimate(state.ends.total if state.ends else 0).cost_usd
+        document = status_report.status_document(state, cost_usd, names=not watch)
+        lines = status_report.status_lines(state, cost_usd)
+        code = ATTENTION if any(queue.dead_letters for queue in state.queues) else DONE
+        if not watch:
+            console.report(document, lines)
+            break
+        console.renew(document, lines)
+        sleep(WATCH_EVERY_S)
+    return code
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """The queues as they were at a time of the monotonic clock, in seconds."""
+
+    taken_s: float
+    queues: tuple[QueueState, ...]
+
+    @classmethod
+    def take(cls, ports: Connected) -> _Sample:
+        return cls(time.monotonic(), tuple(queue.state() for queue in ports.watched))
+
+
+def _statuses(
+    ports: Connected, console: Console, *, with_ends: bool, sleep: Callable[[float], object]
+) -> Iterator[Status]:
+    ends: OutcomeCounts | None = None
+    next_scan_s, before = 0.0, None
+    while True:
+        began_s = time.monotonic()
+        rate_per_s = None  # it covers the minute before the table was read: after that, it is out of date
+        if with_ends and began_s >= next_scan_s:
+            ends = _read_outcomes(ports, console, quiet=before is not None)
+            rate_per_s = ends.rate_per_s
+            next_scan_s = time.monotonic() + SCAN_SHARE * (time.monotonic() - began_s)
+        sample = _Sample.take(ports)
+        state = _status(ports, ends, rate_per_s, before, sample)
+        # Images that did not change leave no trace in the table, so the queues are read a second time before the
+        # operator is told that nothing moves.
+        if ends and not before and state.idle_because:
+            sleep(SECOND_READING_S)
+            before, sample = sample, _Sample.take(ports)
+            state = _status(ports, ends, rate_per_s, before, sample)
+        before = sample
+        yield state
+
+
+def _read_outcomes(ports: Connected, console: Console, *, quiet: bool) -> OutcomeCounts:
+    with Progress("reading the table", unit="records", quiet=quiet or console.as_json) as progress:
+        return count_outcomes(progress.over(ports.table.summaries()), datetime.now(UTC))
+
+
+def _status(
+    ports: Connected, ends: OutcomeCounts | None, ended_per_s: float | None, before: _Sample | None, sample: _Sample
+) -> Status:
+    rate_per_s = _rate_per_s(ended_per_s, before, sample)
+    is_idle = rate_per_s == 0 and unfinished_in(sample.queues)
+    return Status(sample.queues, ends, rate_per_s, idle_reasons(sample.queues, ports.causes) if is_idle else ())
+
+
+def _rate_per_s(ended_per_s: float | None, before: _Sample | None, sample: _Sample) -> float | None:
+    """Return images per second by the table or by the queues, whichever is more; None if neither tells.
+
+    Queues that grow say nothing of how fast images end, nor that none does.
+    """
+    drained = unfinished_in(before.queues) - unfinished_in(sample.queues) if before else 0
+    if drained < 0:
+        return ended_per_s or None
+    rates = [] if ended_per_s is None else [ended_per_s]
+    if before and sample.taken_s > before.taken_s:
+        rates.append(drained / (sample.taken_s - before.taken_s))
+    return max(rates, default=None)

@@ -1,0 +1,1 @@
+"""Keywords in the formats of search engines, shops and feeds."""
