@@ -63,8 +63,8 @@ def tallies(ratings: Iterable[Rating]) -> list[Tally]:
     """Return the sums for each model and keyword, those with the most wrong ones first."""
     counts: Counter[tuple[str, str, Verdict]] = Counter((r.model_version, r.keyword, r.verdict) for r in ratings)
     pairs = sorted({(model, keyword) for model, keyword, _ in counts})
-    found = [Tally(*pair, *(counts[*pair, verdict] for verdict in Verdict)) for pair in pairs]
-    return sorted(found, key=lambda each: (each.model_version, -each.wrong, -each.missing, each.keyword))
+    sums = [Tally(*pair, *(counts[*pair, verdict] for verdict in Verdict)) for pair in pairs]
+    return sorted(sums, key=lambda tally: (tally.model_version, -tally.wrong, -tally.missing, tally.keyword))
 
 
 class Ratings(Protocol):
@@ -113,12 +113,12 @@ class DynamoRatings:
 
     def _read(self, item: dict[str, Any]) -> Iterator[Rating]:
         try:
-            found = _rating({name: value["S"] for name, value in item.items()})
+            rating = _rating({name: value["S"] for name, value in item.items()})
         except (KeyError, ValueError) as error:
             image, part = (item[name]["S"] for name in (IMAGE, PART))
             self.warn(f"{self.table_name}: the item {image!r}, {part!r} is no rating and left out ({error!r})")
             return
-        yield found
+        yield rating
 
 
 def ratings_of_stack(warn: Callable[[str], None]) -> DynamoRatings:

@@ -29,12 +29,12 @@ def answer_document(answer: Answer, names: KeywordNames) -> dict[str, Any]:
         "total": answer.total,
         "results": [
             {
-                "image": found.image,
-                "product": found.product,
-                "score": found.score,
-                "keywords": names.documents(found.keywords),
+                "image": hit.image,
+                "product": hit.product,
+                "score": hit.score,
+                "keywords": names.documents(hit.keywords),
             }
-            for found in answer.results
+            for hit in answer.results
         ],
         "facets": [{"keyword": facet.keyword, "count": facet.count} for facet in answer.facets],
     }
@@ -52,8 +52,8 @@ def answer_text(answer: Answer, names: KeywordNames, unit: str, width: int | Non
     if not answer.total:
         return f"Nothing was found for {printable(answer.query)}."
     rows = [
-        (f"{found.score:.2f}", printable(found.product), printable(found.image), names.line(found.keywords))
-        for found in answer.results
+        (f"{hit.score:.2f}", printable(hit.product), printable(hit.image), names.line(hit.keywords))
+        for hit in answer.results
     ]
     shown = f"{len(answer.results):,} of {answer.total:,}" if len(rows) < answer.total else f"{answer.total:,}"
     facets = ", ".join(f"{facet.keyword} {facet.count:,}" for facet in answer.facets[:FACETS_SHOWN])
@@ -77,21 +77,21 @@ def record_document(record: Record, names: KeywordNames) -> dict[str, Any]:
         "low_information": False,
         "decisions": [
             {
-                "keyword": names.name(each.keyword_id),
-                "id": each.keyword_id,
-                "decision": str(each.kind),
-                "decided_at": each.decided_at.isoformat(),
-                "by": each.by,
+                "keyword": names.name(decision.keyword_id),
+                "id": decision.keyword_id,
+                "decision": str(decision.kind),
+                "decided_at": decision.decided_at.isoformat(),
+                "by": decision.by,
             }
-            for each in record.decisions
+            for decision in record.decisions
         ],
     }
     if isinstance(record, TaggedImage):
         document |= {
             "keywords": names.documents(record.keywords),
             "classes": [
-                {"class_index": each.class_index, "score": round(each.score, 4)}
-                for each in record.class_scores[:CLASSES_SHOWN]
+                {"class_index": score.class_index, "score": round(score.score, 4)}
+                for score in record.class_scores[:CLASSES_SHOWN]
             ],
             "low_information": record.low_information,
             "width_pixels": record.width_pixels,
@@ -137,9 +137,9 @@ def record_text(record: Record, names: KeywordNames) -> str:
     ]
     previous = record.previous if isinstance(record, TaggedImage | RejectedImage) else None
     if previous is not None:
-        said = names.line(previous.keywords) or "no keyword"
-        lines.append(("before", f"{moment(previous.observed_at)}, run {printable(previous.run_id)}: {said}"))
-    lines += [("decided", _decision_line(each, names)) for each in record.decisions]
+        keywords = names.line(previous.keywords) or "no keyword"
+        lines.append(("before", f"{moment(previous.observed_at)}, run {printable(previous.run_id)}: {keywords}"))
+    lines += [("decided", _decision_line(decision, names)) for decision in record.decisions]
     if observation.object_time:
         lines.append(("uploaded", moment(observation.object_time)))
     width = max(len(name) for name, _ in lines)
@@ -147,27 +147,30 @@ def record_text(record: Record, names: KeywordNames) -> str:
     return "\n".join([printable(str(observation.image)), text, *_keyword_table(record, names)])
 
 
-def rejections_document(reason: RejectReason, found: Sequence[Rejection], limit: int) -> dict[str, Any]:
+def rejections_document(reason: RejectReason, rejections: Sequence[Rejection], limit: int) -> dict[str, Any]:
     """Return the first of the images that were rejected for a reason as JSON, and whether there are more."""
-    images = [{"image": str(each.image), "product": each.product, "detail": each.detail} for each in found[:limit]]
-    return {"reason": str(reason), "images": images, "more": len(found) > limit}
+    images = [
+        {"image": str(rejection.image), "product": rejection.product, "detail": rejection.detail}
+        for rejection in rejections[:limit]
+    ]
+    return {"reason": str(reason), "images": images, "more": len(rejections) > limit}
 
 
-def rejections_text(reason: RejectReason, found: Sequence[Rejection], limit: int) -> str:
+def rejections_text(reason: RejectReason, rejections: Sequence[Rejection], limit: int) -> str:
     """Return the first of the images that were rejected for a reason for a person, and whether there are more."""
-    if not found:
+    if not rejections:
         return f"No image is rejected for {reason}."
-    rows = [(printable(str(each.image)), printable(each.detail)) for each in found[:limit]]
+    rows = [(printable(str(rejection.image)), printable(rejection.detail)) for rejection in rejections[:limit]]
     more = f"the first {limit:,}; there are more: --limit shows them"
-    return f"{table(('image', 'detail'), rows)}\n\n{more if len(found) > limit else f'{len(found):,} in all'}"
+    return f"{table(('image', 'detail'), rows)}\n\n{more if len(rejections) > limit else f'{len(rejections):,} in all'}"
 
 
-def manifest_document(manifest: Manifest, place: str) -> dict[str, Any]:
+def manifest_document(manifest: Manifest, target: str) -> dict[str, Any]:
     """Return what an export wrote as JSON."""
     files = manifest.files
     return {
         "snapshot": manifest.snapshot,
-        "place": place,
+        "place": target,
         "rows": manifest.counts.rows,
         "tagged": manifest.counts.tagged,
         "rejected": dict(manifest.counts.rejected),
@@ -179,13 +182,13 @@ def manifest_document(manifest: Manifest, place: str) -> dict[str, Any]:
     }
 
 
-def manifest_text(manifest: Manifest, place: str) -> str:
+def manifest_text(manifest: Manifest, target: str) -> str:
     """Return what an export wrote for a person."""
     counts, files = manifest.counts, manifest.files
     rejected = ", ".join(f"{count:,} {reason}" for reason, count in counts.rejected.items())
     lines = [
         ("snapshot", manifest.snapshot),
-        ("place", place),
+        ("place", target),
         ("tagged", f"{counts.tagged:,}"),
         ("rejected", f"{counts.rows - counts.tagged:,}" + (f" ({rejected})" if rejected else "")),
         ("postings", f"{sum(part.rows for part in manifest.postings):,}"),
@@ -194,14 +197,14 @@ def manifest_text(manifest: Manifest, place: str) -> str:
     return "\n".join(f"{name:<8}{GAP}{value}" for name, value in lines)
 
 
-def bulk_document(report: BulkReport, place: str) -> dict[str, Any]:
+def bulk_document(report: BulkReport, target: str) -> dict[str, Any]:
     """Return what was written for other engines as JSON."""
-    return {"place": place, "files": list(report.files), "indexed": report.indexed, "deleted": report.deleted}
+    return {"place": target, "files": list(report.files), "indexed": report.indexed, "deleted": report.deleted}
 
 
-def bulk_text(report: BulkReport, place: str) -> str:
+def bulk_text(report: BulkReport, target: str) -> str:
     """Return what was written for other engines for a person."""
-    lines = [f"{place}/{name}" for name in report.files]
+    lines = [f"{target}/{name}" for name in report.files]
     return "\n".join([*lines, f"{report.indexed:,} images to be indexed, {report.deleted:,} to be deleted"])
 
 
@@ -221,7 +224,7 @@ def status(record: Record) -> str:
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return the rows below their heads, each column as wide as its widest cell."""
     lines = [tuple(heads), *rows]
-    widths = [max(len(line[at]) for line in lines) for at in range(len(heads))]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
     return "\n".join(
         GAP.join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
     )
@@ -237,9 +240,9 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def moment(at: datetime) -> str:
+def moment(instant: datetime) -> str:
     """Return a time for a person, to the second."""
-    return at.strftime("%Y-%m-%d %H:%M:%S UTC")
+    return instant.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _status_line(record: Record) -> str:
@@ -256,7 +259,7 @@ def _decision_line(decision: Decision, names: KeywordNames) -> str:
 def _tagged_lines(record: Record) -> list[tuple[str, str]]:
     if not isinstance(record, TaggedImage):
         return []
-    classes = ", ".join(f"{each.class_index} {each.score:.2f}" for each in _strongest(record.class_scores))
+    classes = ", ".join(f"{score.class_index} {score.score:.2f}" for score in _strongest(record.class_scores))
     size = f"{record.width_pixels:,} x {record.height_pixels:,} pixels"
     return [("picture", size + (", low information" if record.low_information else "")), ("classes", classes or "none")]
 

@@ -257,7 +257,7 @@ def _model_document(name: str, model: LoadedModel, scores: NDArray[np.float32], 
 
 def _describe(name: str, model: LoadedModel) -> ModelDescription:
     card = model.classifier.card
-    classes = [one.name for one in card.classes]
+    classes = [model_class.name for model_class in card.classes]
     return ModelDescription(model=name, model_version=card.version, precision=card.served, classes=classes)
 
 

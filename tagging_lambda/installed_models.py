@@ -21,8 +21,8 @@ DEFAULT = "default"  # the model that tags
 
 def installed(model_dir: Path, models_dir: Path, vocabulary: Vocabulary) -> Models:
     """Return the model of the one folder as ``default``, and one for each folder with a card in the other."""
-    found = sorted(card.parent for card in models_dir.glob(f"*/{CARD_NAME}")) if models_dir.is_dir() else []
-    folders = {DEFAULT: model_dir, **{folder.name: folder for folder in found if folder.name != DEFAULT}}
+    others = sorted(card.parent for card in models_dir.glob(f"*/{CARD_NAME}")) if models_dir.is_dir() else []
+    folders = {DEFAULT: model_dir, **{folder.name: folder for folder in others if folder.name != DEFAULT}}
     readers: dict[InputContract, ProcessReader] = {}
 
     def load(name: str) -> LoadedModel:
@@ -30,7 +30,7 @@ def installed(model_dir: Path, models_dir: Path, vocabulary: Vocabulary) -> Mode
         contract = classifier.card.input
         reader = readers.setdefault(contract, ProcessReader(contract))
         reader.start()
-        taxonomy = Taxonomy.of(vocabulary, [each.id for each in classifier.card.classes])
+        taxonomy = Taxonomy.of(vocabulary, [model_class.id for model_class in classifier.card.classes])
         return LoadedModel(reader, classifier, taxonomy)
 
     return Models(tuple(folders), load)

@@ -129,7 +129,7 @@ def photos(images: Sequence[ImageRef]) -> ApiRequest[catalogue.PhotoAddresses]:
 
 def rate(ratings: Sequence[catalogue.KeywordRating]) -> ApiRequest[catalogue.KeptRatings]:
     """Keep ratings of keywords, all or none."""
-    return _post(catalogue.KeptRatings, _path("/ratings"), {"ratings": [one.model_dump() for one in ratings]})
+    return _post(catalogue.KeptRatings, _path("/ratings"), {"ratings": [rating.model_dump() for rating in ratings]})
 
 
 def decide(decisions: Sequence[tuple[ImageRef, str, KeywordAction]]) -> ApiRequest[deciding.AppliedDecisions]:

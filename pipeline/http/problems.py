@@ -129,14 +129,15 @@ def parse_body(model: type[Model], body: bytes) -> Model:
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
-        errors = [{"loc": ("body", *one["loc"]), "msg": one["msg"]} for one in error.errors(include_input=False)]
+        details = error.errors(include_input=False)
+        errors = [{"loc": ("body", *detail["loc"]), "msg": detail["msg"]} for detail in details]
         raise RequestValidationError(errors) from error
 
 
 def wrong_type(media_type: str, expected: str) -> RequestUnsupportedContentType:
     """Return the error that a body says it is of a type that this path does not read."""
-    found = f"the body is {media_type}" if media_type else "the request has no Content-Type"
-    message = f"{found}; send {expected}"
+    sent = f"the body is {media_type}" if media_type else "the request has no Content-Type"
+    message = f"{sent}; send {expected}"
     return RequestUnsupportedContentType(message, [{"loc": ("body",), "msg": message}])
 
 
@@ -181,7 +182,7 @@ def _rejected(error: ImageRejected) -> Response[str]:
 
 
 def _unsupported(error: RequestUnsupportedContentType) -> Response[str]:
-    detail = "; ".join(str(one["msg"]) for one in error.errors())
+    detail = "; ".join(str(problem["msg"]) for problem in error.errors())
     return problem_response(ProblemCode.UNSUPPORTED_MEDIA_TYPE, detail)
 
 

@@ -69,16 +69,16 @@ class Api:
     ) -> answers.SearchPage:
         """Find products, or images, by keywords."""
         names = self._names(language)
-        asked = Asked(q, limit, 0, by == "product", least, facets, language)
+        request = Asked(q, limit, 0, by == "product", least, facets, language)
         searcher = self.newest.searcher()
         if cursor_text:
-            begun = cursor.Cursor.decode(cursor_text, asked, self.vocabulary.version)
-            searcher, asked = self.newest.searcher_of(begun.place), replace(asked, offset=begun.offset)
-        answer = searcher.answer(asked)
-        more = asked.offset + len(answer.results) < answer.total
+            begun = cursor.Cursor.decode(cursor_text, request, self.vocabulary.version)
+            searcher, request = self.newest.searcher_of(begun.place), replace(request, offset=begun.offset)
+        answer = searcher.answer(request)
+        more = request.offset + len(answer.results) < answer.total
         return answers.SearchPage(
             **answer_document(answer, names),
-            next=cursor.Cursor.after(asked, searcher.place, self.vocabulary.version).encode() if more else None,
+            next=cursor.Cursor.after(request, searcher.place, self.vocabulary.version).encode() if more else None,
             snapshot=searcher.place.snapshot,
             changes=searcher.changes,
         )

@@ -12,7 +12,8 @@ from pipeline.records import MAX_DECISIONS, Decision, DecisionKind, KeywordActio
 from tagging_lambda.words.decisions import with_keywords
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from pipeline.keywords import Vocabulary
     from pipeline.ports import Clock, RecordTable
@@ -44,7 +45,7 @@ class Decided:
 
 @dataclass(frozen=True)
 class Decider:
-    """Brings wishes to the records at rest."""
+    """Applies wishes to the records at rest."""
 
     table: RecordTable
     rewriter: Rewriter
@@ -55,14 +56,14 @@ class Decider:
     def by_image(self, wishes: Iterable[Wish], unknown: list[str]) -> dict[ImageRef, list[Wish]]:
         """Return the wishes of each image, in the order given; a product without images is named in ``unknown``.
 
-        A product's are those of its images that are on record now: an image that comes later is the model's.
+        A wish for a product is one for each image that it has now; an image that comes later is not decided about.
         """
-        found: dict[ImageRef, list[Wish]] = {}
+        by_image: dict[ImageRef, list[Wish]] = {}
         products: dict[str, tuple[ImageRef, ...]] = {}
         for wish in wishes:
             for image in self._images(wish.of, products, unknown):
-                found.setdefault(image, []).append(wish)
-        return found
+                by_image.setdefault(image, []).append(wish)
+        return by_image
 
     def _images(
         self, of: ImageRef | str, products: dict[str, tuple[ImageRef, ...]], unknown: list[str]
@@ -84,10 +85,10 @@ class Decider:
         now = self.clock()
 
         def change(record: Record) -> Record:
-            mine = record.decisions
+            decisions = record.decisions
             for wish in wishes[record.observation.image]:
-                mine = _with(mine, wish, lambda wish: Decision(wish.keyword_id, _KINDS[wish.action], now, self.by))
-            return _bearing(record, mine, self.vocabulary)
+                decisions = _decide(decisions, wish, now, self.by)
+            return _apply(record, decisions, self.vocabulary)
 
         for rewrite in self.rewriter.rewrite(self._records(wishes, decided), change):
             if rewrite.failure:
@@ -101,26 +102,27 @@ class Decider:
     def _records(self, images: Iterable[ImageRef], decided: Decided) -> Iterator[Record]:
         waiting = iter(images)
         while batch := list(islice(waiting, READ_BATCH)):
-            found = self.table.get_many(batch)
-            decided.unknown += [str(image) for image in batch if image not in found]
-            yield from (found[image] for image in batch if image in found)
+            records = self.table.get_many(batch)
+            decided.unknown += [str(image) for image in batch if image not in records]
+            yield from (records[image] for image in batch if image in records)
 
 
 _KINDS = {KeywordAction.PIN: DecisionKind.PIN, KeywordAction.SUPPRESS: DecisionKind.SUPPRESS}
 
 
-def _with(decisions: tuple[Decision, ...], wish: Wish, decision_of: Callable[[Wish], Decision]) -> tuple[Decision, ...]:
+def _decide(decisions: tuple[Decision, ...], wish: Wish, now: datetime, by: str) -> tuple[Decision, ...]:
     """Return the decisions after the wish: the newest of a keyword stands alone, at the end."""
-    if any(each.keyword_id == wish.keyword_id and each.kind == _KINDS.get(wish.action) for each in decisions):
+    kind = _KINDS.get(wish.action)
+    if any(decision.keyword_id == wish.keyword_id and decision.kind == kind for decision in decisions):
         return decisions
-    others = tuple(each for each in decisions if each.keyword_id != wish.keyword_id)
-    return others if wish.action is KeywordAction.RELEASE else (*others, decision_of(wish))
+    others = tuple(decision for decision in decisions if decision.keyword_id != wish.keyword_id)
+    return others if kind is None else (*others, Decision(wish.keyword_id, kind, now, by))
 
 
-def _bearing(record: Record, decisions: tuple[Decision, ...], vocabulary: Vocabulary) -> Record:
+def _apply(record: Record, decisions: tuple[Decision, ...], vocabulary: Vocabulary) -> Record:
     if len(decisions) > MAX_DECISIONS:
-        found = f"{record.observation.image} would have {len(decisions):,} decisions"
-        raise CallerError(f"{found}; the limit is {MAX_DECISIONS}")
+        count = f"{record.observation.image} would have {len(decisions):,} decisions"
+        raise CallerError(f"{count}; the limit is {MAX_DECISIONS}")
     if decisions == record.decisions:
         return record
     if isinstance(record, TaggedImage):

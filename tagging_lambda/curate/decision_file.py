@@ -32,10 +32,10 @@ def wishes_in(path: Path, otherwise: KeywordAction, vocabulary: Vocabulary) -> t
     Raises:
         CallerError: a row is not as it should be; the message names its line and column.
     """
-    found = tuple(_wish(row, otherwise, vocabulary) for row in rows(path, (KEYWORD,)))
-    if not found:
+    wishes = tuple(_wish(row, otherwise, vocabulary) for row in rows(path, (KEYWORD,)))
+    if not wishes:
         raise CallerError(f"{path} holds no decision")
-    return found
+    return wishes
 
 
 def _wish(row: CsvRow, otherwise: KeywordAction, vocabulary: Vocabulary) -> Wish:

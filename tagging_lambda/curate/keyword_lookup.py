@@ -29,9 +29,9 @@ def keyword_named(text: str, vocabulary: Vocabulary) -> str:
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         raise CallerError(f"no keyword is called {text!r}{hint}")
     if len(ids) > 1:
-        found = ", ".join(f"{each} ({_explained(each, vocabulary)})" for each in ids)
+        explained = ", ".join(f"{keyword_id} ({_explained(keyword_id, vocabulary)})" for keyword_id in ids)
         language = vocabulary.languages[0]
-        raise CallerError(f"{text!r} names several keywords; say {language}:{text}, or which by its id: {found}")
+        raise CallerError(f"{text!r} names several keywords; say {language}:{text}, or which by its id: {explained}")
     return ids[0]
 
 
@@ -48,8 +48,8 @@ def _spelled(text: str, vocabulary: Vocabulary) -> tuple[str, ...]:
     language, colon, word = text.partition(":")
     if not colon or language not in vocabulary.languages:
         return vocabulary.spelled(text)
-    said = fold(word)
-    return tuple(k.id for k in vocabulary.emitted if said in map(fold, k.words.get(language, ())))
+    folded = fold(word)
+    return tuple(k.id for k in vocabulary.emitted if folded in map(fold, k.words.get(language, ())))
 
 
 def _emitted(keyword_id: str, vocabulary: Vocabulary) -> str:
@@ -61,5 +61,5 @@ def _emitted(keyword_id: str, vocabulary: Vocabulary) -> str:
 
 def _explained(keyword_id: str, vocabulary: Vocabulary) -> str:
     keyword = vocabulary.nodes[keyword_id]
-    above = [vocabulary.nodes[each] for each in keyword.parents]
+    above = [vocabulary.nodes[parent_id] for parent_id in keyword.parents]
     return ", ".join([keyword.name(), *(f"a kind of {parent.name()}" for parent in above[:1])])

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 PATIENCE_S = 60.0  # chosen by us: everything here takes two or three seconds on an idle machine
 BOOT = Vocabulary.load().spelled("boot")[0]
-NEED_A_MODEL = {"/v1/classify", "/v1/models"}  # this stack's is none; tests/infra/test_whole_api.py asks one
+NEED_A_MODEL = {"/v1/classify", "/v1/models"}  # this stack's is none; tests/test_whole_api.py asks one
 PROMISES = (
     not_a_server_error,
     status_code_conformance,

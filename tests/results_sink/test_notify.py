@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipeline.connections import MemoryConnections
 from pipeline.errors import RejectReason
+from pipeline.http.catalogue import Image
 from pipeline.images import ImageRef
 from pipeline.keywords import KeywordTag, Vocabulary
 from pipeline.memory.table import MemoryTable
 from pipeline.records import GoneImage, Observation, Record, RejectedImage, TaggedImage
 from pipeline.table_layout import to_item
 from pipeline.watchers import MemoryWatchers, Ticket
-from results_sink.notify import Notifier, WatchAdmission, make_notify_handler, make_watch_handler, newest_of
+from results_sink.notify import (
+    MAX_MESSAGE_CHARACTERS,
+    Notifier,
+    WatchAdmission,
+    make_notify_handler,
+    make_watch_handler,
+    newest_of,
+)
 from tests.results_sink.test_changes import event_of
 
 IMAGE = ImageRef("shop", "uploads/shoe-1.jpg")
 SHOE = "n04120489"
+PROTOCOL = Path(__file__).resolve().parents[2] / "docs" / "websocket.md"
 
 
 def observation(image: ImageRef, now: datetime) -> Observation:
@@ -225,3 +236,15 @@ def test_the_handler_of_the_stream_brings_each_result_to_who_waits_for_it(world:
     assert told == [("mine", str(IMAGE)), ("theirs", str(other))]
     handle(event_of(upload(IMAGE.key, world.now, 2)), None)
     assert len(world.connections.sent) == 2
+
+
+def test_a_message_is_of_the_form_that_the_page_of_the_protocol_promises(world: World) -> None:
+    sent_by_client, sent_by_server = re.findall(r"```json\n(.*?)```", PROTOCOL.read_text("utf-8"), re.DOTALL)
+    world.watch()
+    world.write(world.tagged)
+    [(_, message)] = world.connections.sent
+
+    assert set(message) == set(json.loads(sent_by_server)["properties"])
+    assert Image.model_validate(message["record"]).status == "tagged"
+    assert set(json.loads(sent_by_client)["properties"]) == {"ticket", "language"}
+    assert f"At most {MAX_MESSAGE_CHARACTERS} characters" in PROTOCOL.read_text("utf-8")
