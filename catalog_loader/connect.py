@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from catalog_loader.probe import FunctionProbe
 from catalog_loader.status import WatchedQueue
 from catalog_loader.triggers import Triggers
 from pipeline.aws.clients import client
@@ -21,6 +22,7 @@ from pipeline.stack import find_stack
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from catalog_loader.probe import Probe
     from pipeline.dead_letters import DeadLetters
     from pipeline.images import BucketPrefix
     from pipeline.ports import FileStore, ImageStore, MessageQueue, RecordTable
@@ -37,6 +39,7 @@ class Connected:
     Attributes:
         images_bucket: the stack's own bucket, whose photos are tagged as they arrive.
         photo_store: writes photos below a prefix of a bucket.
+        probe: has the tagging function read one photo before a load.
         causes: reads what may keep the function from taking messages.
     """
 
@@ -48,6 +51,7 @@ class Connected:
     causes: Callable[[], Iterable[str]]
     images_bucket: str
     photo_store: Callable[[BucketPrefix], FileStore]
+    probe: Probe
 
     @property
     def backfill(self) -> MessageQueue:
@@ -70,18 +74,21 @@ def connected() -> Connected:
     s3 = client("s3", stack.endpoint_url)
     queues = {name: SqsQueue(sqs, url) for name, (url, _) in urls.items()}
     dead_letters = {name: SqsDeadLetters(sqs, dead_url, url) for name, (url, dead_url) in urls.items()}
+    table = DynamoTable(client("dynamodb", stack.endpoint_url), stack.table_name)
+    functions = client("lambda", stack.endpoint_url)
     return Connected(
         images=S3Images(s3),
-        table=DynamoTable(client("dynamodb", stack.endpoint_url), stack.table_name),
+        table=table,
         queues=queues,
         dead_letters=dead_letters,
         watched=tuple(
             WatchedQueue(name, queues[name], dead_letters[name], partial(oldest_s, cloudwatch, url))
             for name, (url, _) in urls.items()
         ),
-        causes=Triggers(client("lambda", stack.endpoint_url), stack.tag_function_name).causes,
+        causes=Triggers(functions, stack.tag_function_name).causes,
         images_bucket=stack.images_bucket,
         photo_store=partial(S3Files, s3),
+        probe=FunctionProbe(functions, sqs, table, stack.tag_function_name, stack.backfill_queue_url),
     )
 
 

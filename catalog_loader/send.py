@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import chain, islice
 from threading import Event, Lock
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from pipeline.ports import SEND_BATCH
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from catalog_loader.probe import Probe
     from pipeline.images import ImageRef
     from pipeline.messages import TagImage
     from pipeline.ports import MessageQueue, QueueDepth
@@ -58,7 +59,8 @@ class Sent:
 class Sender:
     """Sends messages to a queue. ``ahead`` bounds the memory: batches that were taken and are not answered for.
 
-    ``stopping`` ends every wait. ``sleep`` waits that many seconds and says whether it is over.
+    ``stopping`` ends every wait. ``sleep`` waits that many seconds and says whether it is over. ``probe`` checks the
+    first message before any is sent.
     """
 
     queue: MessageQueue
@@ -66,17 +68,26 @@ class Sender:
     ahead: int = AHEAD
     stopping: Event = field(default_factory=Event)
     sleep: Callable[[float], bool] | None = None
+    probe: Probe | None = None
 
     def send(self, messages: Iterable[TagImage], sent: Sent) -> None:
         """Send every message, or count it as failed in ``sent``.
 
         Raises:
             RetryLater: the queue takes nothing any more.
-            Denied: the queue is not ours to write to.
+            Denied: the queue is not ours to write to, or the photo not the function's to read.
             NoStack: there is no such queue.
         """
+        waiting = iter(messages)
+        first = list(islice(waiting, 1))
+        if first and self.probe is not None:
+            self.probe.check(first[0])
         answers = map_in_order(
-            self._send, batches(messages), at_once=self.at_once, ahead=self.ahead, on_stop=self.stopping.set
+            self._send,
+            batches(chain(first, waiting)),
+            at_once=self.at_once,
+            ahead=self.ahead,
+            on_stop=self.stopping.set,
         )
         for batch, refused in answers:
             sent.add(batch, refused)

@@ -9,14 +9,14 @@ import signal
 import sys
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline.errors import CallerError, CatalogTaggerError, DeployerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 DONE, ATTENTION, MISTAKE = 0, 1, 2
 MISTAKES = (click.ClickException, CallerError, DeployerError)
@@ -52,41 +52,56 @@ _COMMANDS = {
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are imported when they are needed."""
+    """A group whose commands are imported when they are needed.
+
+    ``places`` gives, by name, where each command is (``module:name``) and its line in the list of commands.
+    """
+
+    def __init__(self, *arguments: Any, places: Mapping[str, tuple[str, str]], **settings: Any) -> None:
+        """Make a group of the commands at these places; all else is click's own."""
+        super().__init__(*arguments, **settings)
+        self.places = places
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of all commands, in the order of a shop's first day."""
+        """Return the names of all commands, in the order in which they are used."""
         del ctx
-        return list(_COMMANDS)
+        return list(self.places)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands from the table above, so that help imports none of them."""
         del ctx
         with formatter.section("Commands"):
-            formatter.write_dl([(name, summary) for name, (_, summary) in _COMMANDS.items()])
+            formatter.write_dl([(name, summary) for name, (_, summary) in self.places.items()])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command of that name, imported now."""
         del ctx
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in self.places:
             return None
-        target, _ = _COMMANDS[cmd_name]
+        target, _ = self.places[cmd_name]
         module, _, name = target.partition(":")
         command: click.Command = getattr(importlib.import_module(module), name)
         return command
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=LazyGroup,
+    places=_COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.version_option(package_name="catalog-tagger")
 def catalog_tagger() -> None:
     """Look at every product photo of a shop and write the keywords a shopper would type."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(
+    arguments: Sequence[str] | None = None, group: click.Group = catalog_tagger, name: str = "catalog-tagger"
+) -> int:
     """Run the command line and return its exit code: 0 done, 1 something wants attention, 2 the caller's mistake."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before a command loads onnxruntime to build a model
     try:
         with _ended_as_stopped():
-            result = catalog_tagger.main(arguments, prog_name="catalog-tagger", standalone_mode=False)
+            result = group.main(arguments, prog_name=name, standalone_mode=False)
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.Abort:

@@ -160,7 +160,3 @@ def _sizes(bill: Bill, million_usd: float) -> str:
 def cost() -> None:
     """Print the cost page."""
     click.echo(page(Bill.load()), nl=False)
-
-
-if __name__ == "__main__":
-    cost()

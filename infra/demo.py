@@ -215,8 +215,7 @@ def _say(line: str) -> None:
     click.echo(line, err=True)
 
 
-if __name__ == "__main__":
-    try:
-        run()
-    except CatalogTaggerError as error:
-        sys.exit(f"catalog-tagger: {error}")
+@click.command("demo")
+def demo() -> None:
+    """Tag a real catalogue both ways, search it and export it, on this machine."""
+    run()

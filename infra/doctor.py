@@ -27,6 +27,7 @@ DONE, ATTENTION = 0, 1  # exit codes: all is well, and something wants attention
 EXPORT_IS_OLD = timedelta(hours=26)  # chosen by us: a day and some, for those who export nightly
 LEFT_TO_OTHERS = 100  # concurrency that AWS Lambda keeps for the account's other functions
 STANDING = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"}
+SIGN_IN = "sign in to AWS with `aws sso login`, or name other credentials with AWS_PROFILE"
 READY = ("Active", "Successful")  # a function's state, and that of its last update
 
 
@@ -81,10 +82,13 @@ class Doctor:
             return Finding("AWS", str(error), "try again; if it stays, `make deploy`")
 
     def _credentials(self) -> Finding:
-        sts = self.connect("sts")
-        with translated("the credentials"):
-            who = sts.get_caller_identity()
-        return Finding("credentials", f"account {who['Account']}, {who['Arn']}, {sts.meta.region_name}")
+        try:
+            sts = self.connect("sts")
+            with translated("the credentials"):
+                caller = sts.get_caller_identity()
+        except Denied as error:
+            return Finding("credentials", str(error), SIGN_IN)
+        return Finding("credentials", f"account {caller['Account']}, {caller['Arn']}, {sts.meta.region_name}")
 
     def _standing(self) -> Finding:
         cloudformation = self.connect("cloudformation")
@@ -116,8 +120,10 @@ class Doctor:
             limit = int(functions.get_account_settings()["AccountLimit"]["ConcurrentExecutions"])
             held = functions.get_function_concurrency(FunctionName=name)
         reserved = int(held.get("ReservedConcurrentExecutions", 0))
+        if not reserved:
+            return Finding("concurrency", f"none reserved; the account's {limit:,} are shared with its other functions")
         fits = reserved + LEFT_TO_OTHERS <= limit
-        step = "" if fits else "ask AWS for more concurrent executions, or deploy with ReserveConcurrency=false"
+        step = "" if fits else 'ask AWS for more, or `make deploy PARAMETERS="ReserveConcurrency=false"`'
         return Finding("concurrency", f"{reserved:,} reserved of the account's {limit:,}", step)
 
     def _mappings(self, name: str) -> Finding:

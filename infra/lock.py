@@ -105,7 +105,3 @@ def lock() -> None:
     """Lock the newest libraries that the project permits, for each package."""
     for package in (*PACKAGES, RUNTIME_CLIENT):
         click.echo(f"{package.lock.name}: {write_lock(package)} libraries")
-
-
-if __name__ == "__main__":
-    lock()

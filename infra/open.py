@@ -144,7 +144,3 @@ def _wait_for(images: list[ImageRef], table: RecordTable) -> None:
             elif time.monotonic() - moved_s > PATIENCE_S:
                 raise RetryLater(f"{len(left):,} photos are not tagged yet; `catalog-tagger status` shows why")
             time.sleep(POLL_S)
-
-
-if __name__ == "__main__":
-    sys.exit(catalog_tagger(["open", *sys.argv[1:]]))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import zipfile
 from dataclasses import dataclass
 from importlib.metadata import requires
@@ -12,15 +11,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
-from infra.wheels import Architecture, libraries
-from pipeline.errors import DeployerError
 from pipeline.front_settings import MODELS_FOLDER
 from pipeline.keywords import Vocabulary
 from pipeline.model_version import CARD_NAME
 from pipeline.settings import OVERLAY_NAME, overlay_path
-from pipeline.settings import model_dir as default_model_dir
 from tagging_lambda.model_card import ModelCard
 
 if TYPE_CHECKING:
@@ -29,8 +23,6 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "infra" / "template.yaml"
 LOCKS = ROOT / "infra" / "locks"
-BUILD = ROOT / "build"
-MAX_UNZIPPED_BYTES = 262_144_000  # the largest package AWS Lambda permits, libraries and all
 OLDEST_ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # a zip's first moment: the same sources always make the same zip
 OVERLAY_IN_PACKAGE = f"pipeline/{OVERLAY_NAME}"  # beside the taxonomy, where the functions look for it
 COMPARED_VARIABLE = "COMPARED_MODELS"
@@ -77,7 +69,7 @@ class Package:
             BadTaxonomy: the shop's own words contradict themselves.
         """
         Vocabulary.load()
-        found = {path.relative_to(root).as_posix(): path for room in self.rooms for path in _files(root / room)}
+        found = {path.relative_to(root).as_posix(): path for room in self.rooms for path in files_of(root / room)}
         if self.holds_model and model_dir:
             card = ModelCard.load(model_dir / CARD_NAME)
             names = (CARD_NAME, card.file(card.served).name)
@@ -161,52 +153,6 @@ def with_code(template: str, places: Mapping[str, str]) -> str:
     return template
 
 
-@dataclass(frozen=True, slots=True)
-class Built:
-    """A package as it was built: the folder as AWS Lambda unpacks it, and the zip of it."""
-
-    folder: Path
-    zip: Path
-    unzipped_bytes: int
-
-    def __str__(self) -> str:
-        left = f"{MAX_UNZIPPED_BYTES - self.unzipped_bytes:,} below the limit"
-        return f"{self.zip.name}: {self.zip.stat().st_size:,} bytes; unzipped {self.unzipped_bytes:,}, {left}"
-
-
-def laid_out(package: Package, out: Path, model_dir: Path | None, architecture: Architecture) -> Path:
-    """Return a folder below ``out`` with the package as AWS Lambda unpacks it, libraries and all.
-
-    Raises:
-        DeployerError: the libraries cannot be had.
-    """
-    folder = out / package.function
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(libraries(package.lock, out, architecture), folder, copy_function=os.link)
-    for name, path in package.sources(model_dir, compared=compared_models()).items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, folder / name)
-    for path in (folder, *folder.rglob("*")):
-        path.chmod(0o755 if path.is_dir() else 0o644)  # an image holds them as they are
-    return folder
-
-
-def build(package: Package, out: Path, model_dir: Path | None, architecture: Architecture) -> Built:
-    """Build the package below ``out``: the same inputs, by the same Python, make the same bytes.
-
-    Raises:
-        DeployerError: the libraries cannot be had, or the package is larger than AWS Lambda permits.
-    """
-    folder = laid_out(package, out, model_dir, architecture)
-    files = {path.relative_to(folder).as_posix(): path for path in _files(folder)}
-    size_bytes = sum(path.stat().st_size for path in files.values())
-    if size_bytes > MAX_UNZIPPED_BYTES:
-        raise DeployerError(f"{package.function} has {size_bytes:,} bytes; the limit is {MAX_UNZIPPED_BYTES:,}")
-    archive = out / f"{package.function}.zip"
-    archive.write_bytes(zipped(dict(sorted(files.items()))))
-    return Built(folder, archive, size_bytes)
-
-
 def requirements(package: Package) -> list[str]:
     """Return the package's libraries with the versions that this project asks for."""
     asked = {_name(line): line for line in requires("catalog-tagger") or () if "extra ==" not in line}
@@ -235,24 +181,8 @@ def _compared(folder: Path) -> dict[str, Path]:
     return found
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def files_of(folder: Path) -> Iterator[Path]:
+    """Yield every file below the folder but what Python compiled."""
     for path in folder.rglob("*"):
         if path.is_file() and "__pycache__" not in path.parts:
             yield path
-
-
-@click.command()
-@click.option("--arch", type=click.Choice(list(Architecture)), default=Architecture.X86_64, show_default=True)
-@click.option("--model/--no-model", default=True, show_default=True, help="Whether the model lies in the package.")
-def package(arch: Architecture, model: bool) -> None:
-    """Build all packages where the template says their code is, ready for `sam deploy`, each with its bill."""
-    from infra.sbom import bill_of_materials  # noqa: PLC0415 - it reads the locks, which this module locates
-
-    model_dir = default_model_dir() if model else None
-    for each in PACKAGES:
-        click.echo(build(each, BUILD, model_dir, arch))
-        (BUILD / f"{each.function}.cdx.json").write_text(bill_of_materials(each, model_dir), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    package()

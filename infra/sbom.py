@@ -85,7 +85,3 @@ def bills() -> None:
     """Print the bill of each package without a model, one JSON document on each line."""
     for package in PACKAGES:
         click.echo(json.dumps(json.loads(bill_of_materials(package, None))))
-
-
-if __name__ == "__main__":
-    bills()

@@ -44,9 +44,8 @@ class Architecture(StrEnum):
 
 def libraries(lock: Path, out: Path, architecture: Architecture) -> Path:
     """Return a folder with exactly what the lock lists, installed once: it is named by the lock and this recipe."""
-    left_out = (*LEFT_OUT_FOLDERS, *LEFT_OUT_DOORS, *LEFT_OUT_FILES)
-    recipe = [*architecture.wheels_only, *left_out, *sorted(locked_lines(lock))]
-    folder = out / "libraries" / hashlib.sha256("\n".join(recipe).encode()).hexdigest()[:16]
+    sha256 = hashlib.sha256("\n".join(recipe(lock, architecture)).encode()).hexdigest()
+    folder = out / "libraries" / sha256[:16]
     if not folder.exists():
         half = folder.with_suffix(".part")
         shutil.rmtree(half, ignore_errors=True)
@@ -58,6 +57,12 @@ def libraries(lock: Path, out: Path, architecture: Architecture) -> Path:
         _tidy(half)
         half.rename(folder)
     return folder
+
+
+def recipe(lock: Path, architecture: Architecture) -> list[str]:
+    """Return all that decides what the libraries' folder holds: the lock, the runtime, and what is left out."""
+    left_out = (*LEFT_OUT_FOLDERS, *LEFT_OUT_DOORS, *LEFT_OUT_FILES)
+    return [*architecture.wheels_only, *left_out, *sorted(locked_lines(lock))]
 
 
 def locked_lines(lock: Path) -> list[str]:

@@ -14,6 +14,7 @@ MAX_PRODUCT_BYTES = 1024  # chosen by us: half of what DynamoDB permits in an in
 MAX_BODY_BYTES = 1_048_576  # the largest message Amazon SQS permits, since August 2025
 UPLOAD_RUN = "upload"  # the run of an image that came by an S3 event
 S3_SOURCE = "aws.s3"  # what Amazon EventBridge calls S3
+SNS_TYPE = "Notification"  # of the envelope that Amazon SNS puts around what a topic receives
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +51,31 @@ class TagImage:
 def decode(body: str) -> tuple[TagImage, ...]:
     """Return what a queue's message asks for: one image from the loader, one or more from S3, none from S3's test.
 
-    S3 speaks two languages: its own notifications, and Amazon EventBridge's events.
+    S3 sends its own notifications or, by Amazon EventBridge, events. Either may come through a topic of Amazon SNS, as
+    it is (raw delivery) or in the topic's envelope.
 
     Raises:
-        BadMessage: the body is in no language of ours.
+        BadMessage: the body is none of these.
     """
     if len(body) > MAX_BODY_BYTES:
         raise BadMessage(f"the message has {len(body):,} characters; the limit is {MAX_BODY_BYTES:,}")
-    try:
-        parsed = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise BadMessage(f"the message is not JSON: {error}") from error
-    if not isinstance(parsed, dict):
-        raise BadMessage(f"the message is a JSON {type(parsed).__name__}, not an object")
+    parsed = _parse(body)
+    if parsed.get("Type") == SNS_TYPE:
+        parsed = _parse(_text(parsed, "Message"))
     try:
         return _decode_object(parsed)
     except CallerError as error:
         raise BadMessage(str(error)) from error
+
+
+def _parse(text: str) -> dict[str, Any]:
+    try:
+        parsed = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadMessage(f"the message is not JSON: {error}") from error
+    if not isinstance(parsed, dict):
+        raise BadMessage(f"the message is a JSON {type(parsed).__name__}, not an object")
+    return parsed
 
 
 def _decode_object(body: dict[str, Any]) -> tuple[TagImage, ...]:

@@ -23,6 +23,7 @@ OVERLAY_NAME = "overlay.csv"
 DEFAULT_PRODUCT_PATTERN = r"(?s)^(?P<product>.+?)(?:\.[^./]*)?$"
 WAIT_S = 900  # chosen by us: after an outage of hours, work goes on within a quarter of an hour
 MOST_WAIT_S = 36_000  # Amazon SQS permits twelve hours since the message was received; ten leave room for the batch
+TASK_ROOT_VARIABLE = "LAMBDA_TASK_ROOT"  # AWS Lambda sets it, and nobody else
 TASK_ROOT = "/var/task"  # where AWS Lambda unpacks a function
 NAMESPACE = "CatalogTagger"  # of the metrics, where the template says no other
 
@@ -48,13 +49,22 @@ def overlay_path(environment: Mapping[str, str] = os.environ) -> Path | None:
     """Return the shop's own file over the taxonomy, or None where there is none.
 
     It is ``TAXONOMY_OVERLAY`` where that is set (``-`` is none); else ``overlay.csv`` beside the taxonomy, where a
-    package holds it; else ``overlay.csv`` in the folder of everything kept on this machine.
+    package holds it; else ``overlay.csv`` in the folder of everything kept on this machine. A deployed function has its
+    package alone: whatever home its user has is not looked at.
     """
     named = environment.get(OVERLAY_VARIABLE)
     if named:
         return None if named == "-" else Path(named).expanduser()
-    places = (Path(__file__).with_name(OVERLAY_NAME), home(environment) / OVERLAY_NAME)
-    return next((path for path in places if path.is_file()), None)
+    packaged = Path(__file__).with_name(OVERLAY_NAME)
+    if packaged.is_file():
+        return packaged
+    if environment.get(TASK_ROOT_VARIABLE):
+        return None
+    kept = home(environment) / OVERLAY_NAME
+    try:
+        return kept if kept.is_file() else None
+    except PermissionError:  # a home that this user may not read holds no file of this user
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +135,7 @@ class TaggingSettings:
         Raises:
             BadSettings: one is missing, of the wrong form, or out of range.
         """
-        task_root = environment.get("LAMBDA_TASK_ROOT", TASK_ROOT)
+        task_root = environment.get(TASK_ROOT_VARIABLE, TASK_ROOT)
         return cls(
             table_name=required(environment, "TABLE_NAME"),
             model_dir=Path(environment.get("MODEL_DIR") or f"{task_root}/model"),

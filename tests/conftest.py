@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +25,8 @@ START_LIMIT_S = 30  # chosen by us: it starts in under a second where nothing el
 settings.register_profile("steady", deadline=None, derandomize=True, max_examples=100)
 settings.load_profile("steady")
 
+# Before anything loads onnxruntime, which reports to its maker otherwise; processes that tests start inherit it.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 # A shop's own words on this machine change no test.
 os.environ["TAXONOMY_OVERLAY"] = "-"
 
@@ -69,9 +71,9 @@ def aws_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
 
 
-@pytest.fixture(scope="session")
-def ministack() -> Iterator[str]:
-    """The address of an empty embedded AWS, for the whole session: use names that nobody else uses."""
+@contextmanager
+def embedded_aws() -> Iterator[str]:
+    """Give the address of an embedded AWS that starts empty and ends with the block."""
     port = free_port()
     environment = {**os.environ, "BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port)}
     command = [sys.executable, "-m", "ministack"]
@@ -81,6 +83,23 @@ def ministack() -> Iterator[str]:
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
+
+
+@pytest.fixture(scope="session")
+def ministack() -> Iterator[str]:
+    """The address of an empty embedded AWS, for the whole session: use names that nobody else uses."""
+    with embedded_aws() as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def own_ministack() -> Iterator[str]:
+    """The address of an embedded AWS for one module, for what would be in others' way.
+
+    AWS SAM deploys the template with its numbers as parameters, which stop every poller of the embedded AWS.
+    """
+    with embedded_aws() as address:
+        yield address
 
 
 def free_port() -> int:

@@ -96,7 +96,7 @@ def load(
         if Only.STALE in plan.only and plan.versions.model is None:
             console.hint("No model was built here, so every model counts as current; name it with --model-version.")
         ports = connect()
-        sender = Sender(ports.backfill, sleep=sleep)
+        sender = Sender(ports.backfill, sleep=sleep, probe=ports.probe)
         loader = Loader(
             ports.images, ports.table, sender.throttled(request.max_waiting) if request.max_waiting else sender
         )

@@ -30,12 +30,17 @@ DRAIN_LIMIT_S = 10.0  # chosen by us: a batch takes a second or two; what fails 
 POLL_S = 0.05
 
 
+def declared_parameters(template: str) -> dict[str, dict[str, Any]]:
+    """Return the parameters that the template's text declares, by name."""
+    return dict(yaml_parse(template).get("Parameters", {}))
+
+
 def with_literal_numbers(template: str) -> str:
     """Return the template with each number that a parameter would give written out as the parameter's default.
 
     The embedded AWS hands parameters on as texts, and a text for a number stops what it configures.
     """
-    for name, parameter in yaml_parse(template).get("Parameters", {}).items():
+    for name, parameter in declared_parameters(template).items():
         if parameter["Type"] == "Number":
             reference = rf"(?m)(?<=: )!Ref {name}(?=\s*(?:#.*)?$)"
             template = re.sub(reference, str(parameter["Default"]), template)

@@ -115,15 +115,8 @@ def taxonomy_text(data_noun: Path, classes: Path = CLASSES, edits: Path = EDITS)
 @click.command()
 @click.option("--data-noun", type=click.Path(path_type=Path), default=DATA_NOUN, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), default=TAXONOMY, help="Default: pipeline/taxonomy.csv.")
-def main(data_noun: Path, out: Path) -> None:
+def taxonomy(data_noun: Path, out: Path) -> None:
     """Write the taxonomy: WordNet's tree above the model's classes, with shop_edits.csv laid over it."""
-    try:
-        text = taxonomy_text(data_noun)
-    except CallerError as error:
-        raise click.UsageError(str(error)) from error
+    text = taxonomy_text(data_noun)
     out.write_text(text, encoding="utf-8")
     click.echo(f"{out}: {text.count(chr(10)) - 1} nodes")
-
-
-if __name__ == "__main__":
-    main()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
@@ -98,14 +97,10 @@ def _shared_with(row: TaxonomyRow) -> set[str]:
 
 
 @click.command()
-def main() -> None:
-    """Say what is wrong with pipeline/taxonomy.csv."""
+def check_taxonomy() -> int:
+    """Print what is wrong with pipeline/taxonomy.csv; exit 1 if anything is."""
     found = problems(TAXONOMY, class_ids(CLASSES))
     for problem in found:
         click.echo(problem)
     click.echo(f"{TAXONOMY.name}: {len(found)} problems")
-    sys.exit(1 if found else 0)
-
-
-if __name__ == "__main__":
-    main()
+    return 1 if found else 0

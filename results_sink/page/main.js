@@ -3,6 +3,7 @@
 import { start } from "./api.js";
 import { announce, el, icon } from "./dom.js";
 import { isSignedIn, signOut } from "./signin.js";
+import { forget, keep, take, visit } from "./visits.js";
 import { LANGUAGES, language, say, speak } from "./words.js";
 import { compareView } from "./compare.js";
 import { photoView } from "./photo.js";
@@ -15,6 +16,7 @@ const THEME = "catalog-tagger.theme";
 const main = document.getElementById("main");
 let leave = () => {};
 let first = true;
+let shown = null; // the view that is seen: its address, its element and how it is left
 
 export function go(where) { location.hash = where; }
 
@@ -48,18 +50,40 @@ function turn() {
 }
 
 function show() {
-  leave();
+  const isBack = visit(location.hash);
+  const isTyping = document.activeElement?.id === "q";
+  const before = shown && { ...shown, leave, top: scrollY };
+  if (before && before.name === "search" && route().name.startsWith("photo/")) keep(before); // a person will come back to it
+  else leave();
+  const view = isBack ? take(location.hash) : null;
+  if (view) return bringBack(view);
   const title = draw();
   if (!first) {
     scrollTo(0, 0);
-    main.focus({ preventScroll: true });
+    const field = isTyping && document.getElementById("q");
+    if (field) {
+      field.focus({ preventScroll: true });
+      field.setSelectionRange(field.value.length, field.value.length);
+    } else main.focus({ preventScroll: true });
     announce(title);
   }
   first = false;
 }
 
+// Shows a view as it was left: with its results, its place, and the focus on what was opened from it.
+function bringBack(view) {
+  frame();
+  main.replaceChildren(view.box);
+  ({ leave } = view);
+  shown = view;
+  setTitle(view.box);
+  scrollTo(0, view.top);
+  (view.focus || main).focus({ preventScroll: true });
+}
+
 // The same view in another language: what was begun in it goes on, and whoever chose the language is still at the choice.
 function sayAgain() {
+  forget();
   draw(leave());
   document.querySelector(".choices select").focus();
 }
@@ -73,6 +97,12 @@ function draw(kept) {
   const box = el("div", { class: "view" });
   main.replaceChildren(box);
   leave = view(box, { asked, image, kept }) || (() => {});
+  shown = { hash: location.hash, name, box };
+  box.addEventListener("click", ({ target }) => { shown = { ...shown, focus: target.closest("a") }; });
+  return setTitle(box);
+}
+
+function setTitle(box) {
   const title = box.querySelector("h1")?.textContent || "";
   document.title = title ? `${title} · catalog-tagger` : "catalog-tagger";
   return title;

@@ -1,6 +1,7 @@
 // One photo: its keywords with how sure they are, what the model saw, and what people say of it.
 
 import { ask, askOnce, nameOfClass, pathOf, photo } from "./api.js";
+import { cameFromHere, forget } from "./visits.js";
 import { announce, bar, el, icon, percent } from "./dom.js";
 import { suggest } from "./search.js";
 import { mayDecide } from "./signin.js";
@@ -12,7 +13,7 @@ export function photoView(box, { image }) {
   const title = el("h1", {}, nameOf(image));
   let gone = false;
   box.append(
-    el("p", { class: "above" }, el("a", { class: "back", href: "#/search", onclick: (event) => { if (history.length > 1) { event.preventDefault(); history.back(); } } }, icon("back"), say("back"))),
+    el("p", { class: "above" }, el("a", { class: "back", href: "#/search", onclick: goBack }, icon("back"), say("back"))),
     el("article", { class: "photo" }, frame, el("div", {}, title, right)));
   void photo(image).then((address) => {
     if (!address) return;
@@ -38,6 +39,7 @@ export function photoView(box, { image }) {
   async function decide(keyword, decision, name) {
     try {
       await ask("POST", "decisions", { json: { decisions: [{ image, keyword, decision }] } });
+      forget(); // a search that was left shows the photo as it was before
       await load(true);
       announce(say({ pin: "pinned", suppress: "suppressed", release: "released" }[decision], name));
     } catch (error) {
@@ -50,6 +52,13 @@ export function photoView(box, { image }) {
     await ask("POST", "ratings", { json: { ratings: [{ image, keyword, verdict, model_version: version }] } });
     announce(say("thanks"));
   }
+}
+
+// Back to where the person came from; to the search where the photo was opened by its address.
+function goBack(event) {
+  if (!cameFromHere()) return;
+  event.preventDefault();
+  history.back();
 }
 
 export function nameOf(image) {
@@ -65,7 +74,7 @@ function sections(record, decide, rate) {
   } else {
     parts.push(keywords(record, decide, rate), missing(record, decide, rate));
   }
-  parts.push(history(record, decide));
+  parts.push(timeline(record, decide));
   if (record.classes.length) parts.push(classes(record));
   parts.push(facts(record));
   return parts;
@@ -163,8 +172,8 @@ function fold(word) {
   return word.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase().split(/\s+/).filter(Boolean).join(" ");
 }
 
-// What happened to it, the newest first: looks of the model, and what people decided.
-function history(record, decide) {
+// What happened to the photo, the newest first: what the model saw, and what people decided.
+function timeline(record, decide) {
   const said = (keywords) => keywords.map((each) => each.keyword).join(", ") || say("no_keywords");
   const look = (each, told) => ({ at: each.observed_at, shape: "photo", text: say("saw", told), by: each.run_id });
   const events = record.decisions.map((each) => ({

@@ -17,7 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from infra.package import BUILD, PACKAGES, laid_out
+from infra.build import BUILD, laid_out
+from infra.package import PACKAGES
 from infra.wheels import Architecture
 from pipeline.aws.clients import client
 from pipeline.images import ImageRef

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from catalog_loader.connect import BACKFILL, UPLOADS, Connected
+from catalog_loader.probe import MemoryProbe
 from catalog_loader.status import WatchedQueue
 from pipeline.dead_letters import MemoryDeadLetters
 from pipeline.errors import RejectReason
@@ -38,6 +39,7 @@ class Twins:
     uploads: MemoryQueue = field(default_factory=MemoryQueue)
     dead_backfill: MemoryDeadLetters = field(default_factory=MemoryDeadLetters)
     dead_uploads: MemoryDeadLetters = field(default_factory=MemoryDeadLetters)
+    probe: MemoryProbe = field(default_factory=MemoryProbe)
     causes: tuple[str, ...] = ()
     files: dict[str, MemoryFiles] = field(default_factory=dict)
 
@@ -54,6 +56,7 @@ class Twins:
             lambda: self.causes,
             "shop",
             lambda prefix: self.files.setdefault(str(prefix), MemoryFiles()),
+            self.probe,
         )
 
     def put(self, *keys: str, data: bytes = b"photo", at: datetime = PHOTOGRAPHED_AT) -> None:

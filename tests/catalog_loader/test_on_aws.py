@@ -16,6 +16,7 @@ from catalog_loader.commands.load import LoadRequest
 from catalog_loader.compare import Versions
 from catalog_loader.connect import BACKFILL, UPLOADS, Connected, oldest_s
 from catalog_loader.console import Console
+from catalog_loader.probe import MemoryProbe
 from catalog_loader.status import WatchedQueue
 from pipeline.aws import clients, dynamodb, s3, sqs
 from pipeline.dead_letters import SqsDeadLetters
@@ -56,6 +57,7 @@ class Shop:
             tuple,
             self.bucket,
             partial(s3.S3Files, self.world.s3),
+            MemoryProbe(),  # there is no function here
         )
 
     def put(self, *keys: str) -> None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.package import PACKAGES, laid_out
+from infra.build import laid_out
+from infra.package import PACKAGES
 from infra.wheels import Architecture
 
 if TYPE_CHECKING:

@@ -22,6 +22,7 @@ from infra.package import ROOT, RUNTIME_CLIENT
 from infra.wheels import PYTHON_VERSION, Architecture, locked_lines, pip
 from pipeline.settings import home
 from tests.runtime_api import RuntimeApi
+from tests.strace import strangers, tracing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -101,6 +102,10 @@ def runtime_client() -> Path:
     return folder
 
 
+def _children(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 class Function:
     """A function that runs in such a place."""
 
@@ -121,8 +126,8 @@ class Function:
 
     def processes(self) -> list[int]:
         """Return the function's processes: its own and the children."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return [self.process.pid, *map(int, children)]
+        [own] = _children(self.process.pid)  # the process that was started is strace
+        return [own, *_children(own)]
 
     def peak_bytes(self) -> int:
         """Return the most memory that the function's processes have had, one by one, summed."""
@@ -165,7 +170,8 @@ def running(code: Path, handler: str, told: Mapping[str, str], log: Path) -> Ite
     if reason:
         pytest.skip(reason)
     with RuntimeApi() as api, log.open("wb") as printed:
-        process = _started(code, environment_of(api, handler, told), handler, printed)
+        trace = log.with_suffix(".trace")
+        process = _started(code, environment_of(api, handler, told), handler, printed, trace)
         try:
             until_s = time.monotonic() + START_LIMIT_S
             while not api.started.wait(POLL_S) and process.poll() is None and time.monotonic() < until_s:
@@ -175,9 +181,12 @@ def running(code: Path, handler: str, told: Mapping[str, str], log: Path) -> Ite
             yield Function(api, process, log)
         finally:
             _ended(process)
+        assert strangers(trace) == set(), f"{handler} connects elsewhere"
 
 
-def _started(code: Path, told: dict[str, str], handler: str, printed: IO[bytes]) -> subprocess.Popen[bytes]:
+def _started(
+    code: Path, told: dict[str, str], handler: str, printed: IO[bytes], trace: Path
+) -> subprocess.Popen[bytes]:
     without_rights = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--no-new-privs"]
     without_rights += ["--inh-caps=-all", "--bounding-set=-all"]
     prefix = without_rights if os.geteuid() == 0 else []
@@ -188,7 +197,7 @@ def _started(code: Path, told: dict[str, str], handler: str, printed: IO[bytes])
         name: str(path) for name, path in folders.items()
     }
     return subprocess.Popen(
-        [*command, f"/var/lang/bin/python{PYTHON_VERSION}", "-m", "awslambdaric", handler],
+        [*tracing(trace), *command, f"/var/lang/bin/python{PYTHON_VERSION}", "-m", "awslambdaric", handler],
         env=named | {"PATH": os.environ["PATH"]},
         stdout=printed,
         stderr=subprocess.STDOUT,

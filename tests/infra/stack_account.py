@@ -38,7 +38,7 @@ class Account:
         """Return an account whose stack is deployed and asleep, and may read a bucket that is not its own."""
         account = cls(endpoint_url, folder, asleep=True)
         account.s3.create_bucket(Bucket=f"{account.name}-theirs")
-        account.deploy(CatalogueBuckets=f"{account.name}-theirs")
+        account.deploy(CatalogueBucket1=f"{account.name}-theirs")
         return account
 
     def deploy(self, **parameters: str) -> Stack:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
-from infra.package import TEMPLATE
+from infra.package import PACKAGES, TEMPLATE, with_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,6 +48,64 @@ def statements() -> Iterator[tuple[str, dict[str, Any]]]:
         for policy in (held, *held.get("Policies", ())):
             for statement in policy.get("PolicyDocument", {}).get("Statement", ()):
                 yield name, statement["Fn::If"][1] if "Fn::If" in statement else statement
+
+
+@cache
+def transformed() -> dict[str, Any]:
+    """Return what SAM makes of the template, its code being somewhere in S3. It asks for a region."""
+    places = {package.function: f"s3://some-bucket/{package.function}.zip" for package in PACKAGES}
+    return sam_transformed(with_code(TEMPLATE.read_text(encoding="utf-8"), places))
+
+
+def as_deployed(**parameters: str) -> dict[str, Any]:
+    """Return the resources that CloudFormation would make with these parameters, by name.
+
+    SAM's words are transformed, conditions are decided, and references to parameters are their values.
+    """
+    template = transformed()
+    values = {name: str(declared.get("Default", "")) for name, declared in template["Parameters"].items()}
+    chosen = Conditions(template["Conditions"], values | {"AWS::AccountId": "123456789012"} | parameters)
+    wanted = {name: each for name, each in template["Resources"].items() if chosen.holds(each.get("Condition"))}
+    return {name: chosen.decide(each) for name, each in wanted.items()}
+
+
+NO_VALUE = {"Ref": "AWS::NoValue"}
+
+
+class Conditions:
+    """The conditions of a template, decided by values for its parameters."""
+
+    def __init__(self, named: dict[str, Any], values: dict[str, str]) -> None:
+        self.named, self.values = named, values
+
+    def holds(self, condition: Any) -> bool:
+        """Return whether the condition holds: None always does, a text is the name of one."""
+        if condition is None:
+            return True
+        if isinstance(condition, str):
+            return self.holds(self.named[condition])
+        [(function, inner)] = condition.items()
+        if function == "Condition":
+            return self.holds(inner)
+        if function == "Fn::Equals":
+            first, second = self.decide(inner)
+            return bool(first == second)
+        decided = [self.holds(each) for each in inner]
+        return {"Fn::Not": not decided[0], "Fn::And": all(decided), "Fn::Or": any(decided)}[function]
+
+    def decide(self, value: Any) -> Any:
+        """Return the value with each ``Fn::If`` replaced by what it chooses, and parameters by their values."""
+        if isinstance(value, list):
+            return [self.decide(each) for each in value if self.decide(each) != NO_VALUE]
+        if not isinstance(value, dict):
+            return value
+        if set(value) == {"Fn::If"}:
+            condition, then, otherwise = value["Fn::If"]
+            return self.decide(then if self.holds(condition) else otherwise)
+        if set(value) == {"Ref"} and value["Ref"] in self.values:
+            return self.values[value["Ref"]]
+        decided = {name: self.decide(each) for name, each in value.items()}
+        return {name: each for name, each in decided.items() if each != NO_VALUE}
 
 
 def default(parameter: str) -> Any:

@@ -21,7 +21,8 @@ every_alarm = pytest.mark.parametrize("alarm", ALARMS)
 def read_by(alarm: str) -> list[dict]:
     """Return the metrics that an alarm reads."""
     held = properties(alarm)
-    return [each["MetricStat"]["Metric"] for each in held.get("Metrics", ()) if "MetricStat" in each] or [held]
+    metrics = [each["Fn::If"][1] if "Fn::If" in each else each for each in held.get("Metrics", ())]
+    return [each["MetricStat"]["Metric"] for each in metrics if "MetricStat" in each] or [held]
 
 
 @every_alarm

@@ -92,7 +92,10 @@ def test_what_is_logged_of_a_request_is_not_what_was_searched() -> None:
 
     assert "$context.status" in written
     assert not re.search(r"path|query|header|identity|authorizer", written)
-    assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] > 0
+    assert stage["DefaultRouteSettings"] == {
+        "ThrottlingBurstLimit": {"Ref": "ApiBurst"},
+        "ThrottlingRateLimit": {"Ref": "ApiRequestsPerSecond"},
+    }
 
 
 def test_to_decide_needs_the_scope_that_is_named_and_nothing_else_does() -> None:
@@ -113,12 +116,13 @@ def test_to_decide_needs_the_scope_that_is_named_and_nothing_else_does() -> None
 
 def test_a_browser_may_send_photos_to_the_bucket_from_the_page_and_from_nowhere_else() -> None:
     [rule] = properties("ImagesBucket")["CorsConfiguration"]["CorsRules"]
-    [origin] = rule["AllowedOrigins"]
+    origin, own_domain = rule["AllowedOrigins"]
 
     assert rule["AllowedMethods"] == ["POST"]
     assert rule["AllowedHeaders"] == ["*"]  # a form with progress is asked for beforehand, with what it will send
     assert origin == {"Fn::Sub": "https://${HttpApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}"}
-    assert whole()["Outputs"]["ApiUrl"]["Value"] == origin
+    assert own_domain["Fn::If"][:2] == ["HasDomain", {"Fn::Sub": "https://${DomainName}"}]
+    assert whole()["Outputs"]["ApiUrl"]["Value"] == {"Fn::If": [*own_domain["Fn::If"][:2], origin]}
 
 
 def test_the_page_shows_photos_without_reading_their_bytes_which_the_bucket_permits_nobody() -> None:

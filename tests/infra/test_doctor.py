@@ -102,8 +102,8 @@ def test_it_says_who_asks_and_where() -> None:
 @pytest.mark.parametrize(
     ("changed", "what", "step"),
     [
-        ({"get_caller_identity": no_credentials}, "permission", "use credentials"),
-        ({"get_caller_identity": refuses("ExpiredToken")}, "permission", "use credentials"),
+        ({"get_caller_identity": no_credentials}, "credentials", "sign in to AWS with `aws sso login`"),
+        ({"get_caller_identity": refuses("ExpiredToken")}, "credentials", "sign in to AWS with `aws sso login`"),
         ({"describe_stacks": refuses("ValidationError")}, "stack", "`make deploy` deploys one"),
     ],
 )
@@ -164,6 +164,15 @@ def test_what_is_not_well_is_said_with_what_to_do_and_the_rest_is_looked_at(
     assert found in ill[0].found
     assert ill[0].next_step
     assert len(World(**changed).findings()) == len(World().findings())
+
+
+def test_an_account_of_ten_executions_is_well_where_nothing_is_reserved() -> None:
+    world = World(
+        get_account_settings=says({"AccountLimit": {"ConcurrentExecutions": 10}}), get_function_concurrency=says({})
+    )
+
+    assert world.ill() == []
+    assert "none reserved; the account's 10" in next(f.found for f in world.findings() if f.what == "concurrency")
 
 
 def test_dead_letters_want_attention() -> None:

@@ -41,7 +41,7 @@ def test_the_demo_ends_with_how_to_open_the_page(capsys: pytest.CaptureFixture[s
     assert "make open" in told
     assert "page" in told
     assert recipe("open") == "@$(BIN)/catalog-tagger open $(FOLDER)"
-    assert recipe("demo") == "@$(BIN)/python -m infra.demo"
+    assert recipe("demo") == "@$(BIN)/python -m infra demo"
 
 
 class Desk:

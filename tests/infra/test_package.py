@@ -14,18 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 from packaging.requirements import Requirement
 
+from infra.build import MAX_UNZIPPED_BYTES, build
 from infra.lock import Locked, locked
-from infra.package import (
-    LOCKS,
-    MAX_UNZIPPED_BYTES,
-    PACKAGES,
-    ROOT,
-    RUNTIME_CLIENT,
-    Package,
-    build,
-    requirements,
-    zipped,
-)
+from infra.package import LOCKS, PACKAGES, ROOT, RUNTIME_CLIENT, Package, requirements, zipped
 from infra.sbom import bill_of_materials
 from infra.wheels import PYTHON_VERSION, Architecture
 from pipeline.errors import BadModel, BadTaxonomy, DeployerError

@@ -41,7 +41,8 @@ def told(function: str, **here: str) -> dict[str, str]:
     shared = whole()["Globals"]["Function"]["Environment"]["Variables"]
     named = shared | functions()[function]["Environment"]["Variables"]
     assert set(here) <= set(named)
-    return {name: here.get(name, "") for name in named}
+    literal = {name: value for name, value in named.items() if isinstance(value, str)}
+    return {name: here.get(name, literal.get(name, "")) for name in named}
 
 
 class Shop:

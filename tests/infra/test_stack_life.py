@@ -65,7 +65,7 @@ def test_a_bucket_of_somebody_else_is_watched_once_it_tells_eventbridge(account:
     """The two commands of the runbook: name the bucket to the stack, and let the bucket tell."""
     theirs = f"{account.name}-theirs"
     account.s3.create_bucket(Bucket=theirs)
-    stack = account.deploy(CatalogueBuckets=theirs)
+    stack = account.deploy(CatalogueBucket1=theirs)
     account.s3.put_bucket_notification_configuration(
         Bucket=theirs, NotificationConfiguration={"EventBridgeConfiguration": {}}
     )
@@ -78,7 +78,7 @@ def test_a_bucket_of_somebody_else_is_watched_once_it_tells_eventbridge(account:
 
 def test_a_bucket_that_is_not_named_is_not_watched(account: Account) -> None:
     mine, other = f"{account.name}-mine", f"{account.name}-other"
-    stack = account.deploy(CatalogueBuckets=mine)
+    stack = account.deploy(CatalogueBucket1=mine)
     for bucket in (mine, other):
         account.s3.create_bucket(Bucket=bucket)
         account.s3.put_bucket_notification_configuration(

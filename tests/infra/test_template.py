@@ -23,6 +23,7 @@ from tagging_lambda.image.reader import IMAGE_LIMIT_S
 from tests.infra.template_parts import (
     BUCKETS,
     QUEUES,
+    as_deployed,
     default,
     functions,
     lint,
@@ -106,7 +107,8 @@ def test_every_parameter_has_a_default_says_what_it_does_and_refuses_nonsense() 
 @pytest.mark.parametrize(
     ("parameter", "good", "bad"),
     [
-        ("CatalogueBuckets", ["", "shop-photos", "a.b.c"], ["Shop", "s3://shop", "shop/photos", "ab", "a*b"]),
+        ("CatalogueBucket1", ["", "a-bucket", "my.photos"], ["A_Bucket", "bucket/", "bucket/prefix", "-a", "b"]),
+        ("CataloguePrefix1", ["", "photos/", "a/b_c/d.e"], ["a*", "a b", 'a"']),
         ("AlarmAddress", ["", "shop@example.org"], ["shop", "a b@c", "@", "a@"]),
         ("ModelUri", ["", f"s3://models/resnet/{'0a' * 32}", f"s3://m/{'f' * 64}"], ["s3://m", f"s3://m/{'f' * 63}"]),
         ("ExportSchedule", ["rate(1 hour)", "cron(0 3 * * ? *)"], ["hourly", "rate()"]),
@@ -165,8 +167,8 @@ def test_the_largest_batch_of_the_worst_images_is_through_before_its_messages_ar
 
 
 @pytest.mark.parametrize("queue", [*QUEUES, *QUEUES.values()])
-def test_a_queue_keeps_its_messages_encrypted_for_fourteen_days(queue: str) -> None:
-    assert properties(queue)["SqsManagedSseEnabled"] is True
+def test_a_queue_keeps_its_messages_encrypted_for_fourteen_days(queue: str, aws_environment: None) -> None:
+    assert as_deployed()[queue]["Properties"]["SqsManagedSseEnabled"] is True
     assert properties(queue)["MessageRetentionPeriod"] == FOURTEEN_DAYS_S
 
 
@@ -196,11 +198,19 @@ def test_exactly_what_the_two_mappings_may_ask_for_is_reserved_whatever_is_chose
 def test_what_is_put_into_other_buckets_reaches_the_uploads_queue() -> None:
     rule = whole()["Resources"]["CatalogueEvents"]
 
-    assert rule["Condition"] == "HasCatalogueBuckets"
+    assert rule["Condition"] == "HasCatalogue"
     assert rule["Properties"]["EventPattern"] == {
         "source": ["aws.s3"],
         "detail-type": ["Object Created", "Object Deleted"],
-        "detail": {"bucket": {"name": {"Ref": "CatalogueBuckets"}}},
+        "detail": {
+            "$or": [
+                {
+                    "bucket": {"name": [{"Ref": f"CatalogueBucket{slot}"}]},
+                    "object": {"key": [{"prefix": {"Ref": f"CataloguePrefix{slot}"}}]},
+                }
+                for slot in (1, 2, 3, 4)
+            ]
+        },
     }
     assert [target["Arn"] for target in rule["Properties"]["Targets"]] == [{"Fn::GetAtt": ["UploadsQueue", "Arn"]}]
 
@@ -331,7 +341,8 @@ def test_functions_run_on_the_python_and_the_processor_that_their_libraries_are_
 def test_every_variable_is_known_to_the_settings_and_none_that_is_needed_is_missing(
     function: str, settings: type
 ) -> None:
-    shared = whole()["Globals"]["Function"]["Environment"]["Variables"]
+    shared = dict(whole()["Globals"]["Function"]["Environment"]["Variables"])
+    assert shared.pop("ORT_DISABLE_TELEMETRY") == "1"  # onnxruntime reads it, not we
     variables = shared | properties(function)["Environment"]["Variables"]
 
     asked: set[str] = set()
@@ -373,18 +384,70 @@ def test_logs_are_kept_for_a_while_and_no_longer() -> None:
         assert group["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
 
+RESERVED = "ReservedConcurrentExecutions"
+
+
+def test_an_account_that_can_reserve_nothing_is_asked_for_no_reservation_at_all(aws_environment: None) -> None:
+    reserving = {name for name, each in as_deployed().items() if RESERVED in each["Properties"]}
+    left = as_deployed(ReserveConcurrency="false")
+
+    assert reserving == {"TagFunction", "ExportFunction"}
+    assert [name for name, each in left.items() if RESERVED in json.dumps(each)] == []
+
+
+def test_what_only_the_page_uses_is_made_only_where_there_is_a_page(aws_environment: None) -> None:
+    with_page = as_deployed(ApiAuthorization="JWT", JwtIssuer="https://issuer.example", JwtAudience="page")
+    alone = set(with_page) - set(as_deployed())
+
+    assert {"WatchApi", "WatchFunction", "NotifyFunction", "PageFunction", "PageRoute"} <= alone
+    assert not [name for name in alone if not re.match("Watch|Notify|Page|HttpApiAuthorizer", name)]
+    for name, resource in as_deployed().items():
+        assert not alone & set(re.findall(r"\w+", json.dumps(resource))), name
+
+
+def test_a_key_encrypts_all_that_is_stored_and_waits(aws_environment: None) -> None:
+    key = "arn:aws:kms:eu-west-1:123456789012:key/0a"
+    made = as_deployed(KmsKeyArn=key)
+
+    for queue in (*QUEUES, *QUEUES.values()):
+        assert made[queue]["Properties"]["KmsMasterKeyId"] == key
+        assert "SqsManagedSseEnabled" not in made[queue]["Properties"]
+    for bucket in ("ImagesBucket", "ExportBucket"):
+        [rule] = made[bucket]["Properties"]["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert rule["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
+
+
+def test_the_api_has_a_domain_of_its_own_only_where_one_is_named(aws_environment: None) -> None:
+    certificate = "arn:aws:acm:eu-west-1:123456789012:certificate/0a"
+    made = as_deployed(DomainName="keywords.shop.example", CertificateArn=certificate)
+
+    assert set(made) - set(as_deployed()) == {"ApiDomain", "ApiDomainMapping"}
+    assert made["ApiDomain"]["Properties"]["DomainNameConfigurations"][0]["CertificateArn"] == certificate
+
+
+def test_no_resource_name_holds_a_partition_of_its_own() -> None:
+    assert "arn:aws:" not in TEMPLATE.read_text(encoding="utf-8")
+
+
+def test_the_c_library_of_the_runtime_takes_the_memory_settings() -> None:
+    """Before glibc 2.35 a threshold above half a heap, 32 MiB, is ignored; the runtime has 2.34."""
+    variables = properties("ApiFunction")["Environment"]["Variables"]
+
+    assert int(variables["MALLOC_MMAP_THRESHOLD_"]) <= 32 * 1024**2
+
+
 def test_calls_are_traced_only_where_that_was_asked_for() -> None:
     assert whole()["Globals"]["Function"]["Tracing"] == {"Fn::If": ["TracesCalls", "Active", "PassThrough"]}
     assert default("Traces") == "false"
 
 
-def test_the_export_starts_by_itself_and_never_twice_at_once() -> None:
+def test_the_export_starts_by_itself_and_never_twice_at_once_where_that_can_be_had(aws_environment: None) -> None:
     timer = properties("ExportTimer")
 
     assert timer["Target"]["Arn"] == {"Fn::GetAtt": ["ExportFunction", "Arn"]}
     assert timer["ScheduleExpression"] == {"Ref": "ExportSchedule"}
     assert default("ExportSchedule") == "rate(1 hour)"
-    assert properties("ExportFunction")["ReservedConcurrentExecutions"] == 1
+    assert as_deployed()["ExportFunction"]["Properties"]["ReservedConcurrentExecutions"] == 1
 
 
 # ---- Outputs ---------------------------------------------------------------------------------------------------------

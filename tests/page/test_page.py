@@ -127,6 +127,49 @@ def test_a_word_is_suggested_searched_for_and_leads_to_a_photo(open_page: Open) 
     page.wait_for_function("() => document.querySelector('.classes .word').textContent.includes('running shoe')")
 
 
+@pytest.mark.parametrize("way", ["the link", "the browser"])
+def test_going_back_from_a_photo_finds_the_search_as_it_was_left(open_page: Open, way: str) -> None:
+    page = open_page("search?by=image")
+    page.wait_for_selector(".card a")
+    page.click(".more")
+    page.wait_for_function("() => document.querySelectorAll('.card a').length > 24")
+    page.locator(".card a").nth(30).scroll_into_view_if_needed()
+    opened = page.locator(".card a").nth(30).get_attribute("href")
+    top, count = page.evaluate("() => [scrollY, document.querySelectorAll('.card').length]")
+    page.locator(".card a").nth(30).click()
+    page.wait_for_selector(".keywords")
+
+    if way == "the link":
+        page.click(".back")
+    else:
+        page.go_back()
+
+    page.wait_for_selector(".card a")
+    assert page.evaluate("() => [scrollY, document.querySelectorAll('.card').length]") == [top, count]
+    assert page.evaluate("() => document.activeElement.getAttribute('href')") == opened
+
+
+def test_back_from_a_photo_that_was_opened_by_its_address_leads_to_the_search(open_page: Open, site: Site) -> None:
+    page = open_page(f"photo/{site.bucket}/{SHOE}.jpg")
+    page.wait_for_selector(".keywords")
+
+    page.click(".back")
+
+    page.wait_for_selector(".card a")
+
+
+def test_the_cursor_stays_in_the_box_after_enter(open_page: Open) -> None:
+    page = open_page()
+    page.wait_for_selector(".card a")
+    page.focus("#q")
+    page.keyboard.type("camera")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/#/search?q=camera")
+    page.keyboard.type(" min:0.5")
+
+    assert page.input_value("#q") == "camera min:0.5"
+
+
 def test_facets_narrow_and_can_be_taken_back(open_page: Open) -> None:
     page = open_page("search?by=image")
     page.wait_for_selector(".facet")

@@ -51,6 +51,9 @@ any_json = st.recursive(
         ("s3_test_event.json", []),
         ("eventbridge_object_created.json", ["summer 2026/naïve+chic 100% %20 👟.jpg"]),
         ("eventbridge_object_deleted.json", ["shoes/runner-01.jpg"]),
+        ("sns_s3_object_created.json", ["summer 2026/naïve+chic 100% 👟.jpg"]),
+        ("sns_eventbridge_object_deleted.json", ["shoes/runner-01.jpg"]),
+        ("sns_s3_test_event.json", []),
     ],
 )
 def test_an_event_of_s3_asks_for_a_look_at_each_of_its_objects(name: str, keys: list[str]) -> None:
@@ -162,6 +165,9 @@ def test_garbage_is_a_bad_message(body: str) -> None:
 @pytest.mark.parametrize(
     "body",
     [
+        json.dumps({"Type": "Notification", "Message": "STRANGER"}),
+        json.dumps({"Type": "Notification", "Message": {"STRANGER": 1}}),
+        json.dumps({"Type": "Notification", "Message": json.dumps({"Type": "Notification", "Message": "STRANGER"})}),
         json.dumps(OURS | {"bucket": "STRANGER/"}),
         json.dumps(OURS | {"key": ["STRANGER"]}),
         json.dumps(OURS | {"product": {"STRANGER": 1}}),

@@ -139,3 +139,21 @@ def test_the_shops_own_file_is_the_one_named_else_the_one_at_home(tmp_path: Path
     assert overlay_path(environment) == tmp_path / "overlay.csv"
     assert overlay_path({**environment, "TAXONOMY_OVERLAY": "/other.csv"}) == Path("/other.csv")
     assert overlay_path({**environment, "TAXONOMY_OVERLAY": "-"}) is None
+
+
+def test_a_deployed_function_looks_for_its_overlay_in_its_package_alone(tmp_path: Path) -> None:
+    (tmp_path / "overlay.csv").write_text("id\n")
+    environment = {"CATALOG_TAGGER_HOME": str(tmp_path), "LAMBDA_TASK_ROOT": "/var/task"}
+
+    assert overlay_path(environment) is None
+
+
+def test_a_home_that_cannot_be_read_holds_no_overlay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> bool:
+        if path.is_relative_to(tmp_path):
+            raise PermissionError(13, "Permission denied", str(path))
+        return False
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+
+    assert overlay_path({"CATALOG_TAGGER_HOME": str(tmp_path)}) is None

@@ -115,7 +115,11 @@ def test_the_lines_of_readme_load_the_newest_export_only(tmp_path: Path, engine:
     curl.write_text(
         """#!/bin/sh
 for word in "$@"; do
-    case $word in @*) cat "${word#@}" >> "$SENT/data" ;; filter_by=*) echo "$word" >> "$SENT/deleted" ;; http*) echo "$word" >> "$SENT/asked" ;; esac
+    case $word in
+        @*) cat "${word#@}" >> "$SENT/data" ;;
+        filter_by=*) echo "$word" >> "$SENT/deleted" ;;
+        http*) echo "$word" >> "$SENT/asked" ;;
+    esac
 done
 """
     )

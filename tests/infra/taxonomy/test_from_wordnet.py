@@ -3,7 +3,7 @@
 import pytest
 from click.testing import CliRunner
 
-from infra.taxonomy.from_wordnet import TAXONOMY, edited, in_tree_order, main, taxonomy_text, without_inherited
+from infra.taxonomy.from_wordnet import TAXONOMY, edited, in_tree_order, taxonomy, taxonomy_text, without_inherited
 from infra.taxonomy.rows import TaxonomyRow
 from infra.taxonomy.wordnet import DATA_NOUN, parse_synset
 from pipeline.errors import CallerError
@@ -54,14 +54,16 @@ def test_what_lies_below_no_goods_is_no_goods_unless_it_is_said_to_be():
 
 
 def test_a_missing_wordnet_is_said_in_one_line(tmp_path):
-    result = CliRunner().invoke(main, ["--data-noun", str(tmp_path / "data.noun"), "--out", str(tmp_path / "out.csv")])
-    assert result.exit_code == 2
-    assert "wordnet-base" in result.output
+    result = CliRunner().invoke(
+        taxonomy, ["--data-noun", str(tmp_path / "data.noun"), "--out", str(tmp_path / "out.csv")]
+    )
+    assert isinstance(result.exception, CallerError)
+    assert "wordnet-base" in str(result.exception)
     assert not (tmp_path / "out.csv").exists()
 
 
 @pytest.mark.skipif(not DATA_NOUN.exists(), reason="WordNet 3.0 (Debian's wordnet-base) is not installed")
 def test_the_script_writes_the_file(tmp_path):
-    result = CliRunner().invoke(main, ["--out", str(tmp_path / "out.csv")])
+    result = CliRunner().invoke(taxonomy, ["--out", str(tmp_path / "out.csv")])
     assert result.exit_code == 0
     assert (tmp_path / "out.csv").read_bytes() == TAXONOMY.read_bytes()

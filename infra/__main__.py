@@ -1,0 +1,30 @@
+"""`python -m infra NAME`: what make's targets run beside the one command; each takes `--help`."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from infra.cli import LazyGroup, main
+
+COMMANDS = {
+    "demo": ("infra.demo:demo", "Run the main job on real product photos, on this machine."),
+    "package": ("infra.build:package", "Build the functions' packages into build/."),
+    "deploy": ("infra.deploy:deploy", "Deploy a stack with the parameters kept for it."),
+    "lock": ("infra.lock:lock", "Lock the newest libraries that the project permits."),
+    "bills": ("infra.sbom:bills", "Print each package's bill of materials."),
+    "image-template": ("infra.image:image_template", "Print the template with functions as container images."),
+    "cost": ("infra.cost:cost", "Print the cost page."),
+    "taxonomy": ("infra.taxonomy.from_wordnet:taxonomy", "Write the taxonomy from WordNet and our edits."),
+    "check-taxonomy": ("infra.taxonomy.validate:check_taxonomy", "Print what is wrong with the taxonomy."),
+}
+
+
+@click.group(cls=LazyGroup, places=COMMANDS)
+def infra() -> None:
+    """Build, check and deploy catalog-tagger. `make help` lists the targets that use these commands."""
+
+
+if __name__ == "__main__":
+    sys.exit(main(group=infra, name="python -m infra"))
