@@ -161,6 +161,7 @@ def announce(name: str, media_type: str, size_bytes: int) -> ApiRequest[uploadin
 # ---- The clients -----------------------------------------------------------------------------------------------------
 
 
+# DECISIONS.md, 64: after httpx has written the address, so that nothing is encoded differently afterwards.
 class SignedRequests(httpx.Auth):
     """Signs each request, the bytes and the address as they are sent, with the credentials that boto3 finds."""
 

@@ -18,6 +18,7 @@ from pipeline.http.problems import MEDIA_TYPE
 from pipeline.http.resolver import VERSION, Resolver, Tag
 from pipeline.keywords import Vocabulary
 
+# DECISIONS.md, 62: no function sees the routes of all stages, so the document is a file.
 DOCUMENT = Path(__file__).with_name("openapi.json")  # `catalog-tagger openapi` writes it; a test compares it
 DESCRIPTION = """Keywords of product photos: search, lookups, classification on demand, uploads, and review.
 

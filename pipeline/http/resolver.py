@@ -66,6 +66,7 @@ class HttpSettings:
         )
 
 
+# DECISIONS.md, 63: with the check of Origin, this keeps other websites from changing anything.
 class _JsonValidation(OpenAPIRequestValidationMiddleware):
     """Reads bodies of JSON alone: a form is what any website can make a browser send without asking first."""
 
@@ -76,6 +77,7 @@ class _JsonValidation(OpenAPIRequestValidationMiddleware):
         return body
 
 
+# DECISIONS.md, 61: also the functions that take one form go through it, so that a mistake reads alike everywhere.
 class Resolver(APIGatewayHttpResolver):
     """Routes requests in API Gateway's payload format 2.0, checks them, and answers mistakes as problems.
 

@@ -239,7 +239,7 @@ def test_the_handler_of_the_stream_brings_each_result_to_who_waits_for_it(world:
 
 
 def test_a_message_is_of_the_form_that_the_page_of_the_protocol_promises(world: World) -> None:
-    sent_by_client, sent_by_server = re.findall(r"```json\n(.*?)```", PROTOCOL.read_text("utf-8"), re.DOTALL)
+    sent_by_client, sent_by_server = re.findall(r"```text\n(.*?)```", PROTOCOL.read_text("utf-8"), re.DOTALL)
     world.watch()
     world.write(world.tagged)
     [(_, message)] = world.connections.sent
