@@ -21,7 +21,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: cost bench-packages help setup demo open test test-quick check lint check-aws check-cpu audit package lock deploy chaos bench bench-search quality clean
+.PHONY: style cost bench-packages help setup demo open test test-quick check lint check-aws check-cpu audit package lock deploy chaos bench bench-search quality clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ lint: .venv/dev.stamp  ## lint and type-check
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/cfn-lint infra/template.yaml
+
+style: .venv/dev.stamp  ## count the language of the house: empty names, bare references, inner imports, long functions
+	@$(BIN)/python .ci/style.py pipeline catalog_loader tagging_lambda results_sink infra || true
 
 check-aws: .venv/dev.stamp $(TOOLS)/sam.stamp $(TOOLS)/checkov.stamp $(TOOLS)/lint.stamp  ## check what is deployed by AWS's own linter and others
 	$(TOOLS)/sam/bin/sam validate --lint --template infra/template.yaml --region us-east-1
@@ -105,6 +108,12 @@ clean:  ## remove everything that was installed, downloaded, built or kept
 	@[ -n "$(PYTHON)" ] || { echo "catalog-tagger needs Python 3.11 or newer; none was found on PATH" >&2; exit 2; }
 	$(PYTHON) -m venv --upgrade-deps .venv  # an older pip cannot fetch another Python's wheels for the packages
 
+# $(call installed,WHAT,WORDS) installs quietly: what pip says is kept, and shown where it fails.
+define installed
+echo "Installing $(2) into .venv ..."; $(BIN)/python -m pip install -e $(1) \
+	> .venv/setup.log 2>&1 || { tail -n 15 .venv/setup.log; echo "The installation failed; .venv/setup.log has all of it."; exit 1; } >&2
+endef
+
 # Tools that want libraries of their own, each in a place of its own.
 $(TOOLS)/sam.stamp: Makefile | .venv/bin/python
 	$(BIN)/python -m venv $(TOOLS)/sam
@@ -127,9 +136,9 @@ $(TOOLS)/lint.stamp: infra/linters.txt | .venv/bin/python
 	@touch $@
 
 .venv/run.stamp: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install -e '.[model$(comma)local$(NPM_EXTRA)]'
+	@$(call installed,'.[model$(comma)local$(NPM_EXTRA)]',the libraries)
 	@touch $@
 
 .venv/dev.stamp: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install -e '.[dev$(NPM_EXTRA)]'
+	@$(call installed,'.[dev$(NPM_EXTRA)]',the libraries and the tools of the tests)
 	@touch $@ .venv/run.stamp

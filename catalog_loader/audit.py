@@ -20,14 +20,14 @@ from pipeline.dead_letters import RECEIVE_BATCH
 from pipeline.errors import ImageRejected, RejectReason
 from pipeline.images import Gone
 from pipeline.records import RejectedImage, TaggedImage
+from pipeline.unreadable import UnreadableItem, UnreadableItems
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from pipeline.dead_letters import DeadLetter, DeadLetters
-    from pipeline.exported import ExportedImages
+    from pipeline.dead_letters import DeadLetter
     from pipeline.images import BucketPrefix, ImageRef
-    from pipeline.ports import ImageStore, MessageQueue, RecordTable
+    from pipeline.ports import DeadLetters, ExportedImages, ImageStore, MessageQueue, RecordTable
     from pipeline.progress import Progress
     from pipeline.records import Record
 
@@ -45,6 +45,7 @@ class Gap(StrEnum):
     MISSING = "missing"  # there, and not recorded
     STALE = "stale"  # there, and recorded as it was
     ORPHANED = "orphaned"  # recorded, and not there
+    UNREADABLE = "unreadable"  # its record cannot be read
 
 
 @dataclass
@@ -57,7 +58,8 @@ class Audit:
     hidden_letters: int = 0  # somebody else received them, or a command that was stopped; seen again within minutes
     unread_letters: int = 0  # about so many could not be had
     unreadable_letters: int = 0
-    unreadable: list[str] = field(default_factory=list)  # what the first of them died of
+    letter_errors: list[str] = field(default_factory=list)  # what the first unreadable letters died of
+    unreadable: UnreadableItems = field(default_factory=UnreadableItems)
     offenders: dict[Gap, list[ImageRef]] = field(default_factory=lambda: {gap: [] for gap in Gap})
     export: HeldExport | None = None  # None where there is no export, or nobody asked
 
@@ -72,6 +74,7 @@ class Audit:
             "missing": self.standings[Gap.MISSING],
             "stale": self.standings[Gap.STALE],
             "orphaned": self.standings[Gap.ORPHANED],
+            "unreadable": self.unreadable.count,
         }
 
     @property
@@ -81,6 +84,12 @@ class Audit:
         return (
             any(self.numbers()[gap] for gap in Gap) or self.hidden_letters > 0 or self.unread_letters > 0 or in_export
         )
+
+    def add_unreadable(self, item: UnreadableItem) -> None:
+        """Count an item of the table that cannot be read. It has no other standing, and nothing is enqueued for it."""
+        self.unreadable.add(item)
+        if item.image:
+            self.add(Gap.UNREADABLE, item.image)
 
     def add(self, standing: str, image: ImageRef) -> None:
         """Count an image, and name it if it is one of the first that are not as they should be."""
@@ -122,6 +131,9 @@ class Auditor:
             images = held(images, self.exported.below(place), self.table, audit.export)
         for image in progress.over(images):
             fine = image.standing in {Standing.TAGGED, Standing.REJECTED}
+            if isinstance(image.record, UnreadableItem):
+                audit.add_unreadable(image.record)
+                continue
             is_dead = not fine and image.candidate.image in dead
             audit.add(Gap.DEAD_LETTERED if is_dead else image.standing, image.candidate.image)
             if not fine and not is_dead:
@@ -139,23 +151,29 @@ class Auditor:
                 dead.update(letter.images)
                 if not letter.images:
                     audit.unreadable_letters += 1
-                    audit.unreadable += [letter.error or letter.reason][: OFFENDERS - len(audit.unreadable)]
+                    audit.letter_errors += [letter.error or letter.reason][: OFFENDERS - len(audit.letter_errors)]
         return dead
 
     def _orphans(self, place: BucketPrefix, names: _Names, audit: Audit, progress: Progress) -> Iterator[ImageRef]:
         names.sort()
-        strangers = (
-            record
-            for record in progress.over(self.table.scan())
-            if _is_inside(record.observation.image, place)
-            and isinstance(record, TaggedImage | RejectedImage)
-            and record.observation.image not in names
-        )
-        asked = map_in_order(lambda each: (each, self._is_gone(each)), strangers, at_once=AT_ONCE, ahead=AHEAD)
+        strangers = self._strangers(place, names, audit, progress)
+        asked = map_in_order(lambda record: (record, self._is_gone(record)), strangers, at_once=AT_ONCE, ahead=AHEAD)
         for record, is_gone in asked:
             if is_gone:
                 audit.add(Gap.ORPHANED, record.observation.image)
                 yield record.observation.image
+
+    def _strangers(self, place: BucketPrefix, names: _Names, audit: Audit, progress: Progress) -> Iterator[Record]:
+        """Yield the records of images that were not listed, and count those that cannot be read."""
+        for item in progress.over(self.table.scan()):
+            image = item.image if isinstance(item, UnreadableItem) else item.observation.image
+            # What was listed is counted already. An item whose key names no image may be of any place.
+            if image and (not _is_inside(image, place) or image in names):
+                continue
+            if isinstance(item, UnreadableItem):
+                audit.add_unreadable(item)
+            elif isinstance(item, TaggedImage | RejectedImage):
+                yield item
 
     def _is_gone(self, record: Record) -> bool:
         """Ask the bucket itself: the image may have come since the listing went by. Nothing is downloaded."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from catalog_loader.ordered_map import map_in_order
 from pipeline.records import GoneImage, RejectedImage, UndoneImage
+from pipeline.unreadable import UnreadableItem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,6 +30,7 @@ class Standing(StrEnum):
     REJECTED = "rejected"
     MISSING = "missing"  # no record, or a tombstone
     STALE = "stale"  # the record is of another object, product, model or taxonomy
+    UNREADABLE = "unreadable"  # the record cannot be read, so nothing is known of the image
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class ComparedImage:
 
     candidate: Candidate
     standing: Standing
-    record: Record | None
+    record: Record | UnreadableItem | None
 
     @property
     def was_rejected(self) -> bool:
@@ -71,12 +73,14 @@ def compared(candidates: Iterable[Candidate], table: RecordTable, versions: Vers
         yield from batch
 
 
-def _compared(candidate: Candidate, record: Record | None, versions: Versions) -> ComparedImage:
+def _compared(candidate: Candidate, record: Record | UnreadableItem | None, versions: Versions) -> ComparedImage:
     return ComparedImage(candidate, standing(candidate, record, versions), record)
 
 
-def standing(candidate: Candidate, record: Record | None, versions: Versions) -> Standing:
+def standing(candidate: Candidate, record: Record | UnreadableItem | None, versions: Versions) -> Standing:
     """Return how the image stands. Whether an image is rejected depends on its object alone, not on versions."""
+    if isinstance(record, UnreadableItem):
+        return Standing.UNREADABLE
     if record is None or isinstance(record, GoneImage | UndoneImage):
         return Standing.MISSING
     if _is_of_another_object(candidate, record.observation) or candidate.product not in {

@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from catalog_loader.probe import FunctionProbe
 from catalog_loader.status import WatchedQueue
-from catalog_loader.triggers import Triggers
 from pipeline.aws.clients import client
+from pipeline.aws.cloudwatch import oldest_message_s
 from pipeline.aws.dynamodb import DynamoTable
-from pipeline.aws.errors import translated
+from pipeline.aws.functions import FunctionProbe, Triggers
 from pipeline.aws.s3 import S3Files, S3Images
-from pipeline.aws.sqs import SqsQueue
-from pipeline.dead_letters import SqsDeadLetters
-from pipeline.errors import Denied
+from pipeline.aws.sqs import SqsDeadLetters, SqsQueue
 from pipeline.stack import find_stack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from catalog_loader.probe import Probe
-    from pipeline.dead_letters import DeadLetters
     from pipeline.images import BucketPrefix
-    from pipeline.ports import FileStore, ImageStore, MessageQueue, RecordTable
+    from pipeline.ports import DeadLetters, FileStore, ImageStore, MessageQueue, Probe, RecordTable
 
 UPLOADS, BACKFILL = "uploads", "backfill"
-AGE_WITHIN = timedelta(minutes=15)  # chosen by us: CloudWatch is some minutes late
-AGE_PERIOD_S = 60  # the finest that Amazon SQS measures
 
 
 @dataclass(frozen=True)
@@ -82,7 +74,7 @@ def connected() -> Connected:
         queues=queues,
         dead_letters=dead_letters,
         watched=tuple(
-            WatchedQueue(name, queues[name], dead_letters[name], partial(oldest_s, cloudwatch, url))
+            WatchedQueue(name, queues[name], dead_letters[name], partial(oldest_message_s, cloudwatch, url))
             for name, (url, _) in urls.items()
         ),
         causes=Triggers(functions, stack.tag_function_name).causes,
@@ -90,23 +82,3 @@ def connected() -> Connected:
         photo_store=partial(S3Files, s3),
         probe=FunctionProbe(functions, sqs, table, stack.tag_function_name, stack.backfill_queue_url),
     )
-
-
-def oldest_s(cloudwatch: Any, queue_url: str) -> float | None:
-    """Return the age of the queue's oldest message as CloudWatch last measured it, or None where it does not say."""
-    end = datetime.now(UTC)
-    try:
-        with translated("CloudWatch"):
-            points = cloudwatch.get_metric_statistics(
-                Namespace="AWS/SQS",
-                MetricName="ApproximateAgeOfOldestMessage",
-                Dimensions=[{"Name": "QueueName", "Value": queue_url.rsplit("/", 1)[-1]}],
-                StartTime=end - AGE_WITHIN,
-                EndTime=end,
-                Period=AGE_PERIOD_S,
-                Statistics=["Maximum"],
-            )["Datapoints"]
-    except Denied:  # the age is an extra: without the right to read it, the queues are still shown
-        return None
-    newest = max(points, key=lambda point: point["Timestamp"], default=None)
-    return None if newest is None else float(newest["Maximum"])

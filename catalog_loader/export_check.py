@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from catalog_loader.compare import READ_BATCH
 from pipeline.records import RejectedImage, TaggedImage
+from pipeline.unreadable import UnreadableItem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -46,8 +47,10 @@ class HeldExport:
         """Whether anything is wrong with it."""
         return self.counts.total() > 0
 
-    def hold(self, image: ImageRef, record: Record | None, exported: ExportedImage | None) -> None:
+    def hold(self, image: ImageRef, record: Record | UnreadableItem | None, exported: ExportedImage | None) -> None:
         """Hold what the export says of an image, or that it says nothing, against the record, or that there is none."""
+        if isinstance(record, UnreadableItem):  # the export left it out, and the audit names it already
+            return
         # DECISIONS.md, 19
         if record is not None and record.observation.observed_at >= self.as_of - SETTLING:
             self.newer += record.observation.observed_at >= self.as_of

@@ -5,12 +5,12 @@ import secrets
 
 from catalog_loader.upload import Uploads, add_routes
 from pipeline.aws.clients import client, presigning_client
+from pipeline.aws.photo_addresses import S3Addresses
+from pipeline.aws.watchers import DynamoWatchers
 from pipeline.clock import utc_now
 from pipeline.front_settings import UploadSettings
 from pipeline.http.resolver import HttpSettings, Resolver, make_http_handler
-from pipeline.photo_addresses import S3Addresses
 from pipeline.telemetry import make_logger
-from pipeline.watchers import DynamoWatchers
 
 _settings = UploadSettings.from_environment(os.environ)
 _uploads = Uploads(

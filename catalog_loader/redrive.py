@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
 
-    from pipeline.dead_letters import DeadLetter, DeadLetters
+    from pipeline.dead_letters import DeadLetter
+    from pipeline.ports import DeadLetters
     from pipeline.progress import Progress
 
 

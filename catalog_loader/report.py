@@ -91,7 +91,8 @@ def audit_document(audit: Audit, versions: Versions, sent: Sent | None) -> Docum
         "export": held and {"as_of": held.as_of.isoformat(), "newer": held.newer},
         **({str(gap): held.counts[gap] for gap in ExportGap} if held else {}),
         "offenders": {str(gap): _names(images) for gap, images in offenders},
-        "unreadable": audit.unreadable,
+        "letter_errors": audit.letter_errors,
+        "first_unreadable": [str(item) for item in audit.unreadable.examples],
         "hidden_letters": audit.hidden_letters,
         "unread_letters": audit.unread_letters,
         "current": {"model": versions.model, "taxonomy": versions.taxonomy},
@@ -103,12 +104,7 @@ def audit_lines(audit: Audit, versions: Versions, sent: Sent | None) -> list[str
     """Return the report of an audit."""
     lines = []
     for name, count in audit.numbers().items():
-        lines.append(f"{name:<14} {count:,}")
-        if name in set(Gap):
-            lines += _more(audit.offenders[Gap(name)], audit.standings[name])
-        if name == Gap.DEAD_LETTERED and audit.unreadable_letters:
-            lines.append(f"  {audit.unreadable_letters:,} that cannot be read")
-            lines += [f"    {printable(error)}" for error in audit.unreadable]
+        lines += [f"{name:<14} {count:,}", *_offender_lines(name, audit)]
     if audit.waiting and (audit.standings[Gap.MISSING] or audit.standings[Gap.STALE]):
         lines.append("Messages wait: what is missing or stale may be among them. `--wait` waits for them.")
     if audit.numbers()[Gap.DEAD_LETTERED]:
@@ -126,6 +122,18 @@ def audit_lines(audit: Audit, versions: Versions, sent: Sent | None) -> list[str
     if sent is not None:
         lines += [f"{'enqueued':<14} {sent.count:,}", f"{'failed':<14} {sent.failed:,}"]
         lines += _more(sent.first_failed, sent.failed)
+    return lines
+
+
+def _offender_lines(name: str, audit: Audit) -> list[str]:
+    if name not in set(Gap):
+        return []
+    if name == Gap.UNREADABLE:
+        return [f"  {printable(str(item))}" for item in audit.unreadable.examples]
+    lines = _more(audit.offenders[Gap(name)], audit.standings[name])
+    if name == Gap.DEAD_LETTERED and audit.unreadable_letters:
+        lines.append(f"  {audit.unreadable_letters:,} that cannot be read")
+        lines += [f"    {printable(error)}" for error in audit.letter_errors]
     return lines
 
 

@@ -14,10 +14,9 @@ from pipeline.ports import SEND_BATCH
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from catalog_loader.probe import Probe
     from pipeline.images import ImageRef
     from pipeline.messages import TagImage
-    from pipeline.ports import MessageQueue, QueueDepth
+    from pipeline.ports import MessageQueue, Probe, QueueDepth
 
     Batch = Sequence[TagImage]
 

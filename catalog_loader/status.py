@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from pipeline.coverage import Coverage
 from pipeline.records import RecordStatus
+from pipeline.unreadable import UnreadableItems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from pipeline.dead_letters import DeadLetters
-    from pipeline.ports import MessageQueue
+    from pipeline.ports import DeadLetters, MessageQueue
     from pipeline.records import RecordSummary
+    from pipeline.unreadable import UnreadableItem
 
 RECENT = timedelta(seconds=60)  # the rate covers this; chosen by us: a batch of fifty takes some seconds
 SHORTEST = timedelta(seconds=10)  # chosen by us: a second is too short for a rate
@@ -41,6 +42,7 @@ class OutcomeCounts:
     gone: int
     rate_per_s: float = 0.0
     coverage: Coverage = field(default_factory=Coverage)
+    unreadable: UnreadableItems = field(default_factory=UnreadableItems)
 
     @property
     def total(self) -> int:
@@ -94,12 +96,13 @@ def unfinished_in(queues: Iterable[QueueState]) -> int:
     return sum(queue.waiting + queue.in_flight for queue in queues)
 
 
-def count_outcomes(summaries: Iterable[RecordSummary], read_at: datetime) -> OutcomeCounts:
+def count_outcomes(summaries: Iterable[RecordSummary | UnreadableItem], read_at: datetime) -> OutcomeCounts:
     """Count the outcomes. What was recorded after ``read_at``, while the table was read, does not enter the rate."""
     kinds: Counter[RecordStatus] = Counter()
     rejected: Counter[str] = Counter()
     coverage, recent, first = Coverage(), 0, read_at
-    for summary in summaries:
+    unreadable = UnreadableItems()
+    for summary in unreadable.exclude_from(summaries):
         kinds[summary.kind] += 1
         if summary.reason is not None:
             rejected[str(summary.reason)] += 1
@@ -110,7 +113,12 @@ def count_outcomes(summaries: Iterable[RecordSummary], read_at: datetime) -> Out
     # DECISIONS.md, 20: records tell the rate at once, with one call of the command, on AWS and locally.
     rate_per_s = recent / max(read_at - first, SHORTEST).total_seconds()
     return OutcomeCounts(
-        kinds[RecordStatus.TAGGED], dict(rejected.most_common()), kinds[RecordStatus.GONE], rate_per_s, coverage
+        kinds[RecordStatus.TAGGED],
+        dict(rejected.most_common()),
+        kinds[RecordStatus.GONE],
+        rate_per_s,
+        coverage,
+        unreadable,
     )
 
 

@@ -29,6 +29,7 @@ def status_document(status: Status, cost_usd: float, *, names: bool = True) -> D
             for queue in status.queues
         },
         "ends": ends and {"tagged": ends.tagged, "rejected": dict(ends.rejected), "gone": ends.gone},
+        **(ends.unreadable.document() if ends else {}),
         "rate_per_s": None if status.rate_per_s is None else round(status.rate_per_s, 3),
         "left_s": None if status.left_s is None else round(status.left_s, 1),
         "idle_because": list(status.idle_because),
@@ -67,6 +68,7 @@ def _ends_lines(ends: OutcomeCounts, cost_usd: float) -> list[str]:
         f"tagged    {ends.tagged:,}",
         f"rejected  {rejected:,}" + (f" ({reasons})" if reasons else ""),
         f"gone      {ends.gone:,}",
+        *_unreadable_lines(ends),
         f"keywords  {ends.coverage.with_keyword:,} have one, {ends.coverage.share:.1%} of {ends.coverage.images:,}",
         *(
             f"          {folder.with_keyword:,} of {folder.images:,} in {printable(folder.folder)}"
@@ -74,6 +76,13 @@ def _ends_lines(ends: OutcomeCounts, cost_usd: float) -> list[str]:
         ),
         f"cost      about {dollars(cost_usd)}, if each was processed once",
     ]
+
+
+def _unreadable_lines(ends: OutcomeCounts) -> list[str]:
+    if not ends.unreadable.count:
+        return []
+    examples = [f"  {printable(str(item))}" for item in ends.unreadable.examples]
+    return [f"unreadable {ends.unreadable.count:,} records cannot be read; RUNBOOK.md says what to do", *examples]
 
 
 def _lacking(coverage: Coverage) -> list[FolderCoverage]:

@@ -15,9 +15,8 @@ from pipeline.http.models import ProblemCode
 from pipeline.http.resolver import Resolver, Tag
 from pipeline.http.uploading import TYPES, AnnouncedPhoto, UploadTicket
 from pipeline.images import MAX_IMAGE_BYTES, ImageRef
-from pipeline.photo_addresses import PhotoAddresses
-from pipeline.ports import Clock
-from pipeline.watchers import UPLOADS_PREFIX, Ticket, Watchers
+from pipeline.ports import Clock, PhotoAddresses, Watchers
+from pipeline.watchers import UPLOADS_PREFIX, Ticket
 
 MAX_SLUG_CHARACTERS = 60  # chosen by us: what is kept of it, for people who read the key
 ID_BYTES = 8  # chosen by us: of a billion uploads, two share a name with a chance of one in 37

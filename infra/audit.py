@@ -14,7 +14,7 @@ from catalog_loader.commands.load import current_versions
 from pipeline.errors import CallerError
 
 if TYPE_CHECKING:
-    from pipeline.exported import ExportedImages
+    from pipeline.ports import ExportedImages
 
 
 @click.command()

@@ -33,6 +33,7 @@ from pipeline.progress import Progress
 from pipeline.records import GoneImage, Record, RejectedImage, TaggedImage
 from pipeline.settings import HOME_VARIABLE, home, model_dir
 from pipeline.stack import TARGET_VARIABLE, Stack, find_stack
+from pipeline.unreadable import readable
 from tagging_lambda.model_card import ModelCard
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class Demo:
         until_s, seen = time.monotonic() + PATIENCE_S, 0
         with Progress("looking at the photos", total=count) as progress:
             while time.monotonic() < until_s:
-                records = list(table.scan())
+                records = readable(table.scan())
                 progress.step(len(records) - seen)
                 seen = len(records)
                 if seen >= count:

@@ -18,10 +18,10 @@ from pipeline.http.document import DOCUMENT, make_document
 from pipeline.http.resolver import Resolver
 from pipeline.keywords import Vocabulary
 from pipeline.memory.images import MemoryImages
+from pipeline.memory.photo_addresses import MemoryAddresses
+from pipeline.memory.ratings import MemoryRatings
 from pipeline.memory.table import MemoryTable
-from pipeline.photo_addresses import MemoryAddresses
-from pipeline.ratings import MemoryRatings
-from pipeline.watchers import MemoryWatchers
+from pipeline.memory.watchers import MemoryWatchers
 from results_sink.http import api, photos, ratings, status
 from results_sink.search.newest import Newest
 from results_sink.search.snapshot import InPlace

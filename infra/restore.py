@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline.errors import CallerError, RevisionConflict
+from pipeline.terminal import printable
+from pipeline.unreadable import UnreadableItem, UnreadableItems
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from concurrent.futures import Executor
 
+    from pipeline.images import ImageRef
     from pipeline.ports import RecordTable
     from pipeline.progress import Progress
     from pipeline.records import Record
@@ -34,6 +37,7 @@ class Restored:
     missing: int = 0
     other: int = 0
     overtaken: int = 0
+    unreadable: UnreadableItems = field(default_factory=UnreadableItems)
 
 
 @dataclass(frozen=True)
@@ -49,9 +53,15 @@ class Restorer:
     def restore(self, progress: Progress) -> Restored:
         """Return what came back, or would. What somebody writes meanwhile stays as they wrote it."""
         restored = Restored()
-        for batch in _batches(self.source.scan()):
-            at_rest = self.target.get_many([record.observation.image for record in batch])
-            wanted = [each for each in batch if self._is_wanted(each, at_rest.get(each.observation.image), restored)]
+        for batch in _batches(restored.unreadable.exclude_from(self.source.scan())):
+            items = self.target.get_many([record.observation.image for record in batch])
+            # An item that cannot be read has no revision to replace it by: it stays until somebody deletes it.
+            at_rest = {i: item for i, item in items.items() if not isinstance(item, UnreadableItem)}
+            for item in items.values():
+                if isinstance(item, UnreadableItem):
+                    restored.unreadable.add(item)
+            readable = [r for r in batch if not isinstance(items.get(r.observation.image), UnreadableItem)]
+            wanted = [r for r in readable if self._is_wanted(r, at_rest.get(r.observation.image), restored)]
             if not self.dry_run:
                 restored.overtaken += sum(self.pool.map(self._overtaken, wanted, [at_rest] * len(wanted)))
             progress.step(len(batch))
@@ -68,7 +78,7 @@ class Restorer:
         restored.other += 1
         return self.over
 
-    def _overtaken(self, record: Record, at_rest: dict[object, Record]) -> bool:
+    def _overtaken(self, record: Record, at_rest: Mapping[ImageRef, Record]) -> bool:
         # DECISIONS.md, 27
         before = at_rest.get(record.observation.image)
         try:
@@ -107,10 +117,10 @@ def restore(*, table: str, over: bool, dry_run: bool, as_json: bool) -> int:
         tables = DynamoTable(dynamodb, table), DynamoTable(dynamodb, stack.table_name)
         restored = Restorer(*tables, pool, over, dry_run).restore(progress)
     if as_json:
-        click.echo(json.dumps(asdict(restored) | {"dry_run": dry_run, "over": over}))
+        click.echo(json.dumps(_document(restored) | {"dry_run": dry_run, "over": over}))
     else:
         click.echo("\n".join(_lines(restored, over=over, dry_run=dry_run)))
-    return ATTENTION if restored.overtaken else DONE
+    return ATTENTION if restored.overtaken or restored.unreadable.count else DONE
 
 
 def _lines(restored: Restored, *, over: bool, dry_run: bool) -> list[str]:
@@ -122,4 +132,14 @@ def _lines(restored: Restored, *, over: bool, dry_run: bool) -> list[str]:
         f"  {restored.missing:,} were missing here and {came}",
         f"  {restored.other:,} {stay}",
     ]
-    return lines + ([f"  {restored.overtaken:,} were written meanwhile, and stay"] if restored.overtaken else [])
+    if restored.overtaken:
+        lines.append(f"  {restored.overtaken:,} were written meanwhile, and stay")
+    if restored.unreadable.count:
+        lines.append(f"  {restored.unreadable.count:,} cannot be read, here or there, and stay as they are:")
+        lines += [f"    {printable(str(item))}" for item in restored.unreadable.examples]
+    return lines
+
+
+def _document(restored: Restored) -> dict[str, Any]:
+    counts = {name: getattr(restored, name) for name in ("found", "same", "missing", "other", "overtaken")}
+    return {**counts, **restored.unreadable.document()}

@@ -4,9 +4,10 @@ CatalogTaggerError
 ├── ImageRejected          the catalogue's owner: the image is recorded with its reason and acknowledged
 │   └── TooLarge           likewise: the object was seen, but not downloaded
 ├── RetryLater             nobody: the message goes back and is tried again
-│   ├── RevisionConflict          nobody: somebody else wrote the record since it was read; look again
+│   ├── RevisionConflict   nobody: somebody else wrote the record since it was read; it is read and reconciled again
 │   └── NotBegun           nobody: the function's time was nearly over; the message comes again at once
 ├── BadMessage             the operator: the message can never be read and ends as a dead letter
+├── UnreadableRecord       the operator: the image's item in the table must be repaired or deleted, then redriven
 ├── CallerError            the caller: a command line, query, manifest or file that must be corrected
 │   ├── BadExport          the caller: the folder named holds no export that can be read
 │   │   └── NoExport       likewise: nothing was ever exported there
@@ -63,7 +64,7 @@ class ImageRejected(CatalogTaggerError):
 
 
 class TooLarge(ImageRejected):
-    """The object has more bytes than are looked at: it was seen, so a later look knows it again, but not downloaded."""
+    """The object has more bytes than the limit. It was not downloaded, but its ETag is known, so it is recognised."""
 
     def __init__(self, detail: str, etag: str, modified_at: datetime) -> None:
         """Reject the object of that ETag, written at that time; ``detail`` says its bytes and the limit."""
@@ -78,19 +79,23 @@ class RetryLater(CatalogTaggerError):
 
 
 class RevisionConflict(RetryLater):
-    """The record changed between reading and writing it: what was seen may be old."""
+    """The record changed between reading and writing it: the observation may be old."""
 
 
 class NotBegun(RetryLater):
-    """There was no time left to begin with the image: nothing has failed."""
+    """There was no time left to begin the image: nothing has failed."""
 
 
 class BadMessage(CatalogTaggerError):
-    """A message that is not in our language."""
+    """A message in no format that we read."""
+
+
+class UnreadableRecord(CatalogTaggerError):
+    """The image's item in the table cannot be read, so it cannot be replaced without losing what it holds."""
 
 
 class CallerError(CatalogTaggerError):
-    """The caller's mistake, said in one line."""
+    """The caller's mistake, explained in one line."""
 
 
 class BadExport(CallerError):

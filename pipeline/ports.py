@@ -1,20 +1,26 @@
-"""Ports: what the verbs need of the world. Each has an adapter in ``aws`` and a twin in ``memory``."""
+"""Ports: what the verbs need of the world. Each has an adapter in ``aws`` and a fake in ``memory``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from pipeline.dead_letters import DeadLetter
     from pipeline.errors import RejectReason
+    from pipeline.exported import ExportedImage
     from pipeline.images import BucketPrefix, Fetched, ImageRef, ListedImage
     from pipeline.messages import TagImage
+    from pipeline.photo_addresses import UploadForm
+    from pipeline.ratings import Rating
     from pipeline.records import Record, RecordSummary, Rejection
+    from pipeline.unreadable import UnreadableItem
+    from pipeline.watchers import Ticket, Waiting
 
 Clock = Callable[[], datetime]
 SEND_BATCH = 10  # the most entries Amazon SQS permits in one SendMessageBatch
@@ -39,9 +45,13 @@ class ImageStore(Protocol):
 
 
 class RecordTable(Protocol):
-    """Where records rest: one per image."""
+    """Where records rest: one per image.
 
-    def get_many(self, images: Collection[ImageRef]) -> dict[ImageRef, Record]:
+    An item that cannot be read is an ``UnreadableItem`` among the answers, so that it costs no other record anything,
+    and so that no reader can forget it: its type says that it may come.
+    """
+
+    def get_many(self, images: Collection[ImageRef]) -> dict[ImageRef, Record | UnreadableItem]:
         """Return the newest record of each image that has one. A write that ended before is always seen."""
         ...
 
@@ -54,19 +64,19 @@ class RecordTable(Protocol):
         """
         ...
 
-    def scan(self) -> Iterator[Record]:
+    def scan(self) -> Iterator[Record | UnreadableItem]:
         """Yield every record once, in no order. Not a point in time: records written meanwhile may be either."""
         ...
 
-    def summaries(self) -> Iterator[RecordSummary]:
-        """Yield how each image ended, as ``scan`` would, but without the rest of its record. May lag behind ``put``."""
+    def summaries(self) -> Iterator[RecordSummary | UnreadableItem]:
+        """Yield the summary of each record, which costs half of ``scan``. May lag behind ``put``."""
         ...
 
-    def of_product(self, product: str) -> tuple[Record, ...]:
+    def of_product(self, product: str) -> tuple[Record | UnreadableItem, ...]:
         """Return the records of one product's images, by image. May lag a moment behind ``put``."""
         ...
 
-    def rejected(self, reason: RejectReason) -> Iterator[Rejection]:
+    def rejected(self, reason: RejectReason) -> Iterator[Rejection | UnreadableItem]:
         """Yield the images that are rejected for that reason, by image. May lag a moment behind ``put``."""
         ...
 
@@ -92,6 +102,57 @@ class MessageQueue(Protocol):
 
     def depth(self) -> QueueDepth:
         """Return how many messages wait and how many are being worked on."""
+        ...
+
+
+class Deliveries(Protocol):
+    """The way back to one queue, and to its dead-letter queue, for deliveries that could not be finished."""
+
+    def postpone(self, waits_s: Mapping[str, int]) -> None:
+        """Let these deliveries, by their receipts, be seen again after so many seconds from now.
+
+        One whose receipt is no longer good is no error: its message was delivered again since.
+
+        Raises:
+            RetryLater: some waits could not be set; those messages are seen again when the queue's own time is over.
+        """
+        ...
+
+    def bury(self, body: str, error: str, run_id: str | None) -> None:
+        """Put a message with this body among the dead letters, with the error beside it, and the run where known.
+
+        The delivery itself stays: whoever buries it must acknowledge it as well.
+
+        Raises:
+            RetryLater: it was not taken.
+        """
+        ...
+
+
+class DeadLetters(Protocol):
+    """A dead-letter queue, and the queue that its messages came from."""
+
+    def receive(self) -> tuple[DeadLetter, ...]:
+        """Return up to ten letters and hide them for ``HIDDEN_S``, or nothing where none can be seen."""
+        ...
+
+    def release(self, letters: Sequence[DeadLetter]) -> None:
+        """Let up to ten letters be seen again at once.
+
+        Raises:
+            RetryLater: some could not be released; they are seen again when ``HIDDEN_S`` is over.
+        """
+        ...
+
+    def resend(self, letters: Sequence[DeadLetter]) -> tuple[DeadLetter, ...]:
+        """Send up to ten letters to the queue they came from, delete what it took, and return those that remain here.
+
+        A letter that was sent but could not be deleted is among the latter: sending it once more does no harm.
+        """
+        ...
+
+    def depth(self) -> QueueDepth:
+        """Return how many letters rest here, and how many are hidden."""
         ...
 
 
@@ -128,4 +189,98 @@ class FileStore(Protocol):
 
     def delete(self, names: Collection[str]) -> None:
         """Remove these files; one that is not there is no error."""
+        ...
+
+
+class ExportedImages(Protocol):
+    """The images of an export."""
+
+    @property
+    def as_of(self) -> datetime:
+        """When the export began: it holds every record that was written before, and perhaps later ones."""
+        ...
+
+    def below(self, place: BucketPrefix) -> Iterator[ExportedImage]:
+        """Yield the images of the place, in the order of their UTF-8 keys.
+
+        Raises:
+            BadExport: a file of it is missing or damaged.
+        """
+        ...
+
+
+class PhotoAddresses(Protocol):
+    """Makes addresses. Nothing is asked of anybody."""
+
+    def to_read(self, image: ImageRef, seconds: int) -> str:
+        """Return where the photo can be read."""
+        ...
+
+    def to_write(self, image: ImageRef, media_type: str, size_bytes: int, seconds: int) -> UploadForm:
+        """Return where a photo of exactly this name, type and size can be put."""
+        ...
+
+
+class Connections(Protocol):
+    """Open WebSockets of browsers."""
+
+    def send(self, connection: str, message: Mapping[str, Any]) -> bool:
+        """Send the message as JSON and return whether it was received: False means that it is closed for good.
+
+        Raises:
+            RetryLater: it is not known.
+        """
+        ...
+
+    def close(self, connection: str) -> None:
+        """Close the connection; one that is closed already is no error."""
+        ...
+
+
+class Watchers(Protocol):
+    """Who watches for what."""
+
+    def issue(self, ticket: Ticket) -> None:
+        """Let the ticket be good until it expires. Only a digest of the secret is kept."""
+        ...
+
+    def image_of(self, secret: str, now: datetime) -> ImageRef | None:
+        """Return the image that the ticket with this secret is for; None where there is none that is still good."""
+        ...
+
+    def watch(self, image: ImageRef, waiting: Waiting, now: datetime) -> None:
+        """Let the connection be among those that wait for the image."""
+        ...
+
+    def waiting_for(self, image: ImageRef, now: datetime) -> Sequence[Waiting]:
+        """Return the connections that wait for the image."""
+        ...
+
+    def forget(self, image: ImageRef, connection: str) -> None:
+        """Let the connection wait for the image no more."""
+        ...
+
+
+class Ratings(Protocol):
+    """Where ratings rest."""
+
+    def put(self, rating: Rating) -> None:
+        """Keep the rating instead of what the same person said of the same keyword of the same model before."""
+        ...
+
+    def scan(self) -> Iterator[Rating]:
+        """Yield every rating, in no order."""
+        ...
+
+
+class Probe(Protocol):
+    """Tries one message before many are sent."""
+
+    def check(self, message: TagImage) -> None:
+        """Return if the tagging function reads the message's photo, whatever it finds in it.
+
+        Raises:
+            Denied: it may not read the photo, or we may not call it.
+            DeployerError: it fails as a whole.
+        """
         ...

@@ -1,4 +1,4 @@
-"""What the table's stream tells: how records changed, in the order in which each changed."""
+"""The changes in the table's stream: how records changed, in the order in which each changed."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pipeline.aws.dynamodb import record_of_wire
+from pipeline.aws.dynamodb import read_wire_record
 from pipeline.records import RejectedImage, TaggedImage
+from pipeline.unreadable import UnreadableItem
 
 if TYPE_CHECKING:
     from pipeline.records import Record
@@ -29,32 +30,34 @@ class Change:
         return not self.removed and isinstance(self.record, TaggedImage | RejectedImage)
 
 
-def changes_of(event: dict[str, Any]) -> list[Change]:
-    """Return the changes in an event by which AWS Lambda hands over a part of the stream."""
+def changes_of(event: dict[str, Any]) -> list[Change | UnreadableItem]:
+    """Return the changes in an event by which AWS Lambda hands over a part of the stream.
+
+    A change to an item that cannot be read is an ``UnreadableItem``: it may not hold up the changes behind it.
+    """
     return [_change(entry["dynamodb"]) for entry in event["Records"]]
 
 
-def _change(told: dict[str, Any]) -> Change:
-    removed = "NewImage" not in told
-    return Change(
-        sequence=told["SequenceNumber"],
-        changed_at=datetime.fromtimestamp(float(told["ApproximateCreationDateTime"]), UTC),
-        record=record_told(told["OldImage" if removed else "NewImage"]),
-        removed=removed,
-    )
+def _change(entry: dict[str, Any]) -> Change | UnreadableItem:
+    removed = "NewImage" not in entry
+    record = read_record(entry["OldImage" if removed else "NewImage"])
+    if isinstance(record, UnreadableItem):
+        return record
+    changed_at = datetime.fromtimestamp(float(entry["ApproximateCreationDateTime"]), UTC)
+    return Change(entry["SequenceNumber"], changed_at, record, removed)
 
 
-def record_told(item: dict[str, Any]) -> Record:
+def read_record(item: dict[str, Any]) -> Record | UnreadableItem:
     """Return the record of an item in such an event."""
-    return record_of_wire(_plain(item))
+    return read_wire_record(_plain(item))
 
 
 def _plain(value: Any) -> Any:
     """Return the item with its bytes as bytes: an event is JSON, and has them as texts in base64."""
     if isinstance(value, list):
-        return [_plain(each) for each in value]
+        return [_plain(element) for element in value]
     if not isinstance(value, dict):
         return value
     if set(value) == {"B"} and isinstance(value["B"], str):
         return {"B": base64.b64decode(value["B"])}
-    return {name: _plain(each) for name, each in value.items()}
+    return {name: _plain(element) for name, element in value.items()}

@@ -1,13 +1,18 @@
-"""How records lie in DynamoDB: names of keys and attributes, and the way there and back. Known here and in aws only."""
+"""The layout of records in DynamoDB: names of keys and attributes, and how items are written and read.
+
+Only ``pipeline.aws`` knows of it. What a later version of the layout adds must be optional, so that this version still
+reads it; what it cannot read is an ``UnreadableItem``.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import struct
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pipeline.errors import RejectReason
+from pipeline.errors import CallerError, RejectReason
 from pipeline.images import ImageRef
 from pipeline.keywords import KeywordTag, Source
 from pipeline.records import (
@@ -26,9 +31,10 @@ from pipeline.records import (
     pack_class_scores,
     unpack_class_scores,
 )
+from pipeline.unreadable import UnreadableItem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 IMAGE = "image"  # the partition key: s3://bucket/key, or a digest of it where that is too long
 LONG_IMAGE = "long_image"  # s3://bucket/key where the partition key is a digest
@@ -40,15 +46,18 @@ REVISION = "revision"
 EXPIRES_AT = "expires_at"  # seconds since 1970: DynamoDB removes the item some time after
 STATUS = "status"
 REASON = "reason"
-LOOKED_AT = "observed_at"
+OBSERVED_AT = "observed_at"
 PREVIOUS = "previous"
 KEYWORDS = "keywords"
-END = (IMAGE, LONG_IMAGE, "#status", REASON, LOOKED_AT, f"{KEYWORDS}[0]")  # what ``end_of`` needs of an item
-END_NAMES = {"#status": STATUS}  # the only one of them that is a word of DynamoDB's own
+SUMMARY = (IMAGE, LONG_IMAGE, "#status", REASON, OBSERVED_AT, REVISION, f"{KEYWORDS}[0]")  # attributes of a summary
+SUMMARY_NAMES = {"#status": STATUS}  # the only one of them that is a reserved word of DynamoDB
 MAX_IMAGE_BYTES = 1024  # the longest sort key Amazon DynamoDB permits: the index by product is sorted by image
 TAGGED, REJECTED, GONE, UNDONE = RecordStatus
 
 Item = dict[str, Any]
+T = TypeVar("T")
+# What reading an item of another layout can raise: an attribute is missing, of another type, or out of range.
+_MISREADINGS = (KeyError, ValueError, TypeError, AttributeError, ArithmeticError, struct.error, CallerError)
 
 
 def key_of(image: ImageRef) -> Item:
@@ -58,7 +67,7 @@ def key_of(image: ImageRef) -> Item:
 
 def to_item(record: Record, revision: int) -> Item:
     """Return the item at rest of this record, as that revision."""
-    item = {**_look_item(record.observation), REVISION: revision}
+    item = {**_observation_item(record.observation), REVISION: revision}
     if record.decisions:
         item["decisions"] = [_decision_item(decision) for decision in record.decisions]
     match record:
@@ -76,42 +85,77 @@ def to_item(record: Record, revision: int) -> Item:
     return item
 
 
+def read_record(item: Item) -> Record | UnreadableItem:
+    """Return the record that the item holds."""
+    return _read(item, from_item)
+
+
+def read_summary(item: Item) -> RecordSummary | UnreadableItem:
+    """Return the summary of an item that has the attributes in ``SUMMARY``."""
+    return _read(item, _summary)
+
+
+def read_rejection(item: Item) -> Rejection | UnreadableItem:
+    """Return the rejection that an item of the index by reason holds."""
+    return _read(item, _rejection)
+
+
+def _read(item: Item, parse: Callable[[Item], T]) -> T | UnreadableItem:
+    try:
+        return parse(item)
+    except _MISREADINGS as error:
+        return unreadable_item(item, error)
+
+
+def unreadable_item(item: Item, error: Exception) -> UnreadableItem:
+    """Return what stands for an item that reading ended with this error."""
+    detail = f"the attribute {error} is missing" if isinstance(error, KeyError) else str(error)
+    try:
+        image = _image(item)
+    except _MISREADINGS:
+        image = None
+    return UnreadableItem(str(item.get(IMAGE, "")), detail, image)
+
+
 def from_item(item: Item) -> Record:
-    """Return the record that ``to_item`` laid down, this version's or an older one's."""
-    observation, revision = _look(item), int(item[REVISION])
-    decisions = tuple(_decision(each) for each in item.get("decisions", ()))
-    if item[STATUS] == GONE:
-        return GoneImage(observation, revision, decisions)
-    if item[STATUS] == UNDONE:
-        return UndoneImage(observation, revision, decisions)
-    if item[STATUS] == REJECTED:
-        reason = RejectReason(item[REASON])
-        return RejectedImage(observation, reason, item[DETAIL], revision, decisions, _previous(item))
-    return TaggedImage(
-        observation=observation,
-        keywords=_keywords(item[KEYWORDS]),
-        class_scores=unpack_class_scores(bytes(item["class_scores"])),
-        width_pixels=int(item["width_pixels"]),
-        height_pixels=int(item["height_pixels"]),
-        low_information=item["low_information"],
-        revision=revision,
-        decisions=decisions,
-        overruled=_keywords(item.get("overruled", ())),
-        previous=_previous(item),
-    )
+    """Return the record that ``to_item`` wrote, in this version or in one before.
+
+    Raises:
+        One of ``_MISREADINGS``: the item is damaged, or has the layout of a later version. ``read_record`` catches it.
+    """
+    observation, revision = _observation(item), int(item[REVISION])
+    decisions = tuple(_decision(decision) for decision in item.get("decisions", ()))
+    match RecordStatus(item[STATUS]):
+        case RecordStatus.GONE:
+            return GoneImage(observation, revision, decisions)
+        case RecordStatus.UNDONE:
+            return UndoneImage(observation, revision, decisions)
+        case RecordStatus.REJECTED:
+            reason = RejectReason(item[REASON])
+            return RejectedImage(observation, reason, _text(item[DETAIL]), revision, decisions, _previous(item))
+        case RecordStatus.TAGGED:
+            return TaggedImage(
+                observation=observation,
+                keywords=_keywords(item[KEYWORDS]),
+                class_scores=unpack_class_scores(bytes(item["class_scores"])),
+                width_pixels=int(item["width_pixels"]),
+                height_pixels=int(item["height_pixels"]),
+                low_information=bool(item["low_information"]),
+                revision=revision,
+                decisions=decisions,
+                overruled=_keywords(item.get("overruled", ())),
+                previous=_previous(item),
+            )
 
 
-def end_of(item: Item) -> RecordSummary:
-    """Return the end that an item tells of, of which no more than ``END`` need be there."""
-    reason = RejectReason(item[REASON]) if REASON in item else None
-    return RecordSummary(
-        _image(item), _time(item[LOOKED_AT]), RecordStatus(item[STATUS]), reason, bool(item.get(KEYWORDS))
-    )
+def _summary(item: Item) -> RecordSummary:
+    status, _ = RecordStatus(item[STATUS]), int(item[REVISION])  # without a revision, nothing could replace it
+    reason = RejectReason(item[REASON]) if status is REJECTED else None
+    return RecordSummary(_image(item), _time(item[OBSERVED_AT]), status, reason, bool(item.get(KEYWORDS)))
 
 
-def rejection_of(item: Item) -> Rejection:
-    """Return the rejection that an item of the index by reason tells of."""
-    return Rejection(_image(item), item[PRODUCT], RejectReason(item[REASON]), item[DETAIL])
+def _rejection(item: Item) -> Rejection:
+    return Rejection(_image(item), _text(item[PRODUCT]), RejectReason(item[REASON]), _text(item[DETAIL]))
 
 
 def _tagged_item(record: TaggedImage) -> Item:
@@ -133,7 +177,7 @@ def _keyword_items(tags: Iterable[KeywordTag]) -> list[Item]:
 
 
 def _keywords(items: Iterable[Item]) -> tuple[KeywordTag, ...]:
-    return tuple(KeywordTag(each["id"], float(each["score"]), Source(each["source"])) for each in items)
+    return tuple(KeywordTag(item["id"], float(item["score"]), Source(item["source"])) for item in items)
 
 
 def _decision_item(decision: Decision) -> Item:
@@ -182,13 +226,13 @@ def _previous(item: Item) -> Previous | None:
     )
 
 
-def _look_item(observation: Observation) -> Item:
+def _observation_item(observation: Observation) -> Item:
     name = _name(observation.image)
     item = {
         IMAGE: name,
         PRODUCT: observation.product,
         "run_id": observation.run_id,
-        LOOKED_AT: observation.observed_at.isoformat(),
+        OBSERVED_AT: observation.observed_at.isoformat(),
         "model_version": observation.model_version,
         "taxonomy_version": observation.taxonomy_version,
     }
@@ -201,17 +245,23 @@ def _look_item(observation: Observation) -> Item:
     return item
 
 
-def _look(item: Item) -> Observation:
+def _observation(item: Item) -> Observation:
     return Observation(
         image=_image(item),
-        product=item[PRODUCT],
-        run_id=item["run_id"],
-        observed_at=_time(item[LOOKED_AT]),
-        etag=item.get("etag"),
+        product=_text(item[PRODUCT]),
+        run_id=_text(item["run_id"]),
+        observed_at=_time(item[OBSERVED_AT]),
+        etag=_text(item["etag"]) if "etag" in item else None,
         object_time=_time(item["object_time"]) if "object_time" in item else None,
-        model_version=item["model_version"],
-        taxonomy_version=item["taxonomy_version"],
+        model_version=_text(item["model_version"]),
+        taxonomy_version=_text(item["taxonomy_version"]),
     )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"a text is a {type(value).__name__}")
+    return value
 
 
 def _image(item: Item) -> ImageRef:
@@ -219,7 +269,7 @@ def _image(item: Item) -> ImageRef:
 
 
 def _name(image: ImageRef) -> str:
-    # DECISIONS.md, 18
+    # A digest stands for a name that is longer than an index key may be (DECISIONS.md, 18).
     name = str(image).encode()
     return name.decode() if len(name) <= MAX_IMAGE_BYTES else f"sha256:{hashlib.sha256(name).hexdigest()}"
 

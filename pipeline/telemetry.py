@@ -25,6 +25,7 @@ class Metric(StrEnum):
     BAD_MESSAGES = "BadMessages"
     DEAD_LETTERED = "MessagesDeadLettered"
     EXPORTED = "ImagesExported"
+    UNREADABLE = "UnreadableRecords"  # items of the table that no record can be read from
     CHANGED = "ImagesChanged"  # recorded in deltas
 
 

@@ -9,12 +9,19 @@ import sys
 import time
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pipeline.errors import CallerError, RejectReason
 from pipeline.keywords import LANGUAGES
+from pipeline.unreadable import UnreadableItem, UnreadableItems, readable
 from results_sink.formats.write import Format, FormatOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipeline.records import Record
 
 # What is imported inside the functions is loaded when a command runs, not for the help.
 
@@ -96,10 +103,13 @@ def _export_format(place: str | None, form: Format, options: FormatOptions, as_j
     from results_sink.formats.write import write_format  # noqa: PLC0415 - as said above
 
     target = export_place(place, os.environ)
+    unreadable = UnreadableItems()
     with Progress("export", unit="records", quiet=as_json) as progress:
-        records = progress.over(table_of_stack().scan())
+        records: Iterator[Record] = unreadable.exclude_from(progress.over(table_of_stack().scan()))
         names = write_format(form, options, records, Vocabulary.load(), target.files)
-    document = {"place": target.name, "format": str(form), "files": list(names)}
+    for item in unreadable.examples:
+        _warn(f"left out: the record of {item}")
+    document = {"place": target.name, "format": str(form), "files": list(names), **unreadable.document()}
     click.echo(json.dumps(document) if as_json else "\n".join(f"{target.name}/{name}" for name in names))
 
 
@@ -178,7 +188,11 @@ def show(image: str | None, product: str | None, reason: str | None, limit: int,
         return
     ref = None if image is None else ImageRef.parse(image)
     table = table_of_stack()
-    records = list(table.get_many([ref]).values()) if ref else list(table.of_product(product or ""))
+    items = list(table.get_many([ref]).values()) if ref else list(table.of_product(product or ""))
+    records = readable(items)
+    for item in items:
+        if isinstance(item, UnreadableItem):
+            _warn(f"the record of {item} cannot be read")
     if not records:
         raise CallerError(f"nothing is known of {image}" if image else f"there is no image of the product {product!r}")
     names = KeywordNames(Vocabulary.load())
@@ -193,7 +207,10 @@ def _show_rejected(reason: RejectReason, limit: int, as_json: bool) -> None:
     from results_sink.connect import table_of_stack  # noqa: PLC0415 - as said above
     from results_sink.report import rejections_document, rejections_text  # noqa: PLC0415 - as said above
 
-    found = tuple(islice(table_of_stack().rejected(reason), limit + 1))
+    unreadable = UnreadableItems()
+    found = tuple(islice(unreadable.exclude_from(table_of_stack().rejected(reason)), limit + 1))
+    for item in unreadable.examples:
+        _warn(f"the record of {item} cannot be read")
     say = json.dumps(rejections_document(reason, found, limit)) if as_json else rejections_text(reason, found, limit)
     click.echo(say)
 
@@ -203,7 +220,7 @@ def _show_rejected(reason: RejectReason, limit: int, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
 def ratings(file: Path, as_json: bool) -> None:
     """Write what people said of keywords as Parquet; `catalog-tagger evaluate --ratings` sums it up."""
-    from pipeline.ratings import ratings_of_stack  # noqa: PLC0415 - as said above
+    from pipeline.aws.ratings import ratings_of_stack  # noqa: PLC0415 - as said above
     from results_sink.export.parquet import write_ratings  # noqa: PLC0415 - as said above
 
     if not file.parent.is_dir():

@@ -4,13 +4,13 @@ import os
 
 from pipeline.aws.clients import client, presigning_client
 from pipeline.aws.dynamodb import DynamoTable
+from pipeline.aws.photo_addresses import S3Addresses
+from pipeline.aws.ratings import DynamoRatings
 from pipeline.aws.sqs import SqsQueue
 from pipeline.clock import utc_now
 from pipeline.front_settings import DeskSettings
 from pipeline.http.resolver import HttpSettings, Resolver, make_http_handler
 from pipeline.keywords import Vocabulary
-from pipeline.photo_addresses import S3Addresses
-from pipeline.ratings import DynamoRatings
 from pipeline.telemetry import make_logger
 from results_sink.http import photos, ratings, status
 

@@ -4,11 +4,11 @@ import os
 
 from pipeline.aws.clients import client
 from pipeline.aws.dynamodb import DynamoTable
+from pipeline.aws.watchers import DynamoWatchers
+from pipeline.aws.websocket import ApiGatewayConnections
 from pipeline.clock import utc_now
-from pipeline.connections import ApiGatewayConnections
 from pipeline.front_settings import WatchSettings
 from pipeline.keywords import Vocabulary
-from pipeline.watchers import DynamoWatchers
 from results_sink.notify import Notifier, WatchAdmission, make_watch_handler
 
 _settings = WatchSettings.from_environment(os.environ)

@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.keyword_names import KeywordNames
 from pipeline.stream import changes_of
+from pipeline.unreadable import UnreadableItems, readable
 from pipeline.watchers import UPLOADS_PREFIX, Waiting
 from results_sink.report import record_document
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pipeline.connections import Connections
     from pipeline.images import ImageRef
     from pipeline.keywords import Vocabulary
-    from pipeline.ports import Clock, RecordTable
+    from pipeline.ports import Clock, Connections, RecordTable, Watchers
     from pipeline.records import Record
-    from pipeline.watchers import Watchers
 
 MAX_MESSAGE_CHARACTERS = 512  # chosen by us: a ticket, a language, and room to spare
 OK = {"statusCode": 200}
@@ -75,7 +74,7 @@ class WatchAdmission:
         return True
 
     def _send_if_known(self, image: ImageRef, waiting: Waiting) -> None:
-        for record in self.table.get_many([image]).values():
+        for record in readable(self.table.get_many([image]).values()):
             if self.notifier.send(record, waiting):
                 self.notifier.watchers.forget(image, waiting.connection)
 
@@ -118,7 +117,7 @@ def make_notify_handler(notifier: Notifier) -> Callable[[dict[str, Any], Any], N
 def newest_of(event: dict[str, Any]) -> list[Record]:
     """Return the newest record of each upload in a batch of the stream, in the order they were written."""
     newest: dict[ImageRef, Record] = {}
-    for change in changes_of(event):
+    for change in UnreadableItems().exclude_from(changes_of(event)):
         image = change.record.observation.image
         if image.key.startswith(UPLOADS_PREFIX) and not change.removed:
             newest.pop(image, None)

@@ -1,4 +1,4 @@
-"""What files show by their bytes alone: a content is read and classified once, however many names it has."""
+"""Classifications by content: a file is read and classified once, however many names it has."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ LEAST_TIME_S = 45.0  # what one image may need: 10 s to be read, three tries of 
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """What a picture shows, whatever its name."""
+class Classification:
+    """What the model says of a picture, whatever its name."""
 
     class_scores: tuple[ClassScore, ...]
     width_pixels: int
@@ -35,42 +35,42 @@ class Shown:
     low_information: bool
 
 
-Finding = Shown | ImageRejected
+ContentResult = Classification | ImageRejected
 
 
 @dataclass
 class ClassificationCache:
-    """Reads and classifies files, and remembers of the last ``most`` contents what came of them. For one thread."""
+    """Reads and classifies files, and remembers the results of the last ``most`` contents. For one thread."""
 
     reader: Reader
     classifier: Classifier
     most: int = KNOWN_CONTENTS
-    _known: OrderedDict[bytes, Finding] = field(default_factory=OrderedDict, repr=False)
+    _known: OrderedDict[bytes, ContentResult] = field(default_factory=OrderedDict, repr=False)
     _recognitions: list[bool] = field(default_factory=list, repr=False)
 
-    def findings(self, files: Sequence[bytes], time_left_s: Callable[[], float]) -> list[Finding | RetryLater]:
-        """Return what each file shows or why it never will; ``RetryLater`` where it could not be read now.
+    def classify(self, files: Sequence[bytes], time_left_s: Callable[[], float]) -> list[ContentResult | RetryLater]:
+        """Return each file's classification or its rejection; ``RetryLater`` where it could not be read now.
 
-        Files of the same bytes are read once, and no file is begun without the time to end it.
+        Files of the same bytes are read once, and no file is begun without the time to finish it.
         """
         names = [hashlib.sha256(data).digest() for data in files]
-        found: dict[bytes, Finding | RetryLater] = {}
+        results: dict[bytes, ContentResult | RetryLater] = {}
         pictures: dict[bytes, Picture] = {}
         for name, data in zip(names, files, strict=True):
             known = self._known.get(name)
-            self._recognitions.append(known is not None or name in found or name in pictures)
+            self._recognitions.append(known is not None or name in results or name in pictures)
             if self._recognitions[-1]:
-                found |= {name: known} if known else {}
+                results |= {name: known} if known else {}
                 continue
             result = self._read(data, time_left_s)
             if isinstance(result, ImageRejected | RetryLater):
-                found[name] = result
+                results[name] = result
             else:
                 pictures[name] = result
-        found |= self._classified(pictures)
+        results |= self._classify_pictures(pictures)
         for name in names:
-            self._remember(name, found[name])
-        return [found[name] for name in names]
+            self._remember(name, results[name])
+        return [results[name] for name in names]
 
     def forget_rejection(self, data: bytes) -> None:
         """Forget that this file was rejected, if it was, so that it is read once more."""
@@ -79,7 +79,7 @@ class ClassificationCache:
             del self._known[name]
 
     def take_recognitions(self) -> list[bool]:
-        """Return for each file since the last call whether its content was known, and forget that."""
+        """Return for each file since the last call whether its content was known, and start anew."""
         taken, self._recognitions = self._recognitions, []
         return taken
 
@@ -93,20 +93,22 @@ class ClassificationCache:
         except RetryLater as error:
             return error
 
-    def _classified(self, pictures: Mapping[bytes, Picture]) -> dict[bytes, Shown]:
+    def _classify_pictures(self, pictures: Mapping[bytes, Picture]) -> dict[bytes, Classification]:
         if not pictures:
             return {}
         contract = self.classifier.card.input
         answers = self.classifier.classify(np.stack([model_input(picture, contract) for picture in pictures.values()]))
         return {
-            name: Shown(strongest(answer.scores), picture.width_pixels, picture.height_pixels, picture.low_information)
+            name: Classification(
+                strongest(answer.scores), picture.width_pixels, picture.height_pixels, picture.low_information
+            )
             for (name, picture), answer in zip(pictures.items(), answers, strict=True)
         }
 
-    def _remember(self, name: bytes, finding: Finding | RetryLater) -> None:
-        if isinstance(finding, RetryLater):
+    def _remember(self, name: bytes, result: ContentResult | RetryLater) -> None:
+        if isinstance(result, RetryLater):
             return
-        self._known[name] = finding
+        self._known[name] = result
         self._known.move_to_end(name)
         if len(self._known) > self.most:
             self._known.popitem(last=False)

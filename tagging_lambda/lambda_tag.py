@@ -10,7 +10,8 @@ from pathlib import Path
 from pipeline.aws.clients import client
 from pipeline.aws.dynamodb import DynamoTable
 from pipeline.aws.s3 import S3Files, S3Images
-from pipeline.deliveries import QueueName, SqsDeliveries
+from pipeline.aws.sqs import SqsDeliveries
+from pipeline.deliveries import QueueName
 from pipeline.keywords import Vocabulary
 from pipeline.model_version import CARD_NAME
 from pipeline.settings import TaggingSettings
@@ -39,7 +40,7 @@ handler = make_handler(
     Reconciler(
         images=S3Images(s3),
         table=ObservedTable(DynamoTable(client("dynamodb"), settings.table_name), logger.warning),
-        contents=ClassificationCache(reader, classifier),
+        cache=ClassificationCache(reader, classifier),
         taxonomy=Taxonomy.of(Vocabulary.load(), [each.id for each in classifier.card.classes]),
         products=settings.product_pattern,
         clock=lambda: datetime.now(UTC),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pipeline.images import ImageRef
     from pipeline.ports import RecordTable
     from pipeline.records import Record, RecordSummary, Rejection
+    from pipeline.unreadable import UnreadableItem
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class ObservedTable:
     table: RecordTable
     say: Callable[..., None]
 
-    def get_many(self, images: Collection[ImageRef]) -> dict[ImageRef, Record]:
+    def get_many(self, images: Collection[ImageRef]) -> dict[ImageRef, Record | UnreadableItem]:
         """Return what the table returns."""
         return self.table.get_many(images)
 
@@ -34,18 +35,18 @@ class ObservedTable:
             observation = record.observation
             self.say("rejected", image=str(observation.image), run=observation.run_id, reason=str(record.reason))
 
-    def scan(self) -> Iterator[Record]:
+    def scan(self) -> Iterator[Record | UnreadableItem]:
         """Yield what the table yields."""
         return self.table.scan()
 
-    def summaries(self) -> Iterator[RecordSummary]:
+    def summaries(self) -> Iterator[RecordSummary | UnreadableItem]:
         """Yield what the table yields."""
         return self.table.summaries()
 
-    def rejected(self, reason: RejectReason) -> Iterator[Rejection]:
+    def rejected(self, reason: RejectReason) -> Iterator[Rejection | UnreadableItem]:
         """Yield what the table yields."""
         return self.table.rejected(reason)
 
-    def of_product(self, product: str) -> tuple[Record, ...]:
+    def of_product(self, product: str) -> tuple[Record | UnreadableItem, ...]:
         """Return what the table returns."""
         return self.table.of_product(product)

@@ -1,4 +1,4 @@
-"""Downloads on their way: what arrives is given out in groups, and only a few are ever ahead of who takes them."""
+"""Downloads ahead of their turn: what has arrived is yielded in groups, and only a few are ever ahead."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 GROUP = 4  # images; on one core, larger groups gain under 4 % and keep the first ones waiting
-# DECISIONS.md, 6
-AHEAD = 10  # images downloaded or being downloaded before their turn: at 20 MiB each, 200 MiB at the most
+# Images downloaded or being downloaded before their turn. At 20 MiB each this bounds a batch to 200 MiB, however
+# large it is (DECISIONS.md, 6).
+AHEAD = 10
 LONGEST_PATIENCE_S = 3600.0  # chosen by us: longer than any function runs, and than a download takes
 
 
-def arrivals(
+def prefetched(
     fetches: Mapping[ImageRef, Callable[[], T]], pool: Executor, time_left_s: Callable[[], float]
 ) -> Iterator[dict[ImageRef, T | BaseException]]:
     """Yield what the fetches return or raise, in groups of what has arrived meanwhile.
 
-    It ends early where the time is nearly over: what was not begun then is in none of the groups, and what was is in
+    It ends early when the time is nearly over. What was not begun then is in no group; what is still downloading is in
     the last one, as ``RetryLater``.
     """
     waiting = iter(fetches.items())
@@ -37,10 +38,10 @@ def arrivals(
             pending[pool.submit(fetch)] = image
         if not pending and not arrived:
             return
-        ended = wait(pending, 0 if arrived else min(patience_s, LONGEST_PATIENCE_S), FIRST_COMPLETED).done
-        arrived |= {pending.pop(future): future.exception() or future.result() for future in ended}
+        finished = wait(pending, 0 if arrived else min(patience_s, LONGEST_PATIENCE_S), FIRST_COMPLETED).done
+        arrived |= {pending.pop(future): future.exception() or future.result() for future in finished}
         group = dict(islice(arrived.items(), GROUP))
-        arrived = {image: found for image, found in arrived.items() if image not in group}
+        arrived = {image: result for image, result in arrived.items() if image not in group}
         yield group
     for future in pending:
         future.cancel()

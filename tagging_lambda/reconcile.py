@@ -1,4 +1,4 @@
-"""Looks at images as they are now, and records what was seen."""
+"""The verb reconcile: reads each image as it is now, and makes its record say so."""
 
 from __future__ import annotations
 
@@ -9,33 +9,42 @@ from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pipeline.errors import DeployerError, ImageRejected, NotBegun, RetryLater, RevisionConflict, TooLarge
+from pipeline.errors import (
+    DeployerError,
+    ImageRejected,
+    NotBegun,
+    RetryLater,
+    RevisionConflict,
+    TooLarge,
+    UnreadableRecord,
+)
 from pipeline.images import MAX_IMAGE_BYTES, FetchedImage, Gone, Unchanged
 from pipeline.records import GoneImage, Observation, Previous, RejectedImage, TaggedImage, UndoneImage
-from tagging_lambda.classification_cache import LEAST_TIME_S, Shown
-from tagging_lambda.prefetch import LONGEST_PATIENCE_S, arrivals
+from pipeline.unreadable import UnreadableItem
+from tagging_lambda.classification_cache import LEAST_TIME_S, Classification
+from tagging_lambda.prefetch import LONGEST_PATIENCE_S, prefetched
 from tagging_lambda.words.decisions import with_keywords
 from tagging_lambda.words.remap import remapped
 from tagging_lambda.words.taxonomy import keywords_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from pipeline.images import Fetched, ImageRef
     from pipeline.messages import TagImage
     from pipeline.ports import Clock, ImageStore, RecordTable
     from pipeline.records import Decision, Record
     from pipeline.settings import ProductPattern
-    from tagging_lambda.classification_cache import ClassificationCache, Finding
+    from tagging_lambda.classification_cache import ClassificationCache, ContentResult
     from tagging_lambda.classify import Classifier
     from tagging_lambda.words.taxonomy import Taxonomy
 
-LOOKS = 3  # chosen by us: an image that changes faster than this goes back to its queue
-LAST_WORDS_S = 5.0  # chosen by us: to say what comes again and after which waits, two calls of the queue
+TRIES = 3  # chosen by us: an image that changes faster than this goes back to its queue
+CLOSING_S = 5.0  # chosen by us: to postpone messages and to answer, two calls of the queue
 
 
 class Outcome(StrEnum):
-    """How a look at an image ended."""
+    """What reconciling an image came to."""
 
     TAGGED = "tagged"
     REJECTED = "rejected"
@@ -47,21 +56,21 @@ OutcomeOrError = Outcome | BaseException
 
 
 @dataclass(frozen=True, slots=True)
-class _Sight:
-    """What a look has found so far: the record at rest, and the object or the reason why there is none."""
+class _Reading:
+    """What was read of an image: its record, and the object or the reason why there is none."""
 
-    ask: TagImage
+    message: TagImage
     record: Record | None
     fetched: Fetched | ImageRejected
 
 
 @dataclass(frozen=True)
 class Reconciler:
-    """Everything a look needs."""
+    """Everything that reconciling needs."""
 
     images: ImageStore
     table: RecordTable
-    contents: ClassificationCache
+    cache: ClassificationCache
     taxonomy: Taxonomy
     products: ProductPattern
     clock: Clock
@@ -70,180 +79,223 @@ class Reconciler:
     @property
     def classifier(self) -> Classifier:
         """The model that the keywords come from."""
-        return self.contents.classifier
+        return self.cache.classifier
 
-    def reconcile(self, asks: Iterable[TagImage], time_left_s: Callable[[], float] = lambda: math.inf) -> _Outcomes:
-        """Look at each image once, however often it is asked for, and return how each look ended.
+    def reconcile(
+        self,
+        messages: Iterable[TagImage],
+        time_left_s: Callable[[], float] = lambda: math.inf,
+        redelivered: Collection[ImageRef] = frozenset(),
+    ) -> _Outcomes:
+        """Reconcile each image once, however many messages name it, and return each outcome.
 
-        An outcome that is an exception is that image's alone: ``RetryLater`` asks for another look, anything else is
-        a bug. Downloads run beside reading and classifying. No image is begun without the time to end it.
+        An outcome that is an exception concerns that image alone: ``RetryLater`` and ``DeployerError`` ask for another
+        try, ``UnreadableRecord`` for an operator, and anything else is a bug. Downloads run beside reading and
+        classifying. No image is begun without the time to finish it.
+
+        Args:
+            messages: what to reconcile.
+            time_left_s: seconds until the function is stopped.
+            redelivered: images of messages that were delivered before. Of these, an earlier write may still be on its
+                way, so each gets a new revision even where nothing changed.
         """
-        pending = _merged(asks)
+        pending = _merge(messages)
         outcomes: _Outcomes = {}
-        for _ in range(LOOKS):
-            outcomes |= self._look_apart(pending, time_left_s)
-            pending = {image: ask for image, ask in pending.items() if isinstance(outcomes[image], RevisionConflict)}
+        for _ in range(TRIES):
+            outcomes |= self._reconcile_isolated(pending, time_left_s, redelivered)
+            pending = {image: m for image, m in pending.items() if isinstance(outcomes[image], RevisionConflict)}
             if not pending or time_left_s() < LEAST_TIME_S:
                 break
         return outcomes
 
-    def _look_apart(self, asks: dict[ImageRef, TagImage], time_left_s: Callable[[], float]) -> _Outcomes:
-        """Look at the images together; where a bug ends that, look at each alone, so that it costs no neighbour."""
+    def _reconcile_isolated(
+        self, messages: Mapping[ImageRef, TagImage], time_left_s: Callable[[], float], redelivered: Collection[ImageRef]
+    ) -> _Outcomes:
+        """Reconcile the images together; where a bug ends that, each alone, so that it costs no neighbour."""
         try:
-            return self._look_once(asks, time_left_s)
-        except Exception as error:  # noqa: BLE001 - it is the outcome of the image that brings it out, and told by it
-            if len(asks) == 1:
-                return dict.fromkeys(asks, error)
-        alone = [self._look_apart({image: ask}, time_left_s) for image, ask in asks.items()]
+            return self._reconcile_once(messages, time_left_s, redelivered)
+        except Exception as error:  # noqa: BLE001 - it becomes the outcome of the image that causes it
+            if len(messages) == 1:
+                return dict.fromkeys(messages, error)
+        alone = [self._reconcile_isolated({image: m}, time_left_s, redelivered) for image, m in messages.items()]
         return {image: outcome for outcomes in alone for image, outcome in outcomes.items()}
 
-    def _look_once(self, asks: dict[ImageRef, TagImage], time_left_s: Callable[[], float]) -> _Outcomes:
-        # DECISIONS.md, 1
-        # The record is read before the object: if the write then finds the record as it was, nothing newer was lost.
+    def _reconcile_once(
+        self, messages: Mapping[ImageRef, TagImage], time_left_s: Callable[[], float], redelivered: Collection[ImageRef]
+    ) -> _Outcomes:
+        # The record is read before the object: if the write then finds the record as it was, no newer observation is
+        # overwritten (DECISIONS.md, 1).
         try:
-            at_rest = self.table.get_many(asks)
+            items = self.table.get_many(messages.keys())
         except (RetryLater, DeployerError) as error:
-            return dict.fromkeys(asks, error)
+            return dict.fromkeys(messages, error)
+        records = {image: item for image, item in items.items() if not isinstance(item, UnreadableItem)}
+        outcomes: _Outcomes = dict.fromkeys(messages, NotBegun("the function's time is nearly over"))
+        # What an item holds beside the keywords, people's decisions above all, must not be overwritten unread.
+        outcomes |= {i: UnreadableRecord(str(item)) for i, item in items.items() if isinstance(item, UnreadableItem)}
+        fetches = {
+            image: partial(self._fetch, message, records.get(image))
+            for image, message in messages.items()
+            if image in records or image not in items
+        }
         writes: dict[Future[Outcome], ImageRef] = {}
-        outcomes: _Outcomes = dict.fromkeys(asks, NotBegun("the function's time is nearly over"))
-        fetches = {image: partial(self._fetch, ask, at_rest.get(image)) for image, ask in asks.items()}
-        for arrived in arrivals(fetches, self.pool, time_left_s):
+        for arrived in prefetched(fetches, self.pool, time_left_s):
             outcomes |= {image: error for image, error in arrived.items() if isinstance(error, BaseException)}
-            sights = [sight for sight in arrived.values() if isinstance(sight, _Sight)]
-            for image, seen in self._seen(sights, time_left_s).items():
-                if isinstance(seen, Outcome | RetryLater):
-                    outcomes[image] = seen
+            readings = [reading for reading in arrived.values() if isinstance(reading, _Reading)]
+            for image, result in self._classify(readings, time_left_s).items():
+                record = records.get(image)
+                if isinstance(result, RetryLater):
+                    outcomes[image] = result
+                elif not isinstance(result, Outcome):
+                    writes[self.pool.submit(self._write, result, record)] = image
+                elif image in redelivered and record is not None:
+                    writes[self.pool.submit(self._renew, record, result)] = image
                 else:
-                    writes[self.pool.submit(self._write, seen, at_rest.get(image))] = image
-        return outcomes | _written(writes, time_left_s() - LAST_WORDS_S)
+                    outcomes[image] = result
+        return outcomes | _await_writes(writes, time_left_s() - CLOSING_S)
 
-    def _fetch(self, ask: TagImage, record: Record | None) -> _Sight:
+    def _fetch(self, message: TagImage, record: Record | None) -> _Reading:
         is_known = record is not None and record.observation.model_version == self.classifier.card.version
-        is_to_be_read = ask.again and isinstance(record, RejectedImage)
+        is_to_be_read = message.again and isinstance(record, RejectedImage)
         known = record.observation.etag if record and is_known and not is_to_be_read else None
         try:
-            return _Sight(ask, record, self.images.fetch(ask.image, known, MAX_IMAGE_BYTES))
+            return _Reading(message, record, self.images.fetch(message.image, known, MAX_IMAGE_BYTES))
         except ImageRejected as rejected:
-            return _Sight(ask, record, rejected)
+            return _Reading(message, record, rejected)
 
     def _write(self, record: Record, at_rest: Record | None) -> Outcome:
         self.table.put(record, at_rest.revision if at_rest else 0)
-        # DECISIONS.md, 1
-        # Others that found the record before right, while the bucket was so again, wrote nothing that would have
-        # stopped this write: the bucket is asked whether it is still as this look has seen it.
+        # Another worker that found the old record right meanwhile wrote nothing that would have stopped this write. So
+        # the bucket is asked whether it still is as it was observed (DECISIONS.md, 1).
         if at_rest is not None and self._has_changed(record):
-            raise RevisionConflict(f"{record.observation.image} changed while it was looked at")
-        return _ending(record)
+            raise RevisionConflict(f"{record.observation.image} changed while it was reconciled")
+        return _outcome_of(record)
+
+    def _renew(self, record: Record, outcome: Outcome) -> Outcome:
+        """Write the record as it is, under a new revision, and return the outcome.
+
+        The delivery before may have left a write on its way that has not landed yet: the new revision makes it fail
+        (DECISIONS.md, 49).
+        """
+        self.table.put(record, record.revision)
+        return outcome
 
     def _has_changed(self, record: Record) -> bool:
-        """Return whether the object is another now than the one that the record tells of."""
+        """Return whether the object is another now than the record says."""
         try:
-            now = self.images.fetch(record.observation.image, record.observation.etag, 0)
+            fetched = self.images.fetch(record.observation.image, record.observation.etag, 0)
         except TooLarge:
             return True
         except ImageRejected as rejected:
             return not (isinstance(record, RejectedImage) and record.reason == rejected.reason)
-        return not isinstance(now, Gone if record.observation.etag is None else Unchanged)
+        return not isinstance(fetched, Gone if record.observation.etag is None else Unchanged)
 
-    def _seen(
-        self, sights: Sequence[_Sight], time_left_s: Callable[[], float]
+    def _classify(
+        self, readings: Sequence[_Reading], time_left_s: Callable[[], float]
     ) -> dict[ImageRef, Record | Outcome | RetryLater]:
-        """Return the record to write of each image, or the outcome where there is nothing to write."""
-        files = {sight.ask.image: sight.fetched.data for sight in sights if isinstance(sight.fetched, FetchedImage)}
-        for sight in sights:
-            if sight.ask.again and isinstance(sight.fetched, FetchedImage):
-                self.contents.forget_rejection(sight.fetched.data)
-        findings = dict(zip(files, self.contents.findings([*files.values()], time_left_s), strict=True))
-        return {sight.ask.image: self._found(sight, findings.get(sight.ask.image)) for sight in sights}
+        """Return the record to write for each image, or the outcome where there is nothing to write."""
+        files = {
+            reading.message.image: reading.fetched.data
+            for reading in readings
+            if isinstance(reading.fetched, FetchedImage)
+        }
+        for reading in readings:
+            if reading.message.again and isinstance(reading.fetched, FetchedImage):
+                self.cache.forget_rejection(reading.fetched.data)
+        results = dict(zip(files, self.cache.classify([*files.values()], time_left_s), strict=True))
+        return {
+            reading.message.image: self._resolve(reading, results.get(reading.message.image)) for reading in readings
+        }
 
-    def _found(self, sight: _Sight, finding: Finding | RetryLater | None) -> Record | Outcome | RetryLater:
-        if isinstance(finding, Shown):
-            return self._tagged(sight, finding)
-        if isinstance(finding, RetryLater):
-            return finding
-        if isinstance(finding, ImageRejected):
-            return self._rejected(sight, finding)
-        if isinstance(sight.fetched, ImageRejected):
-            return self._rejected(sight, sight.fetched)
-        return self._gone(sight) if isinstance(sight.fetched, Gone) else self._unchanged(sight)
+    def _resolve(self, reading: _Reading, result: ContentResult | RetryLater | None) -> Record | Outcome | RetryLater:
+        if isinstance(result, Classification):
+            return self._tagged(reading, result)
+        if isinstance(result, RetryLater):
+            return result
+        if isinstance(result, ImageRejected):
+            return self._rejected(reading, result)
+        if isinstance(reading.fetched, ImageRejected):
+            return self._rejected(reading, reading.fetched)
+        return self._gone(reading) if isinstance(reading.fetched, Gone) else self._unchanged(reading)
 
-    def _tagged(self, sight: _Sight, shown: Shown) -> TaggedImage:
-        observation = self._look_of(sight)
+    def _tagged(self, reading: _Reading, classification: Classification) -> TaggedImage:
+        observation = self._observe(reading)
         record = TaggedImage(
             observation=observation,
             keywords=(),
-            class_scores=shown.class_scores,
-            width_pixels=shown.width_pixels,
-            height_pixels=shown.height_pixels,
-            low_information=shown.low_information,
-            previous=Previous.of(sight.record, observation.etag, observation.run_id),
+            class_scores=classification.class_scores,
+            width_pixels=classification.width_pixels,
+            height_pixels=classification.height_pixels,
+            low_information=classification.low_information,
+            previous=Previous.of(reading.record, observation.etag, observation.run_id),
         )
-        keywords = keywords_of(shown.class_scores, self.taxonomy)
-        return with_keywords(record, keywords, _decisions(sight), self.taxonomy.vocabulary)
+        keywords = keywords_of(classification.class_scores, self.taxonomy)
+        return with_keywords(record, keywords, _decisions(reading), self.taxonomy.vocabulary)
 
-    def _rejected(self, sight: _Sight, rejected: ImageRejected) -> RejectedImage | Outcome:
-        observation = self._look_of(sight)
-        previous = Previous.of(sight.record, observation.etag, observation.run_id)
+    def _rejected(self, reading: _Reading, rejected: ImageRejected) -> RejectedImage | Outcome:
+        observation = self._observe(reading)
+        previous = Previous.of(reading.record, observation.etag, observation.run_id)
         record = RejectedImage(
-            observation, rejected.reason, rejected.detail, decisions=_decisions(sight), previous=previous
+            observation, rejected.reason, rejected.detail, decisions=_decisions(reading), previous=previous
         )
-        return Outcome.UNCHANGED if _rests_already(record, sight.record) else record
+        return Outcome.UNCHANGED if _is_at_rest(record, reading.record) else record
 
-    def _gone(self, sight: _Sight) -> GoneImage | Outcome:
-        # DECISIONS.md, 3
-        if isinstance(sight.record, GoneImage):
+    def _gone(self, reading: _Reading) -> GoneImage | Outcome:
+        # An image that never had a record gets a tombstone too, so that one key has one end (DECISIONS.md, 3).
+        if isinstance(reading.record, GoneImage):
             return Outcome.GONE
-        return GoneImage(self._look_of(sight), decisions=_decisions(sight))
+        return GoneImage(self._observe(reading), decisions=_decisions(reading))
 
-    def _unchanged(self, sight: _Sight) -> Record | Outcome:
-        """Return what has to be written although the object is the same: other words for it, or another product."""
-        record = sight.record
+    def _unchanged(self, reading: _Reading) -> Record | Outcome:
+        """Return what has to be written although the object is the same: other keywords for it, or another product."""
+        record = reading.record
         if record is None:
-            raise RuntimeError(f"{sight.ask.image} is unchanged, but was never seen")
+            raise RuntimeError(f"{reading.message.image} is unchanged, but was never observed")
         renewed = record
         if isinstance(record, TaggedImage) and record.observation.taxonomy_version != self.taxonomy.version:
-            renewed = remapped(record, self.taxonomy, sight.ask.run_id)
-        renewed = replace(renewed, observation=replace(renewed.observation, product=self._product(sight)))
+            renewed = remapped(record, self.taxonomy, reading.message.run_id)
+        renewed = replace(renewed, observation=replace(renewed.observation, product=self._product(reading)))
         return Outcome.UNCHANGED if renewed == record else renewed
 
-    def _look_of(self, sight: _Sight) -> Observation:
-        seen = sight.fetched if isinstance(sight.fetched, FetchedImage | TooLarge) else None
+    def _observe(self, reading: _Reading) -> Observation:
+        read = reading.fetched if isinstance(reading.fetched, FetchedImage | TooLarge) else None
         return Observation(
-            image=sight.ask.image,
-            product=self._product(sight),
-            run_id=sight.ask.run_id,
+            image=reading.message.image,
+            product=self._product(reading),
+            run_id=reading.message.run_id,
             observed_at=self.clock(),
-            etag=seen.etag if seen else None,
-            object_time=seen.modified_at if seen else None,
+            etag=read.etag if read else None,
+            object_time=read.modified_at if read else None,
             model_version=self.classifier.card.version,
             taxonomy_version=self.taxonomy.version,
         )
 
-    def _product(self, sight: _Sight) -> str:
-        """Return the product that the message names; else the one on record, which a manifest may have named."""
-        # DECISIONS.md, 9
-        if sight.ask.product is not None:
-            return sight.ask.product
-        return sight.record.observation.product if sight.record else self.products.product_of(sight.ask.image)
+    def _product(self, reading: _Reading) -> str:
+        """Return the product that the message names; else the recorded one, which a manifest may have named."""
+        # A pattern over the key must not overrule what a manifest said once (DECISIONS.md, 9).
+        if reading.message.product is not None:
+            return reading.message.product
+        return reading.record.observation.product if reading.record else self.products.product_of(reading.message.image)
 
 
 _Outcomes = dict["ImageRef", OutcomeOrError]
 
 
-def _merged(asks: Iterable[TagImage]) -> dict[ImageRef, TagImage]:
-    """Return one ask for each image: the last one, but with a product where any names one."""
+def _merge(messages: Iterable[TagImage]) -> dict[ImageRef, TagImage]:
+    """Return one message for each image: the last one, but with a product where any of them names one."""
     merged: dict[ImageRef, TagImage] = {}
-    for ask in asks:
-        before = merged.get(ask.image)
-        product = ask.product or (before.product if before else None)
-        merged[ask.image] = replace(ask, product=product, again=ask.again or (before is not None and before.again))
+    for message in messages:
+        earlier = merged.get(message.image)
+        product = message.product or (earlier.product if earlier else None)
+        again = message.again or (earlier is not None and earlier.again)
+        merged[message.image] = replace(message, product=product, again=again)
     return merged
 
 
-def _written(writes: dict[Future[Outcome], ImageRef], patience_s: float) -> _Outcomes:
-    """Return how the writes ended; one that takes too long comes again: whether it was carried out is seen then."""
-    ended, hanging = wait(writes, max(0.0, min(patience_s, LONGEST_PATIENCE_S)))
-    outcomes: _Outcomes = {writes[future]: future.exception() or future.result() for future in ended}
+def _await_writes(writes: dict[Future[Outcome], ImageRef], patience_s: float) -> _Outcomes:
+    """Return the outcomes of the writes. One that takes too long is retried, for nobody knows whether it will land."""
+    finished, hanging = wait(writes, max(0.0, min(patience_s, LONGEST_PATIENCE_S)))
+    outcomes: _Outcomes = {writes[future]: future.exception() or future.result() for future in finished}
     for future in hanging:
         future.cancel()
     return outcomes | {
@@ -251,14 +303,15 @@ def _written(writes: dict[Future[Outcome], ImageRef], patience_s: float) -> _Out
     }
 
 
-def _decisions(sight: _Sight) -> tuple[Decision, ...]:
-    return sight.record.decisions if sight.record else ()
+def _decisions(reading: _Reading) -> tuple[Decision, ...]:
+    return reading.record.decisions if reading.record else ()
 
 
-def _rests_already(record: RejectedImage, at_rest: Record | None) -> bool:
-    """Return whether the same run was refused the object before, in the same words.
+def _is_at_rest(record: RejectedImage, at_rest: Record | None) -> bool:
+    """Return whether the same run recorded the same refusal before.
 
-    Another run's record says when: without an ETag, an audit knows by that alone that a newer object was looked at.
+    Another run's refusal is written anew: without an ETag, an audit knows only by its time that the newer object was
+    seen.
     """
     if record.observation.etag is not None or at_rest is None:
         return False
@@ -266,11 +319,11 @@ def _rests_already(record: RejectedImage, at_rest: Record | None) -> bool:
     return replace(record, observation=observation, revision=at_rest.revision) == at_rest
 
 
-def _ending(record: Record) -> Outcome:
+def _outcome_of(record: Record) -> Outcome:
     match record:
         case TaggedImage():
             return Outcome.TAGGED
         case RejectedImage():
             return Outcome.REJECTED
-        case GoneImage() | UndoneImage():  # no look ends with the latter
+        case GoneImage() | UndoneImage():  # reconciling never ends with the latter
             return Outcome.GONE

@@ -1,4 +1,4 @@
-"""The tagging function: a batch of messages in, the messages that come again out."""
+"""The tagging function: takes a batch of messages, and returns those that the queue must deliver again."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 
 from pipeline.deliveries import Delivery
-from pipeline.errors import BadMessage, DeployerError, NotBegun, RetryLater
+from pipeline.errors import BadMessage, DeployerError, NotBegun, RetryLater, UnreadableRecord
 from pipeline.messages import decode
 from pipeline.telemetry import Metric
-from tagging_lambda.disposition import BackOff, Dead, Retry, disposition_of
+from tagging_lambda.disposition import BackOff, DeadLetter, Retry, disposition_of
 from tagging_lambda.reconcile import Outcome
 
 if TYPE_CHECKING:
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from pipeline.deliveries import Deliveries, QueueName
+    from pipeline.deliveries import QueueName
     from pipeline.images import ImageRef
     from pipeline.messages import TagImage
+    from pipeline.ports import Deliveries
     from tagging_lambda.disposition import Disposition
     from tagging_lambda.reconcile import OutcomeOrError, Reconciler
 
@@ -39,38 +40,49 @@ _METRICS = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """A delivery and what it asks for, or why it cannot be read."""
+class _DecodedDelivery:
+    """A delivery and its messages, or why it cannot be read."""
 
     delivery: Delivery
-    asks: tuple[TagImage, ...] | BadMessage
+    decoded: tuple[TagImage, ...] | BadMessage
+
+    @classmethod
+    def of(cls, delivery: Delivery) -> _DecodedDelivery:
+        try:
+            return cls(delivery, decode(delivery.body))
+        except BadMessage as error:
+            return cls(delivery, error)
 
     @property
-    def wanted(self) -> tuple[TagImage, ...]:
-        return () if isinstance(self.asks, BadMessage) else self.asks
+    def messages(self) -> tuple[TagImage, ...]:
+        return () if isinstance(self.decoded, BadMessage) else self.decoded
 
     def disposition(self, outcomes: Mapping[ImageRef, OutcomeOrError], back_off: BackOff) -> Disposition:
-        each = [self.asks] if isinstance(self.asks, BadMessage) else [outcomes[ask.image] for ask in self.asks]
-        return disposition_of(each, self.delivery.receives, back_off)
+        if isinstance(self.decoded, BadMessage):
+            return disposition_of([self.decoded], self.delivery.receives, back_off)
+        return disposition_of([outcomes[message.image] for message in self.decoded], self.delivery.receives, back_off)
 
 
 @dataclass(frozen=True)
 class Redeliverer:
-    """Sends back what was not done. A queue that is none of ours gets its messages when its own time is over."""
+    """Sends back what was not done. A queue that is none of ours redelivers when its own visibility timeout ends."""
 
     queues: Mapping[QueueName, Deliveries]
     back_off: BackOff
     logger: Logger
 
-    def settled(self, asked: Iterable[_Asked], outcomes: Mapping[ImageRef, OutcomeOrError]) -> dict[str, Disposition]:
-        """Return the fate of each message by its id, once its dead letters rest and its waits are set."""
+    def redeliver(
+        self, deliveries: Iterable[_DecodedDelivery], outcomes: Mapping[ImageRef, OutcomeOrError]
+    ) -> dict[str, Disposition]:
+        """Return the disposition of each message by its id, once dead letters are sent and waits are set."""
         dispositions: dict[str, Disposition] = {}
         waits_s: dict[QueueName, dict[str, int]] = {}
-        for each in asked:
-            disposition = self._buried(each, each.disposition(outcomes, self.back_off))
-            dispositions[each.delivery.id] = disposition
-            if isinstance(disposition, Retry) and each.delivery.queue in self.queues:
-                waits_s.setdefault(each.delivery.queue, {})[each.delivery.receipt] = disposition.wait_s
+        for decoded in deliveries:
+            delivery = decoded.delivery
+            disposition = self._dead_letter(decoded, decoded.disposition(outcomes, self.back_off))
+            dispositions[delivery.id] = disposition
+            if isinstance(disposition, Retry) and delivery.queue in self.queues:
+                waits_s.setdefault(delivery.queue, {})[delivery.receipt] = disposition.wait_s
         for queue, waits in waits_s.items():
             try:
                 self.queues[queue].postpone(waits)
@@ -78,59 +90,55 @@ class Redeliverer:
                 self.logger.exception("waits could not be set", queue=queue.name)
         return dispositions
 
-    def _buried(self, asked: _Asked, disposition: Disposition) -> Disposition:
-        """Return the fate again once a dead letter rests; where that fails, or there is no place, it comes again."""
-        # DECISIONS.md, 11
-        if not isinstance(disposition, Dead):
+    def _dead_letter(self, decoded: _DecodedDelivery, disposition: Disposition) -> Disposition:
+        """Return the disposition once a dead letter is sent. Where that fails, or has no queue, it is a retry."""
+        # The function sends dead letters itself, because the queue's own limit counts throttles too (DECISIONS.md, 11).
+        if not isinstance(disposition, DeadLetter):
             return disposition
-        delivery = asked.delivery
-        again = Retry(self.back_off.wait_s(delivery.receives))
+        delivery = decoded.delivery
+        retry = Retry(self.back_off.wait_s(delivery.receives))
         if delivery.queue not in self.queues:
-            return again
-        run_id = asked.wanted[0].run_id if asked.wanted else None
+            return retry
+        run_id = decoded.messages[0].run_id if decoded.messages else None
         try:
             self.queues[delivery.queue].bury(delivery.body, disposition.error, run_id)
         except Exception:
             self.logger.exception("a dead letter could not be sent", queue=delivery.queue.name)
-            return again
+            return retry
         return disposition
 
 
-def make_handler(tagger: Reconciler, postman: Redeliverer, logger: Logger, metrics: Metrics) -> Handler:
-    """Return the function's handler: an SQS batch in, a partial batch answer out."""
+def make_handler(reconciler: Reconciler, redeliverer: Redeliverer, logger: Logger, metrics: Metrics) -> Handler:
+    """Return the function's handler: an SQS batch in, a partial batch response out."""
 
     def handle(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-        asked = [_asked(Delivery.of_event(record)) for record in event["Records"]]
-        wanted = [ask for each in asked for ask in each.wanted]
-        outcomes = tagger.reconcile(wanted, lambda: context.get_remaining_time_in_millis() / 1000)
-        dispositions = postman.settled(asked, outcomes)
+        deliveries = [_DecodedDelivery.of(Delivery.of_event(record)) for record in event["Records"]]
+        outcomes = reconciler.reconcile(
+            [message for decoded in deliveries for message in decoded.messages],
+            lambda: context.get_remaining_time_in_millis() / 1000,
+            frozenset(m.image for decoded in deliveries if decoded.delivery.is_redelivery for m in decoded.messages),
+        )
+        dispositions = redeliverer.redeliver(deliveries, outcomes)
         _report_images(outcomes, logger, metrics)
-        _report_messages(asked, dispositions, logger, metrics)
-        for known in tagger.contents.take_recognitions():
-            metrics.add_metric(Metric.CONTENTS_RECOGNISED, "Count", int(known))
-        if any(each.asks for each in asked):  # S3's test event asks for nothing, and nothing is counted
+        _report_messages(deliveries, dispositions, logger, metrics)
+        for is_known in reconciler.cache.take_recognitions():
+            metrics.add_metric(Metric.CONTENTS_RECOGNISED, "Count", int(is_known))
+        if any(decoded.decoded for decoded in deliveries):  # S3's test event names no image, and nothing is counted
             metrics.flush_metrics()
 
-        def settle(record: SQSRecord) -> None:
+        def raise_if_retried(record: SQSRecord) -> None:
             if isinstance(dispositions[record.message_id], Retry):
-                raise RetryLater("the message comes again")
+                raise RetryLater("the message is delivered again")
 
         return process_partial_response(
             event=event,
-            record_handler=settle,
-            # A batch of which every message comes again is no error of the function: its queue keeps them.
+            record_handler=raise_if_retried,
+            # A batch of which every message is retried is no error of the function: its queue keeps them.
             processor=BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False),
             context=context,
         )
 
     return handle
-
-
-def _asked(delivery: Delivery) -> _Asked:
-    try:
-        return _Asked(delivery, decode(delivery.body))
-    except BadMessage as error:
-        return _Asked(delivery, error)
 
 
 def _report_images(outcomes: Mapping[ImageRef, OutcomeOrError], logger: Logger, metrics: Metrics) -> None:
@@ -142,24 +150,26 @@ def _report_images(outcomes: Mapping[ImageRef, OutcomeOrError], logger: Logger, 
                 metrics.add_metric(Metric.NOT_BEGUN, "Count", 1)
             case RetryLater():
                 metrics.add_metric(Metric.RETRIED, "Count", 1)
-                logger.info("comes again", image=str(image), cause=str(outcome))
+                logger.info("retried", image=str(image), cause=str(outcome))
             case DeployerError():
                 metrics.add_metric(Metric.RETRIED, "Count", 1)
                 logger.error("the function is not set up for this", image=str(image), cause=str(outcome))
+            case UnreadableRecord():
+                metrics.add_metric(Metric.UNREADABLE, "Count", 1)
+                logger.error("the record cannot be read", image=str(image), cause=str(outcome))
             case _:
                 metrics.add_metric(Metric.BUGS, "Count", 1)
                 logger.error("a bug", image=str(image), exc_info=outcome)
 
 
 def _report_messages(
-    asked: Sequence[_Asked], dispositions: Mapping[str, Disposition], logger: Logger, metrics: Metrics
+    deliveries: Sequence[_DecodedDelivery], dispositions: Mapping[str, Disposition], logger: Logger, metrics: Metrics
 ) -> None:
-    for each in asked:
-        if isinstance(each.asks, BadMessage):
+    for decoded in deliveries:
+        if isinstance(decoded.decoded, BadMessage):
             metrics.add_metric(Metric.BAD_MESSAGES, "Count", 1)
-        disposition = dispositions[each.delivery.id]
-        if isinstance(disposition, Dead):
+        delivery = decoded.delivery
+        disposition = dispositions[delivery.id]
+        if isinstance(disposition, DeadLetter):
             metrics.add_metric(Metric.DEAD_LETTERED, "Count", 1)
-            logger.error(
-                "dead letter", message_id=each.delivery.id, queue=each.delivery.queue.name, cause=disposition.error
-            )
+            logger.error("dead letter", message_id=delivery.id, queue=delivery.queue.name, cause=disposition.error)

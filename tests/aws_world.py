@@ -9,8 +9,8 @@ from functools import cache, cached_property
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from pipeline import ratings, table_layout
-from pipeline.aws import clients
+from pipeline import table_layout
+from pipeline.aws import clients, ratings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

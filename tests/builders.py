@@ -124,7 +124,7 @@ def tagger(**parts: object) -> Reconciler:
     defaults = {
         "images": MemoryImages(),
         "table": MemoryTable(),
-        "contents": ClassificationCache(reader, classifier),
+        "cache": ClassificationCache(reader, classifier),
         "taxonomy": Taxonomy.of(vocabulary, COLOURS),
         "products": ProductPattern.parse(DEFAULT_PRODUCT_PATTERN),
         "clock": TickingClock(),

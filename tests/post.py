@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from types import SimpleNamespace
 
-from pipeline.deliveries import MemoryDeliveries, QueueName
+from pipeline.deliveries import QueueName
+from pipeline.memory.deliveries import MemoryDeliveries
 from pipeline.telemetry import make_logger, make_metrics
 from tagging_lambda.disposition import BackOff
 from tagging_lambda.tag import Redeliverer, make_handler
@@ -54,7 +55,7 @@ class Post:
         self.uploads, self.backfill = uploads or MemoryDeliveries(), MemoryDeliveries()
         logger = make_logger("tag")
         queues = {QueueName.of_arn(UPLOADS): self.uploads, QueueName.of_arn(BACKFILL): self.backfill}
-        postman = Redeliverer(queues, BackOff(chance=lambda: 1.0), logger)
+        postman = Redeliverer(queues, BackOff(random=lambda: 1.0), logger)
         self.handler = make_handler(self.reconciler, postman, logger, make_metrics("tag"))
 
     def handled(self, event: dict, context=CONTEXT) -> list[str]:

@@ -14,16 +14,16 @@ from hypothesis import strategies as st
 
 from catalog_loader import upload
 from pipeline.clock import utc_now
-from pipeline.connections import MemoryConnections
 from pipeline.errors import ImageRejected, RejectReason
 from pipeline.images import ImageRef
 from pipeline.keywords import KeywordTag, Vocabulary
+from pipeline.memory.connections import MemoryConnections
 from pipeline.memory.images import MemoryImages
+from pipeline.memory.photo_addresses import MemoryAddresses
+from pipeline.memory.ratings import MemoryRatings
 from pipeline.memory.table import MemoryTable
-from pipeline.photo_addresses import MemoryAddresses
-from pipeline.ratings import MemoryRatings
+from pipeline.memory.watchers import MemoryWatchers
 from pipeline.records import Observation, TaggedImage
-from pipeline.watchers import MemoryWatchers
 from results_sink.http import photos, ratings
 from results_sink.notify import Notifier, WatchAdmission, make_watch_handler
 from tagging_lambda import classify_once

@@ -17,10 +17,10 @@ from pipeline.images import ImageRef
 from pipeline.keywords import Vocabulary
 from pipeline.memory.files import MemoryFiles
 from pipeline.memory.images import MemoryImages
+from pipeline.memory.photo_addresses import MemoryAddresses
 from pipeline.memory.queue import MemoryQueue
-from pipeline.photo_addresses import MemoryAddresses
-from pipeline.ratings import MemoryRatings
-from pipeline.watchers import MemoryWatchers
+from pipeline.memory.ratings import MemoryRatings
+from pipeline.memory.watchers import MemoryWatchers
 from results_sink.http import api, photos, ratings, status
 from results_sink.search.newest import Newest
 from results_sink.search.snapshot import Downloaded

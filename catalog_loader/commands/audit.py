@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from catalog_loader.compare import Versions
     from catalog_loader.connect import Connected
     from catalog_loader.console import Console
-    from pipeline.exported import ExportedImages
+    from pipeline.ports import ExportedImages
 
 
 def audit(  # noqa: PLR0913 - one parameter for each option, and the way to the stack

@@ -93,26 +93,34 @@ def load(
     with ExitStack() as opened:
         plan = request.plan(_open_source(request.source, opened))
         total = _total(plan)
-        if Only.STALE in plan.only and plan.versions.model is None:
-            console.hint("No model was built here, so every model counts as current; name it with --model-version.")
+        _warn_without_model(plan, console)
         ports = connect()
         sender = Sender(ports.backfill, sleep=sleep, probe=ports.probe)
-        loader = Loader(
-            ports.images, ports.table, sender.throttled(request.max_waiting) if request.max_waiting else sender
-        )
+        if request.max_waiting:
+            sender = sender.throttled(request.max_waiting)
         loaded, is_complete = Loaded(), False
         try:
             with Progress("load", total=total, quiet=console.as_json) as progress:
-                loader.load(plan, loaded, progress)
+                Loader(ports.images, ports.table, sender).load(plan, loaded, progress)
             is_complete = True
         finally:
             # Ctrl-C and errors end here as well: the operator must learn where to resume.
-            if is_complete or loaded.sent.count or loaded.sent.failed:
-                resume_after = None if is_complete and not loaded.reached_max else loaded.sent.last
-                facts = (plan.run_id, loaded, resume_after)
-                console.report(report.load_document(*facts), report.load_lines(*facts))
+            _report(plan, loaded, console, is_complete=is_complete)
     code = ATTENTION if loaded.sent.failed else _exit_code(plan, loaded, console)
     return max(code, wait_for_all(ports, console, sleep or time.sleep)) if wait else code
+
+
+def _report(plan: Plan, loaded: Loaded, console: Console, *, is_complete: bool) -> None:
+    if not is_complete and not loaded.sent.count and not loaded.sent.failed:
+        return  # nothing was sent, so there is nothing to resume
+    resume_after = None if is_complete and not loaded.reached_max else loaded.sent.last
+    facts = (plan.run_id, loaded, resume_after)
+    console.report(report.load_document(*facts), report.load_lines(*facts))
+
+
+def _warn_without_model(plan: Plan, console: Console) -> None:
+    if Only.STALE in plan.only and plan.versions.model is None:
+        console.hint("No model was built here, so every model counts as current; name it with --model-version.")
 
 
 def wait_for_all(ports: Connected, console: Console, sleep: Callable[[float], object]) -> int:

@@ -8,9 +8,9 @@ import boto3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoRegionError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline.aws.errors import code_of, translated
+from pipeline.aws.errors import code_of, setup_remedy, translated
 from pipeline.errors import Denied, NoStack
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ ATTEMPTS = 3  # chosen by us: beyond that the queue's own back-off is the better
 def client(service: str, endpoint_url: str | None = None, at: str | None = None) -> Any:
     """Return a client of AWS as the environment says, or of the embedded AWS at ``endpoint_url``.
 
-    ``at`` is the address of what has one of its own, on AWS as on the embedded one: an API's connections.
+    ``at`` is the address of a resource that has its own, on AWS as on the embedded one: an API's connections.
 
     Raises:
         Denied: no region is configured.
@@ -46,8 +46,8 @@ def client(service: str, endpoint_url: str | None = None, at: str | None = None)
 def presigning_client(*, on_embedded_aws: bool) -> Any:
     """Return a client of S3 whose presigned addresses a browser reaches as they are.
 
-    On AWS they name the bucket's own host in its region. botocore's own choice is the host without a region, which
-    sends the browser on or refuses, and a browser's preflight must not be sent on. The embedded AWS has one host.
+    On AWS they name the bucket's own host in its region. botocore's default is the host without a region, which
+    redirects or refuses, and a browser's preflight must not be redirected. The embedded AWS has one host.
 
     Raises:
         Denied: no region is configured.
@@ -67,24 +67,24 @@ def _made(service: str, s3: dict[str, str], local: dict[str, Any]) -> Any:
     )
     try:
         return boto3.client(service, config=config, **local)
-    except NoRegionError as error:
-        raise Denied("no AWS region is configured; set AWS_DEFAULT_REGION, or start the local run") from error
-    except (BotoCoreError, ValueError) as error:  # the latter tells of an address that is none
-        raise Denied(f"AWS is not configured as it should be: {error}") from error
+    except (BotoCoreError, ValueError) as error:  # the latter stands for an endpoint that is no address
+        raise Denied(setup_remedy(error) or f"AWS is not configured as it should be: {error}") from error
 
 
 def signed_headers(method: str, url: str, headers: Mapping[str, str], body: bytes) -> dict[str, str]:
-    """Return the headers with those by which AWS knows who asks an API: with the credentials that boto3 finds.
+    """Return the headers and AWS's signature of the request, by the credentials that boto3 finds.
 
     Raises:
-        Denied: no credentials or no region are configured.
+        Denied: no credentials or no region are configured, or they cannot be read.
     """
-    session = boto3.Session()
-    credentials, region = session.get_credentials(), session.region_name
-    if credentials is None or region is None:
-        raise Denied(f"no AWS {'credentials' if credentials is None else 'region'} to ask {url} with were found")
-    request = AWSRequest(method=method, url=url, headers=dict(headers), data=body)
-    SigV4Auth(credentials.get_frozen_credentials(), "execute-api", region).add_auth(request)
+    with translated(url):  # a profile, a sign-in and a process that gives credentials can each be at fault
+        session = boto3.Session()
+        credentials, region = session.get_credentials(), session.region_name
+        if credentials is None or region is None:
+            missing = "credentials were" if credentials is None else "region was"
+            raise Denied(f"no AWS {missing} found to sign the request to {url} with: `aws configure` sets them")
+        request = AWSRequest(method=method, url=url, headers=dict(headers), data=body)
+        SigV4Auth(credentials.get_frozen_credentials(), "execute-api", region).add_auth(request)
     return dict(request.headers.items())
 
 
@@ -99,7 +99,9 @@ def stack_outputs(cloudformation: Any, name: str) -> dict[str, str]:
             stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
     except ClientError as error:
         if code_of(error) == "ValidationError":
-            where = cloudformation.meta.region_name
-            raise NoStack(f"no stack {name} in {where}; `catalog-tagger local up` makes one on this machine") from error
+            region = cloudformation.meta.region_name
+            raise NoStack(
+                f"no stack {name} in {region}; `catalog-tagger local up` makes one on this machine"
+            ) from error
         raise
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", ())}

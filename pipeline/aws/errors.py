@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
 from boto3.exceptions import S3UploadFailedError
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
+from botocore import exceptions as botocore
+from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
@@ -21,6 +22,8 @@ _THROTTLES = frozenset(
         "BandwidthLimitExceeded",
         "InternalError",
         "InternalServerError",
+        "KMS.ThrottlingException",
+        "KmsThrottled",
         "LimitExceededException",
         "PriorRequestNotComplete",
         "ProvisionedThroughputExceededException",
@@ -38,34 +41,84 @@ _THROTTLES = frozenset(
         "TransactionInProgressException",
     }
 )
-_DENIALS = frozenset(
-    {
-        "AccessDenied",
-        "AccessDeniedException",
-        "AllAccessDisabled",
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "Forbidden",
-        "ForbiddenException",
-        "InvalidAccessKeyId",
-        "InvalidClientTokenId",
-        "InvalidObjectState",
-        "SignatureDoesNotMatch",
-        "UnrecognizedClientException",
-        "403",
-    }
+_ABSENCES = frozenset(
+    {"NoSuchBucket", "ResourceNotFoundException", "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
 )
-_ABSENCES = frozenset({"NoSuchBucket", "ResourceNotFoundException", "AWS.SimpleQueueService.NonExistentQueue"})
-_SERVER_FAULT, _TOO_MANY = 500, 429
+# What the deployer does about a refusal, by AWS's code for it. The codes are those of the services' API references.
+_SIGN_IN = "sign in again: `aws sso login`, or set new keys with `aws configure`"
+_CHECK_KEYS = "the access key or its secret is wrong: `aws sts get-caller-identity` shows which is used"
+_SET_CLOCK = "this machine's clock is off by minutes; set it by NTP: `sudo timedatectl set-ntp true`"
+_ASK_FOR_PERMISSION = "`aws sts get-caller-identity` shows as whom; give this role or user the permission"
+_KMS = "the KMS key refuses; its policy must let this role use it, and the key must be enabled"
+_OPT_IN = "the account has not activated this service or region; activate it in the AWS console"
+_REGION = "the bucket or endpoint is in another region; set AWS_DEFAULT_REGION to it"
+_REMEDIES = {
+    **dict.fromkeys(("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"), _SIGN_IN),
+    **dict.fromkeys(
+        (
+            "AuthFailure",
+            "IncompleteSignature",
+            "InvalidAccessKeyId",
+            "InvalidClientTokenId",
+            "InvalidSignatureException",
+            "InvalidToken",
+            "MissingAuthenticationToken",
+            "MissingAuthenticationTokenException",
+            "SignatureDoesNotMatch",
+            "UnrecognizedClientException",
+        ),
+        _CHECK_KEYS,
+    ),
+    **dict.fromkeys(("RequestTimeTooSkewed", "RequestInTheFuture"), _SET_CLOCK),
+    **dict.fromkeys(
+        (
+            "AccessDenied",
+            "AccessDeniedException",
+            "AllAccessDisabled",
+            "AuthorizationError",
+            "Forbidden",
+            "ForbiddenException",
+            "NotAuthorized",
+            "UnauthorizedOperation",
+            "401",
+            "403",
+        ),
+        _ASK_FOR_PERMISSION,
+    ),
+    "InvalidObjectState": "the object is archived; restore it with `aws s3api restore-object`",
+    **dict.fromkeys(("OptInRequired", "SubscriptionRequiredException", "NotSignedUp"), _OPT_IN),
+    **dict.fromkeys(("PermanentRedirect", "301", "AuthorizationHeaderMalformed", "IllegalLocationConstraint"), _REGION),
+}
+_KMS_PREFIXES = ("KMS.", "Kms")
+_UNAUTHORIZED, _FORBIDDEN, _TOO_MANY, _SERVER_FAULT = 401, 403, 429, 500
+
+# What botocore raises before any call is made: the set-up of this machine is at fault, so that trying again is vain.
+_SETUP_REMEDIES: tuple[tuple[type[Exception], str], ...] = (
+    (botocore.NoCredentialsError, "no AWS credentials were found: `aws configure`, or `aws sso login`"),
+    (botocore.PartialCredentialsError, "the AWS credentials are incomplete: `aws configure` sets both keys"),
+    (botocore.SSOError, f"the AWS sign-in has ended; {_SIGN_IN}"),
+    (botocore.TokenRetrievalError, f"the AWS sign-in has ended; {_SIGN_IN}"),
+    (botocore.CredentialRetrievalError, f"the credentials could not be fetched; {_SIGN_IN}"),
+    (botocore.InvalidConfigError, "the AWS configuration file has a mistake: `aws configure list` shows its values"),
+    (botocore.ConfigParseError, "the AWS configuration file has a mistake: `aws configure list` shows its values"),
+    (botocore.ProfileNotFound, "there is no such AWS profile: `aws configure list-profiles` names those there are"),
+    (botocore.ConfigNotFound, "the AWS configuration file is not there: `aws configure` writes one"),
+    (botocore.NoRegionError, "no AWS region is configured; set AWS_DEFAULT_REGION, or start the local run"),
+    (botocore.InvalidRegionError, "the AWS region is no region's name; set AWS_DEFAULT_REGION"),
+    (botocore.EndpointProviderError, "no endpoint can be made of the settings; check AWS_ENDPOINT_URL and the region"),
+    (botocore.UnknownEndpointError, "the service has no endpoint in this region; set AWS_DEFAULT_REGION"),
+    (botocore.ProxyConnectionError, "the proxy does not answer; check HTTPS_PROXY"),
+    (botocore.InvalidProxiesConfigError, "the proxy's settings have a mistake; check HTTPS_PROXY"),
+)
 
 
 @contextmanager
 def translated(what: str) -> Iterator[None]:
-    """Turn what boto3 raises inside into our own errors; ``what`` names the thing that was asked for.
+    """Turn what boto3 raises inside into our own errors; ``what`` names the thing that is called.
 
     Raises:
         RetryLater: throttled, timed out, or failed on the other side.
-        Denied: refused for want of credentials or permission.
+        Denied: refused for want of credentials or permission, or this machine is not set up; it says what mends it.
         NoStack: the bucket, table or queue is not there.
     """
     try:
@@ -78,11 +131,17 @@ def translated(what: str) -> Iterator[None]:
         raise (
             _translation(answer, what) if isinstance(answer, ClientError) else RetryLater(f"{what}: {error}")
         ) from error
-    except (NoCredentialsError, PartialCredentialsError) as error:
-        raise Denied(f"{what}: no AWS credentials were found") from error
     except (BotoCoreError, HTTPError, ResponseParserError) as error:
+        remedy = setup_remedy(error)
+        if remedy:
+            raise Denied(f"{what}: {remedy}") from error
         # The last two come through where an answer breaks off inside, or is none of the service's.
         raise RetryLater(f"{what}: {type(error).__name__}") from error
+
+
+def setup_remedy(error: Exception) -> str | None:
+    """Return what is wrong with this machine's set-up and what mends it; None where the error says nothing of it."""
+    return next((remedy for kind, remedy in _SETUP_REMEDIES if isinstance(error, kind)), None)
 
 
 def _translation(error: ClientError, what: str) -> Exception:
@@ -90,11 +149,19 @@ def _translation(error: ClientError, what: str) -> Exception:
     status: int = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in _THROTTLES or status >= _SERVER_FAULT or status == _TOO_MANY:
         return RetryLater(f"{what}: {code}")
-    if code in _DENIALS:
-        return Denied(f"{what}: AWS answers {code}")
     if code in _ABSENCES:
         return NoStack(f"{what}: there is no such bucket, table or queue ({code})")
-    return cast("Exception", error)
+    remedy = _refusal_remedy(code, status)
+    return Denied(f"{what}: AWS answers {code}; {remedy}") if remedy else cast("Exception", error)
+
+
+def _refusal_remedy(code: str, status: int) -> str | None:
+    """Return what mends a refusal; None where AWS refuses for another reason than who calls, or from where."""
+    if code.startswith(_KMS_PREFIXES):
+        return _KMS
+    if code in _REMEDIES:
+        return _REMEDIES[code]
+    return _ASK_FOR_PERMISSION if status in {_UNAUTHORIZED, _FORBIDDEN} else None
 
 
 def is_code(error: Exception, *codes: str) -> bool:

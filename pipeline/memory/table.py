@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import RevisionConflict
 from pipeline.records import GoneImage, RecordSummary, RejectedImage, Rejection, UndoneImage
+from pipeline.unreadable import UnreadableItem
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -20,47 +21,61 @@ if TYPE_CHECKING:
 
 @dataclass
 class MemoryTable:
-    """Records in memory. ``writes`` counts those that were taken, ``reads`` the calls of ``get_many``."""
+    """Records in memory. ``writes`` counts those that were taken, ``reads`` the calls of ``get_many``.
+
+    What ``unreadable`` holds is read instead of the record of its image.
+    """
 
     records: dict[ImageRef, Record] = field(default_factory=dict)
+    unreadable: dict[ImageRef, UnreadableItem] = field(default_factory=dict)
     writes: int = 0
     reads: int = 0
     _lock: Lock = field(default_factory=Lock)
 
-    def get_many(self, images: Collection[ImageRef]) -> dict[ImageRef, Record]:
+    def damage(self, image: ImageRef, problem: str = "the attribute 'status' is missing") -> None:
+        """Make the image's item unreadable."""
+        self.unreadable[image] = UnreadableItem(str(image), problem, image)
+
+    def _items(self) -> dict[ImageRef, Record | UnreadableItem]:
+        return {**self.records, **self.unreadable}
+
+    def get_many(self, images: Collection[ImageRef]) -> dict[ImageRef, Record | UnreadableItem]:
         """Return the records as ``RecordTable`` promises."""
         with self._lock:
             self.reads += 1
-            return {image: self.records[image] for image in images if image in self.records}
+            items = self._items()
+            return {image: items[image] for image in images if image in items}
 
     def put(self, record: Record, seen_revision: int) -> None:
         """Write the record as ``RecordTable`` promises."""
         image = record.observation.image
         with self._lock:
             at_rest = self.records.get(image)
-            if (at_rest.revision if at_rest else 0) != seen_revision:
-                raise RevisionConflict(f"{image} was written by another look since it was read")
+            if image in self.unreadable or (at_rest.revision if at_rest else 0) != seen_revision:
+                raise RevisionConflict(f"{image} was written since it was read")
             self.records[image] = replace(record, revision=seen_revision + 1)
             self.writes += 1
 
-    def scan(self) -> Iterator[Record]:
+    def scan(self) -> Iterator[Record | UnreadableItem]:
         """Yield the records as ``RecordTable`` promises."""
-        yield from list(self.records.values())
+        yield from self._items().values()
 
-    def summaries(self) -> Iterator[RecordSummary]:
-        """Yield the ends as ``RecordTable`` promises."""
-        yield from [RecordSummary.of(record) for record in self.records.values()]
+    def summaries(self) -> Iterator[RecordSummary | UnreadableItem]:
+        """Yield the summaries as ``RecordTable`` promises."""
+        for item in self._items().values():
+            yield item if isinstance(item, UnreadableItem) else RecordSummary.of(item)
 
-    def of_product(self, product: str) -> tuple[Record, ...]:
+    def of_product(self, product: str) -> tuple[Record | UnreadableItem, ...]:
         """Return the records as ``RecordTable`` promises."""
-        found = (record for record in self.records.values() if record.observation.product == product)
-        return tuple(sorted(found, key=lambda record: str(record.observation.image)))
+        images = [image for image, record in self.records.items() if record.observation.product == product]
+        items = self._items()
+        return tuple(items[image] for image in sorted(images, key=str))
 
-    def rejected(self, reason: RejectReason) -> Iterator[Rejection]:
+    def rejected(self, reason: RejectReason) -> Iterator[Rejection | UnreadableItem]:
         """Yield the rejections as ``RecordTable`` promises."""
-        records = [each for each in self.records.values() if isinstance(each, RejectedImage) and each.reason is reason]
-        for record in sorted(records, key=lambda record: str(record.observation.image)):
-            yield Rejection(record.observation.image, record.observation.product, reason, record.detail)
+        for image, record in sorted(self.records.items(), key=lambda pair: str(pair[0])):
+            if isinstance(record, RejectedImage) and record.reason is reason:
+                yield self.unreadable.get(image) or Rejection(image, record.observation.product, reason, record.detail)
 
     def expire(self, now: datetime) -> None:
         """Forget the tombstones whose time has come, as DynamoDB does by itself."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.keyword_names import KeywordNames
 from pipeline.records import TaggedImage
+from pipeline.unreadable import UnreadableItems
 from results_sink.export.manifest import NAME_TIME
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class BulkExporter:
         Who loads what the list names loads no half, and nothing that an export before wrote.
         """
         folder = f"{FOLDER}{self.clock().strftime(NAME_TIME)}/"
-        records = iter(over(self.table.scan()))
+        records = iter(over(UnreadableItems().exclude_from(self.table.scan())))
         names: list[str] = []
         indexed = deleted = 0
         while batch := list(islice(records, self.part_images)):

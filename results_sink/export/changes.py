@@ -14,6 +14,7 @@ from pipeline.errors import BadExport
 from pipeline.memory.table import MemoryTable
 from pipeline.stream import changes_of
 from pipeline.telemetry import Metric
+from pipeline.unreadable import UnreadableItems
 from results_sink.export.delta import write_delta
 from results_sink.export.export import Exporter
 from results_sink.export.manifest import DELTAS, LATEST_NAME, NAME_TIME, DeltaFile, scan_time_of
@@ -109,7 +110,12 @@ def make_handler(recorder: Recorder, logger: Logger, metrics: Metrics) -> Callab
     @metrics.log_metrics
     def handler(event: dict[str, Any], context: Any) -> None:
         del context
-        delta = recorder.record(changes_of(event))
+        unreadable = UnreadableItems()
+        changes = list(unreadable.exclude_from(changes_of(event)))
+        if unreadable.count:  # the changes behind them must not wait for somebody to repair them
+            metrics.add_metric(name=Metric.UNREADABLE, unit="Count", value=unreadable.count)
+            logger.error("records cannot be read", items=[str(item) for item in unreadable.examples])
+        delta = recorder.record(changes) if changes else None
         if delta is None:
             logger.info("the snapshot has these changes already")
             return

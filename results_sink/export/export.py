@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.coverage import MOST_FOLDERS, Coverage
 from pipeline.errors import BadSettings, CallerError
 from pipeline.telemetry import Metric
+from pipeline.unreadable import UnreadableItems
 from results_sink.export import coverage as covered
 from results_sink.export import tables
 from results_sink.export.external_sort import Runs
@@ -100,6 +101,7 @@ class _Snapshot:
     def __init__(self, exporter: Exporter, work: Path) -> None:
         self._exporter, self._work = exporter, work
         self._census, self._coverage, self._sizes = ExportStats(), Coverage(), exporter.sizes
+        self.unreadable = UnreadableItems()
 
     def write(self, over: Callable[[Iterable[Record]], Iterable[Record]]) -> Manifest:
         began_at = self._exporter.scan_began_at or self._exporter.clock()
@@ -130,7 +132,7 @@ class _Snapshot:
         if self._exporter.rows is not None:
             yield from self._exporter.rows(self._census)
             return
-        records = over(self._exporter.table.scan())
+        records = over(self.unreadable.exclude_from(self._exporter.table.scan()))
         for batch in _batches(self._census.kept(records), self._sizes.batch_records):
             yield tables.raw_images(batch, self._census.keyword_lists(batch))
 

@@ -17,6 +17,7 @@ from pipeline.keyword_names import KeywordNames
 from pipeline.keywords import LANGUAGES, KeywordTag, Vocabulary
 from pipeline.ports import RecordTable
 from pipeline.records import TaggedImage
+from pipeline.unreadable import UnreadableItem, readable
 from results_sink.report import answer_document, record_document
 from results_sink.search import complete, cursor, query
 from results_sink.search.newest import Newest
@@ -104,7 +105,7 @@ class Api:
         """Return what is known of an image now."""
         ref = ImageRef(unquote(bucket), unquote(key))
         record = self.table.get_many([ref]).get(ref)
-        if record is None:
+        if record is None or isinstance(record, UnreadableItem):
             raise NotFoundError(f"nothing is known of {ref}")
         return answers.Image(**record_document(record, self._names(language)))
 
@@ -167,7 +168,7 @@ class Api:
         return KeywordNames.in_language(self.vocabulary, language)
 
     def _product(self, product: str, names: KeywordNames, *without: str) -> dict[str, Any] | None:
-        records = self.table.of_product(product)
+        records = readable(self.table.of_product(product))
         if not records:
             return None
         tags = _best(tag for record in records if isinstance(record, TaggedImage) for tag in record.keywords)

@@ -10,8 +10,7 @@ from pipeline.http import catalogue as answers
 from pipeline.http.models import ProblemCode
 from pipeline.http.resolver import Resolver, Tag
 from pipeline.images import ImageRef
-from pipeline.photo_addresses import PhotoAddresses
-from pipeline.ports import RecordTable
+from pipeline.ports import PhotoAddresses, RecordTable
 
 SECONDS = 900  # chosen by us: as long as somebody looks at a page
 

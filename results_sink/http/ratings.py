@@ -15,8 +15,8 @@ from pipeline.http.models import ProblemCode
 from pipeline.http.resolver import Resolver, Tag
 from pipeline.images import ImageRef
 from pipeline.keywords import Vocabulary, fold
-from pipeline.ports import Clock, RecordTable
-from pipeline.ratings import Rating, Ratings, Verdict
+from pipeline.ports import Clock, Ratings, RecordTable
+from pipeline.ratings import Rating, Verdict
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")  # a photo that was only classified, by its content
 

@@ -12,6 +12,7 @@ from pipeline.http import catalogue as answers
 from pipeline.http.resolver import Resolver, Tag
 from pipeline.ports import Clock, MessageQueue, RecordTable
 from pipeline.records import RecordStatus, RecordSummary, RejectedImage, Rejection
+from pipeline.unreadable import UnreadableItems
 
 MAX_SUMMARIES = 50_000  # read for one answer, chosen by us: some 5 MB of the table, which take a second or two
 MINUTES = 30  # chosen by us
@@ -55,11 +56,13 @@ class TaggingStatus:
         return {"queues": [_depth(queue) for queue in self.queues], **self._counted[1]}
 
     def _count(self, now: datetime) -> dict[str, Any]:
-        summaries = list(islice(self.table.summaries(), self.max_summaries + 1))
+        unreadable = UnreadableItems()
+        summaries = list(islice(unreadable.exclude_from(self.table.summaries()), self.max_summaries + 1))
         complete = len(summaries) <= self.max_summaries
         kinds = Counter(summary.kind for summary in summaries)
         rejected = {
-            reason: list(islice(self.table.rejected(reason), self.max_of_a_reason + 1)) for reason in RejectReason
+            reason: list(islice(unreadable.exclude_from(self.table.rejected(reason)), self.max_of_a_reason + 1))
+            for reason in RejectReason
         }
         counts = Counter(
             {str(reason): min(len(images), self.max_of_a_reason) for reason, images in rejected.items() if images}

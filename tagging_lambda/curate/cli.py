@@ -56,8 +56,8 @@ def _decision(verdict: str, what: str) -> Callable[..., int]:
     return click.command(verdict)(command)
 
 
-pin = _decision("pin", "Say that a keyword fits, whatever the model says; what is above it is said with it.")
-suppress = _decision("suppress", "Say that a keyword does not fit, whatever the model says; it alone is taken away.")
+pin = _decision("pin", "Say that a keyword fits, whatever the model says; the keywords above it are added too.")
+suppress = _decision("suppress", "Say that a keyword does not fit, whatever the model says; no other keyword changes.")
 release = _decision("release", "Take a decision back: the model decides again.")
 
 
@@ -66,10 +66,10 @@ release = _decision("release", "Take a decision back: the model decides again.")
 @click.option("--all", "everything", is_flag=True, help="Also images that have this taxonomy's version already.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
 def retag(dry_run: bool, everything: bool, as_json: bool) -> int:
-    """Make the keywords of all images anew by today's taxonomy, from the class scores on record: no photo is read.
+    """Apply today's taxonomy to all images, from the class scores on record: no photo is read.
 
-    When it was stopped, the same command goes on where it was. Deploy the taxonomy first: a function with an older
-    one would turn the images that it looks at back.
+    If it is stopped, the same command goes on where it was. Deploy the taxonomy first: a function with an older one
+    would turn back the images that it reconciles.
     """
     from datetime import UTC, datetime  # noqa: PLC0415 - as said above
 
@@ -80,22 +80,23 @@ def retag(dry_run: bool, everything: bool, as_json: bool) -> int:
     from pipeline.settings import model_dir  # noqa: PLC0415 - as said above
     from tagging_lambda.curate.connect import rewriter_of_stack  # noqa: PLC0415 - as said above
     from tagging_lambda.curate.report import retagged_document, retagged_text  # noqa: PLC0415 - as said above
-    from tagging_lambda.curate.retag import Retagged, Retagger  # noqa: PLC0415 - as said above
+    from tagging_lambda.curate.retag import RetagCounts, Retagger  # noqa: PLC0415 - as said above
     from tagging_lambda.model_card import ModelCard  # noqa: PLC0415 - as said above
     from tagging_lambda.words.taxonomy import Taxonomy  # noqa: PLC0415 - as said above
 
     card, vocabulary = ModelCard.load(model_dir() / CARD_NAME), Vocabulary.load()
-    taxonomy = Taxonomy.of(vocabulary, [each.id for each in card.classes])
-    run_id, retagged = new_run_id(datetime.now(UTC)), Retagged()
+    taxonomy = Taxonomy.of(vocabulary, [model_class.id for model_class in card.classes])
+    run_id, counts = new_run_id(datetime.now(UTC)), RetagCounts(card.version)
     with rewriter_of_stack(dry_run=dry_run) as rewriter, Progress("retag", quiet=as_json) as progress:
         retagger = Retagger(rewriter, taxonomy, card.version, run_id, everything)
-        for _ in retagger.retag(rewriter.table.scan(), retagged):
+        for event in retagger.retag(rewriter.table.scan()):
+            counts.add(event)
             progress.step()
     if as_json:
-        click.echo(json.dumps(retagged_document(retagged, run_id, vocabulary, dry_run=dry_run)))
+        click.echo(json.dumps(retagged_document(counts, run_id, vocabulary, dry_run=dry_run)))
     else:
-        click.echo(retagged_text(retagged, run_id, vocabulary, dry_run=dry_run))
-    return ATTENTION if retagged.failed or retagged.other_model else 0
+        click.echo(retagged_text(counts, run_id, vocabulary, dry_run=dry_run))
+    return ATTENTION if counts.failed or counts.other_model or counts.unreadable.count else 0
 
 
 @click.command()
@@ -105,64 +106,66 @@ def retag(dry_run: bool, everything: bool, as_json: bool) -> int:
 def undo(run_id: str, dry_run: bool, as_json: bool) -> int:
     """Take back what a run wrote, and only that: images have the keywords again that they had before it.
 
-    An image of which nothing was known before, or another photo, becomes as if nobody had looked at it. People's
-    decisions stay. One run back is kept of each image. The run must have ended: its queue would tag them again.
+    An image of which nothing was known before, or only another photo, becomes as if it had never been tagged. People's
+    decisions stay. One run back is kept of each image. Wait until the run has ended: its queue would tag them again.
     """
     from pipeline.clock import utc_now  # noqa: PLC0415 - as said above
     from pipeline.keywords import Vocabulary  # noqa: PLC0415 - as said above
     from pipeline.progress import Progress  # noqa: PLC0415 - as said above
     from tagging_lambda.curate.connect import rewriter_of_stack  # noqa: PLC0415 - as said above
     from tagging_lambda.curate.report import undone_document, undone_text  # noqa: PLC0415 - as said above
-    from tagging_lambda.curate.undo import Undoer, Undone  # noqa: PLC0415 - as said above
+    from tagging_lambda.curate.undo import UndoCounts, Undoer  # noqa: PLC0415 - as said above
 
-    vocabulary, undone = Vocabulary.load(), Undone()
+    vocabulary, counts = Vocabulary.load(), UndoCounts(run_id)
     with rewriter_of_stack(dry_run=dry_run) as rewriter, Progress("undo", quiet=as_json) as progress:
         undoer = Undoer(rewriter, run_id, vocabulary, utc_now)
-        for _ in undoer.undo(rewriter.table.scan(), undone):
+        for event in undoer.undo(rewriter.table.scan()):
+            counts.add(event)
             progress.step()
     if as_json:
-        click.echo(json.dumps(undone_document(undone, run_id, dry_run=dry_run)))
+        click.echo(json.dumps(undone_document(counts, run_id, dry_run=dry_run)))
     else:
-        click.echo(undone_text(undone, run_id, dry_run=dry_run))
-    return ATTENTION if undone.failed or not undone.found else 0
+        click.echo(undone_text(counts, run_id, dry_run=dry_run))
+    return ATTENTION if counts.failed or counts.unreadable.count or not counts.written_last else 0
 
 
-def _wishes(verdict: KeywordAction, said: tuple[Any, ...], vocabulary: Vocabulary) -> tuple[Wish, ...]:
+def _wishes(verdict: KeywordAction, arguments: tuple[Any, ...], vocabulary: Vocabulary) -> tuple[Wish, ...]:
     from pipeline.images import ImageRef  # noqa: PLC0415 - as said above
     from pipeline.records import KeywordAction  # noqa: PLC0415 - as said above
     from tagging_lambda.curate.decide import Wish  # noqa: PLC0415 - as said above
     from tagging_lambda.curate.decision_file import wishes_in  # noqa: PLC0415 - as said above
     from tagging_lambda.curate.keyword_lookup import keyword_named, keyword_once_named  # noqa: PLC0415 - as said above
 
-    keyword, image, product, file = said
+    keyword, image, product, file = arguments
     if file is not None:
         if keyword or image or product:
             raise CallerError("a file says everything itself: give --file alone, or a keyword with an image or product")
         return wishes_in(file, verdict, vocabulary)
     if keyword is None or (image is None) == (product is None):
         raise CallerError("name a keyword and one image, s3://bucket/key, or one product, --product ID")
-    named = keyword_once_named if verdict is KeywordAction.RELEASE else keyword_named
-    return (Wish(verdict, named(keyword, vocabulary), ImageRef.parse(image) if image else product),)
+    lookup = keyword_once_named if verdict is KeywordAction.RELEASE else keyword_named
+    return (Wish(verdict, lookup(keyword, vocabulary), ImageRef.parse(image) if image else product),)
 
 
 def _decide(wishes: tuple[Wish, ...], vocabulary: Vocabulary, by: str, *, as_json: bool) -> int:
     from pipeline.clock import utc_now  # noqa: PLC0415 - as said above
     from pipeline.progress import Progress  # noqa: PLC0415 - as said above
     from tagging_lambda.curate.connect import rewriter_of_stack  # noqa: PLC0415 - as said above
-    from tagging_lambda.curate.decide import Decided, Decider  # noqa: PLC0415 - as said above
+    from tagging_lambda.curate.decide import Decider, DecisionCounts  # noqa: PLC0415 - as said above
     from tagging_lambda.curate.report import decided_document, decided_text  # noqa: PLC0415 - as said above
 
     if len(by) > MAX_BY_LETTERS:
         raise CallerError(f"--by has {len(by):,} letters; the limit is {MAX_BY_LETTERS}")
-    decided = Decided()
+    counts = DecisionCounts()
     with rewriter_of_stack() as rewriter:
         decider = Decider(rewriter.table, rewriter, vocabulary, utc_now, by)
-        by_image = decider.by_image(wishes, decided.unknown)
-        with Progress("decide", total=len(by_image), quiet=as_json) as progress:
-            for _ in decider.decide(by_image, decided):
+        resolved = decider.resolve(wishes)
+        with Progress("decide", total=len(resolved.by_image) + len(resolved.unknown), quiet=as_json) as progress:
+            for event in decider.decide(resolved):
+                counts.add(event)
                 progress.step()
-    if len(wishes) == 1 and decided.unknown and not decided.changed:
-        raise CallerError(f"nothing is known of {decided.unknown[0]}; load it first")
-    said = decided_text(decided, wishes, vocabulary)
-    click.echo(json.dumps(decided_document(decided)) if as_json else said)
-    return ATTENTION if decided.unknown or decided.failed else 0
+    if len(wishes) == 1 and counts.unknown and not counts.changed:
+        raise CallerError(f"nothing is known of {counts.unknown[0]}; load it first")
+    text = decided_text(counts, wishes, vocabulary)
+    click.echo(json.dumps(decided_document(counts)) if as_json else text)
+    return ATTENTION if counts.unknown or counts.failed else 0

@@ -1,4 +1,4 @@
-"""People's decisions, as they are wished for and as they come to rest on records."""
+"""The verbs pin, suppress and release: people's wishes become decisions on records."""
 
 from __future__ import annotations
 
@@ -7,21 +7,22 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from pipeline.errors import CallerError
-from pipeline.images import ImageRef
 from pipeline.records import MAX_DECISIONS, Decision, DecisionKind, KeywordAction, TaggedImage
+from pipeline.unreadable import UnreadableItem
+from tagging_lambda.curate.rewrite import Rewrite
 from tagging_lambda.words.decisions import with_keywords
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from pipeline.images import ImageRef
     from pipeline.keywords import Vocabulary
     from pipeline.ports import Clock, RecordTable
     from pipeline.records import Record
     from tagging_lambda.curate.rewrite import Rewriter
 
 READ_BATCH = 100  # records read at a time: the most Amazon DynamoDB permits in one call
-OFFENDERS = 10  # how many of what went wrong are named; chosen by us: enough to see what they have in common
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,18 @@ class Wish:
     of: ImageRef | str
 
 
+@dataclass(frozen=True, slots=True)
+class UnknownTarget:
+    """An image or a product that has no record, so that nothing can be decided about it."""
+
+    name: str
+
+
+DecisionEvent = Rewrite | UnreadableItem | UnknownTarget
+
+
 @dataclass
-class Decided:
+class DecisionCounts:
     """Counts what became of the wishes, by image."""
 
     changed: int = 0
@@ -42,10 +53,32 @@ class Decided:
     unknown: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
 
+    def add(self, event: DecisionEvent) -> None:
+        """Count what became of one image or product."""
+        match event:
+            case UnknownTarget():
+                self.unknown.append(event.name)
+            case UnreadableItem():
+                self.failed.append(str(event))
+            case Rewrite(failure="", is_change=True):
+                self.changed += 1
+            case Rewrite(failure=""):
+                self.unchanged += 1
+            case Rewrite():
+                self.failed.append(event.failure)
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedWishes:
+    """The wishes of each image, in the order given, and the products of which no image is on record."""
+
+    by_image: Mapping[ImageRef, Sequence[Wish]]
+    unknown: tuple[UnknownTarget, ...] = ()
+
 
 @dataclass(frozen=True)
 class Decider:
-    """Applies wishes to the records at rest."""
+    """Applies wishes to records."""
 
     table: RecordTable
     rewriter: Rewriter
@@ -53,31 +86,28 @@ class Decider:
     clock: Clock
     by: str = ""
 
-    def by_image(self, wishes: Iterable[Wish], unknown: list[str]) -> dict[ImageRef, list[Wish]]:
-        """Return the wishes of each image, in the order given; a product without images is named in ``unknown``.
+    def resolve(self, wishes: Iterable[Wish]) -> ResolvedWishes:
+        """Return the wishes by image.
 
-        A wish for a product is one for each image that it has now; an image that comes later is not decided about.
+        A product's images are those on record now: an image that comes later is the model's.
         """
         by_image: dict[ImageRef, list[Wish]] = {}
         products: dict[str, tuple[ImageRef, ...]] = {}
         for wish in wishes:
-            for image in self._images(wish.of, products, unknown):
+            if isinstance(wish.of, str) and wish.of not in products:
+                products[wish.of] = self._images_of(wish.of)
+            for image in products[wish.of] if isinstance(wish.of, str) else (wish.of,):
                 by_image.setdefault(image, []).append(wish)
-        return by_image
+        unknown = tuple(UnknownTarget(f"product {product}") for product, images in products.items() if not images)
+        return ResolvedWishes(by_image, unknown)
 
-    def _images(
-        self, of: ImageRef | str, products: dict[str, tuple[ImageRef, ...]], unknown: list[str]
-    ) -> tuple[ImageRef, ...]:
-        if isinstance(of, ImageRef):
-            return (of,)
-        if of not in products:
-            products[of] = tuple(record.observation.image for record in self.table.of_product(of))
-            if not products[of]:
-                unknown.append(f"product {of}")
-        return products[of]
+    def _images_of(self, product: str) -> tuple[ImageRef, ...]:
+        items = self.table.of_product(product)
+        images = (item.image if isinstance(item, UnreadableItem) else item.observation.image for item in items)
+        return tuple(image for image in images if image)
 
-    def decide(self, wishes: Mapping[ImageRef, Sequence[Wish]], decided: Decided) -> Iterator[Record]:
-        """Yield each image's record as it is now, having counted in ``decided`` what became of it.
+    def decide(self, wishes: ResolvedWishes) -> Iterator[DecisionEvent]:
+        """Yield what becomes of each image, and of each product that is unknown.
 
         Raises:
             CallerError: an image would have more decisions than the limit.
@@ -86,31 +116,22 @@ class Decider:
 
         def change(record: Record) -> Record:
             decisions = record.decisions
-            for wish in wishes[record.observation.image]:
-                decisions = _decide(decisions, wish, now, self.by)
-            return _apply(record, decisions, self.vocabulary)
+            for wish in wishes.by_image[record.observation.image]:
+                decisions = _with_wish(decisions, wish, now, self.by)
+            return _with_decisions(record, decisions, self.vocabulary)
 
-        for rewrite in self.rewriter.rewrite(self._records(wishes, decided), change):
-            if rewrite.failure:
-                decided.failed.append(rewrite.failure)
-            elif rewrite.is_change:
-                decided.changed += 1
-            else:
-                decided.unchanged += 1
-            yield rewrite.after
-
-    def _records(self, images: Iterable[ImageRef], decided: Decided) -> Iterator[Record]:
-        waiting = iter(images)
-        while batch := list(islice(waiting, READ_BATCH)):
-            records = self.table.get_many(batch)
-            decided.unknown += [str(image) for image in batch if image not in records]
-            yield from (records[image] for image in batch if image in records)
+        yield from wishes.unknown
+        remaining = iter(wishes.by_image)
+        while batch := list(islice(remaining, READ_BATCH)):
+            items = self.table.get_many(batch)
+            yield from (UnknownTarget(str(image)) for image in batch if image not in items)
+            yield from self.rewriter.rewrite((items[image] for image in batch if image in items), change)
 
 
 _KINDS = {KeywordAction.PIN: DecisionKind.PIN, KeywordAction.SUPPRESS: DecisionKind.SUPPRESS}
 
 
-def _decide(decisions: tuple[Decision, ...], wish: Wish, now: datetime, by: str) -> tuple[Decision, ...]:
+def _with_wish(decisions: tuple[Decision, ...], wish: Wish, now: datetime, by: str) -> tuple[Decision, ...]:
     """Return the decisions after the wish: the newest of a keyword stands alone, at the end."""
     kind = _KINDS.get(wish.action)
     if any(decision.keyword_id == wish.keyword_id and decision.kind == kind for decision in decisions):
@@ -119,7 +140,7 @@ def _decide(decisions: tuple[Decision, ...], wish: Wish, now: datetime, by: str)
     return others if kind is None else (*others, Decision(wish.keyword_id, kind, now, by))
 
 
-def _apply(record: Record, decisions: tuple[Decision, ...], vocabulary: Vocabulary) -> Record:
+def _with_decisions(record: Record, decisions: tuple[Decision, ...], vocabulary: Vocabulary) -> Record:
     if len(decisions) > MAX_DECISIONS:
         count = f"{record.observation.image} would have {len(decisions):,} decisions"
         raise CallerError(f"{count}; the limit is {MAX_DECISIONS}")

@@ -14,7 +14,8 @@ from pipeline.http.resolver import Resolver, Tag
 from pipeline.images import ImageRef
 from pipeline.keywords import Vocabulary
 from pipeline.ports import Clock
-from tagging_lambda.curate.decide import Decided, Decider, Wish
+from pipeline.unreadable import UnreadableItem
+from tagging_lambda.curate.decide import Decider, DecisionEvent, UnknownTarget, Wish
 from tagging_lambda.curate.keyword_lookup import keyword_once_named
 from tagging_lambda.curate.rewrite import Rewriter
 
@@ -45,32 +46,41 @@ class DecisionWriter:
             for request in requests
         ]
         decider = Decider(self.rewriter.table, self.rewriter, self.vocabulary, self.clock, by[:MAX_NAME_CHARACTERS])
-        by_image = decider.by_image(wishes, [])
-        known = self.rewriter.table.get_many(list(by_image))
-        unknown = [image for image in by_image if image not in known]
+        resolved = decider.resolve(wishes)
+        known = self.rewriter.table.get_many(list(resolved.by_image))
+        unknown = [image for image in resolved.by_image if image not in known]
         if unknown:
             raise NotFoundError(f"nothing is known of {unknown[0]}")
-        outcomes = {image: _decide(decider, image, of_image) for image, of_image in by_image.items()}
-        if all(outcome.failed for outcome in outcomes.values()):
-            raise RetryLater("; ".join(outcome.failed[0] for outcome in outcomes.values()))
+        outcomes = {str(outcome.image): outcome for outcome in map(_outcome, decider.decide(resolved))}
+        failures = [outcome.failure for outcome in outcomes.values() if outcome.failure]
+        if len(failures) == len(outcomes):
+            raise RetryLater(failures[0])
         return [
             AppliedDecision(
                 image=request.image,
                 keyword=wish.keyword_id,
                 decision=request.decision,
-                changed=bool(outcomes[image].changed),
-                failure=next(iter(outcomes[image].failed), None),
+                changed=outcomes[str(wish.of)].changed,
+                failure=outcomes[str(wish.of)].failure,
             )
             for request, wish in zip(requests, wishes, strict=True)
-            for image in [ImageRef.parse(request.image)]
         ]
 
 
-def _decide(decider: Decider, image: ImageRef, wishes: Sequence[Wish]) -> Decided:
-    decided = Decided()
-    for _ in decider.decide({image: wishes}, decided):
-        pass  # the record is not part of the answer
-    return decided
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    image: str
+    changed: bool = False
+    failure: str | None = None
+
+
+def _outcome(event: DecisionEvent) -> _Outcome:
+    match event:
+        case UnknownTarget():  # it was on record a moment ago
+            return _Outcome(event.name, failure=f"nothing is known of {event.name}")
+        case UnreadableItem():
+            return _Outcome(str(event.image or event.key), failure=event.problem)
+    return _Outcome(str(event.before.observation.image), event.is_change and not event.failure, event.failure or None)
 
 
 def add_routes(app: Resolver, writer: DecisionWriter) -> None:

@@ -1,4 +1,4 @@
-"""How these verbs say what they did: as JSON documents, and as text for a person."""
+"""Reports of these verbs: as JSON documents, and as text for a person."""
 
 from __future__ import annotations
 
@@ -11,120 +11,128 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from pipeline.keywords import Vocabulary
-    from tagging_lambda.curate.decide import Decided, Wish
-    from tagging_lambda.curate.retag import Retagged
-    from tagging_lambda.curate.undo import Undone
+    from tagging_lambda.curate.decide import DecisionCounts, Wish
+    from tagging_lambda.curate.retag import RetagCounts
+    from tagging_lambda.curate.undo import UndoCounts
 
 KEYWORDS_SHOWN = 15  # gained and lost, for a person; JSON has all
 OFFENDERS = 10  # unknown images and failures named, chosen by us
 
 
-def decided_document(decided: Decided) -> dict[str, Any]:
+def decided_document(counts: DecisionCounts) -> dict[str, Any]:
     """Return what became of decisions as JSON."""
     return {
-        "changed": decided.changed,
-        "unchanged": decided.unchanged,
-        "unknown": decided.unknown,
-        "failed": decided.failed,
+        "changed": counts.changed,
+        "unchanged": counts.unchanged,
+        "unknown": counts.unknown,
+        "failed": counts.failed,
     }
 
 
-def decided_text(decided: Decided, wishes: Collection[Wish], vocabulary: Vocabulary) -> str:
+def decided_text(counts: DecisionCounts, wishes: Collection[Wish], vocabulary: Vocabulary) -> str:
     """Return what became of decisions for a person; one alone with what its word was taken for."""
     named = [f"{_name(wish.keyword_id, vocabulary)} ({wish.keyword_id}): " for wish in wishes if len(wishes) == 1]
-    lines = [f"{''.join(named)}{_images(decided.changed)} changed, {decided.unchanged:,} were so already"]
+    lines = [f"{''.join(named)}{_images(counts.changed)} changed, {counts.unchanged:,} were so already"]
     for count, what, named in (
-        (len(decided.unknown), "on no record; load them first", decided.unknown),
-        (len(decided.failed), "not written; try again", decided.failed),
+        (len(counts.unknown), "on no record; load them first", counts.unknown),
+        (len(counts.failed), "not written; try again", counts.failed),
     ):
         if count:
             lines.append(f"{count:,} {what}: {_first(named)}")
     return "\n".join(lines)
 
 
-def retagged_document(retagged: Retagged, run_id: str, vocabulary: Vocabulary, *, dry_run: bool) -> dict[str, Any]:
+def retagged_document(counts: RetagCounts, run_id: str, vocabulary: Vocabulary, *, dry_run: bool) -> dict[str, Any]:
     """Return what a new taxonomy changes as JSON."""
 
-    def counted(counts: Counter[str]) -> list[dict[str, Any]]:
-        return [{"keyword": _name(i, vocabulary), "id": i, "images": count} for i, count in counts.most_common()]
+    def by_keyword(images: Counter[str]) -> list[dict[str, Any]]:
+        return [{"keyword": _name(i, vocabulary), "id": i, "images": count} for i, count in images.most_common()]
 
     return {
         "run_id": run_id,
         "dry_run": dry_run,
         "taxonomy_version": vocabulary.version,
-        "touched": retagged.touched,
-        "rescored": retagged.rescored,
-        "same": retagged.same,
-        "current": retagged.current,
-        "other_model": retagged.other_model,
-        "untagged": retagged.untagged,
-        "failed": retagged.failed,
-        "failures": retagged.failures,
-        "gained": counted(retagged.gained),
-        "lost": counted(retagged.lost),
+        "touched": counts.touched,
+        "rescored": counts.rescored,
+        "same": counts.same,
+        "current": counts.current,
+        "other_model": counts.other_model,
+        "untagged": counts.untagged,
+        "failed": counts.failed,
+        "failures": counts.failures,
+        **counts.unreadable.document(),
+        "gained": by_keyword(counts.gained),
+        "lost": by_keyword(counts.lost),
         "examples": [
             {
-                "image": each.image,
-                "before": [_name(i, vocabulary) for i in each.before],
-                "after": [_name(i, vocabulary) for i in each.after],
+                "image": example.image,
+                "before": [_name(i, vocabulary) for i in example.before],
+                "after": [_name(i, vocabulary) for i in example.after],
             }
-            for each in retagged.examples
+            for example in counts.examples
         ],
     }
 
 
-def retagged_text(retagged: Retagged, run_id: str, vocabulary: Vocabulary, *, dry_run: bool) -> str:
+def retagged_text(counts: RetagCounts, run_id: str, vocabulary: Vocabulary, *, dry_run: bool) -> str:
     """Return what a new taxonomy changes for a person."""
     will = "would change" if dry_run else "changed"
     lines = [
         f"run          {run_id}" + (" (dry run: nothing is written)" if dry_run else ""),
         f"taxonomy     {vocabulary.version}",
-        f"{will + ' keywords':<22}{retagged.touched:>12,}",
-        f"{will + ' scores only':<22}{retagged.rescored:>12,}",
-        f"{'same keywords':<22}{retagged.same:>12,}",
-        f"{'done before':<22}{retagged.current:>12,}",
-        f"{'no class scores':<22}{retagged.untagged:>12,}",
+        f"{will + ' keywords':<22}{counts.touched:>12,}",
+        f"{will + ' scores only':<22}{counts.rescored:>12,}",
+        f"{'same keywords':<22}{counts.same:>12,}",
+        f"{'done before':<22}{counts.current:>12,}",
+        f"{'no class scores':<22}{counts.untagged:>12,}",
     ]
-    if retagged.other_model:
-        lines.append(f"{'of another model':<22}{retagged.other_model:>12,}  load --only stale looks at them again")
-    if retagged.failed:
-        lines.append(f"{'failed':<22}{retagged.failed:>12,}  {_first(retagged.failures)}")
-    lines += _keyword_lines("gained", retagged.gained, vocabulary)
-    lines += _keyword_lines("lost", retagged.lost, vocabulary)
-    for each in retagged.examples:
-        before, after = (", ".join(_name(i, vocabulary) for i in ids) or "-" for ids in (each.before, each.after))
-        lines += ["", printable(each.image), f"  before  {before}", f"  after   {after}"]
+    if counts.other_model:
+        lines.append(f"{'of another model':<22}{counts.other_model:>12,}  load --only stale reconciles them again")
+    if counts.failed:
+        lines.append(f"{'failed':<22}{counts.failed:>12,}  {_first(counts.failures)}")
+    if counts.unreadable.count:
+        lines.append(
+            f"{'unreadable':<22}{counts.unreadable.count:>12,}  {_first(map(str, counts.unreadable.examples))}"
+        )
+    lines += _keyword_lines("gained", counts.gained, vocabulary)
+    lines += _keyword_lines("lost", counts.lost, vocabulary)
+    for example in counts.examples:
+        before, after = (", ".join(_name(i, vocabulary) for i in ids) or "-" for ids in (example.before, example.after))
+        lines += ["", printable(example.image), f"  before  {before}", f"  after   {after}"]
     return "\n".join(lines)
 
 
-def undone_document(undone: Undone, run_id: str, *, dry_run: bool) -> dict[str, Any]:
+def undone_document(counts: UndoCounts, run_id: str, *, dry_run: bool) -> dict[str, Any]:
     """Return what was taken back as JSON."""
     return {
         "run_id": run_id,
         "dry_run": dry_run,
-        "restored": undone.restored,
-        "emptied": undone.emptied,
-        "gone": undone.gone,
-        "others": undone.others,
-        "failed": undone.failed,
-        "failures": undone.failures,
+        "restored": counts.restored,
+        "emptied": counts.emptied,
+        "gone": counts.gone,
+        "others": counts.others,
+        "failed": counts.failed,
+        "failures": counts.failures,
+        **counts.unreadable.document(),
     }
 
 
-def undone_text(undone: Undone, run_id: str, *, dry_run: bool) -> str:
+def undone_text(counts: UndoCounts, run_id: str, *, dry_run: bool) -> str:
     """Return what was taken back for a person."""
-    if not undone.found:
-        return f"no image was written last by the run {run_id}"
+    unreadable = counts.unreadable.count
+    skipped = [f"unreadable{unreadable:>11,}  {_first(map(str, counts.unreadable.examples))}"] if unreadable else []
+    if not counts.written_last:
+        return "\n".join([f"no image was written last by the run {run_id}", *skipped])
     lines = [
         f"run       {run_id}" + (" (dry run: nothing is written)" if dry_run else ""),
-        f"restored  {undone.restored:>12,}  have the keywords again that they had before",
-        f"emptied   {undone.emptied:>12,}  had none before: load --only missing looks at them again",
-        f"gone      {undone.gone:>12,}  are no longer in their bucket, and stay so",
-        f"others    {undone.others:>12,}  are other runs' and stay as they are",
+        f"restored  {counts.restored:>12,}  have the keywords again that they had before",
+        f"emptied   {counts.emptied:>12,}  had none before: load --only missing tags them again",
+        f"gone      {counts.gone:>12,}  are no longer in their bucket, and stay so",
+        f"others    {counts.others:>12,}  are other runs' and stay as they are",
     ]
-    if undone.failed:
-        lines.append(f"failed    {undone.failed:>12,}  {_first(undone.failures)}")
-    return "\n".join(lines)
+    if counts.failed:
+        lines.append(f"failed    {counts.failed:>12,}  {_first(counts.failures)}")
+    return "\n".join(lines + skipped)
 
 
 def _keyword_lines(title: str, counts: Counter[str], vocabulary: Vocabulary) -> list[str]:
@@ -145,5 +153,5 @@ def _images(count: int) -> str:
 
 
 def _first(named: Iterable[str]) -> str:
-    every = [printable(each) for each in named]
-    return ", ".join(every[:OFFENDERS]) + (", ..." if len(every) > OFFENDERS else "")
+    names = [printable(name) for name in named]
+    return ", ".join(names[:OFFENDERS]) + (", ..." if len(names) > OFFENDERS else "")

@@ -1,4 +1,4 @@
-"""The verb retag: the keywords of the whole table follow today's taxonomy, from the class scores at rest."""
+"""The verb retag: the keywords of the whole table follow today's taxonomy, from the stored class scores."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pipeline.records import TaggedImage
+from pipeline.unreadable import UnreadableItem, UnreadableItems
 from tagging_lambda.words.remap import remapped
 
 if TYPE_CHECKING:
@@ -30,20 +31,22 @@ class Example:
 
 
 @dataclass
-class Retagged:
+class RetagCounts:
     """Counts what became of the images.
 
     Attributes:
+        model_version: the model whose class scores the taxonomy was applied to.
         touched: images that gain or lose a keyword.
         rescored: images that keep their keywords, with other scores or sources.
         same: images whose keywords are the same under the new taxonomy.
         current: images that were under the new taxonomy already.
-        other_model: images whose class scores are of another model, so that they must be looked at again.
+        other_model: images whose class scores are of another model, so that they must be reconciled again.
         untagged: images that are rejected, gone or undone, and have no class scores.
         gained: per keyword id, the images that gain it.
         lost: per keyword id, the images that lose it.
     """
 
+    model_version: str
     touched: int = 0
     rescored: int = 0
     same: int = 0
@@ -55,6 +58,38 @@ class Retagged:
     lost: Counter[str] = field(default_factory=Counter)
     examples: list[Example] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    unreadable: UnreadableItems = field(default_factory=UnreadableItems)
+
+    def add(self, event: Rewrite | UnreadableItem) -> None:
+        """Count what became of one image."""
+        if isinstance(event, UnreadableItem):
+            self.unreadable.add(event)
+            return
+        before, after = event.before, event.after
+        if event.failure:
+            self.failed += 1
+            self.failures += [event.failure][: OFFENDERS - len(self.failures)]
+        elif not isinstance(before, TaggedImage) or not isinstance(after, TaggedImage):
+            self.untagged += 1
+        elif before.observation.model_version != self.model_version:
+            self.other_model += 1
+        elif before == after:
+            self.current += 1
+        elif before.keywords == after.keywords:
+            self.same += 1
+        else:
+            self._compare(before, after)
+
+    def _compare(self, before: TaggedImage, after: TaggedImage) -> None:
+        old, new = _ids(before), _ids(after)
+        if set(old) == set(new):
+            self.rescored += 1
+            return
+        self.touched += 1
+        self.gained.update(keyword_id for keyword_id in new if keyword_id not in old)
+        self.lost.update(keyword_id for keyword_id in old if keyword_id not in new)
+        if len(self.examples) < EXAMPLES:
+            self.examples.append(Example(str(before.observation.image), old, new))
 
 
 @dataclass(frozen=True)
@@ -65,7 +100,7 @@ class Retagger:
         rewriter: writes the records, or only says what would be written.
         taxonomy: made for the classes of that model.
         model_version: of that model.
-        run_id: what changes is this run's.
+        run_id: the run that changed records are attributed to.
         everything: also applies the taxonomy where its version is on record already: its rules may have changed.
     """
 
@@ -75,46 +110,16 @@ class Retagger:
     run_id: str
     everything: bool = False
 
-    def retag(self, records: Iterable[Record], retagged: Retagged) -> Iterator[Record]:
-        """Yield each record as it is now, having counted it. A second run goes on: what is done is passed over."""
-        for rewrite in self.rewriter.rewrite(records, self._changed):
-            self._count(rewrite, retagged)
-            yield rewrite.after
+    def retag(self, records: Iterable[Record | UnreadableItem]) -> Iterator[Rewrite | UnreadableItem]:
+        """Yield what becomes of each record. A second run goes on where the first stopped: what is done is skipped."""
+        return self.rewriter.rewrite(records, self._change)
 
-    def _changed(self, record: Record) -> Record:
+    def _change(self, record: Record) -> Record:
         if not isinstance(record, TaggedImage) or record.observation.model_version != self.model_version:
             return record
         if record.observation.taxonomy_version == self.taxonomy.version and not self.everything:
             return record
         return remapped(record, self.taxonomy, self.run_id)
-
-    def _count(self, rewrite: Rewrite, retagged: Retagged) -> None:
-        before, after = rewrite.before, rewrite.after
-        if rewrite.failure:
-            retagged.failed += 1
-            retagged.failures += [rewrite.failure][: OFFENDERS - len(retagged.failures)]
-        elif not isinstance(before, TaggedImage) or not isinstance(after, TaggedImage):
-            retagged.untagged += 1
-        elif before.observation.model_version != self.model_version:
-            retagged.other_model += 1
-        elif before == after:
-            retagged.current += 1
-        elif before.keywords == after.keywords:
-            retagged.same += 1
-        else:
-            _compare(before, after, retagged)
-
-
-def _compare(before: TaggedImage, after: TaggedImage, retagged: Retagged) -> None:
-    old, new = _ids(before), _ids(after)
-    if set(old) == set(new):
-        retagged.rescored += 1
-        return
-    retagged.touched += 1
-    retagged.gained.update(each for each in new if each not in old)
-    retagged.lost.update(each for each in old if each not in new)
-    if len(retagged.examples) < EXAMPLES:
-        retagged.examples.append(Example(str(before.observation.image), old, new))
 
 
 def _ids(record: TaggedImage) -> tuple[str, ...]:

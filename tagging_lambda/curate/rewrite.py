@@ -1,4 +1,4 @@
-"""Rewrites records at rest: each is changed and written on condition that nobody else wrote it meanwhile."""
+"""Rewrites records: each is changed, and written on condition that nobody else wrote it meanwhile."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from pipeline.errors import RetryLater, RevisionConflict
+from pipeline.unreadable import UnreadableItem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -25,7 +26,7 @@ WAITS_S = (0.0, 0.2, 0.4, 0.8, 1.6, 3.2)  # before each further try; chosen by u
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """What became of one record: as it was found, and as it is now or would be. ``failure`` is empty if all is well."""
+    """One record as it was, and as it is now or would be. ``failure`` is empty unless it could not be written."""
 
     before: Record
     after: Record
@@ -39,39 +40,46 @@ class Rewrite:
 
 @dataclass(frozen=True)
 class Rewriter:
-    """Changes records in a table; ``dry_run`` only says what would be changed."""
+    """Changes records in a table; with ``dry_run`` it only says what would be changed."""
 
     table: RecordTable
     pool: Executor
     dry_run: bool = False
     sleep: Callable[[float], None] = time.sleep
 
-    def rewrite(self, records: Iterable[Record], change: Change) -> Iterator[Rewrite]:
+    def rewrite(self, records: Iterable[Record | UnreadableItem], change: Change) -> Iterator[Rewrite | UnreadableItem]:
         """Yield what becomes of each record, in the order given. Memory does not grow with their number.
 
         A record that ``change`` returns as it is costs nothing. One that somebody else writes meanwhile is read and
-        changed again. One that cannot be written in the end is a failure of its own.
+        changed again. One that cannot be written in the end is a ``Rewrite`` with a failure, and ends nothing else; one
+        that cannot be read stays as it is.
         """
-        waiting = iter(records)
-        while group := list(islice(waiting, GROUP)):
-            yield from self.pool.map(lambda record: self._rewritten(record, change), group)
+        remaining = iter(records)
+        while group := list(islice(remaining, GROUP)):
+            yield from self.pool.map(lambda record: self._rewrite(record, change), group)
 
-    def _rewritten(self, record: Record, change: Change) -> Rewrite:
+    def _rewrite(self, record: Record | UnreadableItem, change: Change) -> Rewrite | UnreadableItem:
+        if isinstance(record, UnreadableItem):
+            return record
+        is_stale, failure = False, ""
         for wait_s in WAITS_S:
             try:
-                return self._tried(record, change)
+                if is_stale:
+                    item = self.table.get_many([record.observation.image]).get(record.observation.image)
+                    if item is None:  # it expired, or was removed: there is nothing left to change
+                        return Rewrite(record, record)
+                    if isinstance(item, UnreadableItem):
+                        return item
+                    record, is_stale = item, False
+                return self._try(record, change)
             except RevisionConflict as error:
-                found = self.table.get_many([record.observation.image])
-                if not found:
-                    return Rewrite(record, record)
-                [record] = found.values()
-                failure = str(error)
+                is_stale, failure = True, str(error)
             except RetryLater as error:
-                self.sleep(wait_s)
                 failure = str(error)
+                self.sleep(wait_s)
         return Rewrite(record, record, failure)
 
-    def _tried(self, record: Record, change: Change) -> Rewrite:
+    def _try(self, record: Record, change: Change) -> Rewrite:
         after = change(record)
         if after != record and not self.dry_run:
             self.table.put(after, record.revision)

@@ -1,4 +1,4 @@
-"""The verb undo: what one run wrote is taken back, and only that. People's decisions stay."""
+"""The verb undo: takes back what one run wrote, and only that. People's decisions stay."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pipeline.records import GoneImage, Previous, RejectedImage, TaggedImage, UndoneImage
+from pipeline.unreadable import UnreadableItem, UnreadableItems
 from tagging_lambda.words.decisions import with_keywords
 
 if TYPE_CHECKING:
@@ -20,27 +21,48 @@ OFFENDERS = 10  # failures named, chosen by us
 
 
 @dataclass
-class Undone:
+class UndoCounts:
     """Counts what became of the images.
 
     Attributes:
+        run_id: the run that is taken back.
         restored: images that have the keywords again that the run before gave them.
-        emptied: images of which nothing was known before of the same photo: as if nobody had looked at them.
-        gone: images that the run found gone, and that stay so: a bucket's truth is no run's opinion.
+        emptied: images of whose photo nothing was known before: as if they had never been reconciled.
+        gone: images that the run found gone. They stay so: that the photo is gone is a fact, not the run's opinion.
         others: images that another run wrote last; if this one wrote them before, that is forgotten.
     """
 
+    run_id: str
     restored: int = 0
     emptied: int = 0
     gone: int = 0
     others: int = 0
     failed: int = 0
     failures: list[str] = field(default_factory=list)
+    unreadable: UnreadableItems = field(default_factory=UnreadableItems)
 
     @property
-    def found(self) -> int:
+    def written_last(self) -> int:
         """How many images the run wrote last."""
         return self.restored + self.emptied + self.gone + self.failed
+
+    def add(self, event: Rewrite | UnreadableItem) -> None:
+        """Count what became of one image."""
+        if isinstance(event, UnreadableItem):
+            self.unreadable.add(event)
+            return
+        before, after = event.before, event.after
+        if event.failure:
+            self.failed += 1
+            self.failures += [event.failure][: OFFENDERS - len(self.failures)]
+        elif before.observation.run_id != self.run_id:
+            self.others += 1
+        elif isinstance(before, GoneImage):
+            self.gone += 1
+        elif isinstance(after, UndoneImage):
+            self.emptied += before != after
+        else:
+            self.restored += 1
 
 
 @dataclass(frozen=True)
@@ -52,27 +74,25 @@ class Undoer:
     vocabulary: Vocabulary
     clock: Clock
 
-    def undo(self, records: Iterable[Record], undone: Undone) -> Iterator[Record]:
-        """Yield each record as it is now, having counted it. A second run goes on where the first one stopped."""
-        for rewrite in self.rewriter.rewrite(records, self._changed):
-            self._count(rewrite, undone)
-            yield rewrite.after
+    def undo(self, records: Iterable[Record | UnreadableItem]) -> Iterator[Rewrite | UnreadableItem]:
+        """Yield what becomes of each record. A second undo goes on where the first one stopped."""
+        return self.rewriter.rewrite(records, self._change)
 
-    def _changed(self, record: Record) -> Record:
+    def _change(self, record: Record) -> Record:
         if not isinstance(record, TaggedImage | RejectedImage):
             return record
         if record.observation.run_id == self.run_id:
-            return self._taken_back(record)
+            return self._take_back(record)
         if record.previous and record.previous.run_id == self.run_id:
             return replace(record, previous=None)  # or undoing the later run would bring this one back
         return record
 
-    def _taken_back(self, record: TaggedImage | RejectedImage) -> Record:
-        # DECISIONS.md, 14
+    def _take_back(self, record: TaggedImage | RejectedImage) -> Record:
+        # One run back is kept, so that a bad model can be undone without reading a photo (DECISIONS.md, 14).
         if record.previous:
             return _restored(record, record.previous, self.vocabulary)
-        # DECISIONS.md, 15
-        # What a later look reads must not pass for a look: no object, no model, no taxonomy.
+        # The next reconcile must not take this for an observation, so it names no object, model or taxonomy; the record
+        # stays, because people's decisions do (DECISIONS.md, 15).
         observation = replace(
             record.observation,
             observed_at=self.clock(),
@@ -83,36 +103,22 @@ class Undoer:
         )
         return UndoneImage(observation, record.revision, record.decisions)
 
-    def _count(self, rewrite: Rewrite, undone: Undone) -> None:
-        before, after = rewrite.before, rewrite.after
-        if rewrite.failure:
-            undone.failed += 1
-            undone.failures += [rewrite.failure][: OFFENDERS - len(undone.failures)]
-        elif before.observation.run_id != self.run_id:
-            undone.others += 1
-        elif isinstance(before, GoneImage):
-            undone.gone += 1
-        elif isinstance(after, UndoneImage):
-            undone.emptied += before != after
-        else:
-            undone.restored += 1
 
-
-def _restored(record: TaggedImage | RejectedImage, before: Previous, vocabulary: Vocabulary) -> TaggedImage:
+def _restored(record: TaggedImage | RejectedImage, previous: Previous, vocabulary: Vocabulary) -> TaggedImage:
     observation = replace(
         record.observation,
-        run_id=before.run_id,
-        observed_at=before.observed_at,
-        model_version=before.model_version,
-        taxonomy_version=before.taxonomy_version,
+        run_id=previous.run_id,
+        observed_at=previous.observed_at,
+        model_version=previous.model_version,
+        taxonomy_version=previous.taxonomy_version,
     )
     restored = TaggedImage(
         observation=observation,
         keywords=(),
-        class_scores=before.class_scores,
-        width_pixels=before.width_pixels,
-        height_pixels=before.height_pixels,
-        low_information=before.low_information,
+        class_scores=previous.class_scores,
+        width_pixels=previous.width_pixels,
+        height_pixels=previous.height_pixels,
+        low_information=previous.low_information,
         revision=record.revision,
     )
-    return with_keywords(restored, before.keywords, record.decisions, vocabulary)
+    return with_keywords(restored, previous.keywords, record.decisions, vocabulary)

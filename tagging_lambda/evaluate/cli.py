@@ -86,8 +86,9 @@ def evaluate(
 
 
 def _say_ratings(*, as_json: bool) -> None:
+    from pipeline.aws.ratings import ratings_of_stack  # noqa: PLC0415 - as said above
     from pipeline.keywords import Vocabulary  # noqa: PLC0415 - as said above
-    from pipeline.ratings import ratings_of_stack, tallies  # noqa: PLC0415 - as said above
+    from pipeline.ratings import tallies  # noqa: PLC0415 - as said above
     from tagging_lambda.evaluate.ratings import tallies_document, tallies_text  # noqa: PLC0415 - as said above
 
     found, vocabulary = tallies(ratings_of_stack(_warn).scan()), Vocabulary.load()

@@ -60,7 +60,16 @@ _UNREAD: tuple[tuple[bytes, str], ...] = (
 _MARKER, _SCAN, _LOSSLESS_FRAME = 0xFF, 0xDA, 0xC3
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # those three are tables and an extension
 
-_HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"heif"})
+# The brands of ISO/IEC 23008-12 (HEIF), by what codes the picture: HEVC, its layered form, H.264, JPEG, JPEG 2000, VVC
+# and EVC, and the structural brands.
+_HEIF_BRANDS = frozenset(
+    brand.encode()
+    for brand in (
+        *("heic", "heix", "heim", "heis", "hevc", "hevx", "hevm", "hevs"),
+        *("avci", "avcs", "jpeg", "jpgs", "j2ki", "j2is", "vvic", "vvis", "evbi", "evbs", "evmi", "evms"),
+        *("mif1", "mif2", "mif3", "miaf", "msf1", "heif", "1pic", "unif"),
+    )
+)
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 
 

@@ -134,7 +134,7 @@ def handler(paths: list[Path], batch: int, late: bool) -> Iterator[Callable[[lis
     observation = Reconciler(
         images=images,
         table=LateTable(),
-        contents=ClassificationCache(
+        cache=ClassificationCache(
             reader, classifier, most=0
         ),  # a photo that comes again is looked at as if it were new
         taxonomy=Taxonomy.of(Vocabulary.load(), [each.id for each in classifier.card.classes]),

@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from catalog_loader.connect import BACKFILL, UPLOADS, Connected
-from catalog_loader.probe import MemoryProbe
 from catalog_loader.status import WatchedQueue
-from pipeline.dead_letters import MemoryDeadLetters
 from pipeline.errors import RejectReason
 from pipeline.images import ImageRef
+from pipeline.memory.dead_letters import MemoryDeadLetters
 from pipeline.memory.files import MemoryFiles
 from pipeline.memory.images import MemoryImages
+from pipeline.memory.probe import MemoryProbe
 from pipeline.memory.queue import MemoryQueue
 from pipeline.memory.table import MemoryTable
 from pipeline.records import GoneImage, Observation, Record, RejectedImage, TaggedImage

@@ -10,9 +10,10 @@ import pytest
 
 from catalog_loader.audit import OFFENDERS, Audit, Auditor, Gap, peeked
 from catalog_loader.compare import Versions
-from pipeline.dead_letters import MemoryDeadLetters
-from pipeline.exported import ExportedImage, MemoryExportedImages
+from pipeline.exported import ExportedImage
 from pipeline.images import BucketPrefix, ImageRef, ListedImage
+from pipeline.memory.dead_letters import MemoryDeadLetters
+from pipeline.memory.exported import MemoryExportedImages
 from pipeline.memory.images import MemoryImages
 from pipeline.memory.table import MemoryTable
 from pipeline.messages import TagImage
@@ -39,7 +40,7 @@ def audited(twins: Twins, place: BucketPrefix = SHOP, versions: Versions | None 
 
 def numbers(**counts: int) -> dict[str, int]:
     """Return the numbers of an audit, of which most are zero."""
-    names = ("listed", "tagged", "rejected", "dead_lettered", "waiting", "missing", "stale", "orphaned")
+    names = ("listed", "tagged", "rejected", "dead_lettered", "waiting", "missing", "stale", "orphaned", "unreadable")
     return dict.fromkeys(names, 0) | counts
 
 
@@ -82,6 +83,7 @@ def test_each_kind_of_gap_is_counted_named_and_given_out_to_be_closed(twins: Twi
         Gap.MISSING: ["buried.jpg", "missing.jpg"],
         Gap.STALE: ["replaced.jpg"],
         Gap.ORPHANED: ["orphan.jpg"],
+        Gap.UNREADABLE: [],
     }
     assert audit.has_gap
 
@@ -299,3 +301,17 @@ def test_many_orphans_are_all_found_whatever_their_number(twins: Twins) -> None:
 
     assert audit.numbers() == numbers(orphaned=200)
     assert sorted(gap) == keys
+
+
+def test_records_that_cannot_be_read_are_counted_once_named_and_not_sent(twins: Twins) -> None:
+    twins.put("listed.jpg", "fine.jpg")
+    twins.tag("listed.jpg", "fine.jpg", "unlisted.jpg")
+    for key in ("listed.jpg", "unlisted.jpg"):
+        twins.table.damage(ImageRef("shop", key))
+    twins.table.damage(ImageRef("another-shop", "a.jpg"))
+
+    audit, gap = audited(twins)
+
+    assert audit.numbers() == numbers(listed=2, tagged=1, unreadable=2)
+    assert [item.key for item in audit.unreadable.examples] == ["s3://shop/listed.jpg", "s3://shop/unlisted.jpg"]
+    assert (audit.has_gap, gap) == (True, [])

@@ -19,9 +19,9 @@ from catalog_loader.compare import Versions
 from catalog_loader.console import Console
 from catalog_loader.estimate import Estimator
 from catalog_loader.formatting import dollars
-from pipeline.dead_letters import DeadLetter, MemoryDeadLetters
 from pipeline.errors import CallerError, Denied, RejectReason, RetryLater
 from pipeline.images import BucketPrefix, ImageRef, ListedImage
+from pipeline.memory.dead_letters import MemoryDeadLetters
 from pipeline.memory.images import MemoryImages
 from pipeline.memory.queue import MemoryQueue
 from pipeline.messages import TagImage
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from pipeline.dead_letters import DeadLetter
     from tests.catalog_loader.conftest import Twins
 
 PLACE = "s3://shop/"
@@ -336,6 +337,7 @@ def test_an_audit_names_the_gap_and_wants_attention(
         "  s3://shop/old.jpg",
         "orphaned       1",
         "  s3://shop/orphan.jpg",
+        "unreadable     0",
         "Messages wait: what is missing or stale may be among them. `--wait` waits for them.",
         "`catalog-tagger redrive` sends dead letters back.",
         "Stale is also what is not of the model any and the taxonomy any.",

@@ -12,7 +12,8 @@ from catalog_loader.commands import audit as audit_command
 from catalog_loader.compare import Versions
 from catalog_loader.console import Console
 from catalog_loader.export_check import OFFENDERS, SETTLING
-from pipeline.exported import ExportedImage, MemoryExportedImages
+from pipeline.exported import ExportedImage
+from pipeline.memory.exported import MemoryExportedImages
 from tests.catalog_loader.conftest import LOOKED_AT, shop
 
 if TYPE_CHECKING:
@@ -172,7 +173,7 @@ def test_a_person_is_told_of_the_export_and_of_the_way_out(twins: Twins) -> None
         "s3://shop", Versions(), twins.connect, voice, enqueue=False, exported=lambda: exported(twins, "b.jpg")
     )
 
-    assert said[0].splitlines()[8:] == [
+    assert said[0].splitlines()[9:] == [
         "",
         "export of 2026-01-03 00:00:00 UTC, 1 images were looked at since",
         "not_exported     1",

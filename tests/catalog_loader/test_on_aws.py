@@ -14,13 +14,14 @@ from catalog_loader.commands import audit as audit_command
 from catalog_loader.commands import load as load_command
 from catalog_loader.commands.load import LoadRequest
 from catalog_loader.compare import Versions
-from catalog_loader.connect import BACKFILL, UPLOADS, Connected, oldest_s
+from catalog_loader.connect import BACKFILL, UPLOADS, Connected
 from catalog_loader.console import Console
-from catalog_loader.probe import MemoryProbe
 from catalog_loader.status import WatchedQueue
 from pipeline.aws import clients, dynamodb, s3, sqs
-from pipeline.dead_letters import SqsDeadLetters
+from pipeline.aws.cloudwatch import oldest_message_s
+from pipeline.aws.sqs import SqsDeadLetters
 from pipeline.images import BucketPrefix, ImageRef
+from pipeline.memory.probe import MemoryProbe
 from pipeline.messages import decode
 from pipeline.records import Observation, TaggedImage
 from tests.aws_world import ODD_KEYS, AwsWorld, answer, refusal
@@ -156,6 +157,6 @@ def test_the_age_is_the_newest_that_was_measured(aws_environment: None) -> None:
     ]
     answer(cloudwatch, {"Datapoints": points}, {"Datapoints": []}, refusal("AccessDenied", 403))
 
-    assert oldest_s(cloudwatch, "https://sqs.us-east-1.amazonaws.com/1/backfill") == 30
-    assert oldest_s(cloudwatch, "https://queue") is None
-    assert oldest_s(cloudwatch, "https://queue") is None
+    assert oldest_message_s(cloudwatch, "https://sqs.us-east-1.amazonaws.com/1/backfill") == 30
+    assert oldest_message_s(cloudwatch, "https://queue") is None
+    assert oldest_message_s(cloudwatch, "https://queue") is None

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from catalog_loader.probe import FunctionProbe
 from catalog_loader.send import Sender, Sent
+from pipeline.aws.functions import FunctionProbe
 from pipeline.errors import Denied, DeployerError, RejectReason
 from pipeline.memory.table import MemoryTable
 from pipeline.messages import TagImage
@@ -70,7 +70,7 @@ def test_a_function_that_fails_as_a_whole_is_sent_nothing() -> None:
 def test_a_load_asks_about_its_first_message_alone_and_sends_nothing_after_a_refusal(twins: Twins) -> None:
     messages = [TagImage(shop(f"{number}.jpg")) for number in range(25)]
     Sender(twins.backfill, probe=twins.probe).send(messages, Sent())
-    assert twins.probe.asked == messages[:1]
+    assert twins.probe.messages == messages[:1]
     assert sorted(each.image.key for each in twins.backfill.messages) == sorted(each.image.key for each in messages)
 
     twins.backfill.messages.clear()

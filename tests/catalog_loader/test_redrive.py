@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from catalog_loader.redrive import Redriven, redrive
-from pipeline.dead_letters import UNDONE, DeadLetter, MemoryDeadLetters
+from pipeline.dead_letters import UNDONE, DeadLetter
 from pipeline.errors import Denied, RetryLater
 from pipeline.images import ImageRef
+from pipeline.memory.dead_letters import MemoryDeadLetters
 from pipeline.messages import TagImage
 from pipeline.progress import Progress
 

@@ -11,8 +11,8 @@ import pytest
 from catalog_loader.upload import TYPES, Uploads, add_routes
 from pipeline.errors import RejectReason
 from pipeline.images import MAX_IMAGE_BYTES, ImageRef
-from pipeline.photo_addresses import MemoryAddresses
-from pipeline.watchers import MemoryWatchers
+from pipeline.memory.photo_addresses import MemoryAddresses
+from pipeline.memory.watchers import MemoryWatchers
 from tests.api_caller import JSON, caller_for
 
 

@@ -20,7 +20,7 @@ from pipeline.keywords import Vocabulary
 from pipeline.messages import decode
 from pipeline.model_version import CARD_NAME
 from pipeline.records import GoneImage, RejectedImage, TaggedImage
-from tagging_lambda.classification_cache import ClassificationCache, Shown
+from tagging_lambda.classification_cache import Classification, ClassificationCache
 from tagging_lambda.classify import Classifier
 from tagging_lambda.image.reader import ProcessReader
 from tagging_lambda.words.taxonomy import Taxonomy, keywords_of
@@ -60,14 +60,14 @@ def truths(model_dir: Path, pictures: Sequence[bytes]) -> list[Truth]:
     reader = ProcessReader(classifier.card.input)
     contents = ClassificationCache(reader, classifier)
     try:
-        findings = [contents.findings([data], lambda: 1e6)[0] for data in pictures]
+        findings = [contents.classify([data], lambda: 1e6)[0] for data in pictures]
     finally:
         reader.close()
     return [_truth(finding, taxonomy) for finding in findings]
 
 
 def _truth(finding: object, taxonomy: Taxonomy) -> Truth:
-    if isinstance(finding, Shown):
+    if isinstance(finding, Classification):
         return keywords_of(finding.class_scores, taxonomy)
     assert isinstance(finding, ImageRejected)
     return str(finding.reason)

@@ -53,7 +53,7 @@ def test_what_an_alarm_reads_of_ours_is_counted(alarm: str) -> None:
     for metric in read_by(alarm):
         if metric["Namespace"] == OURS:
             assert metric["MetricName"] in set(Metric)
-            assert metric["Dimensions"] == [{"Name": "service", "Value": "tag"}]
+            assert metric["Dimensions"] in ([{"Name": "service", "Value": name}] for name in ("tag", "export"))
 
 
 def read_of_functions(metric: str) -> set[str]:
@@ -87,7 +87,7 @@ def test_each_function_has_an_alarm_for_failing() -> None:
 
 def test_the_cost_is_reckoned_by_the_prices_of_the_price_file() -> None:
     with PRICES_PATH.open(encoding="utf-8", newline="") as file:
-        prices = {row["what"]: float(row["usd_per_million"]) for row in csv.DictReader(file)}
+        prices = {row["item"]: float(row["usd_per_million"]) for row in csv.DictReader(file)}
     formula, inserted = properties("CostAlarm")["Metrics"][0]["Expression"]["Fn::Sub"]
 
     arm, x86 = inserted["USDPerGBSecond"]["Fn::If"][1:]

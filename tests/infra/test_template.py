@@ -142,7 +142,7 @@ def test_a_message_stays_invisible_six_times_as_long_as_a_batch_may_take(queue: 
 @pytest.mark.parametrize(("queue", "dead_letters"), QUEUES.items())
 def test_an_hour_of_throttling_never_makes_a_dead_letter(queue: str, dead_letters: str) -> None:
     redrive = properties(queue)["RedrivePolicy"]
-    shortest = BackOff(chance=lambda: 0.0)
+    shortest = BackOff(random=lambda: 0.0)
     waits_s = itertools.accumulate(shortest.wait_s(receives) for receives in itertools.count(1))
     receives_in_an_hour = sum(1 for _ in itertools.takewhile(lambda waited_s: waited_s < THROTTLED_HOUR_S, waits_s)) + 1
 

@@ -6,9 +6,18 @@ import pytest
 from botocore.exceptions import (
     ClientError,
     ConnectTimeoutError,
+    CredentialRetrievalError,
     EndpointConnectionError,
+    EndpointProviderError,
+    InvalidRegionError,
     NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    ProxyConnectionError,
     ReadTimeoutError,
+    SSOTokenLoadError,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
 )
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import ProtocolError
@@ -44,6 +53,8 @@ def refused(code: str, status: int = 400) -> ClientError:
         (refused("NoSuchBucket", 404), NoStack),
         (refused("ResourceNotFoundException"), NoStack),
         (refused("AWS.SimpleQueueService.NonExistentQueue"), NoStack),
+        (refused("QueueDoesNotExist"), NoStack),
+        (refused("KMS.ThrottlingException"), RetryLater),
     ],
     ids=str,
 )
@@ -52,6 +63,41 @@ def test_an_error_of_aws_becomes_the_one_of_who_acts_next(error: Exception, expe
         raise error
 
     assert translated.value.__cause__ is error
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        (refused("NeverHeardOf", 401), "aws sts get-caller-identity"),
+        (refused("NeverHeardOf", 403), "aws sts get-caller-identity"),
+        (refused("InvalidToken"), "aws sts get-caller-identity"),
+        (refused("RequestExpired"), "aws sso login"),
+        (refused("ExpiredToken"), "aws sso login"),
+        (refused("RequestTimeTooSkewed", 403), "timedatectl"),
+        (refused("InvalidSignatureException"), "the access key or its secret is wrong"),
+        (refused("OptInRequired", 403), "activate it"),
+        (refused("KMS.DisabledException"), "KMS key"),
+        (refused("KMS.NotFoundException"), "KMS key"),
+        (refused("PermanentRedirect", 301), "AWS_DEFAULT_REGION"),
+        (UnauthorizedSSOTokenError(), "aws sso login"),
+        (SSOTokenLoadError(error_msg="none"), "aws sso login"),
+        (TokenRetrievalError(provider="sso", error_msg="expired"), "aws sso login"),
+        (CredentialRetrievalError(provider="process", error_msg="it ended"), "aws sso login"),
+        (ProfileNotFound(profile="shop"), "aws configure list-profiles"),
+        (PartialCredentialsError(provider="env", cred_var="AWS_SECRET_ACCESS_KEY"), "aws configure"),
+        (InvalidRegionError(region_name="a b"), "AWS_DEFAULT_REGION"),
+        (EndpointProviderError(msg="no such region"), "AWS_ENDPOINT_URL"),
+        (ProxyConnectionError(proxy_url="http://proxy"), "HTTPS_PROXY"),
+    ],
+    ids=str,
+)
+def test_every_refusal_says_the_thing_and_what_mends_it(error: Exception, remedy: str) -> None:
+    with pytest.raises(Denied) as denied, errors.translated("the thing"):
+        raise error
+
+    assert str(denied.value).startswith("the thing: ")
+    assert remedy in str(denied.value)
+    assert "\n" not in str(denied.value)
 
 
 @pytest.mark.parametrize("error", [refused("ValidationException"), ValueError("a bug")], ids=str)
@@ -92,3 +138,12 @@ def test_what_is_presigned_locally_is_signed_as_the_embedded_aws_checks_it() -> 
 
     assert address.startswith("http://127.0.0.1:4566/shop/a%20b.jpg?X-Amz-Algorithm=AWS4-HMAC-SHA256")
     assert "X-Amz-Credential=test%2F" in address
+
+
+def test_a_profile_that_is_not_there_is_named_as_such(aws_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert aws_environment is None
+    monkeypatch.setenv("AWS_PROFILE", "of-nobody")
+    monkeypatch.setattr(clients.boto3, "DEFAULT_SESSION", None)
+
+    with pytest.raises(Denied, match="aws configure list-profiles"):
+        clients.client("sqs")

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from pipeline.aws.clients import client
-from pipeline.connections import ApiGatewayConnections, Connections, MemoryConnections
+from pipeline.aws.websocket import ApiGatewayConnections
 from pipeline.errors import Denied, RetryLater
+from pipeline.memory.connections import MemoryConnections
 from tests.aws_world import answer, refusal
+
+if TYPE_CHECKING:
+    from pipeline.ports import Connections
 
 GONE = [refusal("GoneException", 410), refusal("410", 410)]  # the second where the answer has no body
 

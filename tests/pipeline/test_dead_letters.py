@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.dead_letters import UNDONE, DeadLetter, MemoryDeadLetters, SqsDeadLetters
-from pipeline.deliveries import SqsDeliveries
+from pipeline.aws.sqs import FAILED_WAITS_S, SqsDeadLetters, SqsDeliveries
+from pipeline.dead_letters import UNDONE, DeadLetter
+from pipeline.deliveries import REDRIVEN
 from pipeline.errors import NoStack, RetryLater
 from pipeline.images import ImageRef
+from pipeline.memory.dead_letters import MemoryDeadLetters
 from pipeline.messages import TagImage
 from tests.aws_world import AwsWorld, answer, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pipeline.dead_letters import DeadLetters
+    from pipeline.ports import DeadLetters
 
 OURS = TagImage(ImageRef("shop", "ü b.jpg"), "run-1", "boot").encode()
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -165,3 +167,35 @@ def test_a_dead_letter_queue_that_is_not_there_is_no_stack(moto: AwsWorld) -> No
 
     with pytest.raises(NoStack):
         absent.receive()
+
+
+def test_a_letter_that_was_sent_but_not_deleted_counts_as_remaining(moto: AwsWorld) -> None:
+    letters = [DeadLetter(str(number), f"receipt {number}", "body", NOW) for number in range(2)]
+    failed = {"Failed": [{"Id": "1", "Code": "InternalError", "SenderFault": False}]}
+    calls = answer(moto.sqs, {"Successful": []}, failed)
+
+    remaining = SqsDeadLetters(moto.sqs, "https://dead", "https://source", sleep=lambda _: None).resend(letters)
+
+    assert remaining == (letters[1],)
+    assert dict(calls) == {"SendMessageBatch": 1, "DeleteMessageBatch": 1 + len(FAILED_WAITS_S)}
+
+
+def test_letters_that_cannot_be_released_are_an_error_that_says_how_long_they_hide(moto: AwsWorld) -> None:
+    answer(moto.sqs, {"Failed": [{"Id": "0", "Code": "InternalError", "SenderFault": False}]})
+    letters = SqsDeadLetters(moto.sqs, "https://dead", "https://source", sleep=lambda _: None)
+
+    with pytest.raises(RetryLater, match="1 dead letters stay hidden for up to 300 s"):
+        letters.release([DeadLetter("1", "receipt", "body", NOW)])
+
+
+@pytest.mark.parametrize("world", ["moto", pytest.param("ministack", marks=pytest.mark.slow)], indirect=True)
+def test_a_redriven_message_is_known_as_a_redelivery(world: AwsWorld) -> None:
+    dead_url = world.queue()
+    source_url = world.sqs.create_queue(QueueName=f"{world.name}-source")["QueueUrl"]
+    world.sqs.send_message(QueueUrl=dead_url, MessageBody=OURS)
+    letters = SqsDeadLetters(world.sqs, dead_url, source_url, long_poll_s=0)
+
+    assert letters.resend(letters.receive()) == ()
+
+    [message] = world.sqs.receive_message(QueueUrl=source_url, MessageAttributeNames=["All"])["Messages"]
+    assert REDRIVEN in message["MessageAttributes"]

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.deliveries import (
-    MAX_ERROR_CHARACTERS,
-    Deliveries,
-    Delivery,
-    MemoryDeliveries,
-    QueueName,
-    SqsDeliveries,
-    attributes_of,
-)
+from pipeline.aws.sqs import FAILED_WAITS_S, SqsDeliveries
+from pipeline.deliveries import MAX_ERROR_CHARACTERS, Delivery, QueueName, letter_attributes
 from pipeline.errors import BadSettings, NoStack, RetryLater
+from pipeline.memory.deliveries import MemoryDeliveries
 from tests.aws_world import AwsWorld, answer, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pipeline.ports import Deliveries
 
 EMULATORS = ["moto", pytest.param("ministack", marks=pytest.mark.slow)]
 SECONDS = 600  # a wait that no test sees the end of
@@ -175,4 +171,42 @@ def test_what_is_no_address_of_a_queue_is_refused(url: str) -> None:
 
 
 def test_nothing_beside_a_letter_is_empty() -> None:
-    assert attributes_of("", "") == {"error": "unknown"}
+    assert letter_attributes("", "") == {"error": "unknown"}
+
+
+def failing(ids: tuple[str, ...], *, sender: bool) -> dict[str, Any]:
+    """Return a batch answer of status 200 in which these entries failed."""
+    return {"Failed": [{"Id": i, "SenderFault": sender, "Code": "InternalError"} for i in ids], "Successful": []}
+
+
+def test_waits_that_fail_inside_a_batch_are_tried_again(moto: AwsWorld) -> None:
+    calls = answer(moto.sqs, failing(("1",), sender=False), {"Successful": [{"Id": "1"}]})
+    waits_s: list[float] = []
+
+    SqsDeliveries(moto.sqs, "https://queue", "https://dead", waits_s.append).postpone({"a": 5, "b": 5})
+
+    assert calls["ChangeMessageVisibilityBatch"] == 2
+    assert waits_s == [FAILED_WAITS_S[0]]
+
+
+def test_waits_that_fail_inside_a_batch_in_the_end_are_counted(moto: AwsWorld) -> None:
+    answer(moto.sqs, failing(("0", "1"), sender=False))
+
+    with pytest.raises(RetryLater, match="2 of 2 waits could not be set"):
+        SqsDeliveries(moto.sqs, "https://queue", "https://dead", lambda _: None).postpone({"a": 5, "b": 5})
+
+
+def test_a_receipt_that_is_no_longer_good_is_no_failure(moto: AwsWorld) -> None:
+    calls = answer(moto.sqs, failing(("0",), sender=True))
+
+    SqsDeliveries(moto.sqs, "https://queue", "https://dead", lambda _: None).postpone({"a": 5})
+
+    assert calls["ChangeMessageVisibilityBatch"] == 1
+
+
+def test_a_delivery_knows_whether_its_message_was_delivered_before() -> None:
+    first = Delivery("id", "receipt", "body", 1, QueueName("1", "q"))
+
+    assert not first.is_redelivery
+    assert replace(first, receives=2).is_redelivery
+    assert replace(first, was_redriven=True).is_redelivery

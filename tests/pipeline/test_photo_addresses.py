@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline.aws.clients import client
+from pipeline.aws.photo_addresses import S3Addresses
 from pipeline.images import ImageRef
-from pipeline.photo_addresses import S3Addresses, UploadForm
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pipeline.photo_addresses import UploadForm
 
 pytestmark = pytest.mark.slow
 

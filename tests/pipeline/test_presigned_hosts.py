@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from pipeline.aws.clients import presigning_client
+from pipeline.aws.photo_addresses import S3Addresses
 from pipeline.front_settings import DeskSettings, PageSettings, UploadSettings
 from pipeline.images import ImageRef
-from pipeline.photo_addresses import S3Addresses
 
 HERE = "http://127.0.0.1:4566"
 

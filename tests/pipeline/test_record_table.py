@@ -219,7 +219,7 @@ def test_the_ends_bring_nothing_else_over_the_wire(moto: AwsWorld) -> None:
     assert len(list(table.summaries())) == 1
 
     [params] = asked
-    assert params["ProjectionExpression"] == "image,long_image,#status,reason,observed_at,keywords[0]"
+    assert params["ProjectionExpression"] == "image,long_image,#status,reason,observed_at,revision,keywords[0]"
 
 
 def test_the_records_of_a_product_come_by_image(table: RecordTable) -> None:

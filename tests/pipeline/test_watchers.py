@@ -9,9 +9,13 @@ import pytest
 from moto import mock_aws
 
 from pipeline.aws.clients import client
+from pipeline.aws.ratings import DynamoRatings
+from pipeline.aws.watchers import DynamoWatchers
 from pipeline.images import ImageRef
-from pipeline.ratings import DynamoRatings, MemoryRatings, Rating, Verdict
-from pipeline.watchers import DynamoWatchers, MemoryWatchers, Ticket, Waiting
+from pipeline.memory.ratings import MemoryRatings
+from pipeline.memory.watchers import MemoryWatchers
+from pipeline.ratings import Rating, Verdict
+from pipeline.watchers import Ticket, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,11 +12,12 @@ import pytest
 from pipeline.errors import RejectReason
 from pipeline.images import ImageRef
 from pipeline.keywords import KeywordTag, Vocabulary
+from pipeline.memory.photo_addresses import MemoryAddresses
 from pipeline.memory.queue import MemoryQueue
+from pipeline.memory.ratings import MemoryRatings
 from pipeline.memory.table import MemoryTable
 from pipeline.messages import TagImage
-from pipeline.photo_addresses import MemoryAddresses
-from pipeline.ratings import MemoryRatings, Verdict, tallies
+from pipeline.ratings import Verdict, tallies
 from pipeline.records import GoneImage, Observation, RejectedImage, TaggedImage
 from results_sink.http import photos, ratings, status
 from tests.api_caller import ApiCaller, caller_for

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pipeline.errors import BadExport, RejectReason
-from pipeline.exported import ExportedImage, MemoryExportedImages
+from pipeline.exported import ExportedImage
 from pipeline.folder import FolderFiles
 from pipeline.images import BucketPrefix, ImageRef
+from pipeline.memory.exported import MemoryExportedImages
 from pipeline.memory.table import MemoryTable
 from pipeline.records import GoneImage, Observation, RejectedImage, TaggedImage
 from results_sink.connect import ExportPlace, export_place
@@ -23,7 +24,7 @@ from tests.builders import colour_vocabulary
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.exported import ExportedImages
+    from pipeline.ports import ExportedImages
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 SMALL = Sizes(

@@ -10,15 +10,16 @@ from typing import Any
 
 import pytest
 
-from pipeline.connections import MemoryConnections
 from pipeline.errors import RejectReason
 from pipeline.http.catalogue import Image
 from pipeline.images import ImageRef
 from pipeline.keywords import KeywordTag, Vocabulary
+from pipeline.memory.connections import MemoryConnections
 from pipeline.memory.table import MemoryTable
+from pipeline.memory.watchers import MemoryWatchers
 from pipeline.records import GoneImage, Observation, Record, RejectedImage, TaggedImage
 from pipeline.table_layout import to_item
-from pipeline.watchers import MemoryWatchers, Ticket
+from pipeline.watchers import Ticket
 from results_sink.notify import (
     MAX_MESSAGE_CHARACTERS,
     Notifier,

@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from infra.cli import main
+from pipeline.aws.ratings import DynamoRatings
 from pipeline.images import ImageRef
-from pipeline.ratings import DynamoRatings, Rating, Verdict
+from pipeline.ratings import Rating, Verdict
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -14,7 +14,7 @@ from pipeline.messages import TagImage
 from pipeline.records import GoneImage, RejectedImage, TaggedImage
 from tagging_lambda.classification_cache import LEAST_TIME_S
 from tagging_lambda.prefetch import AHEAD
-from tagging_lambda.reconcile import LAST_WORDS_S, LOOKS, Outcome
+from tagging_lambda.reconcile import CLOSING_S, TRIES, Outcome
 from tests.builders import ColourClassifier, InlineReader, colour_vocabulary, jpeg, shop, tagger
 
 
@@ -297,7 +297,7 @@ def test_a_rejected_photo_is_read_once_more_where_that_is_asked_for():
     observation = tagger(reader=Mended())
     observation.images.put(shop(), jpeg("red"))
     observation.reconcile([TagImage(shop())])
-    observation.contents.reader.broken = False
+    observation.cache.reader.broken = False
     assert observation.reconcile([TagImage(shop())]) == {shop(): Outcome.UNCHANGED}
     assert observation.reconcile([TagImage(shop(), "run-2", again=True), TagImage(shop(), "run-2")]) == {
         shop(): Outcome.TAGGED
@@ -319,7 +319,7 @@ def test_a_photo_whose_record_changes_at_every_look_goes_back_to_its_queue():
     observation = tagger(table=Contended())
     observation.images.put(shop(), jpeg())
     assert isinstance(observation.reconcile([TagImage(shop())])[shop()], RevisionConflict)
-    assert observation.table.tries == LOOKS
+    assert observation.table.tries == TRIES
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -480,7 +480,7 @@ def test_a_write_that_does_not_end_in_time_is_not_waited_for_and_is_safe_to_be_c
         observation.images.put(shop("good.jpg"), jpeg("blue"))
 
         def time_left_s():
-            return LAST_WORDS_S + 0.5 if observation.classifier.pictures == 2 else LEAST_TIME_S + 9
+            return CLOSING_S + 0.5 if observation.classifier.pictures == 2 else LEAST_TIME_S + 9
 
         outcomes = observation.reconcile([TagImage(shop("stuck.jpg")), TagImage(shop("good.jpg"))], time_left_s)
         assert outcomes[shop("good.jpg")] is Outcome.TAGGED

@@ -61,6 +61,12 @@ def test_heic_is_refused_by_name_and_says_what_to_do():
         read(b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic" + bytes(100))
 
 
+@pytest.mark.parametrize("brand", ["j2ki", "j2is", "avci", "jpeg", "vvic", "evbi", "hevm", "mif1", "msf1", "miaf"])
+def test_every_brand_of_the_heif_standard_is_told_from_a_film(brand: str):
+    with pytest.raises(ImageRejected, match="convert to JPEG"):
+        read(b"\x00\x00\x00\x14ftyp" + brand.encode() + b"\x00\x00\x00\x00" + brand.encode() + bytes(100))
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipeline.deliveries import MemoryDeliveries
 from pipeline.errors import Denied, RetryLater
+from pipeline.memory.deliveries import MemoryDeliveries
 from pipeline.memory.images import MemoryImages
 from pipeline.messages import TagImage
 from pipeline.telemetry import Metric

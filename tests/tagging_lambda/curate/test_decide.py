@@ -12,7 +12,7 @@ from pipeline.errors import CallerError, RejectReason
 from pipeline.keywords import KeywordTag, Source
 from pipeline.memory.table import MemoryTable
 from pipeline.records import MAX_DECISIONS, DecisionKind, GoneImage, KeywordAction, RejectedImage
-from tagging_lambda.curate.decide import Decided, Decider, Wish
+from tagging_lambda.curate.decide import Decider, DecisionCounts, ResolvedWishes, Wish
 from tagging_lambda.curate.decision_file import wishes_in
 from tagging_lambda.curate.report import decided_document, decided_text
 from tests.builders import TickingClock, shop
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 def decide(table, rewriter):
     """Decide, and return what became of it."""
 
-    def decide(*wishes: Wish, by: str = "") -> Decided:
-        decided = Decided()
+    def decide(*wishes: Wish, by: str = "") -> DecisionCounts:
+        counts = DecisionCounts()
         decider = Decider(table, rewriter, VOCABULARY, TickingClock(), by)
-        for _ in decider.decide(decider.by_image(wishes, decided.unknown), decided):
-            pass
-        return decided
+        for event in decider.decide(decider.resolve(wishes)):
+            counts.add(event)
+        return counts
 
     return decide
 
@@ -118,12 +118,13 @@ def test_a_look_at_the_same_moment_and_a_decision_are_both_kept(rewriter, decide
 
     meddled = Meddling()
     meddled.put(tagged(), 0)
-    decided = Decided()
+    counts = DecisionCounts()
     decider = Decider(meddled, replace(rewriter, table=meddled), VOCABULARY, TickingClock())
-    list(decider.decide({shop(): [pin("blue")]}, decided))
+    for event in decider.decide(ResolvedWishes({shop(): [pin("blue")]})):
+        counts.add(event)
     record = meddled.records[shop()]
     assert (ids(record.keywords), ids(record.model_keywords)) == (["blue", "paint", "green"], ["green", "paint"])
-    assert (decided.changed, decided.failed) == (1, [])
+    assert (counts.changed, counts.failed) == (1, [])
 
 
 def test_more_decisions_than_the_limit_are_a_mistake_that_names_it(table, decide):

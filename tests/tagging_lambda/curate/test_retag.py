@@ -17,7 +17,7 @@ from pipeline.model_version import CARD_NAME
 from pipeline.records import Decision, DecisionKind, GoneImage, RejectedImage
 from tagging_lambda.classify import Classifier
 from tagging_lambda.curate.report import retagged_document, retagged_text
-from tagging_lambda.curate.retag import EXAMPLES, Retagged, Retagger
+from tagging_lambda.curate.retag import EXAMPLES, RetagCounts, Retagger
 from tagging_lambda.image.reader import ProcessReader
 from tagging_lambda.model_card import ModelCard
 from tagging_lambda.words.decisions import with_keywords
@@ -40,11 +40,11 @@ NEWER = Vocabulary.of(
 
 
 def retag(rewriter, **parts):
-    retagged = Retagged()
+    counts = RetagCounts("colours-1")
     defaults = {"taxonomy": Taxonomy.of(NEWER, COLOURS), "model_version": "colours-1", "run_id": "retag-1"}
-    for _ in Retagger(rewriter, **(defaults | parts)).retag(rewriter.table.scan(), retagged):
-        pass
-    return retagged
+    for event in Retagger(rewriter, **(defaults | parts)).retag(rewriter.table.scan()):
+        counts.add(event)
+    return counts
 
 
 def fill(table):
@@ -80,7 +80,7 @@ def test_a_second_run_goes_on_where_the_first_one_stopped(table, rewriter):
     for at in range(10):
         table.put(tagged(f"{at}.jpg", "green"), 0)
     retagger = Retagger(rewriter, Taxonomy.of(NEWER, COLOURS), "colours-1", "retag-1")
-    list(retagger.retag(list(table.scan())[:4], Retagged()))
+    list(retagger.retag(list(table.scan())[:4]))
     writes = table.writes
     found = retag(rewriter, run_id="retag-2")
     assert (found.touched, found.current, table.writes - writes) == (6, 4, 6)

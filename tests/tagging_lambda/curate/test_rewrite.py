@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pipeline.errors import RetryLater
+from pipeline.errors import RetryLater, RevisionConflict
 from pipeline.memory.table import MemoryTable
+from pipeline.unreadable import UnreadableItem
 from tagging_lambda.curate.rewrite import GROUP, WAITS_S, Rewriter
 from tests.builders import InlineExecutor, shop
 from tests.tagging_lambda.curate.conftest import tagged
@@ -73,3 +74,60 @@ def test_memory_does_not_grow_with_the_number_of_records(table, rewriter):
 
     for done, _ in enumerate(rewriter.rewrite(records(), lambda record: record), 1):
         assert taken - done <= GROUP
+
+
+def test_a_throttled_read_after_a_lost_race_costs_no_other_record():
+    class Raced(MemoryTable):
+        def put(self, record, seen_revision):
+            if record.observation.image == shop("b.jpg") and record.observation.product == "new":
+                raise RevisionConflict("raced")
+            super().put(record, seen_revision)
+
+        def get_many(self, images):
+            raise RetryLater("throttled")
+
+    table, keys = Raced(), ("a.jpg", "b.jpg", "c.jpg")
+    for key in keys:
+        table.put(tagged(key), 0)
+    rewriter = Rewriter(table, InlineExecutor(), sleep=lambda _: None)
+
+    rewrites = list(rewriter.rewrite(table.scan(), renamed))
+
+    assert [(rewrite.is_change, rewrite.failure) for rewrite in rewrites] == [
+        (True, ""),
+        (False, "throttled"),
+        (True, ""),
+    ]
+
+
+def test_a_throttle_that_passes_after_a_lost_race_is_no_failure():
+    class Busy(MemoryTable):
+        throttles = 1
+
+        def get_many(self, images):
+            self.throttles -= 1
+            if self.throttles >= 0:
+                raise RetryLater("throttled")
+            return super().get_many(images)
+
+    table = Busy()
+    table.put(tagged(), 0)
+    stale = list(table.scan())
+    table.put(tagged(colour="blue"), 1)
+
+    [rewrite] = Rewriter(table, InlineExecutor(), sleep=lambda _: None).rewrite(stale, renamed)
+
+    assert (rewrite.is_change, rewrite.failure) == (True, "")
+    assert (table.records[shop()].observation.product, table.records[shop()].keywords[0].keyword_id) == ("new", "blue")
+
+
+def test_an_item_that_cannot_be_read_is_passed_on_and_left_alone(table, rewriter):
+    for key in ("a.jpg", "b.jpg"):
+        table.put(tagged(key), 0)
+    table.damage(shop("a.jpg"))
+
+    damaged, rewrite = rewriter.rewrite(table.scan(), renamed)
+
+    assert isinstance(damaged, UnreadableItem)
+    assert rewrite.is_change
+    assert table.writes == 3

@@ -12,7 +12,7 @@ from pipeline.memory.images import MemoryImages
 from pipeline.messages import TagImage
 from pipeline.records import Decision, DecisionKind, GoneImage, Previous, RejectedImage, TaggedImage, UndoneImage
 from tagging_lambda.curate.report import undone_document, undone_text
-from tagging_lambda.curate.undo import Undoer, Undone
+from tagging_lambda.curate.undo import UndoCounts, Undoer
 from tagging_lambda.words.decisions import with_keywords
 from tests.builders import ColourClassifier, TickingClock, jpeg, shop, tagger
 from tests.tagging_lambda.curate.conftest import AT, VOCABULARY, ids, tagged
@@ -29,12 +29,12 @@ class Confused(ColourClassifier):
 def undo(rewriter):
     """Take a run back, and return what became of the images."""
 
-    def undo(run_id: str, *, dry_run: bool = False) -> Undone:
-        undone = Undone()
+    def undo(run_id: str, *, dry_run: bool = False) -> UndoCounts:
+        counts = UndoCounts(run_id)
         undoer = Undoer(replace(rewriter, dry_run=dry_run), run_id, VOCABULARY, TickingClock())
-        for _ in undoer.undo(rewriter.table.scan(), undone):
-            pass
-        return undone
+        for event in undoer.undo(rewriter.table.scan()):
+            counts.add(event)
+        return counts
 
     return undo
 
@@ -136,12 +136,29 @@ def test_a_second_undo_of_the_same_run_finds_nothing_more(table, undo, observed_
     observed_at("run-1")
     undo("run-1")
     before = dict(table.records)
-    assert undo("run-1").found == 0
+    assert undo("run-1").written_last == 0
     assert table.records == before
 
 
 def test_the_report_says_what_becomes_of_the_images():
-    undone = Undone(restored=1200, emptied=3, others=7)
-    assert "restored         1,200  have the keywords again" in undone_text(undone, "run-2", dry_run=False)
-    assert undone_text(Undone(others=7), "run-9", dry_run=False) == "no image was written last by the run run-9"
-    assert json.loads(json.dumps(undone_document(undone, "run-2", dry_run=True)))["restored"] == 1200
+    counts = UndoCounts("run-2", restored=1200, emptied=3, others=7)
+    assert "restored         1,200  have the keywords again" in undone_text(counts, "run-2", dry_run=False)
+    assert (
+        undone_text(UndoCounts("run-9", others=7), "run-9", dry_run=False)
+        == "no image was written last by the run run-9"
+    )
+    assert json.loads(json.dumps(undone_document(counts, "run-2", dry_run=True)))["restored"] == 1200
+
+
+def test_a_record_that_cannot_be_read_is_counted_and_the_others_are_taken_back(table, undo, observed_at):
+    observed_at("run-1")
+    table.put(tagged("bad.jpg", run_id="run-1"), 0)
+    table.damage(shop("bad.jpg"), "'paused' is not a status")
+
+    counts = undo("run-1")
+
+    assert (counts.emptied, counts.unreadable.count) == (1, 1)
+    assert "unreadable          1  s3://shop/bad.jpg: 'paused' is not a status" in undone_text(
+        counts, "run-1", dry_run=False
+    )
+    assert undone_document(counts, "run-1", dry_run=False)["unreadable_records"] == 1

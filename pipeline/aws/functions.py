@@ -1,33 +1,49 @@
-"""Has the tagging function read one photo before a load sends the first message, so that no load ends in `denied`."""
+"""The tagging function as AWS Lambda runs it: what keeps it from its queues, and whether it may read a photo."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from pipeline.aws.errors import translated
-from pipeline.errors import Denied, DeployerError, RejectReason
+from pipeline.errors import CatalogTaggerError, Denied, DeployerError, RejectReason
 from pipeline.records import RejectedImage
 
 if TYPE_CHECKING:
     from pipeline.messages import TagImage
     from pipeline.ports import RecordTable
 
+ENABLED = frozenset({"Enabled", "Enabling", "Updating", "Creating"})  # states in which messages are taken, or soon are
 WHERE_TO_READ = "RUNBOOK.md#a-bucket-that-exists-already says how to let the stack read it; nothing was sent"
 
 
-class Probe(Protocol):
-    """Tries one message before many are sent."""
+@dataclass(frozen=True)
+class Triggers:
+    """The event source mappings of a function, and its reserved concurrency."""
 
-    def check(self, message: TagImage) -> None:
-        """Return if the tagging function reads the message's photo, whatever it finds in it.
+    functions: Any
+    name: str
 
-        Raises:
-            Denied: it may not read the photo, or we may not call it.
-            DeployerError: it fails as a whole.
-        """
-        ...
+    def causes(self) -> list[str]:
+        """Return what keeps the function from taking messages; nothing if nothing is seen."""
+        try:
+            with translated(self.name):
+                mappings = self.functions.list_event_source_mappings(FunctionName=self.name)["EventSourceMappings"]
+                reserved = self.functions.get_function_concurrency(FunctionName=self.name)
+        except CatalogTaggerError as error:
+            return [f"the function cannot be asked ({error})"]
+        disabled = [mapping for mapping in mappings if mapping.get("State") not in ENABLED]
+        reasons = [f"the trigger of {_queue(mapping)} is {str(mapping.get('State')).lower()}" for mapping in disabled]
+        if not mappings:
+            reasons.append("the function has no trigger")
+        if reserved.get("ReservedConcurrentExecutions") == 0:
+            reasons.append("the function's reserved concurrency is 0")
+        return reasons
+
+
+def _queue(mapping: dict[str, Any]) -> str:
+    return str(mapping.get("EventSourceArn", "a queue")).rsplit(":", 1)[-1]
 
 
 @dataclass(frozen=True)
@@ -63,17 +79,3 @@ class FunctionProbe:
             "eventSourceARN": attributes["Attributes"]["QueueArn"],
         }
         return {"Records": [record]}
-
-
-@dataclass
-class MemoryProbe:
-    """A probe in memory: refuses with ``refusal`` where there is one, and keeps what it was asked."""
-
-    refusal: Denied | None = None
-    asked: list[TagImage] = field(default_factory=list)
-
-    def check(self, message: TagImage) -> None:
-        """Note the message, and refuse it where that is wanted."""
-        self.asked.append(message)
-        if self.refusal is not None:
-            raise self.refusal

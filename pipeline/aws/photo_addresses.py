@@ -1,0 +1,38 @@
+"""Presigned addresses of Amazon S3."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipeline.photo_addresses import UploadForm
+
+if TYPE_CHECKING:
+    from pipeline.images import ImageRef
+
+
+@dataclass(frozen=True)
+class S3Addresses:
+    """Presigned addresses of S3, as ``PhotoAddresses`` promises. ``s3`` is the client that is made for them."""
+
+    s3: Any
+
+    def to_read(self, image: ImageRef, seconds: int) -> str:
+        """Return a presigned GetObject."""
+        target = {"Bucket": image.bucket, "Key": image.key}
+        return str(self.s3.generate_presigned_url("get_object", Params=target, ExpiresIn=seconds))
+
+    def to_write(self, image: ImageRef, media_type: str, size_bytes: int, seconds: int) -> UploadForm:
+        """Return a presigned POST, whose policy names key, type and size."""
+        form = self.s3.generate_presigned_post(
+            image.bucket,
+            # Written with ${filename}, the name would be the sender's.
+            image.key,
+            Fields={"Content-Type": media_type},
+            Conditions=[
+                {"Content-Type": media_type},
+                ["content-length-range", size_bytes, size_bytes],
+            ],
+            ExpiresIn=seconds,
+        )
+        return UploadForm(form["url"], form["fields"])

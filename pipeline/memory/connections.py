@@ -1,0 +1,28 @@
+"""An in-memory fake of browsers' connections."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass
+class MemoryConnections:
+    """Connections in memory, as ``Connections`` promises. ``open`` names those that are; ``sent`` keeps messages."""
+
+    open: set[str] = field(default_factory=set)
+    sent: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+
+    def send(self, connection: str, message: Mapping[str, Any]) -> bool:
+        """Keep the message, if the connection is open."""
+        if connection in self.open:
+            self.sent.append((connection, json.loads(json.dumps(message))))
+        return connection in self.open
+
+    def close(self, connection: str) -> None:
+        """Close the connection."""
+        self.open.discard(connection)

@@ -1,0 +1,27 @@
+"""An in-memory fake of an export's images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from pipeline.exported import ExportedImage
+    from pipeline.images import BucketPrefix
+
+
+@dataclass
+class MemoryExportedImages:
+    """An export in memory."""
+
+    as_of: datetime
+    images: list[ExportedImage] = field(default_factory=list)
+
+    def below(self, place: BucketPrefix) -> Iterator[ExportedImage]:
+        """Yield the images as ``ExportedImages`` promises."""
+        for exported in sorted(self.images, key=lambda exported: exported.image.key.encode()):
+            if exported.image.bucket == place.bucket and exported.image.key.startswith(place.prefix):
+                yield exported

@@ -1,0 +1,24 @@
+"""An in-memory fake of the probe before a load."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipeline.errors import Denied
+    from pipeline.messages import TagImage
+
+
+@dataclass
+class MemoryProbe:
+    """A probe as ``Probe`` promises: it refuses with ``refusal`` where there is one, and keeps the messages."""
+
+    refusal: Denied | None = None
+    messages: list[TagImage] = field(default_factory=list)
+
+    def check(self, message: TagImage) -> None:
+        """Note the message, and refuse it where that is wanted."""
+        self.messages.append(message)
+        if self.refusal is not None:
+            raise self.refusal

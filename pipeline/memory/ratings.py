@@ -1,0 +1,26 @@
+"""An in-memory fake of ratings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipeline.ratings import Rating
+
+
+@dataclass
+class MemoryRatings:
+    """Ratings in memory, as ``Ratings`` promises."""
+
+    kept: dict[tuple[str, str], Rating] = field(default_factory=dict)
+
+    def put(self, rating: Rating) -> None:
+        """Keep the rating."""
+        self.kept[rating.image, rating.part] = rating
+
+    def scan(self) -> Iterator[Rating]:
+        """Yield the ratings."""
+        yield from self.kept.values()
