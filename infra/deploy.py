@@ -23,6 +23,7 @@ from pipeline.aws.clients import client
 from pipeline.aws.errors import translated
 from pipeline.errors import CallerError, DeployerError
 from pipeline.stack import STACK_NAME
+from pipeline.whole_file import written_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -118,9 +119,8 @@ class ParameterFile:
     def save(self, stacks: Mapping[str, Mapping[str, str]]) -> None:
         """Make these the parameters that ``load`` returns."""
         tables = (f"\n[{json.dumps(stack)}]\n{_toml(values)}" for stack, values in stacks.items())
-        half = self.path.with_suffix(".part")
-        half.write_text(HEADER + "".join(tables), encoding="utf-8")
-        half.replace(self.path)
+        with written_whole(self.path) as partial:
+            partial.write_text(HEADER + "".join(tables), encoding="utf-8")
 
 
 def _text(value: object) -> str:

@@ -69,5 +69,5 @@ class Coverage:
 
     def by_folder(self) -> tuple[FolderCoverage, ...]:
         """Return each folder's counts, those with the most images without a keyword first."""
-        found = [FolderCoverage(each, count, self._with_keyword[each]) for each, count in self._images.items()]
-        return tuple(sorted(found, key=lambda each: (each.with_keyword - each.images, each.folder)))
+        folders = [FolderCoverage(name, count, self._with_keyword[name]) for name, count in self._images.items()]
+        return tuple(sorted(folders, key=lambda folder: (folder.with_keyword - folder.images, folder.folder)))

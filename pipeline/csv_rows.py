@@ -40,9 +40,9 @@ class CsvRow:
         """Return what the cell lists, parted by ``|``."""
         return tuple(part.strip() for part in self[column].split("|") if part.strip())
 
-    def mistake(self, column: str, what: str) -> CallerError:
+    def mistake(self, column: str, problem: str) -> CallerError:
         """Return the error that says what is wrong in this cell."""
-        return CallerError(f"{self.file}, line {self.line:,}, column {column}: {what}")
+        return CallerError(f"{self.file}, line {self.line:,}, column {column}: {problem}")
 
 
 def rows(path: Path, needed: Collection[str], allowed: Collection[str] | None = None) -> Iterator[CsvRow]:
@@ -70,7 +70,7 @@ def rows(path: Path, needed: Collection[str], allowed: Collection[str] | None = 
 
 def _header(path: Path, cells: list[str], needed: Collection[str], allowed: Collection[str] | None) -> list[str]:
     names = [name.strip() for name in cells]
-    twice = [name for at, name in enumerate(names) if name in names[:at]]
+    twice = [name for position, name in enumerate(names) if name in names[:position]]
     if twice:
         raise _mistake(path, 1, f"the column {twice[0]} stands twice")
     missing = [name for name in needed if name not in names]
@@ -108,5 +108,5 @@ def _lines(path: Path, file: BinaryIO) -> Iterator[str]:
             raise _mistake(path, number, f"is not UTF-8 from its byte {error.start + 1:,} on") from error
 
 
-def _mistake(path: Path, line: int, what: str) -> CallerError:
-    return CallerError(f"{path.name}, line {line:,}: {what}")
+def _mistake(path: Path, line: int, problem: str) -> CallerError:
+    return CallerError(f"{path.name}, line {line:,}: {problem}")

@@ -118,22 +118,22 @@ class Vocabulary:
 
     def ancestors(self, keyword_id: str) -> tuple[str, ...]:
         """Return every node above this one, nearest first, each once."""
-        found: dict[str, None] = {}
+        ancestors: dict[str, None] = {}
         level = [keyword_id]
         while level:
-            parents = [parent for node in level for parent in self._node(node).parents if parent not in found]
-            found.update(dict.fromkeys(parents))
+            parents = [parent for node in level for parent in self._node(node).parents if parent not in ancestors]
+            ancestors.update(dict.fromkeys(parents))
             level = list(dict.fromkeys(parents))
-        return tuple(found)
+        return tuple(ancestors)
 
     def descendants(self, keyword_id: str) -> frozenset[str]:
         """Return this node and every node below it."""
-        found = {keyword_id}
+        descendants = {keyword_id}
         level = [keyword_id]
         while level:
-            level = [child for node in level for child in self._children.get(node, ()) if child not in found]
-            found.update(level)
-        return frozenset(found)
+            level = [child for node in level for child in self._children.get(node, ()) if child not in descendants]
+            descendants.update(level)
+        return frozenset(descendants)
 
     def spelled(self, word: str) -> tuple[str, ...]:
         """Return the ids of the emitted keywords that ``word`` names in any language, folded."""

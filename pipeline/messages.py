@@ -1,4 +1,4 @@
-"""Messages: "look at this image now", as the loader writes them and as S3 sends them."""
+"""Messages: "reconcile this image now", as the loader writes them and as S3 sends them."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ SNS_TYPE = "Notification"  # of the envelope that Amazon SNS puts around what a 
 
 @dataclass(frozen=True, slots=True)
 class TagImage:
-    """Look at this image now. Not what happened to it: the object is read as it is.
+    """Reconcile this image now. It says nothing of what happened: the object is read as it is.
 
     Attributes:
         image: where it is.
-        run_id: the pass of the loader that asks, or ``UPLOAD_RUN``.
+        run_id: the pass of the loader that sends it, or ``UPLOAD_RUN``.
         product: whose photo it is, where that is known.
         again: whether an object that was rejected is read once more though it did not change.
     """
@@ -49,7 +49,7 @@ class TagImage:
 
 
 def decode(body: str) -> tuple[TagImage, ...]:
-    """Return what a queue's message asks for: one image from the loader, one or more from S3, none from S3's test.
+    """Return the messages in a body: one image from the loader, one or more from S3, none from S3's test.
 
     S3 sends its own notifications or, by Amazon EventBridge, events. Either may come through a topic of Amazon SNS, as
     it is (raw delivery) or in the topic's envelope.
@@ -102,8 +102,8 @@ def _decode_ours(body: dict[str, Any]) -> TagImage:
 
 def _decode_s3(record: object) -> TagImage:
     try:
-        place = cast("dict[str, Any]", record)["s3"]
-        return TagImage(ImageRef.from_event(_bucket(place["bucket"], "name"), _text(place["object"], "key")))
+        event = cast("dict[str, Any]", record)["s3"]
+        return TagImage(ImageRef.from_event(_bucket(event["bucket"], "name"), _text(event["object"], "key")))
     except (KeyError, TypeError) as error:
         raise BadMessage(f"an S3 event's record lacks {error}") from error
 
@@ -111,8 +111,8 @@ def _decode_s3(record: object) -> TagImage:
 def _decode_eventbridge(detail: object) -> TagImage:
     """Return what an event asks for that came by Amazon EventBridge: S3 does not encode the key there."""
     try:
-        place = cast("dict[str, Any]", detail)
-        return TagImage(ImageRef(_bucket(place["bucket"], "name"), _text(place["object"], "key")))
+        event = cast("dict[str, Any]", detail)
+        return TagImage(ImageRef(_bucket(event["bucket"], "name"), _text(event["object"], "key")))
     except (KeyError, TypeError) as error:
         raise BadMessage(f"an S3 event's detail lacks {error}") from error
 
@@ -127,8 +127,8 @@ def _bucket(body: object, name: str) -> str:
 def _text(body: object, name: str) -> str:
     value = body.get(name) if isinstance(body, dict) else None
     if not isinstance(value, str) or not value:
-        found = "an empty one" if value == "" else f"a JSON {type(value).__name__}"
-        raise BadMessage(f"the message's {name!r} must be a text of at least one character, not {found}")
+        actual = "an empty one" if value == "" else f"a JSON {type(value).__name__}"
+        raise BadMessage(f"the message's {name!r} must be a text of at least one character, not {actual}")
     try:
         value.encode()
     except UnicodeEncodeError as error:

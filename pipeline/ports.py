@@ -34,13 +34,13 @@ class ImageStore(Protocol):
 
         Raises:
             TooLarge: it is larger than the limit: nothing is downloaded, but its ETag and time are told.
-            ImageRejected: it is not ours to read.
+            ImageRejected: the role may not read it, or there is no such bucket.
             RetryLater: the store was throttled, timed out or failed.
         """
         ...
 
     def listing(self, place: BucketPrefix, start_after: str = "") -> Iterator[ListedImage]:
-        """Yield every object of the place whose key is behind ``start_after``, in the order of their UTF-8 keys."""
+        """Yield every object of the place whose key follows ``start_after``, in the order of their UTF-8 keys."""
         ...
 
 
@@ -244,15 +244,15 @@ class Watchers(Protocol):
         """Let the ticket be good until it expires. Only a digest of the secret is kept."""
         ...
 
-    def image_of(self, secret: str, now: datetime) -> ImageRef | None:
+    def image_of(self, secret: str, at_time: datetime) -> ImageRef | None:
         """Return the image that the ticket with this secret is for; None where there is none that is still good."""
         ...
 
-    def watch(self, image: ImageRef, waiting: Waiting, now: datetime) -> None:
+    def watch(self, image: ImageRef, waiting: Waiting, at_time: datetime) -> None:
         """Let the connection be among those that wait for the image."""
         ...
 
-    def waiting_for(self, image: ImageRef, now: datetime) -> Sequence[Waiting]:
+    def waiting_for(self, image: ImageRef, at_time: datetime) -> Sequence[Waiting]:
         """Return the connections that wait for the image."""
         ...
 

@@ -22,7 +22,7 @@ class Progress:
 
     def __init__(  # noqa: PLR0913 - each says one thing of how it is shown, and all but the first have defaults
         self,
-        what: str,
+        title: str,
         *,
         total: int | None = None,
         unit: str = "images",
@@ -30,14 +30,14 @@ class Progress:
         stream: TextIO | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Show ``what`` is being done; ``quiet`` shows nothing at all."""
-        self._what, self._unit, self._quiet, self._clock = what, unit, quiet, clock
+        """Show progress of ``title``; ``quiet`` shows nothing at all."""
+        self._title, self._unit, self._quiet, self._clock = title, unit, quiet, clock
         self._stream = stream or sys.stderr
         self._total, self._done = total, 0
         self._started_s = self._shown_s = clock()
         terminal = not quiet and self._stream.isatty()
         self._bar = (
-            tqdm(total=total, desc=what, unit=f" {unit}", file=self._stream, dynamic_ncols=True) if terminal else None
+            tqdm(total=total, desc=title, unit=f" {unit}", file=self._stream, dynamic_ncols=True) if terminal else None
         )
 
     def __enter__(self) -> Self:
@@ -75,4 +75,4 @@ class Progress:
     def _line(self, state: str) -> None:
         rate = self._done / max(self._clock() - self._started_s, 1e-9)
         total = "" if self._total is None else f" of {self._total:,}"
-        print(f"{self._what}: {self._done:,}{total} {self._unit}, {rate:,.1f}/s, {state}", file=self._stream)
+        print(f"{self._title}: {self._done:,}{total} {self._unit}, {rate:,.1f}/s, {state}", file=self._stream)

@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from pipeline.keywords import KeywordTag
 
 SCORE_STEPS = 65_535  # a stored class score is a whole number of these steps: two bytes
-# DECISIONS.md, 3
-TOMBSTONE_DAYS = 30  # chosen by us: over twice the 14 days a message can wait in a queue
-# DECISIONS.md, 13
-MAX_DECISIONS = 100  # for each image, chosen by us: twelve times the keywords that the model gives
+# Chosen by us: over twice the 14 days a message can wait in a queue, so that no old message finds a blank
+# (DECISIONS.md, 3).
+TOMBSTONE_DAYS = 30
+# For each image, chosen by us: twelve times the keywords that the model gives, and far below the 400 kB that DynamoDB
+# permits an item (DECISIONS.md, 13).
+MAX_DECISIONS = 100
 _PAIR = struct.Struct("<HH")
 
 
@@ -40,7 +42,7 @@ def unpack_class_scores(packed: bytes) -> tuple[ClassScore, ...]:
 
 
 class DecisionKind(StrEnum):
-    """What a person says of a keyword on an image."""
+    """A person's decision about a keyword on an image."""
 
     PIN = "pin"  # it fits, whatever the model says
     SUPPRESS = "suppress"  # it does not, whatever the model says
@@ -82,9 +84,9 @@ class Previous:
     def of(cls, record: Record | None, etag: str | None, run_id: str) -> Previous | None:
         """Return what a run has to keep of the record it overwrites; None where it saw another object, or nothing.
 
-        A run that looks twice keeps what was there before the first time.
+        A run that reconciles an image twice keeps what was there before the first time.
         """
-        # DECISIONS.md, 14
+        # Another photo's class scores would come back as this one's, so only the same object counts (DECISIONS.md, 14).
         if not isinstance(record, TaggedImage | RejectedImage) or etag is None or record.observation.etag != etag:
             return None
         if record.observation.run_id == run_id or isinstance(record, RejectedImage):
@@ -104,7 +106,7 @@ class Previous:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One look at an image: which, when, for which run, and the object that was seen (no ETag: none was)."""
+    """What was seen of an image: when, by which run, and of which object (no ETag: there was none)."""
 
     image: ImageRef
     product: str
@@ -184,7 +186,7 @@ class GoneImage:
 
 @dataclass(frozen=True, slots=True)
 class UndoneImage:
-    """An image whose look was taken back: as if nobody had looked at it, but for its product and people's decisions.
+    """An image whose observation was undone: only its product and people's decisions are left.
 
     It expires as a tombstone does, unless a person decided anything.
     """
@@ -213,7 +215,7 @@ class RecordStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RecordSummary:
-    """How and when an image ended, and no more of its record; the reason is None unless it was rejected."""
+    """The status of an image and when it was observed; the reason is None unless it was rejected."""
 
     image: ImageRef
     observed_at: datetime
@@ -223,7 +225,7 @@ class RecordSummary:
 
     @classmethod
     def of(cls, record: Record) -> RecordSummary:
-        """Return the end that the record tells of."""
+        """Return the summary of the record."""
         image, observed_at = record.observation.image, record.observation.observed_at
         match record:
             case TaggedImage():

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pipeline.aws.clients import client, stack_outputs
 from pipeline.errors import BadSettings, NoStack, RetryLater
 from pipeline.settings import home
+from pipeline.whole_file import written_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -91,16 +92,17 @@ class LocalRun:
     def load(cls, folder: Path) -> Self | None:
         """Return what ``local up`` or ``local down`` wrote last, or None where there is no local stack."""
         try:
-            found = json.loads(_file(folder).read_text(encoding="utf-8"))
+            state = json.loads(_file(folder).read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        return cls(port=found["port"], pid=found["pid"])
+        return cls(port=state["port"], pid=state["pid"])
 
     def save(self, folder: Path) -> None:
         """Make this what ``load`` returns. A reader sees the old file or the new one, never half."""
-        half = _file(folder).with_suffix(".part")
-        half.write_text(json.dumps({"endpoint_url": self.endpoint_url, "port": self.port, "pid": self.pid}) + "\n")
-        half.replace(_file(folder))
+        with written_whole(_file(folder)) as partial:
+            partial.write_text(
+                json.dumps({"endpoint_url": self.endpoint_url, "port": self.port, "pid": self.pid}) + "\n"
+            )
 
     @staticmethod
     def forget(folder: Path) -> None:
@@ -134,7 +136,7 @@ def endpoint_url_of(environment: Mapping[str, str]) -> str | None:
         if target == LOCAL:
             raise NoStack(f"there is no local stack; {START_IT}")
         return None
-    # DECISIONS.md, 12
+    # A command meant for the local stack must never reach AWS because that is down (DECISIONS.md, 12).
     if run.pid is None:
         raise NoStack(f"the local stack is down; {START_IT}, {TARGET_VARIABLE}={AWS} asks AWS instead")
     return run.endpoint_url

@@ -18,24 +18,24 @@ def suggestions(word: str, vocabulary: Vocabulary) -> tuple[str, ...]:
     wanted = fold(word)
     limit = max(1, len(wanted) // LETTERS_PER_SLIP)
     ranked: list[tuple[int, int, str]] = []
-    for at, (folded, shown) in enumerate(_spellings(vocabulary).items()):
+    for rank, (folded, shown) in enumerate(_spellings(vocabulary).items()):
         slips = 1 if wanted in folded.split() else distance(wanted, folded, limit)
         if slips <= limit:
-            ranked.append((slips, at, shown))
+            ranked.append((slips, rank, shown))
     return tuple(dict.fromkeys(shown for _, _, shown in sorted(ranked)))[:MOST]
 
 
-def distance(one: str, other: str, limit: int) -> int:
+def distance(first: str, second: str, limit: int) -> int:
     """Return how many letters must be added, removed, changed or swapped; ``limit + 1`` where it is more."""
-    if abs(len(one) - len(other)) > limit:
+    if abs(len(first) - len(second)) > limit:
         return limit + 1
     before: list[int] = []
-    above = list(range(len(other) + 1))
-    for i, a in enumerate(one, 1):
+    above = list(range(len(second) + 1))
+    for i, a in enumerate(first, 1):
         row = [i]
-        for j, b in enumerate(other, 1):
+        for j, b in enumerate(second, 1):
             cost = min(above[j] + 1, row[j - 1] + 1, above[j - 1] + (a != b))
-            if i > 1 and j > 1 and a == other[j - 2] and b == one[i - 2]:
+            if i > 1 and j > 1 and a == second[j - 2] and b == first[i - 2]:
                 cost = min(cost, before[j - 2] + 1)
             row.append(cost)
         if min(row) > limit:

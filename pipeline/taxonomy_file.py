@@ -35,14 +35,14 @@ class NodeCells:
         """Return what the cell lists, parted by ``|``."""
         return tuple(part.strip() for part in self.cells.get(column, "").split("|") if part.strip())
 
-    def mistake(self, column: str, what: str) -> BadTaxonomy:
+    def mistake(self, column: str, problem: str) -> BadTaxonomy:
         """Return the error that says what is wrong in this cell, by the file and line that it was read from."""
-        return BadTaxonomy(str(self.rows.get(column, self.rows[ID]).mistake(column, what)))
+        return BadTaxonomy(str(self.rows.get(column, self.rows[ID]).mistake(column, problem)))
 
     def over(self, row: CsvRow) -> NodeCells:
         """Return the cells with what the row of a shop's file says otherwise."""
-        said = {column: self._changed(column, row[column]) for column in row.cells if column in row and column != ID}
-        return NodeCells(self.rows | dict.fromkeys(said, row), self.cells | said)
+        changed = {column: self._changed(column, row[column]) for column in row.cells if column in row and column != ID}
+        return NodeCells(self.rows | dict.fromkeys(changed, row), self.cells | changed)
 
     def _changed(self, column: str, text: str) -> str:
         if text == NOTHING:
@@ -110,7 +110,7 @@ class _Content:
     def add(self, row: CsvRow) -> None:
         if row[ID] in self.nodes:
             raise row.mistake(ID, f"{row[ID]} stands twice in the taxonomy")
-        self.nodes[row[ID]] = NodeCells(dict.fromkeys(row.cells, row), {each: row[each] for each in row.cells})
+        self.nodes[row[ID]] = NodeCells(dict.fromkeys(row.cells, row), {column: row[column] for column in row.cells})
 
     def lay_over(self, row: CsvRow) -> None:
         if row[ID] in self.laid_over:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipeline.records import GoneImage, RejectedImage, TaggedImage, UndoneImage
+from pipeline.terminal import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -233,11 +234,6 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def cut(line: str, width: int | None) -> str:
     """Return the line, no longer than the width, if there is one."""
     return line if width is None or len(line) <= width else line[: width - 1] + "\N{HORIZONTAL ELLIPSIS}"
-
-
-def printable(text: str) -> str:
-    """Return the text without what could move a terminal's cursor or break a line."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def moment(instant: datetime) -> str:

@@ -1,4 +1,4 @@
-"""A table that tells the log of each photo that is rejected: its name, its run and the reason, nothing of the file."""
+"""A table that logs each rejected photo: its name, its run and the reason, and nothing of the file."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ObservedTable:
-    """A table as ``RecordTable`` promises, in front of another. ``say`` is how the log is told."""
+    """A table as ``RecordTable`` promises, in front of another. ``log`` writes a line."""
 
     table: RecordTable
-    say: Callable[..., None]
+    log: Callable[..., None]
 
     def get_many(self, images: Collection[ImageRef]) -> dict[ImageRef, Record | UnreadableItem]:
         """Return what the table returns."""
         return self.table.get_many(images)
 
     def put(self, record: Record, seen_revision: int) -> None:
-        """Put the record into the table, and tell of it if it is a rejection."""
+        """Put the record into the table, and log it if it is a rejection."""
         self.table.put(record, seen_revision)
         if isinstance(record, RejectedImage):
             observation = record.observation
-            self.say("rejected", image=str(observation.image), run=observation.run_id, reason=str(record.reason))
+            self.log("rejected", image=str(observation.image), run=observation.run_id, reason=str(record.reason))
 
     def scan(self) -> Iterator[Record | UnreadableItem]:
         """Yield what the table yields."""

@@ -133,8 +133,8 @@ class AwsWorld:
 
 
 def some_world(request: pytest.FixtureRequest) -> Iterator[AwsWorld | None]:
-    """Yield the world that a fixture's parameter names; none for the twins."""
-    if request.param == "twin":
+    """Yield the world that a fixture's parameter names; none for the fakes."""
+    if request.param == "fake":
         yield None
     elif request.param == "moto":
         yield request.getfixturevalue("moto")

@@ -1,4 +1,4 @@
-"""Builders and twins that the tests of several rooms share."""
+"""Builders and fakes that the tests of several rooms share."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class TickingClock:
 
 
 def tagger(**parts: object) -> Reconciler:
-    """Return a tagger on twins, with any part replaced."""
+    """Return a tagger on fakes, with any part replaced."""
     classifier = parts.pop("classifier", None) or ColourClassifier()
     reader = parts.pop("reader", None) or InlineReader()
     vocabulary = parts.pop("vocabulary", None) or colour_vocabulary()

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
@@ -146,6 +146,7 @@ class TokenAuthorizer:
 @contextmanager
 def gateway(handler: HttpHandler, authorize: Authorize | None = None) -> Iterator[str]:
     """Serve a function over HTTP, and yield its address; without ``authorize`` everybody is let in."""
+    one_at_a_time = Lock()  # as AWS Lambda calls a function; the resolver keeps the request at hand for all threads
 
     class Server(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -170,7 +171,8 @@ def gateway(handler: HttpHandler, authorize: Authorize | None = None) -> Iterato
                 self._send(refused.status, {"content-type": "application/json"}, data)
                 return
             decoded = unquote(path.replace("%25", "%2525"))  # as API Gateway does: every escape but that of %
-            answer = handler(event_of(self.command, decoded, query, body, headers, authorizer), CONTEXT)
+            with one_at_a_time:
+                answer = handler(event_of(self.command, decoded, query, body, headers, authorizer), CONTEXT)
             text = answer["body"] or ""
             data = base64.b64decode(text) if answer["isBase64Encoded"] else str(text).encode()
             self._send(answer["statusCode"], answer["headers"], data)

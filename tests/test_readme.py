@@ -1,4 +1,7 @@
-"""The documents are true where that can be tested: their commands exist, and their links lead somewhere."""
+"""The commands in the sentences of the documents exist, and their links lead somewhere.
+
+Commands in fenced blocks are run as typed: tests/docs.
+"""
 
 from __future__ import annotations
 
@@ -39,20 +42,12 @@ def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def typed_in(block: str) -> list[str]:
-    """Return the lines of a block that are to be typed: those behind a ``$`` where there are such, else all."""
-    lines = block.replace("\\\n", " ").splitlines()
-    behind = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
-    return behind or [line.strip() for line in lines]
-
-
 def said() -> list[Said]:
-    """Return every command line of ours that a document shows."""
+    """Return every command line of ours within the sentences of a document."""
     found: list[Said] = []
     for path in documents():
         text = path.read_text(encoding="utf-8")
-        lines = [line for block in BLOCK.findall(text) for line in typed_in(block)]
-        lines += [line.removesuffix(CUT) for line in INLINE.findall(BLOCK.sub("", text))]
+        lines = [line.removesuffix(CUT) for line in INLINE.findall(BLOCK.sub("", text))]
         for line in lines:
             bare = re.split(r"\s[|&;>]+\s|\s#\s|\s#$", line.replace(".venv/bin/", ""))[0]
             if re.match(r"(catalog-tagger|make) ", bare):

@@ -44,7 +44,8 @@ def status(  # noqa: PLR0913 - one parameter for each option, and the way to the
         cost_usd = estimator.estimate(state.ends.total if state.ends else 0).cost_usd
         document = status_report.status_document(state, cost_usd, names=not watch)
         lines = status_report.status_lines(state, cost_usd)
-        code = ATTENTION if any(queue.dead_letters for queue in state.queues) else DONE
+        is_damaged = state.ends is not None and state.ends.unreadable.count > 0
+        code = ATTENTION if is_damaged or any(queue.dead_letters for queue in state.queues) else DONE
         if not watch:
             console.report(document, lines)
             break

@@ -22,6 +22,7 @@ from infra.model.whole_folder import one_at_a_time, remove_leftovers, whole_fold
 from pipeline.errors import BadModel
 from pipeline.model_version import CARD_NAME
 from pipeline.progress import Progress
+from pipeline.whole_file import written_whole
 from tagging_lambda.image.picture import model_input
 from tagging_lambda.image.preprocess import read_picture
 from tagging_lambda.model_card import (
@@ -131,9 +132,8 @@ class ModelBuilder:
             measured = measure(self.folder / CARD_NAME, labels, photos, progress)
         others = (each for each in card.accuracy if each.photos_sha256 != measured[0].photos_sha256)
         card = replace(card, accuracy=(*others, *measured))
-        half = self.folder / f".{CARD_NAME}.half"
-        half.write_text(card.to_json(), encoding="utf-8")
-        half.replace(self.folder / CARD_NAME)
+        with written_whole(self.folder / CARD_NAME) as partial:
+            partial.write_text(card.to_json(), encoding="utf-8")
         return card
 
     def _card(self, folder: Path, features: int, calibration_images: int) -> ModelCard:

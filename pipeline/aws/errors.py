@@ -113,8 +113,8 @@ _SETUP_REMEDIES: tuple[tuple[type[Exception], str], ...] = (
 
 
 @contextmanager
-def translated(what: str) -> Iterator[None]:
-    """Turn what boto3 raises inside into our own errors; ``what`` names the thing that is called.
+def translated(target: str) -> Iterator[None]:
+    """Turn what boto3 raises inside into our own errors; ``target`` names the thing that is called.
 
     Raises:
         RetryLater: throttled, timed out, or failed on the other side.
@@ -124,19 +124,19 @@ def translated(what: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        raise _translation(error, what) from error
+        raise _translation(error, target) from error
     except S3UploadFailedError as error:
         # It says only in words which of AWS's answers it stands for; the answer itself is its context.
         answer = error.__context__
         raise (
-            _translation(answer, what) if isinstance(answer, ClientError) else RetryLater(f"{what}: {error}")
+            _translation(answer, target) if isinstance(answer, ClientError) else RetryLater(f"{target}: {error}")
         ) from error
     except (BotoCoreError, HTTPError, ResponseParserError) as error:
         remedy = setup_remedy(error)
         if remedy:
-            raise Denied(f"{what}: {remedy}") from error
+            raise Denied(f"{target}: {remedy}") from error
         # The last two come through where an answer breaks off inside, or is none of the service's.
-        raise RetryLater(f"{what}: {type(error).__name__}") from error
+        raise RetryLater(f"{target}: {type(error).__name__}") from error
 
 
 def setup_remedy(error: Exception) -> str | None:
@@ -144,15 +144,15 @@ def setup_remedy(error: Exception) -> str | None:
     return next((remedy for kind, remedy in _SETUP_REMEDIES if isinstance(error, kind)), None)
 
 
-def _translation(error: ClientError, what: str) -> Exception:
+def _translation(error: ClientError, target: str) -> Exception:
     code = code_of(error)
     status: int = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if code in _THROTTLES or status >= _SERVER_FAULT or status == _TOO_MANY:
-        return RetryLater(f"{what}: {code}")
+        return RetryLater(f"{target}: {code}")
     if code in _ABSENCES:
-        return NoStack(f"{what}: there is no such bucket, table or queue ({code})")
+        return NoStack(f"{target}: there is no such bucket, table or queue ({code})")
     remedy = _refusal_remedy(code, status)
-    return Denied(f"{what}: AWS answers {code}; {remedy}") if remedy else cast("Exception", error)
+    return Denied(f"{target}: AWS answers {code}; {remedy}") if remedy else cast("Exception", error)
 
 
 def _refusal_remedy(code: str, status: int) -> str | None:

@@ -57,7 +57,7 @@ class FunctionProbe:
     queue_url: str
 
     def check(self, message: TagImage) -> None:
-        """Hand the message to the function as a batch of one, and look at what it recorded."""
+        """Hand the message to the function as a batch of one, and read what it recorded."""
         with translated(self.function_name):
             answer = self.functions.invoke(FunctionName=self.function_name, Payload=json.dumps(self._event(message)))
         if answer.get("FunctionError"):

@@ -46,7 +46,7 @@ class S3Images:
             raise
         except Denied as error:
             if isinstance(error.__cause__, ClientError) and code_of(error.__cause__) in _DENIALS_OF_ONE:
-                raise ImageRejected(RejectReason.DENIED, f"{image} is not ours to read") from error
+                raise ImageRejected(RejectReason.DENIED, f"{image} may not be read with this role") from error
             raise
         except NoStack as error:
             raise ImageRejected(RejectReason.MISSING, f"there is no bucket {image.bucket}") from error
@@ -54,18 +54,18 @@ class S3Images:
     def _read(self, image: ImageRef, condition: dict[str, str], limit_bytes: int) -> FetchedImage:
         answer = self.s3.get_object(Bucket=image.bucket, Key=image.key, **condition)
         body = answer["Body"]
-        # DECISIONS.md, 8
+        # The loader sends files of any size, so that the table says which are too large (DECISIONS.md, 8).
         if answer["ContentLength"] > limit_bytes:
             body.close()
-            found = f"{image} has {answer['ContentLength']:,} bytes"
-            raise TooLarge(f"{found}; the limit is {limit_bytes:,}", answer["ETag"], answer["LastModified"])
+            actual = f"{image} has {answer['ContentLength']:,} bytes"
+            raise TooLarge(f"{actual}; the limit is {limit_bytes:,}", answer["ETag"], answer["LastModified"])
         return FetchedImage(self._downloaded(image, body), answer["ETag"], answer["LastModified"])
 
     def _downloaded(self, image: ImageRef, body: Any) -> bytes:
-        until_s, data = self.clock_s() + DOWNLOAD_LIMIT_S, bytearray()
+        deadline_s, data = self.clock_s() + DOWNLOAD_LIMIT_S, bytearray()
         for chunk in body.iter_chunks(CHUNK_BYTES):
             data += chunk
-            if self.clock_s() > until_s:
+            if self.clock_s() > deadline_s:
                 body.close()
                 raise RetryLater(f"{image}: the download takes more than {DOWNLOAD_LIMIT_S} s")
         return bytes(data)
@@ -80,9 +80,9 @@ class S3Images:
         try:
             with translated(str(place)):
                 for page in pages.paginate(Bucket=place.bucket, Prefix=place.prefix, StartAfter=start_after):
-                    for found in page.get("Contents", ()):
-                        image = ImageRef(place.bucket, found["Key"])
-                        yield ListedImage(image, found["ETag"], found["Size"], found["LastModified"])
+                    for entry in page.get("Contents", ()):
+                        image = ImageRef(place.bucket, entry["Key"])
+                        yield ListedImage(image, entry["ETag"], entry["Size"], entry["LastModified"])
         except NoStack as error:
             raise CallerError(f"there is no bucket {place.bucket}") from error
 

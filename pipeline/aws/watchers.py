@@ -38,21 +38,21 @@ class DynamoWatchers:
             ticket.expires_at,
         )
 
-    def image_of(self, secret: str, now: datetime) -> ImageRef | None:
+    def image_of(self, secret: str, at_time: datetime) -> ImageRef | None:
         """Get the ticket, strongly consistent."""
         key = {ID: {"S": f"{TICKET}#{digest_of(secret)}"}, PART: {"S": TICKET}}
         with translated(self.table_name):
             item = self.dynamodb.get_item(TableName=self.table_name, Key=key, ConsistentRead=True).get("Item")
-        if item is None or int(item[EXPIRES_AT]["N"]) <= now.timestamp():
+        if item is None or int(item[EXPIRES_AT]["N"]) <= at_time.timestamp():
             return None
         return ImageRef.parse(item[IMAGE]["S"])
 
-    def watch(self, image: ImageRef, waiting: Waiting, now: datetime) -> None:
+    def watch(self, image: ImageRef, waiting: Waiting, at_time: datetime) -> None:
         """Put who waits."""
         texts = {ID: f"{WAITING}#{image}", PART: waiting.connection, LANGUAGE: waiting.language}
-        self._put(texts, now + timedelta(hours=WATCH_HOURS))
+        self._put(texts, at_time + timedelta(hours=WATCH_HOURS))
 
-    def waiting_for(self, image: ImageRef, now: datetime) -> Sequence[Waiting]:
+    def waiting_for(self, image: ImageRef, at_time: datetime) -> Sequence[Waiting]:
         """Query who waits, strongly consistent."""
         pages = self.dynamodb.get_paginator("query")
         with translated(self.table_name):
@@ -66,7 +66,7 @@ class DynamoWatchers:
                     ConsistentRead=True,
                 )
                 for item in page["Items"]
-                if int(item[EXPIRES_AT]["N"]) > now.timestamp()
+                if int(item[EXPIRES_AT]["N"]) > at_time.timestamp()
             ]
 
     def forget(self, image: ImageRef, connection: str) -> None:

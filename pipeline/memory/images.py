@@ -39,21 +39,21 @@ class MemoryImages:
         """Return the object as ``ImageStore`` promises."""
         with self._lock:
             self.fetches += 1
-            found = self.objects.get(image)
-            if found is None:
+            stored = self.objects.get(image)
+            if stored is None:
                 return Gone()
-            if found.etag == known_etag:
+            if stored.etag == known_etag:
                 return Unchanged()
-            if len(found.data) > limit_bytes:
-                detail = f"{image} has {len(found.data):,} bytes; the limit is {limit_bytes:,}"
-                raise TooLarge(detail, found.etag, found.modified_at)
+            if len(stored.data) > limit_bytes:
+                detail = f"{image} has {len(stored.data):,} bytes; the limit is {limit_bytes:,}"
+                raise TooLarge(detail, stored.etag, stored.modified_at)
             self.downloads += 1
-            return found
+            return stored
 
     def listing(self, place: BucketPrefix, start_after: str = "") -> Iterator[ListedImage]:
         """Yield the objects as ``ImageStore`` promises."""
         for image in sorted(self.objects, key=lambda ref: ref.key.encode()):
             inside = image.bucket == place.bucket and image.key.startswith(place.prefix)
             if inside and image.key.encode() > start_after.encode():
-                found = self.objects[image]
-                yield ListedImage(image, found.etag, len(found.data), found.modified_at)
+                stored = self.objects[image]
+                yield ListedImage(image, stored.etag, len(stored.data), stored.modified_at)

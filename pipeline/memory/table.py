@@ -77,9 +77,9 @@ class MemoryTable:
             if isinstance(record, RejectedImage) and record.reason is reason:
                 yield self.unreadable.get(image) or Rejection(image, record.observation.product, reason, record.detail)
 
-    def expire(self, now: datetime) -> None:
+    def expire(self, at_time: datetime) -> None:
         """Forget the tombstones whose time has come, as DynamoDB does by itself."""
         for image, record in list(self.records.items()):
             expires_at = record.expires_at if isinstance(record, GoneImage | UndoneImage) else None
-            if expires_at and expires_at <= now:
+            if expires_at and expires_at <= at_time:
                 del self.records[image]

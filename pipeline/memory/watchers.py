@@ -25,23 +25,23 @@ class MemoryWatchers:
         """Keep the ticket."""
         self.tickets[digest_of(ticket.secret)] = ticket
 
-    def image_of(self, secret: str, now: datetime) -> ImageRef | None:
+    def image_of(self, secret: str, at_time: datetime) -> ImageRef | None:
         """Return the image as ``Watchers`` promises."""
         ticket = self.tickets.get(digest_of(secret))
         # To the second, as DynamoDB keeps it.
-        return ticket.image if ticket and int(ticket.expires_at.timestamp()) > now.timestamp() else None
+        return ticket.image if ticket and int(ticket.expires_at.timestamp()) > at_time.timestamp() else None
 
-    def watch(self, image: ImageRef, waiting: Waiting, now: datetime) -> None:
+    def watch(self, image: ImageRef, waiting: Waiting, at_time: datetime) -> None:
         """Keep who waits."""
-        until = (now + timedelta(hours=WATCH_HOURS)).astimezone(UTC)
+        until = (at_time + timedelta(hours=WATCH_HOURS)).astimezone(UTC)
         self.waits[image, waiting.connection] = (waiting.language, until)
 
-    def waiting_for(self, image: ImageRef, now: datetime) -> Sequence[Waiting]:
+    def waiting_for(self, image: ImageRef, at_time: datetime) -> Sequence[Waiting]:
         """Return who waits as ``Watchers`` promises."""
         return [
             Waiting(connection, language)
             for (watched, connection), (language, until) in sorted(self.waits.items())
-            if watched == image and until > now
+            if watched == image and until > at_time
         ]
 
     def forget(self, image: ImageRef, connection: str) -> None:

@@ -4,39 +4,59 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.clock import utc_now
 from pipeline.errors import CallerError
+from pipeline.images import ImageRef
+from pipeline.keywords import Vocabulary
+from pipeline.model_version import CARD_NAME
+from pipeline.progress import Progress
+from pipeline.records import KeywordAction
+from pipeline.run_id import new_run_id
+from pipeline.settings import model_dir
+from tagging_lambda.curate.connect import rewriter_of_stack
+from tagging_lambda.curate.decide import Decider, DecisionCounts, Wish
+from tagging_lambda.curate.decision_file import wishes_in
+from tagging_lambda.curate.keyword_lookup import keyword_named, keyword_once_named
+from tagging_lambda.curate.report import (
+    decided_document,
+    decided_text,
+    retagged_document,
+    retagged_text,
+    undone_document,
+    undone_text,
+)
+from tagging_lambda.curate.retag import RetagCounts, Retagger
+from tagging_lambda.curate.undo import UndoCounts, Undoer
+from tagging_lambda.model_card import ModelCard
+from tagging_lambda.words.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from pipeline.keywords import Vocabulary
-    from pipeline.records import KeywordAction
-    from tagging_lambda.curate.decide import Wish
-
-# What is imported inside the functions is loaded when a command runs, not for the help.
 
 ATTENTION = 1  # the exit code of what is done and wants attention
 MAX_BY_LETTERS = 64  # chosen by us: a name or an address; it lies on every record
 
 
-def _decision(verdict: str, what: str) -> Callable[..., int]:
+def _decision(verdict: KeywordAction, summary: str) -> Callable[..., int]:
     """Return the command of one verdict; the three differ in nothing else."""
 
     def command(
         *, keyword: str | None, image: str | None, product: str | None, file: Path | None, by: str, as_json: bool
     ) -> int:
-        from pipeline.keywords import Vocabulary  # noqa: PLC0415 - as said above
-        from pipeline.records import KeywordAction  # noqa: PLC0415 - as said above
-
         vocabulary = Vocabulary.load()
-        wishes = _wishes(KeywordAction(verdict), (keyword, image, product, file), vocabulary)
+        if file is not None:
+            if keyword or image or product:
+                raise CallerError("--file names everything itself; leave out KEYWORD, IMAGE and --product")
+            wishes = wishes_in(file, verdict, vocabulary)
+        else:
+            wishes = (_wish(verdict, keyword, image, product, vocabulary),)
         return _decide(wishes, vocabulary, by, as_json=as_json)
 
-    command.__doc__ = f"""{what}
+    command.__doc__ = f"""{summary}
 
     The keyword is given by a word in any language, or by its id. A product's images are those on record now.
 
@@ -53,12 +73,14 @@ def _decision(verdict: str, what: str) -> Callable[..., int]:
         click.argument("keyword", required=False, metavar="[KEYWORD]"),
     ):
         command = option(command)
-    return click.command(verdict)(command)
+    return click.command(str(verdict))(command)
 
 
-pin = _decision("pin", "Say that a keyword fits, whatever the model says; the keywords above it are added too.")
-suppress = _decision("suppress", "Say that a keyword does not fit, whatever the model says; no other keyword changes.")
-release = _decision("release", "Take a decision back: the model decides again.")
+pin = _decision(KeywordAction.PIN, "Say that a keyword fits, whatever the model says; broader keywords are added too.")
+suppress = _decision(
+    KeywordAction.SUPPRESS, "Say that a keyword does not fit, whatever the model says; no other keyword changes."
+)
+release = _decision(KeywordAction.RELEASE, "Take a decision back: the model decides again.")
 
 
 @click.command()
@@ -71,27 +93,13 @@ def retag(dry_run: bool, everything: bool, as_json: bool) -> int:
     If it is stopped, the same command goes on where it was. Deploy the taxonomy first: a function with an older one
     would turn back the images that it reconciles.
     """
-    from datetime import UTC, datetime  # noqa: PLC0415 - as said above
-
-    from pipeline.keywords import Vocabulary  # noqa: PLC0415 - as said above
-    from pipeline.model_version import CARD_NAME  # noqa: PLC0415 - as said above
-    from pipeline.progress import Progress  # noqa: PLC0415 - as said above
-    from pipeline.run_id import new_run_id  # noqa: PLC0415 - as said above
-    from pipeline.settings import model_dir  # noqa: PLC0415 - as said above
-    from tagging_lambda.curate.connect import rewriter_of_stack  # noqa: PLC0415 - as said above
-    from tagging_lambda.curate.report import retagged_document, retagged_text  # noqa: PLC0415 - as said above
-    from tagging_lambda.curate.retag import RetagCounts, Retagger  # noqa: PLC0415 - as said above
-    from tagging_lambda.model_card import ModelCard  # noqa: PLC0415 - as said above
-    from tagging_lambda.words.taxonomy import Taxonomy  # noqa: PLC0415 - as said above
-
     card, vocabulary = ModelCard.load(model_dir() / CARD_NAME), Vocabulary.load()
     taxonomy = Taxonomy.of(vocabulary, [model_class.id for model_class in card.classes])
-    run_id, counts = new_run_id(datetime.now(UTC)), RetagCounts(card.version)
+    run_id, counts = new_run_id(utc_now()), RetagCounts(card.version)
     with rewriter_of_stack(dry_run=dry_run) as rewriter, Progress("retag", quiet=as_json) as progress:
         retagger = Retagger(rewriter, taxonomy, card.version, run_id, everything)
-        for event in retagger.retag(rewriter.table.scan()):
+        for event in progress.over(retagger.retag(rewriter.table.scan())):
             counts.add(event)
-            progress.step()
     if as_json:
         click.echo(json.dumps(retagged_document(counts, run_id, vocabulary, dry_run=dry_run)))
     else:
@@ -109,19 +117,11 @@ def undo(run_id: str, dry_run: bool, as_json: bool) -> int:
     An image of which nothing was known before, or only another photo, becomes as if it had never been tagged. People's
     decisions stay. One run back is kept of each image. Wait until the run has ended: its queue would tag them again.
     """
-    from pipeline.clock import utc_now  # noqa: PLC0415 - as said above
-    from pipeline.keywords import Vocabulary  # noqa: PLC0415 - as said above
-    from pipeline.progress import Progress  # noqa: PLC0415 - as said above
-    from tagging_lambda.curate.connect import rewriter_of_stack  # noqa: PLC0415 - as said above
-    from tagging_lambda.curate.report import undone_document, undone_text  # noqa: PLC0415 - as said above
-    from tagging_lambda.curate.undo import UndoCounts, Undoer  # noqa: PLC0415 - as said above
-
     vocabulary, counts = Vocabulary.load(), UndoCounts(run_id)
     with rewriter_of_stack(dry_run=dry_run) as rewriter, Progress("undo", quiet=as_json) as progress:
         undoer = Undoer(rewriter, run_id, vocabulary, utc_now)
-        for event in undoer.undo(rewriter.table.scan()):
+        for event in progress.over(undoer.undo(rewriter.table.scan())):
             counts.add(event)
-            progress.step()
     if as_json:
         click.echo(json.dumps(undone_document(counts, run_id, dry_run=dry_run)))
     else:
@@ -129,30 +129,19 @@ def undo(run_id: str, dry_run: bool, as_json: bool) -> int:
     return ATTENTION if counts.failed or counts.unreadable.count or not counts.written_last else 0
 
 
-def _wishes(verdict: KeywordAction, arguments: tuple[Any, ...], vocabulary: Vocabulary) -> tuple[Wish, ...]:
-    from pipeline.images import ImageRef  # noqa: PLC0415 - as said above
-    from pipeline.records import KeywordAction  # noqa: PLC0415 - as said above
-    from tagging_lambda.curate.decide import Wish  # noqa: PLC0415 - as said above
-    from tagging_lambda.curate.decision_file import wishes_in  # noqa: PLC0415 - as said above
-    from tagging_lambda.curate.keyword_lookup import keyword_named, keyword_once_named  # noqa: PLC0415 - as said above
-
-    keyword, image, product, file = arguments
-    if file is not None:
-        if keyword or image or product:
-            raise CallerError("a file says everything itself: give --file alone, or a keyword with an image or product")
-        return wishes_in(file, verdict, vocabulary)
+def _wish(
+    verdict: KeywordAction, keyword: str | None, image: str | None, product: str | None, vocabulary: Vocabulary
+) -> Wish:
     if keyword is None or (image is None) == (product is None):
-        raise CallerError("name a keyword and one image, s3://bucket/key, or one product, --product ID")
+        raise CallerError(
+            "name a keyword and one image, s3://bucket/key, or one product, --product ID; many decisions: --file"
+        )
     lookup = keyword_once_named if verdict is KeywordAction.RELEASE else keyword_named
-    return (Wish(verdict, lookup(keyword, vocabulary), ImageRef.parse(image) if image else product),)
+    target = ImageRef.parse(image) if image is not None else str(product)
+    return Wish(verdict, lookup(keyword, vocabulary), target)
 
 
 def _decide(wishes: tuple[Wish, ...], vocabulary: Vocabulary, by: str, *, as_json: bool) -> int:
-    from pipeline.clock import utc_now  # noqa: PLC0415 - as said above
-    from pipeline.progress import Progress  # noqa: PLC0415 - as said above
-    from tagging_lambda.curate.connect import rewriter_of_stack  # noqa: PLC0415 - as said above
-    from tagging_lambda.curate.decide import Decider, DecisionCounts  # noqa: PLC0415 - as said above
-    from tagging_lambda.curate.report import decided_document, decided_text  # noqa: PLC0415 - as said above
 
     if len(by) > MAX_BY_LETTERS:
         raise CallerError(f"--by has {len(by):,} letters; the limit is {MAX_BY_LETTERS}")
@@ -161,9 +150,12 @@ def _decide(wishes: tuple[Wish, ...], vocabulary: Vocabulary, by: str, *, as_jso
         decider = Decider(rewriter.table, rewriter, vocabulary, utc_now, by)
         resolved = decider.resolve(wishes)
         with Progress("decide", total=len(resolved.by_image) + len(resolved.unknown), quiet=as_json) as progress:
-            for event in decider.decide(resolved):
+            for event in progress.over(decider.decide(resolved)):
                 counts.add(event)
-                progress.step()
+    return _report(counts, wishes, vocabulary, as_json=as_json)
+
+
+def _report(counts: DecisionCounts, wishes: tuple[Wish, ...], vocabulary: Vocabulary, *, as_json: bool) -> int:
     if len(wishes) == 1 and counts.unknown and not counts.changed:
         raise CallerError(f"nothing is known of {counts.unknown[0]}; load it first")
     text = decided_text(counts, wishes, vocabulary)

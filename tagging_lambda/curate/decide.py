@@ -112,12 +112,12 @@ class Decider:
         Raises:
             CallerError: an image would have more decisions than the limit.
         """
-        now = self.clock()
+        decided_at = self.clock()
 
         def change(record: Record) -> Record:
             decisions = record.decisions
             for wish in wishes.by_image[record.observation.image]:
-                decisions = _with_wish(decisions, wish, now, self.by)
+                decisions = _with_wish(decisions, wish, decided_at, self.by)
             return _with_decisions(record, decisions, self.vocabulary)
 
         yield from wishes.unknown
@@ -131,13 +131,13 @@ class Decider:
 _KINDS = {KeywordAction.PIN: DecisionKind.PIN, KeywordAction.SUPPRESS: DecisionKind.SUPPRESS}
 
 
-def _with_wish(decisions: tuple[Decision, ...], wish: Wish, now: datetime, by: str) -> tuple[Decision, ...]:
+def _with_wish(decisions: tuple[Decision, ...], wish: Wish, decided_at: datetime, by: str) -> tuple[Decision, ...]:
     """Return the decisions after the wish: the newest of a keyword stands alone, at the end."""
     kind = _KINDS.get(wish.action)
     if any(decision.keyword_id == wish.keyword_id and decision.kind == kind for decision in decisions):
         return decisions
     others = tuple(decision for decision in decisions if decision.keyword_id != wish.keyword_id)
-    return others if kind is None else (*others, Decision(wish.keyword_id, kind, now, by))
+    return others if kind is None else (*others, Decision(wish.keyword_id, kind, decided_at, by))
 
 
 def _with_decisions(record: Record, decisions: tuple[Decision, ...], vocabulary: Vocabulary) -> Record:

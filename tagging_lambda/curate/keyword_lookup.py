@@ -29,14 +29,14 @@ def keyword_named(text: str, vocabulary: Vocabulary) -> str:
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         raise CallerError(f"no keyword is called {text!r}{hint}")
     if len(ids) > 1:
-        explained = ", ".join(f"{keyword_id} ({_explained(keyword_id, vocabulary)})" for keyword_id in ids)
+        candidates = ", ".join(f"{i} ({_explained(i, vocabulary)})" for i in ids)
         language = vocabulary.languages[0]
-        raise CallerError(f"{text!r} names several keywords; say {language}:{text}, or which by its id: {explained}")
+        raise CallerError(f"{text!r} names several keywords; say {language}:{text}, or which by its id: {candidates}")
     return ids[0]
 
 
 def keyword_once_named(text: str, vocabulary: Vocabulary) -> str:
-    """Return the same, or the id as it stands where an older vocabulary may have had it.
+    """Return the same, or the text itself where it is an id: an older vocabulary may have had it.
 
     Raises:
         CallerError: as for ``keyword_named``.
@@ -61,5 +61,5 @@ def _emitted(keyword_id: str, vocabulary: Vocabulary) -> str:
 
 def _explained(keyword_id: str, vocabulary: Vocabulary) -> str:
     keyword = vocabulary.nodes[keyword_id]
-    above = [vocabulary.nodes[parent_id] for parent_id in keyword.parents]
-    return ", ".join([keyword.name(), *(f"a kind of {parent.name()}" for parent in above[:1])])
+    parents = [vocabulary.nodes[parent] for parent in keyword.parents]
+    return ", ".join([keyword.name(), *(f"a kind of {parent.name()}" for parent in parents[:1])])

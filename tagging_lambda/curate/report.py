@@ -33,12 +33,12 @@ def decided_text(counts: DecisionCounts, wishes: Collection[Wish], vocabulary: V
     """Return what became of decisions for a person; one alone with what its word was taken for."""
     named = [f"{_name(wish.keyword_id, vocabulary)} ({wish.keyword_id}): " for wish in wishes if len(wishes) == 1]
     lines = [f"{''.join(named)}{_images(counts.changed)} changed, {counts.unchanged:,} were so already"]
-    for count, what, named in (
+    for count, problem, named in (
         (len(counts.unknown), "on no record; load them first", counts.unknown),
         (len(counts.failed), "not written; try again", counts.failed),
     ):
         if count:
-            lines.append(f"{count:,} {what}: {_first(named)}")
+            lines.append(f"{count:,} {problem}: {_first(named)}")
     return "\n".join(lines)
 
 

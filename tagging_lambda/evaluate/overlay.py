@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.csv_rows import rows
 from pipeline.taxonomy_file import ID, THRESHOLD
+from pipeline.whole_file import written_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,8 +29,6 @@ def write_thresholds(path: Path, thresholds: Mapping[str, float]) -> int:
     table = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     table.writeheader()
     table.writerows(written.values())
-    half = path.with_name(f".{path.name}.half")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half.write_text(text.getvalue(), encoding="utf-8")
-    half.replace(path)
+    with written_whole(path) as partial:
+        partial.write_text(text.getvalue(), encoding="utf-8")
     return len(written)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pipeline.terminal import printable
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -54,4 +56,4 @@ def _name(each: Tally, vocabulary: Vocabulary) -> str:
     node = vocabulary.nodes.get(each.keyword)
     if node is not None:
         return node.name()
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in each.keyword)
+    return printable(each.keyword)

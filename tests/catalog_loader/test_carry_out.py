@@ -525,6 +525,20 @@ def test_status_names_the_folders_where_keywords_are_lacking(twins: Twins, capsy
     )
 
 
+def test_status_counts_records_that_cannot_be_read_and_goes_on(
+    twins: Twins, capsys: pytest.CaptureFixture[str]
+) -> None:
+    twins.tag("a.jpg", "b.jpg")
+    twins.table.damage(ImageRef("shop", "a.jpg"), "'paused' is not a valid RecordStatus")
+
+    assert status_command.status(twins.connect, TO_A_PROGRAM, watch=False, with_ends=True) == 1
+
+    document = said(capsys)
+    assert document["ends"]["tagged"] == 1
+    assert document["unreadable_records"] == 1
+    assert document["first_unreadable_records"] == ["s3://shop/a.jpg: 'paused' is not a valid RecordStatus"]
+
+
 def test_status_says_it_to_a_program_and_dead_letters_want_attention(
     twins: Twins, capsys: pytest.CaptureFixture[str]
 ) -> None:

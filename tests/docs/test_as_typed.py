@@ -23,6 +23,7 @@ from pipeline.settings import home
 from pipeline.stack import LocalRun, find_stack
 from tests.builders import jpeg
 from tests.docs.fenced import OURS, ROOT, Block, all_blocks, targets
+from tests.docs.idle_code import give_idle_code
 from tests.docs.workbench import Workbench, search_engine
 from tests.infra.local.scratch import wait_for
 from tests.infra.stack_account import Account
@@ -303,6 +304,7 @@ def test_what_the_runbook_says_works(operator: tuple[Workbench, str], block: Blo
     account = Account.asleep_with_a_neighbour(endpoint_url, tmp_path / "code")
     for key in ("photos/a.jpg", "photos/b.jpg"):
         account.s3.put_object(Bucket=f"{account.name}-theirs", Key=key, Body=jpeg("red"))
+    give_idle_code(account.name, lambda service: client(service, endpoint_url))
     names = names_of(account)
     if block.heading == "A deployment that failed":
         account = Account(endpoint_url, tmp_path / "failed", asleep=True)

@@ -32,6 +32,21 @@ DUCKDB = """#!{python}
 import sys, duckdb
 print(duckdb.sql(sys.argv[2]))
 """
+CURL = """#!/bin/sh
+exec {real} --fail-with-body --silent --show-error "$@"
+"""
+# Version 1 of this command line asks AWS itself for queues unless its own option says where else.
+AWS = """#!/bin/sh
+exec {real} --endpoint-url "$AWS_ENDPOINT_URL" "$@"
+"""
+# The embedded AWS runs functions by this machine's Python, which cannot load libraries for the runtime's. So what was
+# deployed gets a tagging function that does nothing.
+MAKE = """#!/bin/sh
+{real} "$@" || exit $?
+case "$1" in deploy) exec {python} {script} ;; esac
+"""
+# What a shop system exports, for the command that merges keywords into it.
+PRODUCTS = "Handle,Title,Tags\nleather-sofa,Leather Sofa,sale\n"
 BROWSER = "#!/bin/sh\nexit 0\n"
 
 
@@ -57,11 +72,17 @@ class Workbench:
             shutil.copy(photo, checkout / "photos" / photo.name)
         shutil.copy(photos[0], checkout / "shoe.jpg")
         (checkout / "photos" / "price-list.jpg").write_bytes(PRICE_LIST)
+        (checkout / "products_export.csv").write_text(PRODUCTS)
         here = Path(sys.executable).parent
         for name, text in {
             "catalog-tagger": WRAPPER.format(real=here / "catalog-tagger"),
             "duckdb": DUCKDB.format(python=sys.executable),
             "browser": BROWSER,
+            "aws": AWS.format(real=ROOT / ".venv/tools/aws/bin/aws"),
+            "make": MAKE.format(
+                real=shutil.which("make"), python=sys.executable, script=Path(__file__).with_name("idle_code.py")
+            ),
+            "curl": CURL.format(real=shutil.which("curl")),
         }.items():
             (commands / name).write_text(text)
             (commands / name).chmod(0o755)
@@ -71,7 +92,7 @@ class Workbench:
             checkout,
             environment
             | {
-                "PATH": f"{commands}:{here}:{ROOT / '.venv/tools/aws/bin'}:{os.environ['PATH']}",
+                "PATH": f"{commands}:{here}:{os.environ['PATH']}",
                 "BROWSER": str(commands / "browser"),
                 "CATALOG_TAGGER_HOME": str(folder / "home"),
                 "AWS_CONFIG_FILE": os.devnull,

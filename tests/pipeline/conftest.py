@@ -1,4 +1,4 @@
-"""Where the ports' contract is asked: the twins, the adapters on two emulators, and for records Amazon's own."""
+"""Where the ports' contract is asked: the fakes, the adapters on two emulators, and for records Amazon's own."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ DYNAMODB = PublishedPackage(
 START_LIMIT_S = 60  # chosen by us: it starts in two seconds where nothing else runs
 
 
-@pytest.fixture(params=["twin", "moto", pytest.param("ministack", marks=pytest.mark.slow)])
+@pytest.fixture(params=["fake", "moto", pytest.param("ministack", marks=pytest.mark.slow)])
 def world(request: pytest.FixtureRequest) -> Iterator[AwsWorld | None]:
-    """An AWS to work in; none for the twins."""
+    """An AWS to work in; none for the fakes."""
     yield from some_world(request)
 
 

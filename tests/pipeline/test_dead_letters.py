@@ -1,4 +1,4 @@
-"""What a dead-letter queue promises, asked of the twin and of SQS on two emulators."""
+"""What a dead-letter queue promises, asked of the fake and of SQS on two emulators."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ class Graveyard:
 def graveyard(world: AwsWorld | None) -> Graveyard:
     """An empty dead-letter queue."""
     if world is None:
-        twin = MemoryDeadLetters()
-        return Graveyard(twin, twin.add, lambda: list(twin.source))
+        fake = MemoryDeadLetters()
+        return Graveyard(fake, fake.add, lambda: list(fake.source))
     sqs, dead_url = world.sqs, world.queue()
     source_url = sqs.create_queue(QueueName=f"{world.name}-source")["QueueUrl"]
 

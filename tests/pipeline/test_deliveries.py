@@ -1,4 +1,4 @@
-"""What the deliveries of a queue promise, asked of the twin and of SQS on two emulators."""
+"""What the deliveries of a queue promise, asked of the fake and of SQS on two emulators."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class Line:
 def line(world: AwsWorld | None) -> Line:
     """A queue with a dead-letter queue, both empty."""
     if world is None:
-        twin = MemoryDeliveries()
-        return Line(twin, lambda: [(letter.body, dict(letter.attributes)) for letter in twin.letters])
+        fake = MemoryDeliveries()
+        return Line(fake, lambda: [(letter.body, dict(letter.attributes)) for letter in fake.letters])
     url, dead_url = world.queue(), world.sqs.create_queue(QueueName=f"{world.name}-dead")["QueueUrl"]
     return Line(SqsDeliveries(world.sqs, url, dead_url), lambda: letters_in(world.sqs, dead_url), url)
 
@@ -122,11 +122,11 @@ def test_a_receipt_that_is_no_longer_good_costs_the_others_nothing(world: AwsWor
 
 
 def test_the_twin_counts_ten_waits_as_one_call_and_none_as_no_call() -> None:
-    twin = MemoryDeliveries()
-    twin.postpone({})
-    twin.postpone({str(number): 5 for number in range(10)})
+    fake = MemoryDeliveries()
+    fake.postpone({})
+    fake.postpone({str(number): 5 for number in range(10)})
 
-    assert twin.calls == 1
+    assert fake.calls == 1
 
 
 def test_a_throttled_queue_is_told_as_such(moto: AwsWorld) -> None:

@@ -1,4 +1,4 @@
-"""What a file store promises, asked of the twin, of a folder, and of S3 on two emulators."""
+"""What a file store promises, asked of the fake, of a folder, and of S3 on two emulators."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from pipeline.ports import FileStore
 
 
-@pytest.fixture(params=["twin", "folder", "moto", pytest.param("ministack", marks=pytest.mark.slow)])
+@pytest.fixture(params=["fake", "folder", "moto", pytest.param("ministack", marks=pytest.mark.slow)])
 def files(request: pytest.FixtureRequest, tmp_path: Path) -> FileStore:
     """An empty place for an export."""
-    if request.param == "twin":
+    if request.param == "fake":
         return MemoryFiles()
     if request.param == "folder":
         return FolderFiles(tmp_path / "not" / "yet")
@@ -138,7 +138,7 @@ def test_a_file_is_changed_only_by_whoever_saw_it_last(files: FileStore) -> None
 
 
 # Not on moto, which looks and writes without a lock between.
-@pytest.mark.parametrize("files", ["twin", "folder", pytest.param("ministack", marks=pytest.mark.slow)], indirect=True)
+@pytest.mark.parametrize("files", ["fake", "folder", pytest.param("ministack", marks=pytest.mark.slow)], indirect=True)
 def test_of_writers_at_once_each_is_told_whether_it_was_first(files: FileStore) -> None:
     """Every change that was taken is there: eight writers add ten letters each."""
 

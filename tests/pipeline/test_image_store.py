@@ -1,4 +1,4 @@
-"""What an image store promises, asked of the twin and of S3 on two emulators."""
+"""What an image store promises, asked of the fake and of S3 on two emulators."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ class Shop:
 def shop(world: AwsWorld | None) -> Shop:
     """An empty shop."""
     if world is None:
-        twin = MemoryImages()
-        return Shop(twin, "shop", twin.put, twin.delete)
+        fake = MemoryImages()
+        return Shop(fake, "shop", fake.put, fake.delete)
     bucket = world.bucket()
     return Shop(
         s3.S3Images(world.s3),
@@ -218,7 +218,7 @@ def test_a_look_costs_one_call(world: AwsWorld | None, shop: Shop) -> None:
 def test_an_image_that_is_not_ours_to_read_is_rejected_as_denied(moto: AwsWorld) -> None:
     answer(moto.s3, refusal("AccessDenied", 403))
 
-    with pytest.raises(ImageRejected, match=r"s3://shop/a\.jpg is not ours to read") as refused:
+    with pytest.raises(ImageRejected, match=r"s3://shop/a\.jpg may not be read with this role") as refused:
         s3.S3Images(moto.s3).fetch(ImageRef("shop", "a.jpg"), None, LIMIT_BYTES)
 
     assert refused.value.reason is RejectReason.DENIED

@@ -1,4 +1,4 @@
-"""What a message queue promises, asked of the twin and of SQS on two emulators."""
+"""What a message queue promises, asked of the fake and of SQS on two emulators."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class Line:
 def line(world: AwsWorld | None) -> Line:
     """An empty queue."""
     if world is None:
-        twin = MemoryQueue()
-        return Line(twin, lambda: [message.encode() for message in twin.messages])
+        fake = MemoryQueue()
+        return Line(fake, lambda: [message.encode() for message in fake.messages])
     url = world.queue()
     return Line(sqs.SqsQueue(world.sqs, url), lambda: _receive_all(world.sqs, url))
 

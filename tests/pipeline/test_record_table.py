@@ -1,4 +1,4 @@
-"""What a record table promises, asked of the twin, of DynamoDB on two emulators, and of Amazon's own."""
+"""What a record table promises, asked of the fake, of DynamoDB on two emulators, and of Amazon's own."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ if TYPE_CHECKING:
 SLOW_WORLDS = [pytest.param(name, marks=pytest.mark.slow) for name in ("ministack", "amazons_dynamodb")]
 
 
-@pytest.fixture(params=["twin", "moto", *SLOW_WORLDS])
+@pytest.fixture(params=["fake", "moto", *SLOW_WORLDS])
 def world(request: pytest.FixtureRequest) -> Iterator[AwsWorld | None]:
-    """A table's AWS to work in; none for the twins."""
+    """A table's AWS to work in; none for the fakes."""
     yield from some_world(request)
 
 

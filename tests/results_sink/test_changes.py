@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from boto3.dynamodb.types import TypeSerializer
@@ -19,7 +20,8 @@ from pipeline.memory.files import MemoryFiles
 from pipeline.records import ClassScore
 from pipeline.stream import Change, changes_of
 from pipeline.table_layout import to_item
-from results_sink.export.changes import delta_name
+from pipeline.telemetry import Metric, make_logger
+from results_sink.export.changes import delta_name, make_handler
 from results_sink.export.manifest import LATEST_NAME, SCHEMA_VERSION, SUPERSEDED_NAME, Latest
 from results_sink.export.publish import ABANDONED_AFTER, CLOCK_SKEW, LOST_AFTER
 from results_sink.search.newest import place_of
@@ -76,6 +78,20 @@ def event_of(*changes: tuple[str, dict]) -> dict:
         at = {"ApproximateCreationDateTime": 1_772_366_400.0 + number, "SequenceNumber": f"{number + 1}00"}
         records.append({"eventName": "MODIFY", "dynamodb": {**at, which: wire}})
     return {"Records": records}
+
+
+def test_a_poisoned_change_is_counted_and_the_one_behind_it_is_recorded(shop: Shop) -> None:
+    shop.export()
+    bad, good = to_item(tagged("bad.jpg", boot=0.9), 1) | {"status": "paused"}, to_item(tagged("a.jpg", boot=0.9), 1)
+    counted: dict[str, float] = {}
+    metrics = SimpleNamespace(
+        log_metrics=lambda handler: handler, add_metric=lambda name, unit, value: counted.update({name: value})
+    )
+
+    handler = make_handler(shop.recorder, make_logger("changes"), metrics)
+    handler(event_of(("NewImage", bad), ("NewImage", good)), SimpleNamespace(function_name="changes"))
+
+    assert counted == {Metric.UNREADABLE: 1, Metric.CHANGED: 1}
 
 
 def test_an_event_of_the_stream_is_read_with_its_bytes() -> None:

@@ -54,10 +54,10 @@ def exported(folder: Path) -> ExportPlace:
     return export_place(str(folder), {})
 
 
-@pytest.fixture(params=["twin", "snapshot"])
+@pytest.fixture(params=["fake", "snapshot"])
 def images(request: pytest.FixtureRequest, tmp_path: Path) -> ExportedImages:
     """An export of two shops."""
-    if request.param == "twin":
+    if request.param == "fake":
         return MemoryExportedImages(
             NOW, [ExportedImage(each.image, each.observed_at, each.etag) for each in LOOKS[::-1]]
         )

@@ -33,7 +33,7 @@ SANDAL, FOOTWEAR = Vocabulary.load().spelled("sandal")[0], Vocabulary.load().spe
         (["pin", "sandal", "s3://shop/a.jpg", "--product", "p1"], "name a keyword and one image"),
         (["pin", "sandal", "a.jpg"], "'a.jpg' is not a place in S3"),
         (["suppress", "sandla", "s3://shop/a.jpg"], "no keyword is called 'sandla'; did you mean sandal"),
-        (["release", "sandal", "--file", "f.csv"], "a file says everything itself"),
+        (["release", "sandal", "--file", "f.csv"], "--file names everything itself"),
         (["pin", "--file", "nowhere.csv"], "nowhere.csv cannot be read"),
         (["pin", "sandal", "s3://shop/a.jpg", "--by", "x" * 65], "--by has 65 letters; the limit is 64"),
         (["undo"], "Missing option '--run'"),

@@ -72,7 +72,7 @@ def test_a_bug_is_told_by_its_kind_and_place_and_not_in_a_strangers_words():
     except KeyError as error:
         words = describe(error)
     assert words.startswith("KeyError in test_a_bug_is_told_by_its_kind_and_place")
-    assert "(test_settle.py, line " in words
+    assert "(test_disposition.py, line " in words
     assert "attacker" not in words
 
 
