@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import importlib
-import os
-import subprocess
-import sys
 from contextlib import suppress
 from io import BytesIO
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -33,15 +28,15 @@ from infra.openapi import whole_document
 from pipeline.errors import CallerError
 from pipeline.http.catalogue import KeywordRating
 from pipeline.http.client import AsyncCatalogClient, CatalogClient
-from pipeline.http.document import DOCUMENT
 from pipeline.images import ImageRef
 from pipeline.ratings import Verdict
 from pipeline.records import KeywordAction
 from tests.gateway import gateway
+from tests.generated_client import generated_client
 from tests.whole_api import LINKED, PHOTO, SHOE, whole_api
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 PROMISES = (
     not_a_server_error,
@@ -96,18 +91,9 @@ def test_whatever_strangers_send_the_answer_is_as_the_document_says(
 
 
 @pytest.fixture(scope="module")
-def generated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """The package that openapi-python-client makes of the document, imported."""
-    folder = tmp_path_factory.mktemp("generated")
-    tools = Path(sys.executable).parent
-    environment = {**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
-    command = [tools / "openapi-python-client", "generate", "--path", DOCUMENT, "--meta", "none"]
-    subprocess.run(
-        [*command, "--output-path", folder / "made_client"], check=True, capture_output=True, env=environment
-    )
-    sys.path.insert(0, str(folder))
-    yield lambda name: importlib.import_module(f"made_client.{name}")
-    sys.path.remove(str(folder))
+def generated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Any]]:
+    with generated_client(tmp_path_factory.mktemp("generated")) as module:
+        yield module
 
 
 def test_a_generated_client_classifies_by_bytes_base64_link_and_form_and_compares(address: str, generated: Any) -> None:

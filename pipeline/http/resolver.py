@@ -81,8 +81,8 @@ class _JsonValidation(OpenAPIRequestValidationMiddleware):
 class Resolver(APIGatewayHttpResolver):
     """Routes requests in API Gateway's payload format 2.0, checks them, and answers mistakes as problems.
 
-    The last part of a path takes slashes, and any character. It takes one request at a time: Powertools keeps the request
-    at hand where all threads see it, and AWS Lambda sends no second one meanwhile.
+    The last part of a path takes slashes, and any character. A resolver answers one request at a time, as AWS Lambda
+    sends them: Powertools keeps the request at hand where all threads see it.
     """
 
     def __init__(self, warn: Callable[[str], None], settings: HttpSettings | None = None) -> None:
