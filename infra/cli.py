@@ -46,7 +46,10 @@ _COMMANDS = {
     "search": ("results_sink.cli:search", "Find images by keywords."),
     "ratings": ("results_sink.cli:ratings", "Write people's ratings of keywords as Parquet."),
     "evaluate": ("tagging_lambda.evaluate.cli:evaluate", "Measure keywords on photos that you labelled."),
-    "model": ("infra.model.cli:model", "Build, show and publish the model."),
+    "learn": ("tagging_lambda.words.cli:learn", "Learn your own words from labelled photos."),
+    "verify": ("tagging_lambda.words.cli:verify", "Find the photos that contradict their own keywords."),
+    "heads": ("tagging_lambda.words.cli:heads", "List, publish, remove and roll back heads."),
+    "model": ("infra.model.cli:model", "Build, import, show, shadow and promote the model."),
     "openapi": ("infra.openapi:openapi", "Print the API's OpenAPI document."),
 }
 

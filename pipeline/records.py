@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pipeline.errors import RejectReason
     from pipeline.images import ImageRef
     from pipeline.keywords import KeywordTag
+    from pipeline.vectors import FeatureVector
 
 SCORE_STEPS = 65_535  # a stored class score is a whole number of these steps: two bytes
 # Chosen by us: over twice the 14 days a message can wait in a queue, so that no old message finds a blank
@@ -126,6 +127,7 @@ class TaggedImage:
         decisions: what people decided, one for each keyword, the oldest first.
         overruled: what the model alone says, where people decided anything; else nothing.
         previous: what the run before said of the same object, if there was one.
+        vector: what the model saw, for heads; None in records older than vectors, or of a model without a projection.
     """
 
     observation: Observation
@@ -138,6 +140,7 @@ class TaggedImage:
     decisions: tuple[Decision, ...] = ()
     overruled: tuple[KeywordTag, ...] = ()
     previous: Previous | None = None
+    vector: FeatureVector | None = None
 
     @property
     def model_keywords(self) -> tuple[KeywordTag, ...]:

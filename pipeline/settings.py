@@ -45,6 +45,11 @@ def model_dir(environment: Mapping[str, str] = os.environ) -> Path:
     return Path(environment["MODEL_DIR"]) if environment.get("MODEL_DIR") else home(environment) / "model"
 
 
+def starter_head_dir() -> Path:
+    """Return the folder of the head that ships: what tags and what compares versions both know it by its place."""
+    return Path(__file__).resolve().parents[1] / "tagging_lambda" / "words" / "starter"
+
+
 def overlay_path(environment: Mapping[str, str] = os.environ) -> Path | None:
     """Return the shop's own file over the taxonomy, or None where there is none.
 

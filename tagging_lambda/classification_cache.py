@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pipeline.records import ClassScore
+    from pipeline.vectors import FeatureVector
     from tagging_lambda.classify import Classifier
     from tagging_lambda.image.picture import Picture
     from tagging_lambda.image.reader import Reader
@@ -33,6 +34,7 @@ class Classification:
     width_pixels: int
     height_pixels: int
     low_information: bool
+    vector: FeatureVector | None = None
 
 
 ContentResult = Classification | ImageRejected
@@ -100,7 +102,11 @@ class ClassificationCache:
         answers = self.classifier.classify(np.stack([model_input(picture, contract) for picture in pictures.values()]))
         return {
             name: Classification(
-                strongest(answer.scores), picture.width_pixels, picture.height_pixels, picture.low_information
+                strongest(answer.scores),
+                picture.width_pixels,
+                picture.height_pixels,
+                picture.low_information,
+                answer.vector,
             )
             for (name, picture), answer in zip(pictures.items(), answers, strict=True)
         }

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 
 import numpy as np
 from aws_lambda_powertools.event_handler.openapi.params import Query
-from numpy.typing import NDArray
 
 from pipeline.errors import CallerError, ImageRejected, RejectReason
 from pipeline.http.classification import (
@@ -28,11 +27,12 @@ from pipeline.images import MAX_IMAGE_BYTES, SCHEME, FetchedImage, ImageRef
 from pipeline.keyword_names import KeywordNames
 from pipeline.keywords import LANGUAGES, Vocabulary
 from pipeline.ports import ImageStore
-from tagging_lambda.classify import Classifier
+from tagging_lambda.classify import Classification, Classifier
 from tagging_lambda.image.picture import Picture, model_input
 from tagging_lambda.image.reader import Reader
 from tagging_lambda.link import LinkFetcher
-from tagging_lambda.words.taxonomy import Taxonomy, keywords_of, strongest
+from tagging_lambda.words.keyword_mapper import KeywordMapper
+from tagging_lambda.words.taxonomy import strongest
 
 CLASSES_SHOWN = 5
 BINARY, FORM, JSON = "application/octet-stream", "multipart/form-data", "application/json"
@@ -66,7 +66,7 @@ class LoadedModel:
 
     reader: Reader
     classifier: Classifier
-    taxonomy: Taxonomy
+    mapper: KeywordMapper
 
 
 @dataclass
@@ -191,8 +191,8 @@ class PhotoClassifier:
             model = self.models.named(name)
             picture = model.reader.read(data)
             pixels = model_input(picture, model.classifier.card.input)[None]
-            scores = model.classifier.classify(pixels)[0].scores
-            document = _model_document(name, model, scores, names)
+            classification = model.classifier.classify(pixels)[0]
+            document = _model_document(name, model, classification, names)
             milliseconds = _milliseconds(self.clock_s() - began_s)
             answers.append(ModelAnswer.model_validate({**document, "milliseconds": milliseconds}))
         return picture, answers
@@ -240,18 +240,20 @@ def add_routes(app: Resolver, classifier: PhotoClassifier) -> None:
         return ModelList(models=[_describe(name, installed.named(name)) for name in installed.names])
 
 
-def _model_document(name: str, model: LoadedModel, scores: NDArray[np.float32], names: KeywordNames) -> dict[str, Any]:
-    classes = model.classifier.card.classes
+def _model_document(
+    name: str, model: LoadedModel, classification: Classification, names: KeywordNames
+) -> dict[str, Any]:
+    classes, scores = model.classifier.card.classes, classification.scores
     best = np.argsort(-scores, kind="stable")[:CLASSES_SHOWN].tolist()
     return {
         "model": name,
         "model_version": model.classifier.card.version,
-        "taxonomy_version": model.taxonomy.version,
+        "taxonomy_version": model.mapper.version,
         "classes": [
             {"class_index": index, "class": classes[index].name, "score": round(float(scores[index]), 4)}
             for index in best
         ],
-        "keywords": names.documents(keywords_of(strongest(scores), model.taxonomy)),
+        "keywords": names.documents(model.mapper.keywords(strongest(scores), classification.vector)),
     }
 
 

@@ -26,8 +26,17 @@ CLASSES_SHOWN = 5
     "--language", default="en", show_default=True, help="Of the keywords shown: en, de, fr, es, or the shop's."
 )
 @click.option("--workers", type=click.IntRange(1, 256), help="Files at once.  [default: one for each core]")
+@click.option(
+    "--head",
+    "heads",
+    multiple=True,
+    metavar="NAME_OR_FOLDER",
+    help="Use this head; may be given several times.  [default: all that are installed]",
+)
 @click.option("--strict", is_flag=True, help="Exit with 1 if any file was rejected.")
-def tag(paths: Sequence[Path], as_json: bool, language: str, workers: int | None, strict: bool) -> int:
+def tag(  # noqa: PLR0917 - click passes them by name
+    paths: Sequence[Path], as_json: bool, language: str, workers: int | None, heads: Sequence[str], strict: bool
+) -> int:
     """Tag files and folders of this machine: one line per image, and no AWS at all.
 
     A file that is no readable picture is a line with its reason; the rest goes on.
@@ -36,11 +45,12 @@ def tag(paths: Sequence[Path], as_json: bool, language: str, workers: int | None
     from pipeline.progress import Progress  # noqa: PLC0415 - as above
     from pipeline.settings import model_dir  # noqa: PLC0415 - as above
     from tagging_lambda.local_files import FileTagger, RejectedFile, files_below  # noqa: PLC0415 - as above
+    from tagging_lambda.words.head_store import InstalledHeads  # noqa: PLC0415 - as above
 
     files, vocabulary = files_below(paths), Vocabulary.load()
     if language not in vocabulary.languages:
         raise CallerError(f"no keyword has words in {language!r}; there are {', '.join(vocabulary.languages)}")
-    tagger = FileTagger.load(model_dir(), vocabulary, workers)
+    tagger = FileTagger.load(model_dir(), vocabulary, workers, InstalledHeads.of_this_machine().load(heads))
     rejected = 0
     # On a terminal the lines themselves show that it goes on.
     with Progress("tag", quiet=as_json or sys.stdout.isatty()) as progress:
@@ -56,7 +66,14 @@ def _document(result: TaggedFile | RejectedFile, tagger: FileTagger) -> dict[str
 
     if isinstance(result, RejectedFile):
         refused = {"status": "rejected", "reason": result.reason, "detail": result.detail}
-        return {"image": str(result.path), **refused, "keywords": [], "classes": [], "low_information": False}
+        return {
+            "image": str(result.path),
+            **refused,
+            "keywords": [],
+            "classes": [],
+            "low_information": False,
+            "needs_a_look": False,
+        }
     classes = tagger.classifier.card.classes
     return {
         "image": str(result.path),
@@ -68,6 +85,7 @@ def _document(result: TaggedFile | RejectedFile, tagger: FileTagger) -> dict[str
             for c in result.class_scores[:CLASSES_SHOWN]
         ],
         "low_information": result.low_information,
+        "needs_a_look": not result.keywords,
     }
 
 

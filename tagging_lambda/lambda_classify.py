@@ -15,6 +15,8 @@ from tagging_lambda.classify_once import PhotoClassifier, PhotoSource, add_route
 from tagging_lambda.installed_models import installed
 from tagging_lambda.link import LinkFetcher
 from tagging_lambda.model_store import fetched
+from tagging_lambda.words.heads import Head
+from tagging_lambda.words.projection import STARTER
 
 _settings = ClassifySettings.from_environment(os.environ)
 _s3 = client("s3")
@@ -24,7 +26,7 @@ if _settings.model_uri:
         _settings.model_uri, partial(S3Files, _s3), Path(tempfile.gettempdir()) / "catalog-tagger-model"
     )
 _vocabulary = Vocabulary.load()
-_models = installed(_model_dir, _settings.models_dir, _vocabulary)
+_models = installed(_model_dir, _settings.models_dir, _vocabulary, (Head.load(STARTER),))
 _models.named(_models.names[0])  # at start, where time is not the caller's
 _source = PhotoSource(LinkFetcher(allows_http=_settings.allows_http), S3Images(_s3), _settings.buckets)
 _http = HttpSettings.from_environment(os.environ)

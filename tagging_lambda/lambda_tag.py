@@ -25,7 +25,9 @@ from tagging_lambda.model_store import fetched
 from tagging_lambda.observed_table import ObservedTable
 from tagging_lambda.reconcile import Reconciler
 from tagging_lambda.tag import Redeliverer, make_handler
-from tagging_lambda.words.taxonomy import Taxonomy
+from tagging_lambda.words.heads import Head
+from tagging_lambda.words.keyword_mapper import KeywordMapper
+from tagging_lambda.words.projection import STARTER
 
 settings = TaggingSettings.from_environment(os.environ)
 s3, sqs = client("s3"), client("sqs")
@@ -41,7 +43,9 @@ handler = make_handler(
         images=S3Images(s3),
         table=ObservedTable(DynamoTable(client("dynamodb"), settings.table_name), logger.warning),
         cache=ClassificationCache(reader, classifier),
-        taxonomy=Taxonomy.of(Vocabulary.load(), [model_class.id for model_class in classifier.card.classes]),
+        mapper=KeywordMapper.of(
+            Vocabulary.load(), [model_class.id for model_class in classifier.card.classes], (Head.load(STARTER),)
+        ),
         products=settings.product_pattern,
         clock=lambda: datetime.now(UTC),
         pool=ThreadPoolExecutor(settings.downloads),

@@ -18,7 +18,8 @@ from pipeline.model_version import CARD_NAME
 from tagging_lambda.classify import Classifier
 from tagging_lambda.image.picture import model_input
 from tagging_lambda.image.reader import ProcessReader, Reader
-from tagging_lambda.words.taxonomy import Taxonomy, keywords_of, strongest
+from tagging_lambda.words.keyword_mapper import KeywordMapper
+from tagging_lambda.words.taxonomy import strongest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
     from pipeline.keywords import KeywordTag, Vocabulary
     from pipeline.records import ClassScore
+    from pipeline.vectors import FeatureVector
+    from tagging_lambda.words.heads import Head
+    from tagging_lambda.words.taxonomy import Taxonomy
 
 AHEAD_PER_WORKER = 4  # files; enough that no worker waits for the one who prints
 
@@ -38,6 +42,7 @@ class TaggedFile:
     keywords: tuple[KeywordTag, ...]
     class_scores: tuple[ClassScore, ...]
     low_information: bool
+    vector: FeatureVector | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +67,44 @@ class FileTagger:
     """Tags files with ``workers`` threads. Each has a reader of its own; all share the model."""
 
     classifier: Classifier
-    taxonomy: Taxonomy
-    vocabulary: Vocabulary
+    mapper: KeywordMapper
     make_reader: Callable[[], ClosableReader]
     workers: int
 
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """From the model's classes to keywords."""
+        return self.mapper.taxonomy
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The keywords that can be said, those of the heads among them."""
+        return self.mapper.vocabulary
+
+    @property
+    def heads(self) -> tuple[Head, ...]:
+        """The heads that speak."""
+        return self.mapper.heads
+
+    @property
+    def space(self) -> str:
+        """The space of the vectors; empty where the model has no projection."""
+        return self.classifier.projection.space if self.classifier.projection else ""
+
     @classmethod
-    def load(cls, model_dir: Path, vocabulary: Vocabulary, workers: int | None = None) -> FileTagger:
-        """Return a tagger with the model of that folder, on all cores unless told otherwise.
+    def load(
+        cls, model_dir: Path, vocabulary: Vocabulary, workers: int | None = None, heads: Sequence[Head] = ()
+    ) -> FileTagger:
+        """Return a tagger with the model of that folder and these heads, on all cores unless told otherwise.
 
         Raises:
             BadModel: there is no usable model.
         """
         classifier = Classifier.load(model_dir / CARD_NAME)
-        taxonomy = Taxonomy.of(vocabulary, [each.id for each in classifier.card.classes])
+        mapper = KeywordMapper.of(vocabulary, [each.id for each in classifier.card.classes], heads)
         contract = classifier.card.input
         count = workers or len(os.sched_getaffinity(0))
-        return cls(classifier, taxonomy, vocabulary, lambda: ProcessReader(contract), count)
+        return cls(classifier, mapper, lambda: ProcessReader(contract), count)
 
     def tag(self, paths: Iterable[Path]) -> Iterator[TaggedFile | RejectedFile]:
         """Yield what becomes of each file, in the order given. Memory does not grow with their number."""
@@ -98,8 +124,10 @@ class FileTagger:
         except ImageRejected as rejected:
             return RejectedFile(path, rejected.reason, rejected.detail)
         pixels = model_input(picture, self.classifier.card.input)
-        class_scores = strongest(self.classifier.classify(pixels[None])[0].scores)
-        return TaggedFile(path, keywords_of(class_scores, self.taxonomy), class_scores, picture.low_information)
+        answer = self.classifier.classify(pixels[None])[0]
+        class_scores = strongest(answer.scores)
+        keywords = self.mapper.keywords(class_scores, answer.vector)
+        return TaggedFile(path, keywords, class_scores, picture.low_information, answer.vector)
 
     @contextmanager
     def _readers(self) -> Iterator[Callable[[], Reader]]:

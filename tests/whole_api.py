@@ -31,7 +31,7 @@ from tagging_lambda.curate.rewrite import Rewriter
 from tagging_lambda.image.picture import Picture
 from tagging_lambda.link import LinkFetcher
 from tagging_lambda.model_card import InputContract, ModelClass
-from tagging_lambda.words.taxonomy import Taxonomy
+from tagging_lambda.words.keyword_mapper import KeywordMapper
 from tests.results_sink.small_shop import exported, small_shop, small_vocabulary, table_of
 
 if TYPE_CHECKING:
@@ -101,12 +101,12 @@ def whole_api(work: Path) -> HttpHandler:
 
 def _classifier() -> classify_once.PhotoClassifier:
     vocabulary = Vocabulary.load()
-    taxonomy = Taxonomy.of(vocabulary, [SHOE, CAMERA])
+    mapper = KeywordMapper.of(vocabulary, [SHOE, CAMERA])
     scores = {"default": (0.9, 0.1), "other": (0.2, 0.8)}
 
     def load(name: str) -> Any:
         classifier = TwoClassClassifier(TwoClassCard(f"v-{name}"), scores[name])
-        return classify_once.LoadedModel(PhotoReader(), classifier, taxonomy)
+        return classify_once.LoadedModel(PhotoReader(), classifier, mapper)
 
     images = MemoryImages()
     images.put(LINKED, PHOTO)

@@ -26,6 +26,7 @@ from pipeline.errors import ImageRejected, RejectReason
 from pipeline.images import MAX_IMAGE_BYTES
 from tagging_lambda.image.file_type import is_lossless_jpeg, picture_format, webp_size
 from tagging_lambda.image.picture import Picture
+from tagging_lambda.image.subject import SMALL_SIDE_PIXELS, SubjectBox, find_subject
 
 if TYPE_CHECKING:
     from tagging_lambda.model_card import InputContract
@@ -191,16 +192,30 @@ def _srgb_profile() -> ImageCms.ImageCmsProfile:
 def _fitted(rgb: Image.Image, contract: InputContract) -> Image.Image:
     """Return the picture at the model's size. Every way is symmetric, so turning it afterwards is the same."""
     size = (contract.width_pixels, contract.height_pixels)
-    width, height = rgb.size
     if contract.fit == "squash":
         return rgb.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
     if contract.fit == "pad":
         return _padded(rgb, size)
-    # DECISIONS.md, 16
-    shorter = min(width, height) / contract.shorter_side_pixels
-    left, top = (max(0.0, (side - wanted * shorter) / 2) for side, wanted in zip(rgb.size, size, strict=True))
-    box = (left, top, width - left, height - top)
+    subject = _subject(rgb) if contract.fit == "subject" else None
+    box = _middle(subject or SubjectBox(0, 0, *rgb.size), contract)
     return rgb.resize(size, Image.Resampling.BICUBIC, box, reducing_gap=2.0)
+
+
+def _subject(rgb: Image.Image) -> SubjectBox | None:
+    factor = max(1, min(rgb.size) // SMALL_SIDE_PIXELS)
+    small = np.asarray(rgb.reduce(factor) if factor > 1 else rgb)
+    subject = find_subject(small)
+    return subject.scaled(rgb.width / small.shape[1], rgb.height / small.shape[0]) if subject else None
+
+
+def _middle(whole: SubjectBox, contract: InputContract) -> SubjectBox:
+    """Return the middle of a box, in the model's proportions, as its shorter side would be cut out after shrinking."""
+    # DECISIONS.md, 16 and 30
+    width, height = whole.right - whole.left, whole.bottom - whole.top
+    shorter = min(width, height) / contract.shorter_side_pixels
+    across = max(0.0, (width - contract.width_pixels * shorter) / 2)
+    down = max(0.0, (height - contract.height_pixels * shorter) / 2)
+    return SubjectBox(whole.left + across, whole.top + down, whole.right - across, whole.bottom - down)
 
 
 def _padded(rgb: Image.Image, size: tuple[int, int]) -> Image.Image:
