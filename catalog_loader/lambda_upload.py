@@ -3,13 +3,13 @@
 import os
 import secrets
 
-from catalog_loader.upload import Uploads, make_routes
+from catalog_loader.upload import Uploads, add_routes
 from pipeline.aws.clients import client, presigning_client
 from pipeline.aws.photo_addresses import S3Addresses
 from pipeline.aws.watchers import DynamoWatchers
 from pipeline.clock import utc_now
 from pipeline.front_settings import UploadSettings
-from pipeline.http_event import make_http_handler
+from pipeline.http.resolver import HttpSettings, Resolver, make_http_handler
 from pipeline.telemetry import make_logger
 
 _settings = UploadSettings.from_environment(os.environ)
@@ -21,4 +21,7 @@ _uploads = Uploads(
     random=secrets.token_hex,
     minutes=_settings.minutes,
 )
-handler = make_http_handler(make_routes(_uploads), make_logger("upload").error)
+_http = HttpSettings.from_environment(os.environ)
+_app = Resolver(make_logger("upload").error, _http)
+add_routes(_app, _uploads)
+handler = make_http_handler(_app, _http)

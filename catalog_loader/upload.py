@@ -1,34 +1,23 @@
-"""The verb upload: whoever announces a photo gets a place of its own in the bucket, and a ticket to watch with."""
-
-from __future__ import annotations
+"""Uploads: a photo that is announced gets a key of its own in the bucket, and a ticket to watch it with."""
 
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from http import HTTPStatus
+from typing import Annotated
 
-from pipeline.errors import CallerError, ImageRejected, RejectReason
-from pipeline.http_event import CREATED, Answer, json_answer, text_in
+from aws_lambda_powertools.event_handler.openapi.params import Body
+
+from pipeline.errors import ImageRejected, RejectReason
+from pipeline.http.models import ProblemCode
+from pipeline.http.resolver import Resolver, Tag
+from pipeline.http.uploading import TYPES, AnnouncedPhoto, UploadTicket
 from pipeline.images import MAX_IMAGE_BYTES, ImageRef
+from pipeline.ports import Clock, PhotoAddresses, Watchers
 from pipeline.watchers import UPLOADS_PREFIX, Ticket
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from pipeline.http_event import Request, Route
-    from pipeline.ports import Clock, PhotoAddresses, Watchers
-
-TYPES = {  # what is read, and the ending that its key gets
-    "image/jpeg": ".jpg",
-    "image/png": ".png",
-    "image/webp": ".webp",
-    "image/gif": ".gif",
-    "image/bmp": ".bmp",
-    "image/tiff": ".tif",
-    "image/avif": ".avif",
-}
-MAX_NAME_CHARACTERS = 1024  # of the name as it is sent; no file system has longer ones
 MAX_SLUG_CHARACTERS = 60  # chosen by us: what is kept of it, for people who read the key
 ID_BYTES = 8  # chosen by us: of a billion uploads, two share a name with a chance of one in 37
 SECRET_BYTES = 32  # nobody guesses 256 bits
@@ -36,7 +25,7 @@ SECRET_BYTES = 32  # nobody guesses 256 bits
 
 @dataclass(frozen=True)
 class Uploads:
-    """Gives photos that are announced their places."""
+    """Gives photos that are announced a key each."""
 
     bucket: str
     addresses: PhotoAddresses
@@ -45,10 +34,8 @@ class Uploads:
     random: Callable[[int], str]
     minutes: int
 
-    def announce(self, name: str, media_type: str, size_bytes: int) -> dict[str, Any]:
-        """Return where the photo is to be put, as what, and the ticket to watch it with.
-
-        The ticket and the form end at ``expires_at``, which is ``seconds`` from now: for those whose clock is wrong.
+    def announce(self, name: str, media_type: str, size_bytes: int) -> UploadTicket:
+        """Return the form that takes the photo, and the ticket to watch it with.
 
         Raises:
             ImageRejected: it would be rejected anyway: too large, empty, or of a format that is not read.
@@ -58,31 +45,32 @@ class Uploads:
         ticket = Ticket(self.random(SECRET_BYTES), image, self.clock() + timedelta(minutes=self.minutes))
         self.watchers.issue(ticket)
         form = self.addresses.to_write(image, media_type, size_bytes, self.minutes * 60)
-        return {
-            "image": str(image),
-            "ticket": ticket.secret,
-            "expires_at": ticket.expires_at.isoformat(),
-            "seconds": self.minutes * 60,
-            "url": form.url,
-            "fields": dict(form.fields),
-        }
+        return UploadTicket(
+            image=str(image),
+            ticket=ticket.secret,
+            expires_at=ticket.expires_at.isoformat(),
+            seconds=self.minutes * 60,
+            url=form.url,
+            fields=dict(form.fields),
+        )
 
 
-def make_routes(uploads: Uploads) -> Mapping[str, Route]:
-    """Return what answers the route: POST /uploads announces one photo."""
+def add_routes(app: Resolver, uploads: Uploads) -> None:
+    """Let the app answer POST /uploads."""
 
-    def announce(request: Request) -> Answer:
-        document = request.document()
-        size_bytes = document.get("size")
-        if not isinstance(size_bytes, int) or isinstance(size_bytes, bool) or size_bytes < 0:
-            raise CallerError("'size' must be the number of bytes")
-        name = text_in(document, "name", MAX_NAME_CHARACTERS)
-        media_type = document.get("type")
-        if not isinstance(media_type, str):
-            raise CallerError("'type' must be the media type, such as image/jpeg")
-        return json_answer(uploads.announce(name, media_type.lower(), size_bytes), CREATED)
+    @app.operation(
+        "POST",
+        "/uploads",
+        tag=Tag.UPLOAD,
+        status=HTTPStatus.CREATED,
+        problems=[ProblemCode.PHOTO_REJECTED, ProblemCode.UNSUPPORTED_MEDIA_TYPE],
+    )
+    def announce_upload(photo: Annotated[AnnouncedPhoto, Body()]) -> UploadTicket:
+        """Announce a photo, and get the form that takes it.
 
-    return {"POST /uploads": announce}
+        The photo is tagged as soon as it has arrived. The ticket lets a WebSocket receive the result.
+        """
+        return uploads.announce(photo.name, photo.type.lower(), photo.size)
 
 
 def _check(media_type: str, size_bytes: int) -> None:
@@ -94,7 +82,7 @@ def _check(media_type: str, size_bytes: int) -> None:
         kind = media_type.removeprefix("image/").upper()
         if media_type.startswith("image/") and kind.isalnum():
             raise ImageRejected(RejectReason.FORMAT, f"{kind} is not supported; convert to JPEG")
-        raise ImageRejected(RejectReason.NOT_IMAGE, "the file is not a picture by its name")
+        raise ImageRejected(RejectReason.NOT_IMAGE, "the file is not a photo by its type")
 
 
 def _slug(name: str) -> str:

@@ -53,6 +53,7 @@ _COMMANDS = {
     "verify": ("tagging_lambda.words.cli:verify", "Find the photos that contradict their own keywords."),
     "heads": ("tagging_lambda.words.cli:heads", "List, publish, remove and roll back heads."),
     "model": ("infra.model.cli:model", "Build, import, show, shadow and promote the model."),
+    "openapi": ("infra.openapi:openapi", "Print the API's OpenAPI document."),
 }
 
 

@@ -114,24 +114,30 @@ PACKAGES = (
     Package(
         function="ClassifyFunction",
         rooms=("pipeline", "tagging_lambda"),
-        libraries=("aws-lambda-powertools", "boto3", "numpy", "onnxruntime", "pillow"),
+        libraries=("aws-lambda-powertools", "boto3", "numpy", "onnxruntime", "pillow", "pydantic"),
         holds_model=True,
         compares=True,
     ),
     Package(
         function="UploadFunction",
         rooms=("pipeline", "catalog_loader"),
-        libraries=("aws-lambda-powertools", "boto3"),
+        libraries=("aws-lambda-powertools", "boto3", "pydantic"),
     ),
     Package(function="WatchFunction", rooms=("pipeline", "results_sink"), libraries=("boto3",)),
     Package(function="NotifyFunction", rooms=("pipeline", "results_sink"), libraries=("boto3",)),
-    Package(function="DeskFunction", rooms=("pipeline", "results_sink"), libraries=("aws-lambda-powertools", "boto3")),
+    Package(
+        function="DeskFunction",
+        rooms=("pipeline", "results_sink"),
+        libraries=("aws-lambda-powertools", "boto3", "pydantic"),
+    ),
     Package(
         function="DecideFunction",
         rooms=("pipeline", "tagging_lambda"),
-        libraries=("aws-lambda-powertools", "boto3", "rapidfuzz"),
+        libraries=("aws-lambda-powertools", "boto3", "pydantic", "rapidfuzz"),
     ),
-    Package(function="PageFunction", rooms=("pipeline", "results_sink"), libraries=()),
+    Package(
+        function="PageFunction", rooms=("pipeline", "results_sink"), libraries=("aws-lambda-powertools", "pydantic")
+    ),
 )
 
 RUNTIME_CLIENT = Package(function="RuntimeClient", rooms=(), libraries=("awslambdaric",))  # AWS Lambda has it already

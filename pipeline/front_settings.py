@@ -174,9 +174,10 @@ class PageSettings:
         """
         if self.watch.endpoint_url:
             return (self.watch.endpoint_url, self.watch.endpoint_url.replace("127.0.0.1", "localhost"))
-        place = f"s3.{self.watch.region}.{self.watch.url_suffix}"
+        regional_host = f"s3.{self.watch.region}.{self.watch.url_suffix}"
         return tuple(
-            f"https://{place}/{bucket}/" if "." in bucket else f"https://{bucket}.{place}" for bucket in self.buckets
+            f"https://{regional_host}/{bucket}/" if "." in bucket else f"https://{bucket}.{regional_host}"
+            for bucket in self.buckets
         )
 
 

@@ -50,6 +50,14 @@ class DecisionKind(StrEnum):
     SUPPRESS = "suppress"  # it does not, whatever the model says
 
 
+class KeywordAction(StrEnum):
+    """What a person can say of a keyword on an image."""
+
+    PIN = "pin"
+    SUPPRESS = "suppress"
+    RELEASE = "release"  # neither: the model decides again
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What a person decided about one keyword on one image, and when; ``by`` is empty where nobody said who."""

@@ -163,9 +163,10 @@ def search(  # noqa: PLR0917 - the options of the command
 
     Words that mean nothing are left out and named. Misspelled words are read as the nearest word.
     """  # noqa: D301 - the mark is click's, and no text
+    from pipeline.keyword_names import KeywordNames  # noqa: PLC0415 - as said above
     from pipeline.keywords import Source, Vocabulary  # noqa: PLC0415 - as said above
     from results_sink.connect import export_place  # noqa: PLC0415 - as said above
-    from results_sink.report import Words, answer_document, answer_text  # noqa: PLC0415 - as said above
+    from results_sink.report import answer_document, answer_text  # noqa: PLC0415 - as said above
     from results_sink.search.newest import ExportReader  # noqa: PLC0415 - as said above
     from results_sink.search.query import parse  # noqa: PLC0415 - as said above
     from results_sink.search.search import NO_FILTERS, Filters, SearchRequest, Sort  # noqa: PLC0415 - as said above
@@ -182,10 +183,10 @@ def search(  # noqa: PLR0917 - the options of the command
     reader = ExportReader(target.files, target.copies, target.name, vocabulary, time.monotonic, _warn)
     request = SearchRequest(text, limit, per_product=per_product, language=language, filters=filters, sort=Sort(sort))
     answer = reader.searcher().answer(request)
-    words = Words(vocabulary, language)
+    names = KeywordNames(vocabulary, language)
     unit = "product" if per_product else "image"
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    click.echo(json.dumps(answer_document(answer, words)) if as_json else answer_text(answer, words, unit, width))
+    click.echo(json.dumps(answer_document(answer, names)) if as_json else answer_text(answer, names, unit, width))
 
 
 @click.command()
@@ -197,9 +198,10 @@ def search(  # noqa: PLR0917 - the options of the command
 def show(image: str | None, product: str | None, reason: str | None, limit: int, as_json: bool) -> None:
     """Show what is known of an image, of all images of a product, or which images were rejected for a reason."""
     from pipeline.images import ImageRef  # noqa: PLC0415 - as said above
+    from pipeline.keyword_names import KeywordNames  # noqa: PLC0415 - as said above
     from pipeline.keywords import Vocabulary  # noqa: PLC0415 - as said above
     from results_sink.connect import table_of_stack  # noqa: PLC0415 - as said above
-    from results_sink.report import Words, record_document, record_text  # noqa: PLC0415 - as said above
+    from results_sink.report import record_document, record_text  # noqa: PLC0415 - as said above
 
     if sum(named is not None for named in (image, product, reason)) != 1:
         raise CallerError(
@@ -217,11 +219,11 @@ def show(image: str | None, product: str | None, reason: str | None, limit: int,
             _warn(f"the record of {item} cannot be read")
     if not records:
         raise CallerError(f"nothing is known of {image}" if image else f"there is no image of the product {product!r}")
-    words = Words(Vocabulary.load())
+    names = KeywordNames(Vocabulary.load())
     if not as_json:
-        click.echo("\n\n".join(record_text(record, words) for record in records))
+        click.echo("\n\n".join(record_text(record, names) for record in records))
         return
-    documents = [record_document(record, words) for record in records]
+    documents = [record_document(record, names) for record in records]
     click.echo(json.dumps(documents[0] if image else {"product": product, "images": documents}))
 
 

@@ -52,8 +52,8 @@ def export_place(named: str | None, environment: Mapping[str, str]) -> ExportPla
         stack = find_stack(environment)
         return _in_s3(folder_of(stack.export_bucket, stack.export_prefix), stack.endpoint_url)
     if named.startswith(SCHEME):
-        place = BucketPrefix.parse(named)
-        return _in_s3(folder_of(place.bucket, place.prefix), endpoint_url_of(environment))
+        prefix = BucketPrefix.parse(named)
+        return _in_s3(folder_of(prefix.bucket, prefix.prefix), endpoint_url_of(environment))
     root = Path(named)
     if root.exists() and not root.is_dir():
         raise CallerError(f"{root} is a file; an export is a folder")
@@ -67,7 +67,7 @@ def folder_of(bucket: str, prefix: str) -> BucketPrefix:
     return BucketPrefix(bucket, f"{bare}/" if bare else "")
 
 
-def _in_s3(place: BucketPrefix, endpoint_url: str | None) -> ExportPlace:
-    files = S3Files(client("s3", endpoint_url), place)
-    name = str(place).rstrip("/")
+def _in_s3(prefix: BucketPrefix, endpoint_url: str | None) -> ExportPlace:
+    files = S3Files(client("s3", endpoint_url), prefix)
+    name = str(prefix).rstrip("/")
     return ExportPlace(name, files, Downloaded(files, name, home() / "downloads" / "export"))

@@ -1,4 +1,4 @@
-"""The function that brings results to those who wait, as it is deployed: wired from its environment."""
+"""The function that sends results to those who wait, as it is deployed: wired from its environment."""
 
 import os
 

@@ -4,11 +4,13 @@ import os
 from pathlib import Path
 
 from pipeline.front_settings import PageSettings
-from pipeline.http_event import make_http_handler
-from results_sink.http.page_files import Neighbours, Page, make_routes
+from pipeline.http.document import load_document
+from pipeline.http.resolver import Resolver, make_http_handler
+from pipeline.telemetry import make_logger
+from results_sink.http.page_files import AllowedHosts, PageFiles, add_routes
 
 _settings = PageSettings.from_environment(os.environ)
-_page = Page(
+_page = PageFiles(
     Path(__file__).with_name("page"),
     {
         "watch": f"wss://{_settings.watch.host}{_settings.watch.path}"
@@ -19,10 +21,13 @@ _page = Page(
         "scope": f"openid {_settings.decide_scope}".rstrip(),
         "decide_scope": _settings.decide_scope,
     },
-    Neighbours(
+    AllowedHosts(
         photos=_settings.photo_hosts,
         watch=f"wss://{_settings.watch.host}" if _settings.watch.host else "",
         sign_in=_settings.sign_in_url,
     ),
+    load_document,
 )
-handler = make_http_handler(make_routes(_page))
+_app = Resolver(make_logger("page").error)
+add_routes(_app, _page)
+handler = make_http_handler(_app)

@@ -9,12 +9,12 @@ from pipeline.aws.websocket import ApiGatewayConnections
 from pipeline.clock import utc_now
 from pipeline.front_settings import WatchSettings
 from pipeline.keywords import Vocabulary
-from results_sink.notify import Notifier, Usher, make_watch_handler
+from results_sink.notify import Notifier, WatchAdmission, make_watch_handler
 
 _settings = WatchSettings.from_environment(os.environ)
 _dynamodb = client("dynamodb")
 handler = make_watch_handler(
-    Usher(
+    WatchAdmission(
         Notifier(
             watchers=DynamoWatchers(_dynamodb, _settings.watchers_table_name),
             connections=ApiGatewayConnections(client("apigatewaymanagementapi", at=_settings.api.url)),

@@ -1,4 +1,4 @@
-"""The verb notify: who waits for an upload gets its result, whichever of the two comes first."""
+"""Results of uploads for those who wait for them: whichever comes first, the result or the browser that waits."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pipeline.keyword_names import KeywordNames
 from pipeline.stream import changes_of
 from pipeline.unreadable import UnreadableItems, readable
 from pipeline.watchers import UPLOADS_PREFIX, Waiting
-from results_sink.report import Words, record_document
+from results_sink.report import record_document
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +26,7 @@ OK = {"statusCode": 200}
 
 @dataclass(frozen=True)
 class Notifier:
-    """Brings results to those who wait for them."""
+    """Sends results to those who wait for them."""
 
     watchers: Watchers
     connections: Connections
@@ -33,9 +34,9 @@ class Notifier:
     clock: Clock
 
     def notify(self, record: Record) -> int:
-        """Send the record to everyone who waits for its image, and return to how many it went.
+        """Send the record to every connection that waits for its image, and return how many received it.
 
-        Whoever was there, or is gone for good, waits no more.
+        None of them waits any longer: it has its result, or it is closed for good.
         """
         image, sent = record.observation.image, 0
         for waiting in self.watchers.waiting_for(image, self.clock()):
@@ -44,35 +45,35 @@ class Notifier:
         return sent
 
     def send(self, record: Record, waiting: Waiting) -> bool:
-        """Send the record to one who waits, and return whether somebody was there."""
-        document = record_document(record, Words(self.vocabulary, waiting.language))
+        """Send the record through one connection, and return whether it was open."""
+        document = record_document(record, KeywordNames(self.vocabulary, waiting.language))
         return self.connections.send(waiting.connection, {"kind": "record", "record": document})
 
 
 @dataclass(frozen=True)
-class Usher:
-    """Lets those who have a ticket watch."""
+class WatchAdmission:
+    """Lets connections that have a ticket watch."""
 
     notifier: Notifier
     table: RecordTable
 
     def admit(self, connection: str, message: str) -> bool:
-        """Let the connection watch what its ticket is for, and return whether the ticket was good.
+        """Let the connection watch the image of its ticket, and return whether the ticket was good.
 
-        Waiting begins before the record is looked for: one that is written in between is sent twice, never not at all.
+        Waiting begins before the record is read: a record written in between is sent twice, and never lost.
         """
         secret, language = self._read(message)
         image = self.notifier.watchers.image_of(secret, self.notifier.clock()) if secret else None
         if image is None:
-            # Without a word: whether it was wrong, stale or of somebody else is nobody's to know.
+            # Without a reason: whether the ticket was wrong, stale or somebody else's is not for a stranger to learn.
             self.notifier.connections.close(connection)
             return False
         waiting = Waiting(connection, language)
         self.notifier.watchers.watch(image, waiting, self.notifier.clock())
-        self._send_if_there(image, waiting)
+        self._send_if_known(image, waiting)
         return True
 
-    def _send_if_there(self, image: ImageRef, waiting: Waiting) -> None:
+    def _send_if_known(self, image: ImageRef, waiting: Waiting) -> None:
         for record in readable(self.table.get_many([image]).values()):
             if self.notifier.send(record, waiting):
                 self.notifier.watchers.forget(image, waiting.connection)
@@ -91,12 +92,12 @@ class Usher:
         return secret if isinstance(secret, str) else "", language if language in languages else languages[0]
 
 
-def make_watch_handler(usher: Usher) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
-    """Return the handler of what browsers say through their connections."""
+def make_watch_handler(admission: WatchAdmission) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
+    """Return the handler of what browsers send through their connections."""
 
     def handle(event: dict[str, Any], context: Any) -> dict[str, Any]:
         del context
-        usher.admit(event["requestContext"]["connectionId"], event.get("body") or "")
+        admission.admit(event["requestContext"]["connectionId"], event.get("body") or "")
         return OK
 
     return handle
@@ -114,7 +115,7 @@ def make_notify_handler(notifier: Notifier) -> Callable[[dict[str, Any], Any], N
 
 
 def newest_of(event: dict[str, Any]) -> list[Record]:
-    """Return the newest record of each upload in a batch of the stream, in the order they came to be."""
+    """Return the newest record of each upload in a batch of the stream, in the order they were written."""
     newest: dict[ImageRef, Record] = {}
     for change in UnreadableItems().exclude_from(changes_of(event)):
         image = change.record.observation.image

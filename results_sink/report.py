@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.records import GoneImage, RejectedImage, TaggedImage, UndoneImage
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pipeline.errors import RejectReason
-    from pipeline.keywords import KeywordTag, Vocabulary
+    from pipeline.keyword_names import KeywordNames
     from pipeline.records import ClassScore, Decision, Record, Rejection
     from results_sink.export.bulk import BulkReport
     from results_sink.export.manifest import Manifest
@@ -24,31 +23,7 @@ FACETS_SHOWN = 10
 GAP = "  "
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
-    """Says keywords by their name in one language; one that the vocabulary lacks, by its id."""
-
-    vocabulary: Vocabulary
-    language: str = "en"
-
-    def name(self, keyword_id: str) -> str:
-        """Return the keyword's name."""
-        node = self.vocabulary.nodes.get(keyword_id)
-        return keyword_id if node is None else node.name(self.language)
-
-    def documents(self, tags: Sequence[KeywordTag]) -> list[dict[str, Any]]:
-        """Return the keywords of an image as in every JSON answer."""
-        return [
-            {"keyword": self.name(tag.keyword_id), "id": tag.keyword_id, "score": tag.score, "source": str(tag.source)}
-            for tag in tags
-        ]
-
-    def line(self, tags: Sequence[KeywordTag]) -> str:
-        """Return the keywords of an image on one line."""
-        return ", ".join(f"{self.name(tag.keyword_id)} {tag.score:.2f}" for tag in tags) or "(no keyword)"
-
-
-def answer_document(answer: SearchAnswer, words: Words) -> dict[str, Any]:
+def answer_document(answer: SearchAnswer, names: KeywordNames) -> dict[str, Any]:
     """Return the answer of a search as JSON."""
     return {
         "query": answer.query,
@@ -60,23 +35,23 @@ def answer_document(answer: SearchAnswer, words: Words) -> dict[str, Any]:
         "total": answer.total,
         "results": [
             {
-                "image": found.image,
-                "product": found.product,
-                "score": found.score,
-                "keywords": words.documents(found.keywords),
+                "image": hit.image,
+                "product": hit.product,
+                "score": hit.score,
+                "keywords": names.documents(hit.keywords),
             }
-            for found in answer.results
+            for hit in answer.results
         ],
         "facets": [{"keyword": facet.keyword, "count": facet.count} for facet in answer.facets],
     }
 
 
-def answer_text(answer: SearchAnswer, words: Words, unit: str, width: int | None = None) -> str:
+def answer_text(answer: SearchAnswer, names: KeywordNames, unit: str, width: int | None = None) -> str:
     """Return the answer of a search for a person: the results as a table, the total, the facets.
 
     Args:
         answer: of the search.
-        words: the names of keywords.
+        names: of keywords.
         unit: the noun for a result, *image* or *product*.
         width: of the terminal, in characters; longer lines are cut. None where lines may have any length.
     """
@@ -86,7 +61,7 @@ def answer_text(answer: SearchAnswer, words: Words, unit: str, width: int | None
         return "\n".join(cut(line, width) for line in lines)
     heads = ("score", "keywords", "product", "image")
     rows = [
-        (f"{hit.score:.2f}", words.line(hit.keywords), printable(hit.product), printable(hit.image))
+        (f"{hit.score:.2f}", names.line(hit.keywords), printable(hit.product), printable(hit.image))
         for hit in answer.results
     ]
     shown = f"{len(answer.results):,} of {answer.total:,}" if len(rows) < answer.total else f"{answer.total:,}"
@@ -111,7 +86,7 @@ def _alternatives(answer: SearchAnswer) -> list[str]:
     return [*([f"did you mean {near}?"] if near else []), *([f"the catalogue has: {most}"] if most else [])]
 
 
-def record_document(record: Record, words: Words) -> dict[str, Any]:
+def record_document(record: Record, names: KeywordNames) -> dict[str, Any]:
     """Return what is known of an image as JSON."""
     observation = record.observation
     document: dict[str, Any] = {
@@ -125,21 +100,21 @@ def record_document(record: Record, words: Words) -> dict[str, Any]:
         "low_information": False,
         "decisions": [
             {
-                "keyword": words.name(each.keyword_id),
-                "id": each.keyword_id,
-                "decision": str(each.kind),
-                "decided_at": each.decided_at.isoformat(),
-                "by": each.by,
+                "keyword": names.name(decision.keyword_id),
+                "id": decision.keyword_id,
+                "decision": str(decision.kind),
+                "decided_at": decision.decided_at.isoformat(),
+                "by": decision.by,
             }
-            for each in record.decisions
+            for decision in record.decisions
         ],
     }
     if isinstance(record, TaggedImage):
         document |= {
-            "keywords": words.documents(record.keywords),
+            "keywords": names.documents(record.keywords),
             "classes": [
-                {"class_index": each.class_index, "score": round(each.score, 4)}
-                for each in record.class_scores[:CLASSES_SHOWN]
+                {"class_index": score.class_index, "score": round(score.score, 4)}
+                for score in record.class_scores[:CLASSES_SHOWN]
             ],
             "low_information": record.low_information,
             "width_pixels": record.width_pixels,
@@ -153,11 +128,11 @@ def record_document(record: Record, words: Words) -> dict[str, Any]:
         "object_time": observation.object_time.isoformat() if observation.object_time else None,
         "etag": observation.etag,
         "revision": record.revision,
-        "previous": _previous_document(record, words),
+        "previous": _previous_document(record, names),
     }
 
 
-def _previous_document(record: Record, words: Words) -> dict[str, Any] | None:
+def _previous_document(record: Record, names: KeywordNames) -> dict[str, Any] | None:
     previous = record.previous if isinstance(record, TaggedImage | RejectedImage) else None
     if previous is None:
         return None
@@ -166,11 +141,11 @@ def _previous_document(record: Record, words: Words) -> dict[str, Any] | None:
         "observed_at": previous.observed_at.isoformat(),
         "model_version": previous.model_version,
         "taxonomy_version": previous.taxonomy_version,
-        "keywords": words.documents(previous.keywords),
+        "keywords": names.documents(previous.keywords),
     }
 
 
-def record_text(record: Record, words: Words) -> str:
+def record_text(record: Record, names: KeywordNames) -> str:
     """Return what is known of an image for a person."""
     observation = record.observation
     lines = [
@@ -185,37 +160,40 @@ def record_text(record: Record, words: Words) -> str:
     ]
     previous = record.previous if isinstance(record, TaggedImage | RejectedImage) else None
     if previous is not None:
-        said = words.line(previous.keywords) or "no keyword"
-        lines.append(("before", f"{moment(previous.observed_at)}, run {printable(previous.run_id)}: {said}"))
-    lines += [("decided", _decision_line(each, words)) for each in record.decisions]
+        keywords = names.line(previous.keywords) or "no keyword"
+        lines.append(("before", f"{moment(previous.observed_at)}, run {printable(previous.run_id)}: {keywords}"))
+    lines += [("decided", _decision_line(decision, names)) for decision in record.decisions]
     if observation.object_time:
         lines.append(("uploaded", moment(observation.object_time)))
     width = max(len(name) for name, _ in lines)
     text = "\n".join(f"{GAP}{name:<{width}}{GAP}{value}" for name, value in lines)
-    return "\n".join([printable(str(observation.image)), text, *_keyword_table(record, words)])
+    return "\n".join([printable(str(observation.image)), text, *_keyword_table(record, names)])
 
 
-def rejections_document(reason: RejectReason, found: Sequence[Rejection], limit: int) -> dict[str, Any]:
+def rejections_document(reason: RejectReason, rejections: Sequence[Rejection], limit: int) -> dict[str, Any]:
     """Return the first of the images that were rejected for a reason as JSON, and whether there are more."""
-    images = [{"image": str(each.image), "product": each.product, "detail": each.detail} for each in found[:limit]]
-    return {"reason": str(reason), "images": images, "more": len(found) > limit}
+    images = [
+        {"image": str(rejection.image), "product": rejection.product, "detail": rejection.detail}
+        for rejection in rejections[:limit]
+    ]
+    return {"reason": str(reason), "images": images, "more": len(rejections) > limit}
 
 
-def rejections_text(reason: RejectReason, found: Sequence[Rejection], limit: int) -> str:
+def rejections_text(reason: RejectReason, rejections: Sequence[Rejection], limit: int) -> str:
     """Return the first of the images that were rejected for a reason for a person, and whether there are more."""
-    if not found:
+    if not rejections:
         return f"No image is rejected for {reason}."
-    rows = [(printable(str(each.image)), printable(each.detail)) for each in found[:limit]]
+    rows = [(printable(str(rejection.image)), printable(rejection.detail)) for rejection in rejections[:limit]]
     more = f"the first {limit:,}; there are more: --limit shows them"
-    return f"{table(('image', 'detail'), rows)}\n\n{more if len(found) > limit else f'{len(found):,} in all'}"
+    return f"{table(('image', 'detail'), rows)}\n\n{more if len(rejections) > limit else f'{len(rejections):,} in all'}"
 
 
-def manifest_document(manifest: Manifest, place: str) -> dict[str, Any]:
+def manifest_document(manifest: Manifest, target: str) -> dict[str, Any]:
     """Return what an export wrote as JSON."""
     files = manifest.files
     return {
         "snapshot": manifest.snapshot,
-        "place": place,
+        "place": target,
         "rows": manifest.counts.rows,
         "tagged": manifest.counts.tagged,
         "rejected": dict(manifest.counts.rejected),
@@ -228,13 +206,13 @@ def manifest_document(manifest: Manifest, place: str) -> dict[str, Any]:
     }
 
 
-def manifest_text(manifest: Manifest, place: str) -> str:
+def manifest_text(manifest: Manifest, target: str) -> str:
     """Return what an export wrote for a person."""
     counts, files = manifest.counts, manifest.files
     rejected = ", ".join(f"{count:,} {reason}" for reason, count in counts.rejected.items())
     lines = [
         ("snapshot", manifest.snapshot),
-        ("place", place),
+        ("place", target),
         ("tagged", f"{counts.tagged:,}"),
         ("rejected", f"{counts.rows - counts.tagged:,}" + (f" ({rejected})" if rejected else "")),
         *([("unreadable", f"{counts.unreadable:,}")] if counts.unreadable else []),
@@ -244,14 +222,14 @@ def manifest_text(manifest: Manifest, place: str) -> str:
     return "\n".join(f"{name:<8}{GAP}{value}" for name, value in lines)
 
 
-def bulk_document(report: BulkReport, place: str) -> dict[str, Any]:
+def bulk_document(report: BulkReport, target: str) -> dict[str, Any]:
     """Return what was written for other engines as JSON."""
-    return {"place": place, "files": list(report.files), "indexed": report.indexed, "deleted": report.deleted}
+    return {"place": target, "files": list(report.files), "indexed": report.indexed, "deleted": report.deleted}
 
 
-def bulk_text(report: BulkReport, place: str) -> str:
+def bulk_text(report: BulkReport, target: str) -> str:
     """Return what was written for other engines for a person."""
-    lines = [f"{place}/{name}" for name in report.files]
+    lines = [f"{target}/{name}" for name in report.files]
     return "\n".join([*lines, f"{report.indexed:,} images to be indexed, {report.deleted:,} to be deleted"])
 
 
@@ -271,7 +249,7 @@ def status(record: Record) -> str:
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return the rows below their heads, each column as wide as its widest cell."""
     lines = [tuple(heads), *rows]
-    widths = [max(len(line[at]) for line in lines) for at in range(len(heads))]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
     return "\n".join(
         GAP.join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
     )
@@ -282,9 +260,9 @@ def cut(line: str, width: int | None) -> str:
     return line if width is None or len(line) <= width else line[: width - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
-def moment(at: datetime) -> str:
+def moment(instant: datetime) -> str:
     """Return a time for a person, to the second."""
-    return at.strftime("%Y-%m-%d %H:%M:%S UTC")
+    return instant.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _status_line(record: Record) -> str:
@@ -293,15 +271,15 @@ def _status_line(record: Record) -> str:
     return status(record)
 
 
-def _decision_line(decision: Decision, words: Words) -> str:
+def _decision_line(decision: Decision, names: KeywordNames) -> str:
     by = f" by {printable(decision.by)}" if decision.by else ""
-    return f"{decision.kind} {words.name(decision.keyword_id)}, {moment(decision.decided_at)}{by}"
+    return f"{decision.kind} {names.name(decision.keyword_id)}, {moment(decision.decided_at)}{by}"
 
 
 def _tagged_lines(record: Record) -> list[tuple[str, str]]:
     if not isinstance(record, TaggedImage):
         return []
-    classes = ", ".join(f"{each.class_index} {each.score:.2f}" for each in _strongest(record.class_scores))
+    classes = ", ".join(f"{score.class_index} {score.score:.2f}" for score in _strongest(record.class_scores))
     size = f"{record.width_pixels:,} x {record.height_pixels:,} pixels"
     return [("picture", size + (", low information" if record.low_information else "")), ("classes", classes or "none")]
 
@@ -310,11 +288,11 @@ def _strongest(scores: Sequence[ClassScore]) -> Sequence[ClassScore]:
     return scores[:CLASSES_SHOWN]
 
 
-def _keyword_table(record: Record, words: Words) -> list[str]:
+def _keyword_table(record: Record, names: KeywordNames) -> list[str]:
     if not isinstance(record, TaggedImage):
         return []
     if not record.keywords:
         return ["", f"{GAP}no keyword was sure enough"]
-    rows = [(words.name(k.keyword_id), f"{k.score:.2f}", str(k.source), k.keyword_id) for k in record.keywords]
+    rows = [(names.name(k.keyword_id), f"{k.score:.2f}", str(k.source), k.keyword_id) for k in record.keywords]
     lines = table(("keyword", "score", "source", "id"), rows).splitlines()
     return ["", *(GAP + line for line in lines)]

@@ -1,40 +1,68 @@
-"""The verb classify: one photo, by its bytes or by where it lies, and what each model that was asked sees in it."""
-
-from __future__ import annotations
+"""Classification on demand: one photo, by its bytes or its link, as each of the models asked sees it."""
 
 import base64
 import hashlib
 import time
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from email import message_from_bytes, policy
+from typing import Annotated, Any
 
 import numpy as np
+from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from pipeline.errors import CallerError, ImageRejected, RejectReason
-from pipeline.http_event import Answer, json_answer, text_in
+from pipeline.http.classification import (
+    MAX_MODELS,
+    ClassifiedPhoto,
+    ModelAnswer,
+    ModelDescription,
+    ModelList,
+    PhotoReference,
+)
+from pipeline.http.models import Language, ProblemCode
+from pipeline.http.problems import parse_body, wrong_type
+from pipeline.http.resolver import Resolver, Tag
 from pipeline.images import MAX_IMAGE_BYTES, SCHEME, FetchedImage, ImageRef
-from tagging_lambda.image.picture import model_input
+from pipeline.keyword_names import KeywordNames
+from pipeline.keywords import LANGUAGES, Vocabulary
+from pipeline.ports import ImageStore
+from tagging_lambda.classify import Classification, Classifier
+from tagging_lambda.image.picture import Picture, model_input
+from tagging_lambda.image.reader import Reader
+from tagging_lambda.link import LinkFetcher
+from tagging_lambda.words.keyword_mapper import KeywordMapper
 from tagging_lambda.words.taxonomy import strongest
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
-
-    from pipeline.http_event import Request, Route
-    from pipeline.keywords import Vocabulary
-    from pipeline.ports import ImageStore
-    from tagging_lambda.classify import Classification, Classifier
-    from tagging_lambda.image.reader import Reader
-    from tagging_lambda.link import LinkFetcher
-    from tagging_lambda.words.keyword_mapper import KeywordMapper
-
 CLASSES_SHOWN = 5
-MOST_MODELS = 4  # asked at once, chosen by us: they stand side by side on a page
-MAX_BASE64_CHARACTERS = -(-MAX_IMAGE_BYTES // 3) * 4
+BINARY, FORM, JSON = "application/octet-stream", "multipart/form-data", "application/json"
+READ_TYPES = f"image/* or {BINARY} with the photo, {FORM} with the field 'image', or {JSON} with 'image' or 'link'"
+
+
+ModelNames = Annotated[
+    str | None,
+    Query(max_length=1_000, description=f"Names of 1 to {MAX_MODELS} models, parted by commas.", examples=["default"]),
+]
+REQUEST_BODY = {
+    "required": True,
+    "content": {
+        "image/*": {"schema": {"type": "string", "format": "binary"}},
+        BINARY: {"schema": {"type": "string", "format": "binary"}},
+        FORM: {
+            "schema": {
+                "type": "object",
+                "properties": {"image": {"type": "string", "format": "binary"}},
+                "required": ["image"],
+            }
+        },
+        JSON: {"schema": PhotoReference.model_json_schema(), "example": {"link": "https://shop.example/shoe.jpg"}},
+    },
+}
 
 
 @dataclass(frozen=True, slots=True)
-class SeeingModel:
-    """A model that is ready to look, with the keywords that its classes lead to."""
+class LoadedModel:
+    """A model that is ready, with the keywords that its classes lead to."""
 
     reader: Reader
     classifier: Classifier
@@ -43,13 +71,13 @@ class SeeingModel:
 
 @dataclass
 class Models:
-    """The models that are installed, by name, the first of which answers where none is named. Each loads when asked."""
+    """The installed models by name; the first answers where none is named. Each is loaded when it is first asked."""
 
     names: tuple[str, ...]
-    load: Callable[[str], SeeingModel]
-    _loaded: dict[str, SeeingModel] = field(default_factory=dict, repr=False)
+    load: Callable[[str], LoadedModel]
+    _loaded: dict[str, LoadedModel] = field(default_factory=dict, repr=False)
 
-    def named(self, name: str) -> SeeingModel:
+    def named(self, name: str) -> LoadedModel:
         """Return the model of that name.
 
         Raises:
@@ -70,30 +98,42 @@ class PhotoSource:
     images: ImageStore
     buckets: Collection[str]
 
-    def photo(self, request: Request) -> bytes:
-        """Return the photo that the request holds or names.
+    def photo(self, media_type: str, content_type: str, body: bytes) -> bytes:
+        """Return the photo that the body is, holds or names.
+
+        Args:
+            media_type: what the body is, without parameters.
+            content_type: the same with its parameters.
+            body: the bytes.
 
         Raises:
             CallerError: it holds and names none.
+            RequestUnsupportedContentType: it is of a type that is not read.
             ImageRejected: what it names is not there, not ours to read, or too large.
         """
-        if request.media_type.startswith("image/") or request.media_type == "application/octet-stream":
-            return request.body
-        document = request.document()
-        if ("image" in document) == ("link" in document):
-            raise CallerError("send a photo as the body (Content-Type: image/jpeg), or JSON with either image or link")
-        if "image" in document:
-            return _decoded(text_in(document, "image", MAX_BASE64_CHARACTERS))
-        link = text_in(document, "link", MAX_BASE64_CHARACTERS)
+        if media_type.startswith("image/") or media_type == BINARY:
+            return body
+        if media_type == FORM:
+            return _photo_in_form(content_type, body)
+        if media_type == JSON:
+            return self._referenced(parse_body(PhotoReference, body))
+        raise wrong_type(media_type, READ_TYPES)
+
+    def _referenced(self, reference: PhotoReference) -> bytes:
+        if (reference.image is None) == (reference.link is None):
+            raise CallerError("the body must have either 'image', the photo in base64, or 'link'")
+        if reference.image is not None:
+            return _decoded(reference.image)
+        link = reference.link or ""
         return self._of_bucket(ImageRef.parse(link)) if link.startswith(SCHEME) else self.links.fetch(link)
 
     def _of_bucket(self, image: ImageRef) -> bytes:
-        if image.bucket not in self.buckets:  # refused before anything is asked, so that no name can be tried out
+        if image.bucket not in self.buckets:  # refused before anything is asked, so that nobody can probe for names
             raise ImageRejected(RejectReason.DENIED, "the link names a bucket that is not the catalogue's")
-        found = self.images.fetch(image, None, MAX_IMAGE_BYTES)
-        if not isinstance(found, FetchedImage):
+        fetched = self.images.fetch(image, None, MAX_IMAGE_BYTES)
+        if not isinstance(fetched, FetchedImage):
             raise ImageRejected(RejectReason.MISSING, "there is no photo of this name in the bucket")
-        return found.data
+        return fetched.data
 
 
 def _decoded(text: str) -> bytes:
@@ -103,101 +143,124 @@ def _decoded(text: str) -> bytes:
         raise CallerError("'image' is not base64") from error
 
 
-def make_routes(
-    models: Models,
-    source: PhotoSource,
-    vocabulary: Vocabulary,
-    clock_s: Callable[[], float] = time.perf_counter,
-) -> Mapping[str, Route]:
-    """Return what answers the routes: POST /classify looks at one photo, GET /models says who can."""
+def _photo_in_form(content_type: str, body: bytes) -> bytes:
+    """Return the field ``image`` of a multipart form (RFC 7578), read by the standard library's parser of mail."""
+    head = f"Content-Type: {content_type}\r\n\r\n".encode("ascii", "replace")
+    form = message_from_bytes(head + body, policy=policy.HTTP)
+    for part in form.iter_parts() if form.is_multipart() else ():
+        if part.get_param("name", header="content-disposition") == "image":
+            payload = part.get_payload(decode=True)
+            return payload if isinstance(payload, bytes) else b""
+    raise CallerError("the form has no field 'image', or its Content-Type names no boundary")
 
-    def classify(request: Request) -> Answer:
-        began_s = clock_s()
-        asked = _asked_models(request, models)
-        language = asked_language(request, vocabulary)
-        data = source.photo(request)
+
+@dataclass(frozen=True)
+class PhotoClassifier:
+    """Classifies one photo by each of the models asked."""
+
+    models: Models
+    source: PhotoSource
+    vocabulary: Vocabulary
+    clock_s: Callable[[], float] = time.perf_counter
+
+    def choose(self, names: str | None) -> tuple[str, ...]:
+        """Return the names of the models asked: the first installed one where ``names`` is None.
+
+        Raises:
+            CallerError: none or too many are named, or one that is not installed.
+        """
+        if names is None:
+            return self.models.names[:1]
+        chosen = tuple(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
+        if not 1 <= len(chosen) <= MAX_MODELS:
+            raise CallerError(f"models names {len(chosen):,} models; 1 to {MAX_MODELS} can be asked at once")
+        for name in chosen:
+            self.models.named(name)
+        return chosen
+
+    def classify(self, data: bytes, models: tuple[str, ...], language: str) -> tuple[Picture, list[ModelAnswer]]:
+        """Return the photo as it was decoded, and what each of the models sees in it.
+
+        Raises:
+            ImageRejected: it cannot be read.
+        """
+        names = KeywordNames.in_language(self.vocabulary, language)
         answers = []
-        for name in asked:
-            at_s = clock_s()
-            model = models.named(name)
+        for name in models:
+            began_s = self.clock_s()
+            model = self.models.named(name)
             picture = model.reader.read(data)
-            seen_by = model.classifier.classify(model_input(picture, model.classifier.card.input)[None])[0]
-            answer = _answer(name, model, seen_by, language)
-            answers.append(answer | {"milliseconds": _milliseconds(clock_s() - at_s)})
-        seen = {
-            "sha256": hashlib.sha256(data).hexdigest(),
-            "width_pixels": picture.width_pixels,
-            "height_pixels": picture.height_pixels,
-            "low_information": picture.low_information,
-            "language": language,
-        }
-        several = {"models": answers} if "models" in request.query else {}
-        whole = {**answers[0], **seen, "milliseconds": _milliseconds(clock_s() - began_s), **several}
-        return json_answer(whole)
-
-    def list_models(request: Request) -> Answer:
-        del request
-        return json_answer({"models": [_described(name, models.named(name)) for name in models.names]})
-
-    return {"POST /classify": classify, "GET /models": list_models}
+            pixels = model_input(picture, model.classifier.card.input)[None]
+            classification = model.classifier.classify(pixels)[0]
+            document = _model_document(name, model, classification, names)
+            milliseconds = _milliseconds(self.clock_s() - began_s)
+            answers.append(ModelAnswer.model_validate({**document, "milliseconds": milliseconds}))
+        return picture, answers
 
 
-def _asked_models(request: Request, models: Models) -> tuple[str, ...]:
-    named = request.query.get("models")
-    if named is None:
-        return models.names[:1]
-    asked = tuple(dict.fromkeys(name.strip() for name in named.split(",") if name.strip()))
-    if not 1 <= len(asked) <= MOST_MODELS:
-        raise CallerError(f"models names {len(asked):,} models; 1 to {MOST_MODELS} can be asked at once")
-    for name in asked:
-        models.named(name)
-    return asked
+def add_routes(app: Resolver, classifier: PhotoClassifier) -> None:
+    """Let the app answer POST /classify and GET /models."""
+
+    @app.operation(
+        "POST",
+        "/classify",
+        tag=Tag.CLASSIFY,
+        problems=[ProblemCode.PHOTO_REJECTED, ProblemCode.UNSUPPORTED_MEDIA_TYPE],
+        request_body=REQUEST_BODY,
+    )
+    def classify_photo(models: ModelNames = None, language: Language = LANGUAGES[0]) -> ClassifiedPhoto:
+        """Return what is in one photo.
+
+        Send the photo as the body, as the field `image` of a form, or as JSON with `image` (base64) or `link`.
+        Nothing is stored.
+        """
+        began_s = classifier.clock_s()
+        chosen = classifier.choose(models)
+        KeywordNames.in_language(classifier.vocabulary, language)  # refused before a link is fetched
+        data = classifier.source.photo(app.media_type, app.header.get("content-type", ""), app.body())
+        picture, answers = classifier.classify(data, chosen, language)
+        first = answers[0].model_dump(by_alias=True)
+        return ClassifiedPhoto.model_validate(
+            {
+                **first,
+                "milliseconds": _milliseconds(classifier.clock_s() - began_s),
+                "sha256": hashlib.sha256(data).hexdigest(),
+                "width_pixels": picture.width_pixels,
+                "height_pixels": picture.height_pixels,
+                "low_information": picture.low_information,
+                "language": language,
+                "models": None if models is None else [answer.model_dump(by_alias=True) for answer in answers],
+            }
+        )
+
+    @app.operation("GET", "/models", tag=Tag.CLASSIFY)
+    def list_models() -> ModelList:
+        """Return the models that can be asked, and their classes."""
+        installed = classifier.models
+        return ModelList(models=[_describe(name, installed.named(name)) for name in installed.names])
 
 
-def asked_language(request: Request, vocabulary: Vocabulary) -> str:
-    """Return the language that words are asked for in.
-
-    Raises:
-        CallerError: the vocabulary has no words in it.
-    """
-    language = request.query.get("language") or vocabulary.languages[0]
-    if language not in vocabulary.languages:
-        raise CallerError(f"there are no words in the language {language!r}, only in {', '.join(vocabulary.languages)}")
-    return language
-
-
-def _answer(name: str, model: SeeingModel, answer: Classification, language: str) -> dict[str, Any]:
-    classes, nodes = model.classifier.card.classes, model.mapper.vocabulary.nodes
-    scores = answer.scores
+def _model_document(
+    name: str, model: LoadedModel, classification: Classification, names: KeywordNames
+) -> dict[str, Any]:
+    classes, scores = model.classifier.card.classes, classification.scores
     best = np.argsort(-scores, kind="stable")[:CLASSES_SHOWN].tolist()
-    keywords = model.mapper.keywords(strongest(scores), answer.vector)
     return {
         "model": name,
         "model_version": model.classifier.card.version,
         "taxonomy_version": model.mapper.version,
         "classes": [
-            {"class_index": each, "class": classes[each].name, "score": round(float(scores[each]), 4)} for each in best
+            {"class_index": index, "class": classes[index].name, "score": round(float(scores[index]), 4)}
+            for index in best
         ],
-        "keywords": [
-            {
-                "keyword": nodes[tag.keyword_id].name(language),
-                "id": tag.keyword_id,
-                "score": tag.score,
-                "source": str(tag.source),
-            }
-            for tag in keywords
-        ],
+        "keywords": names.documents(model.mapper.keywords(strongest(scores), classification.vector)),
     }
 
 
-def _described(name: str, model: SeeingModel) -> dict[str, Any]:
+def _describe(name: str, model: LoadedModel) -> ModelDescription:
     card = model.classifier.card
-    return {
-        "model": name,
-        "model_version": card.version,
-        "precision": card.served,
-        "classes": [each.name for each in card.classes],
-    }
+    classes = [model_class.name for model_class in card.classes]
+    return ModelDescription(model=name, model_version=card.version, precision=card.served, classes=classes)
 
 
 def _milliseconds(seconds: float) -> float:

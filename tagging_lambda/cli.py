@@ -64,6 +64,7 @@ def tag(  # noqa: PLR0917 - click passes them by name
 
 
 def _document(result: TaggedFile | RejectedFile, tagger: FileTagger) -> dict[str, Any]:
+    from pipeline.keyword_names import KeywordNames  # noqa: PLC0415 - as above
     from tagging_lambda.local_files import RejectedFile  # noqa: PLC0415 - as above
 
     if isinstance(result, RejectedFile):
@@ -78,15 +79,12 @@ def _document(result: TaggedFile | RejectedFile, tagger: FileTagger) -> dict[str
             "colours": [],
             "rules": {},
         }
-    nodes, classes = tagger.vocabulary.nodes, tagger.classifier.card.classes
+    classes = tagger.classifier.card.classes
     return {
         "image": str(result.path),
         "status": "tagged",
         "reason": None,
-        "keywords": [
-            {"keyword": nodes[k.keyword_id].name(), "id": k.keyword_id, "score": k.score, "source": k.source}
-            for k in result.keywords
-        ],
+        "keywords": KeywordNames(tagger.vocabulary).documents(result.keywords),
         "classes": [
             {"class_index": c.class_index, "class": classes[c.class_index].name, "score": round(c.score, 4)}
             for c in result.class_scores[:CLASSES_SHOWN]

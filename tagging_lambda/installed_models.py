@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.model_version import CARD_NAME
 from tagging_lambda.classify import Classifier
-from tagging_lambda.classify_once import Models, SeeingModel
+from tagging_lambda.classify_once import LoadedModel, Models
 from tagging_lambda.image.reader import ProcessReader
 from tagging_lambda.words.keyword_mapper import KeywordMapper
 
@@ -26,16 +26,16 @@ def installed(model_dir: Path, models_dir: Path, vocabulary: Vocabulary, heads: 
 
     The heads speak for the models whose vectors they read.
     """
-    found = sorted(card.parent for card in models_dir.glob(f"*/{CARD_NAME}")) if models_dir.is_dir() else []
-    folders = {DEFAULT: model_dir, **{folder.name: folder for folder in found if folder.name != DEFAULT}}
+    others = sorted(card.parent for card in models_dir.glob(f"*/{CARD_NAME}")) if models_dir.is_dir() else []
+    folders = {DEFAULT: model_dir, **{folder.name: folder for folder in others if folder.name != DEFAULT}}
     readers: dict[InputContract, ProcessReader] = {}
 
-    def load(name: str) -> SeeingModel:
+    def load(name: str) -> LoadedModel:
         classifier = Classifier.load(folders[name] / CARD_NAME)
         contract = classifier.card.input
         reader = readers.setdefault(contract, ProcessReader(contract))
         reader.start()
-        mapper = KeywordMapper.of(vocabulary, [each.id for each in classifier.card.classes], heads)
-        return SeeingModel(reader, classifier, mapper)
+        mapper = KeywordMapper.of(vocabulary, [model_class.id for model_class in classifier.card.classes], heads)
+        return LoadedModel(reader, classifier, mapper)
 
     return Models(tuple(folders), load)

@@ -8,10 +8,10 @@ from pathlib import Path
 from pipeline.aws.clients import client
 from pipeline.aws.s3 import S3Files, S3Images
 from pipeline.front_settings import ClassifySettings
-from pipeline.http_event import make_http_handler
+from pipeline.http.resolver import HttpSettings, Resolver, make_http_handler
 from pipeline.keywords import Vocabulary
 from pipeline.telemetry import make_logger
-from tagging_lambda.classify_once import PhotoSource, make_routes
+from tagging_lambda.classify_once import PhotoClassifier, PhotoSource, add_routes
 from tagging_lambda.installed_models import installed
 from tagging_lambda.link import LinkFetcher
 from tagging_lambda.model_store import fetched
@@ -33,11 +33,8 @@ if _settings.heads_uri:
 _vocabulary = vocabulary_with(Vocabulary.load(), _heads)
 _models = installed(_model_dir, _settings.models_dir, _vocabulary, _heads)
 _models.named(_models.names[0])  # at start, where time is not the caller's
-handler = make_http_handler(
-    make_routes(
-        _models,
-        PhotoSource(LinkFetcher(allows_http=_settings.allows_http), S3Images(_s3), _settings.buckets),
-        _vocabulary,
-    ),
-    make_logger("classify").error,
-)
+_source = PhotoSource(LinkFetcher(allows_http=_settings.allows_http), S3Images(_s3), _settings.buckets)
+_http = HttpSettings.from_environment(os.environ)
+_app = Resolver(make_logger("classify").error, _http)
+add_routes(_app, PhotoClassifier(_models, _source, _vocabulary))
+handler = make_http_handler(_app, _http)

@@ -40,7 +40,7 @@ def resolved(host: str, port: int) -> list[str]:
     Raises:
         OSError: there are none.
     """
-    return list(dict.fromkeys(str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
+    return list(dict.fromkeys(str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
 
 
 def connected(address: str, port: int, timeout_s: float) -> socket.socket:
@@ -76,11 +76,11 @@ class LinkFetcher:
         watch.start()
         try:
             for _ in range(MAX_REDIRECTS + 1):
-                found = self._asked(link, limit_bytes, open_)
+                fetched = self._asked(link, limit_bytes, open_)
                 open_.refuse_late()  # what was cut may look whole
-                if isinstance(found, bytes):
-                    return found
-                link = urljoin(link, found.location)
+                if isinstance(fetched, bytes):
+                    return fetched
+                link = urljoin(link, fetched.location)
         except (OSError, http.client.HTTPException, ValueError) as error:
             if open_.late.is_set():
                 raise CallerError(f"the link's host takes more than {self.limit_s:g} s") from error
@@ -141,12 +141,12 @@ class LinkFetcher:
 
     def _address_of(self, host: str, port: int) -> str:
         try:
-            found = self.resolve(host, port)
+            addresses = self.resolve(host, port)
         except (OSError, UnicodeError) as error:
             raise CallerError("the link's host is not known") from error
-        if not found or not all(is_public(address) for address in found):
+        if not addresses or not all(is_public(address) for address in addresses):
             raise CallerError("the link leads to an address that is not public")
-        return found[0]
+        return addresses[0]
 
 
 @dataclass
@@ -174,16 +174,16 @@ class _Open:
     def cut(self) -> None:
         """End the connections, which wakes whoever waits for them."""
         self.late.set()  # first: whoever is woken, or opens one now, asks why
-        for each in self.sockets:
+        for connection in self.sockets:
             try:
-                socket.socket.shutdown(each, socket.SHUT_RDWR)  # below TLS, whose state the other thread reads
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)  # below TLS, whose state the other thread reads
             except OSError:
                 continue  # it has ended by itself, or has become another
 
     def close(self) -> None:
         """Close the connections, in the thread that reads them."""
-        for each in self.sockets:
-            each.close()
+        for connection in self.sockets:
+            connection.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +198,8 @@ def is_public(text: str) -> bool:
     except ValueError:
         return False
     return all(
-        each.is_global and not each.is_multicast and not each.is_reserved and not _is_site_local(each)
-        for each in _unwrapped(address)
+        inner.is_global and not inner.is_multicast and not inner.is_reserved and not _is_site_local(inner)
+        for inner in _unwrapped(address)
     )
 
 
@@ -217,7 +217,7 @@ def _unwrapped(address: Address) -> list[Address]:
     if address in _NAT64:
         return [ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)]
     inner = [address.sixtofour, *(address.teredo or ())]
-    return [address, *(each for each in inner if each is not None)]
+    return [address, *(wrapped for wrapped in inner if wrapped is not None)]
 
 
 def _answered(response: http.client.HTTPResponse, limit_bytes: int) -> bytes | _Redirect:
@@ -241,8 +241,8 @@ def _answered(response: http.client.HTTPResponse, limit_bytes: int) -> bytes | _
     return bytes(data)
 
 
-def _too_large(limit_bytes: int, found: str) -> ImageRejected:
-    return ImageRejected(RejectReason.BYTES, f"the link leads to {found} bytes; the limit is {limit_bytes:,}")
+def _too_large(limit_bytes: int, size: str) -> ImageRejected:
+    return ImageRejected(RejectReason.BYTES, f"the link leads to {size} bytes; the limit is {limit_bytes:,}")
 
 
 def _kind(error: Exception) -> str:

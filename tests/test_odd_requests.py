@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import secrets
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from copy import deepcopy
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,6 @@ from hypothesis import strategies as st
 from catalog_loader import upload
 from pipeline.clock import utc_now
 from pipeline.errors import ImageRejected, RejectReason
-from pipeline.http_event import make_http_handler
 from pipeline.images import ImageRef
 from pipeline.keywords import KeywordTag, Vocabulary
 from pipeline.memory.connections import MemoryConnections
@@ -24,25 +24,23 @@ from pipeline.memory.ratings import MemoryRatings
 from pipeline.memory.table import MemoryTable
 from pipeline.memory.watchers import MemoryWatchers
 from pipeline.records import Observation, TaggedImage
-from results_sink.http import photos, rate
-from results_sink.notify import Notifier, Usher, make_watch_handler
+from results_sink.http import photos, ratings
+from results_sink.notify import Notifier, WatchAdmission, make_watch_handler
 from tagging_lambda import classify_once
 from tagging_lambda.curate import decide_request
 from tagging_lambda.curate.rewrite import Rewriter
 from tagging_lambda.link import LinkFetcher
-
-if TYPE_CHECKING:
-    from pipeline.http_event import HttpHandler
+from tests.api_caller import ApiCaller, caller_for
 
 IMAGE, SHOE, BUCKETS = ImageRef("shop", "a.jpg"), "n04120489", ("shop",)
-SAID: dict[str, dict[str, Any]] = {  # what each route takes
-    "POST /photos": {"images": [str(IMAGE)]},
-    "POST /ratings": {"image": str(IMAGE), "keyword": SHOE, "verdict": "missing", "model_version": "m"},
-    "POST /uploads": {"name": "a.jpg", "type": "image/jpeg", "size": 5},
-    "POST /decisions": {"image": str(IMAGE), "keyword": SHOE, "decision": "pin"},
-    "POST /classify": {"image": "bm8gcGhvdG8="},
+REQUESTS: dict[str, dict[str, Any]] = {  # what each route takes
+    "photos": {"images": [str(IMAGE)]},
+    "ratings": {"ratings": [{"image": str(IMAGE), "keyword": SHOE, "verdict": "missing", "model_version": "m"}]},
+    "uploads": {"name": "a.jpg", "type": "image/jpeg", "size": 5},
+    "decisions": {"decisions": [{"image": str(IMAGE), "keyword": SHOE, "decision": "pin"}]},
+    "classify": {"image": "bm8gcGhvdG8="},
 }
-TAKEN = {"POST /ratings": 201, "POST /uploads": 201, "POST /classify": 415}  # the last one is no photo
+STATUSES = {"ratings": 201, "uploads": 201, "classify": 415}  # the last one is no photo
 VOCABULARY = Vocabulary.load()
 # Half a character, which JSON can spell; a letter beyond ASCII; an accent, a space and a control character alone.
 LETTERS = st.text(max_size=80) | st.text(st.sampled_from("\ud800é\u0301 \x00#"), min_size=1, max_size=3)
@@ -62,7 +60,7 @@ class Unread:
 
 
 @pytest.fixture(scope="module")
-def handle() -> HttpHandler:
+def caller() -> ApiCaller:
     """The functions that take JSON, as one, in memory."""
     table, now = MemoryTable(), utc_now()
     table.put(
@@ -70,45 +68,46 @@ def handle() -> HttpHandler:
     )
     uploads = upload.Uploads("shop", MemoryAddresses(), MemoryWatchers(), utc_now, secrets.token_hex, 10)
     links = LinkFetcher(resolve=lambda host, port: ["127.0.0.1"])
-    models = classify_once.Models(("default",), lambda name: classify_once.SeeingModel(Unread(), None, None))
-    routes = {
-        **photos.make_routes(photos.Photos(MemoryAddresses(), BUCKETS)),
-        **rate.make_routes(rate.Rater(MemoryRatings(), VOCABULARY, BUCKETS, utc_now)),
-        **upload.make_routes(uploads),
-        **decide_request.make_routes(Rewriter(table, ThreadPoolExecutor(1)), VOCABULARY, utc_now),
-        **classify_once.make_routes(models, classify_once.PhotoSource(links, MemoryImages(), BUCKETS), VOCABULARY),
-    }
-    return make_http_handler(routes, pytest.fail)
+    models = classify_once.Models(("default",), lambda name: classify_once.LoadedModel(Unread(), None, None))
+    source = classify_once.PhotoSource(links, MemoryImages(), BUCKETS)
+    store = ratings.KeywordRatingStore(MemoryRatings(), table, VOCABULARY, BUCKETS, utc_now)
+    writer = decide_request.DecisionWriter(Rewriter(table, ThreadPoolExecutor(1)), VOCABULARY, utc_now)
+    return caller_for(
+        lambda app: photos.add_routes(app, photos.CataloguePhotos(MemoryAddresses(), table, BUCKETS)),
+        lambda app: ratings.add_routes(app, store),
+        lambda app: upload.add_routes(app, uploads),
+        lambda app: decide_request.add_routes(app, writer),
+        lambda app: classify_once.add_routes(app, classify_once.PhotoClassifier(models, source, VOCABULARY)),
+    )
 
 
-def status_of(handle: HttpHandler, route: str, said: Any) -> int:
-    return int(handle({"routeKey": route, "body": json.dumps(said), "requestContext": {}}, None)["statusCode"])
+@pytest.mark.parametrize("path", REQUESTS)
+def test_what_is_meant_is_taken(caller: ApiCaller, path: str) -> None:
+    assert caller.post(f"/v1/{path}", REQUESTS[path]).status == STATUSES.get(path, 200)
 
 
-@pytest.mark.parametrize("route", SAID)
-def test_what_is_meant_is_taken(handle: HttpHandler, route: str) -> None:
-    assert status_of(handle, route, SAID[route]) == TAKEN.get(route, 200)
-
-
-@pytest.mark.parametrize("route", SAID)
+@pytest.mark.parametrize("path", REQUESTS)
 @given(data=st.data())
-def test_an_odd_value_in_any_place_is_answered(handle: HttpHandler, route: str, data: st.DataObject) -> None:
-    name = data.draw(st.sampled_from([*SAID[route], "ratings", "link"]))
+def test_an_odd_value_in_any_place_is_answered(caller: ApiCaller, path: str, data: st.DataObject) -> None:
+    request = deepcopy(REQUESTS[path])
+    parts = [request, *(part for values in request.values() if isinstance(values, list) for part in values)]
+    part = data.draw(st.sampled_from([part for part in parts if isinstance(part, dict)]))
+    part[data.draw(st.sampled_from([*part, "link", "other"]))] = data.draw(ODD)
 
-    assert status_of(handle, route, SAID[route] | {name: data.draw(ODD)}) < 500
+    assert caller.post(f"/v1/{path}", request).status < 500
 
 
-@pytest.mark.parametrize("route", SAID)
-@given(said=ODD)
-def test_an_odd_document_is_answered(handle: HttpHandler, route: str, said: Any) -> None:
-    assert status_of(handle, route, said) < 500
+@pytest.mark.parametrize("path", REQUESTS)
+@given(document=ODD)
+def test_an_odd_document_is_answered(caller: ApiCaller, path: str, document: Any) -> None:
+    assert caller.post(f"/v1/{path}", document).status < 500
 
 
 @given(ticket=ODD, language=ODD, whole=ODD)
 def test_an_odd_message_lets_nobody_watch(ticket: Any, language: Any, whole: Any) -> None:
     connections = MemoryConnections({"theirs"})
-    usher = Usher(Notifier(MemoryWatchers(), connections, VOCABULARY, utc_now), MemoryTable())
-    watch = make_watch_handler(usher)
+    admission = WatchAdmission(Notifier(MemoryWatchers(), connections, VOCABULARY, utc_now), MemoryTable())
+    watch = make_watch_handler(admission)
 
     for said in ({"ticket": ticket, "language": language}, whole):
         watch({"requestContext": {"connectionId": "theirs"}, "body": json.dumps(said)}, None)

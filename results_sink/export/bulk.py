@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.keyword_names import KeywordNames
 from pipeline.records import TaggedImage
 from pipeline.unreadable import UnreadableItems
 from results_sink.export.manifest import NAME_TIME
@@ -16,7 +17,7 @@ from results_sink.export.manifest import NAME_TIME
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from pipeline.keywords import KeywordTag, Vocabulary
+    from pipeline.keywords import Vocabulary
     from pipeline.ports import Clock, FileStore, RecordTable
     from pipeline.records import Record
 
@@ -48,7 +49,7 @@ def document_of(record: TaggedImage, vocabulary: Vocabulary) -> dict[str, Any]:
         "image": str(record.observation.image),
         "product": record.observation.product,
         "keyword_ids": list(dict.fromkeys([*ids, *above])),
-        "keywords": [_tag(tag, vocabulary) for tag in record.keywords],
+        "keywords": KeywordNames(vocabulary).documents(record.keywords),
         "words": {language: _words(ids, language, vocabulary) for language in vocabulary.languages},
         "best_score": max((tag.score for tag in record.keywords), default=0.0),
         "low_information": record.low_information,
@@ -58,12 +59,6 @@ def document_of(record: TaggedImage, vocabulary: Vocabulary) -> dict[str, Any]:
         "observed_at": record.observation.observed_at.isoformat(),
         "revision": record.revision,
     }
-
-
-def _tag(tag: KeywordTag, vocabulary: Vocabulary) -> dict[str, Any]:
-    node = vocabulary.nodes.get(tag.keyword_id)
-    name = node.name() if node else tag.keyword_id
-    return {"id": tag.keyword_id, "keyword": name, "score": tag.score, "source": str(tag.source)}
 
 
 def _words(ids: Iterable[str], language: str, vocabulary: Vocabulary) -> list[str]:

@@ -1,43 +1,32 @@
-"""The verb answer: what programs ask of the catalogue over HTTP, from the table at once and from the export in bulk."""
+"""Searches and lookups: what programs ask of the catalogue, from the export in bulk and from the table at once."""
 
-import json
-import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from http import HTTPStatus
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote
 
-from aws_lambda_powertools import Logger
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
-from aws_lambda_powertools.event_handler.openapi.models import Server
 from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 
-from pipeline.errors import CallerError
+from pipeline.http import catalogue as answers
+from pipeline.http.models import MAX_BUCKET_CHARACTERS, Language, ProblemCode
+from pipeline.http.resolver import Resolver, Tag
 from pipeline.images import MAX_KEY_BYTES, ImageRef
+from pipeline.keyword_names import KeywordNames
 from pipeline.keywords import LANGUAGES, KeywordTag, Vocabulary
 from pipeline.ports import RecordTable
 from pipeline.records import TaggedImage
 from pipeline.unreadable import UnreadableItem, readable
-from results_sink.http import models as answers
-from results_sink.http.problems import GUARDS, answer_problems, bounded, told
-from results_sink.report import Words, answer_document, record_document
+from results_sink.report import answer_document, record_document
 from results_sink.search import complete, cursor, query
 from results_sink.search.newest import ExportReader
 from results_sink.search.search import FACETS, LIMIT, SearchRequest
 
 MAX_LIMIT = 100  # results of a page, chosen by us: some 100 kB
-MAX_BUCKET_CHARACTERS = 63  # the longest name Amazon S3 permits
 IN_DETAIL = ("classes", "previous")  # of an image: left out of a batch
 ONE_LINE = r"^[^\n]+$"  # what a path can hold
-TITLE, VERSION = "catalog-tagger", "1"
-TOLD = "Keywords of product photos. Lookups see what was written at once, searches within seconds."
 
-Language = Annotated[
-    str, Query(min_length=2, max_length=35, description="Of the words in the answer: one of the taxonomy's languages.")
-]
 Typed = Annotated[str, Query(min_length=1, max_length=100, description="What was typed so far.")]
 Asking = Annotated[
     str,
@@ -61,23 +50,13 @@ ProductPath = Annotated[
 ]
 
 
-class Resolver(APIGatewayHttpResolver):
-    """Takes the last part of a path with its slashes, and any character in it."""
-
-    @staticmethod
-    def _compile_regex(rule: str, base_regex: str = "^{}$") -> re.Pattern[str]:
-        pattern = re.sub(r"/<(\w+)>", r"/(?P<\1>[^/]+)", re.sub(r"/<(\w+)>$", r"/(?P<\1>.+)", rule))
-        return re.compile(base_regex.format(pattern), re.DOTALL)
-
-
 @dataclass(frozen=True)
 class Api:
-    """Answers what is asked, each path by a method."""
+    """Answers searches and lookups, each path by a method."""
 
     table: RecordTable
     newest: ExportReader
     vocabulary: Vocabulary
-    logger: Logger = field(default_factory=Logger)
 
     def search(  # noqa: PLR0913, PLR0917 - the parameters of the path
         self,
@@ -90,17 +69,17 @@ class Api:
         cursor_text: CursorText = "",
     ) -> answers.SearchPage:
         """Find products, or images, by keywords."""
-        words = self._words(language)
-        asked = SearchRequest(q, limit, 0, by == "product", least, facets, language)
+        names = self._names(language)
+        request = SearchRequest(q, limit, 0, by == "product", least, facets, language)
         searcher = self.newest.searcher()
         if cursor_text:
-            begun = cursor.Cursor.decode(cursor_text, asked, self.vocabulary.version)
-            searcher, asked = self.newest.searcher_of(begun.state), replace(asked, offset=begun.offset)
-        answer = searcher.answer(asked)
-        more = asked.offset + len(answer.results) < answer.total
+            begun = cursor.Cursor.decode(cursor_text, request, self.vocabulary.version)
+            searcher, request = self.newest.searcher_of(begun.state), replace(request, offset=begun.offset)
+        answer = searcher.answer(request)
+        more = request.offset + len(answer.results) < answer.total
         return answers.SearchPage(
-            **answer_document(answer, words),
-            next=cursor.Cursor.after(asked, searcher.state, self.vocabulary.version).encode() if more else None,
+            **answer_document(answer, names),
+            next=cursor.Cursor.after(request, searcher.state, self.vocabulary.version).encode() if more else None,
             snapshot=searcher.state.snapshot,
             changes=searcher.changes,
         )
@@ -110,60 +89,65 @@ class Api:
     ) -> answers.Suggestions:
         """Complete a word of the vocabulary."""
         images = self._images_by_keyword()
-        names = self._words(language)
-        found = [(each.word, each.keyword_id) for each in self._completer.complete(q, language, images, limit)]
+        names = self._names(language)
         suggestions = [
             answers.Suggestion(
-                word=word, keyword=names.name(keyword_id), id=keyword_id, images=images.get(keyword_id, 0)
+                word=completion.word,
+                keyword=names.name(completion.keyword_id),
+                id=completion.keyword_id,
+                images=images.get(completion.keyword_id, 0),
             )
-            for word, keyword_id in found
+            for completion in self._completer.complete(q, language, images, limit)
         ]
         return answers.Suggestions(q=q, language=language, suggestions=suggestions)
 
     def image(self, bucket: Bucket, key: Key, language: Language = LANGUAGES[0]) -> answers.Image:
-        """Tell what is known of an image now."""
+        """Return what is known of an image now."""
         ref = ImageRef(unquote(bucket), unquote(key))
         record = self.table.get_many([ref]).get(ref)
         if record is None or isinstance(record, UnreadableItem):
             raise NotFoundError(f"nothing is known of {ref}")
-        return answers.Image(**record_document(record, self._words(language)))
+        return answers.Image(**record_document(record, self._names(language)))
 
     def product(self, product_id: ProductPath, language: Language = LANGUAGES[0]) -> answers.Product:
-        """Tell what is known of a product now: its images, and the keywords of all of them."""
+        """Return what is known of a product now: its images, and the keywords of all of them."""
         name = unquote(product_id)
-        found = self._product(name, self._words(language))
-        if found is None:
+        product = self._product(name, self._names(language))
+        if product is None:
             raise NotFoundError(f"there is no image of the product {name!r}")
-        return answers.Product.model_validate(found)
+        return answers.Product.model_validate(product)
 
     def products(
-        self, asked: Annotated[answers.ProductIds, Body()], language: Language = LANGUAGES[0]
+        self, request: Annotated[answers.ProductIds, Body()], language: Language = LANGUAGES[0]
     ) -> answers.Products:
-        """Tell what is known of up to a hundred products now; of their images without classes and the run before."""
-        words = self._words(language)
-        found = {name: self._product(name, words, *IN_DETAIL) for name in dict.fromkeys(asked.ids)}
+        """Return what is known of up to 100 products now.
+
+        Their images come without classes and without the run before.
+        """
+        names = self._names(language)
+        products = {name: self._product(name, names, *IN_DETAIL) for name in dict.fromkeys(request.ids)}
         return answers.Products(
-            products=[answers.ProductInBrief.model_validate(product) for product in found.values() if product],
-            missing=[name for name, product in found.items() if not product],
+            products=[answers.ProductInBrief.model_validate(product) for product in products.values() if product],
+            missing=[name for name, product in products.items() if not product],
         )
 
     def keywords(self) -> answers.Taxonomy:
-        """Tell every keyword that an image can have, in every language."""
+        """Return every keyword that an image can have, in every language."""
         images = self._images_by_keyword()
         keywords = [
             answers.KeywordOfTaxonomy(
-                id=each.id,
-                words={language: list(words) for language, words in each.words.items()},
-                parents=list(each.parents),
-                images=images.get(each.id, 0),
+                id=keyword.id,
+                words={language: list(words) for language, words in keyword.words.items()},
+                parents=list(keyword.parents),
+                images=images.get(keyword.id, 0),
             )
-            for each in self.vocabulary.emitted
+            for keyword in self.vocabulary.emitted
         ]
         languages = list(self.vocabulary.languages)
         return answers.Taxonomy(version=self.vocabulary.version, languages=languages, keywords=keywords)
 
     def health(self) -> answers.Health:
-        """Tell that the API answers, and from which snapshot."""
+        """Return that the API answers, and from which snapshot."""
         searcher = self.newest.searcher_if_any()
         return answers.Health(
             status="ok",
@@ -180,20 +164,17 @@ class Api:
         searcher = self.newest.searcher_if_any()
         return searcher.images_by_keyword if searcher else {}
 
-    def _words(self, language: str) -> Words:
-        if language not in self.vocabulary.languages:
-            spoken = ", ".join(self.vocabulary.languages)
-            raise CallerError(f"there are no words in {language!r}; there are in {spoken}")
-        return Words(self.vocabulary, language)
+    def _names(self, language: str) -> KeywordNames:
+        return KeywordNames.in_language(self.vocabulary, language)
 
-    def _product(self, product: str, words: Words, *without: str) -> dict[str, Any] | None:
+    def _product(self, product: str, names: KeywordNames, *without: str) -> dict[str, Any] | None:
         records = readable(self.table.of_product(product))
         if not records:
             return None
         tags = _best(tag for record in records if isinstance(record, TaggedImage) for tag in record.keywords)
-        told_of = [record_document(record, words) for record in records]
-        images = [{name: value for name, value in each.items() if name not in without} for each in told_of]
-        return {"product": product, "keywords": words.documents(tags), "images": images}
+        documents = [record_document(record, names) for record in records]
+        images = [{name: value for name, value in document.items() if name not in without} for document in documents]
+        return {"product": product, "keywords": names.documents(tags), "images": images}
 
 
 def _best(tags: Iterable[KeywordTag]) -> Sequence[KeywordTag]:
@@ -205,61 +186,15 @@ def _best(tags: Iterable[KeywordTag]) -> Sequence[KeywordTag]:
     return sorted(best.values(), key=lambda tag: (-tag.score, tag.keyword_id))
 
 
-def make_resolver(api: Api) -> Resolver:
-    """Return what takes requests to the methods of the API, checks them, and tells of itself."""
-    app = Resolver(enable_validation=True)
-    bad, lost, gone = HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE
-    large, no_json = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE
-
-    def get(path: str, answer: Callable[..., Any], model: type, *statuses: HTTPStatus) -> None:
-        tell(app.get, path, answer, model, *statuses)
-
-    def tell(method: Callable[..., Any], path: str, answer: Callable[..., Any], model: type, *rest: HTTPStatus) -> None:
-        done = {200: {"description": answer.__doc__ or "", "content": {"application/json": {"model": model}}}}
-        summary = (answer.__doc__ or "").splitlines()[0]
-        method(path, summary=summary, responses={**done, **told(*rest)}, operation_id=answer.__name__)(answer)
-
-    get("/search", api.search, answers.SearchPage, bad, gone)
-    get("/suggest", api.suggest, answers.Suggestions, bad)
-    get("/images/<bucket>/<key>", api.image, answers.Image, bad, lost)
-    get("/products/<product_id>", api.product, answers.Product, bad, lost, large)
-    tell(app.post, "/products:batch", api.products, answers.Products, bad, large, no_json)
-    get("/keywords", api.keywords, answers.Taxonomy)
-    get("/healthz", api.health, answers.Health)
-    answer_problems(app, api.logger)
-    _tell_of_itself(app, api.vocabulary.languages)
-    return app
-
-
-def _tell_of_itself(app: Resolver, languages: Sequence[str]) -> None:
-    # The address of the API is where its document lies, wherever that is.
-    about: dict[str, Any] = {"title": TITLE, "version": VERSION, "description": TOLD, "servers": [Server(url=".")]}
-    told_once: list[str] = []
-
-    def tell() -> Response[str]:
-        if not told_once:
-            document = json.loads(app.get_openapi_json_schema(**about))
-            told_once.append(json.dumps(_with_languages(document, languages), indent=1))
-        return Response(200, "application/json", told_once[0], {**GUARDS})
-
-    app.get("/openapi.json", include_in_schema=False, enable_validation=False)(tell)
-    app.enable_swagger(path="/docs", **about)
-
-
-def _with_languages(document: dict[str, Any], languages: Sequence[str]) -> dict[str, Any]:
-    """Return the document, which then says the languages that a shop's taxonomy has."""
-    for operation in (operation for path in document["paths"].values() for operation in path.values()):
-        for parameter in operation.get("parameters", ()):
-            if parameter["name"] == "language":
-                parameter["schema"]["enum"] = list(languages)
-    return document
-
-
-def make_handler(api: Api) -> Callable[[dict[str, Any], Any], dict[str, Any]]:
-    """Return the function's entry point: one request, one answer."""
-    app = make_resolver(api)
-
-    def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-        return bounded(app.resolve(event, context))
-
-    return handler
+def add_routes(app: Resolver, api: Api) -> None:
+    """Let the app answer searches and lookups."""
+    app.operation("GET", "/search", tag=Tag.SEARCH, problems=[ProblemCode.PAGE_GONE, ProblemCode.NO_EXPORT])(api.search)
+    app.operation("GET", "/suggest", tag=Tag.SEARCH)(api.suggest)
+    app.operation("GET", "/keywords", tag=Tag.SEARCH)(api.keywords)
+    lost = [ProblemCode.NOT_FOUND]
+    app.operation("GET", "/images/<bucket>/<key>", tag=Tag.LOOKUP, problems=lost)(api.image)
+    app.operation("GET", "/products/<product_id>", tag=Tag.LOOKUP, problems=lost)(api.product)
+    app.operation("POST", "/products:batch", tag=Tag.LOOKUP, problems=[ProblemCode.UNSUPPORTED_MEDIA_TYPE])(
+        api.products
+    )
+    app.operation("GET", "/healthz", tag=Tag.OPERATE)(api.health)

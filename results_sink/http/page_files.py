@@ -1,18 +1,19 @@
 """The page's files, given out as they lie in the package, with what a browser must know before it trusts them."""
 
-from __future__ import annotations
-
 import hashlib
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
-from pipeline.http_event import NOT_FOUND, Answer, json_answer, problem
+from aws_lambda_powertools.event_handler import Response, openapi
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from pipeline.http_event import Request, Route
+from pipeline.http.resolver import Resolver
 
 TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -21,42 +22,56 @@ TYPES = {
     ".svg": "image/svg+xml",
     ".json": "application/json",
 }
-FIRST = "index.html"
+FIRST, API_DOCS = "index.html", "docs.html"
 SETTINGS = "settings.json"  # made, not read: what this deployment's page must know
+# The viewer of the API's document comes with Powertools, so that it is as new as the document's maker.
+SWAGGER = Path(openapi.__file__).parent / "swagger_ui"
+SWAGGER_FILES = ("swagger-ui-bundle.min.js", "swagger-ui.min.css")
+# The viewer sets styles from its script and draws its icons from data: addresses. It runs no code but the files above.
+DOCS_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Neighbours:
-    """What the page talks to beside its own host: hosts by what they are for. All empty on the local run."""
+class AllowedHosts:
+    """The hosts that the page may reach beside its own, by purpose. All empty on the local run."""
 
     photos: tuple[str, ...] = ()
     watch: str = ""
     sign_in: str = ""
 
 
-# DECISIONS.md, 21
-@dataclass(frozen=True, slots=True)
-class Page:
-    """The files of a folder, and what they are told."""
+# DECISIONS.md, 21: the page is files in the package, and no site of its own, so it is as old as the API it calls.
+@dataclass(frozen=True)
+class PageFiles:
+    """The files of a folder, the settings of this deployment, and the API's document.
+
+    Attributes:
+        folder: of the page's files.
+        settings: what ``settings.json`` says.
+        hosts: which hosts the page may reach.
+        document: returns the API's document in JSON; called once, when somebody asks for it.
+    """
 
     folder: Path
     settings: Mapping[str, str]
-    neighbours: Neighbours
+    hosts: AllowedHosts
+    document: Callable[[], str]
 
     @property
     def policy(self) -> str:
-        """The content security policy: nothing but our own files runs, and nobody is talked to who is not named."""
-        reached = " ".join(
-            filter(None, ("'self'", *self.neighbours.photos, self.neighbours.watch, self.neighbours.sign_in))
-        )
-        photos = " ".join(("'self'", "blob:", "data:", *self.neighbours.photos))
+        """The content security policy of the page: only our own files run, and only the hosts named are reached."""
+        reachable = " ".join(filter(None, ("'self'", *self.hosts.photos, self.hosts.watch, self.hosts.sign_in)))
+        photos = " ".join(("'self'", "blob:", "data:", *self.hosts.photos))
         return "; ".join(
             (
                 "default-src 'none'",
                 "script-src 'self'",
                 "style-src 'self'",
                 f"img-src {photos}",
-                f"connect-src {reached}",
+                f"connect-src {reachable}",
                 "manifest-src 'self'",
                 "base-uri 'none'",
                 "form-action 'none'",
@@ -66,36 +81,53 @@ class Page:
             )
         )
 
-    def file(self, name: str, known: str = "") -> Answer:
-        """Return the file as an answer; a browser that has it already, by its mark, gets nothing again."""
+    @cached_property
+    def document_text(self) -> str:
+        """The API's document in JSON."""
+        return self.document()
+
+    def file(self, name: str) -> Response[Any]:
+        """Return the file as an answer.
+
+        Raises:
+            NotFoundError: the page has no file of this name.
+        """
         if name == SETTINGS:
-            return json_answer(dict(self.settings))
+            return Response(int(HTTPStatus.OK), TYPES[".json"], json.dumps(dict(self.settings)))
         # By the folder's own listing: no name leads out of it.
-        path = next((path for path in self.folder.iterdir() if path.name == name and path.suffix in TYPES), None)
+        paths = [*self.folder.iterdir(), *(SWAGGER / swagger for swagger in SWAGGER_FILES)]
+        path = next((path for path in paths if path.name == name and path.suffix in TYPES), None)
         if path is None:
-            return problem(NOT_FOUND, "There is no such file", "the page has no file of this name")
+            raise NotFoundError(f"the page has no file {name!r}")
         data = path.read_bytes()
-        mark = f'"{hashlib.sha256(data).hexdigest()[:16]}"'
-        headers = {
-            "etag": mark,
+        headers: dict[str, str | list[str]] = {
+            "etag": f'"{hashlib.sha256(data).hexdigest()[:16]}"',
             "cache-control": "no-cache",  # asked for each time, answered by 304: a new page is seen at once
-            "content-security-policy": self.policy,
+            "content-security-policy": DOCS_POLICY if name == API_DOCS else self.policy,
+            "x-frame-options": "DENY",  # for browsers that do not know frame-ancestors
             "referrer-policy": "no-referrer",
             "cross-origin-opener-policy": "same-origin",
             "permissions-policy": "camera=(), microphone=(), geolocation=()",
         }
-        if known == mark:
-            return Answer(b"", 304, TYPES[path.suffix], headers)
-        return Answer(data, media_type=TYPES[path.suffix], headers=headers)
+        return Response(int(HTTPStatus.OK), TYPES[path.suffix], data, headers)
 
 
-def make_routes(page: Page) -> Mapping[str, Route]:
-    """Return what answers the routes: GET / and GET /page/{file}."""
+def add_routes(app: Resolver, page: PageFiles) -> None:
+    """Let the app answer GET /, /page/{file}, /docs and /openapi.json."""
 
-    def first(request: Request) -> Answer:
-        return page.file(FIRST, request.headers.get("if-none-match", ""))
+    def index() -> Response[Any]:
+        return page.file(FIRST)
 
-    def other(request: Request) -> Answer:
-        return page.file(request.path.get("file", ""), request.headers.get("if-none-match", ""))
+    def page_file(file: str) -> Response[Any]:
+        return page.file(unquote(file))
 
-    return {"GET /": first, "GET /page/{file}": other}
+    def docs() -> Response[Any]:
+        return page.file(API_DOCS)
+
+    def document() -> Response[Any]:
+        return Response(int(HTTPStatus.OK), TYPES[".json"], page.document_text)
+
+    app.file("/", index)
+    app.file("/page/<file>", page_file)
+    app.file("/docs", docs)
+    app.file("/openapi.json", document)

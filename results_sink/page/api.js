@@ -11,6 +11,7 @@ export class Problem extends Error {
   constructor(status, document) {
     super(document.detail || document.title || (UNTOLD[status] ? say(UNTOLD[status]) : `HTTP ${status}`));
     this.status = status;
+    this.code = document.code || "";
     this.reason = document.reason || "";
   }
 }
@@ -29,7 +30,7 @@ export function watchAddress() {
 }
 
 export async function ask(method, path, { query = {}, json, body, type, signal } = {}) {
-  const address = new URL(path, BASE);
+  const address = new URL(`v1/${path}`, BASE);
   for (const [name, value] of Object.entries(query)) if (value !== undefined) address.searchParams.set(name, value);
   const headers = {};
   if (json !== undefined) headers["content-type"] = "application/json";

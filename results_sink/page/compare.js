@@ -105,7 +105,7 @@ function miss(image, answers, keyword) {
 }
 
 function column(answer, name) {
-  const rate = (each) => (verdict) => ask("POST", "ratings", { json: { image: name, keyword: each.id, verdict, model_version: answer.model_version } }).then(() => announce(say("thanks")));
+  const rate = (each) => (verdict) => ask("POST", "ratings", { json: { ratings: [{ image: name, keyword: each.id, verdict, model_version: answer.model_version }] } }).then(() => announce(say("thanks")));
   return el("section", { class: "column", "aria-label": answer.model },
     el("h2", {}, answer.model, el("small", {}, ` ${say("milliseconds", answer.milliseconds)}`)),
     el("h3", {}, say("keywords")),

@@ -38,7 +38,7 @@ export function photoView(box, { image }) {
 
   async function decide(keyword, decision, name) {
     try {
-      await ask("POST", "decisions", { json: { image, keyword, decision } });
+      await ask("POST", "decisions", { json: { decisions: [{ image, keyword, decision }] } });
       forget(); // a search that was left shows the photo as it was before
       await load(true);
       announce(say({ pin: "pinned", suppress: "suppressed", release: "released" }[decision], name));
@@ -49,7 +49,7 @@ export function photoView(box, { image }) {
   }
 
   async function rate(keyword, verdict, version) {
-    await ask("POST", "ratings", { json: { image, keyword, verdict, model_version: version } });
+    await ask("POST", "ratings", { json: { ratings: [{ image, keyword, verdict, model_version: version }] } });
     announce(say("thanks"));
   }
 }

@@ -69,7 +69,7 @@ export function searchView(box, { asked, kept }) {
   }
 
   function fail(error, further) {
-    const noneYet = error.reason === "no_export";
+    const noneYet = error.code === "no_export";
     wrong.textContent = noneYet ? "" : error.message;
     wrong.hidden = noneYet;
     if (further) return; // what is shown already stays

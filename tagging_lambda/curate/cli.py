@@ -14,10 +14,11 @@ from pipeline.images import ImageRef
 from pipeline.keywords import Vocabulary
 from pipeline.model_version import CARD_NAME
 from pipeline.progress import Progress
+from pipeline.records import KeywordAction
 from pipeline.run_id import new_run_id
 from pipeline.settings import model_dir
 from tagging_lambda.curate.connect import rewriter_of_stack
-from tagging_lambda.curate.decide import Decider, DecisionCounts, Verdict, Wish
+from tagging_lambda.curate.decide import Decider, DecisionCounts, Wish
 from tagging_lambda.curate.decision_file import wishes_in
 from tagging_lambda.curate.keyword_lookup import keyword_named, keyword_once_named
 from tagging_lambda.curate.report import (
@@ -41,7 +42,7 @@ ATTENTION = 1  # the exit code of what is done and wants attention
 MAX_BY_LETTERS = 64  # chosen by us: a name or an address; it lies on every record
 
 
-def _decision(verdict: Verdict, summary: str) -> Callable[..., int]:
+def _decision(verdict: KeywordAction, summary: str) -> Callable[..., int]:
     """Return the command of one verdict; the three differ in nothing else."""
 
     def command(
@@ -76,11 +77,11 @@ def _decision(verdict: Verdict, summary: str) -> Callable[..., int]:
     return click.command(str(verdict))(command)
 
 
-pin = _decision(Verdict.PIN, "Say that a keyword fits, whatever the model says; broader keywords are added too.")
+pin = _decision(KeywordAction.PIN, "Say that a keyword fits, whatever the model says; broader keywords are added too.")
 suppress = _decision(
-    Verdict.SUPPRESS, "Say that a keyword does not fit, whatever the model says; no other keyword changes."
+    KeywordAction.SUPPRESS, "Say that a keyword does not fit, whatever the model says; no other keyword changes."
 )
-release = _decision(Verdict.RELEASE, "Take a decision back: the model decides again.")
+release = _decision(KeywordAction.RELEASE, "Take a decision back: the model decides again.")
 
 
 @click.command()
@@ -131,13 +132,13 @@ def undo(run_id: str, dry_run: bool, as_json: bool) -> int:
 
 
 def _wish(
-    verdict: Verdict, keyword: str | None, image: str | None, product: str | None, vocabulary: Vocabulary
+    verdict: KeywordAction, keyword: str | None, image: str | None, product: str | None, vocabulary: Vocabulary
 ) -> Wish:
     if keyword is None or (image is None) == (product is None):
         raise CallerError(
             "name a keyword and one image, s3://bucket/key, or one product, --product ID; many decisions: --file"
         )
-    lookup = keyword_once_named if verdict is Verdict.RELEASE else keyword_named
+    lookup = keyword_once_named if verdict is KeywordAction.RELEASE else keyword_named
     target = ImageRef.parse(image) if image is not None else str(product)
     return Wish(verdict, lookup(keyword, vocabulary), target)
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from pipeline.errors import CallerError
-from pipeline.records import MAX_DECISIONS, Decision, DecisionKind, TaggedImage
+from pipeline.records import MAX_DECISIONS, Decision, DecisionKind, KeywordAction, TaggedImage
 from pipeline.unreadable import UnreadableItem
 from tagging_lambda.curate.rewrite import Rewrite
 from tagging_lambda.words.decisions import with_keywords
@@ -26,19 +25,11 @@ if TYPE_CHECKING:
 READ_BATCH = 100  # records read at a time: the most Amazon DynamoDB permits in one call
 
 
-class Verdict(StrEnum):
-    """What a person can wish for a keyword on an image."""
-
-    PIN = "pin"
-    SUPPRESS = "suppress"
-    RELEASE = "release"  # neither: the model decides again
-
-
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A verdict on one keyword, of one image or of all images of the product with this id."""
+    """An action on one keyword, of one image or of all images of the product with this id."""
 
-    verdict: Verdict
+    action: KeywordAction
     keyword_id: str
     of: ImageRef | str
 
@@ -137,12 +128,12 @@ class Decider:
             yield from self.rewriter.rewrite((items[image] for image in batch if image in items), change)
 
 
-_KINDS = {Verdict.PIN: DecisionKind.PIN, Verdict.SUPPRESS: DecisionKind.SUPPRESS}
+_KINDS = {KeywordAction.PIN: DecisionKind.PIN, KeywordAction.SUPPRESS: DecisionKind.SUPPRESS}
 
 
 def _with_wish(decisions: tuple[Decision, ...], wish: Wish, decided_at: datetime, by: str) -> tuple[Decision, ...]:
     """Return the decisions after the wish: the newest of a keyword stands alone, at the end."""
-    kind = _KINDS.get(wish.verdict)
+    kind = _KINDS.get(wish.action)
     if any(decision.keyword_id == wish.keyword_id and decision.kind == kind for decision in decisions):
         return decisions
     others = tuple(decision for decision in decisions if decision.keyword_id != wish.keyword_id)

@@ -1,45 +1,97 @@
-"""The verb decide, asked over HTTP: one person, one keyword, one image."""
+"""Decisions over HTTP: one person decides about keywords on images."""
 
-from __future__ import annotations
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
 
-from typing import TYPE_CHECKING
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from pipeline.errors import RetryLater
-from pipeline.http_event import NOT_FOUND, Answer, choice_in, json_answer, problem, text_in
-from pipeline.images import MAX_KEY_BYTES, ImageRef
-from tagging_lambda.curate.decide import Decider, DecisionCounts, ResolvedWishes, Verdict, Wish
+from pipeline.http.deciding import AppliedDecision, AppliedDecisions, KeywordDecision, KeywordDecisions
+from pipeline.http.models import ProblemCode
+from pipeline.http.resolver import Resolver, Tag
+from pipeline.images import ImageRef
+from pipeline.keywords import Vocabulary
+from pipeline.ports import Clock
+from pipeline.unreadable import UnreadableItem
+from tagging_lambda.curate.decide import Decider, DecisionEvent, UnknownTarget, Wish
 from tagging_lambda.curate.keyword_lookup import keyword_once_named
+from tagging_lambda.curate.rewrite import Rewriter
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from pipeline.http_event import Request, Route
-    from pipeline.keywords import Vocabulary
-    from pipeline.ports import Clock
-    from tagging_lambda.curate.rewrite import Rewriter
-
-MAX_WORD_CHARACTERS = 100  # chosen by us: an id, or a word in any language
 MAX_NAME_CHARACTERS = 64  # of who decided, as for the command
 
 
-def make_routes(rewriter: Rewriter, vocabulary: Vocabulary, clock: Clock) -> Mapping[str, Route]:
-    """Return what answers the route: POST /decisions pins, suppresses or releases a keyword on an image."""
+@dataclass(frozen=True)
+class DecisionWriter:
+    """Writes decisions to the records at rest."""
 
-    def decide(request: Request) -> Answer:
-        document = request.document()
-        image = ImageRef.parse(text_in(document, "image", MAX_KEY_BYTES + 80))
-        verdict = choice_in(document, "decision", Verdict)
-        keyword_id = keyword_once_named(text_in(document, "keyword", MAX_WORD_CHARACTERS), vocabulary)
-        wish = Wish(verdict, keyword_id, image)
-        decider = Decider(rewriter.table, rewriter, vocabulary, clock, request.caller[:MAX_NAME_CHARACTERS])
-        counts = DecisionCounts()
-        for event in decider.decide(ResolvedWishes({image: [wish]})):
-            counts.add(event)
-        if counts.unknown:
-            return problem(NOT_FOUND, "There is no such thing", f"nothing is known of {image}")
-        if counts.failed:
-            raise RetryLater(counts.failed[0])
-        facts = {"image": str(image), "keyword": keyword_id, "decision": verdict, "changed": bool(counts.changed)}
-        return json_answer(facts)
+    rewriter: Rewriter
+    vocabulary: Vocabulary
+    clock: Clock
 
-    return {"POST /decisions": decide}
+    def apply(self, requests: Sequence[KeywordDecision], by: str) -> list[AppliedDecision]:
+        """Write these decisions in the name of ``by``, and return what became of each.
+
+        All are checked before any is written. Each image is written on its own: one that somebody else keeps writing
+        fails alone.
+
+        Raises:
+            CallerError: a keyword does not exist, or an image would have too many decisions.
+            NotFoundError: nothing is known of an image.
+            RetryLater: not one of the records could be written.
+        """
+        wishes = [
+            Wish(request.decision, keyword_once_named(request.keyword, self.vocabulary), ImageRef.parse(request.image))
+            for request in requests
+        ]
+        decider = Decider(self.rewriter.table, self.rewriter, self.vocabulary, self.clock, by[:MAX_NAME_CHARACTERS])
+        resolved = decider.resolve(wishes)
+        known = self.rewriter.table.get_many(list(resolved.by_image))
+        unknown = [image for image in resolved.by_image if image not in known]
+        if unknown:
+            raise NotFoundError(f"nothing is known of {unknown[0]}")
+        outcomes = {str(outcome.image): outcome for outcome in map(_outcome, decider.decide(resolved))}
+        failures = [outcome.failure for outcome in outcomes.values() if outcome.failure]
+        if len(failures) == len(outcomes):
+            raise RetryLater(failures[0])
+        return [
+            AppliedDecision(
+                image=request.image,
+                keyword=wish.keyword_id,
+                decision=request.decision,
+                changed=outcomes[str(wish.of)].changed,
+                failure=outcomes[str(wish.of)].failure,
+            )
+            for request, wish in zip(requests, wishes, strict=True)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    image: str
+    changed: bool = False
+    failure: str | None = None
+
+
+def _outcome(event: DecisionEvent) -> _Outcome:
+    match event:
+        case UnknownTarget():  # it was on record a moment ago
+            return _Outcome(event.name, failure=f"nothing is known of {event.name}")
+        case UnreadableItem():
+            return _Outcome(str(event.image or event.key), failure=event.problem)
+    return _Outcome(str(event.before.observation.image), event.is_change and not event.failure, event.failure or None)
+
+
+def add_routes(app: Resolver, writer: DecisionWriter) -> None:
+    """Let the app answer POST /decisions."""
+
+    @app.operation(
+        "POST", "/decisions", tag=Tag.REVIEW, problems=[ProblemCode.NOT_FOUND, ProblemCode.UNSUPPORTED_MEDIA_TYPE]
+    )
+    def decide_keywords(request: Annotated[KeywordDecisions, Body()]) -> AppliedDecisions:
+        """Pin, suppress or release keywords on images.
+
+        A decision outlasts every later run, model and taxonomy.
+        """
+        return AppliedDecisions(decisions=writer.apply(request.decisions, app.caller))

@@ -8,7 +8,8 @@ from pipeline.csv_rows import rows
 from pipeline.errors import CallerError
 from pipeline.images import ImageRef
 from pipeline.messages import checked_product
-from tagging_lambda.curate.decide import Verdict, Wish
+from pipeline.records import KeywordAction
+from tagging_lambda.curate.decide import Wish
 from tagging_lambda.curate.keyword_lookup import keyword_named, keyword_once_named
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 DECISION, KEYWORD, IMAGE, PRODUCT = "decision", "keyword", "image", "product"
 
 
-def wishes_in(path: Path, otherwise: Verdict, vocabulary: Vocabulary) -> tuple[Wish, ...]:
+def wishes_in(path: Path, otherwise: KeywordAction, vocabulary: Vocabulary) -> tuple[Wish, ...]:
     """Return every wish of the file, which is read to its end before anything is done.
 
     Args:
@@ -37,9 +38,9 @@ def wishes_in(path: Path, otherwise: Verdict, vocabulary: Vocabulary) -> tuple[W
     return wishes
 
 
-def _wish(row: CsvRow, otherwise: Verdict, vocabulary: Vocabulary) -> Wish:
+def _wish(row: CsvRow, otherwise: KeywordAction, vocabulary: Vocabulary) -> Wish:
     verdict = _verdict(row, otherwise)
-    named = keyword_once_named if verdict is Verdict.RELEASE else keyword_named
+    named = keyword_once_named if verdict is KeywordAction.RELEASE else keyword_named
     try:
         keyword_id = named(row[KEYWORD], vocabulary)
     except CallerError as error:
@@ -54,11 +55,11 @@ def _wish(row: CsvRow, otherwise: Verdict, vocabulary: Vocabulary) -> Wish:
     return Wish(verdict, keyword_id, of)
 
 
-def _verdict(row: CsvRow, otherwise: Verdict) -> Verdict:
+def _verdict(row: CsvRow, otherwise: KeywordAction) -> KeywordAction:
     if DECISION not in row:
         return otherwise
     try:
-        return Verdict(row[DECISION].lower())
+        return KeywordAction(row[DECISION].lower())
     except ValueError:
-        known = ", ".join(Verdict)
+        known = ", ".join(KeywordAction)
         raise row.mistake(DECISION, f"{row[DECISION]!r} is not one of {known}") from None

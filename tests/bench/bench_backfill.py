@@ -28,7 +28,7 @@ from pipeline.stream import Change
 from results_sink.export.changes import Recorder
 from results_sink.export.export import Exporter
 from results_sink.export.fold import LEAST_DELTAS, LONGEST_S, MOST_ROWS, NEXT_IS_LONGER, Folding
-from results_sink.search.newest import MOST_CHANGED_ROWS, Newest
+from results_sink.search.newest import MOST_CHANGED_ROWS, ExportReader
 from results_sink.search.snapshot import InPlace
 from tests.bench.made_up import SEED, MadeUpTable
 
@@ -119,7 +119,7 @@ def record_changes(files: FolderFiles, table: MadeUpTable, photos: int, deltas: 
 def open_and_ask(files: FolderFiles, vocabulary: Vocabulary, table: MadeUpTable) -> tuple[float, float, float]:
     """Return seconds of a cold start with its first query, of the slowest in a hundred later ones, and bytes."""
     before, began = resident_bytes(), time.process_time()
-    newest = Newest(files, InPlace(files), "the export", vocabulary, time.monotonic, lambda _: None)
+    newest = ExportReader(files, InPlace(files), "the export", vocabulary, time.monotonic, lambda _: None)
     newest.searcher().search("footwear AND NOT boot")
     opened_s = time.process_time() - began
     chance, times = random.Random(SEED), []

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import secrets
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from catalog_loader.upload import TYPES, Uploads, make_routes
+from catalog_loader.upload import TYPES, Uploads, add_routes
 from pipeline.errors import RejectReason
-from pipeline.http_event import make_http_handler
 from pipeline.images import MAX_IMAGE_BYTES, ImageRef
 from pipeline.memory.photo_addresses import MemoryAddresses
 from pipeline.memory.watchers import MemoryWatchers
+from tests.api_caller import JSON, caller_for
 
 
 @pytest.fixture
 def world(clock) -> tuple[Any, MemoryAddresses, MemoryWatchers]:
     addresses, watchers = MemoryAddresses(), MemoryWatchers()
     uploads = Uploads("shop", addresses, watchers, clock, secrets.token_hex, minutes=10)
-    handler = make_http_handler(make_routes(uploads))
+    caller = caller_for(lambda app: add_routes(app, uploads))
 
-    def announce(body: Any) -> tuple[int, Any]:
-        text = body if isinstance(body, str) else json.dumps(body)
-        answered = handler({"routeKey": "POST /uploads", "body": text, "requestContext": {}}, None)
-        return answered["statusCode"], json.loads(base64.b64decode(answered["body"]))
+    def announce(document: Any) -> tuple[int, Any]:
+        if isinstance(document, bytes):
+            answer = caller.send("POST", "/v1/uploads", data=document, headers={"content-type": JSON})
+        else:
+            answer = caller.post("/v1/uploads", document)
+        return answer.status, answer.body
 
     return announce, addresses, watchers
 
@@ -118,7 +118,11 @@ def test_what_would_be_rejected_anyway_is_so_at_once_with_its_reason(world, aske
 @pytest.mark.parametrize(
     "asked",
     [
-        "no json",
+        b"no json",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        [],
+        wish() | {"folder": "x"},
         {},
         {"name": "a.jpg"},
         wish(name=""),

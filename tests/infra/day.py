@@ -58,8 +58,9 @@ class Day:
 
 
 def http(route: str, body: Any = None, **parts: Any) -> dict[str, Any]:
-    """Return the event of an HTTP request, as Amazon API Gateway hands it over."""
+    """Return the event of an HTTP request to a route of the template, as Amazon API Gateway hands it over."""
     method, _, path = route.partition(" ")
+    path = path.replace("{proxy+}", parts.pop("path", ""))
     for name, value in parts.get("pathParameters", {}).items():
         path = path.replace(f"{{{name}+}}", value).replace(f"{{{name}}}", value)
     request = {"method": method.replace("ANY", parts.pop("method", "GET")), "path": path, "sourceIp": "127.0.0.1"}
@@ -74,6 +75,11 @@ def http(route: str, body: Any = None, **parts: Any) -> dict[str, Any]:
         **({} if body is None else {"body": json.dumps(body)}),
         **parts,
     }
+
+
+def post(path: str, body: Any = None) -> dict[str, Any]:
+    """Return the event of a request that sends something to a path of the API."""
+    return http(f"ANY /v1/{path}", body, method="POST")
 
 
 def photo() -> bytes:
@@ -145,26 +151,26 @@ def live_a_day(day: Day) -> None:
     day.run("ExportFunction", {"fold": True}, *[{}] * 8, {"fold": True})
     day.run("ChangesFunction", changes)
     day.run("ExportFunction", {"fold": True})
-    name = {"bucket": bucket, "key": "b.jpg"}
+    api = "ANY /v1/{proxy+}"
     asked = [
-        http("ANY /search", queryStringParameters={"q": "shoe"}),
-        http("ANY /suggest", queryStringParameters={"q": "sh"}),
-        http("ANY /images/{bucket}/{key+}", pathParameters=name),
-        http("ANY /products/{id+}", pathParameters={"id": "b"}),
-        http("ANY /products:batch", {"ids": ["a", "b"]}, method="POST"),
-        *(http(f"ANY /{path}") for path in ("keywords", "healthz", "openapi.json", "docs")),
+        http(api, path="search", queryStringParameters={"q": "shoe"}),
+        http(api, path="suggest", queryStringParameters={"q": "sh"}),
+        http(api, path=f"images/{bucket}/b.jpg"),
+        http(api, path="products/b"),
+        http(api, {"ids": ["a", "b"]}, path="products:batch", method="POST"),
+        *(http(api, path=path) for path in ("keywords", "healthz")),
     ]
     day.run("ApiFunction", *asked)
-    whole = http("POST /classify") | {"body": base64.b64encode(photo()).decode(), "isBase64Encoded": True}
+    whole = post("classify") | {"body": base64.b64encode(photo()).decode(), "isBase64Encoded": True}
     day.run(
         "ClassifyFunction",
         whole | {"headers": {"content-type": "image/jpeg"}},
-        *(http("POST /classify", {"link": str(image)}) for image in images[:2]),
-        http("POST /classify", {"link": str(images[2])}),
-        http("GET /models"),
+        *(post("classify", {"link": str(image)}) for image in images[:2]),
+        post("classify", {"link": str(images[2])}),
+        http("ANY /v1/models"),
     )
-    announced = day.run("UploadFunction", http("POST /uploads", {"name": "a.jpg", "type": "image/jpeg", "size": 99}))
-    ticket = json.loads(base64.b64decode(announced[0]["body"]))
+    announced = day.run("UploadFunction", post("uploads", {"name": "a.jpg", "type": "image/jpeg", "size": 99}))
+    ticket = json.loads(announced[0]["body"])
     upload = ImageRef(bucket, ticket["fields"]["key"])
     account.s3.put_object(Bucket=bucket, Key=upload.key, Body=photo())
     admit = said(json.dumps({"ticket": ticket["ticket"]}))
@@ -172,16 +178,23 @@ def live_a_day(day: Day) -> None:
     day.run("TagFunction", messages(TagImage(upload).encode()))
     day.run("NotifyFunction", {"Records": [told(len(items), record_of(day, upload))]})
     day.run("WatchFunction", admit)
-    day.run("PageFunction", http("GET /"), http("GET /page/{file}", pathParameters={"file": "settings.json"}))
+    settings = http("GET /page/{file}", pathParameters={"file": "settings.json"})
+    day.run("PageFunction", http("GET /"), settings, http("GET /docs"), http("GET /openapi.json"))
     day.run(
         "DeskFunction",
-        http("POST /photos", {"images": [str(image) for image in images]}),
-        http("POST /ratings", {"image": str(images[1]), "keyword": "shoe", "verdict": "wrong", "model_version": "1"}),
-        http("GET /status"),
+        post("photos", {"images": [str(image) for image in images]}),
+        post(
+            "ratings",
+            {"ratings": [{"image": str(images[1]), "keyword": "shoe", "verdict": "wrong", "model_version": "1"}]},
+        ),
+        http("ANY /v1/status"),
     )
     day.run(
         "DecideFunction",
-        http("POST /decisions", {"image": str(images[1]), "keyword": "running shoe", "decision": "pin"}),
+        post(
+            "decisions",
+            {"decisions": [{"image": str(images[1]), "keyword": "running shoe", "decision": "pin"}]},
+        ),
     )
 
 

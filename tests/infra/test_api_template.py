@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
+from infra.openapi import whole_document
 from infra.package import ROOT
-from pipeline.memory.files import MemoryFiles
 from tests.infra.template_parts import default, of_type, properties, whole
-from tests.results_sink.asking import Asker
 
 ASKED = {"Fn::If": ["LetsEverybodyIn", "NONE", {"Fn::If": ["UsesJwt", "JWT", "AWS_IAM"]}]}
 AUTHORIZER = {"Fn::If": ["UsesJwt", {"Ref": "HttpApiAuthorizer"}, {"Ref": "AWS::NoValue"}]}
@@ -43,18 +42,48 @@ def test_by_default_requests_are_signed_and_only_the_embedded_aws_may_let_everyb
     }
 
 
-def test_every_path_of_the_document_has_its_route_and_any_other_method_is_told_which(tmp_path) -> None:
-    paths = {
-        re.sub(r"\{\w+\}", "{}", path) for path in Asker(MemoryFiles(), tmp_path).get("/openapi.json").body["paths"]
-    }
-    ours = [
-        route["RouteKey"].split(" ")
-        for route in routes().values()
-        if route["Target"] == {"Fn::Sub": "integrations/${ApiFunctionIntegration}"}
-    ]
+def test_every_path_of_the_document_leads_to_a_function_whatever_the_method() -> None:
+    keys = {route["RouteKey"] for route in routes().values()}
+    api = {key.removeprefix("ANY ") for key in keys if key.startswith("ANY ")}
 
-    assert {method for method, _ in ours} == {"ANY"}
-    assert {re.sub(r"\{\w+\+?\}", "{}", path) for _, path in ours} == paths | {"/openapi.json", "/docs"}
+    assert "/v1/{proxy+}" in api  # whatever has no route of its own
+    assert {path for path in api if "{" not in path} <= set(whole_document()["paths"])
+    assert keys - {f"ANY {path}" for path in api} == {
+        "GET /",
+        "GET /page/{file}",
+        "GET /docs",
+        "GET /openapi.json",
+    }
+
+
+def test_a_path_leads_to_the_function_that_answers_it() -> None:
+    """A path without a route of its own goes to the searches and lookups."""
+    targets = {
+        route["RouteKey"].removeprefix("ANY /v1"): re.sub(
+            r".*\{(\w+)FunctionIntegration\}", r"\1", route["Target"]["Fn::Sub"]
+        )
+        for route in routes().values()
+        if route["RouteKey"].startswith("ANY /v1")
+    }
+
+    assert targets == {
+        "/{proxy+}": "Api",
+        "/classify": "Classify",
+        "/models": "Classify",
+        "/uploads": "Upload",
+        "/photos": "Desk",
+        "/ratings": "Desk",
+        "/status": "Desk",
+        "/decisions": "Decide",
+    }
+
+
+def test_a_browser_may_call_from_the_websites_that_are_named_and_from_no_other() -> None:
+    condition, named, otherwise = properties("HttpApi")["CorsConfiguration"]["Fn::If"]
+
+    assert (condition, otherwise) == ("HasCorsOrigins", {"Ref": "AWS::NoValue"})
+    assert named["AllowOrigins"] == {"Ref": "CorsOrigins"}
+    assert default("CorsOrigins") == ""
 
 
 def test_what_is_logged_of_a_request_is_not_what_was_searched() -> None:
@@ -75,7 +104,7 @@ def test_to_decide_needs_the_scope_that_is_named_and_nothing_else_does() -> None
         route["RouteKey"]: route["AuthorizationScopes"] for route in routes().values() if "AuthorizationScopes" in route
     }
 
-    assert scoped == {"POST /decisions": needed}
+    assert scoped == {"ANY /v1/decisions": needed}
     assert default("DecideScope") == ""
     assert whole()["Conditions"]["HasDecideScope"] == {
         "Fn::And": [

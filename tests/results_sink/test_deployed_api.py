@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 PATIENCE_S = 60.0  # chosen by us: everything here takes two or three seconds on an idle machine
 BOOT = Vocabulary.load().spelled("boot")[0]
+NEED_A_MODEL = {"/v1/classify", "/v1/models"}  # this stack's is none; tests/test_whole_api.py asks one
 PROMISES = (
     not_a_server_error,
     status_code_conformance,
@@ -75,11 +76,11 @@ class Deployed:
         image = record.observation.image
         there = self.table.get_many([image]).get(image)
         self.table.put(record, there.revision if there else 0)
-        return f"/images/{image.bucket}/{quote(image.key)}"
+        return f"/v1/images/{image.bucket}/{quote(image.key)}"
 
     def found(self) -> set[str]:
         """Return the images that a search finds."""
-        status, page = self.ask("/search?q=boot&by=image&limit=100")
+        status, page = self.ask("/v1/search?q=boot&by=image&limit=100")
         return {each["image"] for each in page["results"]} if status == 200 else set()
 
     def seconds_until(self, reached: Callable[[], bool]) -> float:
@@ -134,9 +135,10 @@ def document(deployed: Deployed) -> Any:
 def test_whatever_strangers_ask_the_answer_is_as_the_document_tells(document: Any, mode: GenerationMode) -> None:
     operations = [found.ok() for found in document.get_all_operations()]
 
-    assert len(operations) == 7
+    assert len(operations) == 14
     for operation in operations:
-        ask_many(operation, mode)
+        if operation.path not in NEED_A_MODEL:
+            ask_many(operation, mode)
 
 
 def ask_many(operation: Any, mode: GenerationMode) -> None:

@@ -1,8 +1,7 @@
-"""The page's desk: photos of the catalogue alone, ratings that can be meant, and how tagging is."""
+"""Review and status: addresses of photos that have a record, ratings that mean something, and how tagging is."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.errors import CallerError, RejectReason
-from pipeline.http_event import Request
+from pipeline.errors import RejectReason
 from pipeline.images import ImageRef
 from pipeline.keywords import KeywordTag, Vocabulary
 from pipeline.memory.photo_addresses import MemoryAddresses
@@ -21,7 +19,8 @@ from pipeline.memory.table import MemoryTable
 from pipeline.messages import TagImage
 from pipeline.ratings import Verdict, tallies
 from pipeline.records import GoneImage, Observation, RejectedImage, TaggedImage
-from results_sink.http import overview, photos, rate
+from results_sink.http import photos, ratings, status
+from tests.api_caller import ApiCaller, caller_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,35 +31,46 @@ SHOE = "n04120489"
 DIGEST = "sha256:" + "0" * 64
 
 
-def body(**fields: Any) -> Request:
-    return Request("POST /x", body=json.dumps(fields).encode(), caller="anna")
-
-
 @pytest.fixture(scope="module")
 def vocabulary() -> Vocabulary:
     return Vocabulary.load()
 
 
-def test_photos_have_addresses_and_those_of_others_have_none() -> None:
-    ask = photos.make_routes(photos.Photos(MemoryAddresses(), {"shop"}))["POST /photos"]
-
-    told = json.loads(ask(body(images=["s3://shop/a.jpg", "s3://other/b.jpg"])).body)
-    assert list(told["photos"]) == ["s3://shop/a.jpg"]
-    assert told["seconds"] == photos.SECONDS
-
-
-@pytest.mark.parametrize("images", [None, "s3://shop/a.jpg", [1], ["shop/a.jpg"], ["s3://shop/a.jpg"] * 101])
-def test_what_names_no_photos_is_a_mistake(images: Any) -> None:
-    ask = photos.make_routes(photos.Photos(MemoryAddresses(), {"shop"}))["POST /photos"]
-
-    with pytest.raises(CallerError):
-        ask(body(images=images))
+@pytest.fixture
+def records(now: datetime) -> MemoryTable:
+    """A table with a record of shop/a.jpg and shop/b.jpg."""
+    return table_of(*(end(name, "tagged", now) for name in "ab"))
 
 
 @pytest.fixture
-def rating(vocabulary: Vocabulary, clock) -> tuple[Any, MemoryRatings]:
+def show(records: MemoryTable) -> ApiCaller:
+    store = photos.CataloguePhotos(MemoryAddresses(), records, {"shop"})
+    return caller_for(lambda app: photos.add_routes(app, store))
+
+
+def test_photos_that_have_a_record_have_addresses_and_no_other_object_of_a_bucket_has(show: ApiCaller) -> None:
+    answer = show.post("/v1/photos", {"images": ["s3://shop/a.jpg", "s3://other/b.jpg", "s3://shop/payroll.csv"]})
+
+    assert list(answer.body["photos"]) == ["s3://shop/a.jpg"]
+    assert answer.body["seconds"] == photos.SECONDS
+
+
+@pytest.mark.parametrize("images", [None, "s3://shop/a.jpg", [1], ["shop/a.jpg"], ["s3://shop/a.jpg"] * 101])
+def test_what_names_no_photos_is_a_mistake(show: ApiCaller, images: Any) -> None:
+    assert show.post("/v1/photos", {"images": images}).status == 400
+
+
+@pytest.fixture
+def rating(vocabulary: Vocabulary, records: MemoryTable, clock) -> tuple[Any, MemoryRatings]:
     kept = MemoryRatings()
-    return rate.make_routes(rate.Rater(kept, vocabulary, {"shop"}, clock))["POST /ratings"], kept
+    store = ratings.KeywordRatingStore(kept, records, vocabulary, {"shop"}, clock)
+    anna = {"jwt": {"claims": {"email": "anna"}}}
+    caller = caller_for(lambda app: ratings.add_routes(app, store), authorizer=anna)
+
+    def rate(*documents: Any) -> int:
+        return caller.post("/v1/ratings", {"ratings": list(documents)}).status
+
+    return rate, kept
 
 
 def wrong(**changed: Any) -> dict[str, Any]:
@@ -68,74 +78,80 @@ def wrong(**changed: Any) -> dict[str, Any]:
 
 
 def test_a_rating_is_kept_with_who_said_it(rating, now: datetime) -> None:
-    ask, kept = rating
+    rate, kept = rating
 
-    assert ask(body(**wrong())).status == 201
-    [found] = kept.scan()
-    assert (found.keyword, found.verdict, found.by, found.rated_at) == (SHOE, Verdict.WRONG, "anna", now)
+    assert rate(wrong()) == 201
+    [stored] = kept.scan()
+    assert (stored.keyword, stored.verdict, stored.by, stored.rated_at) == (SHOE, Verdict.WRONG, "anna", now)
 
 
 def test_a_person_who_thinks_again_has_one_rating(rating) -> None:
-    ask, kept = rating
-    ask(body(**wrong()))
-    ask(body(**wrong(verdict="right")))
+    rate, kept = rating
+    rate(wrong())
+    rate(wrong(verdict="right"))
 
-    assert [each.verdict for each in kept.scan()] == [Verdict.RIGHT]
+    assert [stored.verdict for stored in kept.scan()] == [Verdict.RIGHT]
 
 
 def test_a_keyword_is_named_by_a_word_in_any_language_and_a_missing_one_may_be_new(rating, vocabulary) -> None:
-    ask, kept = rating
-    ask(body(ratings=[wrong(keyword=vocabulary.nodes[SHOE].name("de")), wrong(keyword="Glitzer", verdict="missing")]))
+    rate, kept = rating
+    rate(wrong(keyword=vocabulary.nodes[SHOE].name("de")), wrong(keyword="Glitzer", verdict="missing"))
 
-    assert {each.keyword for each in kept.scan()} == {SHOE, "glitzer"}
+    assert {stored.keyword for stored in kept.scan()} == {SHOE, "glitzer"}
 
 
-def test_a_photo_that_lies_nowhere_is_rated_by_its_content(rating) -> None:
-    ask, kept = rating
-    ask(body(**wrong(image=DIGEST)))
+def test_a_photo_that_was_only_classified_is_rated_by_its_content(rating) -> None:
+    rate, kept = rating
+    rate(wrong(image=DIGEST))
 
-    assert [each.image for each in kept.scan()] == [DIGEST]
+    assert [stored.image for stored in kept.scan()] == [DIGEST]
+
+
+def test_a_rating_of_an_image_that_does_not_exist_is_refused_and_so_are_those_sent_with_it(rating) -> None:
+    rate, kept = rating
+
+    assert rate(wrong(), wrong(image="s3://shop/none.jpg")) == 404
+    assert list(kept.scan()) == []
 
 
 @pytest.mark.parametrize(
-    "said",
+    "documents",
     [
-        {},
-        wrong(image="s3://other/a.jpg"),
-        wrong(image="sha256:0"),
-        wrong(keyword="no such word"),
-        wrong(keyword=""),
-        wrong(verdict="maybe"),
-        wrong(verdict=None),
-        wrong(verdict=[]),
-        wrong(verdict={}),
-        wrong(verdict=5),
-        wrong(model_version=5),
-        wrong(keyword="x" * 100),
-        wrong(keyword="\ud800x", verdict="missing"),
-        wrong(keyword=" ", verdict="missing"),
-        wrong(keyword="\u0301", verdict="missing"),  # an accent alone
-        wrong(keyword="\ufdfa" * 60, verdict="missing"),  # eighteen letters each
-        wrong(model_version="\ud800"),
-        {"ratings": []},
-        {"ratings": "all"},
-        {"ratings": [wrong(), 5]},
-        {"ratings": [wrong()] * 51},
+        [],
+        [{}],
+        [wrong(image="s3://other/a.jpg")],
+        [wrong(image="sha256:0")],
+        [wrong(keyword="no such word")],
+        [wrong(keyword="")],
+        [wrong(verdict="maybe")],
+        [wrong(verdict=None)],
+        [wrong(verdict=[])],
+        [wrong(verdict={})],
+        [wrong(verdict=5)],
+        [wrong(model_version=5)],
+        [wrong(keyword="x" * 100)],
+        [wrong(keyword="\ud800x", verdict="missing")],
+        [wrong(keyword=" ", verdict="missing")],
+        [wrong(keyword="\u0301", verdict="missing")],  # an accent alone
+        [wrong(keyword="\ufdfa" * 60, verdict="missing")],  # eighteen letters each
+        [wrong(model_version="\ud800")],
+        [wrong(), 5],
+        [wrong()] * 51,
+        [wrong(stars=5)],
     ],
 )
-def test_a_rating_that_says_nothing_is_a_mistake_and_nothing_is_kept(rating, said: dict[str, Any]) -> None:
-    ask, kept = rating
+def test_a_rating_that_means_nothing_is_a_mistake_and_nothing_is_kept(rating, documents: list[Any]) -> None:
+    rate, kept = rating
 
-    with pytest.raises(CallerError):
-        ask(body(**said))
+    assert rate(*documents) == 400
     assert list(kept.scan()) == []
 
 
 def test_ratings_are_summed_up_for_each_model_and_keyword(rating) -> None:
-    ask, kept = rating
-    ask(body(ratings=[wrong(), wrong(image="s3://shop/b.jpg", verdict="right"), wrong(model_version="n")]))
+    rate, kept = rating
+    rate(wrong(), wrong(image="s3://shop/b.jpg", verdict="right"), wrong(model_version="n"))
 
-    sums = {(each.model_version, each.keyword): each for each in tallies(kept.scan())}
+    sums = {(tally.model_version, tally.keyword): tally for tally in tallies(kept.scan())}
     assert (sums["m", SHOE].right, sums["m", SHOE].wrong, sums["m", SHOE].share_right) == (1, 1, 0.5)
     assert sums["n", SHOE].share_right == 0
     assert tallies([]) == []
@@ -173,13 +189,13 @@ def table_of(*records: Record) -> CountingTable:
     return table
 
 
-def test_the_overview_counts_queues_ends_and_minutes_and_shows_what_was_rejected(clock, now: datetime) -> None:
+def test_the_status_counts_queues_outcomes_and_minutes_and_shows_what_was_rejected(clock, now: datetime) -> None:
     queue, dead = MemoryQueue(), MemoryQueue()
     queue.send([TagImage(ImageRef("shop", "waits.jpg"))])
     ends = (("a", 0, "tagged"), ("b", 3, "bare"), ("c", 1, "corrupt"), ("d", 90, "gone"), ("e", 40, "bytes"))
     table = table_of(*(end(name, kind, now - timedelta(minutes=minutes)) for name, minutes, kind in ends))
 
-    told = overview.Overview(table, [overview.Line("uploads", queue, dead)], clock).document()
+    told = status.TaggingStatus(table, [status.TaggingQueue("uploads", queue, dead)], clock).document()
 
     assert told["queues"] == [{"name": "uploads", "waiting": 1, "in_flight": 0, "dead_letters": 0}]
     assert (told["tagged"], told["without_keyword"], told["gone"]) == (2, 1, 1)
@@ -198,7 +214,7 @@ def test_of_a_large_table_no_rate_is_said_and_rejections_are_those_of_all_of_it(
     tagged = [end(f"a{at}", "tagged", now) for at in range(20)]
     rejected = [end(f"z{at}", "corrupt", now) for at in range(7)]
 
-    told = overview.Overview(table_of(*tagged, *rejected), [], clock, most_ends=5).document()
+    told = status.TaggingStatus(table_of(*tagged, *rejected), [], clock, max_summaries=5).document()
 
     assert (told["complete"], told["by_minute"]) == (False, None)
     assert (told["rejected"], told["rejected_complete"], len(told["rejections"])) == ({"corrupt": 7}, True, 7)
@@ -207,15 +223,15 @@ def test_of_a_large_table_no_rate_is_said_and_rejections_are_those_of_all_of_it(
 def test_of_a_reason_that_very_many_have_some_are_counted_and_few_are_shown(clock, now: datetime) -> None:
     rejected = [end(f"{at:02}", "corrupt", now) for at in range(30)]
 
-    told = overview.Overview(table_of(*rejected, end("x", "bytes", now)), [], clock, most_of_a_reason=20).document()
+    told = status.TaggingStatus(table_of(*rejected, end("x", "bytes", now)), [], clock, max_of_a_reason=20).document()
 
     assert (told["rejected"], told["rejected_complete"]) == ({"corrupt": 20, "bytes": 1}, False)
     assert Counter(each["reason"] for each in told["rejections"]) == {"corrupt": 10, "bytes": 1}
 
 
-def test_many_who_watch_the_overview_read_the_table_once_in_half_a_minute(now: datetime) -> None:
+def test_many_who_watch_the_status_read_the_table_once_in_half_a_minute(now: datetime) -> None:
     table, queue, times = table_of(end("a", "tagged", now)), MemoryQueue(), [now]
-    asked = overview.Overview(table, [overview.Line("uploads", queue, MemoryQueue())], lambda: times[-1])
+    asked = status.TaggingStatus(table, [status.TaggingQueue("uploads", queue, MemoryQueue())], lambda: times[-1])
     asked.document()
     queue.send([TagImage(ImageRef("shop", "waits.jpg"))])
     table.put(end("b", "tagged", now), 0)
@@ -226,3 +242,10 @@ def test_many_who_watch_the_overview_read_the_table_once_in_half_a_minute(now: d
 
     times.append(now + timedelta(seconds=30))
     assert (asked.document()["tagged"], table.scans) == (2, 2)
+
+
+def test_the_status_is_answered_in_the_form_that_the_document_promises(clock, now: datetime) -> None:
+    tagging = status.TaggingStatus(table_of(end("c", "corrupt", now)), [], clock)
+
+    answer = caller_for(lambda app: status.add_routes(app, tagging)).get("/v1/status")
+    assert (answer.status, answer.body["rejected"]) == (200, {"corrupt": 1})

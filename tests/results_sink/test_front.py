@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pipeline.front_settings import PageSettings
-from pipeline.http_event import Request
-from results_sink.http.page_files import Neighbours, Page, make_routes
+from results_sink.http.page_files import AllowedHosts, PageFiles, add_routes
+from tests.api_caller import ApiAnswer, caller_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FOLDER = Path(__file__).resolve().parents[2] / "results_sink" / "page"
 ON_AWS = {
@@ -25,24 +29,47 @@ ON_AWS = {
 
 
 @pytest.fixture
-def page() -> Page:
+def page() -> PageFiles:
     settings = PageSettings.from_environment(ON_AWS)
     watch = f"wss://{settings.watch.host}"
-    return Page(FOLDER, {"watch": watch}, Neighbours(settings.photo_hosts, watch, settings.sign_in_url))
+    hosts = AllowedHosts(settings.photo_hosts, watch, settings.sign_in_url)
+    return PageFiles(FOLDER, {"watch": watch}, hosts, lambda: '{"openapi": "3.1.0"}')
 
 
-def test_the_first_file_names_the_others_and_all_are_there(page: Page) -> None:
-    text = page.file("index.html").body.decode()
-    named = set(re.findall(r'(?:href|src)="page/([^"]+)"', text))
+@pytest.fixture
+def get(page: PageFiles) -> Callable[..., ApiAnswer]:
+    return caller_for(lambda app: add_routes(app, page)).get
+
+
+def test_the_first_file_names_the_others_and_all_are_there(get) -> None:
+    named = set(re.findall(r'(?:href|src)="page/([^"]+)"', get("/").body))
     imported = {
         name for path in FOLDER.glob("*.js") for name in re.findall(r'from "\./([^"]+)"', path.read_text("utf-8"))
     }
 
     assert named
-    assert all(page.file(name).status == 200 for name in named | imported)
+    assert all(get(f"/page/{name}").status == 200 for name in named | imported)
 
 
-def test_the_policy_names_whom_the_page_may_talk_to_and_nobody_else(page: Page) -> None:
+def test_the_page_of_the_document_runs_its_own_files_alone_and_in_no_frame(get) -> None:
+    docs = get("/docs")
+    files = re.findall(r'(?:href|src)="([^"]+)"', docs.body)
+
+    assert docs.headers["content-type"].startswith("text/html")
+    assert all(file == "data:," or get(f"/{file}").status == 200 for file in files)
+    assert "swagger-ui-bundle.min.js" in docs.body
+    policy = dict(part.split(" ", 1) for part in docs.headers["content-security-policy"].split("; "))
+    assert policy["script-src"] == policy["connect-src"] == "'self'"
+    assert policy["frame-ancestors"] == "'none'"
+    assert docs.headers["x-frame-options"] == "DENY"
+    assert not re.findall(r"<script>|\bon\w+=", docs.body)
+
+
+def test_the_document_lies_beside_its_page(get) -> None:
+    assert get("/openapi.json").body == {"openapi": "3.1.0"}
+
+
+def test_the_policy_names_whom_the_page_may_talk_to_and_nobody_else(page: PageFiles) -> None:
     policy = dict(part.split(" ", 1) for part in page.policy.split("; "))
 
     assert policy["default-src"] == "'none'"
@@ -59,22 +86,21 @@ def test_the_policy_names_whom_the_page_may_talk_to_and_nobody_else(page: Page) 
     assert "*" not in page.policy
 
 
-@pytest.mark.parametrize("name", ["../front.py", "..", "", "/etc/passwd", "none.js", ".", "page.css/../../front.py"])
-def test_no_name_leads_out_of_the_folder(page: Page, name: str) -> None:
-    assert page.file(name).status == 404
+@pytest.mark.parametrize("name", ["../front.py", "..", "/etc/passwd", "none.js", ".", "page.css/../../front.py"])
+def test_no_name_leads_out_of_the_folder(get, name: str) -> None:
+    assert get(f"/page/{name}").status == 404
 
 
-def test_a_browser_that_has_a_file_gets_it_no_second_time(page: Page) -> None:
-    routes = make_routes(page)
-    first = routes["GET /page/{file}"](Request("GET /page/{file}", path={"file": "page.css"}))
-    again = Request("GET /page/{file}", path={"file": "page.css"}, headers={"if-none-match": first.headers["etag"]})
+def test_a_browser_that_has_a_file_gets_it_no_second_time(get) -> None:
+    first = get("/page/page.css")
+    again = get("/page/page.css", if_none_match=first.headers["etag"])
 
-    assert routes["GET /page/{file}"](again).status == 304
-    assert routes["GET /"](Request("GET /")).media_type.startswith("text/html")
+    assert (again.status, again.data) == (304, b"")
+    assert again.headers["content-security-policy"] == first.headers["content-security-policy"]
 
 
-def test_the_settings_are_told_as_json(page: Page) -> None:
-    assert json.loads(page.file("settings.json").body) == {"watch": "wss://abc.execute-api.eu-central-1.amazonaws.com"}
+def test_the_settings_are_told_as_json(get) -> None:
+    assert get("/page/settings.json").body == {"watch": "wss://abc.execute-api.eu-central-1.amazonaws.com"}
 
 
 def test_on_the_embedded_aws_everything_has_one_address() -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipeline.errors import RejectReason
+from pipeline.http.catalogue import Image
 from pipeline.images import ImageRef
 from pipeline.keywords import KeywordTag, Vocabulary
 from pipeline.memory.connections import MemoryConnections
@@ -17,11 +20,19 @@ from pipeline.memory.watchers import MemoryWatchers
 from pipeline.records import GoneImage, Observation, Record, RejectedImage, TaggedImage
 from pipeline.table_layout import to_item
 from pipeline.watchers import Ticket
-from results_sink.notify import Notifier, Usher, make_notify_handler, make_watch_handler, newest_of
+from results_sink.notify import (
+    MAX_MESSAGE_CHARACTERS,
+    Notifier,
+    WatchAdmission,
+    make_notify_handler,
+    make_watch_handler,
+    newest_of,
+)
 from tests.results_sink.test_changes import event_of
 
 IMAGE = ImageRef("shop", "uploads/shoe-1.jpg")
 SHOE = "n04120489"
+PROTOCOL = Path(__file__).resolve().parents[2] / "docs" / "websocket.md"
 
 
 def observation(image: ImageRef, now: datetime) -> Observation:
@@ -44,12 +55,12 @@ class World:
             MemoryTable(),
         )
         self.notifier = Notifier(self.watchers, self.connections, vocabulary, lambda: self.now)
-        self.usher = Usher(self.notifier, self.table)
+        self.admission = WatchAdmission(self.notifier, self.table)
         self.watchers.issue(Ticket("secret", IMAGE, now + timedelta(minutes=10)))
         self.tagged: Record = TaggedImage(observation(IMAGE, now), (KeywordTag(SHOE, 0.9),), (), 10, 10)
 
     def watch(self, connection: str = "mine", secret: object = "secret", language: str = "de") -> bool:
-        return self.usher.admit(connection, json.dumps({"kind": "watch", "ticket": secret, "language": language}))
+        return self.admission.admit(connection, json.dumps({"kind": "watch", "ticket": secret, "language": language}))
 
     def write(self, record: Record) -> None:
         """The record rests, and the table's stream tells of it."""
@@ -108,7 +119,7 @@ def test_a_wrong_ticket_gets_nothing_and_the_connection_is_closed(world: World, 
 
 @pytest.mark.parametrize("message", ["", "{", "[]", "null", '"secret"', "[" * 500, '{"kind":"watch"}'])
 def test_what_is_no_message_gets_nothing(world: World, message: str) -> None:
-    assert not world.usher.admit("theirs", message)
+    assert not world.admission.admit("theirs", message)
     assert "theirs" not in world.connections.open
 
 
@@ -171,7 +182,7 @@ def test_an_unknown_language_is_the_first_one(world: World, vocabulary: Vocabula
 
 
 def test_the_handler_takes_what_api_gateway_sends(world: World) -> None:
-    handle = make_watch_handler(world.usher)
+    handle = make_watch_handler(world.admission)
     world.write(world.tagged)
 
     event = {"requestContext": {"connectionId": "mine"}, "body": json.dumps({"ticket": "secret"})}
@@ -226,3 +237,15 @@ def test_the_handler_of_the_stream_brings_each_result_to_who_waits_for_it(world:
     assert told == [("mine", str(IMAGE)), ("theirs", str(other))]
     handle(event_of(upload(IMAGE.key, world.now, 2)), None)
     assert len(world.connections.sent) == 2
+
+
+def test_a_message_is_of_the_form_that_the_page_of_the_protocol_promises(world: World) -> None:
+    sent_by_client, sent_by_server = re.findall(r"```text\n(.*?)```", PROTOCOL.read_text("utf-8"), re.DOTALL)
+    world.watch()
+    world.write(world.tagged)
+    [(_, message)] = world.connections.sent
+
+    assert set(message) == set(json.loads(sent_by_server)["properties"])
+    assert Image.model_validate(message["record"]).status == "tagged"
+    assert set(json.loads(sent_by_client)["properties"]) == {"ticket", "language"}
+    assert f"At most {MAX_MESSAGE_CHARACTERS} characters" in PROTOCOL.read_text("utf-8")

@@ -6,20 +6,23 @@ import base64
 import hashlib
 import json
 from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.errors import CallerError, ImageRejected, RejectReason
-from pipeline.http_event import Answer, Request, make_http_handler
 from pipeline.images import ImageRef
 from pipeline.keywords import Vocabulary
 from pipeline.memory.images import MemoryImages
 from tagging_lambda.classify import Classification
-from tagging_lambda.classify_once import Models, PhotoSource, SeeingModel, make_routes
+from tagging_lambda.classify_once import LoadedModel, Models, PhotoClassifier, PhotoSource, add_routes
 from tagging_lambda.image.picture import Picture
 from tagging_lambda.link import LinkFetcher
 from tagging_lambda.words.keyword_mapper import KeywordMapper
+from tests.api_caller import caller_for
 
 SHOE, CAMERA = "n04120489", "n04069434"
 PHOTO = b"a photo"
@@ -67,7 +70,7 @@ def ask(vocabulary: Vocabulary) -> Any:
     """Returns what asks the function as API Gateway does, and gives the status and the document."""
     scores = {"default": [0.9, 0.05, 0.02, 0.01, 0.01, 0.01], "other": [0.05, 0.9, 0.02, 0.01, 0.01, 0.01]}
     mapper = KeywordMapper.of(vocabulary, [each.id for each in Card("x").classes])
-    models = Models(tuple(scores), lambda name: SeeingModel(Reader(), Classifier(f"v-{name}", scores[name]), mapper))
+    models = Models(tuple(scores), lambda name: LoadedModel(Reader(), Classifier(f"v-{name}", scores[name]), mapper))
     images = MemoryImages()
     images.put(IMAGE, PHOTO)
 
@@ -75,21 +78,25 @@ def ask(vocabulary: Vocabulary) -> Any:
         return ["127.0.0.1"]
 
     source = PhotoSource(LinkFetcher(resolve=refuse), images, {"shop"})
-    handler = make_http_handler(make_routes(models, source, vocabulary, lambda: 0.0), lambda text: None)
+    classifier = PhotoClassifier(models, source, vocabulary, lambda: 0.0)
+    caller = caller_for(lambda app: add_routes(app, classifier), warn=lambda text: None)
 
-    def call(body: bytes, type_: str = "image/jpeg", route: str = "POST /classify", **query: str) -> tuple[int, Any]:
-        event = {
-            "routeKey": route,
-            "headers": {"Content-Type": type_},
-            "queryStringParameters": query,
-            "body": base64.b64encode(body).decode(),
-            "isBase64Encoded": True,
-            "requestContext": {},
-        }
-        answered = handler(event, None)
-        return answered["statusCode"], json.loads(base64.b64decode(answered["body"]))
+    def call(
+        body: bytes, type_: str = "image/jpeg", method: str = "POST", path: str = "/v1/classify", **query: str
+    ) -> tuple[int, Any]:
+        answer = caller.send(method, path, urlencode(query), body, {"content-type": type_})
+        return answer.status, answer.body
 
     return call
+
+
+def form(field: str, data: bytes, boundary: str = "b0undary") -> tuple[bytes, str]:
+    """Return a form with one file as a browser sends it, and its type."""
+    head = f'Content-Disposition: form-data; name="{field}"; filename="a.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
+    return (
+        f"--{boundary}\r\n{head}".encode() + data + f"\r\n--{boundary}--\r\n".encode(),
+        f"multipart/form-data; boundary={boundary}",
+    )
 
 
 def document(**fields: Any) -> bytes:
@@ -104,6 +111,7 @@ def document(**fields: Any) -> bytes:
         (document(image=base64.b64encode(PHOTO).decode()), "application/json"),
         (document(image="data:image/jpeg;base64," + base64.b64encode(PHOTO).decode()), "application/json"),
         (document(link="s3://shop/a.jpg"), "application/json"),
+        form("image", PHOTO),
     ],
 )
 def test_a_photo_comes_as_a_body_as_text_or_by_a_link(ask, body: bytes, type_: str) -> None:
@@ -138,7 +146,7 @@ def test_several_models_answer_side_by_side(ask) -> None:
 
 
 def test_the_models_that_can_be_asked_are_told(ask) -> None:
-    status, answered = ask(b"", route="GET /models")
+    status, answered = ask(b"", method="GET", path="/v1/models")
 
     assert status == 200
     assert [(each["model"], each["model_version"], len(each["classes"])) for each in answered["models"]] == [
@@ -151,26 +159,32 @@ def test_the_models_that_can_be_asked_are_told(ask) -> None:
     ("body", "type_", "query", "status", "told"),
     [
         (b"%PDF", "image/jpeg", {}, 415, "not those of a picture"),
-        (b"", "application/json", {}, 400, "not JSON"),
-        (b"[]", "application/json", {}, 400, "not an object"),
-        (b"{", "text/plain", {}, 400, "not JSON"),
-        (b"\xff\xfe", "application/json", {}, 400, "not JSON"),
-        (b"[" * 100_000, "application/json", {}, 400, "not JSON"),
-        (document(), "application/json", {}, 400, "either image or link"),
-        (document(image="x", link="y"), "application/json", {}, 400, "either image or link"),
-        (document(image=5), "application/json", {}, 400, "must be a text"),
+        (b"", "application/json", {}, 400, "Invalid JSON"),
+        (b"[]", "application/json", {}, 400, "should be an object"),
+        (b"{", "text/plain", {}, 415, "send image/*"),
+        (b"{", "", {}, 415, "no Content-Type"),
+        (b"\xff\xfe", "application/json", {}, 400, "Invalid JSON"),
+        (b"[" * 100_000, "application/json", {}, 400, "Invalid JSON"),
+        (document(), "application/json", {}, 400, "either 'image'"),
+        (document(image="x", link="y"), "application/json", {}, 400, "either 'image'"),
+        (document(image=5), "application/json", {}, 400, "valid string"),
+        (document(image="x", size=5), "application/json", {}, 400, "body.size"),
+        (*form("photo", PHOTO), {}, 400, "no field 'image'"),
+        (b"no form", "multipart/form-data; boundary=b", {}, 400, "no field 'image'"),
+        (b"no form", "multipart/form-data", {}, 400, "no boundary"),
         (document(image="not base64!"), "application/json", {}, 400, "not base64"),
         (document(image="é"), "application/json", {}, 400, "not base64"),
-        (document(image="\ud800"), "application/json", {}, 400, "not valid Unicode"),
-        (document(image="x" * 30_000_000), "application/json", {}, 400, "the limit is"),
+        (document(image="\ud800"), "application/json", {}, 400, "Invalid JSON"),
+        (document(image="x" * 30_000_000), "application/json", {}, 400, "at most 27"),
         (document(link="s3://shop"), "application/json", {}, 400, "not an image"),
         (document(link="s3://shop/none.jpg"), "application/json", {}, 404, "no photo of this name"),
         (document(link="s3://somebody-elses/a.jpg"), "application/json", {}, 403, "not the catalogue's"),
         (document(link="https://inside.example/a.jpg"), "application/json", {}, 400, "not public"),
         (document(link="javascript:alert(1)"), "application/json", {}, 400, "https://"),
-        (PHOTO, "image/jpeg", {"language": "xx"}, 400, "no words in the language"),
+        (PHOTO, "image/jpeg", {"language": "xx"}, 400, "no words in 'xx'"),
         (PHOTO, "image/jpeg", {"models": "none"}, 400, "no model is called"),
         (PHOTO, "image/jpeg", {"models": ","}, 400, "0 models"),
+        (PHOTO, "image/jpeg", {"model": "default"}, 400, "no parameter 'model'"),
         (PHOTO, "image/jpeg", {"models": "../../etc"}, 400, "no model is called"),
     ],
 )
@@ -184,20 +198,23 @@ def test_whatever_is_sent_the_answer_is_a_problem_of_the_callers(  # noqa: PLR09
     assert told in problem["detail"]
 
 
+@given(
+    data=st.binary(max_size=200) | st.lists(st.sampled_from([b"\r", b"\n", b"--", b"b0undary", b"\xff"])).map(b"".join)
+)
+def test_a_photo_in_a_form_arrives_byte_for_byte(data: bytes) -> None:
+    source = PhotoSource(LinkFetcher(), MemoryImages(), set())
+    body, content_type = form("image", data, boundary="another-b0undary")
+
+    assert source.photo("multipart/form-data", content_type, body) == data
+
+
 def test_another_bucket_is_never_asked() -> None:
     images = MemoryImages()
     source = PhotoSource(LinkFetcher(), images, {"shop"})
 
     with pytest.raises(ImageRejected):
-        source.photo(Request("POST /classify", body=document(link="s3://other/a.jpg")))
+        source.photo("application/json", "application/json", document(link="s3://other/a.jpg"))
     assert images.fetches == 0
-
-
-def test_a_body_that_is_not_what_it_says_is_a_problem() -> None:
-    handler = make_http_handler({"POST /classify": lambda request: Answer(request.body)})
-    event = {"routeKey": "POST /classify", "body": "not base64", "isBase64Encoded": True, "requestContext": {}}
-
-    assert handler(event, None)["statusCode"] == 400
 
 
 def test_a_model_loads_when_it_is_first_asked_and_once() -> None:

@@ -11,8 +11,8 @@ import pytest
 from pipeline.errors import CallerError, RejectReason
 from pipeline.keywords import KeywordTag, Source
 from pipeline.memory.table import MemoryTable
-from pipeline.records import MAX_DECISIONS, DecisionKind, GoneImage, RejectedImage
-from tagging_lambda.curate.decide import Decider, DecisionCounts, ResolvedWishes, Verdict, Wish
+from pipeline.records import MAX_DECISIONS, DecisionKind, GoneImage, KeywordAction, RejectedImage
+from tagging_lambda.curate.decide import Decider, DecisionCounts, ResolvedWishes, Wish
 from tagging_lambda.curate.decision_file import wishes_in
 from tagging_lambda.curate.report import decided_document, decided_text
 from tests.builders import TickingClock, shop
@@ -37,15 +37,15 @@ def decide(table, rewriter):
 
 
 def pin(keyword_id: str, of: object = None) -> Wish:
-    return Wish(Verdict.PIN, keyword_id, of or shop())
+    return Wish(KeywordAction.PIN, keyword_id, of or shop())
 
 
 def suppress(keyword_id: str, of: object = None) -> Wish:
-    return Wish(Verdict.SUPPRESS, keyword_id, of or shop())
+    return Wish(KeywordAction.SUPPRESS, keyword_id, of or shop())
 
 
 def release(keyword_id: str, of: object = None) -> Wish:
-    return Wish(Verdict.RELEASE, keyword_id, of or shop())
+    return Wish(KeywordAction.RELEASE, keyword_id, of or shop())
 
 
 def test_a_pinned_keyword_is_on_record_at_once_with_who_and_when(table, decide):
@@ -165,7 +165,7 @@ def test_a_file_decides_on_images_and_products_by_words_and_ids(file):
         "release,shop-old,s3://shop/b c.jpg,\n"
         ",green,s3://shop/d.jpg,\n"
     )
-    assert wishes_in(path, Verdict.PIN, VOCABULARY) == (
+    assert wishes_in(path, KeywordAction.PIN, VOCABULARY) == (
         pin("blue"),
         suppress("red", "p1"),
         release("shop-old", shop("b c.jpg")),
@@ -175,7 +175,7 @@ def test_a_file_decides_on_images_and_products_by_words_and_ids(file):
 
 def test_a_file_without_a_column_for_decisions_means_the_commands_own(file):
     path = file("keyword,image\nred,s3://shop/a.jpg\n")
-    assert wishes_in(path, Verdict.SUPPRESS, VOCABULARY) == (suppress("red"),)
+    assert wishes_in(path, KeywordAction.SUPPRESS, VOCABULARY) == (suppress("red"),)
 
 
 @pytest.mark.parametrize(
@@ -201,4 +201,4 @@ def test_a_file_without_a_column_for_decisions_means_the_commands_own(file):
 )
 def test_a_mistake_in_a_file_is_said_by_line_and_column(file, text, message):
     with pytest.raises(CallerError, match=message):
-        wishes_in(file(text), Verdict.PIN, VOCABULARY)
+        wishes_in(file(text), KeywordAction.PIN, VOCABULARY)

@@ -1,40 +1,30 @@
-"""What the API takes and answers, as models: the OpenAPI document is made from them."""
+"""What searches, lookups, photos, ratings and the status take and answer, as pydantic models."""
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from pipeline.http.models import AnswerModel, ImageName, KeywordOfImage, RequestModel, Score
+from pipeline.ratings import Verdict
 
 MAX_PRODUCTS = 100  # of one batch, chosen by us: as many queries of the table, some half a second
-MAX_ANSWER_BYTES = 6 * 1024 * 1024  # the largest answer of a function that AWS Lambda hands on
 MAX_ID_CHARACTERS = 1_024  # of a product's id: the most bytes it can have
 
-Score = Annotated[float, Field(ge=0, le=1, description="The chance that the keyword fits.")]
+MAX_PHOTOS = 100  # of one request, chosen by us: a page of results, and the most that one BatchGetItem reads
+MAX_RATINGS = 50  # of one request, chosen by us: every keyword of a photo, by several models
+MAX_WORD_CHARACTERS = 60  # chosen by us: the vocabulary's longest word has 40
+MAX_VERSION_CHARACTERS = 64  # chosen by us
 ProductId = Annotated[str, Field(min_length=1, max_length=MAX_ID_CHARACTERS)]
 
 
-class Answer(BaseModel):
-    """What every answer has in common: it is made once, and from its fields alone."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class KeywordOfImage(Answer):
-    """A keyword on an image."""
-
-    keyword: str = Field(description="Its name, in the language that was asked for.")
-    id: str
-    score: Score
-    source: Literal["model", "human"]
-
-
-class ClassOfImage(Answer):
+class ClassOfImage(AnswerModel):
     """What the model answered for one of its classes."""
 
     class_index: int
     score: Score
 
 
-class DecisionOnImage(Answer):
+class DecisionOnImage(AnswerModel):
     """What a person decided about a keyword on an image."""
 
     keyword: str
@@ -44,7 +34,7 @@ class DecisionOnImage(Answer):
     by: str
 
 
-class PreviousObservation(Answer):
+class PreviousObservation(AnswerModel):
     """What the model said of the same photo in the run before, which `undo` of the newest run brings back."""
 
     run_id: str
@@ -54,7 +44,7 @@ class PreviousObservation(Answer):
     keywords: list[KeywordOfImage]
 
 
-class ImageInBrief(Answer):
+class ImageInBrief(AnswerModel):
     """What is known of an image now, without what the model said in detail."""
 
     image: str = Field(description="s3://bucket/key, the key as it is, not encoded.")
@@ -83,7 +73,7 @@ class Image(ImageInBrief):
     previous: PreviousObservation | None = None
 
 
-class Product(Answer):
+class Product(AnswerModel):
     """A product: all its images, and each of their keywords once, with its best score."""
 
     product: str
@@ -91,7 +81,7 @@ class Product(Answer):
     images: list[Image]
 
 
-class ProductInBrief(Answer):
+class ProductInBrief(AnswerModel):
     """A product as one of many: its images without their classes and the run before."""
 
     product: str
@@ -99,20 +89,20 @@ class ProductInBrief(Answer):
     images: list[ImageInBrief]
 
 
-class ProductIds(BaseModel):
+class ProductIds(RequestModel):
     """The products that are asked for."""
 
     ids: list[ProductId] = Field(min_length=1, max_length=MAX_PRODUCTS)
 
 
-class Products(Answer):
+class Products(AnswerModel):
     """The products that are known, in the order in which they were asked for, and the ids of those that are not."""
 
     products: list[ProductInBrief]
     missing: list[str]
 
 
-class Result(Answer):
+class Result(AnswerModel):
     """An image that was found; of a product, its best."""
 
     image: str
@@ -121,21 +111,21 @@ class Result(Answer):
     keywords: list[KeywordOfImage]
 
 
-class FacetCount(Answer):
+class FacetCount(AnswerModel):
     """How many of all results carry a keyword of this name, or one below it."""
 
     keyword: str
     count: int
 
 
-class CorrectionOfQuery(Answer):
+class CorrectionOfQuery(AnswerModel):
     """A word of the query that was read as another."""
 
     typed: str
     read_as: str
 
 
-class SearchPage(Answer):
+class SearchPage(AnswerModel):
     """A page of results, best first."""
 
     query: str
@@ -152,7 +142,7 @@ class SearchPage(Answer):
     changes: int = Field(description="How many images have changed since the snapshot; they were searched as well.")
 
 
-class Suggestion(Answer):
+class Suggestion(AnswerModel):
     """A word that begins as what was typed."""
 
     word: str
@@ -161,7 +151,7 @@ class Suggestion(Answer):
     images: int = Field(description="How many images of the last snapshot carry the keyword.")
 
 
-class Suggestions(Answer):
+class Suggestions(AnswerModel):
     """Words of the vocabulary, those on most images first."""
 
     q: str
@@ -169,7 +159,7 @@ class Suggestions(Answer):
     suggestions: list[Suggestion]
 
 
-class KeywordOfTaxonomy(Answer):
+class KeywordOfTaxonomy(AnswerModel):
     """A keyword of the taxonomy."""
 
     id: str
@@ -178,7 +168,7 @@ class KeywordOfTaxonomy(Answer):
     images: int = Field(description="How many images of the last snapshot carry it.")
 
 
-class Taxonomy(Answer):
+class Taxonomy(AnswerModel):
     """Every keyword that an image can have."""
 
     version: str
@@ -186,7 +176,7 @@ class Taxonomy(Answer):
     keywords: list[KeywordOfTaxonomy]
 
 
-class Health(Answer):
+class Health(AnswerModel):
     """That the API answers, and from what."""
 
     status: Literal["ok"]
@@ -195,18 +185,82 @@ class Health(Answer):
     vocabulary_version: str
 
 
-class Problem(Answer):
-    """What is wrong, as RFC 9457 asks: a title that is always the same, and what it is this time."""
+class PhotoNames(RequestModel):
+    """The photos to show."""
 
-    title: str
-    status: int
-    detail: str
-    reason: Literal["no_export"] | None = Field(
-        default=None, description="What a program may tell apart: nothing was exported yet. Left out otherwise."
+    images: list[ImageName] = Field(max_length=MAX_PHOTOS)
+
+
+class PhotoAddresses(AnswerModel):
+    """Where a browser can read each photo."""
+
+    photos: dict[str, str] = Field(
+        description="The address by the image's name. An image without a record, or of another bucket, is left out."
     )
+    seconds: int = Field(description="How long the addresses are good for.")
 
 
-class Refusal(BaseModel):
-    """What Amazon API Gateway answers by itself, before anybody here is asked."""
+class KeywordRating(RequestModel):
+    """What a person says of one keyword on one image."""
 
-    message: str = Field(description="Unauthorized, Forbidden or Too Many Requests.")
+    image: str = Field(
+        min_length=1,
+        max_length=MAX_ID_CHARACTERS + 80,
+        description="s3://bucket/key of an image with a record, or sha256: and the digest of a classified photo.",
+        examples=["s3://shop/shoes/1.jpg"],
+    )
+    keyword: str = Field(
+        min_length=1,
+        max_length=MAX_WORD_CHARACTERS,
+        description="Its id, or a word in any language; where it is missing, any word.",
+        examples=["n04120489"],
+    )
+    verdict: Verdict
+    model_version: str = Field(min_length=1, max_length=MAX_VERSION_CHARACTERS, examples=["a1b2c3"])
+
+
+class KeywordRatings(RequestModel):
+    """Ratings of one person: all are kept, or none."""
+
+    ratings: list[KeywordRating] = Field(min_length=1, max_length=MAX_RATINGS)
+
+
+class KeptRatings(AnswerModel):
+    """How many ratings were kept."""
+
+    kept: int
+
+
+class QueueDepth(AnswerModel):
+    """How many messages a queue holds."""
+
+    name: str
+    waiting: int
+    in_flight: int
+    dead_letters: int
+
+
+class RejectedPhoto(AnswerModel):
+    """An image that was rejected."""
+
+    image: str
+    reason: str
+    detail: str
+    observed_at: str
+
+
+class Status(AnswerModel):
+    """How tagging is: the queues now, and the table as it was at ``counted_at``."""
+
+    queues: list[QueueDepth]
+    counted_at: str
+    complete: bool = Field(description="Whether all of the table was counted; otherwise the counts are lower bounds.")
+    tagged: int
+    without_keyword: int
+    gone: int
+    by_minute: list[int] | None = Field(
+        description="Images in each of the last 30 minutes, the latest at the end; null where not all were counted."
+    )
+    rejected: dict[str, int] = Field(description="Images by reason.")
+    rejected_complete: bool
+    rejections: list[RejectedPhoto] = Field(description="The first few of each reason, the newest first.")

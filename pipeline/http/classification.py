@@ -1,0 +1,74 @@
+"""What classification on demand takes and answers, as pydantic models."""
+
+from pydantic import Field
+
+from pipeline.http.models import AnswerModel, KeywordOfImage, RequestModel
+from pipeline.images import MAX_IMAGE_BYTES
+
+MAX_MODELS = 4  # asked at once, chosen by us: they stand side by side on a page
+MAX_BASE64_CHARACTERS = -(-MAX_IMAGE_BYTES // 3) * 4 + 100  # with "data:image/jpeg;base64," in front
+
+
+class PhotoReference(RequestModel):
+    """A photo in a body of JSON: either ``image`` or ``link``."""
+
+    image: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_BASE64_CHARACTERS,
+        description="The photo in base64; a data: address is read as well.",
+    )
+    link: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=2048,
+        description="https://..., or s3://bucket/key of the catalogue.",
+        examples=["https://shop.example/shoe.jpg"],
+    )
+
+
+class NamedClass(AnswerModel):
+    """What a model answered for one of its classes."""
+
+    class_index: int
+    class_: str = Field(alias="class")
+    score: float
+
+
+class ModelAnswer(AnswerModel):
+    """What one model sees in the photo."""
+
+    model: str
+    model_version: str
+    taxonomy_version: str
+    classes: list[NamedClass]
+    keywords: list[KeywordOfImage]
+    milliseconds: float
+
+
+class ClassifiedPhoto(ModelAnswer):
+    """What the first model sees in the photo, and each of them where several were asked."""
+
+    sha256: str = Field(description="Of the photo's bytes. Ratings name the photo by it.")
+    width_pixels: int
+    height_pixels: int
+    low_information: bool = Field(description="Whether the photo is nearly one colour, so that no keyword is right.")
+    language: str
+    models: list[ModelAnswer] | None = Field(
+        default=None, description="Each model's answer; null unless `models` was sent."
+    )
+
+
+class ModelDescription(AnswerModel):
+    """A model that can be asked."""
+
+    model: str
+    model_version: str
+    precision: str
+    classes: list[str]
+
+
+class ModelList(AnswerModel):
+    """The models that can be asked; the first answers where none is named."""
+
+    models: list[ModelDescription]

@@ -1,0 +1,380 @@
+"""The API for a program in Python, with and without async: each answer is a typed value, each problem an error."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from functools import wraps
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast
+from urllib.parse import quote, urlencode
+
+import httpx
+
+from pipeline.aws.clients import client, signed_headers, stack_outputs
+from pipeline.errors import CallerError, Denied, PageGone, RetryLater
+from pipeline.http import catalogue, classification, deciding, uploading
+from pipeline.stack import STACK_NAME, STACK_VARIABLE, endpoint_url_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator, Mapping, Sequence
+
+    from pipeline.http.models import AnswerModel
+    from pipeline.images import ImageRef
+    from pipeline.records import KeywordAction
+
+T = TypeVar("T")
+P = ParamSpec("P")
+TIMEOUT_S = 30.0  # Amazon API Gateway waits no longer for an answer
+JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiRequest(Generic[T]):
+    """A request, ready to be sent: what both clients have in common.
+
+    Attributes:
+        model: of the answer.
+        path: below the version, encoded; with its query.
+        body: the bytes, of type ``media_type``.
+        may_be_missing: whether 404 is the answer None.
+    """
+
+    model: type[AnswerModel]
+    method: str
+    path: str
+    body: bytes = b""
+    media_type: str = ""
+    may_be_missing: bool = False
+
+    def parse(self, response: httpx.Response) -> T:
+        """Return the answer as a value.
+
+        Raises:
+            CallerError: the request was wrong; ``PageGone`` for a page that is gone.
+            Denied: the API refuses to answer.
+            RetryLater: the API cannot answer now.
+        """
+        if response.status_code == HTTPStatus.NOT_FOUND and self.may_be_missing:
+            return cast("T", None)
+        if not response.is_success:
+            raise _error_of(response)
+        try:
+            # What a later API adds is passed over.
+            return cast("T", self.model.model_validate_json(response.content, extra="ignore"))
+        except ValueError as error:  # something between here and the API answers in its place
+            raise RetryLater(f"{response.url}: the answer is no {self.model.__name__}") from error
+
+
+# ---- The requests ----------------------------------------------------------------------------------------------------
+
+
+def search(  # noqa: PLR0913 - the parameters of the path
+    q: str,
+    *,
+    by: str | None = None,
+    least: float | None = None,
+    limit: int | None = None,
+    facets: int | None = None,
+    language: str | None = None,
+    cursor: str | None = None,
+) -> ApiRequest[catalogue.SearchPage]:
+    """One page of results, best first."""
+    path = _path("/search", q=q, by=by, min=least, limit=limit, facets=facets, language=language, cursor=cursor)
+    return ApiRequest(catalogue.SearchPage, "GET", path)
+
+
+def suggest(q: str, *, language: str | None = None, limit: int | None = None) -> ApiRequest[catalogue.Suggestions]:
+    """Words that begin as what was typed."""
+    return ApiRequest(catalogue.Suggestions, "GET", _path("/suggest", q=q, language=language, limit=limit))
+
+
+def image(ref: ImageRef, *, language: str | None = None) -> ApiRequest[catalogue.Image | None]:
+    """What is known of an image now, or None where nothing is."""
+    path = _path(f"/images/{quote(ref.bucket)}/{quote(ref.key)}", language=language)
+    return ApiRequest(catalogue.Image, "GET", path, may_be_missing=True)
+
+
+def product(product_id: str, *, language: str | None = None) -> ApiRequest[catalogue.Product | None]:
+    """What is known of a product now, or None where nothing is."""
+    path = _path(f"/products/{quote(product_id)}", language=language)
+    return ApiRequest(catalogue.Product, "GET", path, may_be_missing=True)
+
+
+def products(ids: Sequence[str], *, language: str | None = None) -> ApiRequest[catalogue.Products]:
+    """What is known of up to 100 products now."""
+    return _post(catalogue.Products, _path("/products:batch", language=language), {"ids": list(ids)})
+
+
+def keywords() -> ApiRequest[catalogue.Taxonomy]:
+    """Every keyword that an image can have."""
+    return ApiRequest(catalogue.Taxonomy, "GET", _path("/keywords"))
+
+
+def health() -> ApiRequest[catalogue.Health]:
+    """What the API answers from."""
+    return ApiRequest(catalogue.Health, "GET", _path("/healthz"))
+
+
+def status() -> ApiRequest[catalogue.Status]:
+    """How tagging is: queues, outcomes, rejected images."""
+    return ApiRequest(catalogue.Status, "GET", _path("/status"))
+
+
+def photos(images: Sequence[ImageRef]) -> ApiRequest[catalogue.PhotoAddresses]:
+    """Addresses by which a browser reads up to 100 photos."""
+    return _post(catalogue.PhotoAddresses, _path("/photos"), {"images": [str(ref) for ref in images]})
+
+
+def rate(ratings: Sequence[catalogue.KeywordRating]) -> ApiRequest[catalogue.KeptRatings]:
+    """Keep ratings of keywords, all or none."""
+    return _post(catalogue.KeptRatings, _path("/ratings"), {"ratings": [rating.model_dump() for rating in ratings]})
+
+
+def decide(decisions: Sequence[tuple[ImageRef, str, KeywordAction]]) -> ApiRequest[deciding.AppliedDecisions]:
+    """Pin, suppress or release keywords on images: the image, the keyword's word or id, and what is decided."""
+    documents = [{"image": str(ref), "keyword": word, "decision": str(action)} for ref, word, action in decisions]
+    return _post(deciding.AppliedDecisions, _path("/decisions"), {"decisions": documents})
+
+
+def models() -> ApiRequest[classification.ModelList]:
+    """The models that can be asked."""
+    return ApiRequest(classification.ModelList, "GET", _path("/models"))
+
+
+def classify(
+    photo: bytes | str, *, models: Sequence[str] | None = None, language: str | None = None
+) -> ApiRequest[classification.ClassifiedPhoto]:
+    """What is in a photo: its bytes, or a link (https://... or s3://bucket/key of the catalogue)."""
+    path = _path("/classify", models=None if models is None else ",".join(models), language=language)
+    if isinstance(photo, bytes):
+        return ApiRequest(classification.ClassifiedPhoto, "POST", path, photo, "application/octet-stream")
+    return _post(classification.ClassifiedPhoto, path, {"link": photo})
+
+
+def announce(name: str, media_type: str, size_bytes: int) -> ApiRequest[uploading.UploadTicket]:
+    """Announce an upload, and get the form that takes it."""
+    return _post(uploading.UploadTicket, _path("/uploads"), {"name": name, "type": media_type, "size": size_bytes})
+
+
+# ---- The clients -----------------------------------------------------------------------------------------------------
+
+
+# DECISIONS.md, 64: after httpx has written the address, so that nothing is encoded differently afterwards.
+class SignedRequests(httpx.Auth):
+    """Signs each request, the bytes and the address as they are sent, with the credentials that boto3 finds."""
+
+    requires_request_body = True
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Sign the request."""
+        sent = {name: request.headers[name] for name in ("content-type",) if name in request.headers}
+        request.headers.update(signed_headers(request.method, str(request.url), sent, request.content))
+        yield request
+
+
+class BearerToken(httpx.Auth):
+    """Sends the access token of who signed in."""
+
+    def __init__(self, token: str) -> None:
+        """Send this token with each request."""
+        self._token = token
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Add the token."""
+        request.headers["authorization"] = f"Bearer {self._token}"
+        yield request
+
+
+def _blocking(build: Callable[P, ApiRequest[T]]) -> Callable[Concatenate[CatalogClient, P], T]:
+    """Return the request as a method of the client that waits."""
+
+    @wraps(build)
+    def method(self: CatalogClient, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self.send(build(*args, **kwargs))
+
+    return cast("Callable[Concatenate[CatalogClient, P], T]", method)
+
+
+def _async(build: Callable[P, ApiRequest[T]]) -> Callable[Concatenate[AsyncCatalogClient, P], Coroutine[Any, Any, T]]:
+    """Return the request as a method of the client with async."""
+
+    @wraps(build)
+    async def method(self: AsyncCatalogClient, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self.send(build(*args, **kwargs))
+
+    return cast("Callable[Concatenate[AsyncCatalogClient, P], Coroutine[Any, Any, T]]", method)
+
+
+@dataclass(frozen=True)
+class _Endpoint:
+    """Where the API is, and how requests to it are signed.
+
+    Attributes:
+        address: of the API, without a version.
+        auth: signs requests; None where nobody is asked who they are, as on the local run.
+        timeout_s: of one request.
+        transport: what carries requests, in place of the network.
+    """
+
+    address: str
+    auth: httpx.Auth | None = field(default_factory=SignedRequests)
+    timeout_s: float = TIMEOUT_S
+    transport: Any = None
+
+    @classmethod
+    def of_stack(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Return a client of the stack that commands work on: the local one, or one on AWS, with signed requests.
+
+        Raises:
+            NoStack: there is none.
+        """
+        endpoint_url = endpoint_url_of(environment)
+        name = STACK_NAME if endpoint_url else environment.get(STACK_VARIABLE) or STACK_NAME
+        outputs = stack_outputs(client("cloudformation", endpoint_url), name)
+        if endpoint_url:
+            return cls(f"{endpoint_url}/_aws/execute-api/{outputs['HttpApiId']}/$default", None)
+        return cls(outputs["ApiUrl"])
+
+    def _url(self, request: ApiRequest[Any]) -> str:
+        return f"{self.address.rstrip('/')}{request.path}"
+
+
+@dataclass(frozen=True)
+class CatalogClient(_Endpoint):
+    """Calls the API at an address, and waits for each answer.
+
+    Every method raises ``CallerError`` for a wrong request (``PageGone`` for a page that is gone), ``Denied`` where the
+    API refuses to answer, and ``RetryLater`` where it cannot answer now.
+    """
+
+    search = _blocking(search)
+    suggest = _blocking(suggest)
+    image = _blocking(image)
+    product = _blocking(product)
+    products = _blocking(products)
+    keywords = _blocking(keywords)
+    health = _blocking(health)
+    status = _blocking(status)
+    photos = _blocking(photos)
+    rate = _blocking(rate)
+    decide = _blocking(decide)
+    models = _blocking(models)
+    classify = _blocking(classify)
+    announce = _blocking(announce)
+
+    def send(self, request: ApiRequest[T]) -> T:
+        """Send a request, and return its answer."""
+        url = self._url(request)
+        try:
+            with httpx.Client(auth=self.auth, timeout=self.timeout_s, transport=self.transport) as http:
+                response = http.request(request.method, url, content=request.body, headers=_headers(request))
+        except httpx.HTTPError as error:
+            raise RetryLater(f"{url}: {str(error) or type(error).__name__}") from error
+        return request.parse(response)
+
+    def results(self, q: str, *, by: str | None = None, least: float | None = None) -> Iterator[catalogue.Result]:
+        """Yield all results, best first, a hundred at each request."""
+        cursor: str | None = ""
+        while cursor is not None:
+            page = self.search(q, by=by, least=least, limit=100, facets=0, cursor=cursor or None)
+            yield from page.results
+            cursor = page.next
+
+    def upload(self, name: str, media_type: str, photo: bytes) -> uploading.UploadTicket:
+        """Upload a photo, and return the ticket to watch it with; its ``image`` is what to look up afterwards."""
+        ticket = self.announce(name, media_type, len(photo))
+        # The form is signed in itself; our own signature would be one too many.
+        try:
+            with httpx.Client(timeout=self.timeout_s, transport=self.transport) as http:
+                response = http.post(ticket.url, data=ticket.fields, files={"file": (name, photo, media_type)})
+        except httpx.HTTPError as error:
+            raise RetryLater(f"{ticket.url}: {str(error) or type(error).__name__}") from error
+        if not response.is_success:
+            raise _error_of(response)
+        return ticket
+
+
+@dataclass(frozen=True)
+class AsyncCatalogClient(_Endpoint):
+    """Calls the API at an address with async; its errors are those of ``CatalogClient``."""
+
+    search = _async(search)
+    suggest = _async(suggest)
+    image = _async(image)
+    product = _async(product)
+    products = _async(products)
+    keywords = _async(keywords)
+    health = _async(health)
+    status = _async(status)
+    photos = _async(photos)
+    rate = _async(rate)
+    decide = _async(decide)
+    models = _async(models)
+    classify = _async(classify)
+    announce = _async(announce)
+
+    async def send(self, request: ApiRequest[T]) -> T:
+        """Send a request, and return its answer."""
+        url = self._url(request)
+        try:
+            async with httpx.AsyncClient(auth=self.auth, timeout=self.timeout_s, transport=self.transport) as http:
+                response = await http.request(request.method, url, content=request.body, headers=_headers(request))
+        except httpx.HTTPError as error:
+            raise RetryLater(f"{url}: {str(error) or type(error).__name__}") from error
+        return request.parse(response)
+
+    async def results(
+        self, q: str, *, by: str | None = None, least: float | None = None
+    ) -> AsyncIterator[catalogue.Result]:
+        """Yield all results, best first, a hundred at each request."""
+        cursor: str | None = ""
+        while cursor is not None:
+            page = await self.search(q, by=by, least=least, limit=100, facets=0, cursor=cursor or None)
+            for result in page.results:
+                yield result
+            cursor = page.next
+
+    async def upload(self, name: str, media_type: str, photo: bytes) -> uploading.UploadTicket:
+        """Upload a photo, and return the ticket to watch it with; its ``image`` is what to look up afterwards."""
+        ticket = await self.announce(name, media_type, len(photo))
+        try:
+            async with httpx.AsyncClient(timeout=self.timeout_s, transport=self.transport) as http:
+                response = await http.post(ticket.url, data=ticket.fields, files={"file": (name, photo, media_type)})
+        except httpx.HTTPError as error:
+            raise RetryLater(f"{ticket.url}: {str(error) or type(error).__name__}") from error
+        if not response.is_success:
+            raise _error_of(response)
+        return ticket
+
+
+def _path(path: str, **query: str | float | None) -> str:
+    """Return the path with its query. A space is %20, which AWS signs; a + would be another text to it."""
+    sent = {name: value for name, value in query.items() if value is not None}
+    return f"/v1{path}?{urlencode(sent, quote_via=quote)}" if sent else f"/v1{path}"
+
+
+def _post(model: type[AnswerModel], path: str, document: Mapping[str, object]) -> ApiRequest[Any]:
+    return ApiRequest(model, "POST", path, json.dumps(document).encode(), JSON)
+
+
+def _headers(request: ApiRequest[Any]) -> dict[str, str]:
+    return {"content-type": request.media_type} if request.media_type else {}
+
+
+def _error_of(response: httpx.Response) -> Exception:
+    """Return the error that an answer stands for, in the words of its problem."""
+    code = response.status_code
+    try:
+        detail = str(json.loads(response.content)["detail"])
+    except (ValueError, KeyError, TypeError):
+        detail = f"{response.url} answers {code}"
+    match code:
+        case HTTPStatus.GONE:
+            return PageGone(detail)
+        case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
+            return Denied(detail)
+        case HTTPStatus.TOO_MANY_REQUESTS:
+            return RetryLater(detail)
+    return CallerError(detail) if code < HTTPStatus.INTERNAL_SERVER_ERROR else RetryLater(detail)

@@ -1,0 +1,91 @@
+"""What requests and answers of every function have in common, as pydantic models."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from aws_lambda_powertools.event_handler.openapi.params import Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from pipeline.errors import RejectReason
+from pipeline.images import MAX_KEY_BYTES
+
+MAX_BUCKET_CHARACTERS = 63  # the longest name Amazon S3 permits
+MAX_IMAGE_CHARACTERS = len("s3:///") + MAX_BUCKET_CHARACTERS + MAX_KEY_BYTES
+
+Language = Annotated[
+    str, Query(min_length=2, max_length=35, description="The language of the words in the answer.", examples=["de"])
+]
+Score = Annotated[float, Field(ge=0, le=1, description="The probability that the keyword is right.")]
+ImageName = Annotated[
+    str,
+    Field(
+        pattern=r"^s3://[^/]+/[\s\S]",
+        max_length=MAX_IMAGE_CHARACTERS,
+        description="s3://bucket/key, the key not encoded.",
+        examples=["s3://shop/shoes/1.jpg"],
+    ),
+]
+
+
+class RequestModel(BaseModel):
+    """The JSON body of a request: fields that nobody knows are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AnswerModel(BaseModel):
+    """The JSON body of an answer: made once, from its fields alone."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class KeywordOfImage(AnswerModel):
+    """A keyword on an image."""
+
+    keyword: str = Field(description="Its name in the requested language.", examples=["running shoe"])
+    id: str = Field(description="Stable across languages and taxonomies.", examples=["n04120489"])
+    score: Score
+    source: Literal["model", "head", "human"] = Field(description="Where the keyword comes from.")
+
+
+class ProblemCode(StrEnum):
+    """What a program can tell apart. A code never changes its meaning."""
+
+    INVALID_REQUEST = "invalid_request"
+    UNKNOWN_PARAMETER = "unknown_parameter"
+    ORIGIN_REFUSED = "origin_refused"
+    NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    PAGE_GONE = "page_gone"
+    TOO_LARGE = "too_large"
+    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    PHOTO_REJECTED = "photo_rejected"
+    NO_EXPORT = "no_export"
+    UNAVAILABLE = "unavailable"
+
+
+class FieldProblem(AnswerModel):
+    """One part of a request that is wrong."""
+
+    field: str = Field(description="Where it stands: query.limit, body.ratings.0.image.", examples=["query.limit"])
+    detail: str
+
+
+class Problem(AnswerModel):
+    """What is wrong, in the form of RFC 9457."""
+
+    type: str = Field(description="A URN that ends in the code.", examples=["urn:catalog-tagger:problem:not_found"])
+    title: str = Field(description="The same for every problem of this code.")
+    status: int
+    detail: str = Field(description="What is wrong with this request, and what to do.")
+    code: ProblemCode
+    errors: list[FieldProblem] | None = Field(default=None, description="Only with `invalid_request`.")
+    reason: RejectReason | None = Field(
+        default=None, description="Only with `photo_rejected`: why the photo cannot be tagged."
+    )
+
+
+class Refusal(BaseModel):
+    """What Amazon API Gateway itself answers, before any function runs."""
+
+    message: str = Field(description="Unauthorized, Forbidden or Too Many Requests.")

@@ -1,0 +1,52 @@
+"""What announcing an upload takes and answers, as pydantic models."""
+
+from pydantic import Field
+
+from pipeline.http.models import AnswerModel, RequestModel
+from pipeline.images import MAX_IMAGE_BYTES
+
+TYPES = {  # the media types that are read, and the suffix of the key for each
+    "image/jpeg": ".jpg",
+    "image/png": ".png",
+    "image/webp": ".webp",
+    "image/gif": ".gif",
+    "image/bmp": ".bmp",
+    "image/tiff": ".tif",
+    "image/avif": ".avif",
+}
+MAX_NAME_CHARACTERS = 1024  # of the name as it is sent; no file system has longer ones
+MAX_TYPE_CHARACTERS = 255  # of a media type, as RFC 6838 limits each of its halves to 127
+
+
+class AnnouncedPhoto(RequestModel):
+    """A photo that somebody is about to upload."""
+
+    name: str = Field(
+        min_length=1,
+        max_length=MAX_NAME_CHARACTERS,
+        description="The name of the file; letters and digits of it are kept in the key.",
+        examples=["running shoe.jpg"],
+    )
+    type: str = Field(
+        min_length=1,
+        max_length=MAX_TYPE_CHARACTERS,
+        description=f"The media type: {', '.join(TYPES)}.",
+        examples=["image/jpeg"],
+    )
+    size: int = Field(
+        ge=0, strict=True, description=f"The size in bytes; the limit is {MAX_IMAGE_BYTES:,}.", examples=[48_213]
+    )
+
+
+class UploadTicket(AnswerModel):
+    """Where to send the photo, and the ticket to watch it with.
+
+    Send ``fields`` and then the file, named ``file``, to ``url`` as multipart/form-data.
+    """
+
+    image: str = Field(description="s3://bucket/key: the photo's name from now on.")
+    ticket: str = Field(description="A secret for the WebSocket: whoever has it receives the result.")
+    expires_at: str = Field(description="When form and ticket end.")
+    seconds: int = Field(description="The same from now, for those whose clock is wrong.")
+    url: str
+    fields: dict[str, str]

@@ -1,0 +1,49 @@
+"""Names of keywords in one language, and how the keywords of an image stand in every JSON answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import CallerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pipeline.keywords import KeywordTag, Vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class KeywordNames:
+    """The names of a vocabulary's keywords in one language; a keyword that the vocabulary lacks is named by its id."""
+
+    vocabulary: Vocabulary
+    language: str = "en"
+
+    @classmethod
+    def in_language(cls, vocabulary: Vocabulary, language: str) -> KeywordNames:
+        """Return the names in that language.
+
+        Raises:
+            CallerError: the vocabulary has no words in it.
+        """
+        if language not in vocabulary.languages:
+            known = ", ".join(vocabulary.languages)
+            raise CallerError(f"there are no words in {language!r}; there are in {known}")
+        return cls(vocabulary, language)
+
+    def name(self, keyword_id: str) -> str:
+        """Return the keyword's name."""
+        node = self.vocabulary.nodes.get(keyword_id)
+        return keyword_id if node is None else node.name(self.language)
+
+    def documents(self, tags: Iterable[KeywordTag]) -> list[dict[str, Any]]:
+        """Return the keywords of an image as they stand in every JSON answer."""
+        return [
+            {"keyword": self.name(tag.keyword_id), "id": tag.keyword_id, "score": tag.score, "source": str(tag.source)}
+            for tag in tags
+        ]
+
+    def line(self, tags: Sequence[KeywordTag]) -> str:
+        """Return the keywords of an image on one line."""
+        return ", ".join(f"{self.name(tag.keyword_id)} {tag.score:.2f}" for tag in tags) or "(no keyword)"

@@ -1,0 +1,99 @@
+"""The route by which people say which keywords are right, wrong or missing."""
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.openapi.params import Body
+
+from pipeline.errors import CallerError
+from pipeline.http import catalogue as answers
+from pipeline.http.models import ProblemCode
+from pipeline.http.resolver import Resolver, Tag
+from pipeline.images import ImageRef
+from pipeline.keywords import Vocabulary, fold
+from pipeline.ports import Clock, Ratings, RecordTable
+from pipeline.ratings import Rating, Verdict
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")  # a photo that was only classified, by its content
+
+
+@dataclass(frozen=True)
+class KeywordRatingStore:
+    """Keeps what people say of photos that have a record, or that they had classified."""
+
+    ratings: Ratings
+    table: RecordTable
+    vocabulary: Vocabulary
+    buckets: Collection[str]
+    clock: Clock
+
+    def rate(self, requests: Sequence[answers.KeywordRating], by: str) -> int:
+        """Keep these ratings, all or none of them, and return how many they are.
+
+        Raises:
+            CallerError: one of them names no image, or a keyword that does not exist.
+            NotFoundError: one of them is of an image without a record.
+        """
+        images = {request.image: self._parse_image(request.image) for request in requests}
+        self._check_known([image for image in images.values() if image is not None])
+        ratings = [self._rating(request, images[request.image], by) for request in requests]
+        for rating in ratings:
+            self.ratings.put(rating)
+        return len(ratings)
+
+    def _rating(self, request: answers.KeywordRating, image: ImageRef | None, by: str) -> Rating:
+        name = request.image if image is None else str(image)
+        keyword = self._keyword_id(request.keyword, request.verdict)
+        return Rating(name, keyword, request.verdict, request.model_version, self.clock(), by)
+
+    def _parse_image(self, text: str) -> ImageRef | None:
+        """Return the image; None for the digest of a photo that has no name."""
+        if _DIGEST.fullmatch(text):
+            return None
+        image = ImageRef.parse(text)
+        if image.bucket not in self.buckets:
+            raise CallerError(f"{image.bucket!r} is not a bucket of the catalogue")
+        return image
+
+    def _check_known(self, images: Sequence[ImageRef]) -> None:
+        known = self.table.get_many(list(dict.fromkeys(images)))
+        unknown = [image for image in images if image not in known]
+        if unknown:
+            raise NotFoundError(f"nothing is known of {unknown[0]}")
+
+    def _keyword_id(self, text: str, verdict: Verdict) -> str:
+        """Return the keyword's id; a missing one may be a word that the vocabulary lacks and should have."""
+        if text in self.vocabulary.nodes:
+            return text
+        keyword_ids = self.vocabulary.spelled(text)
+        if keyword_ids:
+            return keyword_ids[0]
+        if verdict is not Verdict.MISSING:
+            raise CallerError(f"no keyword is called {text!r}")
+        word = fold(text)
+        # A space or an accent alone folds to nothing, and one sign of Arabic to eighteen letters.
+        if not 1 <= len(word) <= answers.MAX_WORD_CHARACTERS:
+            raise CallerError(f"{text!r} is no word of 1 to {answers.MAX_WORD_CHARACTERS} letters")
+        return word
+
+
+def add_routes(app: Resolver, store: KeywordRatingStore) -> None:
+    """Let the app answer POST /ratings."""
+
+    @app.operation(
+        "POST",
+        "/ratings",
+        tag=Tag.REVIEW,
+        status=HTTPStatus.CREATED,
+        problems=[ProblemCode.NOT_FOUND, ProblemCode.UNSUPPORTED_MEDIA_TYPE],
+    )
+    def rate_keywords(request: Annotated[answers.KeywordRatings, Body()]) -> answers.KeptRatings:
+        """Keep ratings of keywords.
+
+        A person has one rating of a keyword of a model on an image: the latest.
+        """
+        return answers.KeptRatings(kept=store.rate(request.ratings, app.caller))

@@ -1,0 +1,195 @@
+"""A gateway over real HTTP that verifies who asks as Amazon API Gateway does: AWS Signature Version 4, or a JWT."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Lock, Thread
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
+
+import jwt
+
+from tests.api_caller import CONTEXT, event_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from pipeline.http.resolver import HttpHandler
+
+    Authorize = Callable[["GatewayRequest"], Mapping[str, Any]]
+
+MAX_SKEW = timedelta(minutes=5)  # between the signer's clock and AWS's
+_AUTHORIZATION = re.compile(
+    r"AWS4-HMAC-SHA256 Credential=(?P<key>[^/,]+)/(?P<scope>\d{8}/[^/]+/[^/]+/aws4_request), ?"
+    r"SignedHeaders=(?P<headers>[a-z0-9;-]+), ?Signature=(?P<signature>[0-9a-f]{64})"
+)
+
+
+@dataclass(frozen=True)
+class GatewayRequest:
+    """A request as it came over the wire: neither path nor query is decoded; header names are in lower case."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class RefusedError(Exception):
+    """The gateway answers by itself."""
+
+    def __init__(self, status: int, message: str) -> None:
+        """Refuse with a status and the gateway's own message."""
+        super().__init__(message)
+        self.status, self.message = status, message
+
+
+# ---- AWS Signature Version 4, by its specification -------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class SignatureAuthorizer:
+    """Lets in requests that are signed with a known key, for this region and service.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+    """
+
+    secrets: Mapping[str, str]
+    region: str = "eu-central-1"
+    service: str = "execute-api"
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def __call__(self, request: GatewayRequest) -> Mapping[str, Any]:
+        """Return what the gateway tells the function of who signed."""
+        match = _AUTHORIZATION.fullmatch(request.headers.get("authorization", ""))
+        if match is None:
+            raise RefusedError(403, "Missing Authentication Token")
+        signed = match["headers"].split(";")
+        moment = request.headers.get("x-amz-date", "")
+        if not {"host", "x-amz-date"} <= set(signed) or signed != sorted(signed):
+            raise RefusedError(403, "host and x-amz-date must be signed")
+        if abs(self.now() - datetime.strptime(moment, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)) > MAX_SKEW:
+            raise RefusedError(403, "Signature expired")
+        if match["scope"] != f"{moment[:8]}/{self.region}/{self.service}/aws4_request":
+            raise RefusedError(403, "Credential should be scoped to a valid region and service")
+        canonical = hashlib.sha256(canonical_request(request, signed).encode()).hexdigest()
+        to_sign = f"AWS4-HMAC-SHA256\n{moment}\n{match['scope']}\n{canonical}"
+        key = f"AWS4{self.secrets.get(match['key'], '')}".encode()
+        for part in match["scope"].split("/"):
+            key = hmac.digest(key, part.encode(), "sha256")
+        if not hmac.compare_digest(hmac.digest(key, to_sign.encode(), "sha256").hex(), match["signature"]):
+            raise RefusedError(403, "The request signature we calculated does not match the signature you provided.")
+        return {"iam": {"userArn": f"arn:aws:iam::123456789012:user/{match['key']}"}}
+
+
+def canonical_request(request: GatewayRequest, signed: list[str]) -> str:
+    """Return the canonical request of the specification."""
+    path = quote(request.path, safe="/-_.~")  # every service but S3 signs a path whose segments are encoded twice
+    # Each name and value is decoded and encoded again, with %20 for a space: a + in a query is a plus to AWS.
+    pairs = [pair.partition("=") for pair in request.query.split("&") if pair]
+    encoded = sorted(
+        (quote(unquote(name), safe="-_.~"), quote(unquote(value), safe="-_.~")) for name, _, value in pairs
+    )
+    headers = "".join(f"{name}:{' '.join(request.headers.get(name, '').split())}\n" for name in signed)
+    digest = request.headers.get("x-amz-content-sha256") or hashlib.sha256(request.body).hexdigest()
+    query = "&".join(f"{name}={value}" for name, value in encoded)
+    return "\n".join((request.method, path or "/", query, headers, ";".join(signed), digest))
+
+
+# ---- JSON Web Tokens, as an HTTP API's JWT authorizer checks them ----------------------------------------------------
+
+
+@dataclass(frozen=True)
+class TokenAuthorizer:
+    """Lets in requests with a token of this issuer, for this audience, that is not over; some paths need a scope.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html
+    """
+
+    issuer: str
+    audience: tuple[str, ...]
+    keys: Mapping[str, Any]
+    scopes: Mapping[str, str] = field(default_factory=dict)
+
+    def __call__(self, request: GatewayRequest) -> Mapping[str, Any]:
+        """Return what the gateway tells the function of who signed in."""
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        try:
+            key = self.keys[jwt.get_unverified_header(token)["kid"]]
+            # The audience is checked below: an access token may say client_id in its place.
+            claims = jwt.decode(
+                token, key, algorithms=["RS256"], issuer=self.issuer, options={"require": ["exp"], "verify_aud": False}
+            )
+        except (jwt.InvalidTokenError, KeyError) as error:
+            raise RefusedError(401, "Unauthorized") from error
+        audience = claims.get("aud", claims.get("client_id"))
+        if not set(self.audience) & set(audience if isinstance(audience, list) else [audience]):
+            raise RefusedError(401, "Unauthorized")
+        needed = self.scopes.get(request.path)
+        if needed and needed not in str(claims.get("scope", "")).split():
+            raise RefusedError(403, "Forbidden")
+        return {"jwt": {"claims": {name: str(value) for name, value in claims.items()}, "scopes": None}}
+
+
+# ---- The server ------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def gateway(handler: HttpHandler, authorize: Authorize | None = None) -> Iterator[str]:
+    """Serve a function over HTTP, and yield its address; without ``authorize`` everybody is let in."""
+    one_at_a_time = Lock()  # as AWS Lambda calls a function; the resolver keeps the request at hand for all threads
+
+    class Server(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *_: object) -> None:
+            """Log nothing."""
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("do_"):
+                return self._serve
+            raise AttributeError(name)
+
+        def _serve(self) -> None:
+            path, _, query = self.path.partition("?")
+            body = self.rfile.read(int(self.headers.get("content-length") or 0))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            request = GatewayRequest(self.command, path, query, headers, body)
+            try:
+                authorizer = authorize(request) if authorize else None
+            except RefusedError as refused:
+                data = json.dumps({"message": refused.message}).encode()
+                self._send(refused.status, {"content-type": "application/json"}, data)
+                return
+            decoded = unquote(path.replace("%25", "%2525"))  # as API Gateway does: every escape but that of %
+            with one_at_a_time:
+                answer = handler(event_of(self.command, decoded, query, body, headers, authorizer), CONTEXT)
+            text = answer["body"] or ""
+            data = base64.b64decode(text) if answer["isBase64Encoded"] else str(text).encode()
+            self._send(answer["statusCode"], answer["headers"], data)
+
+        def _send(self, status: int, headers: Mapping[str, str], data: bytes) -> None:
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("content-length", str(len(data)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(data)
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
+        server.daemon_threads = True
+        Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
