@@ -51,6 +51,8 @@ NOT_RUN = {
     "make bench-search": "its figures need a machine with nothing else to do, for ten minutes",
     "make bench-packages": "its figures need a machine with nothing else to do",
     "make quality": "it measures on labelled photos that are not part of the project",
+    "catalog-tagger learn labels.csv": "it learns from a shop's photos; tests/tagging_lambda/words types it",
+    "catalog-tagger tag new-photos": "it uses what was learned from a shop's photos; the same test types it",
     "make clean": "it removes what these tests stand on; it is typed in a copy below",
     "apt-get install": "it changes the machine, and needs its administrator",
     ".venv/bin/python -m infra taxonomy": "it needs that apt-get; tests/infra/taxonomy runs it where WordNet is",
