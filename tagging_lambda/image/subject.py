@@ -41,13 +41,13 @@ def find_subject(small: NDArray[np.uint8]) -> SubjectBox | None:
     differs = _differing(small)
     if differs is None:
         return None
-    rows = np.flatnonzero(differs.mean(axis=1) > LEAST_SHARE)
-    columns = np.flatnonzero(differs.mean(axis=0) > LEAST_SHARE)
+    height, width = differs.shape
+    rows = np.flatnonzero(np.count_nonzero(differs, axis=1) > LEAST_SHARE * width)
+    columns = np.flatnonzero(np.count_nonzero(differs, axis=0) > LEAST_SHARE * height)
     if not len(rows) or not len(columns):
         return None
     left, top, right, bottom = int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
     margin = MARGIN * max(bottom - top, right - left)
-    height, width = differs.shape
     return SubjectBox(
         max(0.0, left - margin), max(0.0, top - margin), min(width, right + margin), min(height, bottom + margin)
     )
@@ -60,7 +60,8 @@ def _differing(small: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
         small: uint8 [H, W, 3], RGB.
     """
     border = np.concatenate([small[0], small[-1], small[1:-1, 0], small[1:-1, -1]]).astype(np.int16)
-    colour = np.median(border, axis=0)
+    # The upper of two middles, not their mean: np.median costs three times as much.
+    colour = np.partition(border, len(border) // 2, axis=0)[len(border) // 2]
     near = np.abs(border - colour).max(axis=1) <= TOLERANCE_LEVELS
     if near.mean() < LEAST_EVENNESS:
         return None
@@ -68,5 +69,5 @@ def _differing(small: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
     differs = np.zeros(small.shape[:2], bool)
     for channel in range(3):
         plane = small[..., channel].astype(np.int16)
-        differs |= np.abs(plane - np.int16(round(float(colour[channel])))) > TOLERANCE_LEVELS
+        differs |= np.abs(plane - colour[channel]) > TOLERANCE_LEVELS
     return differs
