@@ -13,8 +13,8 @@ from moto import mock_aws
 from pipeline.aws.dynamodb import DynamoTable
 from pipeline.keywords import Vocabulary
 from pipeline.table_layout import to_item
+from tests.api_caller import CONTEXT
 from tests.aws_world import AwsWorld
-from tests.results_sink.asking import CONTEXT
 from tests.results_sink.small_shop import tagged
 from tests.results_sink.test_changes import event_of
 
