@@ -88,7 +88,7 @@ def observation():
     observation.reconcile([TagImage(shop(), "run-1")])
     record = observation.table.records[shop()]
     observation.table.put(
-        with_keywords(record, record.model_keywords, BOTH, observation.taxonomy.vocabulary), record.revision
+        with_keywords(record, record.model_keywords, BOTH, observation.mapper.vocabulary), record.revision
     )
     return observation
 
@@ -101,7 +101,7 @@ def test_what_the_model_said_is_not_forgotten(observation):
     record = observation.table.records[shop()]
     assert ids(record) == ["blue", "paint"]
     assert [tag.keyword_id for tag in record.model_keywords] == ["red", "paint"]
-    released = with_keywords(record, record.model_keywords, (), observation.taxonomy.vocabulary)
+    released = with_keywords(record, record.model_keywords, (), observation.mapper.vocabulary)
     assert (ids(released), released.overruled) == (["red", "paint"], ())
 
 
