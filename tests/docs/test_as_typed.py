@@ -1,4 +1,6 @@
-"""Every command of the documents is run as a reader types it, and every make target, or says here why it is not (DECISIONS.md, 47).
+"""Every command of the documents is run as a reader types it, and every make target, or says here why it is not.
+
+DECISIONS.md, 47.
 
 A new block is run by itself. Its language says how: ``sh`` in a shell, ``console`` line by line behind a ``$``,
 ``python`` by this Python, ``sql`` by DuckDB in an export; ``text`` is only shown.
