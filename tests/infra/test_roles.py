@@ -54,6 +54,7 @@ CONDITION_OF = {
     "KeyPolicy": "HasKey",
     "CataloguePolicy": "HasCatalogue",
     "ModelPolicy": "HasModelUri",
+    "HeadsPolicy": "HasHeadsUri",
 }
 
 
@@ -101,7 +102,7 @@ def test_a_shared_bucket_may_be_read_below_its_prefix_alone(aws_environment: Non
 
 
 def test_a_model_elsewhere_may_only_be_read_at_its_address() -> None:
-    assert roles_with("ModelPolicy") == READERS
+    assert roles_with("ModelPolicy") == roles_with("HeadsPolicy") == READERS
     assert set(allowed("ModelPolicy")) == {"s3:GetObject"}
     resource = properties("ModelPolicy")["PolicyDocument"]["Statement"][0]["Resource"]["Fn::Sub"]
     assert resource[0] == "arn:${AWS::Partition}:s3:::${Place}/*"

@@ -163,7 +163,7 @@ def _export(model: Path, photos: list[bytes], place: Path, work: Path) -> None:
     reconciler = tagger(
         images=images,
         table=MemoryTable(),
-        contents=ClassificationCache(InlineReader(classifier.card.input), classifier),
+        cache=ClassificationCache(InlineReader(classifier.card.input), classifier),
         mapper=KeywordMapper.of(vocabulary, [model_class.id for model_class in classifier.card.classes]),
     )
     reconciler.reconcile([TagImage(shop(f"{number}.jpg"), "run") for number in range(len(photos))], lambda: 60.0)
