@@ -44,9 +44,15 @@ _COMMANDS = {
     "restore": ("infra.restore:restore", "Bring records back from another table."),
     "export": ("results_sink.cli:export", "Write all records as Parquet, or for another engine."),
     "search": ("results_sink.cli:search", "Find images by keywords."),
+    "check": ("infra.check:check", "Say which photos a marketplace refuses, why, and from when."),
+    "duplicates": ("infra.duplicates:duplicates", "Group the same photo under several names."),
+    "similar": ("infra.similar:similar", "Find the photos that look most like one."),
     "ratings": ("results_sink.cli:ratings", "Write people's ratings of keywords as Parquet."),
     "evaluate": ("tagging_lambda.evaluate.cli:evaluate", "Measure keywords on photos that you labelled."),
-    "model": ("infra.model.cli:model", "Build, show and publish the model."),
+    "learn": ("tagging_lambda.words.cli:learn", "Learn your own words from labelled photos."),
+    "verify": ("tagging_lambda.words.cli:verify", "Find the photos that contradict their own keywords."),
+    "heads": ("tagging_lambda.words.cli:heads", "List, publish, remove and roll back heads."),
+    "model": ("infra.model.cli:model", "Build, import, show, shadow and promote the model."),
 }
 
 

@@ -26,6 +26,7 @@ class Source(StrEnum):
     """Who says that a keyword fits."""
 
     MODEL = "model"
+    HEAD = "head"
     HUMAN = "human"
 
 

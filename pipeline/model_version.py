@@ -2,22 +2,54 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING
 
 from pipeline.errors import BadModel
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 CARD_NAME = "card.json"  # of the file that describes a model, beside its weights
+DEFAULT_FIT = "crop"
 VERSION_LENGTH = 12  # hexadecimal digits; 48 bits tell any number of a shop's models apart
 
 
-def version_of(weights_sha256: str, temperature: float = 1.0) -> str:
-    """Return the first digits of the served file's SHA-256 in hexadecimal, and what cools its answers, if anything."""
-    weights = weights_sha256[:VERSION_LENGTH]
-    return weights if temperature == 1 else f"{weights}-{temperature:g}"
+def version_of(weights_sha256: str, temperature: float = 1.0, fit: str = DEFAULT_FIT) -> str:
+    """Return the first digits of the served file's SHA-256, how pictures are fitted and what cools its answers.
+
+    The two latter only where they are not as they always were, so that older versions keep their names.
+    """
+    parts = [weights_sha256[:VERSION_LENGTH]]
+    parts += [fit] if fit != DEFAULT_FIT else []
+    parts += [f"{temperature:g}"] if temperature != 1 else []
+    return "-".join(parts)
+
+
+def keywords_version(taxonomy_version: str, head_versions: Sequence[str]) -> str:
+    """Return what names exactly the way from a record to its keywords: the taxonomy's version, and the heads'.
+
+    Without heads it is the taxonomy's, as it was before there were any.
+    """
+    if not head_versions:
+        return taxonomy_version
+    parts = (taxonomy_version, *head_versions)
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:VERSION_LENGTH]
+
+
+def head_version_in(folder: Path) -> str:
+    """Return the version of the head that lies in the folder: its card's, byte by byte.
+
+    Raises:
+        BadModel: there is no head.
+    """
+    path = folder / CARD_NAME
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:VERSION_LENGTH]
+    except OSError as error:
+        raise BadModel(f"{path} cannot be read ({error.strerror})") from error
 
 
 def version_in(folder: Path) -> str | None:
@@ -32,6 +64,7 @@ def version_in(folder: Path) -> str | None:
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
         served = next(file["sha256"] for file in card["files"] if file["precision"] == card["served"])
-        return version_of(served, float(card.get("temperature", 1.0)))
-    except (OSError, ValueError, KeyError, TypeError, StopIteration) as error:
+        fit = card.get("input", {}).get("fit", DEFAULT_FIT)
+        return version_of(served, float(card.get("temperature", 1.0)), fit)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, StopIteration) as error:
         raise BadModel(f"{path} is not a model card ({type(error).__name__}: {error})") from error

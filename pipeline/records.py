@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pipeline.errors import RejectReason
+    from pipeline.facts import PhotoFacts
     from pipeline.images import ImageRef
     from pipeline.keywords import KeywordTag
+    from pipeline.vectors import FeatureVector
 
 SCORE_STEPS = 65_535  # a stored class score is a whole number of these steps: two bytes
 # Chosen by us: over twice the 14 days a message can wait in a queue, so that no old message finds a blank
@@ -118,6 +120,8 @@ class TaggedImage:
         decisions: what people decided, one for each keyword, the oldest first.
         overruled: what the model alone says, where people decided anything; else nothing.
         previous: what the run before said of the same object, if there was one.
+        vector: what the model saw, for heads; None in records older than vectors, or of a model without a projection.
+        facts: what rules, colours and groups are computed from; None in a record written before facts were stored.
     """
 
     observation: Observation
@@ -130,6 +134,8 @@ class TaggedImage:
     decisions: tuple[Decision, ...] = ()
     overruled: tuple[KeywordTag, ...] = ()
     previous: Previous | None = None
+    vector: FeatureVector | None = None
+    facts: PhotoFacts | None = None
 
     @property
     def model_keywords(self) -> tuple[KeywordTag, ...]:

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipeline.errors import CallerError, RejectReason
+from pipeline.facts import PhotoFacts
 from pipeline.images import ImageRef
 from pipeline.keywords import KeywordTag, Source
 from pipeline.records import (
@@ -32,9 +33,10 @@ from pipeline.records import (
     unpack_class_scores,
 )
 from pipeline.unreadable import UnreadableItem
+from pipeline.vectors import FeatureVector
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
 IMAGE = "image"  # the partition key: s3://bucket/key, or a digest of it where that is too long
 LONG_IMAGE = "long_image"  # s3://bucket/key where the partition key is a digest
@@ -49,6 +51,7 @@ REASON = "reason"
 OBSERVED_AT = "observed_at"
 PREVIOUS = "previous"
 KEYWORDS = "keywords"
+VECTOR = "vector"
 SUMMARY = (IMAGE, LONG_IMAGE, "#status", REASON, OBSERVED_AT, REVISION, f"{KEYWORDS}[0]")  # attributes of a summary
 SUMMARY_NAMES = {"#status": STATUS}  # the only one of them that is a reserved word of DynamoDB
 MAX_IMAGE_BYTES = 1024  # the longest sort key Amazon DynamoDB permits: the index by product is sorted by image
@@ -145,6 +148,8 @@ def from_item(item: Item) -> Record:
                 decisions=decisions,
                 overruled=_keywords(item.get("overruled", ())),
                 previous=_previous(item),
+                vector=FeatureVector.unpack(bytes(item[VECTOR])) if VECTOR in item else None,
+                facts=PhotoFacts.unpack(bytes(item["facts"])) if "facts" in item else None,
             )
 
 
@@ -167,17 +172,31 @@ def _tagged_item(record: TaggedImage) -> Item:
         "low_information": record.low_information,
         **_previous_item(record.previous),
     }
+    if record.vector:
+        item[VECTOR] = record.vector.pack()
+    if record.facts:
+        item["facts"] = record.facts.pack()
     if record.overruled:
         item["overruled"] = _keyword_items(record.overruled)
     return item
 
 
 def _keyword_items(tags: Iterable[KeywordTag]) -> list[Item]:
-    return [{"id": tag.keyword_id, "score": Decimal(repr(tag.score)), "source": str(tag.source)} for tag in tags]
+    return [_keyword_item(tag) for tag in tags]
+
+
+def _keyword_item(tag: KeywordTag) -> Item:
+    """Return a keyword; the model's names no source, since records are paid by size."""
+    item = {"id": tag.keyword_id, "score": Decimal(repr(tag.score))}
+    return item if tag.source is Source.MODEL else {**item, "source": str(tag.source)}
 
 
 def _keywords(items: Iterable[Item]) -> tuple[KeywordTag, ...]:
-    return tuple(KeywordTag(item["id"], float(item["score"]), Source(item["source"])) for item in items)
+    return tuple(_keyword(item) for item in items)
+
+
+def _keyword(item: Item) -> KeywordTag:
+    return KeywordTag(item["id"], float(item["score"]), Source(item.get("source", Source.MODEL)))
 
 
 def _decision_item(decision: Decision) -> Item:
@@ -205,20 +224,30 @@ def _previous_item(previous: Previous | None) -> Item:
             previous.width_pixels,
             previous.height_pixels,
             previous.low_information,
+            *_sources(previous.keywords),
         ]
     }
+
+
+def _sources(tags: Sequence[KeywordTag]) -> list[list[str]]:
+    """Return who said each keyword; nothing where the model said all."""
+    return [[str(tag.source) for tag in tags]] if any(tag.source is not Source.MODEL for tag in tags) else []
 
 
 def _previous(item: Item) -> Previous | None:
     if PREVIOUS not in item:
         return None
-    run_id, observed_at, model, taxonomy, keywords, class_scores, width, height, low_information = item[PREVIOUS]
+    run_id, observed_at, model, taxonomy, keywords, class_scores, width, height, low_information, *rest = item[PREVIOUS]
+    sources = rest[0] if rest else [Source.MODEL] * (len(keywords) // 2)
     return Previous(
         run_id=run_id,
         observed_at=_time(observed_at),
         model_version=model,
         taxonomy_version=taxonomy,
-        keywords=tuple(KeywordTag(i, float(s)) for i, s in zip(keywords[::2], keywords[1::2], strict=True)),
+        keywords=tuple(
+            KeywordTag(keyword_id, float(score), Source(source))
+            for keyword_id, score, source in zip(keywords[::2], keywords[1::2], sources, strict=True)
+        ),
         class_scores=unpack_class_scores(bytes(class_scores)),
         width_pixels=int(width),
         height_pixels=int(height),

@@ -6,13 +6,12 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from pipeline.errors import CallerError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
 SPACE_CHARACTERS = 12  # hexadecimal digits: what names one model's features under one projection
@@ -38,6 +37,8 @@ class FeatureVector:
     @classmethod
     def of(cls, space: str, values: NDArray[np.float32]) -> FeatureVector:
         """Return the vector that holds float32 [D] in 255 levels, whose largest value is exact."""
+        import numpy as np  # noqa: PLC0415 - functions that only carry records are packaged without it
+
         scale = float(np.float32(np.abs(values).max(initial=0.0) / LEVELS))
         levels = np.rint(values / scale) if scale else np.zeros_like(values)
         return cls(space, levels.astype(np.int8).tobytes(), scale)
@@ -48,6 +49,8 @@ class FeatureVector:
 
     def to_array(self) -> NDArray[np.float32]:
         """Return float32 [D]: the projected features, of length 1 (0 where all of them are 0)."""
+        import numpy as np  # noqa: PLC0415 - as above
+
         levels = np.frombuffer(self.data, np.int8).astype(np.float32)
         length = float(np.linalg.norm(levels))
         return levels / np.float32(length) if length else levels
@@ -69,6 +72,8 @@ def stack(vectors: Sequence[FeatureVector]) -> NDArray[np.float32]:
     Raises:
         CallerError: the vectors are of different spaces.
     """
+    import numpy as np  # noqa: PLC0415 - as above
+
     spaces = {vector.space for vector in vectors}
     if len(spaces) > 1:
         raise CallerError(f"feature vectors of {len(spaces)} models cannot be compared: {', '.join(sorted(spaces))}")

@@ -16,7 +16,9 @@ from tagging_lambda.words.taxonomy import strongest
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from pipeline.facts import PhotoFacts
     from pipeline.records import ClassScore
+    from pipeline.vectors import FeatureVector
     from tagging_lambda.classify import Classifier
     from tagging_lambda.image.picture import Picture
     from tagging_lambda.image.reader import Reader
@@ -33,6 +35,8 @@ class Classification:
     width_pixels: int
     height_pixels: int
     low_information: bool
+    vector: FeatureVector | None = None
+    facts: PhotoFacts | None = None
 
 
 ContentResult = Classification | ImageRejected
@@ -100,7 +104,12 @@ class ClassificationCache:
         answers = self.classifier.classify(np.stack([model_input(picture, contract) for picture in pictures.values()]))
         return {
             name: Classification(
-                strongest(answer.scores), picture.width_pixels, picture.height_pixels, picture.low_information
+                strongest(answer.scores),
+                picture.width_pixels,
+                picture.height_pixels,
+                picture.low_information,
+                answer.vector,
+                picture.facts,
             )
             for (name, picture), answer in zip(pictures.items(), answers, strict=True)
         }

@@ -11,6 +11,7 @@ import onnxruntime as ort
 
 from pipeline.errors import BadModel
 from tagging_lambda.model_card import ModelCard
+from tagging_lambda.words.projection import projection_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from pipeline.vectors import FeatureVector
     from tagging_lambda.model_card import ModelFile
+    from tagging_lambda.words.projection import Projection
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,18 +31,21 @@ class Classification:
     Attributes:
         scores: float32 [classes], each in [0, 1], summing to 1.
         features: float32 [features], what the last layer reads: any range, never meaningful one by one.
+        vector: what a record keeps of the features; None where no projection is known for the model.
     """
 
     scores: NDArray[np.float32]
     features: NDArray[np.float32]
+    vector: FeatureVector | None = None
 
 
 class Classifier:
     """A loaded model that has been found to be what its card says."""
 
-    def __init__(self, card: ModelCard, session: ort.InferenceSession) -> None:
+    def __init__(self, card: ModelCard, session: ort.InferenceSession, projection: Projection | None = None) -> None:
         """Classify with `session`, which runs one of the files of `card`."""
         self.card = card
+        self.projection = projection
         self._session = session
         self._temperature = np.float32(card.temperature)
 
@@ -66,7 +72,7 @@ class Classifier:
             # The runtime raises a family of its own that is no part of its interface; the file is what the card says.
             raise BadModel(f"{file.name} cannot be run by onnxruntime {ort.__version__}: {_line(error)}") from error
         _check(card, file, session)
-        return cls(card, session)
+        return cls(card, session, projection_for(card))
 
     def classify(self, pixels: NDArray[np.float32]) -> list[Classification]:
         """Return an answer for each picture.
@@ -79,7 +85,7 @@ class Classifier:
         output = self.card.output
         logits, features = self._session.run([output.logits, output.features], {self.card.input.name: pixels})
         return [
-            Classification(scores, own)
+            Classification(scores, own, self.projection.vector(own) if self.projection else None)
             for scores, own in zip(softmax(logits / self._temperature), features, strict=True)
         ]
 

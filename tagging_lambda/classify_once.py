@@ -14,20 +14,18 @@ from pipeline.errors import CallerError, ImageRejected, RejectReason
 from pipeline.http_event import Answer, json_answer, text_in
 from pipeline.images import MAX_IMAGE_BYTES, SCHEME, FetchedImage, ImageRef
 from tagging_lambda.image.picture import model_input
-from tagging_lambda.words.taxonomy import keywords_of, strongest
+from tagging_lambda.words.taxonomy import strongest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from numpy.typing import NDArray
-
     from pipeline.http_event import Request, Route
     from pipeline.keywords import Vocabulary
     from pipeline.ports import ImageStore
-    from tagging_lambda.classify import Classifier
+    from tagging_lambda.classify import Classification, Classifier
     from tagging_lambda.image.reader import Reader
     from tagging_lambda.link import LinkFetcher
-    from tagging_lambda.words.taxonomy import Taxonomy
+    from tagging_lambda.words.keyword_mapper import KeywordMapper
 
 CLASSES_SHOWN = 5
 MOST_MODELS = 4  # asked at once, chosen by us: they stand side by side on a page
@@ -40,7 +38,7 @@ class SeeingModel:
 
     reader: Reader
     classifier: Classifier
-    taxonomy: Taxonomy
+    mapper: KeywordMapper
 
 
 @dataclass
@@ -123,8 +121,8 @@ def make_routes(
             at_s = clock_s()
             model = models.named(name)
             picture = model.reader.read(data)
-            scores = model.classifier.classify(model_input(picture, model.classifier.card.input)[None])[0].scores
-            answer = _answer(name, model, scores, language)
+            seen_by = model.classifier.classify(model_input(picture, model.classifier.card.input)[None])[0]
+            answer = _answer(name, model, seen_by, language)
             answers.append(answer | {"milliseconds": _milliseconds(clock_s() - at_s)})
         seen = {
             "sha256": hashlib.sha256(data).hexdigest(),
@@ -168,14 +166,15 @@ def asked_language(request: Request, vocabulary: Vocabulary) -> str:
     return language
 
 
-def _answer(name: str, model: SeeingModel, scores: NDArray[np.float32], language: str) -> dict[str, Any]:
-    classes, nodes = model.classifier.card.classes, model.taxonomy.vocabulary.nodes
+def _answer(name: str, model: SeeingModel, answer: Classification, language: str) -> dict[str, Any]:
+    classes, nodes = model.classifier.card.classes, model.mapper.vocabulary.nodes
+    scores = answer.scores
     best = np.argsort(-scores, kind="stable")[:CLASSES_SHOWN].tolist()
-    keywords = keywords_of(strongest(scores), model.taxonomy)
+    keywords = model.mapper.keywords(strongest(scores), answer.vector)
     return {
         "model": name,
         "model_version": model.classifier.card.version,
-        "taxonomy_version": model.taxonomy.version,
+        "taxonomy_version": model.mapper.version,
         "classes": [
             {"class_index": each, "class": classes[each].name, "score": round(float(scores[each]), 4)} for each in best
         ],

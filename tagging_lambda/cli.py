@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ from pipeline.errors import CallerError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pipeline.facts import PhotoFacts
+    from pipeline.keywords import KeywordTag, Vocabulary
     from tagging_lambda.local_files import FileTagger, RejectedFile, TaggedFile
 
 CLASSES_SHOWN = 5
@@ -26,8 +29,17 @@ CLASSES_SHOWN = 5
     "--language", default="en", show_default=True, help="Of the keywords shown: en, de, fr, es, or the shop's."
 )
 @click.option("--workers", type=click.IntRange(1, 256), help="Files at once.  [default: one for each core]")
+@click.option(
+    "--head",
+    "heads",
+    multiple=True,
+    metavar="NAME_OR_FOLDER",
+    help="Use this head; may be given several times.  [default: all that are installed]",
+)
 @click.option("--strict", is_flag=True, help="Exit with 1 if any file was rejected.")
-def tag(paths: Sequence[Path], as_json: bool, language: str, workers: int | None, strict: bool) -> int:
+def tag(  # noqa: PLR0917 - click passes them by name
+    paths: Sequence[Path], as_json: bool, language: str, workers: int | None, heads: Sequence[str], strict: bool
+) -> int:
     """Tag files and folders of this machine: one line per image, and no AWS at all.
 
     A file that is no readable picture is a line with its reason; the rest goes on.
@@ -36,11 +48,12 @@ def tag(paths: Sequence[Path], as_json: bool, language: str, workers: int | None
     from pipeline.progress import Progress  # noqa: PLC0415 - as above
     from pipeline.settings import model_dir  # noqa: PLC0415 - as above
     from tagging_lambda.local_files import FileTagger, RejectedFile, files_below  # noqa: PLC0415 - as above
+    from tagging_lambda.words.head_store import InstalledHeads  # noqa: PLC0415 - as above
 
     files, vocabulary = files_below(paths), Vocabulary.load()
     if language not in vocabulary.languages:
         raise CallerError(f"no keyword has words in {language!r}; there are {', '.join(vocabulary.languages)}")
-    tagger = FileTagger.load(model_dir(), vocabulary, workers)
+    tagger = FileTagger.load(model_dir(), vocabulary, workers, InstalledHeads.of_this_machine().load(heads))
     rejected = 0
     # On a terminal the lines themselves show that it goes on.
     with Progress("tag", quiet=as_json or sys.stdout.isatty()) as progress:
@@ -55,7 +68,16 @@ def _document(result: TaggedFile | RejectedFile, tagger: FileTagger) -> dict[str
 
     if isinstance(result, RejectedFile):
         refused = {"status": "rejected", "reason": result.reason, "detail": result.detail}
-        return {"image": str(result.path), **refused, "keywords": [], "classes": [], "low_information": False}
+        return {
+            "image": str(result.path),
+            **refused,
+            "keywords": [],
+            "classes": [],
+            "low_information": False,
+            "needs_a_look": False,
+            "colours": [],
+            "rules": {},
+        }
     nodes, classes = tagger.vocabulary.nodes, tagger.classifier.card.classes
     return {
         "image": str(result.path),
@@ -70,6 +92,22 @@ def _document(result: TaggedFile | RejectedFile, tagger: FileTagger) -> dict[str
             for c in result.class_scores[:CLASSES_SHOWN]
         ],
         "low_information": result.low_information,
+        "needs_a_look": not result.keywords,
+        **signals_document(result.facts, result.keywords, tagger.vocabulary),
+    }
+
+
+def signals_document(
+    facts: PhotoFacts | None, keywords: Sequence[KeywordTag], vocabulary: Vocabulary
+) -> dict[str, Any]:
+    """Return a photo's colours, and the ids of the rules that it breaks, as ``tag --json`` prints them."""
+    from pipeline.colours import colours_of  # noqa: PLC0415 - as above
+    from pipeline.photo_rules import broken_ids, shipped_rule_sets, with_ancestors  # noqa: PLC0415 - as above
+
+    today = datetime.now(UTC).date()
+    return {
+        "colours": [{"colour": c.colour, "share": round(c.share, 2)} for c in colours_of(facts)],
+        "rules": broken_ids(shipped_rule_sets(), facts, with_ancestors(keywords, vocabulary), today),
     }
 
 

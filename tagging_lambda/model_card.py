@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-FITS = ("crop", "squash", "pad")
+FITS = ("crop", "subject", "squash", "pad")
 COLOUR_ORDERS = ("RGB", "BGR")
 
 
@@ -28,7 +28,8 @@ class InputContract:
         layout: `NCHW`; no other is supported.
         mean: subtracted per channel, in levels of 0 to 255.
         scale: what the difference is multiplied by, per channel.
-        fit: `crop` cuts the middle out after shrinking, `squash` changes the proportions, `pad` lays white around.
+        fit: `crop` cuts the middle out after shrinking; `subject` does so with what stands out from an even border,
+            where there is one; `squash` changes the proportions; `pad` lays white around.
         shorter_side_pixels: what the shorter side is shrunk to before a crop.
         name: of the input in the graph.
     """
@@ -53,7 +54,7 @@ class InputContract:
             raise BadModel(f"the card's fit is {self.fit!r}; it must be one of {FITS}")
         if min(self.width_pixels, self.height_pixels, self.shorter_side_pixels) < 1:
             raise BadModel(f"the card's input is {self.width_pixels} x {self.height_pixels} pixels; the least is 1 x 1")
-        if self.fit == "crop" and self.shorter_side_pixels < max(self.width_pixels, self.height_pixels):
+        if self.fit in ("crop", "subject") and self.shorter_side_pixels < max(self.width_pixels, self.height_pixels):
             size = f"{self.width_pixels} x {self.height_pixels}"
             raise BadModel(f"the card crops {size} pixels out of a shorter side of {self.shorter_side_pixels}")
 
@@ -152,8 +153,8 @@ class ModelCard:
 
     @property
     def version(self) -> str:
-        """The name of exactly these answers: the first digits of the served file's sha256, and what cools them."""
-        return version_of(self.file(self.served).sha256, self.temperature)
+        """The name of exactly these answers: the served file, how pictures are fitted, and what cools the scores."""
+        return version_of(self.file(self.served).sha256, self.temperature, self.input.fit)
 
     def file(self, precision: str) -> ModelFile:
         """Return the file of that precision.

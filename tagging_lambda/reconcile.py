@@ -25,7 +25,6 @@ from tagging_lambda.classification_cache import LEAST_TIME_S, Classification
 from tagging_lambda.prefetch import LONGEST_PATIENCE_S, prefetched
 from tagging_lambda.words.decisions import with_keywords
 from tagging_lambda.words.remap import remapped
-from tagging_lambda.words.taxonomy import keywords_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     from pipeline.settings import ProductPattern
     from tagging_lambda.classification_cache import ClassificationCache, ContentResult
     from tagging_lambda.classify import Classifier
-    from tagging_lambda.words.taxonomy import Taxonomy
+    from tagging_lambda.words.keyword_mapper import KeywordMapper
 
 TRIES = 3  # chosen by us: an image that changes faster than this goes back to its queue
 CLOSING_S = 5.0  # chosen by us: to postpone messages and to answer, two calls of the queue
@@ -71,7 +70,7 @@ class Reconciler:
     images: ImageStore
     table: RecordTable
     cache: ClassificationCache
-    taxonomy: Taxonomy
+    mapper: KeywordMapper
     products: ProductPattern
     clock: Clock
     pool: Executor
@@ -228,9 +227,11 @@ class Reconciler:
             height_pixels=classification.height_pixels,
             low_information=classification.low_information,
             previous=Previous.of(reading.record, observation.etag, observation.run_id),
+            vector=classification.vector,
+            facts=classification.facts,
         )
-        keywords = keywords_of(classification.class_scores, self.taxonomy)
-        return with_keywords(record, keywords, _decisions(reading), self.taxonomy.vocabulary)
+        keywords = self.mapper.keywords(classification.class_scores, classification.vector)
+        return with_keywords(record, keywords, _decisions(reading), self.mapper.vocabulary)
 
     def _rejected(self, reading: _Reading, rejected: ImageRejected) -> RejectedImage | Outcome:
         observation = self._observe(reading)
@@ -252,8 +253,8 @@ class Reconciler:
         if record is None:
             raise RuntimeError(f"{reading.message.image} is unchanged, but was never observed")
         renewed = record
-        if isinstance(record, TaggedImage) and record.observation.taxonomy_version != self.taxonomy.version:
-            renewed = remapped(record, self.taxonomy, reading.message.run_id)
+        if isinstance(record, TaggedImage) and record.observation.taxonomy_version != self.mapper.version:
+            renewed = remapped(record, self.mapper, reading.message.run_id)
         renewed = replace(renewed, observation=replace(renewed.observation, product=self._product(reading)))
         return Outcome.UNCHANGED if renewed == record else renewed
 
@@ -267,7 +268,7 @@ class Reconciler:
             etag=read.etag if read else None,
             object_time=read.modified_at if read else None,
             model_version=self.classifier.card.version,
-            taxonomy_version=self.taxonomy.version,
+            taxonomy_version=self.mapper.version,
         )
 
     def _product(self, reading: _Reading) -> str:

@@ -21,7 +21,7 @@ from tagging_lambda.classification_cache import ClassificationCache
 from tagging_lambda.image.preprocess import read_picture
 from tagging_lambda.model_card import InputContract
 from tagging_lambda.reconcile import Reconciler
-from tagging_lambda.words.taxonomy import Taxonomy
+from tagging_lambda.words.keyword_mapper import KeywordMapper
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"
@@ -76,7 +76,7 @@ class ColourClassifier:
         self.pictures += len(pixels)
         self.batches.append(len(pixels))
         means = pixels.mean(axis=(2, 3)) + 1e-3
-        return [SimpleNamespace(scores=(mean / mean.sum()).astype(np.float32)) for mean in means]
+        return [SimpleNamespace(scores=(mean / mean.sum()).astype(np.float32), vector=None) for mean in means]
 
 
 class InlineReader:
@@ -125,7 +125,7 @@ def tagger(**parts: object) -> Reconciler:
         "images": MemoryImages(),
         "table": MemoryTable(),
         "cache": ClassificationCache(reader, classifier),
-        "taxonomy": Taxonomy.of(vocabulary, COLOURS),
+        "mapper": KeywordMapper.of(vocabulary, COLOURS),
         "products": ProductPattern.parse(DEFAULT_PRODUCT_PATTERN),
         "clock": TickingClock(),
         "pool": InlineExecutor(),

@@ -28,7 +28,7 @@ DOORS = {
     "numpy": ("",),
     "onnx": ("infra/model/",),
     "onnxruntime": ("tagging_lambda/classify.py", "infra/model/"),
-    "PIL": ("tagging_lambda/image/preprocess.py",),
+    "PIL": ("tagging_lambda/image/preprocess.py", "infra/heads/"),
     "pyarrow": (
         "results_sink/export/tables.py",
         "results_sink/export/parquet.py",
@@ -40,6 +40,9 @@ DOORS = {
     "rapidfuzz": ("pipeline/suggest.py", "results_sink/search/words.py"),
     "snowballstemmer": ("results_sink/search/words.py",),
     "samtranslator": ("infra/local/",),
+    "scipy": ("tagging_lambda/words/train.py", "infra/heads/"),
+    "sklearn": ("tagging_lambda/words/train.py",),
+    "threadpoolctl": ("tagging_lambda/words/train.py",),
     "tqdm": ("pipeline/progress.py",),
     "urllib3": ("pipeline/aws/",),
 }

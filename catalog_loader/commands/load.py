@@ -20,10 +20,10 @@ from catalog_loader.send import Sender
 from pipeline.errors import CallerError
 from pipeline.images import SCHEME, BucketPrefix, is_unicode
 from pipeline.keywords import Vocabulary
-from pipeline.model_version import version_in
+from pipeline.model_version import head_version_in, keywords_version, version_in
 from pipeline.progress import Progress
 from pipeline.run_id import checked_run_id, new_run_id
-from pipeline.settings import model_dir
+from pipeline.settings import model_dir, starter_head_dir
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,7 +78,8 @@ def current_versions(model: str | None, taxonomy: str | None) -> Versions:
     Raises:
         BadModel: the card of the model built here cannot be read.
     """
-    return Versions(model or version_in(model_dir()), taxonomy or Vocabulary.load().version)
+    words = taxonomy or keywords_version(Vocabulary.load().version, [head_version_in(starter_head_dir())])
+    return Versions(model or version_in(model_dir()), words)
 
 
 def load(

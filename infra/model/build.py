@@ -120,7 +120,7 @@ class ModelBuilder:
 
     def _quantize(self, graph: onnx.ModelProto, sample: SampleCatalogue, folder: Path) -> None:
         started_s = time.monotonic()
-        wanted = self.source.input
+        wanted = replace(self.source.input, fit="crop")  # the files do not depend on how photos are cut later
         with Progress("calibrating", total=len(sample.photos), unit="photos", quiet=self.quiet) as progress:
             photos = (photo.path.read_bytes() for photo in progress.over(sample.photos))
             pixels = (model_input(read_picture(data, wanted), wanted) for data in photos)

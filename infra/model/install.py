@@ -26,8 +26,7 @@ def install(name: str, card_path: Path, home: Path, precision: str | None = None
         CallerError: the name is none that a model can have.
         BadModel: the card or its file is missing, or is not what the card says.
     """
-    if not _NAME.fullmatch(name) or name == DEFAULT:
-        raise CallerError(f"{name!r} is no name of a model: 1 to 32 of a-z 0-9 and -, and not {DEFAULT!r}")
+    check_name(name)
     card = ModelCard.load(card_path)
     file = card.file(precision or card.served)
     installed = replace(card, served=file.precision, files=(file,))
@@ -36,3 +35,13 @@ def install(name: str, card_path: Path, home: Path, precision: str | None = None
     shutil.copyfile(card_path.parent / file.name, folder / file.name)
     (folder / CARD_NAME).write_text(installed.to_json(), encoding="utf-8")
     return installed
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that no model may have.
+
+    Raises:
+        CallerError: the name is none.
+    """
+    if not _NAME.fullmatch(name) or name == DEFAULT:
+        raise CallerError(f"{name!r} is no name of a model: 1 to 32 of a-z 0-9 and -, and not {DEFAULT!r}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from infra.heads.starter_words import starter_words
 from infra.taxonomy.from_wordnet import CLASSES, TAXONOMY, class_ids
 from infra.taxonomy.rows import TaxonomyRow, read_rows
 from pipeline.errors import CatalogTaggerError
@@ -22,8 +23,14 @@ EMITTED = frozenset({Use.KEYWORD, Use.FALLBACK})
 SHARES = re.compile(r"\bshares: ([\w| -]+)")
 
 
-def problems(path: Path, model_classes: Sequence[str]) -> list[str]:
-    """Return what is wrong with a taxonomy file for a model with these classes, one line each; empty if nothing."""
+def problems(path: Path, model_classes: Sequence[str], head_words: Sequence[str] = ()) -> list[str]:
+    """Return what is wrong with a taxonomy file, one line each; empty if nothing.
+
+    Args:
+        path: of the file.
+        model_classes: the ids of the classes that the model knows.
+        head_words: the ids of the keywords that a head may say although no class leads to them.
+    """
     try:
         vocabulary = Vocabulary.load(path)
         rows = [row for row in read_rows(path) if Use(row.use) in EMITTED]
@@ -31,7 +38,7 @@ def problems(path: Path, model_classes: Sequence[str]) -> list[str]:
         return [str(error)]
     return [
         *_lost_classes(vocabulary, model_classes),
-        *_unreachable(vocabulary, model_classes),
+        *_unreachable(vocabulary, (*model_classes, *head_words)),
         *_untranslated(rows),
         *_ambiguous(rows),
     ]
@@ -55,7 +62,7 @@ def _unreachable(vocabulary: Vocabulary, model_classes: Iterable[str]) -> Iterat
     }
     for keyword in vocabulary.emitted:
         if keyword.id not in reached:
-            yield f"{keyword.id} ({keyword.name()}) is a keyword that no class leads to"
+            yield f"{keyword.id} ({keyword.name()}) is a keyword that no class or head leads to"
 
 
 def _emitted_above(vocabulary: Vocabulary, node_id: str) -> list[str]:
@@ -99,7 +106,7 @@ def _shared_with(row: TaxonomyRow) -> set[str]:
 @click.command()
 def check_taxonomy() -> int:
     """Print what is wrong with pipeline/taxonomy.csv; exit 1 if anything is."""
-    found = problems(TAXONOMY, class_ids(CLASSES))
+    found = problems(TAXONOMY, class_ids(CLASSES), sorted({word.keyword_id for word in starter_words()}))
     for problem in found:
         click.echo(problem)
     click.echo(f"{TAXONOMY.name}: {len(found)} problems")

@@ -90,10 +90,15 @@ def plan_deletions(
             deletions += _snapshot_deletions(snapshot, files, now, is_replaced=snapshot in removable)
     history = {deletion.name for deletion in deletions if deletion.rule is Rule.HISTORY}
     kept = [latest, *(state for name, state in superseded.items() if superseded_name(name) not in history)]
-    named = {delta.name for state in kept for delta in state.deltas}
-    unnamed = (file for file in stored if file.name.startswith(DELTAS) and file.name not in named)
-    deletions += [Deletion(file.name, Rule.UNNAMED) for file in unnamed if _is_settled(file, now)]
+    deletions += _unnamed_deltas(stored, kept, now)
     return tuple(sorted(deletions, key=lambda deletion: deletion.name))
+
+
+def _unnamed_deltas(stored: Iterable[StoredFile], kept: Iterable[Latest], now: datetime) -> Iterator[Deletion]:
+    named = {delta.name for state in kept for delta in state.deltas}
+    for file in stored:
+        if file.name.startswith(DELTAS) and file.name not in named and _is_settled(file, now):
+            yield Deletion(file.name, Rule.UNNAMED)
 
 
 def _replaced(stored: Iterable[StoredFile], latest: Latest) -> list[str]:

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import BadExport
 from results_sink.export.rows import COLUMNS
-from results_sink.export.tables import CHANGE, TAG_COLUMNS
+from results_sink.export.tables import CHANGE, TAG_COLUMNS, with_every_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -137,7 +137,15 @@ class ParquetFile:
         """Yield what a record is made from, and further columns, a row group at a time."""
         columns = [*more, *(column.name for column in COLUMNS), *TAG_COLUMNS]
         for number in range(self._file.num_row_groups):
-            yield self._read([number], columns)
+            yield with_every_column(self._read([number], columns))
+
+    def vectors(self, space: str) -> Iterator[tuple[list[str], bytes]]:
+        """Yield by row group the images with a vector of that space, and their vectors one after the other."""
+        for number in range(self._file.num_row_groups):
+            rows = with_every_column(self._read([number], ["image", "vector", "vector_space"]))
+            rows = rows.filter(pc.equal(rows["vector_space"], space))
+            if len(rows):
+                yield rows["image"].to_pylist(), b"".join(rows["vector"].to_pylist())
 
     @property
     def first_image(self) -> str:

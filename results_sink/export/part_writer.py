@@ -41,7 +41,7 @@ class Parts:
     def add(self, table: Any) -> None:
         """Write the row groups that these rows complete, and keep the rest in memory."""
         self._waiting.append(table)
-        if sum(len(each) for each in self._waiting) < self._size:
+        if sum(len(rows) for rows in self._waiting) < self._size:
             return
         rows = tables.joined(self._waiting)
         while self._size and len(rows) >= self._size:

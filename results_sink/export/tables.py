@@ -27,6 +27,8 @@ _TYPES = {
     Kind.WHOLE: pa.int64(),
     Kind.FLAG: pa.bool_(),
     Kind.TIME: pa.timestamp("us", tz="UTC"),
+    Kind.TEXTS: pa.list_(pa.string()),
+    Kind.BYTES: pa.binary(),
 }
 _TAG = [("keyword_id", pa.string()), ("score", pa.float64()), ("source", pa.string())]
 _RAW_TAG = pa.struct([("number", pa.int32()), ("score", pa.float64()), ("source", pa.int8())])
@@ -135,6 +137,14 @@ class Lexicon:
 def _starts(lists: Any) -> Any:
     """Return the offsets of a list array counted from its own first element, though it be a slice."""
     return pc.subtract(lists.offsets, lists.offsets[0])
+
+
+def with_every_column(table: Any) -> Any:
+    """Return rows of ``images/`` with the columns that an older export lacks, empty."""
+    for column in COLUMNS:
+        if column.name not in table.column_names:
+            table = table.append_column(column.name, pa.nulls(len(table), _TYPES[column.kind]))
+    return table
 
 
 def joined(tables: Iterable[Any]) -> Any:

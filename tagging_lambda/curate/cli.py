@@ -31,7 +31,8 @@ from tagging_lambda.curate.report import (
 from tagging_lambda.curate.retag import RetagCounts, Retagger
 from tagging_lambda.curate.undo import UndoCounts, Undoer
 from tagging_lambda.model_card import ModelCard
-from tagging_lambda.words.taxonomy import Taxonomy
+from tagging_lambda.words.head_store import InstalledHeads
+from tagging_lambda.words.keyword_mapper import KeywordMapper
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,10 +94,11 @@ def retag(dry_run: bool, everything: bool, as_json: bool) -> int:
     would turn back the images that it reconciles.
     """
     card, vocabulary = ModelCard.load(model_dir() / CARD_NAME), Vocabulary.load()
-    taxonomy = Taxonomy.of(vocabulary, [model_class.id for model_class in card.classes])
+    heads = InstalledHeads.of_this_machine().load()
+    mapper = KeywordMapper.of(vocabulary, [model_class.id for model_class in card.classes], heads)
     run_id, counts = new_run_id(utc_now()), RetagCounts(card.version)
     with rewriter_of_stack(dry_run=dry_run) as rewriter, Progress("retag", quiet=as_json) as progress:
-        retagger = Retagger(rewriter, taxonomy, card.version, run_id, everything)
+        retagger = Retagger(rewriter, mapper, card.version, run_id, everything)
         for event in progress.over(retagger.retag(rewriter.table.scan())):
             counts.add(event)
     if as_json:

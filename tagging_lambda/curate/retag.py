@@ -1,4 +1,4 @@
-"""The verb retag: the keywords of the whole table follow today's taxonomy, from the stored class scores."""
+"""The verb retag: the keywords of the whole table follow today's taxonomy, from what the records keep."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pipeline.records import Record
     from tagging_lambda.curate.rewrite import Rewrite, Rewriter
-    from tagging_lambda.words.taxonomy import Taxonomy
+    from tagging_lambda.words.keyword_mapper import KeywordMapper
 
 EXAMPLES = 5  # images shown, chosen by us
 OFFENDERS = 10  # failures named, chosen by us
@@ -98,14 +98,14 @@ class Retagger:
 
     Attributes:
         rewriter: writes the records, or only says what would be written.
-        taxonomy: made for the classes of that model.
+        mapper: taxonomy and heads, made for the classes of that model.
         model_version: of that model.
         run_id: the run that changed records are attributed to.
         everything: also applies the taxonomy where its version is on record already: its rules may have changed.
     """
 
     rewriter: Rewriter
-    taxonomy: Taxonomy
+    mapper: KeywordMapper
     model_version: str
     run_id: str
     everything: bool = False
@@ -117,9 +117,9 @@ class Retagger:
     def _change(self, record: Record) -> Record:
         if not isinstance(record, TaggedImage) or record.observation.model_version != self.model_version:
             return record
-        if record.observation.taxonomy_version == self.taxonomy.version and not self.everything:
+        if record.observation.taxonomy_version == self.mapper.version and not self.everything:
             return record
-        return remapped(record, self.taxonomy, self.run_id)
+        return remapped(record, self.mapper, self.run_id)
 
 
 def _ids(record: TaggedImage) -> tuple[str, ...]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from pipeline.keywords import Use
 from pipeline.records import ClassScore
-from tagging_lambda.evaluate.measure import Share, measured
+from tagging_lambda.evaluate.measure import measured
+from tagging_lambda.words.share import Share
 from tagging_lambda.words.taxonomy import Taxonomy, candidates, keywords_of
 
 if TYPE_CHECKING:
@@ -19,12 +20,12 @@ if TYPE_CHECKING:
     from pipeline.keywords import Vocabulary
     from tagging_lambda.evaluate.measure import Judged, Measures
 
-EVIDENCE = 10  # photos, chosen by us: with fewer a share of 0.95 cannot be told from 0.8
+EVIDENCE = 20  # photos, chosen by us: with fewer, a share of 0.95 cannot be told from 0.8
 CLAIM = 0.3  # the score from which a photo is evidence, chosen by us: below it nothing is said of it in any case
 FOLDS = 5  # parts of the photos: thresholds found on four are measured on the fifth
 NEVER = 1.0  # the threshold of a keyword that is not right often enough at any score
 ROUNDED = 1000  # thresholds are multiples of 1/1000: finer says nothing
-TEMPERATURES = tuple(at / 20 for at in range(10, 41))  # 0.5 to 2
+TEMPERATURES = tuple(step / 20 for step in range(10, 41))  # 0.5 to 2
 _EDGE = 1e-4  # no probability is taken for certain when its error is weighed
 
 
@@ -38,53 +39,114 @@ class FoundThreshold:
 
 
 @dataclass(frozen=True, slots=True)
+class Temperature:
+    """What class scores would have to be cooled by to be as sure as they are right: 1 is just right, above is too sure.
+
+    The errors are the log loss per keyword as it is and after that.
+    """
+
+    value: float
+    error_now: float
+    error_then: float
+
+
+@dataclass(frozen=True, slots=True)
 class Calibration:
     """What labelled photos teach.
 
     Attributes:
-        wanted: the precision that was asked for.
-        thresholds: those found.
-        held_out: how good keywords are with such thresholds on photos that they were not found on.
+        wanted: the precision to aim at.
+        thresholds: those that help by cross-validation; none where they do not help together.
+        rejected: how many others were found, and do not help.
+        now: how good keywords are as they are.
+        held_out: how good they are with such thresholds, on photos that none of them was found on.
         temperature: the best one for class scores as they are.
     """
 
     wanted: float
     thresholds: tuple[FoundThreshold, ...]
+    rejected: int
+    now: Measures
     held_out: Measures
     temperature: Temperature
 
+    @property
+    def helps(self) -> bool:
+        """Whether the thresholds are worth writing."""
+        return bool(self.thresholds)
+
     def by_id(self) -> dict[str, float]:
         """Return the thresholds by keyword."""
-        return {each.keyword_id: each.threshold for each in self.thresholds}
+        return {found.keyword_id: found.threshold for found in self.thresholds}
 
 
+# DECISIONS.md, 38
 def calibrated(
-    judged: Sequence[Judged], taxonomy: Taxonomy, class_ids: Sequence[str], precision: float, *, cool: bool = False
+    photos: Sequence[Judged], taxonomy: Taxonomy, class_ids: Sequence[str], precision: float, *, cool: bool = False
 ) -> Calibration:
-    """Return what the photos teach; ``cool`` finds the thresholds for class scores at the best temperature."""
-    heat = temperature(judged, taxonomy, len(class_ids))
+    """Return what the photos teach, and of the thresholds only what cannot make things worse.
+
+    A threshold is kept if enough photos stand behind it and it helps its keyword on photos that it was not found on.
+    All are dropped if they do not help together: where keywords are wrong too often, precision must rise; where they
+    are right often enough already, more photos must get their word, no more a wrong one, and precision must hold.
+
+    Args:
+        photos: labelled, with the keywords that they have now.
+        taxonomy: that the keywords come from.
+        class_ids: of the model's classes, in their order.
+        precision: to aim at.
+        cool: find the thresholds for class scores at the best temperature.
+    """
+    heat = temperature(photos, taxonomy, len(class_ids))
     if cool:
-        judged = [replace(each, class_scores=cooled(each.class_scores, len(class_ids), heat.value)) for each in judged]
-    return Calibration(
-        wanted=precision,
-        thresholds=thresholds(judged, taxonomy, precision),
-        held_out=held_out(judged, taxonomy, class_ids, precision),
-        temperature=heat,
-    )
+        photos = [
+            replace(photo, class_scores=cooled(photo.class_scores, len(class_ids), heat.value)) for photo in photos
+        ]
+    found = thresholds(photos, taxonomy, precision)
+    now = said_again(photos, taxonomy)
+    helpful = _helpful(now, _across_folds(photos, taxonomy, class_ids, precision), precision)
+    kept = tuple(threshold for threshold in found if threshold.keyword_id in helpful)
+    then = measured(_across_folds(photos, taxonomy, class_ids, precision, frozenset(helpful)))
+    before = measured(now)
+    if not _is_better(before, then, precision):
+        kept = ()
+    return Calibration(precision, kept, len(found) - len(kept), before, then, heat)
 
 
-def thresholds(judged: Iterable[Judged], taxonomy: Taxonomy, precision: float) -> tuple[FoundThreshold, ...]:
+def _is_better(now: Measures, then: Measures, precision: float) -> bool:
+    if now.precision.value < precision:
+        return then.precision.value > now.precision.value and then.wrong.count <= now.wrong.count
+    is_no_worse = then.precision.value >= precision and then.wrong.count <= now.wrong.count
+    return is_no_worse and then.hits.count > now.hits.count
+
+
+def _helpful(now: Sequence[Judged], then: Sequence[Judged], precision: float) -> set[str]:
+    """Return the keywords that are worth more than before.
+
+    A wrong keyword costs as many right ones as the precision wants beside it: at 0.95, nineteen.
+    """
+    cost = precision / max(1 - precision, 1 / ROUNDED)
+    worth: dict[str, float] = defaultdict(float)
+    for sign, photos in ((-1, now), (1, then)):
+        for photo in photos:
+            for tag in photo.judged:
+                worth[tag.keyword_id] += sign * (1 if tag.keyword_id in photo.file.right else -cost)
+    return {keyword_id for keyword_id, gain in worth.items() if gain > 0}
+
+
+def thresholds(photos: Iterable[Judged], taxonomy: Taxonomy, precision: float) -> tuple[FoundThreshold, ...]:
     """Return the lowest threshold of each keyword from which it is right in at least this share of the photos.
 
-    A keyword that has a score of ``CLAIM`` in fewer than ``EVIDENCE`` photos is left out. One that is never right often
-    enough gets 1.
+    A keyword that has a score of ``CLAIM`` in fewer than ``EVIDENCE`` photos is left out; a photo whose label says
+    nothing of it does not count. One that is never right often enough gets 1.
     """
-    seen: dict[str, list[tuple[float, bool]]] = defaultdict(list)
-    for each in judged:
-        for tag in candidates(each.class_scores, taxonomy):
-            if tag.score >= CLAIM and taxonomy.vocabulary.nodes[tag.keyword_id].use is Use.KEYWORD:
-                seen[tag.keyword_id].append((tag.score, tag.keyword_id in each.file.right))
-    found = ((keyword_id, _lowest(sorted(scores, reverse=True), precision)) for keyword_id, scores in seen.items())
+    scored: dict[str, list[tuple[float, bool]]] = defaultdict(list)
+    for photo in photos:
+        for tag in candidates(photo.class_scores, taxonomy):
+            is_keyword = taxonomy.vocabulary.nodes[tag.keyword_id].use is Use.KEYWORD
+            if is_keyword and tag.score >= CLAIM and tag.keyword_id not in photo.file.unjudged:
+                scored[tag.keyword_id].append((tag.score, tag.keyword_id in photo.file.right))
+    found = ((keyword_id, _lowest(sorted(scores, reverse=True), precision)) for keyword_id, scores in scored.items())
     return tuple(FoundThreshold(keyword_id, *lowest) for keyword_id, lowest in sorted(found) if lowest)
 
 
@@ -104,68 +166,69 @@ def _lowest(scores: Sequence[tuple[float, bool]], precision: float) -> tuple[flo
 def with_thresholds(vocabulary: Vocabulary, found: Iterable[FoundThreshold]) -> Vocabulary:
     """Return the vocabulary with these thresholds."""
     nodes = dict(vocabulary.nodes)
-    for each in found:
-        nodes[each.keyword_id] = replace(nodes[each.keyword_id], threshold=each.threshold)
+    for threshold in found:
+        nodes[threshold.keyword_id] = replace(nodes[threshold.keyword_id], threshold=threshold.threshold)
     return replace(vocabulary, nodes=nodes)
 
 
-def held_out(judged: Sequence[Judged], taxonomy: Taxonomy, class_ids: Sequence[str], precision: float) -> Measures:
+def held_out(photos: Sequence[Judged], taxonomy: Taxonomy, class_ids: Sequence[str], precision: float) -> Measures:
     """Return how good such thresholds are on photos they were not found on: each fifth by the other four."""
-    folds = _folds(judged)
+    return measured(_across_folds(photos, taxonomy, class_ids, precision))
+
+
+def _across_folds(
+    photos: Sequence[Judged],
+    taxonomy: Taxonomy,
+    class_ids: Sequence[str],
+    precision: float,
+    only: frozenset[str] | None = None,
+) -> list[Judged]:
+    """Return each photo with the keywords that thresholds of the other folds give it, those of `only` if given."""
+    folds = _folds(photos)
     renamed: list[Judged] = []
-    for at, fold in enumerate(folds):
-        others = [each for other, part in enumerate(folds) if other != at for each in part]
+    for number, fold in enumerate(folds):
+        others = [photo for other, part in enumerate(folds) if other != number for photo in part]
         found = thresholds(others, taxonomy, precision)
-        renamed += said_again(fold, Taxonomy.of(with_thresholds(taxonomy.vocabulary, found), class_ids))
-    return measured(renamed)
+        chosen = [threshold for threshold in found if only is None or threshold.keyword_id in only]
+        renamed += said_again(fold, Taxonomy.of(with_thresholds(taxonomy.vocabulary, chosen), class_ids))
+    return renamed
 
 
-def said_again(judged: Iterable[Judged], taxonomy: Taxonomy) -> list[Judged]:
+def said_again(photos: Iterable[Judged], taxonomy: Taxonomy) -> list[Judged]:
     """Return the photos with the keywords that this taxonomy makes of their class scores."""
-    return [replace(each, tags=keywords_of(each.class_scores, taxonomy)) for each in judged]
+    return [replace(photo, tags=keywords_of(photo.class_scores, taxonomy)) for photo in photos]
 
 
-def _folds(judged: Iterable[Judged]) -> list[list[Judged]]:
+def _folds(photos: Iterable[Judged]) -> list[list[Judged]]:
     """Return the photos in parts, each by its name: the same photo is always in the same part."""
     folds: list[list[Judged]] = [[] for _ in range(FOLDS)]
-    for each in judged:
-        folds[hashlib.sha256(str(each.file.path.name).encode()).digest()[0] % FOLDS].append(each)
+    for photo in photos:
+        folds[hashlib.sha256(str(photo.file.path.name).encode()).digest()[0] % FOLDS].append(photo)
     return folds
 
 
-@dataclass(frozen=True, slots=True)
-class Temperature:
-    """What class scores would have to be cooled by to be as sure as they are right: 1 is just right, above is too sure.
-
-    The errors are the log loss per keyword as it is and after that.
-    """
-
-    value: float
-    error_now: float
-    error_then: float
-
-
-def temperature(judged: Sequence[Judged], taxonomy: Taxonomy, classes: int) -> Temperature:
+def temperature(photos: Sequence[Judged], taxonomy: Taxonomy, classes: int) -> Temperature:
     """Return the temperature with the least error over all keywords that the photos' class scores lead to."""
-    errors = {each: _error(judged, taxonomy, classes, each) for each in TEMPERATURES}
+    errors = {value: _error(photos, taxonomy, classes, value) for value in TEMPERATURES}
     best = min(errors, key=errors.__getitem__)
     return Temperature(best, errors[1.0], errors[best])
 
 
-def _error(judged: Iterable[Judged], taxonomy: Taxonomy, classes: int, value: float) -> float:
+def _error(photos: Iterable[Judged], taxonomy: Taxonomy, classes: int, value: float) -> float:
     total, count = 0.0, 0
-    for each in judged:
-        for tag in candidates(cooled(each.class_scores, classes, value), taxonomy):
-            score = min(max(tag.score, _EDGE), 1 - _EDGE)
-            total -= math.log(score if tag.keyword_id in each.file.right else 1 - score)
-            count += 1
+    for photo in photos:
+        for tag in candidates(cooled(photo.class_scores, classes, value), taxonomy):
+            if tag.keyword_id not in photo.file.unjudged:
+                score = min(max(tag.score, _EDGE), 1 - _EDGE)
+                total -= math.log(score if tag.keyword_id in photo.file.right else 1 - score)
+                count += 1
     return total / count if count else 0.0
 
 
 def cooled(scores: Sequence[ClassScore], classes: int, value: float) -> tuple[ClassScore, ...]:
     """Return the class scores at that temperature; the classes that were not kept share what is left evenly."""
     power, others = 1 / value, classes - len(scores)
-    rest = max(0.0, 1 - sum(each.score for each in scores))
-    powers = [each.score**power for each in scores]
+    rest = max(0.0, 1 - sum(scored.score for scored in scores))
+    powers = [scored.score**power for scored in scores]
     whole = sum(powers) + (others * (rest / others) ** power if others else 0.0)
-    return tuple(ClassScore(each.class_index, own / whole) for each, own in zip(scores, powers, strict=True))
+    return tuple(ClassScore(scored.class_index, own / whole) for scored, own in zip(scores, powers, strict=True))

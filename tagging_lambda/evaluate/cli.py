@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 @click.option("--temperature", is_flag=True, help="Also write the best temperature into the model's card.")
 @click.option("--overlay", type=click.Path(path_type=Path), help="The shop's own file.  [default: the one in use]")
 @click.option("--workers", type=click.IntRange(1, 256), help="Photos at once.  [default: one for each core]")
+@click.option("--full", is_flag=True, help="Print every row; without it, the report fits a screen.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
 def evaluate(
     *,
@@ -40,16 +41,18 @@ def evaluate(
     temperature: bool,
     overlay: Path | None,
     workers: int | None,
+    full: bool,
     as_json: bool,
 ) -> None:
     """Measure how often keywords are right on photos whose keywords a person knows.
 
     LABELS.csv has the columns file, expected and, if wanted, acceptable: words in any language, or ids, parted by |.
-    A keyword above an expected or acceptable one counts as right.
+    A keyword above an expected or acceptable one counts as right; one below it is not judged.
 
-    With --calibrate, each keyword that ten photos or more lead to is said from the lowest score on from which it is
-    right as often as --precision asks for; `catalog-tagger retag` brings that to the table. With --temperature, class
-    scores become as sure as they are right: another version of the model, so that every photo is looked at again.
+    With --calibrate, each keyword that twenty photos or more lead to is said from the lowest score from which it is
+    right as often as --precision asks for. Only what helps on photos that were held out is written; `catalog-tagger
+    retag` brings it to the table. With --temperature, class scores become as sure as they are right: that is another
+    version of the model, and every photo is tagged again.
     """
     from pipeline.keywords import Vocabulary  # noqa: PLC0415 - as said above
     from pipeline.progress import Progress  # noqa: PLC0415 - as said above
@@ -66,23 +69,34 @@ def evaluate(
         return
     if temperature and not calibrate:
         raise CallerError("--temperature belongs to --calibrate")
-    for written in filter(None, (sheet_path, overlay)):
-        if not written.parent.is_dir():
-            raise CallerError(f"{written} cannot be written: there is no folder {written.parent}")
+    for path in filter(None, (sheet_path, overlay)):
+        if not path.parent.is_dir():
+            raise CallerError(f"{path} cannot be written: there is no folder {path.parent}")
     vocabulary = Vocabulary.load()
     files = labels_in(labels, labels.parent if folder is None else folder, vocabulary)
     tagger = FileTagger.load(model_dir(), vocabulary, workers)
     with Progress("evaluate", total=len(files), unit="photos", quiet=as_json) as progress:
         photos = list(progress.over(judged(files, tagger)))
-    found = evaluated(photos, tagger.taxonomy)
-    document = evaluation_document(found, photos, vocabulary)
-    text = evaluation_text(found, photos, vocabulary)
+    evaluation = evaluated(photos, tagger.taxonomy)
+    document = evaluation_document(evaluation, photos, vocabulary)
+    text = evaluation_text(evaluation, photos, vocabulary, full=full)
     if calibrate:
-        said = _calibrated(photos, tagger, precision, overlay, cool=temperature)
-        document, text = document | {"calibration": said[0]}, f"{text}\n{said[1]}"
+        plan = _CalibrationPlan(precision, overlay, cool=temperature, full=full)
+        calibration, calibration_lines = _calibrate(photos, tagger, plan)
+        document, text = document | {"calibration": calibration}, f"{calibration_lines}\n\n{text}"
     if sheet_path is not None:
         _write_sheet(sheet_path, photos, tagger)
     click.echo(json.dumps(document) if as_json else text)
+
+
+@dataclass(frozen=True, slots=True)
+class _CalibrationPlan:
+    """What to calibrate for, and where to."""
+
+    precision: float
+    overlay: Path | None
+    cool: bool
+    full: bool
 
 
 def _say_ratings(*, as_json: bool) -> None:
@@ -91,18 +105,16 @@ def _say_ratings(*, as_json: bool) -> None:
     from pipeline.ratings import tallies  # noqa: PLC0415 - as said above
     from tagging_lambda.evaluate.ratings import tallies_document, tallies_text  # noqa: PLC0415 - as said above
 
-    found, vocabulary = tallies(ratings_of_stack(_warn).scan()), Vocabulary.load()
-    click.echo(json.dumps(tallies_document(found, vocabulary)) if as_json else tallies_text(found, vocabulary))
+    sums, vocabulary = tallies(ratings_of_stack(_warn).scan()), Vocabulary.load()
+    click.echo(json.dumps(tallies_document(sums, vocabulary)) if as_json else tallies_text(sums, vocabulary))
 
 
 def _warn(line: str) -> None:
     click.echo(line, err=True)
 
 
-def _calibrated(
-    photos: list[Judged], tagger: FileTagger, precision: float, overlay: Path | None, *, cool: bool
-) -> tuple[dict[str, Any], str]:
-    """Write what is found into its files, and return it as JSON and as text."""
+def _calibrate(photos: list[Judged], tagger: FileTagger, plan: _CalibrationPlan) -> tuple[dict[str, Any], str]:
+    """Write what helps into its files, and return it as JSON and as text."""
     from pipeline.model_version import CARD_NAME  # noqa: PLC0415 - as said above
     from pipeline.settings import OVERLAY_NAME, home, model_dir, overlay_path  # noqa: PLC0415 - as said above
     from tagging_lambda.evaluate.calibrate import calibrated  # noqa: PLC0415 - as said above
@@ -110,16 +122,20 @@ def _calibrated(
     from tagging_lambda.evaluate.report import calibration_document, calibration_text  # noqa: PLC0415 - as said above
 
     card = tagger.classifier.card
-    found = calibrated(photos, tagger.taxonomy, [each.id for each in card.classes], precision, cool=cool)
-    path = overlay or overlay_path() or home() / OVERLAY_NAME
-    write_thresholds(path, found.by_id())
-    written = [str(path)]
-    if cool:
-        hotter = replace(card, temperature=round(card.temperature * found.temperature.value, 4))
-        (model_dir() / CARD_NAME).write_text(hotter.to_json(), encoding="utf-8")
-        written.append(str(model_dir() / CARD_NAME))
-    document = calibration_document(found, tagger.vocabulary) | {"written": written}
-    return document, f"{calibration_text(found, tagger.vocabulary)}\nwritten to {' and '.join(written)}"
+    class_ids = [model_class.id for model_class in card.classes]
+    calibration = calibrated(photos, tagger.taxonomy, class_ids, plan.precision, cool=plan.cool)
+    written = []
+    if calibration.helps:
+        path = plan.overlay or overlay_path() or home() / OVERLAY_NAME
+        write_thresholds(path, calibration.by_id())
+        written.append(str(path))
+        if plan.cool:
+            cooled = replace(card, temperature=round(card.temperature * calibration.temperature.value, 4))
+            (model_dir() / CARD_NAME).write_text(cooled.to_json(), encoding="utf-8")
+            written.append(str(model_dir() / CARD_NAME))
+    text = calibration_text(calibration, tagger.vocabulary, full=plan.full)
+    document = calibration_document(calibration, tagger.vocabulary) | {"written": written}
+    return document, f"{text}\nwritten to {' and '.join(written)}" if written else text
 
 
 def _write_sheet(path: Path, photos: list[Judged], tagger: FileTagger) -> None:

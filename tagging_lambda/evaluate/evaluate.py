@@ -1,4 +1,4 @@
-"""The verb evaluate: labelled photos go through the model as any others do, and what is said of them is judged."""
+"""The verb evaluate: labelled photos go through the model as any others do, and their keywords are judged."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Evaluation:
 
 
 def judged(files: Sequence[LabelledFile], tagger: FileTagger) -> Iterator[Judged]:
-    """Yield each photo with what is said of it, in the order given; of a rejected one nothing is."""
+    """Yield each photo with its keywords, in the order given; a rejected one has none."""
     for file, result in zip(files, tagger.tag(file.path for file in files), strict=True):
         if isinstance(result, RejectedFile):
             yield Judged(file, (), ())
@@ -41,20 +41,20 @@ def judged(files: Sequence[LabelledFile], tagger: FileTagger) -> Iterator[Judged
 def evaluated(photos: Sequence[Judged], taxonomy: Taxonomy) -> Evaluation:
     """Return what is measured on these photos."""
     coverage = Coverage()
-    for each in photos:
-        coverage.add(str(each.file.path), has_keyword=bool(each.tags))
+    for photo in photos:
+        coverage.add(str(photo.file.path), has_keyword=bool(photo.tags))
     return Evaluation(measured(photos), by_keyword(photos), by_score(photos), curve(photos, taxonomy), coverage)
 
 
 def worst(photos: Sequence[Judged]) -> list[Judged]:
     """Return the photos with a mistake, those first whose mistake is surest."""
-    mistaken = [each for each in photos if each.wrong]
-    return sorted(mistaken, key=lambda each: -max(tag.score for tag in each.wrong))
+    mistaken = [photo for photo in photos if photo.wrong]
+    return sorted(mistaken, key=lambda photo: -max(tag.score for tag in photo.wrong))
 
 
 def missed(photos: Sequence[Judged]) -> list[Judged]:
-    """Return the photos without a mistake of which nothing expected is said, those first with the fewest keywords."""
+    """Return the photos without a mistake that got nothing expected, those first with the fewest keywords."""
     return sorted(
-        (each for each in photos if each.file.expected and not each.is_hit and not each.wrong),
-        key=lambda each: len(each.tags),
+        (photo for photo in photos if photo.file.expected and not photo.is_hit and not photo.wrong),
+        key=lambda photo: len(photo.tags),
     )

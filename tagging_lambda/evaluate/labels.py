@@ -26,11 +26,26 @@ class LabelledFile:
         path: the photo's file.
         expected: ids of which at least one should be said; none where the photo shows no goods.
         right: ids that are no mistake: the expected, the acceptable, and everything above them.
+        broader: those of `right` that are only above the others: they name a department, not the thing.
+        unjudged: ids below an expected or acceptable one. Labels are coarser than keywords: who labels trousers has not
+            said whether they are jeans, so that *jeans* is neither right nor wrong.
     """
 
     path: Path
     expected: frozenset[str]
     right: frozenset[str]
+    broader: frozenset[str] = frozenset()
+    unjudged: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(
+        cls, path: Path, expected: frozenset[str], acceptable: frozenset[str], vocabulary: Vocabulary
+    ) -> LabelledFile:
+        """Return the photo of which a person says this."""
+        named = expected | acceptable
+        right = right_ids(named, vocabulary)
+        below = frozenset[str]().union(*(vocabulary.descendants(keyword_id) for keyword_id in named))
+        return cls(path, expected, right, right - named, below - right)
 
 
 def labels_in(path: Path, folder: Path, vocabulary: Vocabulary) -> tuple[LabelledFile, ...]:
@@ -39,25 +54,23 @@ def labels_in(path: Path, folder: Path, vocabulary: Vocabulary) -> tuple[Labelle
     Raises:
         CallerError: a row is not as it should be; the message names its line and column.
     """
-    found: dict[Path, LabelledFile] = {}
+    files: dict[Path, LabelledFile] = {}
     for row in rows(path, (FILE, EXPECTED)):
         photo = folder / row.exact(FILE)
-        if photo in found:
+        if photo in files:
             raise row.mistake(FILE, f"{row[FILE]} stands twice")
         if not photo.is_file():
             raise row.mistake(FILE, f"there is no file {photo}")
-        expected = _ids(row, EXPECTED, vocabulary)
-        found[photo] = LabelledFile(
-            photo, expected, right_ids(expected | _ids(row, ACCEPTABLE, vocabulary), vocabulary)
-        )
-    if not found:
+        expected, acceptable = _ids(row, EXPECTED, vocabulary), _ids(row, ACCEPTABLE, vocabulary)
+        files[photo] = LabelledFile.of(photo, expected, acceptable, vocabulary)
+    if not files:
         raise CallerError(f"{path} names no photo")
-    return tuple(found.values())
+    return tuple(files.values())
 
 
 def right_ids(named: frozenset[str], vocabulary: Vocabulary) -> frozenset[str]:
     """Return the keywords named and all above them: who sees a rocking chair sees furniture."""
-    return named.union(*(vocabulary.ancestors(each) for each in named))
+    return named.union(*(vocabulary.ancestors(keyword_id) for keyword_id in named))
 
 
 def _ids(row: CsvRow, column: str, vocabulary: Vocabulary) -> frozenset[str]:

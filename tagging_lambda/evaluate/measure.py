@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, replace
-from math import sqrt
 from typing import TYPE_CHECKING
 
+from tagging_lambda.words.share import Share
 from tagging_lambda.words.taxonomy import MOST_KEYWORDS, candidates
 
 if TYPE_CHECKING:
@@ -17,36 +17,13 @@ if TYPE_CHECKING:
     from tagging_lambda.evaluate.labels import LabelledFile
     from tagging_lambda.words.taxonomy import Taxonomy
 
-Z = 1.96  # standard deviations: 95 of 100 such bounds hold the truth
 BINS = 10  # of scores
-CURVE = tuple(at / 20 for at in range(1, 20))  # thresholds: 0.05 to 0.95
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """How many of how many."""
-
-    count: int
-    of: int
-
-    @property
-    def value(self) -> float:
-        """The share in [0, 1]; 0 of nothing is 0."""
-        return self.count / self.of if self.of else 0.0
-
-    @property
-    def bounds(self) -> tuple[float, float]:
-        """What the true share lies between, 95 times in 100 (Wilson's interval)."""
-        if not self.of:
-            return 0.0, 1.0
-        spread = Z * sqrt(self.value * (1 - self.value) / self.of + Z * Z / (4 * self.of * self.of))
-        middle, scale = self.value + Z * Z / (2 * self.of), 1 + Z * Z / self.of
-        return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
+CURVE = tuple(step / 20 for step in range(1, 20))  # thresholds: 0.05 to 0.95
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A photo, what was said of it, and the class scores it was said from."""
+    """A photo, the keywords that it got, and the class scores they follow from."""
 
     file: LabelledFile
     tags: tuple[KeywordTag, ...]
@@ -54,13 +31,23 @@ class Judged:
 
     @property
     def is_hit(self) -> bool:
-        """Whether an expected keyword was said."""
+        """Whether it got an expected keyword: a word that names the thing."""
         return any(tag.keyword_id in self.file.expected for tag in self.tags)
 
     @property
     def wrong(self) -> tuple[KeywordTag, ...]:
         """The keywords that are mistakes."""
-        return tuple(tag for tag in self.tags if tag.keyword_id not in self.file.right)
+        return tuple(tag for tag in self.judged if tag.keyword_id not in self.file.right)
+
+    @property
+    def judged(self) -> tuple[KeywordTag, ...]:
+        """The keywords that the label says anything of."""
+        return tuple(tag for tag in self.tags if tag.keyword_id not in self.file.unjudged)
+
+    @property
+    def is_only_broader(self) -> bool:
+        """Whether all it got is right, and only a department of the thing."""
+        return bool(self.tags) and all(tag.keyword_id in self.file.broader for tag in self.tags)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +56,25 @@ class Measures:
 
     Attributes:
         coverage: photos with at least one keyword.
-        hits: photos with at least one of the expected keywords, of those that expect any.
-        precision: keywords that are no mistake, of all that were said.
+        hits: photos with at least one of the expected keywords, which name the thing, of those that expect any.
+        wrong: photos with at least one wrong keyword.
+        only_broader: photos whose keywords are all right and name only a department, of those that expect any.
+        precision: keywords that are no mistake, of all that can be judged.
+        narrow_precision: the same with departments left out, right ones of the thing's own.
     """
 
     photos: int
     coverage: Share
     hits: Share
+    wrong: Share
+    only_broader: Share
     precision: Share
+    narrow_precision: Share
 
 
 @dataclass(frozen=True, slots=True)
 class KeywordMeasures:
-    """How good one keyword is: right of all times it was said; found of all photos that expect it."""
+    """How good one keyword is: right of the photos that got it; found of the photos that expect it."""
 
     keyword_id: str
     precision: Share
@@ -106,54 +99,59 @@ class ScoreBin:
     right: Share
 
 
-def measured(judged: Sequence[Judged]) -> Measures:
+def measured(photos: Sequence[Judged]) -> Measures:
     """Return how good the keywords are overall."""
-    expecting = [each for each in judged if each.file.expected]
-    said = sum(len(each.tags) for each in judged)
+    expecting = [photo for photo in photos if photo.file.expected]
+    tags = sum(len(photo.judged) for photo in photos)
+    wrong_tags = sum(len(photo.wrong) for photo in photos)
+    broader_tags = sum(tag.keyword_id in photo.file.broader for photo in photos for tag in photo.tags)
     return Measures(
-        photos=len(judged),
-        coverage=Share(sum(bool(each.tags) for each in judged), len(judged)),
-        hits=Share(sum(each.is_hit for each in expecting), len(expecting)),
-        precision=Share(said - sum(len(each.wrong) for each in judged), said),
+        photos=len(photos),
+        coverage=Share(sum(bool(photo.tags) for photo in photos), len(photos)),
+        hits=Share(sum(photo.is_hit for photo in expecting), len(expecting)),
+        wrong=Share(sum(bool(photo.wrong) for photo in photos), len(photos)),
+        only_broader=Share(sum(photo.is_only_broader for photo in expecting), len(expecting)),
+        precision=Share(tags - wrong_tags, tags),
+        narrow_precision=Share(tags - broader_tags - wrong_tags, tags - broader_tags),
     )
 
 
-def by_keyword(judged: Iterable[Judged]) -> tuple[KeywordMeasures, ...]:
-    """Return how good each keyword is that was said or expected, those said most often first."""
-    said, right, expected, found = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
-    for each in judged:
-        ids = {tag.keyword_id for tag in each.tags}
-        said.update(ids)
-        right.update(ids & each.file.right)
-        expected.update(each.file.expected)
-        found.update(ids & each.file.expected)
-    order = sorted(said.keys() | expected.keys(), key=lambda each: (-said[each], -expected[each], each))
-    return tuple(KeywordMeasures(i, Share(right[i], said[i]), Share(found[i], expected[i])) for i in order)
+def by_keyword(photos: Iterable[Judged]) -> tuple[KeywordMeasures, ...]:
+    """Return how good each keyword is that was given or expected, those given most often first."""
+    given, right, expected, hit = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
+    for photo in photos:
+        ids = {tag.keyword_id for tag in photo.judged}
+        given.update(ids)
+        right.update(ids & photo.file.right)
+        expected.update(photo.file.expected)
+        hit.update(ids & photo.file.expected)
+    order = sorted(given.keys() | expected.keys(), key=lambda word: (-given[word], -expected[word], word))
+    return tuple(KeywordMeasures(i, Share(right[i], given[i]), Share(hit[i], expected[i])) for i in order)
 
 
-def by_score(judged: Iterable[Judged]) -> tuple[ScoreBin, ...]:
+def by_score(photos: Iterable[Judged]) -> tuple[ScoreBin, ...]:
     """Return how often keywords are right by what their score promises: of a calibrated score the two are the same."""
     bins: list[list[tuple[float, bool]]] = [[] for _ in range(BINS)]
-    for each in judged:
-        for tag in each.tags:
-            bins[min(BINS - 1, int(tag.score * BINS))].append((tag.score, tag.keyword_id in each.file.right))
+    for photo in photos:
+        for tag in photo.judged:
+            bins[min(BINS - 1, int(tag.score * BINS))].append((tag.score, tag.keyword_id in photo.file.right))
     return tuple(
         ScoreBin(
-            low=at / BINS,
-            high=(at + 1) / BINS,
+            low=step / BINS,
+            high=(step + 1) / BINS,
             promised=sum(score for score, _ in inside) / len(inside),
             right=Share(sum(right for _, right in inside), len(inside)),
         )
-        for at, inside in enumerate(bins)
+        for step, inside in enumerate(bins)
         if inside
     )
 
 
-def curve(judged: Sequence[Judged], taxonomy: Taxonomy) -> tuple[CurvePoint, ...]:
+def curve(photos: Sequence[Judged], taxonomy: Taxonomy) -> tuple[CurvePoint, ...]:
     """Return how good keywords would be if all had one threshold, for each of several."""
-    every = [(each, candidates(each.class_scores, taxonomy)) for each in judged]
+    possible = [(photo, candidates(photo.class_scores, taxonomy)) for photo in photos]
     return tuple(
-        CurvePoint(threshold, measured([replace(each, tags=_from(threshold, tags)) for each, tags in every]))
+        CurvePoint(threshold, measured([replace(photo, tags=_from(threshold, tags)) for photo, tags in possible]))
         for threshold in CURVE
     )
 

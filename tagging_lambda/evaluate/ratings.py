@@ -15,45 +15,45 @@ if TYPE_CHECKING:
 HEADS = ("model", "keyword", "right", "wrong", "missing", "share right")
 
 
-def tallies_document(found: Sequence[Tally], vocabulary: Vocabulary) -> dict[str, Any]:
+def tallies_document(sums: Sequence[Tally], vocabulary: Vocabulary) -> dict[str, Any]:
     """Return the sums as JSON."""
     return {
-        "ratings": sum(each.right + each.wrong + each.missing for each in found),
+        "ratings": sum(tally.right + tally.wrong + tally.missing for tally in sums),
         "keywords": [
             {
-                "model_version": each.model_version,
-                "keyword": _name(each, vocabulary),
-                "id": each.keyword if each.keyword in vocabulary.nodes else None,
-                "right": each.right,
-                "wrong": each.wrong,
-                "missing": each.missing,
-                "share_right": each.share_right,
+                "model_version": tally.model_version,
+                "keyword": _name(tally, vocabulary),
+                "id": tally.keyword if tally.keyword in vocabulary.nodes else None,
+                "right": tally.right,
+                "wrong": tally.wrong,
+                "missing": tally.missing,
+                "share_right": tally.share_right,
             }
-            for each in found
+            for tally in sums
         ],
     }
 
 
-def tallies_text(found: Sequence[Tally], vocabulary: Vocabulary) -> str:
+def tallies_text(sums: Sequence[Tally], vocabulary: Vocabulary) -> str:
     """Return the sums for a person, those with the most wrong ones first."""
-    if not found:
+    if not sums:
         return "Nobody has rated a keyword yet; the page has a tick and a cross beside each."
-    rows = [HEADS, *(_row(each, vocabulary) for each in found)]
-    widths = [max(len(row[at]) for row in rows) for at in range(len(HEADS))]
+    rows = [HEADS, *(_row(tally, vocabulary) for tally in sums)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADS))]
     return "\n".join(
         "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     )
 
 
-def _row(each: Tally, vocabulary: Vocabulary) -> tuple[str, ...]:
-    share = "-" if each.share_right is None else f"{each.share_right:.2f}"
-    counts = (f"{each.right:,}", f"{each.wrong:,}", f"{each.missing:,}")
-    return (each.model_version, _name(each, vocabulary), *counts, share)
+def _row(tally: Tally, vocabulary: Vocabulary) -> tuple[str, ...]:
+    share = "-" if tally.share_right is None else f"{tally.share_right:.2f}"
+    counts = (f"{tally.right:,}", f"{tally.wrong:,}", f"{tally.missing:,}")
+    return (tally.model_version, _name(tally, vocabulary), *counts, share)
 
 
-def _name(each: Tally, vocabulary: Vocabulary) -> str:
+def _name(tally: Tally, vocabulary: Vocabulary) -> str:
     """Return the keyword's name; a word that the vocabulary lacks is a person's text, and shown without control."""
-    node = vocabulary.nodes.get(each.keyword)
+    node = vocabulary.nodes.get(tally.keyword)
     if node is not None:
         return node.name()
-    return printable(each.keyword)
+    return printable(tally.keyword)

@@ -1,7 +1,8 @@
-"""How an evaluation is said: as a JSON document, and as text for a person."""
+"""How an evaluation is told: as a JSON document, and as text for a person, the verdict first."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.terminal import printable
@@ -13,10 +14,13 @@ if TYPE_CHECKING:
     from pipeline.keywords import Vocabulary
     from tagging_lambda.evaluate.calibrate import Calibration
     from tagging_lambda.evaluate.evaluate import Evaluation
-    from tagging_lambda.evaluate.measure import Judged, Measures, Share
+    from tagging_lambda.evaluate.measure import Judged, Measures
+    from tagging_lambda.words.share import Share
 
-KEYWORDS_SHOWN = 25  # for a person; JSON has all
-PHOTOS_SHOWN = 10  # likewise
+KEYWORDS_SHOWN = 8  # on a screen; --full has 200 and JSON has all
+PHOTOS_SHOWN = 5  # likewise
+FULL = 200
+MEASURES = ("coverage", "hits", "wrong", "only_broader", "precision", "narrow_precision")
 GAP = "  "
 
 
@@ -26,12 +30,12 @@ def evaluation_document(found: Evaluation, photos: Sequence[Judged], vocabulary:
         **measures_document(found.measures),
         "keywords": [
             {
-                "keyword": vocabulary.nodes[each.keyword_id].name(),
-                "id": each.keyword_id,
-                "precision": share_document(each.precision),
-                "recall": share_document(each.recall),
+                "keyword": vocabulary.nodes[keyword.keyword_id].name(),
+                "id": keyword.keyword_id,
+                "precision": share_document(keyword.precision),
+                "recall": share_document(keyword.recall),
             }
-            for each in found.by_keyword
+            for keyword in found.by_keyword
         ],
         "scores": [
             {"low": b.low, "high": b.high, "promised": round(b.promised, 4), "right": share_document(b.right)}
@@ -39,30 +43,25 @@ def evaluation_document(found: Evaluation, photos: Sequence[Judged], vocabulary:
         ],
         "curve": [{"threshold": p.threshold, **measures_document(p.measures)} for p in found.curve],
         "folders": [
-            {"folder": each.folder, "images": each.images, "with_keyword": each.with_keyword}
-            for each in found.coverage.by_folder()
+            {"folder": folder.folder, "images": folder.images, "with_keyword": folder.with_keyword}
+            for folder in found.coverage.by_folder()
         ],
-        "untagged": [str(each.file.path) for each in photos if not each.tags],
+        "untagged": [str(photo.file.path) for photo in photos if not photo.tags],
         "mistakes": [
             {
-                "file": str(each.file.path),
-                "wrong": [{"keyword": _name(t.keyword_id, vocabulary), "score": t.score} for t in each.wrong],
-                "expected": sorted(_name(i, vocabulary) for i in each.file.expected),
+                "file": str(photo.file.path),
+                "wrong": [{"keyword": _name(t.keyword_id, vocabulary), "score": t.score} for t in photo.wrong],
+                "expected": sorted(_name(i, vocabulary) for i in photo.file.expected),
             }
-            for each in worst(photos)
+            for photo in worst(photos)
         ],
-        "missed": [str(each.file.path) for each in missed(photos)],
+        "missed": [str(photo.file.path) for photo in missed(photos)],
     }
 
 
 def measures_document(found: Measures) -> dict[str, Any]:
-    """Return the three overall measures as JSON."""
-    return {
-        "photos": found.photos,
-        "coverage": share_document(found.coverage),
-        "hits": share_document(found.hits),
-        "precision": share_document(found.precision),
-    }
+    """Return the overall measures as JSON."""
+    return {"photos": found.photos} | {name: share_document(getattr(found, name)) for name in MEASURES}
 
 
 def share_document(share: Share) -> dict[str, Any]:
@@ -77,34 +76,96 @@ def share_document(share: Share) -> dict[str, Any]:
     }
 
 
-def evaluation_text(found: Evaluation, photos: Sequence[Judged], vocabulary: Vocabulary) -> str:
-    """Return an evaluation for a person."""
-    return "\n".join(
-        [
-            *_overall_lines(found.measures),
-            *_keyword_lines(found, vocabulary),
-            *_score_lines(found),
-            *_curve_lines(found),
-            *_folder_lines(found),
-            *_photo_lines("without a keyword", [each for each in photos if not each.tags], vocabulary),
-            *_photo_lines("worst mistakes", worst(photos), vocabulary),
+@dataclass(frozen=True, slots=True)
+class EvaluationText:
+    """An evaluation for a person; without `full` it fits a screen of 24 lines."""
+
+    found: Evaluation
+    photos: Sequence[Judged]
+    vocabulary: Vocabulary
+    full: bool = False
+
+    def __str__(self) -> str:
+        untagged = [photo for photo in self.photos if not photo.tags]
+        parts = [
+            *overall_lines(self.found.measures),
+            *self._keywords(),
+            *(self._scores() if self.full else ()),
+            *(self._curve() if self.full else ()),
+            *(self._folders() if self.full else ()),
+            *(self._photos("photos without a keyword", untagged) if self.full else ()),
+            *self._photos("photos with a wrong word, the surest first", worst(self.photos)),
         ]
-    )
+        return "\n".join(parts)
+
+    def _keywords(self) -> list[str]:
+        shown = self.found.by_keyword[: FULL if self.full else KEYWORDS_SHOWN]
+        rows = [
+            f"{GAP}{_name(keyword.keyword_id, self.vocabulary):<24}"
+            f"{_short(keyword.precision):>20}{_short(keyword.recall):>20}"
+            for keyword in shown
+        ]
+        header = f"{GAP}{'keyword':<24}{'right when said':>20}{'found':>20}"
+        return ["", header, *rows, *self._rest(len(self.found.by_keyword) - len(shown))]
+
+    def _scores(self) -> list[str]:
+        rows = [
+            f"{GAP}{b.low:.1f} to {b.high:.1f}{b.promised:>12.2f}{_short(b.right):>22}" for b in self.found.by_score
+        ]
+        return ["", f"{GAP}{'score':<10}{'on average':>12}{'right':>22}", *rows]
+
+    def _curve(self) -> list[str]:
+        rows = [
+            f"{GAP}{p.threshold:<10.2f}{p.measures.coverage.value:>10.1%}{p.measures.hits.value:>10.1%}"
+            f"{p.measures.precision.value:>11.1%}"
+            for p in self.found.curve
+        ]
+        return ["", "with one threshold for every keyword", f"{GAP}score      coverage  specific  precision", *rows]
+
+    def _folders(self) -> list[str]:
+        folders = self.found.coverage.by_folder()
+        if len(folders) < 2:  # noqa: PLR2004 - one folder is no list
+            return []
+        rows = [f"{GAP}{f.share:>7.1%}  of {f.images:>7,}  {printable(f.folder)}" for f in folders[:FULL]]
+        return ["", "photos with a keyword, by folder", *rows, *self._rest(len(folders) - len(rows))]
+
+    def _photos(self, title: str, chosen: Sequence[Judged]) -> list[str]:
+        if not chosen:
+            return []
+        shown = chosen[: FULL if self.full else PHOTOS_SHOWN]
+        rows = [self._photo(photo) for photo in shown]
+        return ["", f"{title}: {len(chosen):,}", *rows, *self._rest(len(chosen) - len(shown))]
+
+    def _photo(self, photo: Judged) -> str:
+        words = ", ".join(f"{_name(tag.keyword_id, self.vocabulary)} {tag.score:.2f}" for tag in photo.tags) or "-"
+        expected = ", ".join(sorted(_name(i, self.vocabulary) for i in photo.file.expected)) or "-"
+        return f"{GAP}{printable(str(photo.file.path))}{GAP}{words}{GAP}expected {expected}"
+
+    def _rest(self, count: int) -> list[str]:
+        return [f"{GAP}and {count:,} more; --{'json' if self.full else 'full'} has them"] if count > 0 else []
+
+
+def evaluation_text(found: Evaluation, photos: Sequence[Judged], vocabulary: Vocabulary, *, full: bool = False) -> str:
+    """Return an evaluation for a person, the verdict first."""
+    return str(EvaluationText(found, photos, vocabulary, full))
 
 
 def calibration_document(found: Calibration, vocabulary: Vocabulary) -> dict[str, Any]:
     """Return what a calibration found as JSON; ``held_out`` is measured on photos it was not found on."""
     return {
         "wanted_precision": found.wanted,
+        "helps": found.helps,
         "thresholds": [
             {
-                "keyword": _name(each.keyword_id, vocabulary),
-                "id": each.keyword_id,
-                "threshold": each.threshold,
-                "right": share_document(each.right),
+                "keyword": _name(threshold.keyword_id, vocabulary),
+                "id": threshold.keyword_id,
+                "threshold": threshold.threshold,
+                "right": share_document(threshold.right),
             }
-            for each in found.thresholds
+            for threshold in found.thresholds
         ],
+        "rejected": found.rejected,
+        "now": measures_document(found.now),
         "held_out": measures_document(found.held_out),
         "temperature": {
             "value": found.temperature.value,
@@ -114,16 +175,30 @@ def calibration_document(found: Calibration, vocabulary: Vocabulary) -> dict[str
     }
 
 
-def calibration_text(found: Calibration, vocabulary: Vocabulary) -> str:
-    """Return what a calibration found for a person."""
-    lines = ["", f"thresholds for a precision of {found.wanted:g}: {len(found.thresholds):,} keywords"]
-    for each in sorted(found.thresholds, key=lambda each: -each.right.of):
-        share = f"{each.right.count} of {each.right.of}" if each.right.of else "never right often enough"
-        lines.append(f"{GAP}{_name(each.keyword_id, vocabulary):<24}{each.threshold:>6.3f}{GAP}{share}")
-    lines += ["", "on photos that a threshold was not found on", *_overall_lines(found.held_out)]
-    heat = found.temperature
-    change = f"log loss {heat.error_now:.4f} now, {heat.error_then:.4f} then"
-    return "\n".join([*lines, "", f"temperature of the class scores: {heat.value:g} ({change})"])
+def calibration_text(found: Calibration, vocabulary: Vocabulary, *, full: bool = False) -> str:
+    """Return what a calibration found for a person, the verdict first."""
+    now, then = found.now, found.held_out
+    change = (
+        f"specific {now.hits.value:.1%} now, {then.hits.value:.1%} then; "
+        f"a wrong word {now.wrong.value:.1%} now, {then.wrong.value:.1%} then; "
+        f"precision {now.precision.value:.1%} now, {then.precision.value:.1%} then"
+    )
+    if not found.helps:
+        reason = "no keyword has enough photos" if not found.rejected else "on photos held out they do not help"
+        return f"no threshold is written: {reason}\n{GAP}{change}"
+    lines = [
+        f"{len(found.thresholds):,} thresholds help on photos held out; {found.rejected:,} others do not",
+        GAP + change,
+    ]
+    by_evidence = sorted(found.thresholds, key=lambda threshold: -threshold.right.of)
+    shown = by_evidence if full else by_evidence[:KEYWORDS_SHOWN]
+    for threshold in shown:
+        right = threshold.right
+        share = f"{right.count} of {right.of}" if right.of else "never right often enough"
+        lines.append(f"{GAP}{_name(threshold.keyword_id, vocabulary):<24}{threshold.threshold:>6.3f}{GAP}{share}")
+    if len(by_evidence) > len(shown):
+        lines.append(f"{GAP}and {len(by_evidence) - len(shown):,} more; --full has them")
+    return "\n".join(lines)
 
 
 def percent(share: Share) -> str:
@@ -132,56 +207,17 @@ def percent(share: Share) -> str:
     return f"{share.value:.1%} ({low:.1%} to {high:.1%}, {share.count:,} of {share.of:,})"
 
 
-def _overall_lines(found: Measures) -> list[str]:
+def overall_lines(found: Measures) -> list[str]:
+    """Return the verdict: how many photos get a word that names the thing, a wrong one, or only a department."""
+    specific = f"{found.hits.value:.1%} get a word that names the thing"
+    others = f"{found.wrong.value:.1%} a wrong word, {found.only_broader.value:.1%} only a department"
     return [
-        f"photos     {found.photos:,}",
-        f"coverage   {percent(found.coverage)}",
-        f"hits       {percent(found.hits)}",
-        f"precision  {percent(found.precision)}",
+        f"{found.photos:,} photos: {specific}, {others}",
+        f"specific         {percent(found.hits)}",
+        f"wrong word       {percent(found.wrong)}",
+        f"only department  {percent(found.only_broader)}",
+        f"precision        {percent(found.narrow_precision)}, departments left out",
     ]
-
-
-def _keyword_lines(found: Evaluation, vocabulary: Vocabulary) -> list[str]:
-    rows = [
-        f"{GAP}{_name(each.keyword_id, vocabulary):<24}{_short(each.precision):>22}{_short(each.recall):>22}"
-        for each in found.by_keyword[:KEYWORDS_SHOWN]
-    ]
-    rest = len(found.by_keyword) - len(rows)
-    more = [f"{GAP}and {rest:,} more; --json has all"] if rest else []
-    return ["", f"{GAP}{'keyword':<24}{'right, of times said':>22}{'said, of expected':>22}", *rows, *more]
-
-
-def _score_lines(found: Evaluation) -> list[str]:
-    rows = [f"{GAP}{b.low:.1f} to {b.high:.1f}{b.promised:>12.2f}{_short(b.right):>22}" for b in found.by_score]
-    return ["", f"{GAP}{'score':<10}{'on average':>12}{'right':>22}", *rows]
-
-
-def _curve_lines(found: Evaluation) -> list[str]:
-    rows = [
-        f"{GAP}{p.threshold:<10.2f}{p.measures.coverage.value:>10.1%}{p.measures.hits.value:>10.1%}"
-        f"{p.measures.precision.value:>11.1%}"
-        for p in found.curve
-    ]
-    return ["", "if every keyword were said from one score on", f"{GAP}score      coverage      hits  precision", *rows]
-
-
-def _folder_lines(found: Evaluation) -> list[str]:
-    folders = found.coverage.by_folder()
-    rows = [
-        f"{GAP}{each.share:>7.1%}  of {each.images:>7,}  {printable(each.folder)}" for each in folders[:PHOTOS_SHOWN]
-    ]
-    return ["", "with a keyword, by folder", *rows] if len(folders) > 1 else []
-
-
-def _photo_lines(title: str, chosen: Sequence[Judged], vocabulary: Vocabulary) -> list[str]:
-    if not chosen:
-        return []
-    lines = ["", f"{title}: {len(chosen):,}"]
-    for each in chosen[:PHOTOS_SHOWN]:
-        said = ", ".join(f"{_name(tag.keyword_id, vocabulary)} {tag.score:.2f}" for tag in each.tags) or "-"
-        expected = ", ".join(sorted(_name(i, vocabulary) for i in each.file.expected)) or "-"
-        lines.append(f"{GAP}{printable(str(each.file.path))}{GAP}{said}{GAP}expected {expected}")
-    return lines
 
 
 def _short(share: Share) -> str:

@@ -26,6 +26,8 @@ from pipeline.errors import ImageRejected, RejectReason
 from pipeline.images import MAX_IMAGE_BYTES
 from tagging_lambda.image.file_type import is_lossless_jpeg, picture_format, webp_size
 from tagging_lambda.image.picture import Picture
+from tagging_lambda.image.signals import FACTS_SIDE_PIXELS, FileSize, facts_of
+from tagging_lambda.image.subject import SMALL_SIDE_PIXELS, SubjectBox, find_subject
 
 if TYPE_CHECKING:
     from tagging_lambda.model_card import InputContract
@@ -91,7 +93,8 @@ def _read(data: bytes, kind: str, contract: InputContract) -> Picture:
         rgb = _srgb(picture, contract.shorter_side_pixels)
     if orientation in _SIDEWAYS:
         width, height = height, width
-    return _measured(_turned(_fitted(rgb, contract), orientation), width, height)
+    fitted, small = (_turned(picture, orientation) for picture in (_fitted(rgb, contract), _small(rgb)))
+    return _measured(fitted, small, FileSize(width, height, len(data), kind))
 
 
 def _check_size(width: int, height: int) -> None:
@@ -191,16 +194,30 @@ def _srgb_profile() -> ImageCms.ImageCmsProfile:
 def _fitted(rgb: Image.Image, contract: InputContract) -> Image.Image:
     """Return the picture at the model's size. Every way is symmetric, so turning it afterwards is the same."""
     size = (contract.width_pixels, contract.height_pixels)
-    width, height = rgb.size
     if contract.fit == "squash":
         return rgb.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
     if contract.fit == "pad":
         return _padded(rgb, size)
-    # DECISIONS.md, 16
-    shorter = min(width, height) / contract.shorter_side_pixels
-    left, top = (max(0.0, (side - wanted * shorter) / 2) for side, wanted in zip(rgb.size, size, strict=True))
-    box = (left, top, width - left, height - top)
+    subject = _subject(rgb) if contract.fit == "subject" else None
+    box = _middle(subject or SubjectBox(0, 0, *rgb.size), contract)
     return rgb.resize(size, Image.Resampling.BICUBIC, box, reducing_gap=2.0)
+
+
+def _subject(rgb: Image.Image) -> SubjectBox | None:
+    factor = max(1, min(rgb.size) // SMALL_SIDE_PIXELS)
+    small = np.asarray(rgb.reduce(factor) if factor > 1 else rgb)
+    subject = find_subject(small)
+    return subject.scaled(rgb.width / small.shape[1], rgb.height / small.shape[0]) if subject else None
+
+
+def _middle(whole: SubjectBox, contract: InputContract) -> SubjectBox:
+    """Return the middle of a box, in the model's proportions, as its shorter side would be cut out after shrinking."""
+    # DECISIONS.md, 16 and 30
+    width, height = whole.right - whole.left, whole.bottom - whole.top
+    shorter = min(width, height) / contract.shorter_side_pixels
+    across = max(0.0, (width - contract.width_pixels * shorter) / 2)
+    down = max(0.0, (height - contract.height_pixels * shorter) / 2)
+    return SubjectBox(whole.left + across, whole.top + down, whole.right - across, whole.bottom - down)
 
 
 def _padded(rgb: Image.Image, size: tuple[int, int]) -> Image.Image:
@@ -212,13 +229,23 @@ def _padded(rgb: Image.Image, size: tuple[int, int]) -> Image.Image:
     return canvas
 
 
+def _small(rgb: Image.Image) -> Image.Image:
+    """Return the whole picture, of which a fit by cropping shows a part only, with its longer side as facts need it."""
+    scale = FACTS_SIDE_PIXELS / max(rgb.size)
+    size = (max(8, round(rgb.width * scale)), max(8, round(rgb.height * scale)))
+    return rgb.resize(size, Image.Resampling.BOX, reducing_gap=1.0)
+
+
 def _turned(small: Image.Image, orientation: int) -> Image.Image:
     turn = _TURNS.get(orientation)
     return small if turn is None else small.transpose(turn)
 
 
-def _measured(small: Image.Image, width: int, height: int) -> Picture:
-    return Picture(np.asarray(small), width, height, _deviation(small) < LOW_INFORMATION_DEVIATION)
+def _measured(fitted: Image.Image, small: Image.Image, file: FileSize) -> Picture:
+    levels = np.asarray(fitted)
+    facts = facts_of(np.asarray(small), levels, file)
+    is_low = _deviation(fitted) < LOW_INFORMATION_DEVIATION
+    return Picture(levels, file.width_pixels, file.height_pixels, is_low, facts)
 
 
 def _deviation(small: Image.Image) -> float:

@@ -1,4 +1,4 @@
-"""From stored class scores to the keywords of today's taxonomy, without any inference."""
+"""From what a record keeps to the keywords of today's taxonomy and heads, without any inference."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING
 
 from pipeline.records import Previous
 from tagging_lambda.words.decisions import with_keywords
-from tagging_lambda.words.taxonomy import keywords_of
 
 if TYPE_CHECKING:
     from pipeline.records import TaggedImage
-    from tagging_lambda.words.taxonomy import Taxonomy
+    from tagging_lambda.words.keyword_mapper import KeywordMapper
 
 
-def remapped(record: TaggedImage, taxonomy: Taxonomy, run_id: str) -> TaggedImage:
-    """Return the record under this taxonomy, as the run's own only if the model's keywords differ from before."""
-    model_keywords = keywords_of(record.class_scores, taxonomy)
-    observation, previous = replace(record.observation, taxonomy_version=taxonomy.version), record.previous
+def remapped(record: TaggedImage, mapper: KeywordMapper, run_id: str) -> TaggedImage:
+    """Return the record under this taxonomy and heads, as the run's own only if the machine's keywords differ."""
+    model_keywords = mapper.keywords(record.class_scores, record.vector)
+    observation, previous = replace(record.observation, taxonomy_version=mapper.version), record.previous
     if model_keywords != record.model_keywords:
         observation, previous = replace(observation, run_id=run_id), Previous.of(record, observation.etag, run_id)
     renewed = replace(record, observation=observation, previous=previous)
-    return with_keywords(renewed, model_keywords, record.decisions, taxonomy.vocabulary)
+    return with_keywords(renewed, model_keywords, record.decisions, mapper.vocabulary)

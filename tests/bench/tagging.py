@@ -110,7 +110,9 @@ def handler(paths: list[Path], batch: int, late: bool) -> Iterator[Callable[[lis
     from tagging_lambda.image.reader import ProcessReader
     from tagging_lambda.reconcile import Reconciler
     from tagging_lambda.tag import Redeliverer, make_handler
-    from tagging_lambda.words.taxonomy import Taxonomy
+    from tagging_lambda.words.heads import Head
+    from tagging_lambda.words.keyword_mapper import KeywordMapper
+    from tagging_lambda.words.projection import STARTER
 
     class LateImages(MemoryImages):
         def fetch(self, image, known_etag, limit_bytes):
@@ -137,7 +139,9 @@ def handler(paths: list[Path], batch: int, late: bool) -> Iterator[Callable[[lis
         cache=ClassificationCache(
             reader, classifier, most=0
         ),  # a photo that comes again is looked at as if it were new
-        taxonomy=Taxonomy.of(Vocabulary.load(), [each.id for each in classifier.card.classes]),
+        mapper=KeywordMapper.of(
+            Vocabulary.load(), [each.id for each in classifier.card.classes], (Head.load(STARTER),)
+        ),
         products=ProductPattern.parse(DEFAULT_PRODUCT_PATTERN),
         clock=lambda: datetime.now(UTC),
         pool=ThreadPoolExecutor(10),

@@ -23,7 +23,9 @@ from pipeline.records import GoneImage, RejectedImage, TaggedImage
 from tagging_lambda.classification_cache import Classification, ClassificationCache
 from tagging_lambda.classify import Classifier
 from tagging_lambda.image.reader import ProcessReader
-from tagging_lambda.words.taxonomy import Taxonomy, keywords_of
+from tagging_lambda.words.heads import Head
+from tagging_lambda.words.keyword_mapper import KeywordMapper
+from tagging_lambda.words.projection import STARTER
 from tests.chaos.deployment import Deployed, environment
 
 if TYPE_CHECKING:
@@ -56,19 +58,20 @@ class Verdict:
 def truths(model_dir: Path, pictures: Sequence[bytes]) -> list[Truth]:
     """Return what each picture gives when it is looked at alone, in peace."""
     classifier = Classifier.load(model_dir / CARD_NAME)
-    taxonomy = Taxonomy.of(Vocabulary.load(), [each.id for each in classifier.card.classes])
+    class_ids = [each.id for each in classifier.card.classes]
+    mapper = KeywordMapper.of(Vocabulary.load(), class_ids, (Head.load(STARTER),))
     reader = ProcessReader(classifier.card.input)
     contents = ClassificationCache(reader, classifier)
     try:
         findings = [contents.classify([data], lambda: 1e6)[0] for data in pictures]
     finally:
         reader.close()
-    return [_truth(finding, taxonomy) for finding in findings]
+    return [_truth(finding, mapper) for finding in findings]
 
 
-def _truth(finding: object, taxonomy: Taxonomy) -> Truth:
+def _truth(finding: object, mapper: KeywordMapper) -> Truth:
     if isinstance(finding, Classification):
-        return keywords_of(finding.class_scores, taxonomy)
+        return mapper.keywords(finding.class_scores, finding.vector)
     assert isinstance(finding, ImageRejected)
     return str(finding.reason)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from pipeline.csv_rows import rows
 from pipeline.settings import home
 from tagging_lambda.curate.keyword_lookup import keyword_named
-from tagging_lambda.evaluate.labels import LabelledFile, labels_in, right_ids
+from tagging_lambda.evaluate.labels import LabelledFile, labels_in
 
 HERE = Path(__file__).resolve().parent
 SHARED = HERE.parents[1].parent / "shared" / "data"
@@ -36,12 +36,11 @@ def sets(vocabulary) -> list[LabelledSet]:
 def clothing(split: str, vocabulary) -> tuple[LabelledFile, ...]:
     """Return the photos of one split, each with what its folder's name means in our words."""
     found = []
-    for row in rows(HERE / "clothing.csv", ("folder", "expected", "acceptable")):
+    for row in rows(HERE / "clothing.csv", ("label", "expected", "acceptable")):
         expected, acceptable = (
             frozenset(keyword_named(word, vocabulary) for word in row.several(column))
             for column in ("expected", "acceptable")
         )
-        right = right_ids(expected | acceptable, vocabulary)
-        photos = sorted((SHARED / "clothing" / split / row["folder"]).iterdir())
-        found += [LabelledFile(photo, expected, right) for photo in photos]
+        photos = sorted((SHARED / "clothing" / split / row["label"]).iterdir())
+        found += [LabelledFile.of(photo, expected, acceptable, vocabulary) for photo in photos]
     return tuple(found)

@@ -19,7 +19,7 @@ from tagging_lambda.classify import Classification
 from tagging_lambda.classify_once import Models, PhotoSource, SeeingModel, make_routes
 from tagging_lambda.image.picture import Picture
 from tagging_lambda.link import LinkFetcher
-from tagging_lambda.words.taxonomy import Taxonomy
+from tagging_lambda.words.keyword_mapper import KeywordMapper
 
 SHOE, CAMERA = "n04120489", "n04069434"
 PHOTO = b"a photo"
@@ -66,8 +66,8 @@ def vocabulary() -> Vocabulary:
 def ask(vocabulary: Vocabulary) -> Any:
     """Returns what asks the function as API Gateway does, and gives the status and the document."""
     scores = {"default": [0.9, 0.05, 0.02, 0.01, 0.01, 0.01], "other": [0.05, 0.9, 0.02, 0.01, 0.01, 0.01]}
-    taxonomy = Taxonomy.of(vocabulary, [each.id for each in Card("x").classes])
-    models = Models(tuple(scores), lambda name: SeeingModel(Reader(), Classifier(f"v-{name}", scores[name]), taxonomy))
+    mapper = KeywordMapper.of(vocabulary, [each.id for each in Card("x").classes])
+    models = Models(tuple(scores), lambda name: SeeingModel(Reader(), Classifier(f"v-{name}", scores[name]), mapper))
     images = MemoryImages()
     images.put(IMAGE, PHOTO)
 

@@ -12,7 +12,7 @@ from infra.cli import main
 from pipeline.errors import CallerError, RejectReason
 from tagging_lambda.cli import printable
 from tagging_lambda.local_files import FileTagger, RejectedFile, TaggedFile, files_below
-from tagging_lambda.words.taxonomy import Taxonomy
+from tagging_lambda.words.keyword_mapper import KeywordMapper
 from tests.builders import COLOURS, ColourClassifier, InlineReader, colour_vocabulary, jpeg
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def file_tagger(workers: int = 2) -> FileTagger:
     vocabulary = colour_vocabulary()
-    return FileTagger(ColourClassifier(), Taxonomy.of(vocabulary, COLOURS), vocabulary, InlineReader, workers)
+    return FileTagger(ColourClassifier(), KeywordMapper.of(vocabulary, COLOURS), InlineReader, workers)
 
 
 @pytest.fixture

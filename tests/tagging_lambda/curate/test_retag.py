@@ -21,8 +21,8 @@ from tagging_lambda.curate.retag import EXAMPLES, RetagCounts, Retagger
 from tagging_lambda.image.reader import ProcessReader
 from tagging_lambda.model_card import ModelCard
 from tagging_lambda.words.decisions import with_keywords
+from tagging_lambda.words.keyword_mapper import KeywordMapper
 from tagging_lambda.words.remap import remapped
-from tagging_lambda.words.taxonomy import Taxonomy
 from tests.builders import COLOURS, keyword, shop, tagger
 from tests.tagging_lambda.curate.conftest import AT, VOCABULARY, ids, tagged
 
@@ -41,7 +41,7 @@ NEWER = Vocabulary.of(
 
 def retag(rewriter, **parts):
     counts = RetagCounts("colours-1")
-    defaults = {"taxonomy": Taxonomy.of(NEWER, COLOURS), "model_version": "colours-1", "run_id": "retag-1"}
+    defaults = {"mapper": KeywordMapper.of(NEWER, COLOURS), "model_version": "colours-1", "run_id": "retag-1"}
     for event in Retagger(rewriter, **(defaults | parts)).retag(rewriter.table.scan()):
         counts.add(event)
     return counts
@@ -79,7 +79,7 @@ def test_a_dry_run_says_the_same_and_writes_nothing(table, rewriter):
 def test_a_second_run_goes_on_where_the_first_one_stopped(table, rewriter):
     for at in range(10):
         table.put(tagged(f"{at}.jpg", "green"), 0)
-    retagger = Retagger(rewriter, Taxonomy.of(NEWER, COLOURS), "colours-1", "retag-1")
+    retagger = Retagger(rewriter, KeywordMapper.of(NEWER, COLOURS), "colours-1", "retag-1")
     list(retagger.retag(list(table.scan())[:4]))
     writes = table.writes
     found = retag(rewriter, run_id="retag-2")
@@ -88,8 +88,8 @@ def test_a_second_run_goes_on_where_the_first_one_stopped(table, rewriter):
 
 def test_all_also_applies_rules_that_changed_under_the_same_version(table, rewriter):
     table.put(replace(tagged("a.jpg", "red"), keywords=()), 0)
-    assert retag(rewriter, taxonomy=Taxonomy.of(VOCABULARY, COLOURS)).current == 1
-    assert retag(rewriter, taxonomy=Taxonomy.of(VOCABULARY, COLOURS), everything=True).touched == 1
+    assert retag(rewriter, mapper=KeywordMapper.of(VOCABULARY, COLOURS)).current == 1
+    assert retag(rewriter, mapper=KeywordMapper.of(VOCABULARY, COLOURS), everything=True).touched == 1
     assert ids(table.records[shop()].keywords) == ["red", "paint"]
 
 
@@ -147,10 +147,10 @@ def test_stored_scores_are_enough_to_make_the_keywords_of_real_photos_exactly(sh
     changed = 0
     for image, record in old.records.items():
         at_rest = table_layout.from_item(table_layout.to_item(record, record.revision))
-        taxonomy = Taxonomy.of(stricter, _class_ids(real_model))
+        taxonomy = KeywordMapper.of(stricter, _class_ids(real_model))
         again = remapped(at_rest, taxonomy, "retag-1")
         assert again.keywords == new.records[image].keywords
-        assert remapped(at_rest, Taxonomy.of(words, _class_ids(real_model)), "retag-1").keywords == record.keywords
+        assert remapped(at_rest, KeywordMapper.of(words, _class_ids(real_model)), "retag-1").keywords == record.keywords
         changed += again.keywords != record.keywords
     assert len(old.records) == len(photos) > 40
     assert changed > 1
@@ -172,8 +172,8 @@ def _tables(old, new, photos, model):
     for photo in photos:
         images.put(shop(photo.name), photo.read_bytes())
     for words, table in zip((old, new), tables, strict=True):
-        taxonomy = Taxonomy.of(words, _class_ids(model))
-        observation = tagger(images=images, table=table, taxonomy=taxonomy, classifier=classifier, reader=reader)
+        taxonomy = KeywordMapper.of(words, _class_ids(model))
+        observation = tagger(images=images, table=table, mapper=taxonomy, classifier=classifier, reader=reader)
         observation.reconcile([TagImage(shop(photo.name)) for photo in photos])
     reader.close()
     return tables

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipeline.keywords import KeywordTag
 from pipeline.records import ClassScore
-from tagging_lambda.evaluate.labels import LabelledFile, right_ids
+from tagging_lambda.evaluate.labels import LabelledFile
 from tagging_lambda.evaluate.measure import Judged
 from tagging_lambda.words.taxonomy import Taxonomy
 from tests.builders import COLOURS, colour_vocabulary
@@ -20,4 +20,4 @@ def photo(name: str, expected: str, *said: tuple[str, float], scores: dict[str, 
     wanted = frozenset(expected.split("|")) if expected else frozenset()
     tags = tuple(KeywordTag(keyword_id, score) for keyword_id, score in said)
     classes = tuple(ClassScore(COLOURS.index(colour), score) for colour, score in (scores or {}).items())
-    return Judged(LabelledFile(Path(name), wanted, right_ids(wanted, VOCABULARY)), tags, classes)
+    return Judged(LabelledFile.of(Path(name), wanted, frozenset(), VOCABULARY), tags, classes)

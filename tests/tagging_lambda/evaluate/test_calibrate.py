@@ -13,6 +13,7 @@ from pipeline.records import ClassScore
 from tagging_lambda.evaluate.calibrate import (
     EVIDENCE,
     NEVER,
+    calibrated,
     cooled,
     held_out,
     said_again,
@@ -20,8 +21,10 @@ from tagging_lambda.evaluate.calibrate import (
     thresholds,
     with_thresholds,
 )
-from tagging_lambda.evaluate.measure import Share, measured
+from tagging_lambda.evaluate.measure import measured
 from tagging_lambda.evaluate.overlay import write_thresholds
+from tagging_lambda.evaluate.report import calibration_text
+from tagging_lambda.words.share import Share
 from tagging_lambda.words.taxonomy import Taxonomy
 from tests.builders import COLOURS
 from tests.tagging_lambda.evaluate.conftest import TAXONOMY, VOCABULARY, photo
@@ -46,8 +49,8 @@ def test_a_threshold_is_the_lowest_score_from_which_enough_are_right():
 
 
 def test_scores_that_are_the_same_stand_or_fall_together():
-    found = threshold_of("red", reds(*[(0.9, True)] * 10, *[(0.6, True)] * 5, *[(0.6, False)] * 5))
-    assert (found.threshold, found.right) == (0.9, Share(10, 10))
+    found = threshold_of("red", reds(*[(0.9, True)] * 20, *[(0.6, True)] * 5, *[(0.6, False)] * 5))
+    assert (found.threshold, found.right) == (0.9, Share(20, 20))
 
 
 def test_a_keyword_that_is_never_right_often_enough_is_never_said():
@@ -122,3 +125,32 @@ def test_a_file_of_another_kind_is_not_overwritten(tmp_path):
     with pytest.raises(CallerError, match="there is no column id"):
         write_thresholds(path, {"n03497657": 0.5})
     assert path.read_text() == "file\na.jpg\n"
+
+
+def test_a_photo_whose_label_is_broader_than_the_keyword_does_not_count():
+    photos = [*reds(*[(0.9, True)] * 20), *(photo(f"p{n}.jpg", "paint", scores={"red": 0.6}) for n in range(20))]
+    assert threshold_of("red", photos).right == Share(20, 20)
+
+
+def test_thresholds_that_help_on_other_photos_are_kept():
+    """Blue photos of which the model says red with 0.85 get a wrong word now, and none from 0.9 on."""
+    photos = reds(*[(0.95, True)] * 60, *[(0.85, False)] * 30)
+    found = calibrated(photos, TAXONOMY, COLOURS, 0.9)
+    assert found.helps
+    assert found.by_id()["red"] > 0.85
+    assert (found.now.wrong, found.held_out.wrong) == (Share(30, 90), Share(0, 90))
+
+
+def test_where_keywords_are_right_already_nothing_is_written():
+    """Every threshold that noise suggests is dropped: none brings a photo its word that it lacks."""
+    found = calibrated(reds(*[(0.95, True)] * 100), TAXONOMY, COLOURS, 0.9)
+    assert (found.helps, found.thresholds) == (False, ())
+    assert "no threshold is written" in calibration_text(found, VOCABULARY)
+
+
+def test_what_was_found_by_chance_is_not_written():
+    chance = random.Random(2)
+    photos = reds(*((0.8 + chance.random() / 5, chance.random() < 0.5) for _ in range(200)))
+    found = calibrated(photos, TAXONOMY, COLOURS, 0.95)
+    now, then = found.now, found.held_out
+    assert not found.helps or (then.precision.value > now.precision.value and then.wrong.count <= now.wrong.count)

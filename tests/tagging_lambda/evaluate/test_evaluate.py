@@ -10,9 +10,10 @@ import pytest
 from infra.cli import main
 from tagging_lambda.evaluate.evaluate import evaluated, judged, missed, worst
 from tagging_lambda.evaluate.labels import labels_in
-from tagging_lambda.evaluate.measure import Share
 from tagging_lambda.evaluate.report import evaluation_document, evaluation_text
 from tagging_lambda.local_files import FileTagger
+from tagging_lambda.words.keyword_mapper import KeywordMapper
+from tagging_lambda.words.share import Share
 from tests.builders import COLOURS, ColourClassifier, InlineReader, jpeg
 from tests.tagging_lambda.evaluate.conftest import TAXONOMY, VOCABULARY, photo
 
@@ -32,7 +33,7 @@ def labels(tmp_path) -> Path:
 
 
 def test_photos_are_tagged_as_any_others_and_judged(labels):
-    tagger = FileTagger(ColourClassifier(), TAXONOMY, VOCABULARY, InlineReader, 2)
+    tagger = FileTagger(ColourClassifier(), KeywordMapper(TAXONOMY), InlineReader, 2)
     photos = list(judged(labels_in(labels, labels.parent, VOCABULARY), tagger))
     found = evaluated(photos, TAXONOMY)
     assert (found.measures.coverage, found.measures.hits) == (Share(3, 4), Share(2, 4))
@@ -44,8 +45,17 @@ def test_photos_are_tagged_as_any_others_and_judged(labels):
     assert document["mistakes"][0]["wrong"][0]["keyword"] == "green"
     assert document["folders"] == [{"folder": f"{labels.parent}/", "images": 4, "with_keyword": 3}]
     text = evaluation_text(found, photos, VOCABULARY)
-    assert "coverage   75.0% (30.1% to 95.4%, 3 of 4)" in text
-    assert "worst mistakes: 1" in text
+    verdict = "4 photos: 50.0% get a word that names the thing, 25.0% a wrong word, 0.0% only a department"
+    assert text.splitlines()[0] == verdict
+    assert "photos with a wrong word, the surest first: 1" in text
+
+
+def test_a_report_fits_a_screen_unless_all_of_it_is_wanted():
+    photos = [photo(f"{n}.jpg", "red", ("blue", 0.9), scores={"blue": 0.9}) for n in range(100)]
+    evaluation = evaluated(photos, TAXONOMY)
+    assert len(evaluation_text(evaluation, photos, VOCABULARY).splitlines()) <= 24
+    assert "and 95 more; --full has them" in evaluation_text(evaluation, photos, VOCABULARY)
+    assert "99.jpg" in evaluation_text(evaluation, photos, VOCABULARY, full=True)
 
 
 def test_the_surest_mistake_comes_first():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tagging_lambda.evaluate.measure import Share, by_keyword, by_score, curve, measured
+from tagging_lambda.evaluate.measure import by_keyword, by_score, curve, measured
+from tagging_lambda.words.share import Share
 from tests.tagging_lambda.evaluate.conftest import TAXONOMY, photo
 
 PHOTOS = [
@@ -25,6 +26,16 @@ def test_the_three_shares_count_photos_photos_that_expect_and_keywords():
 def test_a_keyword_above_an_expected_one_is_right_but_no_hit():
     assert measured([PHOTOS[1]]).precision == Share(1, 1)
     assert measured([PHOTOS[1]]).hits == Share(0, 1)
+
+
+def test_a_photo_that_gets_a_department_alone_is_told_apart():
+    found = measured(PHOTOS)
+    assert (found.only_broader, found.wrong, found.narrow_precision) == (Share(1, 4), Share(2, 5), Share(1, 3))
+
+
+def test_a_keyword_below_an_expected_one_is_not_judged():
+    coarse = measured([photo("coarse", "paint", ("red", 0.9), ("paint", 0.95))])
+    assert (coarse.precision, coarse.wrong, coarse.hits) == (Share(1, 1), Share(0, 1), Share(1, 1))
 
 
 def test_by_keyword_says_how_often_each_is_right_and_found():

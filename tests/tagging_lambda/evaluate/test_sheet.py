@@ -12,7 +12,8 @@ from PIL import Image
 
 from pipeline.errors import ImageRejected, RejectReason
 from tagging_lambda.evaluate.measure import measured
-from tagging_lambda.evaluate.sheet import SHOWN, png, sheet
+from tagging_lambda.evaluate.sheet import SHOWN, sheet
+from tagging_lambda.image.contact_sheet import png
 from tests.builders import InlineReader, jpeg
 from tests.tagging_lambda.evaluate.conftest import VOCABULARY, photo
 

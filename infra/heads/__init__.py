@@ -1,0 +1,1 @@
+"""Makes the head that ships: its words, its training, its projection."""

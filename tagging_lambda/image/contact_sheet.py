@@ -1,0 +1,108 @@
+"""Contact sheets: one HTML file with pictures as the model saw them, and a caption below each."""
+
+from __future__ import annotations
+
+import base64
+import struct
+import zlib
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+
+from pipeline.errors import ImageRejected
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from tagging_lambda.image.reader import Reader
+
+SHRINK = 2  # a picture is shown at half the model's size
+_HEAD = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>catalog-tagger {title}</title>
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<style>
+body {{ font: 14px/1.4 system-ui, sans-serif; margin: 2em; color: #222; background: #fff }}
+main {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(180px, 1fr)); gap: 1em }}
+figure {{ margin: 0; padding: .6em; border: 1px solid #ddd; border-radius: 6px; overflow-wrap: anywhere }}
+figure img {{ max-width: 100%; height: auto }}
+figcaption small {{ color: #666 }}
+del {{ color: #b00020; text-decoration: none; font-weight: 600 }}
+table {{ border-collapse: collapse }} td, th {{ text-align: left; padding: .15em 1em .15em 0 }}
+td.number, th.number {{ text-align: right }}
+</style></head><body>
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A picture by what reads it, and its caption as HTML: whatever comes from outside must be escaped in it."""
+
+    source: str
+    caption: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading, as HTML, and the figures below it."""
+
+    title: str
+    figures: Sequence[Figure]
+
+
+def contact_sheet(
+    title: str, opening: str, sections: Iterable[Section], read: Callable[[str], bytes], reader: Reader
+) -> Iterator[str]:
+    """Yield the sheet's text.
+
+    Args:
+        title: of the page.
+        opening: HTML above the sections.
+        sections: an empty one is left out.
+        read: returns a photo's bytes by its source.
+        reader: reads them as the model's are read.
+    """
+    yield _HEAD.format(title=escape(title))
+    yield opening
+    for section in sections:
+        if section.figures:
+            yield f"<h2>{section.title}</h2>\n<main>\n"
+            yield from (_figure(figure, read, reader) for figure in section.figures)
+            yield "</main>\n"
+    yield "</body></html>\n"
+
+
+def _figure(figure: Figure, read: Callable[[str], bytes], reader: Reader) -> str:
+    picture = _picture(figure.source, read, reader)
+    return f"<figure>{picture}<figcaption>{figure.caption}</figcaption></figure>\n"
+
+
+def _picture(source: str, read: Callable[[str], bytes], reader: Reader) -> str:
+    try:
+        levels = reader.read(read(source)).levels
+    except (ImageRejected, OSError) as error:
+        return f"<p>{escape(str(error))}</p>"
+    data = base64.b64encode(png(_shrunk(levels))).decode()
+    return f'<img alt="" width="{levels.shape[1]}" height="{levels.shape[0]}" src="data:image/png;base64,{data}">'
+
+
+def _shrunk(levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    rows, columns = (side // SHRINK for side in levels.shape[:2])
+    blocks = levels[: rows * SHRINK, : columns * SHRINK].reshape(rows, SHRINK, columns, SHRINK, 3)
+    means: NDArray[np.uint8] = blocks.mean(axis=(1, 3)).astype("uint8")
+    return means
+
+
+def png(levels: NDArray[np.uint8]) -> bytes:
+    """Return the picture, uint8 [H, W, 3], RGB, as a PNG file."""
+    rows, columns = levels.shape[:2]
+    lines = b"".join(b"\0" + line.tobytes() for line in levels)
+    header = struct.pack(">IIBBBBB", columns, rows, 8, 2, 0, 0, 0)
+    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(lines, 9)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in parts)
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

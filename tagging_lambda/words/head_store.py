@@ -1,0 +1,209 @@
+"""Where heads lie: in folders of this machine, and in a file store by the hash of what they are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.errors import BadModel, CallerError
+from pipeline.images import BucketPrefix
+from pipeline.model_version import CARD_NAME
+from pipeline.settings import home
+from tagging_lambda.words.heads import WEIGHTS_NAME, Head
+from tagging_lambda.words.projection import STARTER as STARTER_HEAD
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pipeline.ports import FileStore
+
+HEADS_FOLDER = "heads"  # below the folder of everything kept on this machine
+SET_NAME = "heads.json"  # the list of the heads that were published together
+NONE = "none"  # instead of a head's name: no head at all
+STARTER = "starter"  # the head that ships with the program
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")  # chosen by us: safe in an address, a folder's name and a list
+ADDRESS = re.compile(r"s3://[^/]+/(?:.+/)?(?P<sha256>[0-9a-f]{64})/?")
+_HISTORY = "history"  # below a head's folder: the heads that it replaced
+_FILES = (WEIGHTS_NAME, CARD_NAME)  # the card comes last: where there is one, there is a head
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that no head may have.
+
+    Raises:
+        CallerError: the name is none.
+    """
+    if not NAME.fullmatch(name) or name in (STARTER, NONE):
+        raise CallerError(f"{name!r} is no name of a head: 1 to 32 of a-z 0-9 and -, neither {STARTER!r} nor {NONE!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledHeads:
+    """The heads of this machine, each in a folder of its name.
+
+    Attributes:
+        folder: of all of them.
+        starter: of the head that ships with the program; None where this copy has none.
+    """
+
+    folder: Path
+    starter: Path | None = None
+
+    @classmethod
+    def of_this_machine(cls) -> InstalledHeads:
+        """Return the heads below the folder of everything kept on this machine, and the one that ships."""
+        return cls(home() / HEADS_FOLDER, STARTER_HEAD if (STARTER_HEAD / CARD_NAME).is_file() else None)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Their names, sorted; the one that ships comes last, so that the shop's own overrule it."""
+        own = sorted(card.parent.name for card in self.folder.glob(f"*/{CARD_NAME}"))
+        return (*own, *((STARTER,) if self.starter else ()))
+
+    def path(self, name: str) -> Path:
+        """Return the folder of the head of that name.
+
+        Raises:
+            CallerError: there is none.
+        """
+        if name == STARTER and self.starter:
+            return self.starter
+        folder = self.folder / name
+        if not NAME.fullmatch(name) or not (folder / CARD_NAME).is_file():
+            installed = ", ".join(self.names) or "none; `catalog-tagger learn LABELS.csv --name NAME` makes one"
+            raise CallerError(f"no head is called {name!r}; installed: {installed}")
+        return folder
+
+    def load(self, names_or_folders: Sequence[str] = ()) -> tuple[Head, ...]:
+        """Return these heads, no head for `none`, or all that are installed.
+
+        Where two are sure of one branch, the first one counts.
+
+        Raises:
+            CallerError: there is no head of a name.
+            BadModel: a head's files are damaged.
+        """
+        chosen = () if tuple(names_or_folders) == (NONE,) else names_or_folders or self.names
+        return tuple(Head.load(self._resolve(text)) for text in chosen)
+
+    def _resolve(self, text: str) -> Path:
+        folder = Path(text)
+        return folder if (folder / CARD_NAME).is_file() else self.path(text)
+
+    def install(self, name: str, head: Head) -> Path:
+        """Make this the head of that name, and return its folder. The head it replaces is kept for `roll_back`.
+
+        Raises:
+            CallerError: no head may be called that.
+        """
+        check_name(name)
+        folder = self.folder / name
+        if (folder / CARD_NAME).is_file():
+            if Head.load(folder).card == head.card:
+                return folder
+            _keep(folder)
+        head.save(folder)
+        return folder
+
+    def remove(self, name: str) -> None:
+        """Take the head of that name away, with those it replaced.
+
+        Raises:
+            CallerError: there is none, or it ships with the program.
+        """
+        if name == STARTER:
+            raise CallerError("the starter head ships with the program; `--head NAME` chooses which heads speak")
+        shutil.rmtree(self.path(name))
+
+    def roll_back(self, name: str) -> Head:
+        """Put the head that was replaced last back into its place, and keep the present one instead of it.
+
+        Raises:
+            CallerError: there is none of that name, or it replaced none.
+        """
+        folder = self.path(name)
+        kept = _kept(folder)
+        if not kept:
+            raise CallerError(f"the head {name!r} replaced no other; there is nothing to go back to")
+        previous = Head.load(kept[-1])
+        _keep(folder)
+        shutil.rmtree(kept[-1])
+        previous.save(folder)
+        return previous
+
+
+def _kept(folder: Path) -> list[Path]:
+    history = folder / _HISTORY
+    return sorted((path for path in history.iterdir()), key=lambda path: int(path.name)) if history.is_dir() else []
+
+
+def _keep(folder: Path) -> None:
+    """Copy the present head behind those it replaced."""
+    kept = _kept(folder)
+    target = folder / _HISTORY / str(int(kept[-1].name) + 1 if kept else 1)
+    Head.load(folder).save(target)
+
+
+def publish(folders: Sequence[Path], files: FileStore) -> str:
+    """Put these heads into the store, and return the name of the list of them.
+
+    Every name is the sha256 of what it holds, so that what is fetched is what was meant, whoever else may write there.
+    The list comes last.
+    """
+    cards = {folder: hashlib.sha256((folder / CARD_NAME).read_bytes()).hexdigest() for folder in folders}
+    listing = json.dumps({"heads": list(cards.values())}).encode()
+    address = hashlib.sha256(listing).hexdigest()
+    for folder, card_sha256 in cards.items():
+        Head.load(folder)  # a damaged one is not published
+        for name in _FILES:
+            files.write(f"{address}/{card_sha256}/{name}", folder / name)
+    if files.read(f"{address}/{SET_NAME}") is None:
+        files.write_if(f"{address}/{SET_NAME}", listing, None)
+    return address
+
+
+def fetch_heads(address: str, store: Callable[[BucketPrefix], FileStore], cache: Path) -> tuple[Head, ...]:
+    """Return the heads published at ``s3://bucket/prefix/<sha256>``, kept in a folder of this machine.
+
+    Raises:
+        BadModel: the address does not end with a hash, nothing is published there, or something else than was meant.
+    """
+    matched = ADDRESS.fullmatch(address)
+    if matched is None:
+        raise BadModel(
+            f"{address} does not end with a hash; `catalog-tagger heads publish` prints the address of heads"
+        )
+    files = store(BucketPrefix.parse(address.rstrip("/") + "/"))
+    listing = _verified(address, files, SET_NAME, matched["sha256"])
+    try:
+        cards = [str(sha256) for sha256 in json.loads(listing)["heads"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadModel(f"{address} is no list of heads ({error})") from error
+    return tuple(_fetch(address, files, sha256, cache / sha256) for sha256 in cards)
+
+
+def _fetch(address: str, files: FileStore, card_sha256: str, folder: Path) -> Head:
+    if not (folder / CARD_NAME).is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        weights = files.read(f"{card_sha256}/{WEIGHTS_NAME}")
+        if weights is None:
+            raise BadModel(f"there is no {WEIGHTS_NAME} of the head {card_sha256} at {address}")
+        (folder / WEIGHTS_NAME).write_bytes(weights)
+        part = folder / f"{CARD_NAME}.part"
+        part.write_bytes(_verified(address, files, f"{card_sha256}/{CARD_NAME}", card_sha256))
+        part.replace(folder / CARD_NAME)
+    return Head.load(folder)  # which holds the weights against the card
+
+
+def _verified(address: str, files: FileStore, name: str, sha256: str) -> bytes:
+    data = files.read(name)
+    if data is None:
+        raise BadModel(f"there is no {name} at {address}")
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise BadModel(f"{name} at {address} is damaged, or was replaced: its sha256 is another one")
+    return data

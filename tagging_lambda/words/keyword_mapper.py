@@ -1,0 +1,152 @@
+"""From what is stored of a photo to its keywords: the taxonomy's classes and the heads, combined."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from pipeline.keywords import Use
+from pipeline.model_version import keywords_version
+from tagging_lambda.words.head_card import HeadKind
+from tagging_lambda.words.heads import head_keywords, vocabulary_with
+from tagging_lambda.words.taxonomy import MOST_KEYWORDS, Taxonomy, keywords_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pipeline.keywords import KeywordTag, Vocabulary
+    from pipeline.records import ClassScore
+    from pipeline.vectors import FeatureVector
+    from tagging_lambda.words.heads import Head, HeadAnswer
+
+# DECISIONS.md, 33
+# Chosen on held-out photos of four shops: of 993 packshots, 0.8 keeps the bags and wallets that the head does not know.
+OVERRULING_SCORE = 0.8  # of a head's word, against a class that is sure of something in another branch
+KNOWN_SCORE = 0.5  # of a head's words together, from which its doubt counts against a class
+
+
+@dataclass(frozen=True, slots=True)
+class KeywordMapper:
+    """The pure function from class scores and feature vector to keywords.
+
+    Attributes:
+        taxonomy: from classes to keywords; its vocabulary has the heads' words.
+        heads: those that speak for their branches; where two are sure of one branch, the first one counts.
+    """
+
+    taxonomy: Taxonomy
+    heads: tuple[Head, ...] = ()
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The keywords that can be said."""
+        return self.taxonomy.vocabulary
+
+    @property
+    def version(self) -> str:
+        """What names exactly this function: the taxonomy's version, and the heads' where there are any."""
+        return keywords_version(self.taxonomy.version, [head.card.version for head in self.heads])
+
+    @classmethod
+    def of(cls, vocabulary: Vocabulary, class_ids: Sequence[str], heads: Sequence[Head] = ()) -> Self:
+        """Return the mapper of a model whose classes have these ids, with these heads."""
+        return cls(Taxonomy.of(vocabulary_with(vocabulary, heads), class_ids), tuple(heads))
+
+    def keywords(
+        self, class_scores: Sequence[ClassScore], vector: FeatureVector | None, limit: int = MOST_KEYWORDS
+    ) -> tuple[KeywordTag, ...]:
+        """Return the keywords of a photo, the most specific first, at most `limit`; none where nothing is sure.
+
+        Where a head is sure, it overrules the classes: of theirs, only what is below a word of the head is kept.
+        Where no head is sure, the classes speak, except for what contradicts a head within its kind of goods.
+
+        Args:
+            class_scores: what the model answered.
+            vector: what a record keeps of the features; None where there is none. A head of another space is silent.
+            limit: of keywords.
+        """
+        from_classes = keywords_of(class_scores, self.taxonomy)
+        if vector is None:
+            return from_classes[:limit]
+        row = vector.to_array()[None]
+        scored = [(head, head.scores(row)[0]) for head in self.heads if head.card.space == vector.space]
+        spoken = self._spoken(scored, from_classes)
+        if not spoken:
+            return self._uncontradicted(from_classes, scored)[:limit]
+        below = {keyword_id for narrowest in self._narrowest(spoken) for keyword_id in self._below(narrowest)}
+        narrower = tuple(tag for tag in from_classes if tag.keyword_id in below and tag.keyword_id not in spoken)
+        return (*narrower, *spoken.values())[:limit]
+
+    def _spoken(
+        self, scored: Sequence[tuple[Head, NDArray[np.float32]]], from_classes: Sequence[KeywordTag]
+    ) -> dict[str, KeywordTag]:
+        """Return what the heads say by id; where two are sure of one branch, the first one counts."""
+        spoken: dict[str, KeywordTag] = {}
+        taken: set[str] = set()
+        for head, scores in scored:
+            answer = head_keywords(head, scores, self.vocabulary)
+            if answer.tags and not taken & answer.branch and self._overrules(answer, head, from_classes):
+                taken |= answer.branch
+                spoken = {tag.keyword_id: tag for tag in answer.tags} | spoken
+        return spoken
+
+    def _overrules(self, answer: HeadAnswer, head: Head, from_classes: Sequence[KeywordTag]) -> bool:
+        """Return whether a head is to be believed against classes that are sure of something else.
+
+        A word of the head is, in its own branch at once, elsewhere from `OVERRULING_SCORE` on. A group of words is
+        not: *bottoms* is what is said of a bag that the head does not know.
+        """
+        own = {tag.keyword_id: tag for tag in answer.tags}
+        narrowest = self._narrowest(own)
+        related = own.keys() | {keyword_id for each in narrowest for keyword_id in self._below(each)}
+        against = [tag.keyword_id for tag in from_classes if tag.keyword_id not in related]
+        if not against:
+            return True
+        words = {word.id for word in head.card.words}
+        best = max((own[keyword_id].score for keyword_id in narrowest if keyword_id in words), default=0.0)
+        is_inside = all(answer.branch & set(self.vocabulary.ancestors(keyword_id)) for keyword_id in against)
+        return best >= OVERRULING_SCORE or (best > 0 and is_inside)
+
+    def _uncontradicted(
+        self, from_classes: tuple[KeywordTag, ...], scored: Sequence[tuple[Head, NDArray[np.float32]]]
+    ) -> tuple[KeywordTag, ...]:
+        """Return the classes' keywords without those that a head contradicts although it is sure of no word."""
+        contradicted: set[str] = set()
+        for head, scores in scored:
+            if head.card.kind is HeadKind.SOFTMAX and from_classes:
+                contradicted |= self._contradicted(from_classes, head, scores)
+        return tuple(tag for tag in from_classes if tag.keyword_id not in contradicted)
+
+    def _contradicted(self, tags: Sequence[KeywordTag], head: Head, scores: NDArray[np.float32]) -> set[str]:
+        """Return the keywords of a kind with the head's best word to which the head gives less than half of its trust.
+
+        *Nightwear* goes where the head sees a shirt or a top; a handbag stays, which is of another kind.
+        """
+        words = [word.id for word in head.card.words]
+        known = float(scores[:-1].sum())
+        if known < KNOWN_SCORE:
+            return set()
+        kind = self._kind(words[int(scores[:-1].argmax())])
+        contradicted = set()
+        for keyword_id in (tag.keyword_id for tag in tags):
+            if kind & self._kind(keyword_id):
+                line = {*self.vocabulary.ancestors(keyword_id), *self._below(keyword_id)}
+                trust = sum(float(score) for word, score in zip(words, scores, strict=False) if word in line)
+                if trust < known / 2:
+                    contradicted.add(keyword_id)
+        return contradicted
+
+    def _kind(self, keyword_id: str) -> set[str]:
+        """Return the keyword and those above it that are no whole department."""
+        line = (keyword_id, *self.vocabulary.ancestors(keyword_id))
+        return {node for node in line if self.vocabulary.nodes[node].use is Use.KEYWORD}
+
+    def _narrowest(self, spoken: Mapping[str, KeywordTag]) -> set[str]:
+        above = {ancestor for keyword_id in spoken for ancestor in self.vocabulary.ancestors(keyword_id)}
+        return spoken.keys() - above
+
+    def _below(self, keyword_id: str) -> frozenset[str]:
+        return self.vocabulary.descendants(keyword_id)

@@ -1,0 +1,108 @@
+"""The verb learn: a shop's labelled photos become a head of its own words."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.errors import CallerError
+from tagging_lambda.words.head_card import TrainingSource
+from tagging_lambda.words.train import Examples, TrainingPlan, train_head
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pipeline.keywords import Vocabulary
+    from pipeline.vectors import FeatureVector
+    from tagging_lambda.words.labels import LabelledPhoto, Labels
+    from tagging_lambda.words.train import Background, TrainedHead
+
+FEWEST_EXAMPLES = 3  # photos of a word; of fewer, none is left to learn from when one is held out twice
+
+
+@dataclass(frozen=True, slots=True)
+class SeenPhoto:
+    """A labelled photo and its feature vector."""
+
+    photo: LabelledPhoto
+    vector: FeatureVector
+
+
+@dataclass(frozen=True, slots=True)
+class TooFew:
+    """A word with fewer photos than can be learned from."""
+
+    keyword_id: str
+    examples: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Learned:
+    """What labelled photos taught.
+
+    Attributes:
+        trained: the head, and how it does on photos that it did not learn from.
+        photos: those it learned from, in the order of the examples.
+        too_few: the words it did not try.
+        vocabulary: with the shop's own words.
+    """
+
+    trained: TrainedHead
+    photos: tuple[LabelledPhoto, ...]
+    too_few: tuple[TooFew, ...]
+    vocabulary: Vocabulary
+
+
+def learn(
+    seen: Sequence[SeenPhoto], labels: Labels, plan: TrainingPlan, background: Background | None = None
+) -> Learned:
+    """Return the head that the photos teach.
+
+    A photo without keywords is an example of *other*. One all of whose keywords have too few photos is left out: it may
+    show what another word means.
+
+    Raises:
+        CallerError: fewer than two things are told apart, or vectors are of another model than the background.
+    """
+    counts = Counter(keyword for item in seen for keyword in item.photo.keywords)
+    too_few = tuple(TooFew(word, count) for word, count in sorted(counts.items()) if count < FEWEST_EXAMPLES)
+    rare = {word.keyword_id for word in too_few}
+    usable = [item for item in seen if not item.photo.keywords or item.photo.keywords - rare]
+    _check_enough(counts, rare, has_other=bool(background and len(background)) or _shows_other(usable))
+    examples = Examples(
+        vectors=np.stack([item.vector.to_array() for item in usable]),
+        labels=tuple(item.photo.keywords - rare for item in usable),
+        groups=tuple(item.photo.group for item in usable),
+    )
+    trained = train_head(examples, plan, labels.vocabulary, background)
+    return Learned(trained, tuple(item.photo for item in usable), too_few, labels.vocabulary)
+
+
+def _shows_other(seen: Sequence[SeenPhoto]) -> bool:
+    return any(not item.photo.keywords for item in seen)
+
+
+def _check_enough(counts: Counter[str], rare: set[str], *, has_other: bool) -> None:
+    """Refuse what tells fewer than two things apart.
+
+    Raises:
+        CallerError: no word has enough photos, or there is one word and nothing beside it.
+    """
+    learnable = len(counts.keys() - rare)
+    if not learnable:
+        most = max(counts.values(), default=0)
+        raise CallerError(
+            f"no word has {FEWEST_EXAMPLES} photos or more, which is the fewest to learn from; the most is {most}"
+        )
+    if learnable == 1 and not has_other:
+        raise CallerError("there is one word and no photo of anything else: label photos of a second thing as well")
+
+
+def training_source(name: str, photos: Sequence[LabelledPhoto]) -> TrainingSource:
+    """Return what the card says of the photos: who learns from the same names and labels gets the same hash."""
+    lines = sorted(f"{photo.text}\t{'|'.join(sorted(photo.keywords))}\n" for photo in photos)
+    return TrainingSource(name, hashlib.sha256("".join(lines).encode()).hexdigest(), len(photos))

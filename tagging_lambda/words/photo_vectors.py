@@ -1,0 +1,73 @@
+"""Feature vectors of labelled photos: of files from the model, of tagged photos from their records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.errors import CallerError
+from pipeline.images import ImageRef
+from pipeline.records import TaggedImage
+from tagging_lambda.local_files import TaggedFile
+from tagging_lambda.words.learn import SeenPhoto
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from pipeline.records import Record
+    from tagging_lambda.local_files import FileTagger
+    from tagging_lambda.words.labels import LabelledPhoto
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoVectors:
+    """Reads the vectors of labelled photos.
+
+    Attributes:
+        tagger: sees files.
+        records: returns the records of images by their names; called only where an image is named.
+        warn: is told of each photo that has no vector, and why.
+    """
+
+    tagger: FileTagger
+    records: Callable[[Sequence[ImageRef]], Mapping[ImageRef, Record]]
+    warn: Callable[[str], None]
+
+    def read(self, photos: Sequence[LabelledPhoto]) -> Iterator[SeenPhoto | None]:
+        """Yield each photo with its vector, the tagged ones first; None of one that has none.
+
+        Raises:
+            CallerError: a stored vector is of another model than the one that sees files.
+        """
+        tagged = [photo for photo in photos if isinstance(photo.source, str)]
+        yield from self._stored(tagged)
+        files = [photo for photo in photos if isinstance(photo.source, Path)]
+        results = self.tagger.tag(Path(photo.source) for photo in files)
+        for photo, result in zip(files, results, strict=True):
+            if isinstance(result, TaggedFile) and result.vector is not None:
+                yield SeenPhoto(photo, result.vector)
+            else:
+                reason = "the model has no vectors" if isinstance(result, TaggedFile) else result.detail
+                self.warn(f"line {photo.line:,}: {photo.text} is left out: {reason}")
+                yield None
+
+    def _stored(self, photos: Sequence[LabelledPhoto]) -> Iterator[SeenPhoto | None]:
+        if not photos:
+            return
+        images = [ImageRef.parse(str(photo.source)) for photo in photos]
+        records = self.records(images)
+        for photo, image in zip(photos, images, strict=True):
+            record = records.get(image)
+            vector = record.vector if isinstance(record, TaggedImage) else None
+            if vector is None:
+                reason = "it is not tagged" if record is None else "its record has no feature vector; tag it again"
+                self.warn(f"line {photo.line:,}: {photo.text} is left out: {reason}")
+                yield None
+            elif vector.space != self.tagger.space:
+                raise CallerError(
+                    f"line {photo.line:,}: the vector of {photo.text} is of another model ({vector.space}); "
+                    f"`catalog-tagger load --only stale` brings it over to the present one ({self.tagger.space})"
+                )
+            else:
+                yield SeenPhoto(photo, vector)

@@ -1,0 +1,30 @@
+"""A share of photos, with its bounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+
+Z = 1.96  # standard deviations: 95 of 100 such bounds hold the truth
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How many of how many."""
+
+    count: int
+    of: int
+
+    @property
+    def value(self) -> float:
+        """The share in [0, 1]; 0 of nothing is 0."""
+        return self.count / self.of if self.of else 0.0
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """What the true share lies between, 95 times in 100 (Wilson's interval)."""
+        if not self.of:
+            return 0.0, 1.0
+        spread = Z * sqrt(self.value * (1 - self.value) / self.of + Z * Z / (4 * self.of * self.of))
+        middle, scale = self.value + Z * Z / (2 * self.of), 1 + Z * Z / self.of
+        return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)

@@ -1,0 +1,134 @@
+"""Heads and classes together: who overrules whom, and what is left to a person."""
+
+import numpy as np
+import pytest
+
+from pipeline.keywords import Keyword, Source, Use, Vocabulary
+from pipeline.records import ClassScore
+from pipeline.vectors import FeatureVector
+from tagging_lambda.words.head_card import HeadCard, HeadKind, HeadWord
+from tagging_lambda.words.heads import Head
+from tagging_lambda.words.keyword_mapper import KeywordMapper
+from tagging_lambda.words.share import Share
+
+SPACE = "0123456789ab"
+CLASSES = ("pyjamas", "running-shoe", "iron", "bag")
+VOCABULARY = Vocabulary.of(
+    [
+        Keyword(node, parents, use, None, {"en": (node,)})
+        for node, parents, use in (
+            ("fashion", (), Use.FALLBACK),
+            ("clothing", ("fashion",), Use.KEYWORD),
+            ("top", ("clothing",), Use.KEYWORD),
+            ("shirt", ("top",), Use.KEYWORD),
+            ("polo", ("top",), Use.KEYWORD),
+            ("pyjamas", ("clothing",), Use.KEYWORD),
+            ("shoe", ("fashion",), Use.KEYWORD),
+            ("running-shoe", ("shoe",), Use.KEYWORD),
+            ("bag", ("fashion",), Use.KEYWORD),
+            ("appliance", (), Use.KEYWORD),
+            ("iron", ("appliance",), Use.KEYWORD),
+        )
+    ],
+    "words-1",
+)
+WORDS = ("shirt", "polo", "shoe")
+
+
+def a_word(keyword_id, threshold, members=()):
+    parents = VOCABULARY.nodes[keyword_id].parents
+    return HeadWord(keyword_id, parents, {"en": (keyword_id,)}, threshold, Share(9, 10), Share(9, 10), 20, members)
+
+
+def a_head(name="starter", space=SPACE):
+    card = HeadCard(
+        name=name,
+        space=space,
+        kind=HeadKind.SOFTMAX,
+        branch=("fashion",),
+        words=tuple(a_word(word, 0.5) for word in WORDS),
+        groups=(a_word("top", 0.8, ("shirt", "polo")),),
+        other_threshold=0.9,
+        wanted_precision=0.9,
+        training=(),
+        weights_sha256="",
+    )
+    # The vector's first dimensions are the logits of the words and of *other*, in tens.
+    return Head.of(card, np.eye(4, dtype=np.float32) * 10, np.zeros(4, np.float32))
+
+
+def seen(**logits):
+    """Return a vector on which the head's logits lie so far apart, and everything else is lost in its length."""
+    values = np.array([logits.get(word, 0.0) for word in (*WORDS, "other")], np.float32)
+    return FeatureVector.of(SPACE, values)
+
+
+def said(mapper, vector, **classes):
+    scores = tuple(ClassScore(CLASSES.index(name.replace("_", "-")), score) for name, score in classes.items())
+    return [tag.keyword_id for tag in mapper.keywords(scores, vector)]
+
+
+@pytest.fixture
+def mapper():
+    return KeywordMapper.of(VOCABULARY, CLASSES, (a_head(),))
+
+
+def test_a_sure_head_says_its_word_and_what_is_above_it(mapper):
+    tags = mapper.keywords((), seen(shirt=1.0))
+    assert [tag.keyword_id for tag in tags] == ["shirt", "top", "clothing"]
+    assert {tag.source for tag in tags} == {Source.HEAD}
+
+
+def test_a_sure_head_overrules_a_class_of_its_branch(mapper):
+    assert "pyjamas" not in said(mapper, seen(shirt=1.0), pyjamas=0.95)
+
+
+def test_a_class_that_is_narrower_than_the_heads_word_stays(mapper):
+    assert said(mapper, seen(shoe=1.0), running_shoe=0.9) == ["running-shoe", "shoe"]
+
+
+def test_a_group_of_words_does_not_overrule_a_sure_class(mapper):
+    torn = seen(shirt=1.0, polo=1.0)
+    assert said(mapper, torn) == ["top", "clothing"]
+    assert said(mapper, torn, bag=0.9) == ["bag"]
+
+
+def test_a_word_that_is_hardly_sure_does_not_overrule_a_class_of_another_branch(mapper):
+    hardly = seen(shirt=0.76, other=0.65)
+    assert said(mapper, hardly) == ["shirt", "top", "clothing"]
+    assert said(mapper, hardly, iron=0.9) == ["iron", "appliance"]
+    assert said(mapper, seen(shirt=1.0), iron=0.9) == ["shirt", "top", "clothing"]
+
+
+def test_a_head_in_doubt_between_its_words_takes_back_a_class_that_is_none_of_them(mapper):
+    torn = seen(shirt=0.6, polo=0.6, shoe=0.52)
+    assert said(mapper, torn, pyjamas=0.9) == ["clothing"]
+    assert said(mapper, torn, iron=0.9) == ["iron", "appliance"]
+
+
+def test_where_the_head_sees_other_things_the_classes_speak(mapper):
+    assert said(mapper, seen(other=1.0), iron=0.9) == ["iron", "appliance"]
+
+
+def test_a_record_without_a_vector_and_a_vector_of_another_space_leave_the_classes_to_speak(mapper):
+    assert said(mapper, None, pyjamas=0.9) == ["pyjamas", "clothing"]
+    other_space = FeatureVector.of("ba9876543210", np.array([1, 0, 0, 0], np.float32))
+    assert said(mapper, other_space, pyjamas=0.9) == ["pyjamas", "clothing"]
+
+
+def test_nothing_sure_is_no_keyword(mapper):
+    assert said(mapper, seen(shirt=0.5, other=0.6), bag=0.2) == []
+
+
+def test_of_two_heads_that_are_sure_of_one_branch_the_first_one_counts():
+    own = a_head("own")
+    swapped = Head.of(own.card, own.coefficients[:, [1, 0, 2, 3]], own.bias)
+    mapper = KeywordMapper.of(VOCABULARY, CLASSES, (swapped, a_head()))
+    assert said(mapper, seen(shirt=1.0)) == ["polo", "top", "clothing"]
+
+
+def test_the_version_names_the_taxonomy_and_each_head(mapper):
+    without = KeywordMapper.of(VOCABULARY, CLASSES)
+    other = KeywordMapper.of(VOCABULARY, CLASSES, (a_head("own"),))
+    assert without.version == "words-1"
+    assert len({mapper.version, without.version, other.version}) == 3
