@@ -186,5 +186,5 @@ def test_without_credentials_nothing_is_asked(aws_environment: None, monkeypatch
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY", raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
 
-    with pytest.raises(Denied, match="no AWS credentials to ask http://x/ with were found"):
+    with pytest.raises(Denied, match="no AWS credentials were found to sign the request to http://x/"):
         signed_headers("GET", "http://x/", {}, b"")
