@@ -204,6 +204,7 @@ class ProductNumbers:
         self._base = base
         self._order: NDArray[np.int64] | None = None  # numbers of products, sorted by name
         self._known: dict[str, int] = {}
+        self._new = 0  # products that the snapshot does not have
 
     def numbers_of(self, changed: ImageColumns, base_rows: Mapping[str, int]) -> NDArray[np.int32]:
         """Return the number of each changed image's product: int32 [len(changed)].
@@ -212,14 +213,15 @@ class ProductNumbers:
             changed: the images.
             base_rows: the row of those that the snapshot has, by name.
         """
-        rows = (base_rows.get(changed.image_of(row), ABSENT) for row in range(len(changed)))
-        return np.array([self._number(changed.product_of(row), base) for row, base in enumerate(rows)], np.int32)
+        names, firsts = changed.product_names.to_pylist(), np.unique(changed.products, return_index=True)[1]
+        images = (changed.image_of(int(row)) for row in firsts)
+        of_names = [self._number(name, base_rows[image]) for name, image in zip(names, images, strict=True)]
+        return np.array(of_names, np.int32)[changed.products] if of_names else changed.products
 
     def _number(self, product: str, base_row: int) -> int:
-        if base_row != ABSENT and self._base.product_of(base_row) == product:
-            return int(self._base.products[base_row])
         if product not in self._known:
-            self._known[product] = self._find(product)
+            is_kept = base_row != ABSENT and self._base.product_of(base_row) == product
+            self._known[product] = int(self._base.products[base_row]) if is_kept else self._find(product)
         return self._known[product]
 
     def _find(self, product: str) -> int:
@@ -227,8 +229,10 @@ class ProductNumbers:
         if self._order is None:
             self._order = pc.sort_indices(names).to_numpy().astype(np.int64)
         place = _bisected(names, product, self._order)
-        new = sum(number >= len(names) for number in self._known.values())
-        return len(names) + new if place == ABSENT else int(self._order[place])
+        if place != ABSENT:
+            return int(self._order[place])
+        self._new += 1
+        return len(names) + self._new - 1
 
 
 def _bisected(names: Any, wanted: str, order: Sequence[int] | NDArray[np.int64]) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from results_sink.export.columns import ABSENT, ProductNumbers, changed_columns
+from results_sink.export.columns import ABSENT, changed_columns
 from results_sink.search.images import NOT_FOUND, ImageIndex
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Catalogue:
         """A number for each image that is the same for all images of a product: int32 [N]."""
         if self._changed is None:
             return self._base.columns.products
-        numbers = ProductNumbers(self._base.columns).numbers_of(self._changed.columns, self._base_rows)
+        numbers = self._base.product_numbers.numbers_of(self._changed.columns, self._base_rows)
         return np.concatenate([self._base.columns.products, numbers])
 
     @cached_property

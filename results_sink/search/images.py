@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from results_sink.export.columns import ProductNumbers
 from results_sink.search.query import AllOf, AnyOf, AtLeast, Colour, Everything, Term, Without
 
 if TYPE_CHECKING:
@@ -67,6 +68,11 @@ class ImageIndex:
             case Everything():
                 scores = self._tagged_scores
         return scores
+
+    @cached_property
+    def product_numbers(self) -> ProductNumbers:
+        """Numbers the products of images that changed since as those of these images."""
+        return ProductNumbers(self.columns)
 
     @cached_property
     def set_codes(self) -> NDArray[np.int64]:
