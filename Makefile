@@ -21,7 +21,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: style cost bench-packages help setup demo open test test-quick check lint check-aws check-cpu audit package lock deploy chaos bench bench-search quality clean
+.PHONY: style cost bench-packages help setup demo open test test-quick check lint check-aws check-cpu audit package lock deploy chaos bench bench-search bench-backfill quality clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -93,11 +93,14 @@ chaos: .venv/dev.stamp  ## nothing lost, nothing wrong: SIZE images (10000) and 
 bench-search: .venv/dev.stamp  ## measure export, fold and search at a million products, beside other ways (some ten minutes)
 	$(BIN)/python -m tests.bench.bench_search
 
+bench-backfill: .venv/dev.stamp  ## measure and simulate search while ten million photos are loaded (some two minutes)
+	$(BIN)/python -m tests.bench.bench_backfill
+
 bench: .venv/dev.stamp  ## measure images per second, CPU time and memory against the ceiling
 	$(BIN)/python -m tests.bench.tagging
 
 quality: .venv/dev.stamp  ## measure how right keywords are on labelled photos, and draw the plots of README
-	$(BIN)/python -m tests.quality.measure
+	$(if $(DATA),$(BIN)/python -m tests.quality.domains $(DATA),$(BIN)/python -m tests.quality.measure)
 
 clean:  ## remove everything that was installed, downloaded, built or kept
 	@if [ -x $(BIN)/catalog-tagger ]; then $(BIN)/catalog-tagger local down --purge 2>/dev/null || true; fi

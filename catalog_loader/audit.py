@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from array import array
 from bisect import bisect_left
 from collections import Counter
@@ -14,7 +15,7 @@ import numpy as np
 
 from catalog_loader.candidates import Candidate, CandidateCounts, list_candidates
 from catalog_loader.compare import Standing, Versions, compared
-from catalog_loader.export_check import HeldExport, held
+from catalog_loader.export_check import ExportComparison, with_export
 from catalog_loader.ordered_map import map_in_order
 from pipeline.dead_letters import RECEIVE_BATCH
 from pipeline.errors import ImageRejected, RejectReason
@@ -23,11 +24,12 @@ from pipeline.records import RejectedImage, TaggedImage
 from pipeline.unreadable import UnreadableItem, UnreadableItems
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from pipeline.dead_letters import DeadLetter
+    from pipeline.exported import OpenedExport
     from pipeline.images import BucketPrefix, ImageRef
-    from pipeline.ports import DeadLetters, ExportedImages, ImageStore, MessageQueue, RecordTable
+    from pipeline.ports import DeadLetters, ImageStore, MessageQueue, RecordTable
     from pipeline.progress import Progress
     from pipeline.records import Record
 
@@ -61,7 +63,7 @@ class Audit:
     letter_errors: list[str] = field(default_factory=list)  # what the first unreadable letters died of
     unreadable: UnreadableItems = field(default_factory=UnreadableItems)
     offenders: dict[Gap, list[ImageRef]] = field(default_factory=lambda: {gap: [] for gap in Gap})
-    export: HeldExport | None = None  # None where there is no export, or nobody asked
+    export: ExportComparison | None = None  # None where the export is left out
 
     def numbers(self) -> dict[str, int]:
         """Return the counts by name."""
@@ -106,7 +108,8 @@ class Auditor:
     table: RecordTable
     queues: Sequence[MessageQueue]
     dead_letters: Sequence[DeadLetters]
-    exported: ExportedImages | None = None
+    exported: OpenedExport | None = None
+    sleep: Callable[[float], object] = time.sleep
 
     def audit(self, place: BucketPrefix, versions: Versions, audit: Audit, progress: Progress) -> Iterator[ImageRef]:
         """Yield the images whose gap another look would close, counting everything in ``audit``.
@@ -117,7 +120,7 @@ class Auditor:
         Raises:
             CallerError: there is no such bucket.
             RetryLater: the bucket, the table or a queue stopped answering.
-            BadExport: the export is damaged.
+            BadExport: a file of the export was removed or damaged since it was opened.
         """
         # DECISIONS.md, 17
         depths = [queue.depth() for queue in self.queues]
@@ -127,8 +130,9 @@ class Auditor:
         listed = audit.found.pictures(names.noted(list_candidates(self.images, place)))
         images = compared(listed, self.table, versions)
         if self.exported:
-            audit.export = HeldExport(self.exported.as_of)
-            images = held(images, self.exported.below(place), self.table, audit.export)
+            audit.export = ExportComparison.of(self.exported)
+        if audit.export and audit.export.images:
+            images = with_export(images, audit.export.images.below(place), self.table, audit.export)
         for image in progress.over(images):
             fine = image.standing in {Standing.TAGGED, Standing.REJECTED}
             if isinstance(image.record, UnreadableItem):
@@ -139,6 +143,8 @@ class Auditor:
             if not fine and not is_dead:
                 yield image.candidate.image
         yield from self._orphans(place, names, audit, progress)
+        if audit.export:
+            audit.export.settle(self.table, self.sleep)
 
     def _dead_images(self, audit: Audit) -> set[ImageRef]:
         dead: set[ImageRef] = set()

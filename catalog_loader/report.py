@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from catalog_loader.compare import Versions
     from catalog_loader.console import Document
     from catalog_loader.estimate import Estimate
-    from catalog_loader.export_check import HeldExport
+    from catalog_loader.export_check import ExportComparison
     from catalog_loader.load import Loaded
     from catalog_loader.redrive import Redriven
     from catalog_loader.send import Sent
@@ -83,13 +83,13 @@ def rehearsal_lines(loaded: Loaded, estimate: Estimate) -> list[str]:
 
 def audit_document(audit: Audit, versions: Versions, sent: Sent | None) -> Document:
     """Return the report of an audit."""
-    held = audit.export
-    offenders = [*audit.offenders.items(), *(held.offenders.items() if held else ())]
+    export = audit.export
+    offenders = [*audit.offenders.items(), *(export.offenders.items() if export else ())]
     document: Document = {
         **audit.numbers(),
         "skipped": audit.found.skipped,
-        "export": held and {"as_of": held.as_of.isoformat(), "newer": held.newer},
-        **({str(gap): held.counts[gap] for gap in ExportGap} if held else {}),
+        "export": export and _export_document(export),
+        **({str(gap): export.counts[gap] for gap in ExportGap} if export and export.images else {}),
         "offenders": {str(gap): _names(images) for gap, images in offenders},
         "letter_errors": audit.letter_errors,
         "first_unreadable": [str(item) for item in audit.unreadable.examples],
@@ -137,14 +137,30 @@ def _offender_lines(name: str, audit: Audit) -> list[str]:
     return lines
 
 
-def _export_lines(held: HeldExport | None) -> list[str]:
-    if held is None:
-        return ["", "No export was held against the records."]
-    lines = ["", f"export of {held.as_of:%Y-%m-%d %H:%M:%S} UTC, {held.newer:,} images were looked at since"]
-    for gap in ExportGap:
-        lines.append(f"{gap:<16} {held.counts[gap]:,}")
-        lines += _more(held.offenders[gap], held.counts[gap])
-    return [*lines, "`catalog-tagger export` writes a new one."] if held.has_gap else lines
+def _export_document(export: ExportComparison) -> Document:
+    return {
+        "as_of": export.as_of and export.as_of.isoformat(),
+        "newer": export.newer,
+        "search_is_down": export.search_is_down,
+        "damages": [f"{damage.file} {damage.problem}" for damage in export.damages],
+    }
+
+
+def _export_lines(export: ExportComparison | None) -> list[str]:
+    if export is None:
+        return ["", "No export was compared with the records."]
+    lines = ["", *(["SEARCH IS DOWN"] if export.search_is_down else [])]
+    lines += [f"{damage.file} {damage.problem}" for damage in export.damages]
+    if export.as_of is None:
+        compared = "The export cannot be read." if export.damages else "Nothing was exported yet: there is no search."
+        lines.append(f"{compared} No record was compared with it.")
+    else:
+        newer = f"{export.newer:,} images were observed since"
+        lines.append(f"export as of {export.as_of:%Y-%m-%d %H:%M:%S} UTC, {newer}")
+        for gap in ExportGap:
+            lines.append(f"{gap:<16} {export.counts[gap]:,}")
+            lines += _more(export.offenders[gap], export.counts[gap])
+    return [*lines, "`catalog-tagger export` writes a new one."] if export.has_gap else lines
 
 
 def redrive_document(redriven: dict[str, Redriven]) -> Document:

@@ -1,9 +1,8 @@
-"""`catalog-tagger audit`: what the loader finds and what is recorded, held against what the sink has exported."""
+"""`catalog-tagger audit`: compares bucket and records with what the sink has exported, and the export with itself."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 import click
 
@@ -12,9 +11,7 @@ from catalog_loader.cli import as_json_option, console_for, model_version_option
 from catalog_loader.commands import audit as audit_command
 from catalog_loader.commands.load import current_versions
 from pipeline.errors import CallerError
-
-if TYPE_CHECKING:
-    from pipeline.ports import ExportedImages
+from pipeline.exported import OpenedExport
 
 
 @click.command()
@@ -23,6 +20,7 @@ if TYPE_CHECKING:
 @click.option("--wait", is_flag=True, help="Begin when no message waits any more.")
 @click.option("--export", "export_place", metavar="DIR|s3://...", help="The export.  [default: the stack's own]")
 @click.option("--no-export", is_flag=True, help="Leave the export out.")
+@click.option("--deep", is_flag=True, help="Read every file of the export, even those whose size and ETag are right.")
 @model_version_option
 @taxonomy_version_option
 @as_json_option
@@ -33,28 +31,29 @@ def audit(  # noqa: PLR0913 - one for each option
     wait: bool,
     export_place: str | None,
     no_export: bool,
+    deep: bool,
     model_version: str | None,
     taxonomy_version: str | None,
     as_json: bool,
 ) -> int:
     """Prove that no image was lost.
 
-    Holds every image below a prefix against its record, every record against the bucket, and every record against the
-    latest export. An orphan is a record whose image is no longer there. Dead letters are read and let go. Waiting
+    Compares every image below a prefix with its record, every record with the bucket, and every record with what
+    searches see. An orphan is a record whose image is no longer there. Dead letters are read and released. Waiting
     messages are only counted, since reading one counts as a failure of its image: audit again when none waits.
 
-    An export tells what was recorded when it began. What was looked at since is counted, and no gap; what was looked
-    at before, and is not in it as it was recorded, is one. So is an image in it that was gone before it began. Where
-    nothing was exported yet, nothing is held against it.
+    Of the export, every file that searches read is compared with what names it: by its size and ETag in a listing, with
+    --deep by its bytes. Then its keywords, with the changes since, are compared with those of the table. Images that
+    were observed in the last minute are counted and not compared; other differences have seconds to reach the export.
 
-    Exits 1 where anything is dead-lettered, missing, stale, orphaned, or wrong in the export, or where dead letters are
-    hidden since somebody has received them.
+    Exits 1 where anything is dead-lettered, missing, stale, orphaned, or wrong or damaged in the export, or where dead
+    letters are hidden since somebody has received them.
     """
     if export_place and no_export:
         raise CallerError("--export and --no-export exclude each other")
 
-    def exported() -> ExportedImages | None:
-        return None if no_export else _exported(export_place)
+    def exported() -> OpenedExport | None:
+        return None if no_export else _open_export(export_place, is_deep=deep)
 
     return audit_command.audit(
         place,
@@ -67,11 +66,16 @@ def audit(  # noqa: PLR0913 - one for each option
     )
 
 
-def _exported(named: str | None) -> ExportedImages | None:
+def _open_export(named: str | None, *, is_deep: bool) -> OpenedExport:
     from results_sink.connect import export_place  # noqa: PLC0415 - pyarrow is loaded when it runs, not for the help
     from results_sink.export.exported_images import exported_images  # noqa: PLC0415 - as above
+    from results_sink.export.verify import ExportVerifier  # noqa: PLC0415 - as above
 
-    found = exported_images(export_place(named, os.environ))
-    if found is None and named:
+    place = export_place(named, os.environ)
+    damages = tuple(ExportVerifier(place, is_deep).damages())
+    if any(damage.stops_search for damage in damages):
+        return OpenedExport(None, damages)
+    images = exported_images(place, is_followed=named is None)
+    if images is None and named:
         raise CallerError(f"{named} holds no export")
-    return found
+    return OpenedExport(images, damages)

@@ -1,4 +1,4 @@
-"""What an export holds of images, for comparison with the bucket and the table."""
+"""What an export says of images, and what is wrong with its files, for whoever compares it with bucket and table."""
 
 from __future__ import annotations
 
@@ -9,12 +9,32 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pipeline.images import ImageRef
+    from pipeline.ports import ExportedImages
 
 
 @dataclass(frozen=True, slots=True)
 class ExportedImage:
-    """The observation by which an image stands in an export."""
+    """An image as searches see it: the observation, the record's revision, and its keywords with their scores."""
 
     image: ImageRef
     observed_at: datetime
     etag: str | None
+    revision: int
+    keywords: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExportDamage:
+    """What is wrong with a file of an export; ``stops_search`` where searches fail or answer wrongly because of it."""
+
+    file: str
+    problem: str
+    stops_search: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedExport:
+    """An export as an audit opens it; no images where it cannot be read, or nothing was ever exported."""
+
+    images: ExportedImages | None = None
+    damages: tuple[ExportDamage, ...] = ()

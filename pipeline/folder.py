@@ -8,13 +8,17 @@ import os
 import shutil
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pipeline.ports import FileVersion
+from pipeline.clock import utc_now
+from pipeline.ports import FileVersion, StoredFile
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from pathlib import Path
+
+    from pipeline.ports import Clock
 
 
 @dataclass(frozen=True)
@@ -22,14 +26,21 @@ class FolderFiles:
     """Files below ``root``, as ``FileStore`` promises."""
 
     root: Path
+    clock: Clock = utc_now  # of the machine: it stamps the files too
 
-    def write(self, name: str, source: Path) -> None:
+    def now(self) -> datetime:
+        """Return this machine's time."""
+        return self.clock()
+
+    def write(self, name: str, source: Path) -> str:
         """Make the file hold what ``source`` holds, by a rename."""
         target = self.root / name
         target.parent.mkdir(parents=True, exist_ok=True)
         half = target.with_name(f".{target.name}.half")
         shutil.copyfile(source, half)
+        version = _version_of(half)
         half.replace(target)
+        return version
 
     def read(self, name: str) -> bytes | None:
         """Return the file's bytes, or None where there is none."""
@@ -68,6 +79,14 @@ class FolderFiles:
         found = (path for path in self.root.rglob("*") if path.is_file() and not path.name.endswith(".half"))
         yield from sorted(name for path in found if (name := path.relative_to(self.root).as_posix()).startswith(prefix))
 
+    def listing(self, prefix: str = "") -> Iterator[StoredFile]:
+        """Yield the files; each is read, since a folder keeps no sums."""
+        for name in self.names(prefix):
+            with suppress(FileNotFoundError):  # removed since its name was read
+                status = (self.root / name).stat()
+                modified_at = datetime.fromtimestamp(status.st_mtime, UTC)
+                yield StoredFile(name, status.st_size, _version_of(self.root / name), modified_at)
+
     def delete(self, names: Collection[str]) -> None:
         """Remove these files, and folders that are empty then; one that is not there is no error."""
         for name in names:
@@ -76,3 +95,8 @@ class FolderFiles:
             for folder in path.relative_to(self.root).parents[:-1]:
                 with suppress(OSError):  # it is not empty, or not there
                     (self.root / folder).rmdir()
+
+
+def _version_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -164,11 +164,28 @@ class FileVersion:
     version: str
 
 
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file as a listing shows it; ``modified_at`` is the store's time, never this machine's."""
+
+    name: str
+    bytes: int
+    version: str
+    modified_at: datetime
+
+
 class FileStore(Protocol):
     """Where an export lies: a folder, or a prefix of a bucket. Names are relative and use ``/``."""
 
-    def write(self, name: str, source: Path) -> None:
-        """Make the file ``name`` hold what ``source`` holds. A reader sees the old file or the new one, never half."""
+    def now(self) -> datetime:
+        """Return the time by the store's own clock, which also stamps ``modified_at``."""
+        ...
+
+    def write(self, name: str, source: Path) -> str:
+        """Make the file ``name`` hold what ``source`` holds and return its version.
+
+        A reader sees the old file or the new one, never half.
+        """
         ...
 
     def read(self, name: str) -> bytes | None:
@@ -187,17 +204,21 @@ class FileStore(Protocol):
         """Yield the names that begin with the prefix, sorted."""
         ...
 
+    def listing(self, prefix: str = "") -> Iterator[StoredFile]:
+        """Yield the files whose names begin with the prefix, sorted by name."""
+        ...
+
     def delete(self, names: Collection[str]) -> None:
         """Remove these files; one that is not there is no error."""
         ...
 
 
 class ExportedImages(Protocol):
-    """The images of an export."""
+    """The images of an export, a snapshot with the changes since."""
 
     @property
     def as_of(self) -> datetime:
-        """When the export began: it holds every record that was written before, and perhaps later ones."""
+        """Up to when the export must hold every record that was written; it may hold later ones too."""
         ...
 
     def below(self, place: BucketPrefix) -> Iterator[ExportedImage]:
@@ -205,6 +226,14 @@ class ExportedImages(Protocol):
 
         Raises:
             BadExport: a file of it is missing or damaged.
+        """
+        ...
+
+    def reopen(self) -> ExportedImages:
+        """Return the export as it is now.
+
+        Raises:
+            BadExport: it cannot be opened any more.
         """
         ...
 

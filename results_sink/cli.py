@@ -70,7 +70,6 @@ def export(  # noqa: PLR0917 - one for each option
         return
     from uuid import uuid4  # noqa: PLC0415 - as said above
 
-    from pipeline.clock import utc_now  # noqa: PLC0415 - as said above
     from pipeline.keywords import Vocabulary  # noqa: PLC0415 - as said above
     from pipeline.progress import Progress  # noqa: PLC0415 - as said above
     from results_sink.connect import export_place, table_of_stack  # noqa: PLC0415 - as said above
@@ -82,7 +81,6 @@ def export(  # noqa: PLR0917 - one for each option
         table=table_of_stack(),
         files=target.files,
         vocabulary=Vocabulary.load(),
-        clock=utc_now,
         new_id=lambda: uuid4().hex[:8],
         kept_snapshots=keep,
     )

@@ -5,7 +5,6 @@ from uuid import uuid4
 
 from pipeline.aws.clients import client
 from pipeline.aws.s3 import S3Files
-from pipeline.clock import utc_now
 from pipeline.keywords import Vocabulary
 from pipeline.settings import ExportSettings
 from pipeline.telemetry import make_logger, make_metrics
@@ -19,7 +18,6 @@ handler = make_handler(
         files=S3Files(client("s3"), folder_of(settings.bucket, settings.prefix)),
         vocabulary=Vocabulary.load(),
         new_id=lambda: uuid4().hex[:8],
-        clock=utc_now,
     ),
     make_logger("changes"),
     make_metrics("export", settings.metrics_namespace),

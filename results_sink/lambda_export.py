@@ -8,7 +8,6 @@ from uuid import uuid4
 from pipeline.aws.clients import client
 from pipeline.aws.dynamodb import DynamoTable
 from pipeline.aws.s3 import S3Files
-from pipeline.clock import utc_now
 from pipeline.keywords import Vocabulary
 from pipeline.settings import ExportSettings
 from pipeline.telemetry import make_logger, make_metrics
@@ -25,7 +24,6 @@ exporter = Exporter(
     table=DynamoTable(client("dynamodb"), settings.table_name),
     files=files,
     vocabulary=Vocabulary.load(),
-    clock=utc_now,
     new_id=lambda: uuid4().hex[:8],
     work=work,
 )
@@ -34,5 +32,5 @@ handler = make_handler(
     exporter,
     make_logger("export"),
     make_metrics("export", settings.metrics_namespace),
-    Folding(exporter, Downloaded(files, "the export", work / "copies")).fold,
+    Folding(exporter, Downloaded(files, "the export", work / "copies")).fold_all,
 )

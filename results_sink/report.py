@@ -199,6 +199,7 @@ def manifest_document(manifest: Manifest, place: str) -> dict[str, Any]:
         "rejected": dict(manifest.counts.rejected),
         "gone": manifest.counts.gone,
         "undone": manifest.counts.undone,
+        "unreadable": manifest.counts.unreadable,
         "postings": sum(part.rows for part in manifest.postings),
         "files": len(files),
         "bytes": sum(part.bytes for part in files),
@@ -214,6 +215,7 @@ def manifest_text(manifest: Manifest, place: str) -> str:
         ("place", place),
         ("tagged", f"{counts.tagged:,}"),
         ("rejected", f"{counts.rows - counts.tagged:,}" + (f" ({rejected})" if rejected else "")),
+        *([("unreadable", f"{counts.unreadable:,}")] if counts.unreadable else []),
         ("postings", f"{sum(part.rows for part in manifest.postings):,}"),
         ("files", f"{len(files):,} of {sum(part.bytes for part in files):,} bytes"),
     ]

@@ -9,11 +9,13 @@ import sys
 import time
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from email.utils import formatdate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+from moto.core.botocore_stubber import BotocoreStubber
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,6 +26,17 @@ START_LIMIT_S = 30  # chosen by us: it starts in under a second where nothing el
 # Examples are the same in every run, and a busy machine fails none of them.
 settings.register_profile("steady", deadline=None, derandomize=True, max_examples=100)
 settings.load_profile("steady")
+
+# Amazon S3 dates each of its answers, which moto does not.
+_answer_undated = BotocoreStubber.process_request
+
+
+def _answer_dated(stubber: BotocoreStubber, request: object) -> object:
+    answer = _answer_undated(stubber, request)
+    return answer and (answer[0], {**answer[1], "date": formatdate(usegmt=True)}, answer[2])
+
+
+BotocoreStubber.process_request = _answer_dated
 
 # Before anything loads onnxruntime, which reports to its maker otherwise; processes that tests start inherit it.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"

@@ -167,7 +167,7 @@ def test_an_audit_holds_bucket_records_and_export_against_each_other(shop: Shop,
     found = json.loads(capsys.readouterr().out)
     assert (found["listed"], found["tagged"], found["missing"], found["stale"], found["orphaned"]) == (2, 2, 0, 0, 0)
     assert (found["not_exported"], found["export_stale"], found["exported_orphan"]) == (0, 0, 0)
-    assert found["export"]["newer"] == 1
+    assert (found["export"]["search_is_down"], found["export"]["damages"]) == (False, [])
 
 
 def test_what_was_recorded_outlives_local_down_and_up(shop: Shop):

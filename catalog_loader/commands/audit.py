@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from catalog_loader.compare import Versions
     from catalog_loader.connect import Connected
     from catalog_loader.console import Console
-    from pipeline.ports import ExportedImages
+    from pipeline.exported import OpenedExport
 
 
 def audit(  # noqa: PLR0913 - one parameter for each option, and the way to the stack
@@ -35,7 +35,7 @@ def audit(  # noqa: PLR0913 - one parameter for each option, and the way to the 
     *,
     enqueue: bool,
     wait: bool = False,
-    exported: Callable[[], ExportedImages | None] = lambda: None,
+    exported: Callable[[], OpenedExport | None] = lambda: None,
     sleep: Callable[[float], object] = time.sleep,
 ) -> int:
     """Audit, and with ``enqueue`` send what is missing, stale or orphaned; with ``wait`` only once no message waits.
@@ -47,7 +47,7 @@ def audit(  # noqa: PLR0913 - one parameter for each option, and the way to the 
         console.hint("waiting until no message is left")
         wait_until_empty(ports.queues.values(), sleep)
     queues, dead_letters = tuple(ports.queues.values()), tuple(ports.dead_letters.values())
-    auditor = Auditor(ports.images, ports.table, queues, dead_letters, exported())
+    auditor = Auditor(ports.images, ports.table, queues, dead_letters, exported(), sleep)
     findings, sent, run_id = Audit(), Sent(), new_run_id(datetime.now(UTC))
     with Progress("audit", unit="images and records", quiet=console.as_json) as progress:
         messages = (TagImage(image, run_id) for image in auditor.audit(prefix, versions, findings, progress))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -11,10 +12,11 @@ from botocore.exceptions import ClientError
 from pipeline.aws.errors import code_of, translated
 from pipeline.errors import CallerError, Denied, ImageRejected, NoStack, RejectReason, RetryLater, TooLarge
 from pipeline.images import BucketPrefix, Fetched, FetchedImage, Gone, ImageRef, ListedImage, Unchanged
-from pipeline.ports import FileVersion
+from pipeline.ports import FileVersion, StoredFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
+    from datetime import datetime
     from pathlib import Path
 
 
@@ -94,10 +96,17 @@ class S3Files:
     s3: Any
     place: BucketPrefix
 
-    def write(self, name: str, source: Path) -> None:
-        """Upload the file; S3 shows an object only when it is whole."""
+    def now(self) -> datetime:
+        """Return the time that S3 puts on every answer, in whole seconds."""
         with translated(str(self.place)):
-            self.s3.upload_file(str(source), self.place.bucket, self.place.prefix + name)
+            answer = self.s3.head_bucket(Bucket=self.place.bucket)
+        return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+
+    def write(self, name: str, source: Path) -> str:
+        """Upload the file by one PutObject, whose answer tells its ETag; S3 shows an object only when it is whole."""
+        with translated(str(self.place)), source.open("rb") as body:
+            answer = self.s3.put_object(Bucket=self.place.bucket, Key=self.place.prefix + name, Body=body)
+        return str(answer["ETag"])
 
     def read(self, name: str) -> bytes | None:
         """Return the file's bytes, or None where there is none."""
@@ -135,9 +144,15 @@ class S3Files:
 
     def names(self, prefix: str = "") -> Iterator[str]:
         """Yield the names that begin with the prefix, sorted."""
+        for file in self.listing(prefix):
+            yield file.name
+
+    def listing(self, prefix: str = "") -> Iterator[StoredFile]:
+        """Yield the files by ListObjectsV2, a thousand a call."""
         inside = BucketPrefix(self.place.bucket, self.place.prefix + prefix)
         for listed in S3Images(self.s3).listing(inside):
-            yield listed.image.key.removeprefix(self.place.prefix)
+            name = listed.image.key.removeprefix(self.place.prefix)
+            yield StoredFile(name, listed.size_bytes, listed.etag, listed.modified_at)
 
     def delete(self, names: Collection[str]) -> None:
         """Remove these files by DeleteObjects, a thousand a call."""

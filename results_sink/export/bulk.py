@@ -43,7 +43,7 @@ def bulk_lines(records: Iterable[Record], vocabulary: Vocabulary, index: str = I
 def document_of(record: TaggedImage, vocabulary: Vocabulary) -> dict[str, Any]:
     """Return the image as a document: ids of its keywords and of those above them, words by language, scores by id."""
     ids = [tag.keyword_id for tag in record.keywords]
-    above = (each for keyword_id in ids for each in _ancestors(keyword_id, vocabulary))
+    above = (ancestor for keyword_id in ids for ancestor in _ancestors(keyword_id, vocabulary))
     return {
         "image": str(record.observation.image),
         "product": record.observation.product,
@@ -67,13 +67,13 @@ def _tag(tag: KeywordTag, vocabulary: Vocabulary) -> dict[str, Any]:
 
 
 def _words(ids: Iterable[str], language: str, vocabulary: Vocabulary) -> list[str]:
-    known = (vocabulary.nodes[each] for each in ids if each in vocabulary.nodes)
+    known = (vocabulary.nodes[keyword_id] for keyword_id in ids if keyword_id in vocabulary.nodes)
     return [word for node in known for word in node.words.get(language, ())]
 
 
 def _ancestors(keyword_id: str, vocabulary: Vocabulary) -> list[str]:
     above = vocabulary.ancestors(keyword_id) if keyword_id in vocabulary.nodes else ()
-    return [each for each in above if vocabulary.nodes[each].is_emitted]
+    return [ancestor for ancestor in above if vocabulary.nodes[ancestor].is_emitted]
 
 
 def _line(value: dict[str, Any]) -> str:

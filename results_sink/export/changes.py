@@ -9,7 +9,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.clock import utc_now
 from pipeline.errors import BadExport
 from pipeline.memory.table import MemoryTable
 from pipeline.stream import changes_of
@@ -17,8 +16,17 @@ from pipeline.telemetry import Metric
 from pipeline.unreadable import UnreadableItems
 from results_sink.export.delta import write_delta
 from results_sink.export.export import Exporter
-from results_sink.export.manifest import DELTAS, LATEST_NAME, NAME_TIME, DeltaFile, scan_time_of
-from results_sink.export.publish import CLOCK_SKEW, Publisher
+from results_sink.export.manifest import (
+    DELTAS,
+    LATEST_NAME,
+    NAME_TIME,
+    SNAPSHOTS,
+    SUPERSEDED_NAME,
+    DeltaFile,
+    Latest,
+    scan_time_of,
+)
+from results_sink.export.publish import Publisher, is_before_scan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,76 +34,98 @@ if TYPE_CHECKING:
     from aws_lambda_powertools import Logger, Metrics
 
     from pipeline.keywords import Vocabulary
-    from pipeline.ports import Clock, FileStore
+    from pipeline.ports import FileStore
     from pipeline.stream import Change
-    from results_sink.export.manifest import Latest
 
-BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)  # of a snapshot of nothing: any export is newer
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)  # the scan time of a snapshot of nothing: any export is newer
 
 
 @dataclass(frozen=True)
 class Recorder:
-    """Writes deltas into an export. A batch that comes again makes the same file, and is named once."""
+    """Writes deltas into an export. A batch that is delivered again is named once."""
 
     files: FileStore
     vocabulary: Vocabulary
     new_id: Callable[[], str]
-    clock: Clock = utc_now
 
     def record(self, changes: Sequence[Change]) -> DeltaFile | None:
-        """Write the changes, of each image the last, and make ``latest.json`` name the file behind those before.
+        """Write the last change of each image as a delta, and make ``latest.json`` name it after those before.
 
-        What is published may have seen some of them, if the stream is late: these are left out, since they would lay
-        an older state over a newer one. Where none is left, None is returned.
+        Where the stream is late, what is published may have seen some of the changes: these are left out, since they
+        would put an older state over a newer one. Where none is left, None is returned.
 
         Raises:
             RetryLater: the store failed; nothing is named, or all is.
-            BadExport: what is published is damaged, or of a later schema version; nothing is named.
+            BadExport: what is published is damaged, missing, or of a later schema version; nothing is named.
         """
         publisher = Publisher(self.files)
+        latest = self._published(publisher)
+        news = [change for change in changes if not _is_exported(latest, change.changed_at)]
+        if not news:
+            return None
+        delta = self._write(news, latest)
+        publisher.change(lambda newest: _with_delta(_undamaged(newest), delta))
+        return delta
+
+    def _published(self, publisher: Publisher) -> Latest:
         latest, seen = publisher.latest()
+        if seen is None:
+            was_published = any(name.endswith(f"/{SUPERSEDED_NAME}") for name in self.files.names(SNAPSHOTS))
+            latest, seen = publisher.latest()  # again: others may have published twice before the files were listed
+            if seen is None and was_published:
+                # A snapshot of nothing in its place would hide the whole catalogue from searches.
+                raise BadExport(f"{LATEST_NAME} was removed; the changes wait for a new export, which writes it")
         if seen is None:
             self._begin()
             latest, _ = publisher.latest()
-        published = _undamaged(latest)
-        news = [change for change in changes if not self._has_seen(published, change.changed_at)]
-        if not news:
-            return None
-        delta = self._write(news)
-        publisher.change(lambda latest: self._with(_undamaged(latest), delta))
-        return delta
+        return _undamaged(latest)
 
-    def _write(self, changes: Sequence[Change]) -> DeltaFile:
+    def _begin(self) -> None:
+        """Publish a snapshot of nothing, for deltas to lie upon before the first export."""
+        nothing = Exporter(
+            MemoryTable(),
+            self.files,
+            self.vocabulary,
+            self.new_id,
+            scan_began_at=BEGINNING,
+            # Another shard of the stream may have begun meanwhile: its snapshot stays, with the deltas over it.
+            choose_deltas=lambda latest: () if latest is None else None,
+        )
+        nothing.export()
+
+    def _write(self, changes: Sequence[Change], latest: Latest) -> DeltaFile:
         newest = {change.record.observation.image: change for change in changes}
         with tempfile.TemporaryDirectory(prefix="delta-") as work:
             path = Path(work) / "delta.parquet"
             write_delta(list(newest.values()), path, self.vocabulary)
             data = path.read_bytes()
-            name = delta_name(changes)
-            self.files.write(name, path)
+            digest = sha256(data).hexdigest()
+            stem = delta_stem(changes)
+            for delta in latest.deltas:
+                if delta.name.startswith(stem) and delta.sha256 == digest:
+                    return delta  # the batch is delivered again, since the answer of the first time was lost
+            # The id makes the name new. A name that is never written twice can be cleaned up without asking who writes.
+            name = f"{stem}-{self.new_id()}.parquet"
+            version = self.files.write(name, path)
         newest_change_at = max(change.changed_at for change in changes)
-        return DeltaFile(name, len(newest), len(data), sha256(data).hexdigest(), newest_change_at)
-
-    def _with(self, latest: Latest, delta: DeltaFile) -> Latest:
-        """Return what is published with the delta as its last; one that is named already stays where it is."""
-        if delta in latest.deltas or self._has_seen(latest, delta.newest_change_at):
-            return latest
-        others = tuple(each for each in latest.deltas if each.name != delta.name)
-        return replace(latest, deltas=(*others, delta))
-
-    def _has_seen(self, latest: Latest, changed_at: datetime) -> bool:
-        """Return whether the scan of what is published began after such a change, by whichever clock was behind."""
-        return changed_at < min(scan_time_of(latest.snapshot), self.clock()) - CLOCK_SKEW
-
-    def _begin(self) -> None:
-        """Export nothing at all, for deltas to lie upon before the first export."""
-        Exporter(MemoryTable(), self.files, self.vocabulary, lambda: BEGINNING, self.new_id).export()
+        return DeltaFile(name, len(newest), len(data), digest, newest_change_at, version)
 
 
-def delta_name(changes: Sequence[Change]) -> str:
-    """Return the name of a batch's delta: by its first change, so that the same batch always has the same."""
+def delta_stem(changes: Sequence[Change]) -> str:
+    """Return how the name of a batch's delta begins: by its first change, and the number of changes."""
     first = changes[0]
-    return f"{DELTAS}{first.changed_at.strftime(NAME_TIME)}-{first.sequence.zfill(40)}-{len(changes):05d}.parquet"
+    return f"{DELTAS}{first.changed_at.strftime(NAME_TIME)}-{first.sequence.zfill(40)}-{len(changes):05d}"
+
+
+def _with_delta(latest: Latest, delta: DeltaFile) -> Latest:
+    """Return what is published with the delta as its last; one that is named already stays where it is."""
+    if delta in latest.deltas or _is_exported(latest, delta.newest_change_at):
+        return latest
+    return replace(latest, deltas=(*latest.deltas, delta))
+
+
+def _is_exported(latest: Latest, changed_at: datetime) -> bool:
+    return is_before_scan(changed_at, scan_time_of(latest.snapshot))
 
 
 def _undamaged(latest: Latest | None) -> Latest:

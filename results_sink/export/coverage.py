@@ -36,13 +36,13 @@ def coverage_table(coverage: Coverage) -> Any:
     """Return a row for each folder, those with the most images without a keyword first."""
     rows = [
         {
-            "folder": each.folder,
-            "images": each.images,
-            "with_keyword": each.with_keyword,
-            "without_keyword": each.images - each.with_keyword,
-            "share_with_keyword": each.share,
-            "share_without_keyword": 1 - each.share,
+            "folder": folder.folder,
+            "images": folder.images,
+            "with_keyword": folder.with_keyword,
+            "without_keyword": folder.images - folder.with_keyword,
+            "share_with_keyword": folder.share,
+            "share_without_keyword": 1 - folder.share,
         }
-        for each in coverage.by_folder()
+        for folder in coverage.by_folder()
     ]
     return pa.Table.from_pylist(rows, schema=COVERAGE_SCHEMA)

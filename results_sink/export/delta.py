@@ -14,9 +14,10 @@ import pyarrow.compute as pc
 
 from results_sink.export import parquet, tables
 from results_sink.export.rows import COLUMNS, SOURCES, ExportStats
+from results_sink.export.tables import CHANGE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from pipeline.keywords import Vocabulary
     from pipeline.stream import Change
 
-CHANGE = "change"
 PUT, DELETED = "put", "deleted"
 
 
@@ -136,9 +136,15 @@ def sorted_numbers(values: Any) -> NDArray[np.int32]:
     return numbers
 
 
-def without(table: Any, changed: Any) -> Any:
+def without(table: Any, changed: Container[str]) -> Any:
     """Return the rows of images that did not change."""
-    return table.filter(pc.invert(pc.is_in(table["image"], value_set=changed["image"].combine_chunks())))
+    return table.filter(pa.array([image not in changed for image in table["image"].to_pylist()], pa.bool_()))
+
+
+def only_last(table: Any, first_row: int, last_rows: Mapping[str, int]) -> Any:
+    """Return of rows that are numbered from ``first_row`` those that are the last of their image."""
+    images = enumerate(table["image"].to_pylist(), first_row)
+    return table.filter(pa.array([last_rows[image] == row for row, image in images], pa.bool_()))
 
 
 def there(changed: Any) -> Any:

@@ -16,11 +16,12 @@ from pipeline.telemetry import Metric
 from pipeline.unreadable import UnreadableItems
 from results_sink.export import coverage as covered
 from results_sink.export import tables
+from results_sink.export.cleanup import remove_unneeded
 from results_sink.export.external_sort import Runs
 from results_sink.export.manifest import SNAPSHOTS, KeywordRows, Manifest, snapshot_name
 from results_sink.export.part_writer import Parts, Shape
 from results_sink.export.postings_layout import Sizes, divided, row_group_sizes
-from results_sink.export.publish import Exported, Publisher
+from results_sink.export.publish import Exported, Publisher, deltas_since_scan
 from results_sink.export.rows import ExportStats
 
 if TYPE_CHECKING:
@@ -30,13 +31,15 @@ if TYPE_CHECKING:
     from aws_lambda_powertools import Logger, Metrics
 
     from pipeline.keywords import Vocabulary
-    from pipeline.ports import Clock, FileStore, RecordTable
+    from pipeline.ports import FileStore, RecordTable
     from pipeline.records import Record
-    from results_sink.export.manifest import Latest, PartFile
-    from results_sink.export.publish import Kept as KeptDeltas
+    from results_sink.export.manifest import PartFile
+    from results_sink.export.publish import ChooseDeltas
     from results_sink.export.rows import Kept
 
 KEPT_SNAPSHOTS = 3  # chosen by us: who reads one when it is replaced has two more exports' time to end
+
+RESERVE_S = 30.0  # of a call are left when the last fold ends; chosen by us: a cleanup takes seconds
 
 OVERTAKEN = "a newer one was published meanwhile; this one was not"
 
@@ -45,20 +48,20 @@ OVERTAKEN = "a newer one was published meanwhile; this one was not"
 class Exporter:
     """Exports a table into a file store. Work lies in ``work``, a folder of this machine, while it lasts.
 
-    What is exported may be no table but ``rows`` that were exported before: then the scan began when that began, the
-    snapshot has another ``name``, and ``kept_deltas`` says which deltas stay over it.
+    The time is that of the file store, since a machine's own clock may be wrong.
+
+    What is exported may be no table but ``rows`` that were exported before: then the scan began when that began, and
+    ``choose_deltas`` says which deltas stay over it.
     """
 
     table: RecordTable
     files: FileStore
     vocabulary: Vocabulary
-    clock: Clock
     new_id: Callable[[], str]
     work: Path = field(default_factory=lambda: Path(tempfile.gettempdir()))
     kept_snapshots: int = KEPT_SNAPSHOTS
     sizes: Sizes = field(default_factory=Sizes)
-    name: Callable[[datetime, str], str] = snapshot_name
-    kept_deltas: Callable[[Latest | None], KeptDeltas | None] | None = None
+    choose_deltas: ChooseDeltas | None = None
     scan_began_at: datetime | None = None
     rows: Callable[[ExportStats], Iterable[Any]] | None = None
 
@@ -83,15 +86,15 @@ class Exporter:
         try:
             with tempfile.TemporaryDirectory(prefix="export-", dir=self.work) as work:
                 manifest = _Snapshot(self, Path(work)).write(over)
-                kept = self.kept_deltas or publisher.since(before, manifest)
-                is_published = publisher.publish(manifest, Path(work), kept)
+                choose_deltas = self.choose_deltas or deltas_since_scan(self.files, before, manifest)
+                is_published = publisher.publish(manifest, Path(work), choose_deltas)
         except OSError as error:
             if error.errno == errno.ENOSPC:
                 raise BadSettings(f"no room is left for the export; {self.work} had {free_bytes:,} bytes") from error
             if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
                 raise CallerError(f"{error.filename} cannot be written: {error.strerror}") from error
             raise
-        publisher.remove_old(self.kept_snapshots, self.clock())
+        remove_unneeded(self.files, self.kept_snapshots)
         return Exported(manifest, is_published)
 
 
@@ -104,10 +107,10 @@ class _Snapshot:
         self.unreadable = UnreadableItems()
 
     def write(self, over: Callable[[Iterable[Record]], Iterable[Record]]) -> Manifest:
-        began_at = self._exporter.scan_began_at or self._exporter.clock()
-        name = self._exporter.name(began_at, self._exporter.new_id())
+        began_at = self._exporter.scan_began_at or self._exporter.files.now()
+        name = snapshot_name(began_at, self._exporter.new_id())
         runs = self._spill(self._rows(over))
-        ended_at = self._exporter.clock()
+        ended_at = self._exporter.files.now()
         lexicon = tables.Lexicon(list(self._census.numbers), self._exporter.vocabulary)
         postings_runs = Runs(self._work / "postings-runs", tables.POSTINGS_ORDER, self._sizes)
         images = self._write_images(name, runs, lexicon, postings_runs)
@@ -116,7 +119,7 @@ class _Snapshot:
             snapshot=name,
             scan_began_at=began_at,
             scan_ended_at=ended_at,
-            counts=self._census.counts,
+            counts=replace(self._census.counts, unreadable=self.unreadable.count),
             model_versions=tuple(sorted(self._census.model_versions)),
             taxonomy_versions=tuple(sorted(self._census.taxonomy_versions)),
             vocabulary_version=self._exporter.vocabulary.version,
@@ -172,8 +175,8 @@ class _Snapshot:
         return parts.close()
 
     def _parts(self, snapshot: str, shape: Shape, sizes: Iterator[int]) -> Parts:
-        def deliver(part: str, path: Path) -> None:
-            self._exporter.files.write(f"{SNAPSHOTS}{snapshot}/{part}", path)
+        def deliver(part: str, path: Path) -> str:
+            return self._exporter.files.write(f"{SNAPSHOTS}{snapshot}/{part}", path)
 
         return Parts(self._work, shape, sizes, deliver)
 
@@ -184,23 +187,27 @@ def _batches(records: Iterator[Kept], size: int) -> Iterator[list[Kept]]:
 
 
 def make_handler(
-    exporter: Exporter, logger: Logger, metrics: Metrics, fold: Callable[[], Exported | None] = lambda: None
-) -> Callable[[object, object], dict[str, object]]:
+    exporter: Exporter, logger: Logger, metrics: Metrics, fold: Callable[[float], Exported | None] = lambda _: None
+) -> Callable[[object, Any], dict[str, object]]:
     """Return the function's entry point: folds where the event says ``fold``, else exports; answers with what it wrote.
 
-    The exporter's folder for work must be the function's alone: what an earlier call left, whose time was over before
-    it ended, is removed first.
+    ``fold`` is told how many seconds it has. The exporter's folder for work must be the function's alone: what an
+    earlier call left, whose time was over before it ended, is removed first.
     """
 
     @metrics.log_metrics
-    def handler(event: object, context: object) -> dict[str, object]:
-        del context
+    def handler(event: object, context: Any) -> dict[str, object]:
         shutil.rmtree(exporter.work, ignore_errors=True)
-        exported = fold() if isinstance(event, dict) and event.get("fold") else exporter.export()
+        if isinstance(event, dict) and event.get("fold"):
+            exported = fold(context.get_remaining_time_in_millis() / 1000 - RESERVE_S)
+        else:
+            exported = exporter.export()
         if exported is None:
             return {"snapshot": None, "rows": 0, "published": False}  # few deltas, not worth a fold
         snapshot, rows = exported.manifest.snapshot, exported.manifest.counts.rows
         is_published = exported.is_published
+        if exported.manifest.counts.unreadable:
+            metrics.add_metric(name=Metric.UNREADABLE, unit="Count", value=exported.manifest.counts.unreadable)
         if is_published:
             metrics.add_metric(name=Metric.EXPORTED, unit="Count", value=rows)
             logger.info("exported", snapshot=snapshot, rows=rows)

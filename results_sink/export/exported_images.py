@@ -1,16 +1,19 @@
-"""The images of a snapshot, for whoever holds the export against the bucket and the table."""
+"""The images of an export as searches see them, for whoever compares it with the bucket and the table."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from heapq import merge
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from pipeline.exported import ExportedImage
 from pipeline.images import ImageRef
-from results_sink.export.changes import BEGINNING
-from results_sink.export.manifest import LATEST_NAME
-from results_sink.search.snapshot import open_latest
+from results_sink.export.delta import PUT
+from results_sink.export.manifest import LATEST_NAME, Latest
+from results_sink.export.parquet import ParquetFile
+from results_sink.search.snapshot import open_snapshot, read_latest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,41 +21,84 @@ if TYPE_CHECKING:
 
     from pipeline.images import BucketPrefix
     from results_sink.connect import ExportPlace
+    from results_sink.export.parquet import ImageRow
     from results_sink.search.snapshot import Snapshot
 
 
 @dataclass(frozen=True)
 class SnapshotImages:
-    """The images of a snapshot, as ``ExportedImages`` promises. Deltas tell of later looks, and are not read."""
+    """The images of a snapshot under its deltas, as ``ExportedImages`` promises.
 
+    Attributes:
+        place: where the export lies.
+        latest: what was published when it was opened.
+        snapshot: the snapshot.
+        as_of: the time up to which it must be complete.
+    """
+
+    place: ExportPlace
+    latest: Latest
     snapshot: Snapshot
-
-    @property
-    def as_of(self) -> datetime:
-        """When the scan of the table began."""
-        return self.snapshot.manifest.scan_began_at
+    as_of: datetime
 
     def below(self, place: BucketPrefix) -> Iterator[ExportedImage]:
-        """Yield the images of the place, a row group in memory at a time; files before and behind it stay closed."""
-        begin = str(place)
+        """Yield the images of the place. Of the snapshot a row group is in memory at a time, of the deltas all rows."""
+        changed = self._changed(str(place))
+        unchanged = (row for row in self._snapshot_rows(str(place)) if row.image not in changed)
+        present = (row for row in changed.values() if row.change == PUT)
+        rows = merge(unchanged, sorted(present, key=_utf8), key=_utf8)
+        for _, same in groupby(rows, key=lambda row: row.image):
+            for row in same:  # more than one only where the export is wrong: an audit has to see it
+                ref = ImageRef.parse(row.image)
+                yield ExportedImage(ref, row.observed_at, row.etag, row.revision, row.keywords)
+
+    def reopen(self) -> SnapshotImages:
+        """Return the export as it is now, with the same ``as_of``."""
+        return _open(self.place, self.as_of)
+
+    def _changed(self, begin: str) -> dict[str, ImageRow]:
+        """Return the last row of each image of the deltas, by image."""
+        changed: dict[str, ImageRow] = {}
+        for delta in self.latest.deltas:
+            for rows in ParquetFile(self.place.copies.path_of(delta.sum)).image_rows(with_change=True):
+                changed.update((row.image, row) for row in rows if row.image.startswith(begin))
+        return changed
+
+    def _snapshot_rows(self, begin: str) -> Iterator[ImageRow]:
+        """Yield the snapshot's rows of names that begin so; files before and after them stay closed."""
         parts = [part for part in self.snapshot.manifest.images if part.rows]
         first = bisect_right(parts, begin, key=lambda part: self.snapshot.open(part).first_image)
         for part in parts[max(first - 1, 0) :]:
-            for rows in self.snapshot.open(part).looks(begin):
-                for name, observed_at, etag in rows:
-                    if name.startswith(begin):
-                        yield ExportedImage(ImageRef.parse(name), observed_at, etag)
-                    elif name > begin:
+            for rows in self.snapshot.open(part).image_rows(begin):
+                for row in rows:
+                    if row.image.startswith(begin):
+                        yield row
+                    elif row.image > begin:
                         return
 
 
-def exported_images(place: ExportPlace) -> SnapshotImages | None:
-    """Return the images of the export at the place, or None where the table was never exported to it as a whole.
+def exported_images(place: ExportPlace, *, is_followed: bool) -> SnapshotImages | None:
+    """Return the images of the export at the place, or None where nothing was ever exported to it.
+
+    Args:
+        place: where the export lies.
+        is_followed: whether the table's stream goes on to it: then it must be complete up to now, else up to its scan.
 
     Raises:
         BadExport: it is damaged.
     """
     if place.files.read(LATEST_NAME) is None:
         return None
-    snapshot = open_latest(place.files, place.copies, place.name)
-    return None if snapshot.manifest.scan_began_at == BEGINNING else SnapshotImages(snapshot)
+    opened = _open(place, place.files.now())
+    if is_followed:
+        return opened
+    return SnapshotImages(place, opened.latest, opened.snapshot, opened.snapshot.manifest.scan_began_at)
+
+
+def _open(place: ExportPlace, as_of: datetime) -> SnapshotImages:
+    latest = read_latest(place.files, place.name)
+    return SnapshotImages(place, latest, open_snapshot(latest, place.files, place.copies, place.name), as_of)
+
+
+def _utf8(row: ImageRow) -> bytes:
+    return row.image.encode()

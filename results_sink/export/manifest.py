@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from bisect import bisect_right
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from pipeline.errors import BadExport
@@ -33,17 +35,9 @@ def scan_time_of(snapshot: str) -> datetime:
     return datetime.strptime(snapshot.partition("-")[0], NAME_TIME).replace(tzinfo=UTC)
 
 
-def fold_of(snapshot: str) -> tuple[str, int]:
-    """Return the name of the export that a snapshot goes back to, and how often that was folded."""
-    began, _, ids = snapshot.partition("-")
-    first_id, _, counted = ids.partition(".")
-    return f"{began}-{first_id}", int(counted.partition("-")[0]) if counted else 0
-
-
-def folded_name(snapshot: str, short_id: str) -> str:
-    """Return the name of what a snapshot is folded into: behind its own, and before any export that began later."""
-    root, count = fold_of(snapshot)
-    return f"{root}.{count + 1:04d}-{short_id}"
+def superseded_name(snapshot: str) -> str:
+    """Return the name, from the export's root, of what ``latest.json`` was when it named this snapshot last."""
+    return f"{SNAPSHOTS}{snapshot}/{SUPERSEDED_NAME}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +58,10 @@ class KeywordRows:
 
 @dataclass(frozen=True, slots=True)
 class PartFile:
-    """A file of the snapshot, named from the snapshot's folder, with the rows of each of its row groups."""
+    """A file of the snapshot, named from the snapshot's folder, with the rows of each of its row groups.
+
+    ``version`` is what the store called this content when it was written (S3: the ETag); empty in older manifests.
+    """
 
     name: str
     rows: int
@@ -72,16 +69,18 @@ class PartFile:
     sha256: str
     row_groups: tuple[int, ...]
     keywords: tuple[KeywordRows, ...] = ()
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordCounts:
-    """What the scan saw. Images that are gone, or whose look was taken back, are counted and are no rows."""
+    """What the scan saw. Images that are gone or undone and items that cannot be read are counted and are no rows."""
 
     tagged: int
     rejected: Mapping[str, int]
     gone: int
     undone: int
+    unreadable: int = 0
 
     @property
     def rows(self) -> int:
@@ -150,11 +149,12 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class FileSum:
-    """A file by its name from the export's root, with what must be found there."""
+    """A file by its name from the export's root, with what must be found there; ``version`` as in ``PartFile``."""
 
     name: str
     bytes: int
     sha256: str
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,20 +166,36 @@ class DeltaFile:
     bytes: int
     sha256: str
     newest_change_at: datetime
+    version: str = ""
 
     @property
     def sum(self) -> FileSum:
         """What must be found there."""
-        return FileSum(self.name, self.bytes, self.sha256)
+        return FileSum(self.name, self.bytes, self.sha256, self.version)
 
 
 @dataclass(frozen=True, slots=True)
 class Latest:
-    """What a reader opens first: the snapshot to read, and the deltas to lay over it, in this order."""
+    """What a reader opens first: the snapshot to read, and the deltas to lay over it, in this order.
+
+    ``previous`` is the snapshot that was published before, whose ``superseded.json`` says what lay over it; empty for
+    the first one.
+    """
 
     snapshot: str
     manifest: FileSum
     deltas: tuple[DeltaFile, ...] = ()
+    previous: str = ""
+
+    @property
+    def as_of(self) -> datetime:
+        """The time of the newest change that it has, or of the scan where there is none since."""
+        return max((delta.newest_change_at for delta in self.deltas), default=scan_time_of(self.snapshot))
+
+    def first_rows(self, most_rows: int) -> Latest:
+        """Return this with its first deltas only, of so many rows together: an older state, and a whole one."""
+        ends = list(accumulate(delta.rows for delta in self.deltas))
+        return replace(self, deltas=self.deltas[: bisect_right(ends, most_rows)])
 
     def through(self, last_delta: str) -> Latest | None:
         """Return this with its deltas up to the one of that name (empty: none); None where there is no such delta."""
@@ -187,7 +203,7 @@ class Latest:
         if last_delta and last_delta not in names:
             return None
         count = names.index(last_delta) + 1 if last_delta else 0
-        return Latest(self.snapshot, self.manifest, self.deltas[:count])
+        return replace(self, deltas=self.deltas[:count])
 
     def encode(self) -> bytes:
         """Return the pointer as JSON."""
@@ -211,11 +227,13 @@ class Latest:
                 delta["bytes"],
                 delta["sha256"],
                 datetime.fromisoformat(delta["newest_change_at"]),
+                delta.get("version", ""),
             )
             for delta in body["deltas"]
         )
-        manifest = FileSum(body["manifest"]["name"], body["manifest"]["bytes"], body["manifest"]["sha256"])
-        return cls(str(body["snapshot"]), manifest, deltas)
+        named = body["manifest"]
+        manifest = FileSum(named["name"], named["bytes"], named["sha256"], named.get("version", ""))
+        return cls(str(body["snapshot"]), manifest, deltas, body.get("previous", ""))
 
 
 def is_later(data: bytes) -> bool:
@@ -238,13 +256,14 @@ def _decoded(data: bytes, name: str, decode: Callable[[Mapping[str, Any]], T]) -
 
 
 def _columns(columns: Iterable[Mapping[str, Any]]) -> tuple[ColumnType, ...]:
-    return tuple(ColumnType(each["name"], each["type"]) for each in columns)
+    return tuple(ColumnType(column["name"], column["type"]) for column in columns)
 
 
 def _part(part: Mapping[str, Any]) -> PartFile:
-    keywords = tuple(KeywordRows(each["keyword_id"], each["rows"]) for each in part["keywords"])
+    keywords = tuple(KeywordRows(keyword["keyword_id"], keyword["rows"]) for keyword in part["keywords"])
     groups = tuple(int(rows) for rows in part["row_groups"])
-    return PartFile(part["name"], part["rows"], part["bytes"], part["sha256"], groups, keywords)
+    version = part.get("version", "")
+    return PartFile(part["name"], part["rows"], part["bytes"], part["sha256"], groups, keywords, version)
 
 
 def _plain(value: object) -> str:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise, repeat
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -16,14 +18,13 @@ import pyarrow.parquet as pq
 from pipeline.errors import BadExport
 from pipeline.keywords import KeywordTag, Source
 from results_sink.export.rows import COLUMNS
-from results_sink.export.tables import TAG_COLUMNS, sets_of, with_every_column
+from results_sink.export.tables import CHANGE, TAG_COLUMNS, sets_of, with_every_column
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from pipeline.ratings import Rating
@@ -83,6 +84,47 @@ class PostingsRows:
     scores: NDArray[np.float64]
     set_codes: NDArray[np.int32]
     sets: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRow:
+    """A row of ``images/`` as an audit compares it; ``change`` is a delta's, else empty."""
+
+    image: str
+    observed_at: datetime
+    etag: str | None
+    revision: int
+    keywords: tuple[tuple[str, float], ...]
+    change: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tags:
+    """Keywords on images.
+
+    Attributes:
+        image_rows: int64 [N], rows of ``images/``.
+        keyword_ids: the different keywords.
+        codes: int32 [N], the position in ``keyword_ids`` of each keyword.
+        scores: float64 [N], in [0, 1].
+    """
+
+    image_rows: NDArray[np.int64]
+    keyword_ids: list[str]
+    codes: NDArray[np.int32]
+    scores: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, image_rows: Any, keyword_ids: Any, scores: Any) -> Tags:
+        """Return the tags in these columns of one length."""
+        coded = keyword_ids.dictionary_encode()
+        rows = image_rows.cast(pa.int64()).to_numpy()
+        return cls(rows, coded.dictionary.to_pylist(), coded.indices.to_numpy(), scores.to_numpy())
+
+    def numbered(self, numbers: Mapping[str, int]) -> NDArray[np.int64]:
+        """Return the number of each keyword, -1 where it has none: int64 [N]."""
+        known = np.array([numbers.get(keyword_id, -1) for keyword_id in self.keyword_ids], np.int64)
+        return known[self.codes] if len(known) else np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,13 +204,33 @@ class ParquetFile:
         """The first image of a file of ``images/`` that has rows."""
         return str(self._file.metadata.row_group(0).column(0).statistics.min)
 
-    def looks(self, begin: str) -> Iterator[Iterator[tuple[str, datetime, str | None]]]:
-        """Yield image, time of the look and ETag of ``images/``, by row group, from where names may reach ``begin``."""
-        names = ["image", "observed_at", "etag"]
+    def image_rows(self, begin: str = "", *, with_change: bool = False) -> Iterator[list[ImageRow]]:
+        """Yield rows of ``images/`` or a delta, by row group, from where names may reach ``begin``."""
+        names = ["image", "observed_at", "etag", "revision"]
         for number in range(self._file.num_row_groups):
-            if self._file.metadata.row_group(number).column(0).statistics.max >= begin:
-                rows = self._read([number], names)
-                yield zip(*(rows[name].to_pylist() for name in names), strict=True)
+            column = [*names[:1]] + [CHANGE] * with_change
+            statistics = self._file.metadata.row_group(number).column(with_change).statistics
+            if not with_change and statistics.max < begin:
+                continue
+            table = self._read([number], [*column, *names[1:], *TAG_COLUMNS])
+            changes = table[CHANGE].to_pylist() if with_change else repeat("")
+            columns = (table[name].to_pylist() for name in names)
+            yield [ImageRow(*row) for row in zip(*columns, _tag_pairs(table["keywords"]), changes, strict=False)]
+
+    def image_tags(self, first_row: int) -> Iterator[Tags]:
+        """Yield the keywords of ``images/``, by row group; ``first_row`` is that of the file's first image."""
+        for number in range(self._file.num_row_groups):
+            lists = self._read([number], [*TAG_COLUMNS])["keywords"].combine_chunks()
+            tags = pc.list_flatten(lists)
+            yield Tags.of(pc.add(pc.list_parent_indices(lists), first_row), tags.field(0), tags.field(1))
+            first_row += len(lists)
+
+    def posting_tags(self) -> Iterator[Tags]:
+        """Yield the rows of ``postings/``, by row group."""
+        for number in range(self._file.num_row_groups):
+            table = self._read([number], ["image_row", "keyword_id", "score"]).combine_chunks()
+            columns = (table[name].combine_chunks() for name in ("image_row", "keyword_id", "score"))
+            yield Tags.of(*columns)
 
     def read_shown(self, row_group: int) -> Any:
         """Return what ``shown`` takes results from: a table of one row group."""
@@ -207,3 +269,12 @@ def write_ratings(ratings: Iterable[Rating], path: Path) -> int:
 
 def _tag(row: dict[str, Any]) -> KeywordTag:
     return KeywordTag(row["keyword_id"], row["score"], Source(row["source"]))
+
+
+def _tag_pairs(column: Any) -> Iterator[tuple[tuple[str, float], ...]]:
+    """Yield the keyword ids and scores of each row."""
+    lists = column.combine_chunks()
+    ids, scores = (pc.list_flatten(lists).field(number).to_pylist() for number in (0, 1))
+    offsets = pc.subtract(lists.offsets, lists.offsets[0]).to_pylist()
+    for begin, end in pairwise(offsets):
+        yield tuple(zip(ids[begin:end], scores[begin:end], strict=True))

@@ -26,8 +26,11 @@ class Shape:
 class Parts:
     """Takes rows in their order; ``files`` are those that were delivered."""
 
-    def __init__(self, work: Path, shape: Shape, sizes: Iterator[int], deliver: Callable[[str, Path], None]) -> None:
-        """Write below ``work``; ``sizes`` says the rows of each row group; the last may be smaller."""
+    def __init__(self, work: Path, shape: Shape, sizes: Iterator[int], deliver: Callable[[str, Path], str]) -> None:
+        """Write below ``work``; ``sizes`` says the rows of each row group; the last may be smaller.
+
+        ``deliver`` takes a file's name and path and returns the version that the store gave it.
+        """
         self.files: list[PartFile] = []
         self._work, self._shape, self._deliver = work, shape, deliver
         self._sizes, self._size = sizes, next(sizes, 0)
@@ -38,7 +41,7 @@ class Parts:
     def add(self, table: Any) -> None:
         """Write the row groups that these rows complete, and keep the rest in memory."""
         self._waiting.append(table)
-        if sum(len(each) for each in self._waiting) < self._size:
+        if sum(len(rows) for rows in self._waiting) < self._size:
             return
         rows = tables.joined(self._waiting)
         while self._size and len(rows) >= self._size:
@@ -75,7 +78,8 @@ class Parts:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         size_bytes = path.stat().st_size
         name = f"{self._shape.name}/part-{len(self.files):05d}.parquet"
-        self._deliver(name, path)
+        version = self._deliver(name, path)
         path.unlink()
-        self.files.append(PartFile(name, sum(self._groups), size_bytes, digest, tuple(self._groups)))
+        part = PartFile(name, sum(self._groups), size_bytes, digest, tuple(self._groups), version=version)
+        self.files.append(part)
         self._writer, self._groups = None, []

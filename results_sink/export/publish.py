@@ -1,10 +1,12 @@
-"""The verb publish: a snapshot that is whole becomes the one to read, and what nobody may read any more is removed."""
+"""Publishes a snapshot: the only module that writes ``latest.json``, and what is needed to take changes along."""
 
 from __future__ import annotations
 
+import random
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -13,29 +15,28 @@ from results_sink.export.manifest import (
     DELTAS,
     LATEST_NAME,
     MANIFEST_NAME,
-    NAME_TIME,
     SNAPSHOTS,
-    SUPERSEDED_NAME,
+    DeltaFile,
     FileSum,
     Latest,
-    fold_of,
     is_later,
+    scan_time_of,
+    superseded_name,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
     from pathlib import Path
 
     from pipeline.ports import FileStore, FileVersion
-    from results_sink.export.manifest import DeltaFile, Manifest
+    from results_sink.export.manifest import Manifest
 
-ABANDONED_AFTER = timedelta(days=1)  # chosen by us: over the longest export; younger halves may be being written
-LOST_AFTER = timedelta(days=2)  # for deltas: over the day that Amazon DynamoDB keeps a change to be told
-ATTEMPTS = 50  # chosen by us: each is lost to another writer, and there are few
-CLOCK_SKEW = timedelta(minutes=1)  # chosen by us: between the clocks of the exporter and of the table
+ATTEMPTS = 30  # chosen by us: with the waits below some 25 s, within the 60 s of the function that records changes
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.05, 2.0  # before another attempt, at most; chosen by us: a write takes 30 ms
+CLOCK_TOLERANCE = timedelta(minutes=1)  # chosen by us: S3 and DynamoDB keep time apart, and tell it in whole seconds
 
-Kept = tuple["DeltaFile", ...]
+Deltas = tuple[DeltaFile, ...]
+ChooseDeltas = Callable[[Latest | None], Deltas | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +49,16 @@ class Exported:
 
 @dataclass(frozen=True)
 class Publisher:
-    """Changes ``latest.json``, one writer at a time, and removes what it no longer leads to."""
+    """Changes ``latest.json``, one writer at a time by a conditional write."""
 
     files: FileStore
+    sleep: Callable[[float], object] = time.sleep
 
     def latest(self) -> tuple[Latest | None, FileVersion | None]:
-        """Return what is published, and the file that says so; a damaged file says nothing, and an export mends it.
+        """Return what is published and the file that says so; a damaged file gives None, and an export replaces it.
 
         Raises:
-            BadExport: it is of a later schema version, and is not to be written by this program.
+            BadExport: it is of a later schema version, which this program must not overwrite.
         """
         seen = self.files.read_version(LATEST_NAME)
         try:
@@ -67,148 +69,121 @@ class Publisher:
             return None, seen
 
     def change(self, changed: Callable[[Latest | None], Latest | None]) -> bool:
-        """Write what ``changed`` makes of what is published, and return whether it made anything.
+        """Write what ``changed`` makes of what is published; return False where it makes None.
 
-        It is asked again when somebody else was first, so that no change is lost.
+        ``changed`` is called again when another writer was first, so that no change is lost.
 
         Raises:
-            RetryLater: somebody else always was.
+            RetryLater: other writers were first every time.
             BadExport: what is published is of a later schema version.
         """
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             latest, seen = self.latest()
             new = changed(latest)
             if new is None or new == latest:
                 return new is not None
-            if latest and seen and latest.snapshot != new.snapshot and not self._supersede(latest, seen.data):
-                continue
-            if self.files.write_if(LATEST_NAME, new.encode(), seen.version if seen else None):
+            is_ready = not (latest and seen) or latest.snapshot == new.snapshot or self._supersede(latest, seen.data)
+            if is_ready and self.files.write_if(LATEST_NAME, new.encode(), seen.version if seen else None):
                 return True
-        raise RetryLater(f"{LATEST_NAME} was changed by others {ATTEMPTS} times meanwhile")
+            # A random wait lets writers that collided pass one after the other.
+            self.sleep(random.uniform(0, min(FIRST_WAIT_S * 2**attempt, LONGEST_WAIT_S)))  # noqa: S311 - no secret
+        raise RetryLater(f"{LATEST_NAME} was changed by others {ATTEMPTS} times in a row")
 
     def _supersede(self, latest: Latest, data: bytes) -> bool:
-        """Keep beside a snapshot what leads to it, before another is named; return False if somebody else just did.
+        """Keep ``latest.json`` beside the snapshot that it names; return False if another writer was first.
 
-        Whoever saw fewer deltas over it is late, is not going to be the one who names another, and writes nothing.
+        It is written before ``latest.json`` names another snapshot: afterwards a crash would lose the list of deltas.
+        A writer that saw fewer deltas than are kept is late: its ``latest.json`` fails anyway, so it writes nothing.
         """
-        name = _superseded_name(latest.snapshot)
+        name = superseded_name(latest.snapshot)
         kept = self.files.read_version(name)
         if kept and len(Latest.decode(kept.data, name).deltas) >= len(latest.deltas):
             return True
         return self.files.write_if(name, data, kept.version if kept else None)
 
-    def publish(self, manifest: Manifest, work: Path, kept: Callable[[Latest | None], Kept | None]) -> bool:
-        """Make this snapshot the one to read, under the deltas that ``kept`` chooses of those published.
+    def publish(self, manifest: Manifest, work: Path, choose_deltas: ChooseDeltas) -> bool:
+        """Make this snapshot the one to read, under the deltas chosen from what is published.
 
-        Where it chooses None the snapshot is not published, since a newer one is.
+        Returns:
+            False where no deltas are chosen (None), which means that the snapshot must not be published.
         """
         path, data = work / MANIFEST_NAME, manifest.encode()
         path.write_bytes(data)
         name = f"{SNAPSHOTS}{manifest.snapshot}/{MANIFEST_NAME}"
-        self.files.write(name, path)
-        file = FileSum(name, len(data), sha256(data).hexdigest())
+        file = FileSum(name, len(data), sha256(data).hexdigest(), self.files.write(name, path))
 
         def changed(latest: Latest | None) -> Latest | None:
-            deltas = kept(latest)
-            return None if deltas is None else Latest(manifest.snapshot, file, deltas)
+            deltas = choose_deltas(latest)
+            if deltas is None:
+                return None
+            new = Latest(manifest.snapshot, file, deltas, latest.snapshot if latest else "")
+            self._require_files(manifest, new)
+            return new
 
         return self.change(changed)
 
-    def since(self, before: Latest | None, manifest: Manifest) -> Callable[[Latest | None], Kept | None]:
-        """Return what chooses the deltas that stay over a snapshot: those that its scan may not have seen all of.
+    def _require_files(self, manifest: Manifest, latest: Latest) -> None:
+        """Refuse to name files that are gone: a cleanup takes what a writer leaves unnamed for more than a day.
 
-        It raises RetryLater where that can no longer be told.
-
-        Args:
-            before: what was published before the scan began. What was folded since lies under an older scan only.
-            manifest: the snapshot.
+        Raises:
+            RetryLater: one is gone.
         """
-        # DECISIONS.md, 29
-        folded = cache(lambda snapshot: self._folded(before, snapshot))
+        folder = f"{SNAPSHOTS}{manifest.snapshot}/"
+        stored = {*self.files.names(folder), *(self.files.names(DELTAS) if latest.deltas else ())}
+        needed = [latest.manifest.name, *(folder + part.name for part in manifest.files)]
+        for name in (*needed, *(delta.name for delta in latest.deltas)):
+            if name not in stored:
+                raise RetryLater(f"{name} was removed before it was published, which took too long; export again")
 
-        def kept(latest: Latest | None) -> Kept | None:
-            if latest is None:
-                if before is not None:
-                    raise RetryLater(f"{LATEST_NAME} was damaged or removed while the table was scanned; export again")
-                return ()
-            if latest.snapshot > manifest.snapshot:
-                return None  # a scan that began later has ended before: its snapshot is the newer one
-            laid: dict[str, DeltaFile] = {}
-            for delta in (*folded(latest.snapshot), *latest.deltas):
-                laid.pop(delta.name, None)  # its last place counts: laid twice in order it changes nothing
-                laid[delta.name] = delta
-            oldest = manifest.scan_began_at - CLOCK_SKEW
-            return tuple(delta for delta in laid.values() if delta.newest_change_at >= oldest)
 
-        return kept
+def deltas_since_scan(files: FileStore, before: Latest | None, manifest: Manifest) -> ChooseDeltas:
+    """Return what chooses the deltas over the snapshot of a scan: those with changes that it may have missed.
 
-    def _folded(self, before: Latest | None, snapshot: str) -> Kept:
-        """Return the deltas that were folded into a snapshot since ``before``, in their order."""
-        root, count = fold_of(snapshot)
-        known_root, known_count = fold_of(before.snapshot) if before else ("", 0)
-        first = known_count if known_root == root else 0
-        if first == count:
+    Nothing is published (None) where a scan that began later already is: its deltas no longer tell what came between.
+
+    Args:
+        files: the export.
+        before: what was published when the scan began, or None where nothing was.
+        manifest: of the snapshot.
+
+    The function that is returned raises RetryLater where the deltas since the scan began are no longer all known.
+    """
+    # DECISIONS.md, 29 and DECISIONS.md, 53
+    scan_began_at = manifest.scan_began_at
+
+    def choose(latest: Latest | None) -> Deltas | None:
+        if latest is None and before is not None:
+            raise RetryLater(f"{LATEST_NAME} was damaged or removed while the table was scanned; export again")
+        if latest is None:
             return ()
-        superseded = {}
-        for name in self.files.names(f"{SNAPSHOTS}{root}"):
-            folder, _, file = name.removeprefix(SNAPSHOTS).partition("/")
-            if file == SUPERSEDED_NAME:
-                superseded[fold_of(folder)] = folder
-        if missing := [at for at in range(first, count) if (root, at) not in superseded]:
+        # A snapshot from the future was named by a machine whose clock was wrong; it is in nobody's way.
+        if scan_began_at < scan_time_of(latest.snapshot) <= files.now():
+            return None
+        published = _published_since(files, latest, before.snapshot if before else "")
+        deltas = {delta.name: delta for state in published for delta in state.deltas}
+        return tuple(delta for delta in deltas.values() if not is_before_scan(delta.newest_change_at, scan_began_at))
+
+    return choose
+
+
+def is_before_scan(changed_at: datetime, scan_began_at: datetime) -> bool:
+    """Return whether a scan that began then has certainly seen a change of that time. The table's reads are consistent.
+
+    Both times are AWS's: DynamoDB stamps the change, S3 tells the exporter when its scan begins.
+    """
+    return changed_at < scan_began_at - CLOCK_TOLERANCE
+
+
+def _published_since(files: FileStore, latest: Latest, snapshot: str) -> list[Latest]:
+    """Return what was published from that snapshot (empty: the first one) to the latest, the oldest first."""
+    states = [latest]
+    while states[-1].snapshot != snapshot and (snapshot or states[-1].previous):
+        name = superseded_name(states[-1].previous)
+        data = files.read(name) if states[-1].previous else None
+        if data is None:
             raise RetryLater(
-                f"what was folded while the table was scanned is no longer known; export again"
-                f" (no {SUPERSEDED_NAME} of fold {missing[0]} of {root})"
+                "what was published while the table was scanned is no longer known; export again"
+                f" (before {states[-1].snapshot})"
             )
-        each = (self._superseded(superseded[root, at]) for at in range(first, count))
-        return tuple(delta for deltas in each for delta in deltas)
-
-    def remove_old(self, kept_snapshots: int, now: datetime) -> None:
-        """Remove snapshots beyond so many, halves that were abandoned, and deltas that no snapshot left needs.
-
-        Of what a running export may have to lay over its own snapshot the deltas stay, and their list.
-        """
-        published, _ = self.latest()
-        if published is None:
-            return
-        by_snapshot: dict[str, list[str]] = {}
-        for name in self.files.names(SNAPSHOTS):
-            by_snapshot.setdefault(name.removeprefix(SNAPSHOTS).partition("/")[0], []).append(name)
-        over = {each: self._superseded(each) for each in by_snapshot if _superseded_name(each) in by_snapshot[each]}
-        old = [each for each in _too_old(by_snapshot, kept_snapshots, now) if each != published.snapshot]
-        recent = {each for each, deltas in over.items() if any(_is_recent(delta, now) for delta in deltas)}
-        gone = set(old) - recent
-        needed = {delta.name for each, deltas in over.items() if each not in gone for delta in deltas}
-        needed |= {delta.name for delta in published.deltas}
-        unnamed = {delta.name for each in gone for delta in over.get(each, ())} | self._lost(now)
-        self.files.delete(sorted(unnamed - needed))
-        for snapshot in old:
-            spared = {_superseded_name(snapshot)} if snapshot in recent else set()
-            doomed = [name for name in by_snapshot[snapshot] if name not in spared]
-            # Without its manifest it is a half, which a later export removes if this one is stopped here.
-            self.files.delete([name for name in doomed if name.endswith(f"/{MANIFEST_NAME}")])
-            self.files.delete(doomed)
-
-    def _superseded(self, snapshot: str) -> Kept:
-        name = _superseded_name(snapshot)
-        data = self.files.read(name)
-        return Latest.decode(data, name).deltas if data else ()
-
-    def _lost(self, now: datetime) -> set[str]:
-        oldest = f"{DELTAS}{(now - LOST_AFTER).strftime(NAME_TIME)}"
-        return {name for name in self.files.names(DELTAS) if name < oldest}
-
-
-def _superseded_name(snapshot: str) -> str:
-    return f"{SNAPSHOTS}{snapshot}/{SUPERSEDED_NAME}"
-
-
-def _is_recent(delta: DeltaFile, now: datetime) -> bool:
-    """Return whether an export that still runs may have begun before these changes."""
-    return delta.newest_change_at >= now - ABANDONED_AFTER
-
-
-def _too_old(by_snapshot: dict[str, list[str]], kept: int, now: datetime) -> list[str]:
-    whole = sorted(each for each, names in by_snapshot.items() if f"{SNAPSHOTS}{each}/{MANIFEST_NAME}" in names)
-    oldest_half = (now - ABANDONED_AFTER).strftime(NAME_TIME)
-    halves = sorted(each for each in by_snapshot if each not in whole and each < oldest_half)
-    return whole[: max(len(whole) - kept, 0)] + halves
+        states.append(Latest.decode(data, name))
+    return states[::-1]

@@ -135,7 +135,7 @@ class ExportStats:
 
     def numbers_of(self, keyword_ids: Iterable[str]) -> list[int]:
         """Return the numbers of these keywords, which have them from now on."""
-        return [self.numbers.setdefault(each, len(self.numbers)) for each in keyword_ids]
+        return [self.numbers.setdefault(keyword_id, len(self.numbers)) for keyword_id in keyword_ids]
 
     def keyword_lists(self, records: Sequence[Kept]) -> KeywordLists:
         """Return the keywords of these records, counted; a rejected image has none."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Order = tuple[tuple[str, str], ...]  # columns, each "ascending" or "descending"
 
+CHANGE = "change"  # the column of a delta that says what became of the image
 _TYPES = {
     Kind.TEXT: pa.string(),
     Kind.WHOLE: pa.int64(),

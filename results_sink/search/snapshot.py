@@ -123,7 +123,7 @@ class Snapshot:
 
     def sum_of(self, part: PartFile) -> FileSum:
         """Return one of its files by its name from the export's root, with what must be found there."""
-        return FileSum(f"{SNAPSHOTS}{self.manifest.snapshot}/{part.name}", part.bytes, part.sha256)
+        return FileSum(f"{SNAPSHOTS}{self.manifest.snapshot}/{part.name}", part.bytes, part.sha256, part.version)
 
     @property
     def row_groups_read(self) -> dict[str, int]:

@@ -43,7 +43,7 @@ QUERIES_PER_S = 10  # while changes come, chosen by us: one query in twenty is t
 
 def exporter_of(table: MadeUpTable, export: Path) -> Exporter:
     """Return what exports the table into the folder."""
-    return Exporter(table, FolderFiles(export), Vocabulary.load(), utc_now, lambda: "bench", work=export.parent)
+    return Exporter(table, FolderFiles(export), Vocabulary.load(), lambda: "bench", work=export.parent)
 
 
 def measure_export(size: Size, export: Path) -> dict[str, float]:

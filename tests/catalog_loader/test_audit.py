@@ -10,7 +10,7 @@ import pytest
 
 from catalog_loader.audit import OFFENDERS, Audit, Auditor, Gap, peeked
 from catalog_loader.compare import Versions
-from pipeline.exported import ExportedImage
+from pipeline.exported import ExportedImage, OpenedExport
 from pipeline.images import BucketPrefix, ImageRef, ListedImage
 from pipeline.memory.dead_letters import MemoryDeadLetters
 from pipeline.memory.exported import MemoryExportedImages
@@ -255,10 +255,10 @@ def peak_bytes(size: int) -> int:
 
     class Exported(MemoryExportedImages):
         def below(self, place: BucketPrefix) -> Iterator[ExportedImage]:
-            return (ExportedImage(listed.image, NOW, listed.etag) for listed in Listing().listing(place))
+            return (ExportedImage(listed.image, NOW, listed.etag, 0) for listed in Listing().listing(place))
 
     audit = Audit()
-    auditor = Auditor(Listing(), Table(), (), (), Exported(NOW + timedelta(days=1)))
+    auditor = Auditor(Listing(), Table(), (), (), OpenedExport(Exported(NOW + timedelta(days=1))))
     tracemalloc.start()
     try:
         gap = list(auditor.audit(SHOP, Versions(), audit, QUIET))

@@ -342,7 +342,7 @@ def test_an_audit_names_the_gap_and_wants_attention(
         "`catalog-tagger redrive` sends dead letters back.",
         "Stale is also what is not of the model any and the taxonomy any.",
         "",
-        "No export was held against the records.",
+        "No export was compared with the records.",
     ]
     assert twins.sent == []
 

@@ -100,7 +100,8 @@ def judge_gaps(verdict: Verdict, here: Deployed, shop: DisorderlyShop, seed: int
         "orphaned": len(gaps.deleted),
         "not_exported": 0,
         "export_stale": 0,
-        "exported_orphan": len(gaps.lost),
+        "export_wrong": 0,
+        "exported_orphan": 0,  # the stream has told searches of the lost records
         "enqueued": gaps.count,
     }
     most_per_s = _ended_per_s(here)[1]

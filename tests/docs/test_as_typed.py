@@ -40,6 +40,7 @@ NOT_RUN = {
     "make test": "it is what runs this test; .ci/run types it",
     "make test-quick": "a part of make test, which .ci/run types",
     "make lint": ".ci/run types it before the tests",
+    "make style": ".ci/run types it before the tests",
     "make check": "make lint and make check-aws",
     "make check-aws": "the second job of .github/workflows types it; it installs four tools",
     "make audit": "the second job of .github/workflows types it; what is known of vulnerabilities changes every day",

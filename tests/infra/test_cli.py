@@ -68,10 +68,13 @@ def test_every_option_says_what_it_is_for() -> None:
     ("environment", "mistake"),
     [
         ({}, "no AWS region is configured; set AWS_DEFAULT_REGION, or start the local run"),
-        ({"AWS_DEFAULT_REGION": "us-east-1"}, "the stack catalog-tagger: no AWS credentials were found"),
+        (
+            {"AWS_DEFAULT_REGION": "us-east-1"},
+            "the stack catalog-tagger: no AWS credentials were found: `aws configure`, or `aws sso login`",
+        ),
         (
             {"AWS_DEFAULT_REGION": "us-east-1", "AWS_PROFILE": "nobody"},
-            "AWS is not configured as it should be: The config profile (nobody) could not be found",
+            "there is no such AWS profile: `aws configure list-profiles` names those there are",
         ),
         (
             {"AWS_DEFAULT_REGION": "us-east-1", "AWS_ENDPOINT_URL": "nowhere"},

@@ -8,6 +8,7 @@ from datetime import timedelta
 from itertools import count
 from typing import TYPE_CHECKING
 
+from pipeline.clock import utc_now
 from pipeline.memory.files import MemoryFiles
 from pipeline.memory.table import MemoryTable
 from pipeline.stream import Change
@@ -16,7 +17,7 @@ from results_sink.export.export import Exporter
 from results_sink.export.fold import Folding
 from results_sink.search.newest import Newest
 from results_sink.search.snapshot import Downloaded
-from tests.results_sink.small_shop import NOW, small_vocabulary
+from tests.results_sink.small_shop import NOW, keep_time, small_vocabulary
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -39,6 +40,11 @@ class Shop:
     now: datetime = NOW
     _ids: count[int] = field(default_factory=count)
     _sequence: count[int] = field(default_factory=lambda: count(100))
+
+    def __post_init__(self) -> None:
+        """Let the files be stamped by the shop's time, unless another shop's stamps them."""
+        if getattr(self.files, "clock", None) is utc_now:
+            self.files = keep_time(self.files, self.tick)
 
     def tick(self) -> datetime:
         """Let a second pass and return the time."""
@@ -65,7 +71,7 @@ class Shop:
     @property
     def recorder(self) -> Recorder:
         """What makes deltas of changes."""
-        return Recorder(self.files, small_vocabulary(), self.new_id, lambda: self.now)
+        return Recorder(self.files, small_vocabulary(), self.new_id)
 
     def record(self, most: int = 1000) -> DeltaFile | None:
         """Make a delta of the next changes."""
@@ -74,7 +80,7 @@ class Shop:
 
     def exporter(self, **parts: object) -> Exporter:
         """Return what exports the table."""
-        given = {"table": self.table, "files": self.files, "work": self.work, "clock": self.tick}
+        given = {"table": self.table, "files": self.files, "work": self.work}
         return Exporter(vocabulary=small_vocabulary(), new_id=self.new_id, **(given | parts))
 
     def export(self, **parts: object) -> Manifest:

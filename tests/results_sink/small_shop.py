@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from pathlib import Path
 
-    from pipeline.ports import FileStore
+    from pipeline.ports import Clock, FileStore
     from results_sink.export.manifest import Manifest
 
 LOOKED_AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -127,6 +127,14 @@ def table_of(records: Iterable[Record]) -> MemoryTable:
     return MemoryTable({record.observation.image: record for record in records})
 
 
+def keep_time(files: FileStore, clock: Clock) -> FileStore:
+    """Return these files by another clock; a store that is no folder stays the same object."""
+    if isinstance(files, FolderFiles):
+        return replace(files, clock=clock)
+    files.clock = clock
+    return files
+
+
 def exported(
     files: FileStore, work: Path, records: Iterable[Record] | None = None, *, at: datetime = NOW, **parts: object
 ) -> Manifest:
@@ -134,9 +142,8 @@ def exported(
     ids = count()
     defaults = {
         "table": table_of(small_shop() if records is None else records),
-        "files": files,
+        "files": keep_time(files, lambda: at),
         "vocabulary": small_vocabulary(),
-        "clock": lambda: at,
         "new_id": lambda: f"id{next(ids)}",
         "work": work,
     }
@@ -157,10 +164,10 @@ class Diary(MemoryFiles):
     written: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
 
-    def write(self, name: str, source: Path) -> None:
+    def write(self, name: str, source: Path) -> str:
         """Write the file and its name."""
-        super().write(name, source)
         self.written.append(name)
+        return super().write(name, source)
 
     def write_if(self, name: str, data: bytes, seen: str | None) -> bool:
         """Write the file and its name."""
@@ -180,10 +187,10 @@ class Breaking(MemoryFiles):
 
     calls_left: int = 0
 
-    def write(self, name: str, source: Path) -> None:
+    def write(self, name: str, source: Path) -> str:
         """Write the file, or fail."""
         self._count()
-        super().write(name, source)
+        return super().write(name, source)
 
     def write_if(self, name: str, data: bytes, seen: str | None) -> bool:
         """Write the file, or fail."""

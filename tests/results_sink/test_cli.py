@@ -224,19 +224,32 @@ def test_export_goes_to_the_stacks_bucket_and_search_finds_it_there(
 
 
 def test_an_export_that_a_newer_one_overtook_says_so_and_wants_attention(
-    command: Callable[..., Said], records: AwsWorld, tmp_path: Path
+    command: Callable[..., Said], records: AwsWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The newer one is of a machine whose clock is ahead."""
-    place = tmp_path / "export"
-    exported(FolderFiles(place), tmp_path, RECORDS, at=utc_now() + timedelta(minutes=5))
-    published = (place / "latest.json").read_bytes()
-    code, out, err = command("export", str(place))
-    code_json, out_json, _ = command("export", str(place), "--json")
+    """The folder's clock is turned back before it begins, and is right again when it ends."""
+    folder = tmp_path / "export"
+    exported(FolderFiles(folder), tmp_path, RECORDS, at=utc_now())
+    published = (folder / "latest.json").read_bytes()
+    late = iter([utc_now() - timedelta(minutes=5)] * 2)
+    now = FolderFiles.now
+    monkeypatch.setattr(FolderFiles, "now", lambda files: next(late, None) or now(files))
+    code, out, err = command("export", str(folder))
+    late = iter([utc_now() - timedelta(minutes=5)] * 2)
+    code_json, out_json, _ = command("export", str(folder), "--json")
 
     assert (code, code_json, err) == (1, 1, "")
     assert out.endswith("\na newer one was published meanwhile; this one was not\n")
     assert json.loads(out_json)["published"] is False
-    assert (place / "latest.json").read_bytes() == published
+    assert (folder / "latest.json").read_bytes() == published
+
+
+def test_an_export_whose_clock_was_ahead_is_in_no_later_ones_way(
+    command: Callable[..., Said], records: AwsWorld, tmp_path: Path
+) -> None:
+    exported(FolderFiles(tmp_path / "export"), tmp_path, RECORDS, at=utc_now() + timedelta(days=1))
+    code, out, _ = command("export", str(tmp_path / "export"), "--json")
+
+    assert (code, json.loads(out)["published"]) == (0, True)
 
 
 def test_export_keeps_as_many_snapshots_as_it_is_told(
@@ -245,7 +258,7 @@ def test_export_keeps_as_many_snapshots_as_it_is_told(
     for _ in range(3):
         command("export", str(tmp_path / "export"), "--keep", "2")
 
-    assert len(list((tmp_path / "export" / "snapshots").iterdir())) == 2
+    assert len(list((tmp_path / "export" / "snapshots").glob("*/manifest.json"))) == 2
 
 
 def test_a_place_that_is_a_file_or_no_bucket_is_one_line_and_exit_2(

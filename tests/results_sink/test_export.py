@@ -22,6 +22,8 @@ from hypothesis import strategies as st
 from pipeline.errors import BadSettings, CallerError, RetryLater
 from pipeline.folder import FolderFiles
 from pipeline.memory.files import MemoryFiles
+from pipeline.memory.table import MemoryTable
+from pipeline.unreadable import UnreadableItem
 from results_sink.export.manifest import LATEST_NAME, Latest, Manifest
 from results_sink.export.postings_layout import Sizes
 from tests.results_sink.small_shop import (
@@ -33,10 +35,12 @@ from tests.results_sink.small_shop import (
     searcher_of,
     small_shop,
     small_vocabulary,
+    table_of,
     tagged,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from pipeline.records import Record
@@ -295,6 +299,18 @@ def test_the_pointer_is_written_last_and_the_manifest_before_it(tmp_path: Path) 
     ]
 
 
+def test_an_item_that_cannot_be_read_is_counted_and_costs_no_other_its_row(tmp_path: Path) -> None:
+    class Damaged(MemoryTable):
+        def scan(self) -> Iterator[Record | UnreadableItem]:
+            yield UnreadableItem("s3://shop/broken.jpg", "it has no revision")
+            yield from super().scan()
+
+    manifest = exported(MemoryFiles(), tmp_path, table=Damaged(table_of(small_shop()).records))
+
+    assert (manifest.counts.unreadable, manifest.counts.rows) == (1, 10)
+    assert Manifest.decode(manifest.encode(), "manifest.json").counts == manifest.counts
+
+
 def test_no_records_make_a_snapshot_of_no_rows(folder: FolderFiles, tmp_path: Path) -> None:
     manifest = exported(folder, tmp_path, [])
 
@@ -422,7 +438,9 @@ def test_one_snapshot_may_be_kept(tmp_path: Path) -> None:
     for day in range(3):
         exported(files, tmp_path, at=NOW + timedelta(days=day), kept_snapshots=1)
 
-    assert snapshots(files) == ["20260303T120000.000000Z-id0"]
+    assert [name for name in files.names("snapshots/") if name.endswith("manifest.json")] == [
+        "snapshots/20260303T120000.000000Z-id0/manifest.json"
+    ]
 
 
 def test_a_half_snapshot_is_removed_when_a_day_has_passed(tmp_path: Path) -> None:
@@ -444,7 +462,7 @@ def test_a_half_snapshot_is_removed_when_a_day_has_passed(tmp_path: Path) -> Non
 def test_a_scan_that_began_earlier_and_ended_later_does_not_become_the_latest(tmp_path: Path) -> None:
     files = MemoryFiles()
     exported(files, tmp_path, at=NOW + timedelta(hours=1))
-    exported(files, tmp_path, at=NOW)
+    exported(files, tmp_path, at=NOW + timedelta(hours=1), scan_began_at=NOW)
 
     assert Latest.decode(files.files[LATEST_NAME], LATEST_NAME).snapshot == "20260301T130000.000000Z-id0"
     assert len(snapshots(files)) == 2
@@ -484,7 +502,13 @@ def test_a_manifest_is_json_that_says_its_kind_and_schema_version(tmp_path: Path
     body = json.loads(exported(MemoryFiles(), tmp_path).encode())
 
     assert (body["kind"], body["schema_version"]) == ("snapshot", 1)
-    assert body["counts"] == {"tagged": 8, "rejected": {"bytes": 1, "corrupt": 1}, "gone": 1, "undone": 1}
+    assert body["counts"] == {
+        "tagged": 8,
+        "rejected": {"bytes": 1, "corrupt": 1},
+        "gone": 1,
+        "undone": 1,
+        "unreadable": 0,
+    }
 
 
 # ---- places that do not work -----------------------------------------------------------------------------------------
@@ -524,4 +548,6 @@ def test_an_export_in_a_folder_leaves_no_empty_folders(folder: FolderFiles, tmp_
     for day in range(3):
         exported(folder, tmp_path, at=NOW + timedelta(days=day), kept_snapshots=1)
 
-    assert [path.name for path in (folder.root / "snapshots").iterdir()] == ["20260303T120000.000000Z-id0"]
+    left = {path.name: list(path.iterdir()) for path in (folder.root / "snapshots").iterdir()}
+    assert "20260303T120000.000000Z-id0" in left
+    assert all(left.values())

@@ -14,7 +14,7 @@ from pipeline.memory.files import MemoryFiles
 from pipeline.telemetry import make_logger, make_metrics
 from results_sink.export.export import OVERTAKEN, Exporter, make_handler
 from results_sink.export.manifest import LATEST_NAME
-from tests.results_sink.small_shop import NOW, Breaking, exported, small_shop, small_vocabulary, table_of
+from tests.results_sink.small_shop import NOW, Breaking, exported, keep_time, small_shop, small_vocabulary, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +27,7 @@ CONTEXT = SimpleNamespace(
     memory_limit_in_mb=1769,
     invoked_function_arn="arn:aws:lambda:us-east-1:000000000000:function:export",
     aws_request_id="1",
+    get_remaining_time_in_millis=lambda: 900_000,
 )
 
 
@@ -34,9 +35,8 @@ def handler_of(files: FileStore, work: Path) -> Callable[[object, object], dict[
     """Return the handler of a small shop."""
     exporter = Exporter(
         table=table_of(small_shop()),
-        files=files,
+        files=keep_time(files, lambda: NOW),
         vocabulary=small_vocabulary(),
-        clock=lambda: NOW,
         new_id=lambda: "id0",
         work=work,
     )
@@ -59,11 +59,14 @@ def test_it_exports_whatever_the_event_says_and_counts_the_rows(
 @pytest.mark.filterwarnings("ignore:No application metrics")  # what nobody reads is not counted
 def test_an_export_that_a_newer_one_overtook_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     files = MemoryFiles()
-    exported(files, tmp_path / "work", at=NOW + timedelta(minutes=5))
+    exported(files, tmp_path / "work", at=NOW - timedelta(minutes=5))
+    handle = handler_of(files, tmp_path / "work")
+    times = iter([NOW - timedelta(minutes=10)])  # it begins before the other, and ends after it
+    files.clock = lambda: next(times, NOW)
 
-    answer = handler_of(files, tmp_path / "work")({}, CONTEXT)
+    answer = handle({}, CONTEXT)
 
-    assert answer == {"snapshot": "20260301T120000.000000Z-id0", "rows": 10, "published": False}
+    assert answer == {"snapshot": "20260301T115000.000000Z-id0", "rows": 10, "published": False}
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [("WARNING", OVERTAKEN)]
 
 
@@ -84,15 +87,12 @@ def test_a_failure_is_lambdas_to_try_again(tmp_path: Path) -> None:
 
 
 def test_it_folds_where_the_event_says_so(tmp_path: Path) -> None:
-    exporter = Exporter(table_of([]), MemoryFiles(), small_vocabulary(), lambda: NOW, lambda: "id0", tmp_path / "work")
-    folded: list[str] = []
+    exporter = Exporter(table_of([]), MemoryFiles(), small_vocabulary(), lambda: "id0", tmp_path / "work")
+    folded: list[float] = []
 
-    def fold() -> None:
-        folded.append("asked")
-
-    handle = make_handler(exporter, make_logger("export"), make_metrics("export"), fold)
+    handle = make_handler(exporter, make_logger("export"), make_metrics("export"), folded.append)
     with pytest.warns(UserWarning, match="No application metrics"):
         answer = handle({"fold": True}, CONTEXT)
 
-    assert folded == ["asked"]
+    assert folded == [870.0]
     assert answer == {"snapshot": None, "rows": 0, "published": False}

@@ -15,11 +15,12 @@ from pipeline.memory.exported import MemoryExportedImages
 from pipeline.memory.table import MemoryTable
 from pipeline.records import GoneImage, Observation, RejectedImage, TaggedImage
 from results_sink.connect import ExportPlace, export_place
-from results_sink.export.changes import BEGINNING
 from results_sink.export.export import Exporter
 from results_sink.export.exported_images import exported_images
 from results_sink.export.postings_layout import Sizes
 from tests.builders import colour_vocabulary
+from tests.results_sink.changing import Shop
+from tests.results_sink.small_shop import gone, tagged
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +51,7 @@ def exported(folder: Path) -> ExportPlace:
         table.put(rejected if at % 5 == 0 else TaggedImage(each, (), (), 1, 1), 0)
     table.put(GoneImage(observation("shop", "a/gone.jpg")), 0)
     vocabulary = colour_vocabulary()
-    Exporter(table, FolderFiles(folder), vocabulary, lambda: NOW, lambda: "id", sizes=SMALL).export()
+    Exporter(table, FolderFiles(folder, lambda: NOW), vocabulary, lambda: "id", sizes=SMALL).export()
     return export_place(str(folder), {})
 
 
@@ -59,9 +60,9 @@ def images(request: pytest.FixtureRequest, tmp_path: Path) -> ExportedImages:
     """An export of two shops."""
     if request.param == "fake":
         return MemoryExportedImages(
-            NOW, [ExportedImage(each.image, each.observed_at, each.etag) for each in LOOKS[::-1]]
+            NOW, [ExportedImage(each.image, each.observed_at, each.etag, 1) for each in LOOKS[::-1]]
         )
-    found = exported_images(exported(tmp_path / "export"))
+    found = exported_images(exported(tmp_path / "export"), is_followed=False)
     assert found is not None
     assert len(found.snapshot.manifest.images) > 2
     return found
@@ -76,7 +77,7 @@ def test_the_images_of_a_place_come_in_the_order_of_their_keys(
 
     inside = [each for each in LOOKS if each.image.bucket == bucket and each.image.key.startswith(prefix)]
     inside.sort(key=lambda each: each.image.key.encode())
-    assert found == [ExportedImage(each.image, each.observed_at, each.etag) for each in inside]
+    assert found == [ExportedImage(each.image, each.observed_at, each.etag, 1) for each in inside]
 
 
 def test_an_export_says_when_it_began(images: ExportedImages) -> None:
@@ -84,7 +85,7 @@ def test_an_export_says_when_it_began(images: ExportedImages) -> None:
 
 
 def test_only_the_part_of_a_prefix_is_read(tmp_path: Path) -> None:
-    found = exported_images(exported(tmp_path))
+    found = exported_images(exported(tmp_path), is_followed=False)
     assert found is not None
 
     assert len(list(found.below(BucketPrefix("shop", "b/")))) == 2
@@ -93,21 +94,33 @@ def test_only_the_part_of_a_prefix_is_read(tmp_path: Path) -> None:
 
 
 def test_nothing_that_was_ever_exported_is_no_error(tmp_path: Path) -> None:
-    assert exported_images(export_place(str(tmp_path), {})) is None
+    assert exported_images(export_place(str(tmp_path), {}), is_followed=False) is None
 
 
-def test_changes_alone_are_no_export_of_the_table(tmp_path: Path) -> None:
-    files = FolderFiles(tmp_path)
-    Exporter(MemoryTable(), files, colour_vocabulary(), lambda: BEGINNING, lambda: "id").export()
+def test_the_images_are_those_that_searches_see_with_the_changes_since(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, FolderFiles(tmp_path / "export"))
+    shop.put(tagged("a.jpg", boot=0.5), tagged("b.jpg", boot=0.5), tagged("c.jpg", boot=0.5))
+    shop.export()
+    shop.put(tagged("b.jpg", chair=0.9), gone("a.jpg"), tagged("d.jpg", boot=0.7, footwear=0.8))
+    opened = exported_images(export_place(str(tmp_path / "export"), {}), is_followed=True)
+    assert opened is not None
+    before = [(exported.image.key, exported.revision) for exported in opened.below(BucketPrefix("shop"))]
+    shop.record()
 
-    assert exported_images(export_place(str(tmp_path), {})) is None
+    images = list(opened.reopen().below(BucketPrefix("shop")))
+    assert before == [("a.jpg", 1), ("b.jpg", 1), ("c.jpg", 1)]
+    assert [(exported.image.key, exported.revision, exported.keywords) for exported in images] == [
+        ("b.jpg", 2, (("chair", 0.9),)),
+        ("c.jpg", 1, (("boot", 0.5),)),
+        ("d.jpg", 1, (("boot", 0.7), ("footwear", 0.8))),
+    ]
 
 
 def test_an_export_of_nothing_has_no_images(tmp_path: Path) -> None:
     vocabulary = colour_vocabulary()
-    Exporter(MemoryTable(), FolderFiles(tmp_path), vocabulary, lambda: NOW, lambda: "id").export()
+    Exporter(MemoryTable(), FolderFiles(tmp_path), vocabulary, lambda: "id").export()
 
-    found = exported_images(export_place(str(tmp_path), {}))
+    found = exported_images(export_place(str(tmp_path), {}), is_followed=False)
 
     assert found is not None
     assert list(found.below(BucketPrefix("shop"))) == []
@@ -117,7 +130,7 @@ def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
     place = exported(tmp_path)
     [name, *_] = [name for name in place.files.names() if name.endswith("images/part-00000.parquet")]
     place.files.delete([name])
-    found = exported_images(place)
+    found = exported_images(place, is_followed=False)
     assert found is not None
 
     with pytest.raises(BadExport, match=r"images/part-00000\.parquet is missing"):

@@ -11,12 +11,13 @@ import pytest
 from pipeline.coverage import MOST_FOLDERS, OTHERS
 from pipeline.keywords import LANGUAGES
 from results_sink import cli
+from results_sink.export.cleanup import RUNNING, Rule
 from results_sink.export.coverage import COVERAGE_SCHEMA
 from results_sink.export.export import KEPT_SNAPSHOTS
 from results_sink.export.fold import LEAST_DELTAS, MOST_ROWS
 from results_sink.export.manifest import SCHEMA_VERSION
 from results_sink.export.postings_layout import Sizes
-from results_sink.export.publish import ABANDONED_AFTER, CLOCK_SKEW
+from results_sink.export.publish import CLOCK_TOLERANCE
 from results_sink.export.tables import images_schema, postings_schema
 from results_sink.search.search import LIMIT
 
@@ -52,10 +53,11 @@ def test_the_numbers_are_those_of_the_code() -> None:
     assert f"of {MOST_ROWS:,} rows together" in TEXT
     assert LEAST_DELTAS == 20
     assert "twenty deltas or more" in TEXT
-    assert timedelta(minutes=1) == CLOCK_SKEW
-    assert "a minute apart" in TEXT
-    assert timedelta(days=1) == ABANDONED_AFTER
-    assert "until all of them are a day old" in TEXT
+    assert timedelta(minutes=1) == CLOCK_TOLERANCE
+    assert "may be a minute apart" in TEXT
+    assert timedelta(days=1) == RUNNING
+    assert "a day after the youngest of them was written" in TEXT
+    assert [rule for rule in Rule if f"| {rule} |" not in TEXT] == []
 
 
 def test_the_commands_say_the_defaults_of_the_code() -> None:

@@ -10,6 +10,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from threading import Event, Lock
 from typing import TYPE_CHECKING
@@ -24,6 +25,8 @@ from tests.results_sink.changing import Shop
 from tests.results_sink.small_shop import NOW, tagged
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from pipeline.ports import FileStore
     from results_sink.search.newest import Newest
 
@@ -89,7 +92,12 @@ class AtomicTable(MemoryTable):
 
 @pytest.mark.parametrize("kind", ["memory", "folder"])
 def test_a_reader_sees_whole_generations_in_their_order_whoever_writes_or_dies(tmp_path: Path, kind: str) -> None:
-    files = MemoryFiles() if kind == "memory" else FolderFiles(tmp_path / "export")
+    seconds = count()
+
+    def clock() -> datetime:
+        return NOW + timedelta(seconds=next(seconds))
+
+    files = MemoryFiles(clock=clock) if kind == "memory" else FolderFiles(tmp_path / "export", clock)
     killable = Killable(files, seed=7)
     shop = Shop(tmp_path, killable, AtomicTable())
     insist(lambda: write(shop, 0))
