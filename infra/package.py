@@ -100,7 +100,16 @@ PACKAGES = (
     Package(
         function="ApiFunction",
         rooms=("pipeline", "results_sink"),
-        libraries=("aws-lambda-powertools", "boto3", "numpy", "pyarrow", "pydantic"),
+        libraries=(
+            "aws-lambda-powertools",
+            "boto3",
+            "numpy",
+            "pyarrow",
+            "pydantic",
+            "pyspellchecker",
+            "rapidfuzz",
+            "snowballstemmer",
+        ),
     ),
     Package(
         function="ClassifyFunction",
@@ -118,7 +127,9 @@ PACKAGES = (
     Package(function="NotifyFunction", rooms=("pipeline", "results_sink"), libraries=("boto3",)),
     Package(function="DeskFunction", rooms=("pipeline", "results_sink"), libraries=("aws-lambda-powertools", "boto3")),
     Package(
-        function="DecideFunction", rooms=("pipeline", "tagging_lambda"), libraries=("aws-lambda-powertools", "boto3")
+        function="DecideFunction",
+        rooms=("pipeline", "tagging_lambda"),
+        libraries=("aws-lambda-powertools", "boto3", "rapidfuzz"),
     ),
     Package(function="PageFunction", rooms=("pipeline", "results_sink"), libraries=()),
 )

@@ -16,9 +16,6 @@ from results_sink.export.rows import COLUMNS, SOURCES, Kind
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from pipeline.keywords import Vocabulary
     from results_sink.export.rows import Kept, KeywordLists
 
@@ -165,11 +162,3 @@ def sort_key(table: Any, order: Order, at: int) -> tuple[Any, ...]:
     """Return what the row is compared by, as Python compares."""
     values = ((table[name][at].as_py(), direction) for name, direction in order)
     return tuple(-value if direction == "descending" else value for value, direction in values)
-
-
-def sets_of(lists: Any) -> tuple[NDArray[np.int32], list[str]]:
-    """Return for every list of keywords the place of its set of keyword ids, and the different sets."""
-    whole = lists.combine_chunks()
-    ids = pc.list_flatten(whole).field(0)
-    codes = pc.binary_join(pa.ListArray.from_arrays(_starts(whole), ids), "|").dictionary_encode()
-    return codes.indices.to_numpy(), codes.dictionary.to_pylist()

@@ -25,8 +25,8 @@ from results_sink.http import models as answers
 from results_sink.http.problems import GUARDS, answer_problems, bounded, told
 from results_sink.report import Words, answer_document, record_document
 from results_sink.search import complete, cursor, query
-from results_sink.search.newest import Newest
-from results_sink.search.search import FACETS, LIMIT, Asked
+from results_sink.search.newest import ExportReader
+from results_sink.search.search import FACETS, LIMIT, SearchRequest
 
 MAX_LIMIT = 100  # results of a page, chosen by us: some 100 kB
 MAX_BUCKET_CHARACTERS = 63  # the longest name Amazon S3 permits
@@ -75,7 +75,7 @@ class Api:
     """Answers what is asked, each path by a method."""
 
     table: RecordTable
-    newest: Newest
+    newest: ExportReader
     vocabulary: Vocabulary
     logger: Logger = field(default_factory=Logger)
 
@@ -91,17 +91,17 @@ class Api:
     ) -> answers.SearchPage:
         """Find products, or images, by keywords."""
         words = self._words(language)
-        asked = Asked(q, limit, 0, by == "product", least, facets, language)
+        asked = SearchRequest(q, limit, 0, by == "product", least, facets, language)
         searcher = self.newest.searcher()
         if cursor_text:
             begun = cursor.Cursor.decode(cursor_text, asked, self.vocabulary.version)
-            searcher, asked = self.newest.searcher_of(begun.place), replace(asked, offset=begun.offset)
+            searcher, asked = self.newest.searcher_of(begun.state), replace(asked, offset=begun.offset)
         answer = searcher.answer(asked)
         more = asked.offset + len(answer.results) < answer.total
         return answers.SearchPage(
             **answer_document(answer, words),
-            next=cursor.Cursor.after(asked, searcher.place, self.vocabulary.version).encode() if more else None,
-            snapshot=searcher.place.snapshot,
+            next=cursor.Cursor.after(asked, searcher.state, self.vocabulary.version).encode() if more else None,
+            snapshot=searcher.state.snapshot,
             changes=searcher.changes,
         )
 
@@ -164,10 +164,10 @@ class Api:
 
     def health(self) -> answers.Health:
         """Tell that the API answers, and from which snapshot."""
-        searcher = self.newest.found()
+        searcher = self.newest.searcher_if_any()
         return answers.Health(
             status="ok",
-            snapshot=searcher.place.snapshot if searcher else None,
+            snapshot=searcher.state.snapshot if searcher else None,
             changes=searcher.changes if searcher else 0,
             vocabulary_version=self.vocabulary.version,
         )
@@ -177,7 +177,7 @@ class Api:
         return complete.Completer(self.vocabulary)
 
     def _images_by_keyword(self) -> dict[str, int]:
-        searcher = self.newest.found()
+        searcher = self.newest.searcher_if_any()
         return searcher.images_by_keyword if searcher else {}
 
     def _words(self, language: str) -> Words:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlencode
 
 from pipeline.telemetry import make_logger
 from results_sink.http.api import Api, make_handler
-from results_sink.search.newest import Newest
+from results_sink.search.newest import ExportReader
 from results_sink.search.snapshot import Downloaded
 from tests.results_sink.small_shop import small_shop, small_vocabulary, table_of
 
@@ -50,7 +50,9 @@ class Asker:
     ) -> None:
         self.clock = Clock()
         vocabulary = vocabulary or small_vocabulary()
-        newest = Newest(files, Downloaded(files, "the export", work / "copies"), "the export", vocabulary, self.clock)
+        newest = ExportReader(
+            files, Downloaded(files, "the export", work / "copies"), "the export", vocabulary, self.clock
+        )
         self.table = table or table_of(small_shop())
         self._handler = make_handler(Api(self.table, newest, vocabulary, make_logger("api")))
 
