@@ -100,7 +100,7 @@ bench: .venv/dev.stamp  ## measure images per second, CPU time and memory agains
 	$(BIN)/python -m tests.bench.tagging
 
 quality: .venv/dev.stamp  ## measure how right keywords are on labelled photos, and draw the plots of README
-	$(BIN)/python -m tests.quality.measure
+	$(if $(DATA),$(BIN)/python -m tests.quality.domains $(DATA),$(BIN)/python -m tests.quality.measure)
 
 clean:  ## remove everything that was installed, downloaded, built or kept
 	@if [ -x $(BIN)/catalog-tagger ]; then $(BIN)/catalog-tagger local down --purge 2>/dev/null || true; fi

@@ -1,4 +1,4 @@
-"""`make deploy`: one file holds the parameters of every stack, and AWS SAM deploys exactly those."""
+"""`make deploy`: one file holds the parameters of every stack, and AWS SAM deploys exactly those (DECISIONS.md, 44)."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from pipeline.memory.ratings import MemoryRatings
 from pipeline.memory.table import MemoryTable
 from pipeline.memory.watchers import MemoryWatchers
 from results_sink.http import api, photos, ratings, status
-from results_sink.search.newest import Newest
+from results_sink.search.newest import ExportReader
 from results_sink.search.snapshot import InPlace
 from tagging_lambda import classify_once
 from tagging_lambda.curate import decide_request
@@ -40,7 +40,7 @@ def whole_app(vocabulary: Vocabulary, warn: Callable[[str], None] = click.echo) 
     """Return a resolver with every route of every function, over an empty catalogue in memory."""
     app, table = Resolver(warn), MemoryTable()
     files = FolderFiles(Path("no-export"))
-    newest = Newest(files, InPlace(files), "the export", vocabulary, time.monotonic)
+    newest = ExportReader(files, InPlace(files), "the export", vocabulary, time.monotonic)
     api.add_routes(app, api.Api(table, newest, vocabulary))
     photos.add_routes(app, photos.CataloguePhotos(MemoryAddresses(), table, ()))
     source = classify_once.PhotoSource(LinkFetcher(), MemoryImages(), ())

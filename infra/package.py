@@ -100,7 +100,16 @@ PACKAGES = (
     Package(
         function="ApiFunction",
         rooms=("pipeline", "results_sink"),
-        libraries=("aws-lambda-powertools", "boto3", "numpy", "pyarrow", "pydantic"),
+        libraries=(
+            "aws-lambda-powertools",
+            "boto3",
+            "numpy",
+            "pyarrow",
+            "pydantic",
+            "pyspellchecker",
+            "rapidfuzz",
+            "snowballstemmer",
+        ),
     ),
     Package(
         function="ClassifyFunction",
@@ -124,7 +133,7 @@ PACKAGES = (
     Package(
         function="DecideFunction",
         rooms=("pipeline", "tagging_lambda"),
-        libraries=("aws-lambda-powertools", "boto3", "pydantic"),
+        libraries=("aws-lambda-powertools", "boto3", "pydantic", "rapidfuzz"),
     ),
     Package(
         function="PageFunction", rooms=("pipeline", "results_sink"), libraries=("aws-lambda-powertools", "pydantic")

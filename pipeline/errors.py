@@ -11,6 +11,7 @@ CatalogTaggerError
 ├── CallerError            the caller: a command line, query, manifest or file that must be corrected
 │   ├── BadExport          the caller: the folder named holds no export that can be read
 │   │   └── NoExport       likewise: nothing was ever exported there
+│   ├── BadQuery           the caller: a search whose form is broken; its code says how
 │   └── PageGone           the caller: what the pages of a search were read from is gone; search again
 └── DeployerError          the deployer: the process refuses to start
     ├── BadSettings        an environment variable or parameter is missing or out of range
@@ -96,6 +97,15 @@ class UnreadableRecord(CatalogTaggerError):
 
 class CallerError(CatalogTaggerError):
     """The caller's mistake, explained in one line."""
+
+
+class BadQuery(CallerError):
+    """A search whose form is broken. Words that nobody knows are no mistake: they are left out."""
+
+    def __init__(self, code: str, message: str) -> None:
+        """Refuse the query; ``code`` tells programs what is broken, such as ``open_quote``."""
+        super().__init__(message)
+        self.code = code
 
 
 class BadExport(CallerError):

@@ -91,10 +91,11 @@ class ClassifySettings:
     model_uri: str | None
     buckets: tuple[str, ...]
     allows_http: bool
+    heads_uri: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> ClassifySettings:
-        """Return the settings of MODEL_DIR, MODELS_DIR, MODEL_URI, CATALOGUE_BUCKETS and HTTP_LINKS."""
+        """Return the settings of MODEL_DIR, MODELS_DIR, MODEL_URI, HEADS_URI, CATALOGUE_BUCKETS and HTTP_LINKS."""
         task_root = environment.get("LAMBDA_TASK_ROOT", TASK_ROOT)
         return cls(
             model_dir=Path(environment.get("MODEL_DIR") or f"{task_root}/model"),
@@ -102,6 +103,7 @@ class ClassifySettings:
             model_uri=environment.get("MODEL_URI") or None,
             buckets=names_in(environment, "CATALOGUE_BUCKETS"),
             allows_http=yes_or_no(environment, "HTTP_LINKS"),
+            heads_uri=environment.get("HEADS_URI") or None,
         )
 
 

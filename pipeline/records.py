@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pipeline.errors import RejectReason
+    from pipeline.facts import PhotoFacts
     from pipeline.images import ImageRef
     from pipeline.keywords import KeywordTag
     from pipeline.vectors import FeatureVector
@@ -128,6 +129,7 @@ class TaggedImage:
         overruled: what the model alone says, where people decided anything; else nothing.
         previous: what the run before said of the same object, if there was one.
         vector: what the model saw, for heads; None in records older than vectors, or of a model without a projection.
+        facts: what rules, colours and groups are computed from; None in a record written before facts were stored.
     """
 
     observation: Observation
@@ -141,6 +143,7 @@ class TaggedImage:
     overruled: tuple[KeywordTag, ...] = ()
     previous: Previous | None = None
     vector: FeatureVector | None = None
+    facts: PhotoFacts | None = None
 
     @property
     def model_keywords(self) -> tuple[KeywordTag, ...]:

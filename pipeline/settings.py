@@ -128,13 +128,15 @@ class TaggingSettings:
     longest_wait_s: int
     model_uri: str | None
     metrics_namespace: str
+    heads_uri: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> TaggingSettings:
         """Return the settings of what the template says, and of what it leaves to the defaults.
 
-        TABLE_NAME, MODEL_DIR, MODEL_URI (where the model is fetched from instead), METRICS_NAMESPACE, PRODUCT_PATTERN,
-        DOWNLOADS (at once, 1 to 64), LONGEST_WAIT_S (of a message that comes again, 1 to 36,000), and for UPLOADS and
+        TABLE_NAME, MODEL_DIR, MODEL_URI (where the model is fetched from instead), HEADS_URI (where the shop's heads
+        are fetched from), METRICS_NAMESPACE, PRODUCT_PATTERN, DOWNLOADS (at once, 1 to 64), LONGEST_WAIT_S (of a
+        message that comes again, 1 to 36,000), and for UPLOADS and
         BACKFILL: ..._QUEUE_URL and ..._DEAD_LETTER_QUEUE_URL.
 
         Raises:
@@ -150,6 +152,7 @@ class TaggingSettings:
             longest_wait_s=whole_number(environment, "LONGEST_WAIT_S", default=WAIT_S, lowest=1, highest=MOST_WAIT_S),
             model_uri=environment.get("MODEL_URI") or None,
             metrics_namespace=environment.get("METRICS_NAMESPACE") or NAMESPACE,
+            heads_uri=environment.get("HEADS_URI") or None,
         )
 
 

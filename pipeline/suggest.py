@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
 from pipeline.keywords import fold
 
 if TYPE_CHECKING:
@@ -14,34 +17,18 @@ LETTERS_PER_SLIP = 4  # one slip in each four letters: chair may be off by one, 
 
 
 def suggestions(word: str, vocabulary: Vocabulary) -> tuple[str, ...]:
-    """Return up to three words that are nearly ``word``: nearest first, then those it is a part of."""
-    wanted = fold(word)
-    limit = max(1, len(wanted) // LETTERS_PER_SLIP)
-    ranked: list[tuple[int, int, str]] = []
-    for rank, (folded, shown) in enumerate(_spellings(vocabulary).items()):
-        slips = 1 if wanted in folded.split() else distance(wanted, folded, limit)
-        if slips <= limit:
-            ranked.append((slips, rank, shown))
-    return tuple(dict.fromkeys(shown for _, _, shown in sorted(ranked)))[:MOST]
+    """Return up to three words that are nearly ``word``: nearest first, then those it is a part of.
 
-
-def distance(first: str, second: str, limit: int) -> int:
-    """Return how many letters must be added, removed, changed or swapped; ``limit + 1`` where it is more."""
-    if abs(len(first) - len(second)) > limit:
-        return limit + 1
-    before: list[int] = []
-    above = list(range(len(second) + 1))
-    for i, a in enumerate(first, 1):
-        row = [i]
-        for j, b in enumerate(second, 1):
-            cost = min(above[j] + 1, row[j - 1] + 1, above[j - 1] + (a != b))
-            if i > 1 and j > 1 and a == second[j - 2] and b == first[i - 2]:
-                cost = min(cost, before[j - 2] + 1)
-            row.append(cost)
-        if min(row) > limit:
-            return limit + 1
-        before, above = above, row
-    return min(above[-1], limit + 1)
+    A slip is a letter that is added, left out, changed, or swapped with its neighbour.
+    """
+    folded_word = fold(word)
+    limit = max(1, len(folded_word) // LETTERS_PER_SLIP)
+    spellings = _spellings(vocabulary)
+    near = process.extract(folded_word, spellings.keys(), scorer=OSA.distance, score_cutoff=limit, limit=None)
+    slips = {spelling: count for spelling, count, _ in near}
+    slips |= {spelling: 1 for spelling in spellings if folded_word in spelling.split()}
+    ranked = sorted(slips, key=lambda spelling: slips[spelling])  # level ones in the order of the taxonomy
+    return tuple(dict.fromkeys(spellings[spelling] for spelling in ranked))[:MOST]
 
 
 def _spellings(vocabulary: Vocabulary) -> dict[str, str]:

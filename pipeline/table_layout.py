@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipeline.errors import CallerError, RejectReason
+from pipeline.facts import PhotoFacts
 from pipeline.images import ImageRef
 from pipeline.keywords import KeywordTag, Source
 from pipeline.records import (
@@ -148,6 +149,7 @@ def from_item(item: Item) -> Record:
                 overruled=_keywords(item.get("overruled", ())),
                 previous=_previous(item),
                 vector=FeatureVector.unpack(bytes(item[VECTOR])) if VECTOR in item else None,
+                facts=PhotoFacts.unpack(bytes(item["facts"])) if "facts" in item else None,
             )
 
 
@@ -172,6 +174,8 @@ def _tagged_item(record: TaggedImage) -> Item:
     }
     if record.vector:
         item[VECTOR] = record.vector.pack()
+    if record.facts:
+        item["facts"] = record.facts.pack()
     if record.overruled:
         item["overruled"] = _keyword_items(record.overruled)
     return item

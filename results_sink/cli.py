@@ -127,12 +127,28 @@ def _export_bulk(place: str | None, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("query", nargs=-1, required=True, metavar="QUERY")
+@click.argument("query", nargs=-1, metavar="QUERY")
 @click.option("--from", "place", metavar="DIR|s3://BUCKET/PREFIX", help="The export.  [default: the stack's own]")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(0), help="The most results shown.")
 @click.option("--per-product", is_flag=True, help="One result per product, its best image, instead of one per image.")
+@click.option("--language", type=click.Choice(LANGUAGES), default=LANGUAGES[0], show_default=True, help="Your own.")
+@click.option("--sort", type=click.Choice(["score", "newest", "image"]), default="score", show_default=True)
+@click.option("--needs-a-look", is_flag=True, help="Only images that the machine was not sure of.")
+@click.option("--source", type=click.Choice(["model", "human"]), help="Only images with a keyword from there.")
+@click.option("--reason", type=click.Choice(REASONS), help="Images that were rejected for this reason; without QUERY.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON, and nothing else.")
-def search(query: tuple[str, ...], place: str | None, limit: int, per_product: bool, as_json: bool) -> None:
+def search(  # noqa: PLR0917 - the options of the command
+    query: tuple[str, ...],
+    place: str | None,
+    limit: int,
+    per_product: bool,
+    language: str,
+    sort: str,
+    needs_a_look: bool,
+    source: str | None,
+    reason: str | None,
+    as_json: bool,
+) -> None:
     """Find images by keywords, from the last export.
 
     \b
@@ -142,22 +158,32 @@ def search(query: tuple[str, ...], place: str | None, limit: int, per_product: b
     'footwear AND NOT boot'
     '(boot OR clog) min:0.8'       with a score of 0.8 or more
     '"rocking chair"'              a keyword of several words
+    red dress                      a colour, where the export says colours
     Schuh, chaussure, zapato       in any language; case and accents do not matter
+
+    Words that mean nothing are left out and named. Misspelled words are read as the nearest word.
     """  # noqa: D301 - the mark is click's, and no text
     from pipeline.keyword_names import KeywordNames  # noqa: PLC0415 - as said above
-    from pipeline.keywords import Vocabulary  # noqa: PLC0415 - as said above
+    from pipeline.keywords import Source, Vocabulary  # noqa: PLC0415 - as said above
     from results_sink.connect import export_place  # noqa: PLC0415 - as said above
     from results_sink.report import answer_document, answer_text  # noqa: PLC0415 - as said above
-    from results_sink.search.newest import Newest  # noqa: PLC0415 - as said above
+    from results_sink.search.newest import ExportReader  # noqa: PLC0415 - as said above
     from results_sink.search.query import parse  # noqa: PLC0415 - as said above
+    from results_sink.search.search import NO_FILTERS, Filters, SearchRequest, Sort  # noqa: PLC0415 - as said above
+    from results_sink.search.words import QueryWords  # noqa: PLC0415 - as said above
 
     vocabulary = Vocabulary.load()
     text = " ".join(query)
-    parse(text, vocabulary)  # a mistake is said before anything is downloaded
-    source = export_place(place, os.environ)
-    newest = Newest(source.files, source.copies, source.name, vocabulary, time.monotonic)
-    answer = newest.searcher().search(text, limit, per_product=per_product)
-    names = KeywordNames(vocabulary)
+    filters = Filters(needs_a_look or None, Source(source) if source else None, reason)
+    if reason and text:
+        raise CallerError("rejected images have no keywords: leave out the query, or --reason")
+    may_be_empty = filters != NO_FILTERS
+    parse(text, QueryWords(vocabulary).in_language(language), may_be_empty=may_be_empty)  # before any download
+    target = export_place(place, os.environ)
+    reader = ExportReader(target.files, target.copies, target.name, vocabulary, time.monotonic, _warn)
+    request = SearchRequest(text, limit, per_product=per_product, language=language, filters=filters, sort=Sort(sort))
+    answer = reader.searcher().answer(request)
+    names = KeywordNames(vocabulary, language)
     unit = "product" if per_product else "image"
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     click.echo(json.dumps(answer_document(answer, names)) if as_json else answer_text(answer, names, unit, width))

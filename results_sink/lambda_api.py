@@ -14,7 +14,7 @@ from pipeline.settings import ExportSettings
 from pipeline.telemetry import make_logger
 from results_sink.connect import folder_of
 from results_sink.http.api import Api, add_routes
-from results_sink.search.newest import Newest
+from results_sink.search.newest import ExportReader
 from results_sink.search.snapshot import Downloaded
 
 settings = ExportSettings.from_environment(os.environ)
@@ -25,7 +25,7 @@ copies = Downloaded(files, "the export", Path(tempfile.gettempdir()) / "catalog-
 
 api = Api(
     table=DynamoTable(client("dynamodb"), settings.table_name),
-    newest=Newest(files, copies, "the export", vocabulary, time.monotonic, logger.warning),
+    newest=ExportReader(files, copies, "the export", vocabulary, time.monotonic, logger.warning),
     vocabulary=vocabulary,
 )
 http = HttpSettings.from_environment(os.environ)

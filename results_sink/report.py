@@ -16,17 +16,22 @@ if TYPE_CHECKING:
     from pipeline.records import ClassScore, Decision, Record, Rejection
     from results_sink.export.bulk import BulkReport
     from results_sink.export.manifest import Manifest
-    from results_sink.search.search import Answer
+    from results_sink.search.search import SearchAnswer
 
 CLASSES_SHOWN = 5
 FACETS_SHOWN = 10
 GAP = "  "
 
 
-def answer_document(answer: Answer, names: KeywordNames) -> dict[str, Any]:
+def answer_document(answer: SearchAnswer, names: KeywordNames) -> dict[str, Any]:
     """Return the answer of a search as JSON."""
     return {
         "query": answer.query,
+        "ignored": list(answer.ignored),
+        "corrections": [{"typed": pair.typed, "read_as": pair.read_as} for pair in answer.corrections],
+        "suggestions": list(answer.suggestions),
+        "available": [{"keyword": facet.keyword, "count": facet.count} for facet in answer.available],
+        "as_of": answer.as_of.isoformat() if answer.as_of else None,
         "total": answer.total,
         "results": [
             {
@@ -41,27 +46,44 @@ def answer_document(answer: Answer, names: KeywordNames) -> dict[str, Any]:
     }
 
 
-def answer_text(answer: Answer, names: KeywordNames, unit: str, width: int | None = None) -> str:
+def answer_text(answer: SearchAnswer, names: KeywordNames, unit: str, width: int | None = None) -> str:
     """Return the answer of a search for a person: the results as a table, the total, the facets.
 
     Args:
-        answer: what was found.
+        answer: of the search.
         names: of keywords.
-        unit: what one result is.
-        width: of the terminal, in characters; what is longer is cut. None where it may be as long as it is.
+        unit: the noun for a result, *image* or *product*.
+        width: of the terminal, in characters; longer lines are cut. None where lines may have any length.
     """
+    notes = _notes(answer)
     if not answer.total:
-        return f"Nothing was found for {printable(answer.query)}."
+        lines = [f"Nothing was found for {printable(answer.query)}.", *notes, *_alternatives(answer)]
+        return "\n".join(cut(line, width) for line in lines)
+    heads = ("score", "keywords", "product", "image")
     rows = [
-        (f"{hit.score:.2f}", printable(hit.product), printable(hit.image), names.line(hit.keywords))
+        (f"{hit.score:.2f}", names.line(hit.keywords), printable(hit.product), printable(hit.image))
         for hit in answer.results
     ]
     shown = f"{len(answer.results):,} of {answer.total:,}" if len(rows) < answer.total else f"{answer.total:,}"
     facets = ", ".join(f"{facet.keyword} {facet.count:,}" for facet in answer.facets[:FACETS_SHOWN])
     plural = unit if answer.total == 1 else f"{unit}s"
-    lines = table(("score", "product", "image", "keywords"), rows).splitlines() if rows else []
-    lines += ["", f"{shown} {plural}", *([f"among them: {facets}"] if facets else [])]
+    lines = table(heads, rows).splitlines() if rows else []
+    lines += ["", f"{shown} {plural}", *notes, *([f"among them: {facets}"] if facets else [])]
     return "\n".join(cut(line, width) for line in lines).lstrip("\n")
+
+
+def _notes(answer: SearchAnswer) -> list[str]:
+    """Return a line for what was left out of the query, and one for what was read as another word."""
+    ignored = ", ".join(printable(word) for word in answer.ignored)
+    read_as = ", ".join(f"{printable(pair.typed)} as {pair.read_as}" for pair in answer.corrections)
+    return [*([f"left out: {ignored}"] if ignored else []), *([f"read {read_as}"] if read_as else [])]
+
+
+def _alternatives(answer: SearchAnswer) -> list[str]:
+    """Return what a person may search for instead, where nothing was found."""
+    near = " or ".join(answer.suggestions)
+    most = ", ".join(f"{facet.keyword} {facet.count:,}" for facet in answer.available)
+    return [*([f"did you mean {near}?"] if near else []), *([f"the catalogue has: {most}"] if most else [])]
 
 
 def record_document(record: Record, names: KeywordNames) -> dict[str, Any]:

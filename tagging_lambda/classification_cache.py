@@ -16,6 +16,7 @@ from tagging_lambda.words.taxonomy import strongest
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from pipeline.facts import PhotoFacts
     from pipeline.records import ClassScore
     from pipeline.vectors import FeatureVector
     from tagging_lambda.classify import Classifier
@@ -35,6 +36,7 @@ class Classification:
     height_pixels: int
     low_information: bool
     vector: FeatureVector | None = None
+    facts: PhotoFacts | None = None
 
 
 ContentResult = Classification | ImageRejected
@@ -107,6 +109,7 @@ class ClassificationCache:
                 picture.height_pixels,
                 picture.low_information,
                 answer.vector,
+                picture.facts,
             )
             for (name, picture), answer in zip(pictures.items(), answers, strict=True)
         }

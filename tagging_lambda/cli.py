@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ from pipeline.errors import CallerError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pipeline.facts import PhotoFacts
+    from pipeline.keywords import KeywordTag, Vocabulary
     from tagging_lambda.local_files import FileTagger, RejectedFile, TaggedFile
 
 CLASSES_SHOWN = 5
@@ -73,6 +76,8 @@ def _document(result: TaggedFile | RejectedFile, tagger: FileTagger) -> dict[str
             "classes": [],
             "low_information": False,
             "needs_a_look": False,
+            "colours": [],
+            "rules": {},
         }
     classes = tagger.classifier.card.classes
     return {
@@ -86,6 +91,21 @@ def _document(result: TaggedFile | RejectedFile, tagger: FileTagger) -> dict[str
         ],
         "low_information": result.low_information,
         "needs_a_look": not result.keywords,
+        **signals_document(result.facts, result.keywords, tagger.vocabulary),
+    }
+
+
+def signals_document(
+    facts: PhotoFacts | None, keywords: Sequence[KeywordTag], vocabulary: Vocabulary
+) -> dict[str, Any]:
+    """Return a photo's colours, and the ids of the rules that it breaks, as ``tag --json`` prints them."""
+    from pipeline.colours import colours_of  # noqa: PLC0415 - as above
+    from pipeline.photo_rules import broken_ids, shipped_rule_sets, with_ancestors  # noqa: PLC0415 - as above
+
+    today = datetime.now(UTC).date()
+    return {
+        "colours": [{"colour": c.colour, "share": round(c.share, 2)} for c in colours_of(facts)],
+        "rules": broken_ids(shipped_rule_sets(), facts, with_ancestors(keywords, vocabulary), today),
     }
 
 

@@ -15,7 +15,8 @@ from tagging_lambda.classify_once import PhotoClassifier, PhotoSource, add_route
 from tagging_lambda.installed_models import installed
 from tagging_lambda.link import LinkFetcher
 from tagging_lambda.model_store import fetched
-from tagging_lambda.words.heads import Head
+from tagging_lambda.words.head_store import fetch_heads
+from tagging_lambda.words.heads import Head, vocabulary_with
 from tagging_lambda.words.projection import STARTER
 
 _settings = ClassifySettings.from_environment(os.environ)
@@ -25,8 +26,12 @@ if _settings.model_uri:
     _model_dir = fetched(
         _settings.model_uri, partial(S3Files, _s3), Path(tempfile.gettempdir()) / "catalog-tagger-model"
     )
-_vocabulary = Vocabulary.load()
-_models = installed(_model_dir, _settings.models_dir, _vocabulary, (Head.load(STARTER),))
+_heads: tuple[Head, ...] = (Head.load(STARTER),)
+if _settings.heads_uri:
+    _own = fetch_heads(_settings.heads_uri, partial(S3Files, _s3), Path(tempfile.gettempdir()) / "catalog-tagger-heads")
+    _heads = (*_own, *_heads)
+_vocabulary = vocabulary_with(Vocabulary.load(), _heads)
+_models = installed(_model_dir, _settings.models_dir, _vocabulary, _heads)
 _models.named(_models.names[0])  # at start, where time is not the caller's
 _source = PhotoSource(LinkFetcher(allows_http=_settings.allows_http), S3Images(_s3), _settings.buckets)
 _http = HttpSettings.from_environment(os.environ)

@@ -25,6 +25,7 @@ from tagging_lambda.model_store import fetched
 from tagging_lambda.observed_table import ObservedTable
 from tagging_lambda.reconcile import Reconciler
 from tagging_lambda.tag import Redeliverer, make_handler
+from tagging_lambda.words.head_store import fetch_heads
 from tagging_lambda.words.heads import Head
 from tagging_lambda.words.keyword_mapper import KeywordMapper
 from tagging_lambda.words.projection import STARTER
@@ -34,6 +35,10 @@ s3, sqs = client("s3"), client("sqs")
 model_dir = settings.model_dir
 if settings.model_uri:
     model_dir = fetched(settings.model_uri, partial(S3Files, s3), Path(tempfile.gettempdir()) / "catalog-tagger-model")
+heads: tuple[Head, ...] = (Head.load(STARTER),)
+if settings.heads_uri:  # the shop's own come first: where both are sure, they are believed
+    own = fetch_heads(settings.heads_uri, partial(S3Files, s3), Path(tempfile.gettempdir()) / "catalog-tagger-heads")
+    heads = (*own, *heads)
 reader = ProcessReader(ModelCard.load(model_dir / CARD_NAME).input)
 reader.start()  # before the model loads: both take their time
 classifier = Classifier.load(model_dir / CARD_NAME)
@@ -43,9 +48,7 @@ handler = make_handler(
         images=S3Images(s3),
         table=ObservedTable(DynamoTable(client("dynamodb"), settings.table_name), logger.warning),
         cache=ClassificationCache(reader, classifier),
-        mapper=KeywordMapper.of(
-            Vocabulary.load(), [model_class.id for model_class in classifier.card.classes], (Head.load(STARTER),)
-        ),
+        mapper=KeywordMapper.of(Vocabulary.load(), [model_class.id for model_class in classifier.card.classes], heads),
         products=settings.product_pattern,
         clock=lambda: datetime.now(UTC),
         pool=ThreadPoolExecutor(settings.downloads),

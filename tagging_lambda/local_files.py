@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Protocol
 from pipeline.errors import CallerError, ImageRejected, RejectReason
 from pipeline.images import MAX_IMAGE_BYTES
 from pipeline.model_version import CARD_NAME
+from pipeline.settings import home, model_dir
 from tagging_lambda.classify import Classifier
 from tagging_lambda.image.picture import model_input
 from tagging_lambda.image.reader import ProcessReader, Reader
+from tagging_lambda.photo_cache import ObservedPhoto, PhotoCache
+from tagging_lambda.words.head_store import InstalledHeads
 from tagging_lambda.words.keyword_mapper import KeywordMapper
 from tagging_lambda.words.taxonomy import strongest
 
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from concurrent.futures import Future
 
+    from pipeline.facts import PhotoFacts
     from pipeline.keywords import KeywordTag, Vocabulary
     from pipeline.records import ClassScore
     from pipeline.vectors import FeatureVector
@@ -42,6 +46,7 @@ class TaggedFile:
     keywords: tuple[KeywordTag, ...]
     class_scores: tuple[ClassScore, ...]
     low_information: bool
+    facts: PhotoFacts | None = None
     vector: FeatureVector | None = None
 
 
@@ -70,6 +75,7 @@ class FileTagger:
     mapper: KeywordMapper
     make_reader: Callable[[], ClosableReader]
     workers: int
+    cache: PhotoCache | None = None
 
     @property
     def taxonomy(self) -> Taxonomy:
@@ -93,14 +99,14 @@ class FileTagger:
 
     @classmethod
     def load(
-        cls, model_dir: Path, vocabulary: Vocabulary, workers: int | None = None, heads: Sequence[Head] = ()
+        cls, folder: Path, vocabulary: Vocabulary, workers: int | None = None, heads: Sequence[Head] = ()
     ) -> FileTagger:
         """Return a tagger with the model of that folder and these heads, on all cores unless told otherwise.
 
         Raises:
             BadModel: there is no usable model.
         """
-        classifier = Classifier.load(model_dir / CARD_NAME)
+        classifier = Classifier.load(folder / CARD_NAME)
         mapper = KeywordMapper.of(vocabulary, [each.id for each in classifier.card.classes], heads)
         contract = classifier.card.input
         count = workers or len(os.sched_getaffinity(0))
@@ -120,14 +126,27 @@ class FileTagger:
 
     def _tag_one(self, path: Path, reader: Callable[[], Reader]) -> TaggedFile | RejectedFile:
         try:
-            picture = reader().read(_bytes_of(path))
+            photo = self._observe(bytes_of(path), reader)
         except ImageRejected as rejected:
             return RejectedFile(path, rejected.reason, rejected.detail)
+        keywords = self.mapper.keywords(photo.class_scores, photo.vector)
+        return TaggedFile(path, keywords, photo.class_scores, photo.low_information, photo.facts, photo.vector)
+
+    def _observe(self, data: bytes, reader: Callable[[], Reader]) -> ObservedPhoto:
+        """Return what the photo shows, from the cache where these bytes were read before by the same model."""
+        if self.cache is None:
+            return self._read_and_classify(data, reader)
+        known = self.cache.get(data)
+        if known is None:
+            known = self._read_and_classify(data, reader)
+            self.cache.put(data, known)
+        return known
+
+    def _read_and_classify(self, data: bytes, reader: Callable[[], Reader]) -> ObservedPhoto:
+        picture = reader().read(data)
         pixels = model_input(picture, self.classifier.card.input)
         answer = self.classifier.classify(pixels[None])[0]
-        class_scores = strongest(answer.scores)
-        keywords = self.mapper.keywords(class_scores, answer.vector)
-        return TaggedFile(path, keywords, class_scores, picture.low_information, answer.vector)
+        return ObservedPhoto(strongest(answer.scores), picture.low_information, picture.facts, answer.vector)
 
     @contextmanager
     def _readers(self) -> Iterator[Callable[[], Reader]]:
@@ -143,6 +162,22 @@ class FileTagger:
                 return found
 
             yield reader
+
+
+def photos_in(
+    paths: Sequence[Path], vocabulary: Vocabulary, workers: int | None = None
+) -> Iterator[TaggedFile | RejectedFile]:
+    """Yield what becomes of each file of these folders, sorted; files that were read before are not read again.
+
+    `check`, `duplicates` and `similar` share what one of them has read: it is kept by content below the home folder.
+
+    Raises:
+        CallerError: a path is neither a file nor a folder; said before anything is yielded.
+        BadModel: there is no usable model.
+    """
+    files = files_below(paths)
+    tagger = FileTagger.load(model_dir(), vocabulary, workers, InstalledHeads.of_this_machine().load())
+    return replace(tagger, cache=PhotoCache.open(home() / "photos.sqlite3", tagger.classifier.card.version)).tag(files)
 
 
 def files_below(paths: Sequence[Path]) -> Iterator[Path]:
@@ -166,7 +201,12 @@ def _walk(folder: Path) -> Iterator[Path]:
                 yield path
 
 
-def _bytes_of(path: Path) -> bytes:
+def bytes_of(path: Path) -> bytes:
+    """Return what is in the file.
+
+    Raises:
+        ImageRejected: it is too large, no longer there, or not ours to read.
+    """
     try:
         size_bytes = path.stat().st_size
         if size_bytes > MAX_IMAGE_BYTES:

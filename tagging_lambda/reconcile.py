@@ -228,6 +228,7 @@ class Reconciler:
             low_information=classification.low_information,
             previous=Previous.of(reading.record, observation.etag, observation.run_id),
             vector=classification.vector,
+            facts=classification.facts,
         )
         keywords = self.mapper.keywords(classification.class_scores, classification.vector)
         return with_keywords(record, keywords, _decisions(reading), self.mapper.vocabulary)

@@ -1,4 +1,4 @@
-"""Sees where a process and its children connect to, by strace."""
+"""Sees where a process and its children connect to, by strace (DECISIONS.md, 48)."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-ROOMS = ("pipeline", "catalog_loader", "tagging_lambda", "results_sink", "infra")
+ROOMS = ("pipeline", "catalog_loader", "tagging_lambda", "results_sink", "infra", "tests")
 LINES = 5  # of each entry
 LINK = re.compile(r"DECISIONS\.md, (\d+)")
 

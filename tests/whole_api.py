@@ -22,7 +22,7 @@ from pipeline.memory.queue import MemoryQueue
 from pipeline.memory.ratings import MemoryRatings
 from pipeline.memory.watchers import MemoryWatchers
 from results_sink.http import api, photos, ratings, status
-from results_sink.search.newest import Newest
+from results_sink.search.newest import ExportReader
 from results_sink.search.snapshot import Downloaded
 from tagging_lambda import classify_once
 from tagging_lambda.classify import Classification
@@ -83,7 +83,9 @@ def whole_api(work: Path) -> HttpHandler:
     """Return one handler of every route; what it would warn of is an error."""
     files, table, vocabulary = MemoryFiles(), table_of(small_shop()), small_vocabulary()
     exported(files, work)
-    newest = Newest(files, Downloaded(files, "the export", work / "copies"), "the export", vocabulary, lambda: 0.0)
+    newest = ExportReader(
+        files, Downloaded(files, "the export", work / "copies"), "the export", vocabulary, lambda: 0.0
+    )
     app = Resolver(_fail)
     api.add_routes(app, api.Api(table, newest, vocabulary))
     photos.add_routes(app, photos.CataloguePhotos(MemoryAddresses(), table, BUCKETS))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+# DECISIONS.md, 32
 SMALL_SIDE_PIXELS = 128  # of the shorter side of the picture in which the garment is looked for
 TOLERANCE_LEVELS = 36  # more than in shops: beds and floors have folds and grain
 LEAST_EVENNESS = 0.6

@@ -76,6 +76,7 @@ class ImportedModel:
     new_words: tuple[Keyword, ...]
 
 
+# DECISIONS.md, 37
 def import_model(
     path: Path, card: ForeignCard, pictures: Sequence[bytes], vocabulary: Vocabulary, folder: Path
 ) -> ImportedModel:

@@ -118,10 +118,22 @@ class FacetCount(AnswerModel):
     count: int
 
 
+class CorrectionOfQuery(AnswerModel):
+    """A word of the query that was read as another."""
+
+    typed: str
+    read_as: str
+
+
 class SearchPage(AnswerModel):
     """A page of results, best first."""
 
     query: str
+    ignored: list[str] = Field(description="The words that were left out, because nothing is called so.")
+    corrections: list[CorrectionOfQuery]
+    suggestions: list[str] = Field(description="Words near those that were left out, where nothing was found.")
+    available: list[FacetCount] = Field(description="What the catalogue has most of, where nothing was found.")
+    as_of: str | None = Field(description="When the newest change that was searched was made.")
     total: int = Field(description="How many results there are on all pages.")
     results: list[Result]
     facets: list[FacetCount]

@@ -87,7 +87,7 @@ class Folding:
         last_rows: dict[str, int] = {}
         row = 0
         for delta in deltas:
-            images = self._opened(delta.sum).column("image").to_pylist()
+            images = self._opened(delta.sum).columns(["image"])["image"].to_pylist()
             last_rows.update(zip(images, range(row, row + len(images)), strict=True))
             row += len(images)
         for part in snapshot.manifest.images:

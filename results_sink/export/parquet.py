@@ -16,9 +16,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.errors import BadExport
-from pipeline.keywords import KeywordTag, Source
 from results_sink.export.rows import COLUMNS
-from results_sink.export.tables import CHANGE, TAG_COLUMNS, sets_of
+from results_sink.export.tables import CHANGE, TAG_COLUMNS, with_every_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -69,23 +68,6 @@ class Writer:
         self._file.close()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PostingsRows:
-    """Rows of postings, best first within a keyword.
-
-    Attributes:
-        image_rows: int64 [N], rows of ``images/``.
-        scores: float64 [N], in [0, 1].
-        set_codes: int32 [N], for each image the place in ``sets`` of all its keywords.
-        sets: the different sets of keyword ids, each joined by ``|``.
-    """
-
-    image_rows: NDArray[np.int64]
-    scores: NDArray[np.float64]
-    set_codes: NDArray[np.int32]
-    sets: list[str]
-
-
 @dataclass(frozen=True, slots=True)
 class ImageRow:
     """A row of ``images/`` as an audit compares it; ``change`` is a delta's, else empty."""
@@ -127,15 +109,6 @@ class Tags:
         return known[self.codes] if len(known) else np.zeros(0, np.int64)
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What is shown of an image that was found."""
-
-    image: str
-    product: str
-    keywords: tuple[KeywordTag, ...]
-
-
 class ParquetFile:
     """One Parquet file, of which only what is asked for is read. ``row_groups_read`` counts."""
 
@@ -150,46 +123,29 @@ class ParquetFile:
         with self._readable():
             self._file = pq.ParquetFile(str(path), page_checksum_verification=True)
 
-    def postings(self, row_groups: Sequence[int], skip: int, rows: int) -> PostingsRows:
-        """Return so many rows of these row groups, without the first ``skip``."""
-        table = self._read(row_groups, ["image_row", "score", TAG_COLUMNS[0]]).slice(skip, rows)
-        codes, sets = sets_of(table["keywords"])
-        return PostingsRows(table["image_row"].to_numpy(), table["score"].to_numpy(), codes, sets)
+    def columns(self, required: Sequence[str], optional: Sequence[str] = ()) -> Any:
+        """Return whole columns as a table, the optional ones where the file has them.
 
-    def keyword_sets(self) -> tuple[NDArray[np.int32], list[str]]:
-        """Return for every row the place of its set of keyword ids, and the different sets."""
-        return sets_of(self._read(range(self._file.num_row_groups), [TAG_COLUMNS[0]])["keywords"])
-
-    def tagged(self) -> NDArray[np.bool_]:
-        """Return for every row of ``images/`` whether the image was tagged: bool [N]."""
-        status = self._read(range(self._file.num_row_groups), ["status"])["status"]
-        found: NDArray[np.bool_] = pc.equal(status, "tagged").to_numpy()
-        return found
-
-    def column(self, name: str) -> Any:
-        """Return the whole column."""
-        return self._read(range(self._file.num_row_groups), [name])[name]
-
-    def changes(self) -> Any:
-        """Return of a delta what a search needs."""
-        columns = ["change", "image", "product", "status", *TAG_COLUMNS]
-        return self._read(range(self._file.num_row_groups), columns)
+        Raises:
+            BadExport: the file is damaged.
+        """
+        present = set(self._file.schema_arrow.names)
+        names = [*required, *(name for name in optional if name in present)]
+        return self._read(range(self._file.num_row_groups), names)
 
     def tables(self, *more: str) -> Iterator[Any]:
         """Yield what a record is made from, and further columns, a row group at a time."""
         columns = [*more, *(column.name for column in COLUMNS), *TAG_COLUMNS]
         for number in range(self._file.num_row_groups):
-            yield self._read([number], columns)
+            yield with_every_column(self._read([number], columns))
 
-    def images_of(self, row_group: int) -> Any:
-        """Return the images of one row group of ``images/``, sorted, as a column."""
-        return self._read([row_group], ["image"])["image"].combine_chunks()
-
-    @property
-    def first_images(self) -> list[str]:
-        """The first image of each row group of ``images/`` that has rows."""
-        groups = (self._file.metadata.row_group(number) for number in range(self._file.num_row_groups))
-        return [str(group.column(0).statistics.min) for group in groups if group.num_rows]
+    def vectors(self, space: str) -> Iterator[tuple[list[str], bytes]]:
+        """Yield by row group the images with a vector of that space, and their vectors one after the other."""
+        for number in range(self._file.num_row_groups):
+            rows = with_every_column(self._read([number], ["image", "vector", "vector_space"]))
+            rows = rows.filter(pc.equal(rows["vector_space"], space))
+            if len(rows):
+                yield rows["image"].to_pylist(), b"".join(rows["vector"].to_pylist())
 
     @property
     def first_image(self) -> str:
@@ -224,16 +180,6 @@ class ParquetFile:
             columns = (table[name].combine_chunks() for name in ("image_row", "keyword_id", "score"))
             yield Tags.of(*columns)
 
-    def read_shown(self, row_group: int) -> Any:
-        """Return what ``shown`` takes results from: a table of one row group."""
-        return self._read([row_group], ["image", "product", *TAG_COLUMNS])
-
-    @staticmethod
-    def shown(table: Any, places: Sequence[int]) -> list[Shown]:
-        """Return what is shown of the rows at these places."""
-        rows = table.take(pa.array(places, pa.int64())).to_pylist()
-        return [Shown(row["image"], row["product"], tuple(_tag(each) for each in row["keywords"])) for row in rows]
-
     def _read(self, row_groups: Sequence[int], columns: list[str]) -> Any:
         self.row_groups_read += len(row_groups)
         with self._readable():
@@ -257,10 +203,6 @@ def write_ratings(ratings: Iterable[Rating], path: Path) -> int:
         pa.table(columns | {"rated_at": moments}), path, compression=COMPRESSION, compression_level=COMPRESSION_LEVEL
     )
     return len(kept)
-
-
-def _tag(row: dict[str, Any]) -> KeywordTag:
-    return KeywordTag(row["keyword_id"], row["score"], Source(row["source"]))
 
 
 def _tag_pairs(column: Any) -> Iterator[tuple[tuple[str, float], ...]]:

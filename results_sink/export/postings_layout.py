@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from results_sink.export.manifest import KeywordRows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-
-    from results_sink.export.manifest import PartFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,31 +69,3 @@ def divided(keywords: Iterable[KeywordRows], file_rows: Sequence[int]) -> list[t
             room, left = room - taken, left - taken
         files.append(tuple(inside))
     return files
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """Rows ``first`` to ``first + rows`` of a file that follow each other."""
-
-    part: PartFile
-    first: int
-    rows: int
-
-    @property
-    def row_groups(self) -> tuple[tuple[int, ...], int]:
-        """The row groups that hold these rows, and how many rows of the first of them come before."""
-        ends = list(accumulate(self.part.row_groups))
-        last = self.first + self.rows - 1
-        inside = [at for at, end in enumerate(ends) if end > self.first and end - self.part.row_groups[at] <= last]
-        return tuple(inside), self.first - (ends[inside[0]] - self.part.row_groups[inside[0]])
-
-
-def stretches(parts: Iterable[PartFile]) -> dict[str, list[Stretch]]:
-    """Return where the rows of every keyword lie."""
-    found: dict[str, list[Stretch]] = {}
-    for part in parts:
-        first = 0
-        for keyword in part.keywords:
-            found.setdefault(keyword.keyword_id, []).append(Stretch(part, first, keyword.rows))
-            first += keyword.rows
-    return found

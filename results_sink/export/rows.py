@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from pipeline.colours import colours_of
 from pipeline.keywords import Source
 from pipeline.records import GoneImage, RejectedImage, TaggedImage, UndoneImage
 from results_sink.export.manifest import RecordCounts
@@ -26,6 +27,8 @@ class Kind(StrEnum):
     WHOLE = "whole"
     FLAG = "flag"
     TIME = "time"
+    TEXTS = "texts"
+    BYTES = "bytes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,11 @@ class Column:
     name: str
     kind: Kind
     of: Callable[[Kept], object]
+
+
+def _colours(record: Kept) -> list[str]:
+    """Return the ids of a photo's colours, the strongest first; none where it shows none clearly."""
+    return [colour.colour for colour in colours_of(record.facts)] if isinstance(record, TaggedImage) else []
 
 
 COLUMNS = (
@@ -52,6 +60,10 @@ COLUMNS = (
     Column("observed_at", Kind.TIME, lambda r: r.observation.observed_at),
     Column("object_time", Kind.TIME, lambda r: r.observation.object_time),
     Column("etag", Kind.TEXT, lambda r: r.observation.etag),
+    Column("colours", Kind.TEXTS, _colours),
+    Column("vector", Kind.BYTES, lambda r: r.vector.data if isinstance(r, TaggedImage) and r.vector else None),
+    Column("vector_space", Kind.TEXT, lambda r: r.vector.space if isinstance(r, TaggedImage) and r.vector else None),
+    Column("facts", Kind.BYTES, lambda r: r.facts.pack() if isinstance(r, TaggedImage) and r.facts else None),
     Column("revision", Kind.WHOLE, lambda r: r.revision),
 )
 SOURCES = tuple(Source)

@@ -16,9 +16,6 @@ from results_sink.export.rows import COLUMNS, SOURCES, Kind
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from pipeline.keywords import Vocabulary
     from results_sink.export.rows import Kept, KeywordLists
 
@@ -30,6 +27,8 @@ _TYPES = {
     Kind.WHOLE: pa.int64(),
     Kind.FLAG: pa.bool_(),
     Kind.TIME: pa.timestamp("us", tz="UTC"),
+    Kind.TEXTS: pa.list_(pa.string()),
+    Kind.BYTES: pa.binary(),
 }
 _TAG = [("keyword_id", pa.string()), ("score", pa.float64()), ("source", pa.string())]
 _RAW_TAG = pa.struct([("number", pa.int32()), ("score", pa.float64()), ("source", pa.int8())])
@@ -140,6 +139,14 @@ def _starts(lists: Any) -> Any:
     return pc.subtract(lists.offsets, lists.offsets[0])
 
 
+def with_every_column(table: Any) -> Any:
+    """Return rows of ``images/`` with the columns that an older export lacks, empty."""
+    for column in COLUMNS:
+        if column.name not in table.column_names:
+            table = table.append_column(column.name, pa.nulls(len(table), _TYPES[column.kind]))
+    return table
+
+
 def joined(tables: Iterable[Any]) -> Any:
     """Return the rows of all tables, of which there is at least one."""
     return pa.concat_tables(tables)
@@ -155,11 +162,3 @@ def sort_key(table: Any, order: Order, at: int) -> tuple[Any, ...]:
     """Return what the row is compared by, as Python compares."""
     values = ((table[name][at].as_py(), direction) for name, direction in order)
     return tuple(-value if direction == "descending" else value for value, direction in values)
-
-
-def sets_of(lists: Any) -> tuple[NDArray[np.int32], list[str]]:
-    """Return for every list of keywords the place of its set of keyword ids, and the different sets."""
-    whole = lists.combine_chunks()
-    ids = pc.list_flatten(whole).field(0)
-    codes = pc.binary_join(pa.ListArray.from_arrays(_starts(whole), ids), "|").dictionary_encode()
-    return codes.indices.to_numpy(), codes.dictionary.to_pylist()

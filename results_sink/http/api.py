@@ -20,8 +20,8 @@ from pipeline.records import TaggedImage
 from pipeline.unreadable import UnreadableItem, readable
 from results_sink.report import answer_document, record_document
 from results_sink.search import complete, cursor, query
-from results_sink.search.newest import Newest
-from results_sink.search.search import FACETS, LIMIT, Asked
+from results_sink.search.newest import ExportReader
+from results_sink.search.search import FACETS, LIMIT, SearchRequest
 
 MAX_LIMIT = 100  # results of a page, chosen by us: some 100 kB
 IN_DETAIL = ("classes", "previous")  # of an image: left out of a batch
@@ -55,7 +55,7 @@ class Api:
     """Answers searches and lookups, each path by a method."""
 
     table: RecordTable
-    newest: Newest
+    newest: ExportReader
     vocabulary: Vocabulary
 
     def search(  # noqa: PLR0913, PLR0917 - the parameters of the path
@@ -70,17 +70,17 @@ class Api:
     ) -> answers.SearchPage:
         """Find products, or images, by keywords."""
         names = self._names(language)
-        request = Asked(q, limit, 0, by == "product", least, facets, language)
+        request = SearchRequest(q, limit, 0, by == "product", least, facets, language)
         searcher = self.newest.searcher()
         if cursor_text:
             begun = cursor.Cursor.decode(cursor_text, request, self.vocabulary.version)
-            searcher, request = self.newest.searcher_of(begun.place), replace(request, offset=begun.offset)
+            searcher, request = self.newest.searcher_of(begun.state), replace(request, offset=begun.offset)
         answer = searcher.answer(request)
         more = request.offset + len(answer.results) < answer.total
         return answers.SearchPage(
             **answer_document(answer, names),
-            next=cursor.Cursor.after(request, searcher.place, self.vocabulary.version).encode() if more else None,
-            snapshot=searcher.place.snapshot,
+            next=cursor.Cursor.after(request, searcher.state, self.vocabulary.version).encode() if more else None,
+            snapshot=searcher.state.snapshot,
             changes=searcher.changes,
         )
 
@@ -148,10 +148,10 @@ class Api:
 
     def health(self) -> answers.Health:
         """Return that the API answers, and from which snapshot."""
-        searcher = self.newest.found()
+        searcher = self.newest.searcher_if_any()
         return answers.Health(
             status="ok",
-            snapshot=searcher.place.snapshot if searcher else None,
+            snapshot=searcher.state.snapshot if searcher else None,
             changes=searcher.changes if searcher else 0,
             vocabulary_version=self.vocabulary.version,
         )
@@ -161,7 +161,7 @@ class Api:
         return complete.Completer(self.vocabulary)
 
     def _images_by_keyword(self) -> dict[str, int]:
-        searcher = self.newest.found()
+        searcher = self.newest.searcher_if_any()
         return searcher.images_by_keyword if searcher else {}
 
     def _names(self, language: str) -> KeywordNames:

@@ -1,4 +1,4 @@
-"""The verb complete: words of the vocabulary that begin as what was typed."""
+"""The verb complete: words that begin as the last word typed, with how many images each would leave."""
 
 from __future__ import annotations
 
@@ -6,15 +6,23 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline.colours import COLOURS, colour_words
 from pipeline.errors import CallerError
 from pipeline.keywords import fold
+from results_sink.search.query import Colour, Term
+from results_sink.search.search import SearchRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipeline.keywords import Vocabulary
+    from results_sink.search.query import Node
+    from results_sink.search.search import Searcher
 
+COLOUR_PREFIX = "colour-"  # of the id of a completion that is a colour
 LIMIT = 10  # suggestions, where no number is given
+MOST_WORDS = 4  # of a keyword that is completed: so many of the last words typed may be its beginning
+COUNTED_FOR_EACH = 2  # chosen by us: so many times the suggestions wanted are counted, as some would leave nothing
 _LAST = "\U0010ffff"  # behind every character of a word
 
 
@@ -27,10 +35,19 @@ class _Spelling:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A word, and the keyword it means."""
+    """A word, and the keyword or colour that it means.
+
+    Attributes:
+        word: as it is shown.
+        keyword_id: of the keyword; for a colour ``colour-`` and its id.
+        query: the whole query with the word in place of what was begun.
+        images: how many images the query leaves.
+    """
 
     word: str
     keyword_id: str
+    query: str = ""
+    images: int = 0
 
 
 class Completer:
@@ -38,14 +55,15 @@ class Completer:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         """Sort the words of every language; each word of a name is a beginning too: ``chair`` of ``rocking chair``."""
+        self._vocabulary = vocabulary
         self._languages = {
             language: sorted(
                 {
-                    _Spelling(" ".join(parts[at:]), word, keyword.id)
+                    _Spelling(" ".join(parts[first:]), word, keyword.id)
                     for keyword in vocabulary.emitted
                     for word in keyword.words.get(language, ())
                     for parts in [fold(word).split()]
-                    for at in range(len(parts))
+                    for first in range(len(parts))
                 }
             )
             for language in vocabulary.languages
@@ -60,12 +78,55 @@ class Completer:
         if language not in self._languages:
             raise CallerError(f"there are no words in {language!r}; there are in {', '.join(self._languages)}")
         spellings, begun = self._languages[language], fold(typed)
-        here = bisect_left(spellings, begun, key=lambda each: each.folded)
-        behind = bisect_left(spellings, begun + _LAST, key=lambda each: each.folded)
-        found: dict[str, tuple[bool, int, str]] = {}
-        for each in spellings[here:behind]:
-            later = not fold(each.word).startswith(begun)
-            rank = (later, -images.get(each.keyword_id, 0), each.word)
-            found[each.keyword_id] = min(rank, found.get(each.keyword_id, rank))
-        ranked = sorted((rank, keyword_id) for keyword_id, rank in found.items())
-        return [Completion(word, keyword_id) for (_, _, word), keyword_id in ranked[:limit]]
+        first = bisect_left(spellings, begun, key=lambda spelling: spelling.folded)
+        end = bisect_left(spellings, begun + _LAST, key=lambda spelling: spelling.folded)
+        ranks: dict[str, tuple[bool, int, str]] = {}
+        for spelling in spellings[first:end]:
+            is_inside = not fold(spelling.word).startswith(begun)
+            rank = (is_inside, -images.get(spelling.keyword_id, 0), spelling.word)
+            ranks[spelling.keyword_id] = min(rank, ranks.get(spelling.keyword_id, rank))
+        ranked = sorted((rank, keyword_id) for keyword_id, rank in ranks.items())
+        return [Completion(word, keyword_id, word, -images) for (_, images, word), keyword_id in ranked[:limit]]
+
+    def complete_query(self, typed: str, language: str, searcher: Searcher, limit: int = LIMIT) -> list[Completion]:
+        """Return words and colours that complete the last word typed, those that leave most images first.
+
+        As many of the last words as possible are completed together: *running sh* to *running shoe*. What would leave
+        no image is not suggested.
+
+        Raises:
+            CallerError: there are no words in that language.
+            BadExport: a file of the export is missing or damaged.
+        """
+        words = typed.split()
+        for count in range(min(MOST_WORDS, len(words)), 0, -1):
+            before, begun = " ".join(words[:-count]), " ".join(words[-count:])
+            candidates = self.complete(begun, language, searcher.images_by_keyword, COUNTED_FOR_EACH * limit)
+            candidates += self._colours(begun, language) if searcher.has_colours else []
+            if candidates:
+                break
+        else:
+            return []
+        request = SearchRequest(before, language=language, facets=0)
+        left = searcher.counts_of({completion.keyword_id: self._node(completion) for completion in candidates}, request)
+        completions = [
+            Completion(completion.word, completion.keyword_id, f"{before} {completion.word}".strip(), images)
+            for completion in candidates
+            if (images := left[completion.keyword_id])
+        ]
+        return sorted(completions, key=lambda completion: -completion.images)[:limit]
+
+    def _node(self, completion: Completion) -> Node:
+        colour = completion.keyword_id.removeprefix(COLOUR_PREFIX)
+        if colour != completion.keyword_id:
+            return Colour(colour)
+        return Term(self._vocabulary.descendants(completion.keyword_id))
+
+    @staticmethod
+    def _colours(begun: str, language: str) -> list[Completion]:
+        words = ((colour, colour_words(colour).get(language, "")) for colour in COLOURS)
+        return [
+            Completion(word, COLOUR_PREFIX + colour)
+            for colour, word in words
+            if fold(word).startswith(fold(begun)) and word
+        ]

@@ -7,13 +7,13 @@ import binascii
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.errors import CallerError
 
 if TYPE_CHECKING:
-    from results_sink.search.search import Asked
+    from results_sink.search.search import SearchRequest
 
 MAX_CHARACTERS = 2_000  # of a cursor: six times what one of ours has
 MAX_OFFSET = 1_000_000_000  # results before a page, chosen by us: more than any catalogue has
@@ -24,7 +24,7 @@ _NONE = "the cursor is none of this API's; leave it out to begin with the first 
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ExportState:
     """What a search is answered from: a snapshot, and the name of the last delta laid over it, empty for none."""
 
     snapshot: str
@@ -35,21 +35,21 @@ class Place:
 class Cursor:
     """The next page of one search: where it is read from, and how many results came before."""
 
-    place: Place
+    state: ExportState
     offset: int
     search: str  # a digest of what was asked
 
     @classmethod
-    def after(cls, asked: Asked, place: Place, vocabulary_version: str) -> Cursor:
+    def after(cls, request: SearchRequest, state: ExportState, vocabulary_version: str) -> Cursor:
         """Return the cursor of the page after the one that was asked for, with the words of that vocabulary."""
-        return cls(place, asked.offset + asked.limit, _digest(asked, vocabulary_version))
+        return cls(state, request.offset + request.limit, _digest(request, vocabulary_version))
 
     def encode(self) -> str:
         """Return the cursor as a text that can stand in an address."""
         return base64.urlsafe_b64encode(json.dumps(asdict(self), separators=(",", ":")).encode()).decode().rstrip("=")
 
     @classmethod
-    def decode(cls, text: str, asked: Asked, vocabulary_version: str) -> Cursor:
+    def decode(cls, text: str, request: SearchRequest, vocabulary_version: str) -> Cursor:
         """Return the cursor that ``encode`` made of the same search with the same vocabulary.
 
         Raises:
@@ -57,27 +57,30 @@ class Cursor:
         """
         try:
             body = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
-            cursor = cls(Place(body["place"]["snapshot"], body["place"]["last_delta"]), body["offset"], body["search"])
+            cursor = cls(
+                ExportState(body["state"]["snapshot"], body["state"]["last_delta"]), body["offset"], body["search"]
+            )
         except (binascii.Error, ValueError, KeyError, TypeError, RecursionError) as error:
             raise CallerError(_NONE) from error
         if not cursor._is_sound:
             raise CallerError(_NONE)
-        if cursor.search != _digest(asked, vocabulary_version):
+        if cursor.search != _digest(request, vocabulary_version):
             raise CallerError("the cursor is of another search; leave it out to begin with the first page")
         return cursor
 
     @property
     def _is_sound(self) -> bool:
         """Whether each part is what it can be, whoever wrote it."""
-        texts = (self.place.snapshot, self.place.last_delta, self.search)
+        texts = (self.state.snapshot, self.state.last_delta, self.search)
         return (
-            all(type(each) is str for each in texts)
-            and _SNAPSHOT.fullmatch(self.place.snapshot) is not None
+            all(type(text) is str for text in texts)
+            and _SNAPSHOT.fullmatch(self.state.snapshot) is not None
             and type(self.offset) is int
             and 0 <= self.offset <= MAX_OFFSET
         )
 
 
-def _digest(asked: Asked, vocabulary_version: str) -> str:
-    said = json.dumps([asked.query, asked.per_product, asked.least, vocabulary_version])
-    return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+def _digest(request: SearchRequest, vocabulary_version: str) -> str:
+    parts = [request.query, request.per_product, request.least, request.language, vocabulary_version]
+    parts += [request.sort, *astuple(request.filters)]
+    return hashlib.sha256(json.dumps(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]

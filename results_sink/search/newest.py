@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pipeline.errors import BadExport, Denied, NoExport, PageGone, RetryLater
-from results_sink.export.delta import Delta
+from results_sink.export.columns import read_delta
 from results_sink.export.manifest import SNAPSHOTS, SUPERSEDED_NAME, Latest
 from results_sink.export.parquet import ParquetFile
-from results_sink.search.cursor import Place
+from results_sink.search.cursor import ExportState
 from results_sink.search.search import Searcher
 from results_sink.search.snapshot import open_snapshot, read_latest
+from results_sink.search.words import QueryWords
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pipeline.keywords import Vocabulary
     from pipeline.ports import FileStore
+    from results_sink.export.columns import DeltaRows
     from results_sink.export.manifest import DeltaFile
     from results_sink.search.snapshot import Copies
 
@@ -29,16 +32,17 @@ KEPT_STATES = 4  # chosen by us: the newest and some before, for pages that were
 FETCHED_AT_ONCE = 8  # deltas, chosen by us: a thousand of 30 ms each are there in 4 s
 
 
-def unheard(said: str) -> None:
-    """Tell nobody: for who asks once, and so hears of what fails as an error."""
-    del said
+def ignore_warning(message: str) -> None:
+    """Do not log: a one-off caller sees the failure as an exception."""
+    del message
 
 
 @dataclass
-class Newest:
-    """Opens what ``latest.json`` names, which it looks at every few seconds; what was opened stays for a while.
+class ExportReader:
+    """Opens the state that ``latest.json`` names, and reads that file again every few seconds.
 
-    ``warn`` is told when what is newest cannot be had, and what was had before answers in its place.
+    What was opened stays for a while. Where a newer state cannot be opened, the one before answers, and ``warn`` is
+    called with a line that says how old it is. So it is where more has changed than is laid over a snapshot.
     """
 
     files: FileStore
@@ -46,24 +50,28 @@ class Newest:
     name: str
     vocabulary: Vocabulary
     clock_s: Callable[[], float]
-    warn: Callable[[str], object] = unheard
-    _states: OrderedDict[Place, Searcher] = field(default_factory=OrderedDict)
-    _deltas: dict[str, Delta] = field(default_factory=dict)
+    warn: Callable[[str], object] = ignore_warning
+    _states: OrderedDict[ExportState, Searcher] = field(default_factory=OrderedDict)
+    _deltas: dict[str, DeltaRows] = field(default_factory=dict)
     _latest: Latest | None = None
-    _looked_at_s: float = 0.0
+    _checked_at_s: float = 0.0
     _renewed_at_s: float = 0.0
 
+    @cached_property
+    def _words(self) -> QueryWords:
+        return QueryWords(self.vocabulary)
+
     def searcher(self) -> Searcher:
-        """Return what answers from the newest state; where that cannot be had, from the one that could last.
+        """Return a searcher of the newest state, or of the last one that could be opened.
 
         Raises:
-            NoExport: there is none.
-            BadExport, RetryLater, Denied: it cannot be had, and neither could any before.
+            NoExport: nothing was exported.
+            BadExport, RetryLater, Denied: no state could be opened so far.
         """
         now_s = self.clock_s()
-        if self._latest is None or now_s - self._looked_at_s >= REFRESH_S:
+        if self._latest is None or now_s - self._checked_at_s >= REFRESH_S:
             self._latest = self._renewed(now_s)
-            self._looked_at_s = now_s
+            self._checked_at_s = now_s
         return self._state(self._latest)
 
     def _renewed(self, now_s: float) -> Latest:
@@ -75,93 +83,96 @@ class Newest:
             if self._latest is None:
                 raise
             age_s = now_s - self._renewed_at_s
-            self.warn(f"answers are from {self.name} as it was {age_s:.0f} s ago; what is newer cannot be had: {error}")
+            self.warn(
+                f"answers are from {self.name} as it was {age_s:.0f} s ago; no newer state can be opened: {error}"
+            )
             return self._latest
         self._renewed_at_s = now_s
         return latest
 
     def _openable(self) -> Latest:
-        """Return what ``latest.json`` says, and open it."""
-        latest = self._look()
+        """Return the pointer in ``latest.json``, after opening the state that it names."""
+        latest = self._read_latest()
         try:
             self._state(latest)
         except BadExport:
-            seen, latest = latest, self._look()
+            seen, latest = latest, self._read_latest()
             if latest == seen:
                 raise
-            self._state(latest)  # so much was published meanwhile that what was named has gone
+            self._state(latest)  # the first one was removed meanwhile: so much was published since it was read
         return latest
 
-    def _look(self) -> Latest:
+    def _read_latest(self) -> Latest:
         published = read_latest(self.files, self.name)
         latest = published.first_rows(MOST_CHANGED_ROWS)
         if latest != published:
             # While a backfill outruns the folds, memory and cold starts stay bounded, and answers are some minutes old.
             rows = sum(delta.rows for delta in published.deltas)
             self.warn(f"answers are as of {latest.as_of:%H:%M:%S} UTC: {rows:,} changed rows wait to be folded")
-        named = {delta.sha256 for delta in latest.deltas}
-        self._deltas = {sha256: table for sha256, table in self._deltas.items() if sha256 in named}
+        current = {delta.sha256 for delta in latest.deltas}
+        self._deltas = {sha256: delta for sha256, delta in self._deltas.items() if sha256 in current}
         return latest
 
-    def found(self) -> Searcher | None:
-        """Return what answers from the newest state, or None before the first export."""
+    def searcher_if_any(self) -> Searcher | None:
+        """Return a searcher of the newest state, or None before the first export."""
         try:
             return self.searcher()
         except BadExport:
             return None
 
-    def searcher_of(self, place: Place) -> Searcher:
-        """Return what answers from that state.
+    def searcher_of(self, state: ExportState) -> Searcher:
+        """Return a searcher of that state.
 
         Raises:
-            PageGone: it is no longer there.
+            PageGone: its snapshot was removed.
         """
         self.searcher()
-        if place in self._states:
-            return self._state(place)
+        if state in self._states:
+            return self._state(state)
         try:
-            return self._state(self._pointer_of(place))
+            return self._state(self._pointer_of(state))
         except BadExport as error:
-            raise PageGone(f"the snapshot {place.snapshot} is gone; search again without a cursor") from error
+            raise PageGone(f"the snapshot {state.snapshot} is gone; search again without a cursor") from error
 
-    def _pointer_of(self, place: Place) -> Latest:
-        """Return what ``latest.json`` was when it named this snapshot, and this delta last."""
+    def _pointer_of(self, state: ExportState) -> Latest:
+        """Return the pointer as it was when it named this snapshot, and this delta as the last."""
         latest = self._latest
-        if latest is None or latest.snapshot != place.snapshot:
-            name = f"{SNAPSHOTS}{place.snapshot}/{SUPERSEDED_NAME}"
+        if latest is None or latest.snapshot != state.snapshot:
+            name = f"{SNAPSHOTS}{state.snapshot}/{SUPERSEDED_NAME}"
             data = self.files.read(name)
             if data is None:
                 raise BadExport(f"{self.name}/{name} is missing")
             latest = Latest.decode(data, name)
-        pointer = latest.through(place.last_delta)
+        pointer = latest.through(state.last_delta)
         if pointer is None:
-            raise BadExport(f"{place.last_delta} never lay over {place.snapshot}")
+            raise BadExport(f"{state.last_delta} is no delta of the snapshot {state.snapshot}")
         return pointer
 
-    def _state(self, wanted: Latest | Place) -> Searcher:
-        place = wanted if isinstance(wanted, Place) else place_of(wanted)
-        if place not in self._states and isinstance(wanted, Latest):
-            self._states[place] = self._opened(wanted)
+    def _state(self, pointer: Latest | ExportState) -> Searcher:
+        state = pointer if isinstance(pointer, ExportState) else state_of(pointer)
+        if state not in self._states and isinstance(pointer, Latest):
+            self._states[state] = self._opened(pointer)
             while len(self._states) > KEPT_STATES:
                 self._states.popitem(last=False)
-        self._states.move_to_end(place)
-        return self._states[place]
+        self._states.move_to_end(state)
+        return self._states[state]
 
     def _opened(self, latest: Latest) -> Searcher:
-        deltas = self._laid(latest.deltas)
-        for place, searcher in self._states.items():
-            if place.snapshot == latest.snapshot:
-                return searcher.under(deltas)
+        deltas = self._fetch(latest.deltas)
+        for state, searcher in self._states.items():
+            if state.snapshot == latest.snapshot:
+                return searcher.under(deltas, latest.as_of)
         self._make_room()
-        return Searcher(open_snapshot(latest, self.files, self.copies, self.name), self.vocabulary).under(deltas)
+        snapshot = open_snapshot(latest, self.files, self.copies, self.name)
+        return Searcher(snapshot, self.vocabulary, self._words).under(deltas, latest.as_of)
 
     def _make_room(self) -> None:
         """Forget all states but the newest: each snapshot of a large catalogue takes half a gigabyte."""
-        newest = place_of(self._latest) if self._latest else None
-        for place in [each for each in self._states if each != newest]:
-            del self._states[place]
+        newest = state_of(self._latest) if self._latest else None
+        for state in [state for state in self._states if state != newest]:
+            del self._states[state]
 
-    def _laid(self, deltas: Sequence[DeltaFile]) -> dict[str, Delta]:
+    def _fetch(self, deltas: Sequence[DeltaFile]) -> dict[str, DeltaRows]:
         missing = [delta for delta in deltas if delta.sha256 not in self._deltas]
         if len(missing) > 1:
             with ThreadPoolExecutor(FETCHED_AT_ONCE) as pool:
@@ -171,10 +182,10 @@ class Newest:
         self._deltas.update(zip((delta.sha256 for delta in missing), read, strict=True))
         return {delta.name: self._deltas[delta.sha256] for delta in deltas}
 
-    def _read(self, delta: DeltaFile) -> Delta:
-        return Delta.of(ParquetFile(self.copies.path_of(delta.sum)).changes())
+    def _read(self, delta: DeltaFile) -> DeltaRows:
+        return read_delta(ParquetFile(self.copies.path_of(delta.sum)))
 
 
-def place_of(latest: Latest) -> Place:
+def state_of(latest: Latest) -> ExportState:
     """Return the state that a pointer leads to."""
-    return Place(latest.snapshot, latest.deltas[-1].name if latest.deltas else "")
+    return ExportState(latest.snapshot, latest.deltas[-1].name if latest.deltas else "")

@@ -5,32 +5,31 @@
     query  = any
     any    = all { "OR" all }
     all    = one { ["AND"] one }                several words mean AND
-    one    = "NOT" one | "(" any ")" | word | "a phrase" | "min:" number
+    one    = "NOT" one | "(" any ")" | words | "a phrase" | "min:" number
 
-A word is looked up folded, in all languages and synonyms, and means the keyword and every keyword below it; a plural
-of a word that is known means that word. Quotation marks may be those of any language.
-Neighbours that together are a keyword are that keyword: ``computer mouse``; ``computer AND mouse`` asks for both.
-``min:`` keeps what scores at least that much in the parentheses, or the whole query, that it stands in. Operators are
+``words.LanguageWords`` says what words mean: a keyword and every keyword below it, or a colour. Words that mean nothing
+are left out, and the parsed query names them; only a broken form is an error. Neighbours that together are a keyword
+are that keyword: ``computer mouse``; ``computer AND mouse`` asks for both. ``min:`` keeps what scores at least so much
+in the parentheses, or the whole query, that it stands in. Quotation marks may be those of any language. Operators are
 capitals.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pipeline.errors import CallerError
-from results_sink.search.spelling import OPERATORS, meant, unknown
+from pipeline.errors import BadQuery
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from pipeline.keywords import Vocabulary
+    from results_sink.search.words import Correction, LanguageWords, WordMatch
 
 MAX_CHARACTERS = 1_000  # of a query, chosen by us
 MAX_DEPTH = 50  # parentheses and NOTs within each other, chosen by us: far below Python's own limit
-MAX_JOINED = 6  # words of the longest keyword that is recognised without quotes
+OPERATORS = ("AND", "OR", "NOT")
 _QUOTES = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb", '"'))  # of the languages that we speak
 _TOKEN = re.compile(r'\s*(?:(?P<phrase>"[^"]*")|(?P<open>\()|(?P<close>\))|(?P<word>[^\s()"]+)|(?P<quote>"))')
 _MIN = "min:"
@@ -42,6 +41,18 @@ class Term:
     """Images that have any of these keywords, by the best of their scores."""
 
     keyword_ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Colour:
+    """Tagged images that have this colour, with the score 1."""
+
+    colour_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Everything:
+    """All tagged images, with the score 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,173 +84,223 @@ class AtLeast:
     part: Node
 
 
-Node = Term | AllOf | AnyOf | Without | AtLeast
+Node = Term | Colour | Everything | AllOf | AnyOf | Without | AtLeast
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedQuery:
+    """What a query asks for.
+
+    Attributes:
+        node: None where nothing is left of the query.
+        ignored: the words that were left out.
+        corrections: the words that were read as another.
+        words: what each word means, where the query is words alone: no operators, parentheses or quotes.
+    """
+
+    node: Node | None
+    ignored: tuple[str, ...] = ()
+    corrections: tuple[Correction, ...] = ()
+    words: tuple[WordMatch, ...] = ()
+
+    def with_fewer_words(self, *, first_words_first: bool) -> Iterator[ParsedQuery]:
+        """Yield the query without one of its words, then without more, as long as any is left.
+
+        Colours are left out before other words.
+
+        Args:
+            first_words_first: whether the first words are left out before the others, as the word that tells more of
+                another comes first in English and German, but last in French and Spanish.
+        """
+        words = [match for match in self.words if match.node]
+        in_order = words if first_words_first else words[::-1]
+        order = sorted(in_order, key=lambda match: not isinstance(match.node, Colour))
+        for count in range(1, len(words)):
+            left_out = order[:count]
+            kept = [match.node for match in words if match not in left_out]
+            ignored = (*self.ignored, *(match.text for match in words if match in left_out))
+            yield ParsedQuery(_combined(AllOf, kept), ignored, self.corrections)
 
 
 @dataclass(frozen=True, slots=True)
 class _Token:
     """A piece of the query. The column counts characters from 1."""
 
-    kind: str  # word, phrase, open, close, end
+    kind: str  # word, phrase, open, close, end; or term: words that were looked up
     text: str
     column: int
+    match: WordMatch | None = field(default=None, compare=False)
 
-    def says(self, operator: str) -> bool:
+    def is_operator(self, operator: str) -> bool:
         return self.kind == "word" and self.text == operator
 
     @property
+    def is_min(self) -> bool:
+        return self.kind == "word" and self.text.lower().startswith(_MIN)
+
+    @property
     def is_plain(self) -> bool:
-        return self.kind == "word" and self.text not in OPERATORS and not self.text.lower().startswith(_MIN)
+        return self.kind == "word" and self.text not in OPERATORS and not self.is_min
 
 
-def parse(query: str, vocabulary: Vocabulary) -> Node:
-    """Return what the query asks for.
+def parse(query: str, words: LanguageWords, *, may_be_empty: bool = False) -> ParsedQuery:
+    """Return what the query asks for; an empty one asks for everything where it may be empty.
 
     Raises:
-        CallerError: it has a mistake, and the message names the column; or a word is no keyword.
+        BadQuery: its form is broken; the message names the column.
     """
     if len(query) > MAX_CHARACTERS:
-        raise CallerError(f"the query has {len(query):,} characters; the limit is {MAX_CHARACTERS:,}")
-    return _Parser(_joined(_tokens(query), vocabulary), vocabulary).query()
+        raise BadQuery("too_long", f"the query has {len(query):,} characters; the limit is {MAX_CHARACTERS:,}")
+    tokens = list(_looked_up(_tokens(query), words))
+    if tokens[0].kind == "end":
+        if may_be_empty:
+            return ParsedQuery(Everything())
+        raise BadQuery("empty", "the query is empty; write a word, such as footwear")
+    # DECISIONS.md, 58: words that mean nothing are no mistake; only a broken form is refused.
+    node = _Parser(tokens).query()
+    is_words_alone = all(token.kind in {"term", "end"} for token in tokens) and '"' not in query
+    return _parsed(node, [token.match for token in tokens if token.match], is_words_alone=is_words_alone)
+
+
+def _parsed(node: Node | None, matches: Sequence[WordMatch], *, is_words_alone: bool) -> ParsedQuery:
+    """Return the query with what its words say of it."""
+    ignored = tuple(text for match in matches for text in match.ignored)
+    corrections = tuple(correction for match in matches for correction in match.corrections)
+    return ParsedQuery(node, ignored, corrections, tuple(matches) if is_words_alone else ())
 
 
 def _tokens(query: str) -> list[_Token]:
     tokens: list[_Token] = []
-    query, at = query.translate(_QUOTES), 0
-    while match := _TOKEN.match(query, at):
+    query, offset = query.translate(_QUOTES), 0
+    while match := _TOKEN.match(query, offset):
         kind = str(match.lastgroup)
         if kind == "quote":
-            raise _mistake(match.start(kind) + 1, "this quotation mark is never closed")
+            raise _mistake("open_quote", match.start(kind) + 1, "this quotation mark is never closed")
         tokens.append(_Token(kind, match[kind].strip('"'), match.start(kind) + 1))
-        at = match.end()
+        offset = match.end()
     tokens.append(_Token("end", "", len(query.rstrip()) + 1))
     return tokens
 
 
-def _joined(tokens: Sequence[_Token], vocabulary: Vocabulary) -> list[_Token]:
-    """Return the tokens, with neighbouring words made one that are a keyword together: the longest such first."""
-    # DECISIONS.md, 10
-    joined: list[_Token] = []
-    at = 0
-    while at < len(tokens):
-        length = _phrase_length(tokens[at : at + MAX_JOINED], vocabulary)
-        text = " ".join(token.text for token in tokens[at : at + length])
-        joined.append(_Token("phrase", text, tokens[at].column) if length > 1 else tokens[at])
-        at += length
-    return joined
+def _looked_up(tokens: Sequence[_Token], words: LanguageWords) -> Iterator[_Token]:
+    """Yield the tokens, with words and phrases as the terms that they mean."""
+    first = 0
+    while first < len(tokens):
+        token, end = tokens[first], first + 1
+        if token.kind == "phrase":
+            if not token.text.strip():
+                raise _mistake("empty_phrase", token.column, "there is nothing between the quotation marks")
+            yield from _terms(token, words.read_phrase(token.text))
+        elif token.is_plain:
+            while tokens[end].is_plain:
+                end += 1
+            is_last = tokens[end].kind == "end"
+            yield from _terms(token, words.read([plain.text for plain in tokens[first:end]], is_last=is_last))
+        else:
+            yield token
+        first = end
 
 
-def _phrase_length(tokens: Sequence[_Token], vocabulary: Vocabulary) -> int:
-    plain = next((at for at, token in enumerate(tokens) if not token.is_plain), len(tokens))
-    lengths = range(plain, 1, -1)
-    return next((n for n in lengths if meant(" ".join(token.text for token in tokens[:n]), vocabulary)), 1)
+def _terms(token: _Token, matches: Sequence[WordMatch]) -> Iterator[_Token]:
+    for match in matches:
+        yield _Token("term", match.text, token.column, match)
 
 
-def _mistake(column: int, what: str) -> CallerError:
-    return CallerError(f"the query has a mistake at column {column}: {what}")
+def _mistake(code: str, column: int, reason: str) -> BadQuery:
+    return BadQuery(code, f"the query has a mistake at column {column}: {reason}")
 
 
 class _Parser:
-    """Reads the tokens from left to right, one function for each rule of the grammar."""
+    """Reads the tokens from left to right, one function for each rule of the grammar.
 
-    def __init__(self, tokens: Sequence[_Token], vocabulary: Vocabulary) -> None:
-        self._tokens, self._vocabulary = tokens, vocabulary
-        self._at = self._depth = 0
+    A rule returns None where all of its words are left out.
+    """
 
-    def query(self) -> Node:
-        if self._now.kind == "end":
-            raise CallerError("the query is empty; write a word, such as footwear")
+    def __init__(self, tokens: Sequence[_Token]) -> None:
+        self._tokens = tokens
+        self._position = self._depth = 0
+
+    def query(self) -> Node | None:
         node = self._group()
-        if self._now.kind != "end":
-            raise _mistake(self._now.column, "this parenthesis closes nothing")
+        if self._token.kind != "end":
+            raise _mistake("stray_parenthesis", self._token.column, "this parenthesis closes nothing")
         return node
 
     @property
-    def _now(self) -> _Token:
-        return self._tokens[self._at]
+    def _token(self) -> _Token:
+        return self._tokens[self._position]
 
     def _next(self) -> _Token:
-        self._at += 1
-        return self._tokens[self._at - 1]
+        self._position += 1
+        return self._tokens[self._position - 1]
 
-    def _group(self) -> Node:
+    def _group(self) -> Node | None:
         """Read the whole query, or what stands in parentheses; a ``min:`` anywhere in it is of all of it."""
         least: list[float] = []
         parts = [self._all(least)]
-        while self._now.says("OR"):
+        while self._token.is_operator("OR"):
             self._next()
             parts.append(self._all(least))
-        node = parts[0] if len(parts) == 1 else AnyOf(tuple(parts))
-        return AtLeast(max(least), node) if least else node
+        node = _combined(AnyOf, parts)
+        return AtLeast(max(least), node) if least and node else node
 
-    def _all(self, least: list[float]) -> Node:
-        began = self._now
-        parts: list[Node] = []
+    def _all(self, least: list[float]) -> Node | None:
+        """Read what stands between two ORs, and add the scores of each ``min:`` in it to ``least``."""
+        begin = self._token
+        parts: list[Node | None] = []
         after_operator = True
-        while after_operator or not (self._now.kind in {"end", "close"} or self._now.says("OR")):
-            if self._is_min():
-                least.append(self._min())
+        while after_operator or not (self._token.kind in {"end", "close"} or self._token.is_operator("OR")):
+            if self._token.is_min:
+                least.append(_least_score(self._next()))
             else:
                 parts.append(self._one())
-            after_operator = self._now.says("AND")
+            after_operator = self._token.is_operator("AND")
             if after_operator:
                 self._next()
         if not parts:
-            raise _mistake(began.column, "min: needs a word beside it")
-        return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
+            raise _mistake("min_alone", begin.column, "min: needs a word beside it")
+        return _combined(AllOf, parts)
 
-    def _one(self) -> Node:
+    def _one(self) -> Node | None:
         token = self._next()
-        if token.says("NOT"):
-            return Without(self._deeper(self._one, token))
+        if token.is_operator("NOT"):
+            part = self._deeper(self._one, token)
+            return Without(part) if part else None
         if token.kind == "open":
             node = self._deeper(self._group, token)
             if self._next().kind != "close":
-                raise _mistake(token.column, "this parenthesis is never closed")
+                raise _mistake("open_parenthesis", token.column, "this parenthesis is never closed")
             return node
-        if token.kind == "phrase" or token.is_plain:
-            return self._term(token)
+        if token.match:
+            return token.match.node
         raise self._unexpected(token)
 
-    def _deeper(self, rule: Callable[[], Node], token: _Token) -> Node:
+    def _deeper(self, rule: Callable[[], Node | None], token: _Token) -> Node | None:
         self._depth += 1
         if self._depth > MAX_DEPTH:
-            raise _mistake(token.column, f"more than {MAX_DEPTH} parentheses and NOTs lie within each other")
+            reason = f"more than {MAX_DEPTH} parentheses and NOTs lie within each other"
+            raise _mistake("too_deep", token.column, reason)
         node = rule()
         self._depth -= 1
         return node
 
-    def _term(self, token: _Token) -> Term:
-        ids = meant(token.text, self._vocabulary)
-        if not token.text.strip():
-            raise _mistake(token.column, "there is nothing between the quotation marks")
-        if not ids:
-            raise self._unknown()
-        return Term(frozenset().union(*(self._vocabulary.descendants(each) for each in ids)))
-
-    def _unknown(self) -> CallerError:
-        """Return the error of the word that was read last, which is looked for among its neighbours too."""
-        first = last = self._at - 1
-        if self._tokens[first].is_plain:
-            while first and self._tokens[first - 1].is_plain:
-                first -= 1
-            while self._tokens[last + 1].is_plain:
-                last += 1
-        words = [token.text for token in self._tokens[first : last + 1]]
-        return unknown(words, self._at - 1 - first, self._vocabulary)
-
-    def _is_min(self) -> bool:
-        return self._now.kind == "word" and self._now.text.lower().startswith(_MIN)
-
-    def _min(self) -> float:
-        token = self._next()
-        text = token.text[len(_MIN) :]
-        if not _NUMBER.match(text) or float(text) > 1:
-            raise _mistake(token.column, "min: needs a score from 0 to 1, such as min:0.6")
-        return float(text)
-
-    def _unexpected(self, token: _Token) -> CallerError:
-        before = self._tokens[self._at - 2] if self._at > 1 else None
+    def _unexpected(self, token: _Token) -> BadQuery:
+        before = self._tokens[self._position - 2] if self._position > 1 else None
         after = f" after {before.text}" if before and before.text in OPERATORS else ""
-        found = "the query ends" if token.kind == "end" else f"{token.text} stands"
-        return _mistake(token.column, f"{found} where a word is needed{after}")
+        seen = "the query ends" if token.kind == "end" else f"{token.text} stands"
+        return _mistake("word_missing", token.column, f"{seen} where a word is needed{after}")
+
+
+def _combined(kind: type[AllOf | AnyOf], parts: Sequence[Node | None]) -> Node | None:
+    """Return these parts as one node, without those that were left out."""
+    present = tuple(part for part in parts if part is not None)
+    if not present:
+        return None
+    return present[0] if len(present) == 1 else kind(present)
+
+
+def _least_score(token: _Token) -> float:
+    text = token.text[len(_MIN) :]
+    if not _NUMBER.match(text) or float(text) > 1:
+        raise _mistake("bad_min", token.column, "min: needs a score from 0 to 1, such as min:0.6")
+    return float(text)

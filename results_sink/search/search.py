@@ -1,37 +1,83 @@
-"""The verb search: a query is evaluated over the postings of a snapshot and answered with results and facets."""
+"""The verb search: a query is answered from a snapshot and the changes since, with results and facets."""
 
 from __future__ import annotations
 
-from collections import Counter
 from copy import copy
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pipeline.keywords import LANGUAGES
-from results_sink.search.cursor import Place
-from results_sink.search.facets import Facets
-from results_sink.search.grouped import Grouped
-from results_sink.search.index import Index
-from results_sink.search.layered import Layered
-from results_sink.search.query import AllOf, AnyOf, AtLeast, Term, Without, parse
+import numpy as np
+
+from pipeline.keywords import LANGUAGES, Source
+from results_sink.export.columns import read_images
+from results_sink.search.catalogue import Catalogue
+from results_sink.search.cursor import ExportState
+from results_sink.search.facets import FacetCounter, FacetNames
+from results_sink.search.images import NOT_FOUND, ImageIndex
+from results_sink.search.query import Everything, parse
+from results_sink.search.ranking import best_of_products, best_places, by_product
+from results_sink.search.words import HEAD_COMES_FIRST, QueryWords
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from numpy.typing import NDArray
 
     from pipeline.keywords import KeywordTag, Vocabulary
-    from results_sink.export.delta import Delta
+    from results_sink.export.columns import DeltaRows, ImageColumns
     from results_sink.search.facets import Facet
-    from results_sink.search.hits import Hits
-    from results_sink.search.query import Node
+    from results_sink.search.query import Node, ParsedQuery
     from results_sink.search.snapshot import Snapshot
+    from results_sink.search.words import Correction
 
 LIMIT = 20  # results, where none is given
 FACETS = 20  # the most facets of an answer, chosen by us
+SUGGESTIONS = 3  # near words, where nothing was found
+AVAILABLE = 10  # keywords of the whole catalogue, where nothing was found
+
+
+class Sort(StrEnum):
+    """In which order results come."""
+
+    SCORE = "score"
+    NEWEST = "newest"
+    IMAGE = "image"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Filters:
+    """What results must be besides what the query says; None where it does not matter.
+
+    Attributes:
+        needs_a_look: whether the machine was not sure of the image.
+        source: who gave the image one of its keywords.
+        reason: why the image was rejected; rejected images are found by this filter alone.
+    """
+
+    needs_a_look: bool | None = None
+    source: Source | None = None
+    reason: str | None = None
+
+    def flags(self, columns: ImageColumns) -> NDArray[np.bool_]:
+        """Return which images the filters let through: bool [N]."""
+        passed = np.ones(len(columns), np.bool_)
+        if self.needs_a_look is not None:
+            passed &= columns.needs_a_look == self.needs_a_look
+        if self.source is not None:
+            passed &= columns.has_source(self.source)
+        if self.reason is not None:
+            passed &= columns.has_reason(self.reason)
+        return passed
+
+
+NO_FILTERS = Filters()
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
     """One result: an image, or the best image of a product."""
 
     image: str
@@ -41,20 +87,38 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """The results, best first, how many there are in all, and how many of them carry each keyword."""
+class SearchAnswer:
+    """The results, best first, how many there are in all, and how many of them carry each keyword.
+
+    Attributes:
+        query: as it was asked.
+        total: on all pages.
+        results: of this page.
+        facets: the most frequent keywords of all results.
+        ignored: the words that were left out, because nothing is called so.
+        corrections: the words that were read as another.
+        suggestions: words near those that were left out, where nothing was found.
+        available: the most frequent keywords of the whole catalogue, where nothing was found.
+        as_of: when the newest change that was searched was made; None where that is not known.
+    """
 
     query: str
     total: int
-    results: tuple[Found, ...]
+    results: tuple[SearchHit, ...]
     facets: tuple[Facet, ...]
+    ignored: tuple[str, ...] = ()
+    corrections: tuple[Correction, ...] = ()
+    suggestions: tuple[str, ...] = ()
+    available: tuple[Facet, ...] = ()
+    as_of: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class SearchRequest:
     """A query and which of its results are wanted: ``limit`` of them behind the first ``offset``.
 
-    ``least`` is the lowest score of a result; ``language`` is that of the facets' names.
+    ``least`` is the lowest score of a result; ``language`` is the person's: words are looked for in it first, and
+    facets are named in it.
     """
 
     query: str
@@ -64,94 +128,176 @@ class Asked:
     least: float = 0.0
     facets: int = FACETS
     language: str = LANGUAGES[0]
+    filters: Filters = NO_FILTERS
+    sort: Sort = Sort.SCORE
 
 
 class Searcher:
     """Answers queries from one snapshot with the words of one vocabulary, one query at a time."""
 
-    def __init__(self, snapshot: Snapshot, vocabulary: Vocabulary) -> None:
-        """Read nothing yet."""
-        self._vocabulary = vocabulary
-        self._base = Index(snapshot)
-        self._lay({})
-        self._facets: dict[str, Facets] = {}  # by language
+    def __init__(self, snapshot: Snapshot, vocabulary: Vocabulary, words: QueryWords | None = None) -> None:
+        """Read nothing yet; ``words`` are those of the same vocabulary, where they were sorted before."""
         self._snapshot = snapshot
+        self._vocabulary = vocabulary
+        self._words = words or QueryWords(vocabulary)
+        self._names: dict[str, FacetNames] = {}  # by language
+        self._base: list[ImageIndex] = []  # one, as soon as it was read: shared by all states of the snapshot
+        self._lay({})
 
-    def _lay(self, deltas: dict[str, Delta]) -> None:
-        self._layered = Layered(self._base, deltas) if deltas else None
-        self._index = self._layered or self._base
-        self._last_delta = next(reversed(deltas), "")
+    def _lay(self, deltas: Mapping[str, DeltaRows], as_of: datetime | None = None) -> None:
+        self._deltas = list(deltas.values())
+        self._last_delta = list(deltas)[-1] if deltas else ""
+        self._counters: dict[str, FacetCounter] = {}  # by language
+        self.as_of = as_of or self._snapshot.manifest.scan_began_at
 
-    def under(self, deltas: dict[str, Delta]) -> Searcher:
+    def under(self, deltas: Mapping[str, DeltaRows], as_of: datetime | None = None) -> Searcher:
         """Return what answers from the same snapshot under these deltas, by name, and shares what was read of it."""
         other = copy(self)
-        other._lay(deltas)  # noqa: SLF001 - of its own kind
+        other.__dict__.pop("_catalogue", None)
+        other._lay(deltas, as_of)  # noqa: SLF001 - of its own kind
         return other
 
+    @cached_property
+    def _catalogue(self) -> Catalogue:
+        if not self._base:
+            self._base.append(ImageIndex(read_images(self._snapshot.open_images())))
+        return Catalogue(self._base[0], self._deltas)
+
     @property
-    def place(self) -> Place:
+    def state(self) -> ExportState:
         """What is searched."""
-        return Place(self._snapshot.manifest.snapshot, self._last_delta)
+        return ExportState(self._snapshot.manifest.snapshot, self._last_delta)
 
     @property
     def changes(self) -> int:
         """How many images were laid over the snapshot."""
-        return self._layered.changes if self._layered else 0
+        return self._catalogue.changes if self._deltas else 0
+
+    @property
+    def has_colours(self) -> bool:
+        """Whether the export says the colours of images."""
+        return self._catalogue.has_colours
 
     @cached_property
     def images_by_keyword(self) -> dict[str, int]:
         """How many images of the snapshot carry each keyword."""
-        found: Counter[str] = Counter()
+        counts: dict[str, int] = {}
         for part in self._snapshot.manifest.postings:
-            found.update({keyword.keyword_id: keyword.rows for keyword in part.keywords})
-        return dict(found)
+            for keyword in part.keywords:
+                counts[keyword.keyword_id] = counts.get(keyword.keyword_id, 0) + keyword.rows
+        return counts
 
-    def search(self, query: str, limit: int = LIMIT, *, per_product: bool = False) -> Answer:
+    def search(self, query: str, limit: int = LIMIT, *, per_product: bool = False) -> SearchAnswer:
         """Return the answer to a query.
 
         Raises:
-            CallerError: the query has a mistake, or a word is no keyword.
+            BadQuery: the query cannot be read.
             BadExport: a file that is needed is missing or damaged.
         """
-        return self.answer(Asked(query, limit, per_product=per_product))
+        return self.answer(SearchRequest(query, limit, per_product=per_product))
 
-    def answer(self, asked: Asked) -> Answer:
-        """Return the answer to what is asked, and raise as ``search`` does."""
-        node = parse(asked.query, self._vocabulary)
-        hits = self._index.find(node).at_least(asked.least)
-        grouped = Grouped.of(hits, self._index.products_of(hits.rows)) if asked.per_product else None
-        facets = self._counted(hits, grouped, asked) if asked.facets else ()
-        total = len(hits.rows) if grouped is None else len(grouped)
-        best = (hits if grouped is None else grouped).best(asked.offset + asked.limit)
-        return Answer(asked.query, total, self._found(best.after(asked.offset), node), facets)
-
-    def _counted(self, hits: Hits, grouped: Grouped | None, asked: Asked) -> tuple[Facet, ...]:
-        codes = self._index.set_codes(hits.rows)
-        if asked.language not in self._facets:
-            self._facets[asked.language] = Facets(self._vocabulary, asked.language)
-        facets = self._facets[asked.language]
-        facets.learn(self._index.sets)
-        if grouped is None or len(grouped) == len(hits.rows):
-            return facets.of_images(codes, asked.facets)
-        return facets.of_groups(grouped.in_order(codes), grouped.starts, asked.facets)
-
-    def _found(self, best: Hits, node: Node) -> tuple[Found, ...]:
-        shown = self._index.shown(best.rows.tolist(), set(_keyword_ids(node)))
-        return tuple(
-            Found(each.image, each.product, score, each.keywords)
-            for each, score in zip(shown, best.scores.tolist(), strict=True)
+    def answer(self, request: SearchRequest) -> SearchAnswer:
+        """Return the answer to a request, and raise as ``search`` does."""
+        parsed, scores = self._find(request)
+        rows = np.flatnonzero(scores >= 0)
+        total, facets = self._count(rows, request)
+        return SearchAnswer(
+            query=request.query,
+            total=total,
+            results=self._page(rows, scores[rows], request),
+            facets=facets,
+            ignored=parsed.ignored,
+            corrections=parsed.corrections,
+            suggestions=() if total else self._near(parsed, request),
+            available=() if total else self._most_frequent(request.language),
+            as_of=self.as_of,
         )
 
+    def counts_of(self, nodes: Mapping[str, Node], request: SearchRequest) -> dict[str, int]:
+        """Return how many results each of these nodes would leave beside the request's own query."""
+        if not request.query.strip():
+            return {name: self._count(self._rows_of(node), request)[0] for name, node in nodes.items()}
+        scores = self._scores_of(self._parse(request), request)
+        both = {name: np.minimum(scores, self._catalogue.scores_of(node)) for name, node in nodes.items()}
+        return {name: self._count(np.flatnonzero(combined >= 0), request)[0] for name, combined in both.items()}
 
-def _keyword_ids(node: Node) -> Iterator[str]:
-    """Yield the keywords by which an image can have been found."""
-    match node:
-        case Term():
-            yield from node.keyword_ids
-        case AllOf() | AnyOf():
-            for part in node.parts:
-                yield from _keyword_ids(part)
-        case AtLeast():
-            yield from _keyword_ids(node.part)
-        case Without():
-            return
+    def _parse(self, request: SearchRequest) -> ParsedQuery:
+        words = self._words.in_language(request.language, has_colours=self._catalogue.has_colours)
+        return parse(request.query, words, may_be_empty=request.filters != NO_FILTERS)
+
+    def _find(self, request: SearchRequest) -> tuple[ParsedQuery, NDArray[np.float32]]:
+        """Return the query and the score of each image, or ``NOT_FOUND``.
+
+        Where nothing is all that the words of a query say, words are left out until something is found.
+        """
+        parsed = self._parse(request)
+        scores = self._scores_of(parsed, request)
+        if not (scores >= 0).any():
+            first_words_first = request.language not in HEAD_COMES_FIRST
+            for fewer in parsed.with_fewer_words(first_words_first=first_words_first):
+                fewer_scores = self._scores_of(fewer, request)
+                if (fewer_scores >= 0).any():
+                    return fewer, fewer_scores
+        return parsed, scores
+
+    def _scores_of(self, parsed: ParsedQuery, request: SearchRequest) -> NDArray[np.float32]:
+        """Return the score of each image that the request finds, or ``NOT_FOUND``."""
+        if parsed.node is None:
+            return np.full(self._catalogue.rows, NOT_FOUND)
+        scores = self._catalogue.scores_of(parsed.node)
+        if request.filters.reason is not None:  # rejected images have no keywords by which they could be found
+            scores = np.where(isinstance(parsed.node, Everything), np.ones_like(scores), NOT_FOUND)
+        if request.filters != NO_FILTERS:
+            scores = np.where(self._catalogue.visible(request.filters.flags), scores, NOT_FOUND)
+        return np.where(scores >= np.float32(request.least), scores, NOT_FOUND) if request.least else scores
+
+    def _rows_of(self, node: Node) -> NDArray[np.int64]:
+        return np.flatnonzero(self._catalogue.scores_of(node) >= 0)
+
+    def _count(self, rows: NDArray[np.int64], request: SearchRequest) -> tuple[int, tuple[Facet, ...]]:
+        """Return how many results these images are, and their facets."""
+        if not request.per_product:
+            counter = self._counter(request.language) if request.facets else None
+            return len(rows), counter.of_images(self._catalogue.set_codes[rows], request.facets) if counter else ()
+        rows, begins = by_product(rows, self._catalogue.products[rows])
+        if not request.facets:
+            return len(begins), ()
+        codes = self._catalogue.set_codes[rows]
+        return len(begins), self._counter(request.language).of_products(codes, begins, request.facets)
+
+    def _page(
+        self, rows: NDArray[np.int64], scores: NDArray[np.float32], request: SearchRequest
+    ) -> tuple[SearchHit, ...]:
+        """Return the results of the page that is wanted."""
+        ranks, limit = scores, request.offset + request.limit
+        if request.sort is Sort.NEWEST:
+            ranks = self._catalogue.observed_us[rows].astype(np.float64)
+        elif request.sort is Sort.IMAGE:
+            ranks = np.zeros(len(rows), np.float32)  # rows stand in the order of their images' names
+        if request.per_product:
+            places = best_of_products(ranks, self._catalogue.products[rows], limit)
+        else:
+            places = best_places(ranks, limit)
+        return tuple(self._hit(int(rows[index]), float(scores[index])) for index in places[request.offset :])
+
+    def _hit(self, row: int, score: float) -> SearchHit:
+        tags = self._catalogue.tags_of(row)
+        exact = next((tag.score for tag in tags if np.float32(tag.score) == score), score)  # as it was recorded
+        return SearchHit(self._catalogue.image_of(row), self._catalogue.product_of(row), exact, tags)
+
+    def _counter(self, language: str) -> FacetCounter:
+        if language not in self._counters:
+            names = self._names.setdefault(language, FacetNames(self._vocabulary, language))
+            self._counters[language] = FacetCounter(names, self._catalogue.keyword_sets)
+        return self._counters[language]
+
+    def _near(self, parsed: ParsedQuery, request: SearchRequest) -> tuple[str, ...]:
+        """Return words near those that were left out."""
+        words = self._words.in_language(request.language)
+        near = dict.fromkeys(word for text in parsed.ignored for word in words.near(text))
+        return tuple(near)[:SUGGESTIONS]
+
+    def _most_frequent(self, language: str) -> tuple[Facet, ...]:
+        """Return the keywords that are on most images of the catalogue."""
+        codes = self._catalogue.set_codes[self._rows_of(Everything())]
+        return self._counter(language).of_images(codes, AVAILABLE)

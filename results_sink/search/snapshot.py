@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 KEPT_BYTES = 2_000_000_000  # chosen by us: less than half of the 4,096 MB that the API's function has for files
 LOOK_SHARE = 20  # chosen by us: whenever a 20th of that came, it is looked through what is kept, and not at each file
+OPENED_AT_ONCE = 8  # files, chosen by us
 IN_USE_NS = 60 * 10**9  # chosen by us: a copy that was asked for so shortly before may be about to be opened
 
 
@@ -59,7 +61,7 @@ class Downloaded:
     """
 
     files: FileStore
-    place: str
+    export_name: str
     cache: Path
     kept_bytes: int = KEPT_BYTES
     _brought_bytes: int = field(default=0, init=False)  # since the copies were looked through
@@ -78,8 +80,8 @@ class Downloaded:
     def _bring(self, file: FileSum, path: Path) -> None:
         data = self.files.read(file.name)
         if data is None:
-            raise BadExport(f"{self.place}/{file.name} is missing")
-        _check(len(data), hashlib.sha256(data).hexdigest(), file, f"{self.place}/{file.name}")
+            raise BadExport(f"{self.export_name}/{file.name} is missing")
+        _check(len(data), hashlib.sha256(data).hexdigest(), file, f"{self.export_name}/{file.name}")
         self.cache.mkdir(parents=True, exist_ok=True)
         with NamedTemporaryFile(dir=self.cache, suffix=".half", delete=False) as half:
             half.write(data)  # under a name of its own: somebody else may be bringing the same file
@@ -91,13 +93,13 @@ class Downloaded:
 
     def _forget(self, now_ns: int) -> None:
         """Remove the copies, and halves that somebody left, that were used before the last ``kept_bytes``."""
-        found = []
+        copies = []
         for path in self.cache.iterdir():
             with suppress(FileNotFoundError):  # somebody else removes them too
                 state = path.stat()
-                found.append((state.st_mtime_ns, state.st_size, path))
+                copies.append((state.st_mtime_ns, state.st_size, path))
         kept_bytes = 0
-        for used_ns, size_bytes, path in sorted(found, reverse=True):
+        for used_ns, size_bytes, path in sorted(copies, reverse=True):
             kept_bytes += size_bytes
             if kept_bytes > self.kept_bytes and used_ns < now_ns - IN_USE_NS:
                 path.unlink(missing_ok=True)
@@ -125,22 +127,31 @@ class Snapshot:
         """Return one of its files by its name from the export's root, with what must be found there."""
         return FileSum(f"{SNAPSHOTS}{self.manifest.snapshot}/{part.name}", part.bytes, part.sha256, part.version)
 
+    def open_images(self) -> list[ParquetFile]:
+        """Return the files of ``images/`` in their order, opened several at once: they may have to be downloaded.
+
+        Raises:
+            BadExport: one is missing or damaged.
+        """
+        with ThreadPoolExecutor(OPENED_AT_ONCE) as pool:
+            return list(pool.map(self.open, self.manifest.images))
+
     @property
     def row_groups_read(self) -> dict[str, int]:
         """How many row groups were read so far of each file that was opened."""
         return {name: file.row_groups_read for name, file in self._opened.items()}
 
 
-def open_latest(files: FileStore, copies: Copies, place: str) -> Snapshot:
-    """Return the snapshot that ``latest.json`` names; ``place`` says in messages where it was looked for.
+def open_latest(files: FileStore, copies: Copies, export_name: str) -> Snapshot:
+    """Return the snapshot that ``latest.json`` names; ``export_name`` says in messages where it was looked for.
 
     Raises:
         BadExport: there is none, or it is damaged.
     """
-    return open_snapshot(read_latest(files, place), files, copies, place)
+    return open_snapshot(read_latest(files, export_name), files, copies, export_name)
 
 
-def read_latest(files: FileStore, place: str) -> Latest:
+def read_latest(files: FileStore, export_name: str) -> Latest:
     """Return what ``latest.json`` says.
 
     Raises:
@@ -149,17 +160,17 @@ def read_latest(files: FileStore, place: str) -> Latest:
     """
     pointer = files.read(LATEST_NAME)
     if pointer is None:
-        raise NoExport(f"{place} holds no export; run `catalog-tagger export` first")
-    return Latest.decode(pointer, f"{place}/{LATEST_NAME}")
+        raise NoExport(f"{export_name} holds no export; run `catalog-tagger export` first")
+    return Latest.decode(pointer, f"{export_name}/{LATEST_NAME}")
 
 
-def open_snapshot(latest: Latest, files: FileStore, copies: Copies, place: str) -> Snapshot:
+def open_snapshot(latest: Latest, files: FileStore, copies: Copies, export_name: str) -> Snapshot:
     """Return the snapshot that a pointer names.
 
     Raises:
         BadExport: it is gone or damaged.
     """
-    name = f"{place}/{latest.manifest.name}"
+    name = f"{export_name}/{latest.manifest.name}"
     data = files.read(latest.manifest.name)
     if data is None:
         raise BadExport(f"{name} is missing")

@@ -122,5 +122,6 @@ def _restored(record: TaggedImage | RejectedImage, previous: Previous, vocabular
         revision=record.revision,
         # The object is the same, so what a model saw in it stays true, whichever run kept it.
         vector=record.vector if isinstance(record, TaggedImage) else None,
+        facts=record.facts if isinstance(record, TaggedImage) else None,
     )
     return with_keywords(restored, previous.keywords, record.decisions, vocabulary)

@@ -80,6 +80,7 @@ class Calibration:
         return {found.keyword_id: found.threshold for found in self.thresholds}
 
 
+# DECISIONS.md, 38
 def calibrated(
     photos: Sequence[Judged], taxonomy: Taxonomy, class_ids: Sequence[str], precision: float, *, cool: bool = False
 ) -> Calibration:

@@ -10,6 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from pipeline.facts import PhotoFacts
     from tagging_lambda.model_card import InputContract
 
 
@@ -22,12 +23,14 @@ class Picture:
         width_pixels: of the original, upright.
         height_pixels: likewise.
         low_information: it is nearly of one colour, so that its keywords mean little.
+        facts: what else one pass over the small picture yields; None for a picture that no reader made.
     """
 
     levels: NDArray[np.uint8]
     width_pixels: int
     height_pixels: int
     low_information: bool
+    facts: PhotoFacts | None = None
 
 
 def model_input(picture: Picture, contract: InputContract) -> NDArray[np.float32]:

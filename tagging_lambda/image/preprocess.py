@@ -26,6 +26,7 @@ from pipeline.errors import ImageRejected, RejectReason
 from pipeline.images import MAX_IMAGE_BYTES
 from tagging_lambda.image.file_type import is_lossless_jpeg, picture_format, webp_size
 from tagging_lambda.image.picture import Picture
+from tagging_lambda.image.signals import FACTS_SIDE_PIXELS, FileSize, facts_of
 from tagging_lambda.image.subject import SMALL_SIDE_PIXELS, SubjectBox, find_subject
 
 if TYPE_CHECKING:
@@ -92,7 +93,8 @@ def _read(data: bytes, kind: str, contract: InputContract) -> Picture:
         rgb = _srgb(picture, contract.shorter_side_pixels)
     if orientation in _SIDEWAYS:
         width, height = height, width
-    return _measured(_turned(_fitted(rgb, contract), orientation), width, height)
+    fitted, small = (_turned(picture, orientation) for picture in (_fitted(rgb, contract), _small(rgb)))
+    return _measured(fitted, small, FileSize(width, height, len(data), kind))
 
 
 def _check_size(width: int, height: int) -> None:
@@ -227,13 +229,23 @@ def _padded(rgb: Image.Image, size: tuple[int, int]) -> Image.Image:
     return canvas
 
 
+def _small(rgb: Image.Image) -> Image.Image:
+    """Return the whole picture, of which a fit by cropping shows a part only, with its longer side as facts need it."""
+    scale = FACTS_SIDE_PIXELS / max(rgb.size)
+    size = (max(8, round(rgb.width * scale)), max(8, round(rgb.height * scale)))
+    return rgb.resize(size, Image.Resampling.BOX, reducing_gap=1.0)
+
+
 def _turned(small: Image.Image, orientation: int) -> Image.Image:
     turn = _TURNS.get(orientation)
     return small if turn is None else small.transpose(turn)
 
 
-def _measured(small: Image.Image, width: int, height: int) -> Picture:
-    return Picture(np.asarray(small), width, height, _deviation(small) < LOW_INFORMATION_DEVIATION)
+def _measured(fitted: Image.Image, small: Image.Image, file: FileSize) -> Picture:
+    levels = np.asarray(fitted)
+    facts = facts_of(np.asarray(small), levels, file)
+    is_low = _deviation(fitted) < LOW_INFORMATION_DEVIATION
+    return Picture(levels, file.width_pixels, file.height_pixels, is_low, facts)
 
 
 def _deviation(small: Image.Image) -> float:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 import numpy as np
 
 from pipeline.errors import ImageRejected, RejectReason, RetryLater
+from pipeline.facts import PhotoFacts
 from tagging_lambda.image.picture import Picture
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ MEMORY_LIMIT_BYTES = 1024**3  # a WebP of 64 million pixels takes 16 bytes a pix
 START_LIMIT_S = 20.0  # chosen by us: a start takes 0.2 s on an idle machine
 ATTEMPTS = 2  # chosen by us: a child may have died of something else, so a picture is blamed for the second death
 FRAME = struct.Struct("<cQ")  # the kind of what follows, and its length in bytes
-HEAD = struct.Struct("<IIIIB")  # rows, columns, original width and height, low_information
+HEAD = struct.Struct("<IIIIBI")  # rows, columns, original width and height, low_information, bytes of facts
 READY, PICTURE, REJECTED = b"+", b"P", b"R"
 _CHUNK_BYTES = 1 << 20
 
@@ -191,11 +192,14 @@ def _wait(readable: list[int], writable: list[int], until_s: float) -> None:
 def packed(picture: Picture) -> bytes:
     """Return the picture as it goes through the pipe."""
     rows, columns, _ = picture.levels.shape
-    head = HEAD.pack(rows, columns, picture.width_pixels, picture.height_pixels, picture.low_information)
-    return head + picture.levels.tobytes()
+    facts = picture.facts.pack() if picture.facts else b""
+    head = HEAD.pack(rows, columns, picture.width_pixels, picture.height_pixels, picture.low_information, len(facts))
+    return head + facts + picture.levels.tobytes()
 
 
 def _unpacked(body: bytes) -> Picture:
-    rows, columns, width, height, low_information = HEAD.unpack_from(body)
-    levels = np.frombuffer(body, np.uint8, offset=HEAD.size).reshape(rows, columns, 3)
-    return Picture(levels, width, height, bool(low_information))
+    rows, columns, width, height, low_information, facts_bytes = HEAD.unpack_from(body)
+    levels_offset = HEAD.size + facts_bytes
+    facts = PhotoFacts.unpack(body[HEAD.size : levels_offset])
+    levels = np.frombuffer(body, np.uint8, offset=levels_offset).reshape(rows, columns, 3)
+    return Picture(levels, width, height, bool(low_information), facts)

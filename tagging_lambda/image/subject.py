@@ -9,6 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+# DECISIONS.md, 30
 # Chosen on 993 packshots, 2,594 photos of goods, 250 of ImageNet and 4,723 of clothes laid flat: with these, nearly all
 # packshots, half of the goods and a fifth of ImageNet's photos have a box.
 SMALL_SIDE_PIXELS = 96  # of the shorter side of the picture in which the subject is looked for

@@ -155,18 +155,16 @@ def publish(folders: Sequence[Path], files: FileStore) -> str:
     Every name is the sha256 of what it holds, so that what is fetched is what was meant, whoever else may write there.
     The list comes last.
     """
-    cards = []
-    for folder in folders:
+    cards = {folder: hashlib.sha256((folder / CARD_NAME).read_bytes()).hexdigest() for folder in folders}
+    listing = json.dumps({"heads": list(cards.values())}).encode()
+    address = hashlib.sha256(listing).hexdigest()
+    for folder, card_sha256 in cards.items():
         Head.load(folder)  # a damaged one is not published
-        sha256 = hashlib.sha256((folder / CARD_NAME).read_bytes()).hexdigest()
         for name in _FILES:
-            files.write(f"{sha256}/{name}", folder / name)
-        cards.append(sha256)
-    listing = json.dumps({"heads": cards}).encode()
-    sha256 = hashlib.sha256(listing).hexdigest()
-    if files.read(f"{sha256}/{SET_NAME}") is None:
-        files.write_if(f"{sha256}/{SET_NAME}", listing, None)
-    return sha256
+            files.write(f"{address}/{card_sha256}/{name}", folder / name)
+    if files.read(f"{address}/{SET_NAME}") is None:
+        files.write_if(f"{address}/{SET_NAME}", listing, None)
+    return address
 
 
 def fetch_heads(address: str, store: Callable[[BucketPrefix], FileStore], cache: Path) -> tuple[Head, ...]:
@@ -180,34 +178,32 @@ def fetch_heads(address: str, store: Callable[[BucketPrefix], FileStore], cache:
         raise BadModel(
             f"{address} does not end with a hash; `catalog-tagger heads publish` prints the address of heads"
         )
-    listing_sha256 = matched["sha256"]
-    place = address.rstrip("/").removesuffix(listing_sha256)
-    files = store(BucketPrefix.parse(place))
-    listing = _verified(place, files, f"{listing_sha256}/{SET_NAME}", listing_sha256)
+    files = store(BucketPrefix.parse(address.rstrip("/") + "/"))
+    listing = _verified(address, files, SET_NAME, matched["sha256"])
     try:
         cards = [str(sha256) for sha256 in json.loads(listing)["heads"]]
     except (ValueError, KeyError, TypeError) as error:
         raise BadModel(f"{address} is no list of heads ({error})") from error
-    return tuple(_fetch(place, files, sha256, cache / sha256) for sha256 in cards)
+    return tuple(_fetch(address, files, sha256, cache / sha256) for sha256 in cards)
 
 
-def _fetch(place: str, files: FileStore, card_sha256: str, folder: Path) -> Head:
+def _fetch(address: str, files: FileStore, card_sha256: str, folder: Path) -> Head:
     if not (folder / CARD_NAME).is_file():
         folder.mkdir(parents=True, exist_ok=True)
         weights = files.read(f"{card_sha256}/{WEIGHTS_NAME}")
         if weights is None:
-            raise BadModel(f"there is no {WEIGHTS_NAME} of the head {card_sha256} at {place}")
+            raise BadModel(f"there is no {WEIGHTS_NAME} of the head {card_sha256} at {address}")
         (folder / WEIGHTS_NAME).write_bytes(weights)
         part = folder / f"{CARD_NAME}.part"
-        part.write_bytes(_verified(place, files, f"{card_sha256}/{CARD_NAME}", card_sha256))
+        part.write_bytes(_verified(address, files, f"{card_sha256}/{CARD_NAME}", card_sha256))
         part.replace(folder / CARD_NAME)
     return Head.load(folder)  # which holds the weights against the card
 
 
-def _verified(place: str, files: FileStore, name: str, sha256: str) -> bytes:
+def _verified(address: str, files: FileStore, name: str, sha256: str) -> bytes:
     data = files.read(name)
     if data is None:
-        raise BadModel(f"there is no {name} at {place}")
+        raise BadModel(f"there is no {name} at {address}")
     if hashlib.sha256(data).hexdigest() != sha256:
-        raise BadModel(f"{name} at {place} is damaged, or was replaced: its sha256 is another one")
+        raise BadModel(f"{name} at {address} is damaged, or was replaced: its sha256 is another one")
     return data

@@ -16,7 +16,7 @@ from pipeline.model_version import CARD_NAME
 from tagging_lambda.words.head_card import HeadCard, HeadKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -122,19 +122,9 @@ def head_keywords(head: Head, scores: NDArray[np.float32], vocabulary: Vocabular
         vocabulary: has the head's words, as `vocabulary_with` makes sure.
     """
     card = head.card
-    of_word = {word.id: float(score) for word, score in zip(card.words, scores, strict=False)}
-    sure = {word.id: of_word[word.id] for word in card.words if of_word[word.id] >= word.threshold}
-    for group in card.groups:
-        total = group_score(card.kind, [of_word[member] for member in group.members])
-        if total >= group.threshold and not sure.keys() & set(group.members):
-            sure[group.id] = total
-    sure = _without_broader(sure, vocabulary)
+    sure = _without_broader(_sure(card, scores), vocabulary)
     lines = {keyword_id: vocabulary.ancestors(keyword_id) for keyword_id in sure}
-    implied: dict[str, float] = {}
-    for keyword_id, line in lines.items():
-        for above in line:
-            if vocabulary.nodes[above].use is Use.KEYWORD:
-                implied[above] = max(implied.get(above, 0.0), sure[keyword_id])
+    implied = _implied(sure, lines, vocabulary)
     all_scores = implied | sure
     order = sorted(all_scores, key=lambda keyword_id: (keyword_id not in sure, -all_scores[keyword_id]))
     lineage = sure.keys() | {ancestor for line in lines.values() for ancestor in line}
@@ -143,6 +133,34 @@ def head_keywords(head: Head, scores: NDArray[np.float32], vocabulary: Vocabular
         is_other=not sure and float(scores[len(card.words)]) >= card.other_threshold,
         branch=frozenset(lineage & set(card.branch)),
     )
+
+
+def _sure(card: HeadCard, scores: NDArray[np.float32]) -> dict[str, float]:
+    """Return the words that are said and their scores; where there is none, the narrowest group that is sure.
+
+    Of words that exclude each other the strongest alone can be said: that is how thresholds were found.
+    """
+    of_word = {word.id: float(score) for word, score in zip(card.words, scores, strict=False)}
+    strongest = max(of_word, key=of_word.__getitem__)
+    candidates = [word for word in card.words if card.kind is HeadKind.SIGMOID or word.id == strongest]
+    sure = {word.id: of_word[word.id] for word in candidates if of_word[word.id] >= word.threshold}
+    for group in () if sure else card.groups:
+        total = group_score(card.kind, [of_word[member] for member in group.members])
+        if total >= group.threshold:
+            return {group.id: total}
+    return sure
+
+
+def _implied(
+    sure: Mapping[str, float], lines: Mapping[str, tuple[str, ...]], vocabulary: Vocabulary
+) -> dict[str, float]:
+    """Return the keywords above those that are said, each as sure as the surest below it."""
+    implied: dict[str, float] = {}
+    for keyword_id, line in lines.items():
+        for above in line:
+            if vocabulary.nodes[above].use is Use.KEYWORD:
+                implied[above] = max(implied.get(above, 0.0), sure[keyword_id])
+    return implied
 
 
 def group_score(kind: HeadKind, scores: Sequence[float]) -> float:

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from statistics import median
 from typing import TYPE_CHECKING
 
 from pipeline.csv_rows import rows
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 FILE, IMAGE, KEYWORDS = "file", "image", "keywords"
 GROUP_COLUMNS = ("product", "contributor", "group")  # the first of these that the file has says what belongs together
 FOLDERS_PER_WORD = 2  # with fewer folders than this for each word, folders sort photos by word and are no products
+PHOTOS_PER_PRODUCT = 10  # with more than this in the middle folder, folders are kinds; both chosen by us
 S3 = "s3://"
 _NO_SLUG = re.compile(r"[^a-z0-9]+")
 
@@ -116,7 +118,9 @@ def _groups(table: Sequence[CsvRow], words: int) -> list[str]:
     if column:
         return [row[column] or name for row, name in zip(table, names, strict=True)]
     folders = [str(PurePosixPath(name).parent) for name in names]
-    return folders if len(set(folders)) >= FOLDERS_PER_WORD * words else names
+    sizes = Counter(folders).values()
+    are_products = len(sizes) >= FOLDERS_PER_WORD * words and median(sizes) <= PHOTOS_PER_PRODUCT
+    return folders if are_products else names
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +138,15 @@ class _Words:
             for text in row.several(KEYWORDS):
                 first_rows.setdefault(text, row)
         squeezed = _squeezed_spellings(vocabulary)
-        named = {text: _known(text, row, vocabulary, squeezed) for text, row in first_rows.items()}
-        ids = {text: keyword_id for text, keyword_id in named.items() if keyword_id}
+        senses = {text: _senses(text, vocabulary, squeezed) for text in first_rows}
+        departments = Counter(
+            top for found in senses.values() if len(found) == 1 for top in _departments(found[0], vocabulary)
+        )
+        ids = {
+            text: _best_sense(text, found, departments, first_rows[text], vocabulary)
+            for text, found in senses.items()
+            if found
+        }
         new: dict[str, Keyword] = {}
         for text in [*_squeezed_out(ids, vocabulary), *(text for text in first_rows if text not in ids)]:
             keyword = own_keyword(text, vocabulary, below)
@@ -152,20 +163,36 @@ class _Words:
         return frozenset(keywords - above)
 
 
-def _known(text: str, row: CsvRow, vocabulary: Vocabulary, squeezed: Mapping[str, tuple[str, ...]]) -> str | None:
-    """Return the keyword that the text names as it is, or in the singular; None where the taxonomy has none.
+def _senses(text: str, vocabulary: Vocabulary, squeezed: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """Return the keywords that the text names as it is, or in the singular; none where the taxonomy has none."""
+    if text in vocabulary.nodes or ":" in text:
+        return (text,)
+    forms = (text, *singulars(text))
+    spelled = next((vocabulary.spelled(form) for form in forms if vocabulary.spelled(form)), ())
+    return spelled or next((squeezed[_squeeze(form)] for form in forms if _squeeze(form) in squeezed), ())
+
+
+def _departments(keyword_id: str, vocabulary: Vocabulary) -> set[str]:
+    line = (keyword_id, *vocabulary.ancestors(keyword_id)) if keyword_id in vocabulary.nodes else ()
+    return {node for node in line if vocabulary.nodes[node].is_emitted}
+
+
+def _best_sense(
+    text: str, senses: Sequence[str], departments: Counter[str], row: CsvRow, vocabulary: Vocabulary
+) -> str:
+    """Return the sense that belongs with the other words of the file: among garments, a polo is no ice cream.
 
     Raises:
-        CallerError: it names several.
+        CallerError: the others do not tell.
     """
-    for form in (text, *singulars(text)):
-        if form in vocabulary.nodes or vocabulary.spelled(form):
-            try:
-                return keyword_named(form, vocabulary)
-            except CallerError as error:
-                raise row.mistake(KEYWORDS, str(error)) from error
-    ids = next((squeezed[_squeeze(form)] for form in singulars(text) if _squeeze(form) in squeezed), ())
-    return ids[0] if len(ids) == 1 else None
+    votes = {sense: sum(departments[top] for top in _departments(sense, vocabulary)) for sense in senses}
+    best = max(senses, key=votes.__getitem__)
+    if len(senses) > 1 and list(votes.values()).count(votes[best]) == 1:
+        return best
+    try:
+        return keyword_named(text if len(senses) > 1 or ":" in text else best, vocabulary)
+    except CallerError as error:
+        raise row.mistake(KEYWORDS, str(error)) from error
 
 
 def _squeezed_spellings(vocabulary: Vocabulary) -> dict[str, tuple[str, ...]]:

@@ -72,17 +72,7 @@ def learn(
     too_few = tuple(TooFew(word, count) for word, count in sorted(counts.items()) if count < FEWEST_EXAMPLES)
     rare = {word.keyword_id for word in too_few}
     usable = [item for item in seen if not item.photo.keywords or item.photo.keywords - rare]
-    if not counts.keys() - rare:
-        most = max(counts.values(), default=0)
-        raise CallerError(
-            f"no word has {FEWEST_EXAMPLES} photos or more, which is the fewest to learn from; the most is {most}"
-        )
-    if (
-        not (background and len(background))
-        and len(counts.keys() - rare) == 1
-        and all(i.photo.keywords for i in usable)
-    ):
-        raise CallerError("there is one word and no photo of anything else: label photos of a second thing as well")
+    _check_enough(counts, rare, has_other=bool(background and len(background)) or _shows_other(usable))
     examples = Examples(
         vectors=np.stack([item.vector.to_array() for item in usable]),
         labels=tuple(item.photo.keywords - rare for item in usable),
@@ -90,6 +80,26 @@ def learn(
     )
     trained = train_head(examples, plan, labels.vocabulary, background)
     return Learned(trained, tuple(item.photo for item in usable), too_few, labels.vocabulary)
+
+
+def _shows_other(seen: Sequence[SeenPhoto]) -> bool:
+    return any(not item.photo.keywords for item in seen)
+
+
+def _check_enough(counts: Counter[str], rare: set[str], *, has_other: bool) -> None:
+    """Refuse what tells fewer than two things apart.
+
+    Raises:
+        CallerError: no word has enough photos, or there is one word and nothing beside it.
+    """
+    learnable = len(counts.keys() - rare)
+    if not learnable:
+        most = max(counts.values(), default=0)
+        raise CallerError(
+            f"no word has {FEWEST_EXAMPLES} photos or more, which is the fewest to learn from; the most is {most}"
+        )
+    if learnable == 1 and not has_other:
+        raise CallerError("there is one word and no photo of anything else: label photos of a second thing as well")
 
 
 def training_source(name: str, photos: Sequence[LabelledPhoto]) -> TrainingSource:

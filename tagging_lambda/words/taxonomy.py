@@ -30,6 +30,7 @@ KEPT_SCORE = 0.001  # probability
 CLASS_THRESHOLD = 0.8  # probability, where one class says it all
 GROUP_THRESHOLD = 0.5  # probability, where several agree
 MOST_KEYWORDS = 8  # keywords per image, chosen by us: three kinds of goods with their ancestors
+# DECISIONS.md, 34
 _NEVER = 2.0  # no probability: a whole department is never said of a photo, it only finds what is below it
 _EMITTED = frozenset({Use.KEYWORD, Use.FALLBACK})
 

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
     from pipeline.keywords import Vocabulary
 
-# Photos of all words together that stand behind each word's own, chosen by us. A word with five examples cannot prove a
-# precision of 0.95 by itself; among words whose scores are calibrated together, the others' say what a score is worth.
-PRIOR_PHOTOS = 5
+# Photos of all words together that stand behind each word's own. A word with five examples cannot prove a precision of
+# 0.95 by itself; among words whose scores are calibrated together, the others' say what a score is worth. Of 200 photos
+# of a fashion shop, 1 lets 42 % get their word at a held-out precision of 0.952, and 5 lets 35 % at 0.964.
+PRIOR_PHOTOS = 1
 STEPS = 1000  # thresholds are multiples of 1/1000: finer says nothing
 LOWEST = 0.2  # of a word's score, chosen by us: below it a word is a guess, however well it did here
 
@@ -111,6 +112,7 @@ def group_scores(scores: NDArray[np.float32], groups: Sequence[Group], kind: Hea
     return np.stack(columns, axis=1) if columns else np.zeros((len(scores), 0), np.float32)
 
 
+# DECISIONS.md, 36
 def find_thresholds(
     scores: NDArray[np.float32], truth: Truth, groups: Sequence[Group], kind: HeadKind, precision: float
 ) -> Thresholds:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,13 @@ from tagging_lambda.words.train import Examples, cross_validated_scores
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from pipeline.keywords import Vocabulary
     from tagging_lambda.words.labels import LabelledPhoto
     from tagging_lambda.words.learn import SeenPhoto
 
+LEAST = 0.1  # by which another keyword is believed more, chosen by us: less is a matter of taste
 FEWEST_PHOTOS = 3  # of a keyword: with fewer, nothing is known of it when one is held out
 
 
@@ -40,7 +44,7 @@ class Contradiction:
 
     @property
     def contradiction(self) -> float:
-        """How much the others speak against the photo's label, in [-1, 1]: above 0 they believe another keyword."""
+        """How much the others speak against the photo's label, in [-1, 1]: above `LEAST` they are listed."""
         return self.believed_score - self.doubted_score
 
 
@@ -61,10 +65,7 @@ class Verification:
 
 def verify(seen: Sequence[SeenPhoto], vocabulary: Vocabulary, seed: int = 0) -> Verification:
     """Return which photos contradict their keywords, by heads that learned from the other photos alone."""
-    counts: dict[str, int] = {}
-    for item in seen:
-        for word in item.photo.keywords:
-            counts[word] = counts.get(word, 0) + 1
+    counts = Counter(word for item in seen for word in item.photo.keywords)
     words = tuple(sorted(word for word, count in counts.items() if count >= FEWEST_PHOTOS))
     unverified = tuple(sorted(counts.keys() - set(words)))
     judged = [item for item in seen if not item.photo.keywords & set(unverified)]
@@ -77,20 +78,23 @@ def verify(seen: Sequence[SeenPhoto], vocabulary: Vocabulary, seed: int = 0) -> 
     )
     scores = cross_validated_scores(examples, words, seed)
     truth = Truth.of(examples.labels, words, vocabulary)
-    found = [
-        _contradiction(item.photo, scores[row], words, truth.right[row] | truth.unjudged[row])
-        for row, item in enumerate(judged)
-    ]
+    found = [_contradiction(item.photo, scores[row], words, truth.first(row + 1)) for row, item in enumerate(judged)]
     worst_first = sorted(
-        (item for item in found if item.contradiction > 0), key=lambda item: (-item.contradiction, item.photo.line)
+        (item for item in found if item.contradiction > LEAST), key=lambda item: (-item.contradiction, item.photo.line)
     )
     return Verification(len(judged), tuple(worst_first), unverified)
 
 
 def _contradiction(
-    photo: LabelledPhoto, scores: np.ndarray, words: Sequence[str], fitting: np.ndarray
+    photo: LabelledPhoto, scores: NDArray[np.float32], words: Sequence[str], truth: Truth
 ) -> Contradiction:
-    own = {word: float(scores[words.index(word)]) for word in photo.keywords}
+    """Return what speaks against the photo's keywords; `truth` ends with the photo's row.
+
+    What speaks for a keyword below the photo's own speaks for that one too.
+    """
+    fitting, narrower = truth.right[-1] | truth.unjudged[-1], truth.unjudged[-1]
+    below = float(np.where(narrower, scores[:-1], 0.0).max())
+    own = {word: max(below, float(scores[words.index(word)])) for word in photo.keywords}
     doubted = min(own, key=lambda word: (own[word], word), default=None)
     others = np.where(fitting, -1.0, scores[:-1])
     best = int(others.argmax())

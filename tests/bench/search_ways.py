@@ -11,8 +11,8 @@ import time
 from typing import TYPE_CHECKING
 
 from pipeline.folder import FolderFiles
-from results_sink.search.newest import Newest
-from results_sink.search.search import Asked
+from results_sink.search.newest import ExportReader
+from results_sink.search.search import SearchRequest
 from results_sink.search.snapshot import InPlace
 
 if TYPE_CHECKING:
@@ -46,13 +46,13 @@ class Ours:
     ) -> None:
         files = FolderFiles(export)
         self.size_bytes, self._vocabulary, self._per_product = 0, vocabulary, per_product
-        self._newest = Newest(files, InPlace(files), str(export), vocabulary, clock_s)
+        self._newest = ExportReader(files, InPlace(files), str(export), vocabulary, clock_s)
         self._newest.searcher()
 
     def ask(self, pair: Pair) -> int:
         """Return how many results there are."""
         query = " ".join(f'"{self._vocabulary.nodes[each].name()}"' for each in pair)
-        return self._newest.searcher().answer(Asked(query, BEST, per_product=self._per_product)).total
+        return self._newest.searcher().answer(SearchRequest(query, BEST, per_product=self._per_product)).total
 
 
 class OursByProduct(Ours):
@@ -65,7 +65,7 @@ class OursByProduct(Ours):
 
 
 class DuckDb:
-    """DuckDB over the export's own postings."""
+    """DuckDB over the export's own postings, joined by the numbers of rows: names of images take four times as long."""
 
     name = "DuckDB on the same Parquet"
 
@@ -78,12 +78,13 @@ class DuckDb:
 
     def ask(self, pair: Pair) -> int:
         one, other = (
-            f"(SELECT image, max(score) AS score FROM {self._postings} WHERE keyword_id IN ({ids}) GROUP BY image)"
+            f"(SELECT image_row, max(score) AS score FROM {self._postings}"
+            f" WHERE keyword_id IN ({ids}) GROUP BY image_row)"
             for ids in (_quoted(self._vocabulary, each) for each in pair)
         )
         found = self._database.sql(
-            f"SELECT image, least(a.score, b.score) AS score, count(*) OVER () AS total"
-            f" FROM {one} a JOIN {other} b USING (image) ORDER BY score DESC, image LIMIT {BEST}"
+            f"SELECT image_row, least(a.score, b.score) AS score, count(*) OVER () AS total"
+            f" FROM {one} a JOIN {other} b USING (image_row) ORDER BY score DESC, image_row LIMIT {BEST}"
         ).fetchall()
         return found[0][2] if found else 0
 

@@ -1,4 +1,4 @@
-"""Every command of the documents is run as a reader types it, and every make target, or says here why it is not.
+"""Every command of the documents is run as a reader types it, and every make target, or says here why it is not (DECISIONS.md, 47).
 
 A new block is run by itself. Its language says how: ``sh`` in a shell, ``console`` line by line behind a ``$``,
 ``python`` by this Python, ``sql`` by DuckDB in an export; ``text`` is only shown.
@@ -40,6 +40,7 @@ NOT_RUN = {
     "make test": "it is what runs this test; .ci/run types it",
     "make test-quick": "a part of make test, which .ci/run types",
     "make lint": ".ci/run types it before the tests",
+    "make style": ".ci/run types it before the tests",
     "make check": "make lint and make check-aws",
     "make check-aws": "the second job of .github/workflows types it; it installs four tools",
     "make audit": "the second job of .github/workflows types it; what is known of vulnerabilities changes every day",
@@ -48,8 +49,11 @@ NOT_RUN = {
     "make chaos": "ten thousand photos take ten minutes; tests/chaos runs the same with fewer",
     "make bench": "its figures need a machine with nothing else to do",
     "make bench-search": "its figures need a machine with nothing else to do, for ten minutes",
+    "make bench-backfill": "its figures need a machine with nothing else to do",
     "make bench-packages": "its figures need a machine with nothing else to do",
     "make quality": "it measures on labelled photos that are not part of the project",
+    "catalog-tagger learn labels.csv": "it learns from a shop's photos; tests/tagging_lambda/words types it",
+    "catalog-tagger tag new-photos": "it uses what was learned from a shop's photos; the same test types it",
     "make clean": "it removes what these tests stand on; it is typed in a copy below",
     "apt-get install": "it changes the machine, and needs its administrator",
     ".venv/bin/python -m infra taxonomy": "it needs that apt-get; tests/infra/taxonomy runs it where WordNet is",

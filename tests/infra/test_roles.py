@@ -1,4 +1,7 @@
-"""Who may do what: each role holds what its function does and no more, and nobody else is let in."""
+"""Who may do what: each role holds what its function does and no more, and nobody else is let in.
+
+Roles are written out, since the policies that SAM manages allow more (DECISIONS.md, 46).
+"""
 
 from __future__ import annotations
 

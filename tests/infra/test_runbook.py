@@ -35,7 +35,7 @@ def test_an_alarm_points_to_its_place_and_is_named_as_that_is(alarm: str) -> Non
     assert properties["AlarmName"]["Fn::Sub"].endswith(place)
 
 
-@pytest.mark.parametrize("file", ["infra/doctor.py", "infra/deploy.py", "catalog_loader/probe.py"])
+@pytest.mark.parametrize("file", ["infra/doctor.py", "infra/deploy.py", "pipeline/aws/functions.py"])
 def test_every_place_that_a_command_points_to_is_there(file: str) -> None:
     pointed = re.findall(r"RUNBOOK\.md#([a-z-]+)", (ROOT / file).read_text(encoding="utf-8"))
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline import table_layout
 from pipeline.errors import RejectReason
+from pipeline.facts import FORMATS, STEPS, Margins, PhotoFacts
 from pipeline.images import ImageRef
 from pipeline.keywords import KeywordTag, Source
 from pipeline.records import (
@@ -28,6 +29,7 @@ from pipeline.records import (
     pack_class_scores,
     unpack_class_scores,
 )
+from pipeline.vectors import FeatureVector
 
 text = st.text(st.characters(codec="utf-8"), min_size=1, max_size=30)
 times = st.integers(0, 10**17).map(lambda us: datetime(2000, 1, 1, tzinfo=UTC) + timedelta(microseconds=us % 10**15))
@@ -56,9 +58,64 @@ model_tags = st.lists(st.builds(KeywordTag, text, scores), max_size=10).map(tupl
 befores = st.builds(Previous, text, times, text, text, model_tags, class_scores, sizes, sizes, st.booleans())
 previous = st.none() | befores
 no_revision = st.just(0)
+USUAL_FACTS = PhotoFacts(
+    width_pixels=1600,
+    height_pixels=1200,
+    file_bytes=400_000,
+    format="JPEG",
+    border_rgb=(255, 255, 255),
+    border_evenness=1.0,
+    border_whiteness=1.0,
+    frame=0.0,
+    fill=0.6,
+    margins=Margins(0.0, 0.0, 0.0, 0.0),
+    sharpness=0.6,
+    brightness=0.8,
+    clipped=0.4,
+    colour_shares=(1.0,) + (0.0,) * 11,
+    colour_certainty=1.0,
+    palette=bytes(15),
+)
+vectors = st.builds(
+    FeatureVector, st.just("0123456789ab"), st.binary(max_size=384), st.floats(0, 1, width=32).map(float)
+)
+shares = st.integers(0, STEPS).map(lambda step: step / STEPS)
+levels = st.integers(0, 255)
+four_bytes = st.integers(0, 2**32 - 1)
+facts = st.builds(
+    PhotoFacts,
+    width_pixels=four_bytes,
+    height_pixels=four_bytes,
+    file_bytes=four_bytes,
+    format=st.sampled_from(FORMATS),
+    border_rgb=st.tuples(levels, levels, levels),
+    border_evenness=shares,
+    border_whiteness=shares,
+    frame=shares,
+    fill=shares,
+    margins=st.builds(Margins, shares, shares, shares, shares),
+    sharpness=shares,
+    brightness=shares,
+    clipped=shares,
+    colour_shares=st.lists(shares, min_size=12, max_size=12).map(tuple),
+    colour_certainty=shares,
+    palette=st.binary(min_size=15, max_size=15),
+)
 records = (
     st.builds(
-        TaggedImage, looks, tags, class_scores, sizes, sizes, st.booleans(), no_revision, decisions, tags, previous
+        TaggedImage,
+        looks,
+        tags,
+        class_scores,
+        sizes,
+        sizes,
+        st.booleans(),
+        no_revision,
+        decisions,
+        tags,
+        previous,
+        st.none() | vectors,
+        st.none() | facts,
     )
     | st.builds(RejectedImage, looks, st.sampled_from(RejectReason), text, no_revision, decisions, previous)
     | st.builds(GoneImage, looks, no_revision, decisions)
@@ -172,7 +229,14 @@ def test_a_photo_of_usual_names_that_was_tagged_twice_costs_one_write_unit() -> 
     """DynamoDB counts a write by the started kilobyte: names and values in UTF-8, a number as two digits a byte."""
     record = replace(a_tagged_image(), previous=Previous.of(a_tagged_image(), '"e1"', "20260301T120000Z-a1b2c3"))
 
-    assert 800 < size_bytes(table_layout.to_item(record, 2)) <= 1024
+    assert 700 < size_bytes(table_layout.to_item(record, 2)) <= 1024
+
+
+def test_a_photo_of_usual_names_with_its_vector_and_facts_costs_one_write_unit() -> None:
+    vector = FeatureVector("0123456789ab", bytes(256), 1.0)
+    record = replace(a_tagged_image(), vector=vector, facts=USUAL_FACTS)
+
+    assert 700 < size_bytes(table_layout.to_item(record, 2)) <= 1024
 
 
 def size_bytes(value: object) -> int:

@@ -36,11 +36,11 @@ def sets(vocabulary) -> list[LabelledSet]:
 def clothing(split: str, vocabulary) -> tuple[LabelledFile, ...]:
     """Return the photos of one split, each with what its folder's name means in our words."""
     found = []
-    for row in rows(HERE / "clothing.csv", ("folder", "expected", "acceptable")):
+    for row in rows(HERE / "clothing.csv", ("label", "expected", "acceptable")):
         expected, acceptable = (
             frozenset(keyword_named(word, vocabulary) for word in row.several(column))
             for column in ("expected", "acceptable")
         )
-        photos = sorted((SHARED / "clothing" / split / row["folder"]).iterdir())
+        photos = sorted((SHARED / "clothing" / split / row["label"]).iterdir())
         found += [LabelledFile.of(photo, expected, acceptable, vocabulary) for photo in photos]
     return tuple(found)

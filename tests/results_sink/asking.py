@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlencode
 
 from pipeline.http.resolver import VERSION
 from results_sink.http.api import Api, add_routes
-from results_sink.search.newest import Newest
+from results_sink.search.newest import ExportReader
 from results_sink.search.snapshot import Downloaded
 from tests.api_caller import ApiAnswer, caller_for
 from tests.results_sink.small_shop import small_shop, small_vocabulary, table_of
@@ -38,7 +38,9 @@ class Asker:
     ) -> None:
         self.clock = Clock()
         vocabulary = vocabulary or small_vocabulary()
-        newest = Newest(files, Downloaded(files, "the export", work / "copies"), "the export", vocabulary, self.clock)
+        newest = ExportReader(
+            files, Downloaded(files, "the export", work / "copies"), "the export", vocabulary, self.clock
+        )
         self.table = table or table_of(small_shop())
         self.warnings: list[str] = []
         api = Api(self.table, newest, vocabulary)

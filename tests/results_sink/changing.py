@@ -15,7 +15,7 @@ from pipeline.stream import Change
 from results_sink.export.changes import Recorder
 from results_sink.export.export import Exporter
 from results_sink.export.fold import Folding
-from results_sink.search.newest import Newest
+from results_sink.search.newest import ExportReader
 from results_sink.search.snapshot import Downloaded
 from tests.results_sink.small_shop import NOW, keep_time, small_vocabulary
 
@@ -97,11 +97,11 @@ class Shop:
         folded = self.folding(**parts).fold()
         return folded.manifest if folded else None
 
-    def newest(self) -> Newest:
+    def newest(self) -> ExportReader:
         """Return a reader that has read nothing yet, and looks each time."""
         seconds = count(0, 100)
         copies = Downloaded(self.files, "the export", self.work / "copies")
-        return Newest(self.files, copies, "the export", small_vocabulary(), lambda: float(next(seconds)))
+        return ExportReader(self.files, copies, "the export", small_vocabulary(), lambda: float(next(seconds)))
 
     def searcher(self) -> Searcher:
         """Return what a reader who begins now answers from."""

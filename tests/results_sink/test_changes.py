@@ -25,8 +25,8 @@ from results_sink.export.changes import delta_stem, make_handler
 from results_sink.export.cleanup import RUNNING
 from results_sink.export.manifest import LATEST_NAME, SCHEMA_VERSION, SUPERSEDED_NAME, Latest
 from results_sink.export.publish import CLOCK_TOLERANCE
-from results_sink.search.newest import place_of
-from results_sink.search.search import Asked
+from results_sink.search.newest import state_of
+from results_sink.search.search import SearchRequest
 from tests.results_sink.changing import Shop
 from tests.results_sink.small_shop import (
     Breaking,
@@ -235,7 +235,7 @@ def test_a_snapshot_with_its_deltas_answers_as_an_export_of_the_table_would(tmp_
 
     for query in QUERIES:
         for per_product in (False, True):
-            asked = Asked(query, 1000, per_product=per_product)
+            asked = SearchRequest(query, 1000, per_product=per_product)
             followed, exported = shop.searcher().answer(asked), plain.searcher().answer(asked)
             assert _sorted(followed.results) == _sorted(exported.results)
             assert sorted(followed.facets, key=str) == sorted(exported.facets, key=str)
@@ -647,7 +647,7 @@ def test_a_page_is_read_from_the_state_it_was_begun_on_by_a_process_that_never_s
     shop.export()
     shop.put(tagged("new.jpg", boot=0.99))
     shop.record()
-    begun = place_of(latest_of(shop))
+    begun = state_of(latest_of(shop))
     wanted = shop.searcher().search("boot")
     shop.put(gone("new.jpg"), gone("both.jpg"))
     shop.record()
@@ -661,7 +661,7 @@ def test_a_page_is_read_from_the_state_it_was_begun_on_by_a_process_that_never_s
 
 def test_a_state_that_was_removed_is_gone(shop: Shop) -> None:
     shop.export()
-    begun = place_of(latest_of(shop))
+    begun = state_of(latest_of(shop))
     for _ in range(4):
         shop.put(tagged("a.jpg", boot=0.5))
         shop.export()

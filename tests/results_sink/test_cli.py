@@ -91,9 +91,9 @@ def test_search_answers_in_a_table(command: Callable[..., Said], export: str) ->
 
     assert (code, err) == (0, "")
     assert out.splitlines()[:5] == [
-        "score  product  image            keywords",
-        "1.00   runner   s3://shop/a.jpg  running shoe 0.98, footwear 1.00",
-        "1.00   runner   s3://shop/b.jpg  running shoe 0.50, footwear 1.00",
+        "score  keywords                          product  image",
+        "1.00   running shoe 0.98, footwear 1.00  runner   s3://shop/a.jpg",
+        "1.00   running shoe 0.50, footwear 1.00  runner   s3://shop/b.jpg",
         "",
         "2 images",
     ]
@@ -142,14 +142,14 @@ def test_search_per_product_counts_products(command: Callable[..., Said], export
 
 
 def test_search_for_a_word_that_nothing_has_finds_nothing(command: Callable[..., Said], export: str) -> None:
-    assert command("search", "piano", "--from", export) == (0, "Nothing was found for piano.\n", "")
+    available = "the catalogue has: fashion 2, footwear 2, running shoe 2, shoe 2, sportswear 2"
+    assert command("search", "piano", "--from", export)[:2] == (0, f"Nothing was found for piano.\n{available}\n")
     assert document(command("search", "piano", "--from", export, "--json"))["total"] == 0
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["footwaer"], "no keyword is called 'footwaer'; did you mean footwear?"),
         (["footwear AND"], "the query has a mistake at column 13: the query ends where a word is needed after AND"),
         (['"'], "the query has a mistake at column 1: this quotation mark is never closed"),
     ],
@@ -158,6 +158,41 @@ def test_a_mistake_in_a_query_is_one_line_and_exit_2(
     command: Callable[..., Said], export: str, words: list[str], message: str
 ) -> None:
     assert command("search", *words, "--from", export) == (2, "", f"catalog-tagger: {message}\n")
+
+
+def test_search_says_what_was_left_out_and_what_was_read_as_another_word(
+    command: Callable[..., Said], export: str
+) -> None:
+    out = command("search", "mens", "snekers", "--from", export)[1]
+
+    assert "\n2 images\nleft out: mens\nread snekers as sneakers\n" in out
+    answer = document(command("search", "mens", "snekers", "--from", export, "--json"))
+    assert (answer["ignored"], answer["total"]) == (["mens"], 2)
+    assert answer["corrections"] == [{"typed": "snekers", "read_as": "sneakers"}]
+
+
+def test_search_for_words_that_all_mean_nothing_says_what_there_is(command: Callable[..., Said], export: str) -> None:
+    lines = command("search", "boost", "--from", export)[1].splitlines()
+
+    assert lines[:2] == ["Nothing was found for boost.", "left out: boost"]
+    assert lines[2].startswith("did you mean ")
+    assert lines[3].startswith("the catalogue has: fashion 2, ")
+
+
+def test_search_takes_a_language_filters_and_an_order(command: Callable[..., Said], export: str) -> None:
+    def images(*words: str) -> list[str]:
+        answer = document(command("search", *words, "--from", export, "--json"))
+        return [hit["image"] for hit in answer["results"]]
+
+    assert images("Turnschuhe", "--language", "de") == ["s3://shop/a.jpg", "s3://shop/b.jpg"]
+    assert images("--source", "human") == ["s3://shop/a.jpg", "s3://shop/b.jpg"]
+    assert images("shoe", "--needs-a-look") == []
+    assert images("shoe", "--sort", "image", "--limit", "1") == ["s3://shop/a.jpg"]
+    code, _, err = command("search", "shoe", "--reason", "corrupt", "--from", export)
+    assert (code, err) == (
+        2,
+        "catalog-tagger: rejected images have no keywords: leave out the query, or --reason\n",
+    )
 
 
 def test_search_where_nothing_was_exported_is_one_line_and_exit_2(command: Callable[..., Said], tmp_path: Path) -> None:
@@ -169,12 +204,12 @@ def test_search_where_nothing_was_exported_is_one_line_and_exit_2(command: Calla
 
 
 def test_search_in_a_damaged_export_names_the_file(command: Callable[..., Said], export: str, tmp_path: Path) -> None:
-    [postings] = (tmp_path / "export").rglob("postings/*.parquet")
-    postings.write_bytes(postings.read_bytes()[:-10] + b"0123456789")
+    [images] = (tmp_path / "export").rglob("images/*.parquet")
+    images.write_bytes(images.read_bytes()[:-10] + b"0123456789")
 
     code, out, err = command("search", "footwear", "--from", export)
     assert (code, out) == (2, "")
-    assert err == f"catalog-tagger: {postings} is damaged: its SHA-256 is not what manifest.json says\n"
+    assert err == f"catalog-tagger: {images} is damaged: its SHA-256 is not what manifest.json says\n"
 
 
 def test_names_of_files_cannot_move_the_cursor(command: Callable[..., Said], tmp_path: Path) -> None:

@@ -104,6 +104,10 @@ def test_a_row_says_all_that_is_known_of_an_image(folder: FolderFiles, tmp_path:
         "observed_at": LOOKED_AT,
         "object_time": LOOKED_AT - timedelta(days=1),
         "etag": '"abc"',
+        "colours": [],
+        "vector": None,
+        "vector_space": None,
+        "facts": None,
         "revision": 1,
         "keywords": [
             {

@@ -14,7 +14,7 @@ from tests.results_sink.interleaving import World, first_wrong_world
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-WORLDS = 15  # of the protocol as it is; hundreds were run by hand
+WORLDS = 15  # of the protocol as it is; twenty were run by hand
 SEARCHED = 20
 
 

@@ -13,7 +13,8 @@ from pipeline.errors import BadExport, Denied, NoExport, RetryLater
 from pipeline.memory.files import MemoryFiles
 from results_sink.export.manifest import LATEST_NAME
 from results_sink.export.postings_layout import Sizes
-from results_sink.search.newest import REFRESH_S, Newest
+from results_sink.search import newest
+from results_sink.search.newest import REFRESH_S, ExportReader
 from results_sink.search.snapshot import Downloaded
 from tests.results_sink.asking import Clock
 from tests.results_sink.changing import Shop
@@ -49,7 +50,7 @@ class Following:
         """Begin to read; nothing is read yet."""
         copies = Downloaded(self.shop.files, "the export", self.shop.work / "following")
         vocabulary = small_vocabulary()
-        self.newest = Newest(self.shop.files, copies, "the export", vocabulary, self.clock, self.warned.append)
+        self.newest = ExportReader(self.shop.files, copies, "the export", vocabulary, self.clock, self.warned.append)
 
     def boots(self) -> list[str]:
         """Let so much time pass that it looks, and return the images that it finds."""
@@ -85,7 +86,8 @@ def test_what_was_had_before_answers_while_what_is_newest_cannot_be_had(
 
     assert [following.boots(), following.boots()] == [["a.jpg"], ["a.jpg"]]
     assert following.warned == [
-        f"answers are from the export as it was {age_s} s ago; what is newer cannot be had: {error}" for age_s in (2, 4)
+        f"answers are from the export as it was {age_s} s ago; no newer state can be opened: {error}"
+        for age_s in (2, 4)
     ]
     files.error = None
     assert following.boots() == ["a.jpg", "b.jpg"]
@@ -118,7 +120,7 @@ def test_no_more_than_two_snapshots_are_in_memory(shop: Shop) -> None:
         following.boots()
         following.newest.searcher().search("boot", per_product=True)
         living.add(following.newest.searcher())
-        assert len({each.place.snapshot for each in living}) == min(at + 1, 2)
+        assert len({each.state.snapshot for each in living}) == min(at + 1, 2)
 
 
 def test_deltas_are_fetched_several_at_once(tmp_path: Path) -> None:
@@ -138,13 +140,12 @@ def test_deltas_are_fetched_several_at_once(tmp_path: Path) -> None:
     assert Following(shop).boots() == [f"{at}.jpg" for at in range(8)]
 
 
-@pytest.mark.parametrize(("folder", "query"), [("/postings/", "boot"), ("/images/", "NOT chair")])
-def test_files_of_a_snapshot_are_fetched_several_at_once(tmp_path: Path, folder: str, query: str) -> None:
+def test_files_of_a_snapshot_are_fetched_several_at_once(tmp_path: Path) -> None:
     together = Barrier(4, timeout=20)
 
     class Meeting(MemoryFiles):
         def read(self, name: str) -> bytes | None:
-            if folder in name:
+            if "/images/" in name:
                 together.wait()
             return super().read(name)
 
@@ -153,4 +154,19 @@ def test_files_of_a_snapshot_are_fetched_several_at_once(tmp_path: Path, folder:
     shop.stream.clear()
     shop.export(sizes=Sizes(row_group_rows=2, images_part_rows=2, postings_part_rows=2))
 
-    assert shop.searcher().search(query).total == 8
+    assert shop.searcher().search("boot").total == 8
+
+
+def test_no_more_changes_are_laid_over_a_snapshot_than_the_limit(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest changes are laid, so that answers are of one moment; they say which, and a line says why."""
+    monkeypatch.setattr(newest, "MOST_CHANGED_ROWS", 2)
+    following = Following(shop)
+    for number in range(3):
+        shop.put(tagged(f"b{number}.jpg", boot=0.5))
+        shop.record()
+
+    assert following.boots() == ["a.jpg", "b0.jpg", "b1.jpg"]
+    assert following.warned[0].endswith("UTC: 3 changed rows wait to be folded")
+    assert following.newest.searcher().search("boot").as_of < shop.now
+    shop.export()
+    assert sorted(following.boots()) == ["a.jpg", "b0.jpg", "b1.jpg", "b2.jpg"]

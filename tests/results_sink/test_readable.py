@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.folder import FolderFiles
-from results_sink.export.changes import delta_name
+from results_sink.export.changes import delta_stem
 from tests.results_sink.changing import Shop
 from tests.results_sink.small_shop import gone, small_shop, tagged
 
@@ -102,7 +102,7 @@ def test_a_batch_that_comes_again_longer_is_named_behind_the_shorter_one(tmp_pat
     shop.put(*(tagged(f"{number}.jpg", boot=0.5) for number in range(12)))
     batch = list(shop.stream)
 
-    assert delta_name(batch[:5]) < delta_name(batch)
+    assert delta_stem(batch[:5]) < delta_stem(batch)
 
 
 def test_a_row_says_where_it_comes_from(export: Path) -> None:

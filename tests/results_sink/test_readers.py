@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pipeline.ports import FileStore
-    from results_sink.search.newest import Newest
+    from results_sink.search.newest import ExportReader
 
 ROUNDS = 25
 PHOTOS = 20
@@ -65,7 +65,7 @@ def generation(number: int) -> list:
     return [tagged(f"{at}.jpg", **{word: (number + 1) / 1000}) for at in range(PHOTOS)]
 
 
-def seen_generation(newest: Newest) -> int:
+def seen_generation(newest: ExportReader) -> int:
     """Return the generation that a reader sees, who fails if it is not one and whole."""
     results = newest.searcher().search("boot OR chair", limit=PHOTOS + 1).results
     scores = {each.score for each in results}

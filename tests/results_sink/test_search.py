@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.folder import FolderFiles
-from pipeline.keywords import KeywordTag, Source, Vocabulary
+from pipeline.keywords import KeywordTag, Source
 from pipeline.records import TaggedImage
 from results_sink.export.postings_layout import Sizes
-from results_sink.search.grouped import Grouped
-from results_sink.search.hits import Hits
-from results_sink.search.search import FACETS, Searcher
+from results_sink.search import images
+from results_sink.search.complete import Completer
+from results_sink.search.search import FACETS, Filters, Searcher, SearchRequest, Sort
 from results_sink.search.snapshot import InPlace, open_latest
 from tests.results_sink.changing import Shop
 from tests.results_sink.small_shop import (
+    NOW,
     exported,
     gone,
     observation,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.records import Record
-    from results_sink.search.search import Answer
+    from results_sink.search.search import SearchAnswer
 
 WORDS = small_vocabulary()
 
@@ -148,6 +148,78 @@ def test_a_keyword_the_vocabulary_no_longer_has_is_shown_and_is_no_facet(tmp_pat
     assert {facet.keyword for facet in answer.facets} == {"boot", "footwear", "fashion"}
 
 
+# ---- words that nobody knows, filters, order, completion -------------------------------------------------------------
+
+
+def test_words_that_mean_nothing_are_left_out_and_named(searcher: Searcher) -> None:
+    answer = searcher.search("leather boot")
+
+    assert (answer.total, answer.ignored, answer.suggestions, answer.available) == (3, ("leather",), (), ())
+
+
+def test_a_colour_is_left_out_and_named_where_the_export_says_none(searcher: Searcher) -> None:
+    assert (searcher.search("red boot").total, searcher.search("red boot").ignored) == (3, ("red",))
+
+
+def test_where_nothing_is_found_the_answer_says_what_is_near_and_what_there_is(searcher: Searcher) -> None:
+    answer = searcher.search("snekkers boat")
+
+    assert (answer.total, answer.ignored) == (1, ("boat",))
+    nothing = searcher.search("boat")
+    assert (nothing.total, nothing.ignored, nothing.suggestions) == (0, ("boat",), ("boot",))
+    assert [(facet.keyword, facet.count) for facet in nothing.available][:2] == [("fashion", 4), ("footwear", 4)]
+
+
+def test_words_are_left_out_until_something_is_found(searcher: Searcher) -> None:
+    """In English the words before another tell more of it; operators and quotes are meant as they stand."""
+    answer = searcher.search("sneaker chair")
+
+    assert (found(searcher, "sneaker chair"), answer.ignored) == (found(searcher, "chair"), ("sneaker",))
+    assert searcher.search("sneaker AND chair").total == 0
+    assert searcher.search('"sneaker" chair').total == 0
+    french = searcher.answer(SearchRequest("chaise basket", language="fr"))
+    assert (french.total, french.ignored) == (2, ("basket",))
+
+
+def test_filters_leave_only_what_they_say(searcher: Searcher) -> None:
+    def images(query: str, filters: Filters) -> list[str]:
+        hits = searcher.answer(SearchRequest(query, filters=filters)).results
+        return [hit.image.removeprefix("s3://shop/") for hit in hits]
+
+    assert images("", Filters(source=Source.HUMAN)) == ["crane é.jpg"]
+    assert images("", Filters(needs_a_look=True)) == ["crane é.jpg"]
+    assert images("crane", Filters(needs_a_look=False)) == ["bird.jpg"]
+    assert images("", Filters(reason="corrupt")) == ["broken.jpg"]
+    assert images("boot", Filters(reason="corrupt")) == []
+
+
+def test_results_come_in_the_order_that_is_wanted(tmp_path: Path) -> None:
+    files = FolderFiles(tmp_path / "export")
+    old, new = tagged("b.jpg", boot=0.9), tagged("a.jpg", boot=0.5)
+    later = replace(new, observation=replace(new.observation, observed_at=NOW))
+    exported(files, tmp_path, [old, later, tagged("c.jpg", boot=0.7)])
+
+    def keys(sort: Sort) -> list[str]:
+        hits = searcher_of(files, tmp_path).answer(SearchRequest("boot", sort=sort)).results
+        return [hit.product for hit in hits]
+
+    assert keys(Sort.SCORE) == ["b", "c", "a"]
+    assert keys(Sort.NEWEST) == ["a", "b", "c"]
+    assert keys(Sort.IMAGE) == ["a", "b", "c"]
+
+
+def test_a_query_is_completed_by_what_leaves_most_images(searcher: Searcher) -> None:
+    def completions(typed: str) -> list[tuple[str, int]]:
+        found = Completer(WORDS).complete_query(typed, "en", searcher)
+        return [(completion.query, completion.images) for completion in found]
+
+    assert completions("bo")[0] == ("boot", 3)
+    assert completions("boot ch") == [("boot chair", 1)]
+    assert completions("rocking ch") == [("rocking chair", 1)]
+    assert completions("boot mou") == []
+    assert completions("boot zzz") == []
+
+
 # ---- against the obvious ---------------------------------------------------------------------------------------------
 
 
@@ -176,7 +248,7 @@ class Query:
 
 def best_score(record: TaggedImage, word: str) -> float | None:
     """Return the best score of a keyword that the word names, or that is below one."""
-    named = set(WORDS.spelled(word))
+    named = {keyword.id for keyword in WORDS.emitted if word in keyword.words["en"]}
     return max((tag.score for tag in record.keywords if named & {tag.keyword_id, *above(tag.keyword_id)}), default=None)
 
 
@@ -185,7 +257,7 @@ def above(keyword_id: str) -> Sequence[str]:
     return WORDS.ancestors(keyword_id) if keyword_id in WORDS.nodes else ()
 
 
-ALL_WORDS = [word for each in WORDS.emitted for words in each.words.values() for word in words]
+ALL_WORDS = [word for keyword in WORDS.emitted for word in keyword.words["en"]]
 words = st.sampled_from(ALL_WORDS).flatmap(
     lambda word: st.sampled_from([word, word.upper(), word.title()]).map(
         lambda said: Query(f'"{said}"', "word", word=word)
@@ -212,7 +284,7 @@ SMALL = Sizes(4, 5, 2, 2, 3, 7, 9)
 Said = dict[str, tuple[float, Source]]
 queries = st.recursive(words, composed, max_leaves=6)
 ids = st.sampled_from([*(each.id for each in WORDS.emitted), "no-longer-known"])
-scores = st.one_of(st.sampled_from([0.0, 0.3, 0.5, 1.0]), st.floats(0, 1))
+scores = st.one_of(st.sampled_from([0.0, 0.3, 0.5, 1.0]), st.floats(0, 1, width=32))  # told apart by the index
 tags = st.dictionaries(ids, st.tuples(scores, st.sampled_from(Source)), max_size=5)
 shops = st.lists(st.tuples(st.one_of(st.none(), tags), st.integers(0, 4)), max_size=25)
 
@@ -299,10 +371,10 @@ def by_name(records: Iterable[Record]) -> list[Record]:
     return sorted(records, key=lambda record: str(record.observation.image))
 
 
-def assert_answered(answer: Answer, expected: list[tuple[float, TaggedImage]], limit: int) -> None:
+def assert_answered(answer: SearchAnswer, expected: list[tuple[float, TaggedImage]], limit: int) -> None:
     """Fail unless the answer has that many results, of which the best are these."""
     assert answer.total == len(expected)
-    assert [(each.score, each.image, each.product, each.keywords) for each in answer.results] == [
+    assert [(hit.score, hit.image, hit.product, hit.keywords) for hit in answer.results] == [
         (score, str(record.observation.image), record.observation.product, record.keywords)
         for score, record in expected[:limit]
     ]
@@ -355,62 +427,26 @@ def carries(record: TaggedImage, named: set[str]) -> bool:
 # ---- what it costs ---------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def large(tmp_path: Path) -> FolderFiles:
-    """An export of some thousand images in many row groups."""
+def test_images_are_read_once_and_postings_never(tmp_path: Path) -> None:
     files = FolderFiles(tmp_path / "export")
-    kinds = ["chair", "mouse", "computer", "basket"]
-    records = [tagged(f"{at:04}.jpg", **{kinds[at % 4]: at / 4000}) for at in range(4000)]
-    exported(files, tmp_path, [*records, *small_shop()], sizes=Sizes(row_group_rows=1100, postings_part_rows=2000))
-    return files
+    exported(files, tmp_path, sizes=SMALL)
+    snapshot = open_latest(files, InPlace(files), "the export")
+    searcher = Searcher(snapshot, WORDS)
+    searcher.search("boot")
+    after_first = snapshot.row_groups_read
+    searcher.search("chair NOT mouse", per_product=True)
+
+    assert all(name.startswith("images/") for name in after_first)
+    assert snapshot.row_groups_read == after_first
 
 
-def cost(files: FolderFiles, query: str, vocabulary: Vocabulary = WORDS) -> dict[str, int]:
-    """Return how many row groups of which files a first query reads, its results with them."""
-    snapshot = open_latest(files, InPlace(files), "here")
-    Searcher(snapshot, vocabulary).search(query)
-    return snapshot.row_groups_read
-
-
-def test_a_keyword_costs_its_one_row_group_and_the_results_no_other(large: FolderFiles) -> None:
-    # One for who is found, and the same again for what is shown of the best of them.
-    assert cost(large, "mouse") == {"postings/part-00001.parquet": 2}
-
-
-def test_a_known_word_that_nothing_has_costs_nothing(tmp_path: Path) -> None:
+def test_scores_of_keywords_are_kept_up_to_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "KEPT_SCORE_BYTES", 2 * 4 * len(small_shop()))
     files = FolderFiles(tmp_path / "export")
     exported(files, tmp_path)
+    searcher = searcher_of(files, tmp_path)
+    for query in ("boot", "chair", "mouse", "sneaker", "boot"):
+        searcher.search(query)
 
-    assert cost(files, "computer") == {}
-
-
-def test_two_words_cost_two_row_groups_and_no_row_of_images(large: FolderFiles) -> None:
-    read = cost(large, "mouse NOT computer")
-
-    assert not [name for name in read if name.startswith("images/")]
-    assert sum(read.values()) == 3
-
-
-def test_a_second_search_for_the_same_reads_nothing(large: FolderFiles) -> None:
-    snapshot = open_latest(large, InPlace(large), "here")
-    searcher = Searcher(snapshot, WORDS)
-    searcher.search("mouse")
-    before = snapshot.row_groups_read
-    searcher.search("mouse")
-
-    assert snapshot.row_groups_read == before
-
-
-def test_only_what_is_found_by_its_lack_costs_a_look_at_all_images(large: FolderFiles) -> None:
-    assert [name for name in cost(large, "NOT mouse") if name.startswith("images/")]
-
-
-@pytest.mark.parametrize("groups", [3, 250])
-@pytest.mark.parametrize("limit", [1, 2, 400])
-def test_products_of_the_same_score_stand_in_the_order_of_their_best_images(groups: int, limit: int) -> None:
-    """Also where a product's first image is not its best, for a few products and for many."""
-    rows = np.arange(2 * groups)
-    products = np.concatenate([np.arange(groups), np.arange(groups)[::-1]])
-    scores = np.concatenate([np.full(groups, 0.5), np.full(groups, 0.9)])
-    best = Grouped.of(Hits(rows, scores), products).best(limit)
-    assert best.rows.tolist() == list(range(groups, 2 * groups))[:limit]
+    assert len(searcher._base[0]._kept) <= 3
+    assert searcher.search("boot").total == 3

@@ -59,7 +59,7 @@ def test_where_nothing_was_exported_the_way_out_is_said(tmp_path: Path) -> None:
         searcher_of(FolderFiles(tmp_path / "nothing"), tmp_path)
 
 
-@pytest.mark.parametrize("ending", ["postings/part-00000.parquet", "manifest.json"])
+@pytest.mark.parametrize("ending", ["images/part-00000.parquet", "manifest.json"])
 @pytest.mark.parametrize(
     ("damage", "what"),
     [
@@ -137,11 +137,11 @@ def test_a_damaged_copy_is_downloaded_again(tmp_path: Path, damage: Callable[[by
 def test_a_damaged_download_is_not_kept(tmp_path: Path) -> None:
     files = MemoryFiles()
     manifest = exported(files, tmp_path)
-    change(files, only(files, "postings/part-00000.parquet"), tmp_path, flip)
+    change(files, only(files, "images/part-00000.parquet"), tmp_path, flip)
 
     with pytest.raises(BadExport):
         searcher_of(files, tmp_path).search("boot")
-    assert manifest.postings[0].sha256 not in str(list(tmp_path.rglob("*")))
+    assert manifest.images[0].sha256 not in str(list(tmp_path.rglob("*")))
     assert not (tmp_path / "copies").exists()
 
 

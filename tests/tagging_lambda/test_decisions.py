@@ -81,87 +81,87 @@ BOTH = (pin("blue"), suppress("red"))
 
 
 @pytest.fixture
-def observation():
+def reconciler():
     """A tagger whose one photo is red, on which a person said: blue, and not red."""
-    observation = tagger()
-    observation.images.put(shop(), jpeg("red"))
-    observation.reconcile([TagImage(shop(), "run-1")])
-    record = observation.table.records[shop()]
-    observation.table.put(
-        with_keywords(record, record.model_keywords, BOTH, observation.taxonomy.vocabulary), record.revision
+    reconciler = tagger()
+    reconciler.images.put(shop(), jpeg("red"))
+    reconciler.reconcile([TagImage(shop(), "run-1")])
+    record = reconciler.table.records[shop()]
+    reconciler.table.put(
+        with_keywords(record, record.model_keywords, BOTH, reconciler.mapper.vocabulary), record.revision
     )
-    return observation
+    return reconciler
 
 
 def ids(record: TaggedImage) -> list[str]:
     return [tag.keyword_id for tag in record.keywords]
 
 
-def test_what_the_model_said_is_not_forgotten(observation):
-    record = observation.table.records[shop()]
+def test_what_the_model_said_is_not_forgotten(reconciler):
+    record = reconciler.table.records[shop()]
     assert ids(record) == ["blue", "paint"]
     assert [tag.keyword_id for tag in record.model_keywords] == ["red", "paint"]
-    released = with_keywords(record, record.model_keywords, (), observation.taxonomy.vocabulary)
+    released = with_keywords(record, record.model_keywords, (), reconciler.mapper.vocabulary)
     assert (ids(released), released.overruled) == (["red", "paint"], ())
 
 
-def test_decisions_survive_another_look(observation):
-    before = observation.table.records[shop()]
-    observation.reconcile([TagImage(shop(), "run-2")])
-    assert observation.table.records[shop()] == before
+def test_decisions_survive_another_look(reconciler):
+    before = reconciler.table.records[shop()]
+    reconciler.reconcile([TagImage(shop(), "run-2")])
+    assert reconciler.table.records[shop()] == before
 
 
-def test_decisions_survive_a_new_model(observation):
-    newer = tagger(table=observation.table, images=observation.images, classifier=ColourClassifier("colours-2"))
+def test_decisions_survive_a_new_model(reconciler):
+    newer = tagger(table=reconciler.table, images=reconciler.images, classifier=ColourClassifier("colours-2"))
     newer.reconcile([TagImage(shop(), "run-2")])
-    record = observation.table.records[shop()]
+    record = reconciler.table.records[shop()]
     assert (record.observation.model_version, ids(record), record.decisions) == ("colours-2", ["blue", "paint"], BOTH)
 
 
-def test_decisions_survive_a_new_taxonomy(observation):
-    newer = tagger(table=observation.table, images=observation.images, vocabulary=colour_vocabulary("words-2"))
+def test_decisions_survive_a_new_taxonomy(reconciler):
+    newer = tagger(table=reconciler.table, images=reconciler.images, vocabulary=colour_vocabulary("words-2"))
     newer.reconcile([TagImage(shop(), "run-2")])
-    record = observation.table.records[shop()]
+    record = reconciler.table.records[shop()]
     assert (record.observation.taxonomy_version, ids(record), record.decisions) == ("words-2", ["blue", "paint"], BOTH)
 
 
-def test_decisions_survive_a_photo_that_is_replaced(observation):
-    observation.images.put(shop(), jpeg("green"))
-    observation.reconcile([TagImage(shop())])
-    record = observation.table.records[shop()]
+def test_decisions_survive_a_photo_that_is_replaced(reconciler):
+    reconciler.images.put(shop(), jpeg("green"))
+    reconciler.reconcile([TagImage(shop())])
+    record = reconciler.table.records[shop()]
     assert (ids(record), record.decisions) == (["blue", "paint", "green"], BOTH)
 
 
-def test_decisions_survive_a_photo_that_is_rejected_and_mended(observation):
-    observation.images.put(shop(), b"no picture")
-    observation.reconcile([TagImage(shop())])
-    rejected = observation.table.records[shop()]
+def test_decisions_survive_a_photo_that_is_rejected_and_mended(reconciler):
+    reconciler.images.put(shop(), b"no picture")
+    reconciler.reconcile([TagImage(shop())])
+    rejected = reconciler.table.records[shop()]
     assert isinstance(rejected, RejectedImage)
     assert (rejected.reason, rejected.decisions) == (RejectReason.NOT_IMAGE, BOTH)
-    observation.images.put(shop(), jpeg("red"))
-    observation.reconcile([TagImage(shop())])
-    assert ids(observation.table.records[shop()]) == ["blue", "paint"]
+    reconciler.images.put(shop(), jpeg("red"))
+    reconciler.reconcile([TagImage(shop())])
+    assert ids(reconciler.table.records[shop()]) == ["blue", "paint"]
 
 
-def test_decisions_survive_a_photo_that_is_deleted_and_comes_back(observation):
-    observation.images.delete(shop())
-    observation.reconcile([TagImage(shop())])
-    gone = observation.table.records[shop()]
+def test_decisions_survive_a_photo_that_is_deleted_and_comes_back(reconciler):
+    reconciler.images.delete(shop())
+    reconciler.reconcile([TagImage(shop())])
+    gone = reconciler.table.records[shop()]
     assert isinstance(gone, GoneImage)
     assert gone.decisions == BOTH
-    observation.images.put(shop(), jpeg("red"))
-    observation.reconcile([TagImage(shop())])
-    assert ids(observation.table.records[shop()]) == ["blue", "paint"]
+    reconciler.images.put(shop(), jpeg("red"))
+    reconciler.reconcile([TagImage(shop())])
+    assert ids(reconciler.table.records[shop()]) == ["blue", "paint"]
 
 
-def test_an_undone_photo_is_looked_at_again_and_keeps_its_product_and_decisions(observation):
-    before = observation.table.records[shop()]
+def test_an_undone_photo_is_looked_at_again_and_keeps_its_product_and_decisions(reconciler):
+    before = reconciler.table.records[shop()]
     undone = replace(
         before.observation, product="chair", etag=None, object_time=None, model_version="", taxonomy_version=""
     )
-    observation.table.put(UndoneImage(undone, decisions=BOTH), before.revision)
-    observation.reconcile([TagImage(shop())])
-    record = observation.table.records[shop()]
+    reconciler.table.put(UndoneImage(undone, decisions=BOTH), before.revision)
+    reconciler.reconcile([TagImage(shop())])
+    record = reconciler.table.records[shop()]
     assert (ids(record), record.observation.product) == (["blue", "paint"], "chair")
 
 

@@ -41,7 +41,8 @@ def test_show_prints_the_card_for_a_person(command, built, home):
     assert lines[0] == f"model     tiny {built.version}, 4 classes"
     assert lines[1] == f"folder    {home}/model"
     assert lines[3].endswith("bytes, served")
-    assert lines[4] == "input     16 x 16 pixels, RGB, NCHW; the middle, after the shorter side is shrunk to 20"
+    fit = "the middle of what stands out from an even border, else of the picture"
+    assert lines[4] == f"input     16 x 16 pixels, RGB, NCHW; {fit}, after its shorter side is shrunk to 20"
     assert lines[5:] == [
         "source    npm tiny-net@1.0.0",
         "licence   MIT, copyright 2019 Paul Spende",

@@ -15,14 +15,17 @@ from tagging_lambda.words.train import Background, Examples
 SPACE = "0123456789ab"
 DIMENSIONS = 16
 WORDS = ("boot", "sandal", "shirt")
-# fashion (a department) > footwear > boot, sandal; fashion > shirt
+# fashion (a department) > clothing > footwear > boot, sandal; clothing > shirt
 VOCABULARY = Vocabulary.of(
     [
         Keyword("fashion", (), Use.FALLBACK, None, {"en": ("fashion",)}),
-        Keyword("footwear", ("fashion",), Use.KEYWORD, None, {"en": ("footwear",)}),
+        Keyword("clothing", ("fashion",), Use.KEYWORD, None, {"en": ("clothing",)}),
+        Keyword("footwear", ("clothing",), Use.KEYWORD, None, {"en": ("footwear",)}),
         Keyword("boot", ("footwear",), Use.KEYWORD, None, {"en": ("boot", "bootee"), "de": ("Stiefel",)}),
         Keyword("sandal", ("footwear",), Use.KEYWORD, None, {"en": ("sandal",)}),
-        Keyword("shirt", ("fashion",), Use.KEYWORD, None, {"en": ("shirt",)}),
+        Keyword("shirt", ("clothing",), Use.KEYWORD, None, {"en": ("shirt",)}),
+        Keyword("mule-shoe", ("footwear",), Use.KEYWORD, None, {"en": ("mule",)}),
+        Keyword("mule-animal", (), Use.KEYWORD, None, {"en": ("mule",)}),
         Keyword("lamp", (), Use.KEYWORD, None, {"en": ("lamp",)}),
     ],
     "test",

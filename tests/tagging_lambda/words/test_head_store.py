@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.errors import BadModel, CallerError
-from pipeline.memory.files import MemoryFiles
+from pipeline.folder import FolderFiles
 from pipeline.model_version import CARD_NAME
 from tagging_lambda.words.head_store import SET_NAME, InstalledHeads, fetch_heads, publish
 from tagging_lambda.words.heads import WEIGHTS_NAME, Head, vocabulary_with
@@ -75,29 +75,31 @@ def test_the_heads_that_ship_speak_after_the_shops_own(tmp_path, heads):
 
 
 def test_what_is_published_is_fetched_by_its_hash(installed, heads, tmp_path):
-    files, folder = MemoryFiles(), installed.install("shop", heads[0])
+    files, folder = FolderFiles(tmp_path / "bucket"), installed.install("shop", heads[0])
     address = f"s3://bucket/heads/{publish([folder], files)}"
-    fetched = fetch_heads(address, lambda _: files, tmp_path / "cache")
+    published = FolderFiles(tmp_path / "bucket" / address.rpartition("/")[2])
+    fetched = fetch_heads(address, lambda _: published, tmp_path / "cache")
     assert [head.card for head in fetched] == [heads[0].card]
-    again = fetch_heads(address, lambda _: files, tmp_path / "cache")
+    again = fetch_heads(address, lambda _: published, tmp_path / "cache")
     assert [head.card for head in again] == [heads[0].card]
 
 
 @pytest.mark.parametrize("name", [SET_NAME, CARD_NAME, WEIGHTS_NAME])
 def test_what_was_replaced_behind_its_hash_is_refused(installed, heads, tmp_path, name):
-    files, folder = MemoryFiles(), installed.install("shop", heads[0])
+    files, folder = FolderFiles(tmp_path / "bucket"), installed.install("shop", heads[0])
     address = f"s3://bucket/heads/{publish([folder], files)}"
+    published = FolderFiles(tmp_path / "bucket" / address.rpartition("/")[2])
     [stored] = [path for path in files.names() if path.endswith(name)]
     other = tmp_path / "other"
     other.write_bytes(b"something else")
     files.write(stored, other)
     with pytest.raises(BadModel, match="damaged"):
-        fetch_heads(address, lambda _: files, tmp_path / "cache")
+        fetch_heads(address, lambda _: published, tmp_path / "cache")
 
 
 def test_an_address_without_a_hash_is_refused(tmp_path):
     with pytest.raises(BadModel, match="does not end with a hash"):
-        fetch_heads("s3://bucket/heads", lambda _: MemoryFiles(), tmp_path)
+        fetch_heads("s3://bucket/heads", lambda _: FolderFiles(tmp_path), tmp_path)
 
 
 def test_weights_that_are_not_the_cards_are_refused(installed, heads):
@@ -119,5 +121,5 @@ def test_words_that_the_vocabulary_lacks_come_with_the_head(heads):
     smaller = type(VOCABULARY)(nodes, "smaller", VOCABULARY.languages)
     larger = vocabulary_with(smaller, heads)
     assert (larger.nodes["boot"].name(), larger.nodes["boot"].name("de")) == ("boot", "Stiefel")
-    assert larger.ancestors("boot") == ("footwear", "fashion")
+    assert larger.ancestors("boot") == ("footwear", "clothing", "fashion")
     assert vocabulary_with(VOCABULARY, heads) is VOCABULARY

@@ -36,7 +36,7 @@ def test_a_word_that_the_taxonomy_lacks_becomes_the_shops_own_below_what_its_las
         ("shop-rain-boots", ("boot",), "rain boots"),
         ("shop-clogs", (), "Clogs"),
     ]
-    assert found.vocabulary.ancestors("shop-rain-boots") == ("boot", "footwear", "fashion")
+    assert found.vocabulary.ancestors("shop-rain-boots") == ("boot", "footwear", "clothing", "fashion")
 
 
 def test_new_words_hang_where_they_are_told_to(labels):
@@ -65,6 +65,13 @@ def test_photos_belong_together_by_a_column_or_by_their_folder(labels):
 def test_folders_that_sort_photos_by_word_are_no_products(labels):
     found = labels("file,keywords\na.jpg,boot\nb.jpg,boot\np1/c.jpg,shirt\np1/d.jpg,shirt\n")
     assert [photo.group for photo in found.photos] == ["a.jpg", "b.jpg", "p1/c.jpg", "p1/d.jpg"]
+
+
+def test_a_word_with_several_senses_means_what_the_others_are_about(labels):
+    """A mule is a shoe among shoes, and an animal among animals."""
+    assert labels("file,keywords\na.jpg,boots\nb.jpg,mule\n").photos[1].keywords == {"mule-shoe"}
+    with pytest.raises(CallerError, match="line 2, column keywords: 'mule' names several keywords"):
+        labels("file,keywords\na.jpg,mule\n")
 
 
 def test_a_tagged_photo_is_named_by_its_address(labels):

@@ -28,9 +28,16 @@ def answer(head, direction: int, spread: float = 0.12):
 
 def test_a_word_is_said_of_new_photos_with_the_keywords_above_it(trained):
     tags = answer(trained.head, WORDS.index("boot")).tags
-    assert [tag.keyword_id for tag in tags] == ["boot", "footwear"]
+    assert [tag.keyword_id for tag in tags] == ["boot", "footwear", "clothing"]
     assert {tag.source for tag in tags} == {"head"}
     assert tags[0].score >= trained.head.card.words[0].threshold
+
+
+def test_of_words_that_exclude_each_other_the_strongest_alone_is_said(trained):
+    card = replace(trained.head.card, words=tuple(replace(word, threshold=0.2) for word in trained.head.card.words))
+    scores = np.array([0.4, 0.5, 0.05, 0.05], np.float32)
+    tags = head_keywords(replace(trained.head, card=card), scores, VOCABULARY).tags
+    assert [tag.keyword_id for tag in tags] == ["sandal", "footwear", "clothing"]
 
 
 def test_a_head_overrules_only_the_branch_that_its_words_belong_to(trained):
@@ -52,7 +59,8 @@ def test_the_same_photos_and_seed_give_the_same_head(trained):
 def test_where_no_single_word_is_sure_the_keyword_above_several_is_said():
     head = train_head(_sandals_look_like_boots(), PLAN, VOCABULARY, background()).head
     assert [(group.id, group.members) for group in head.card.groups] == [("footwear", ("boot", "sandal"))]
-    [tag] = answer(head, WORDS.index("boot")).tags
+    tag, department = answer(head, WORDS.index("boot")).tags
+    assert department.keyword_id == "clothing"
     assert (tag.keyword_id, tag.score) == ("footwear", pytest.approx(1, abs=0.1))
 
 
@@ -80,7 +88,7 @@ def test_photos_with_several_words_make_a_head_whose_words_stand_each_for_itself
 
 def test_no_word_is_judged_on_a_group_that_it_was_learned_from():
     """Photos of a group are copies: a head that had seen one would know the others by heart."""
-    one_each = examples(6, spread=0.6)
+    one_each = examples(8, spread=0.9)
     copies = Examples(
         np.repeat(one_each.vectors, 8, axis=0),
         tuple(label for label in one_each.labels for _ in range(8)),

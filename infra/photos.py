@@ -1,0 +1,152 @@
+"""Photos with what is known of them, for commands that take a folder, a prefix of a bucket or a manifest alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.errors import CallerError, ImageRejected, RejectReason
+from pipeline.images import MAX_IMAGE_BYTES, SCHEME, BucketPrefix, FetchedImage, ImageRef
+from pipeline.records import TaggedImage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from pipeline.facts import PhotoFacts
+    from pipeline.keywords import KeywordTag, Vocabulary
+    from pipeline.ports import ImageStore, RecordTable
+    from pipeline.records import Record
+    from pipeline.unreadable import UnreadableItem
+    from pipeline.vectors import FeatureVector
+    from tagging_lambda.local_files import RejectedFile, TaggedFile
+
+_BATCH = 100  # the most records that one call reads
+
+
+@dataclass(frozen=True, slots=True)
+class KnownPhoto:
+    """A photo by its name, with what one pass over it yielded; ``refused`` says why there is nothing."""
+
+    name: str
+    keywords: tuple[KeywordTag, ...] = ()
+    facts: PhotoFacts | None = None
+    vector: FeatureVector | None = None
+    refused: str | None = None
+
+
+def known_photos(place: str, vocabulary: Vocabulary) -> Iterator[KnownPhoto]:
+    """Yield the photos of a folder, of ``s3://bucket/prefix``, or of a manifest (CSV).
+
+    A folder's photos are read and classified here, once; the others' records are read, and no photo.
+
+    Raises:
+        CallerError: the place is none of the three.
+        NoStack: the place is in S3, and nothing is deployed.
+    """
+    path = Path(place)
+    if place.startswith(SCHEME):
+        return _in_bucket(BucketPrefix.parse(place), _table())
+    if path.is_dir():
+        return _in_folder(path, vocabulary)
+    if path.is_file():
+        return _in_manifest(path, _table())
+    raise CallerError(f"{place} is no folder and no manifest; write a folder, a CSV file or s3://bucket/prefix")
+
+
+def known_photo_of(path: Path, vocabulary: Vocabulary) -> KnownPhoto:
+    """Return one file with what is known of it."""
+    from tagging_lambda.local_files import photos_in  # noqa: PLC0415 - the runtime loads slowly
+
+    [file] = photos_in([path], vocabulary, workers=1)
+    return _known_file(file, file.path.name)
+
+
+def photo_bytes(place: str) -> Callable[[str], bytes]:
+    """Return what reads a photo of the place by the name that ``known_photos`` gives it.
+
+    The function raises:
+        ImageRejected: the photo is no longer there, or not ours to read.
+    """
+    path = Path(place)
+    if not place.startswith(SCHEME) and path.is_dir():
+        from tagging_lambda.local_files import bytes_of  # noqa: PLC0415 - the runtime loads slowly
+
+        return lambda name: bytes_of(path / name)
+    return _bucket_bytes
+
+
+def _bucket_bytes(name: str) -> bytes:
+    fetched = _images().fetch(ImageRef.parse(name), None, MAX_IMAGE_BYTES)
+    if not isinstance(fetched, FetchedImage):
+        raise ImageRejected(RejectReason.MISSING, f"{name} is no longer there")
+    return fetched.data
+
+
+@lru_cache(maxsize=1)
+def _images() -> ImageStore:
+    from pipeline.aws.clients import client  # noqa: PLC0415 - boto3 is loaded when it is used
+    from pipeline.aws.s3 import S3Images  # noqa: PLC0415 - as above
+    from pipeline.stack import find_stack  # noqa: PLC0415 - as above
+
+    return S3Images(client("s3", find_stack().endpoint_url))
+
+
+def _table() -> RecordTable:
+    from results_sink.connect import table_of_stack  # noqa: PLC0415 - boto3 is loaded when it is used
+
+    return table_of_stack()
+
+
+def _in_folder(folder: Path, vocabulary: Vocabulary) -> Iterator[KnownPhoto]:
+    from tagging_lambda.local_files import photos_in  # noqa: PLC0415 - the runtime loads slowly
+
+    for file in photos_in([folder], vocabulary):
+        yield _known_file(file, str(file.path.relative_to(folder)))
+
+
+def _known_file(file: TaggedFile | RejectedFile, name: str) -> KnownPhoto:
+    from tagging_lambda.local_files import RejectedFile  # noqa: PLC0415 - as above
+
+    if isinstance(file, RejectedFile):
+        return KnownPhoto(name, refused=f"{file.reason}: {file.detail}")
+    return KnownPhoto(name, file.keywords, file.facts, file.vector)
+
+
+def _in_bucket(place: BucketPrefix, table: RecordTable) -> Iterator[KnownPhoto]:
+    for record in table.scan():
+        if isinstance(record, TaggedImage) and _lies_in(place, record.observation.image):
+            yield known_photo(record)
+
+
+def _lies_in(place: BucketPrefix, image: ImageRef) -> bool:
+    return image.bucket == place.bucket and image.key.startswith(place.prefix)
+
+
+def _in_manifest(path: Path, table: RecordTable) -> Iterator[KnownPhoto]:
+    from catalog_loader.manifest import Manifest  # noqa: PLC0415 - only where there is one
+
+    images = (candidate.image for candidate in Manifest(path).images())
+    for batch in _batches(images):
+        records = table.get_many(batch)
+        for image in batch:
+            yield _known_or_missing(image, records.get(image))
+
+
+def _known_or_missing(image: ImageRef, record: Record | UnreadableItem | None) -> KnownPhoto:
+    if isinstance(record, TaggedImage):
+        return known_photo(record)
+    return KnownPhoto(str(image), refused="not tagged; load it first")
+
+
+def known_photo(record: TaggedImage) -> KnownPhoto:
+    """Return what a record knows of its photo."""
+    return KnownPhoto(str(record.observation.image), record.keywords, record.facts, record.vector)
+
+
+def _batches(images: Iterable[ImageRef]) -> Iterator[list[ImageRef]]:
+    waiting = iter(images)
+    while batch := list(islice(waiting, _BATCH)):
+        yield list(dict.fromkeys(batch))

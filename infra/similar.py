@@ -1,0 +1,111 @@
+"""`catalog-tagger similar`: the photos of a folder or an export that look most like one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import numpy as np
+
+from pipeline.errors import CallerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from infra.photos import KnownPhoto
+    from pipeline.vectors import FeatureVector
+
+COUNT = 12
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarPhoto:
+    """A photo and how much it is like the one that was given: the cosine of their vectors, in [-1, 1]."""
+
+    name: str
+    score: float
+
+
+@click.command()
+@click.argument("image", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.option("--in", "place", required=True, metavar="FOLDER|EXPORT", help="Where to look: photos, or an export.")
+@click.option("--count", type=click.IntRange(1, 1000), default=COUNT, show_default=True, help="How many to show.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document, and nothing else.")
+def similar(image: Path, place: str, count: int, *, as_json: bool) -> int:
+    """Find the photos that look most like one, most alike first.
+
+    In a folder photos are read once and kept; of an export only the vectors are read. A folder that holds latest.json,
+    and s3://BUCKET/PREFIX, are exports.
+    """
+    from infra.photos import known_photo_of, known_photos  # noqa: PLC0415 - imported when the command is used
+    from pipeline.images import SCHEME  # noqa: PLC0415 - as above
+    from pipeline.keywords import Vocabulary  # noqa: PLC0415 - as above
+    from pipeline.progress import Progress  # noqa: PLC0415 - as above
+
+    vocabulary = Vocabulary.load()
+    photo = known_photo_of(image, vocabulary)
+    if photo.refused:
+        raise CallerError(f"{image} cannot be read: {photo.refused}")
+    if photo.vector is None:
+        raise CallerError(
+            "the model has no projection, so its photos have no vectors; run `catalog-tagger model build`"
+        )
+    if place.startswith(SCHEME) or (Path(place) / "latest.json").is_file():
+        matches = similar_in_export(photo.vector, place, count)
+    else:
+        with Progress("similar", quiet=as_json) as progress:
+            matches = similar_among(photo.vector, progress.over(known_photos(place, vocabulary)), count)
+    if as_json:
+        results = [{"image": match.name, "score": round(match.score, 4)} for match in matches]
+        click.echo(json.dumps({"image": str(image), "results": results}))
+    else:
+        _print_matches(matches)
+    return 0
+
+
+def _print_matches(matches: Sequence[SimilarPhoto]) -> None:
+    from pipeline.terminal import printable  # noqa: PLC0415 - as above
+
+    for match in matches:
+        click.echo(f"{match.score:.3f}  {printable(match.name)}")
+    if not matches:
+        click.echo("no photo here has a vector of this model; load or export them again")
+
+
+def similar_among(query: FeatureVector, photos: Iterable[KnownPhoto], count: int) -> list[SimilarPhoto]:
+    """Return the photos nearest to the query, of those with a vector of its space."""
+    names: list[str] = []
+    rows: list[bytes] = []
+    for photo in photos:
+        if photo.vector and photo.vector.space == query.space:
+            names.append(photo.name)
+            rows.append(photo.vector.data)
+    return _nearest(query, names, np.frombuffer(b"".join(rows), np.int8).reshape(len(rows), -1), count)
+
+
+def similar_in_export(query: FeatureVector, place: str, count: int) -> list[SimilarPhoto]:
+    """Return the images of an export that are nearest to the query."""
+    import os  # noqa: PLC0415 - as above
+
+    from results_sink.connect import export_place  # noqa: PLC0415 - pyarrow is loaded when it is used
+    from results_sink.search.snapshot import open_latest  # noqa: PLC0415 - as above
+    from results_sink.search.vectors import exported_vectors  # noqa: PLC0415 - as above
+
+    export = export_place(place, os.environ)
+    vectors = exported_vectors(open_latest(export.files, export.copies, export.name), query.space)
+    return _nearest(query, vectors.images, vectors.levels, count)
+
+
+def _nearest(query: FeatureVector, names: Sequence[str], vectors: np.ndarray, count: int) -> list[SimilarPhoto]:
+    from results_sink.search.nearest import nearest  # noqa: PLC0415 - as above
+
+    if not names:
+        return []
+    found = nearest(vectors, query.to_array(), count)
+    return [
+        SimilarPhoto(names[row], cosine)
+        for row, cosine in zip(found.rows.tolist(), found.cosines.tolist(), strict=True)
+    ]

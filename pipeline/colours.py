@@ -1,0 +1,73 @@
+"""Colour names: the twelve that shoppers type, their words in four languages, and which of them a photo is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipeline.facts import PhotoFacts
+
+MULTICOLOURED = "multicoloured"
+_LANGUAGES = ("en", "de", "fr", "es")
+_WORDS = {
+    "black": ("black", "schwarz", "noir", "negro"),
+    "white": ("white", "weiß", "blanc", "blanco"),
+    "grey": ("grey", "grau", "gris", "gris"),
+    "blue": ("blue", "blau", "bleu", "azul"),
+    "red": ("red", "rot", "rouge", "rojo"),
+    "green": ("green", "grün", "vert", "verde"),
+    "yellow": ("yellow", "gelb", "jaune", "amarillo"),
+    "orange": ("orange", "orange", "orange", "naranja"),
+    "brown": ("brown", "braun", "marron", "marrón"),
+    "beige": ("beige", "beige", "beige", "beige"),
+    "pink": ("pink", "rosa", "rose", "rosa"),
+    "purple": ("purple", "lila", "violet", "morado"),
+    MULTICOLOURED: ("multicoloured", "mehrfarbig", "multicolore", "multicolor"),
+}
+COLOURS = tuple(name for name in _WORDS if name != MULTICOLOURED)  # the order in which a record stores their shares
+
+# Chosen by us on one half of the labelled packshots, and measured on the other half: docs/signals.md.
+LEAST_CERTAINTY = 0.5  # below it the product cannot be told from its background
+LEAST_FIRST_SHARE = 0.45  # of the product: below it no colour leads
+LEAST_SHARE = 0.15  # a colour of less is a detail, not a colour of the product
+MULTICOLOURED_COUNT = 3  # colours, none of which leads,
+MULTICOLOURED_HUES = 3  # all of them bright ones: shaded leather is brown, beige and grey at once
+_DULL = frozenset({"black", "white", "grey", "brown", "beige"})
+
+
+@dataclass(frozen=True, slots=True)
+class ColourShare:
+    """A colour's name and the share of the product that has it, in [0, 1]."""
+
+    colour: str
+    share: float
+
+
+def colour_words(colour: str) -> Mapping[str, str]:
+    """Return the colour's word in each language.
+
+    Raises:
+        KeyError: no colour is called so.
+    """
+    return dict(zip(_LANGUAGES, _WORDS[colour], strict=True))
+
+
+def colours_of(facts: PhotoFacts | None) -> tuple[ColourShare, ...]:
+    """Return the product's colours, the largest share first; none where the photo does not show them clearly.
+
+    A product of several colours, of which none leads, is ``multicoloured`` first and then each of them.
+    """
+    if facts is None or facts.colour_certainty < LEAST_CERTAINTY:
+        return ()
+    shares = (ColourShare(name, share) for name, share in zip(COLOURS, facts.colour_shares, strict=True))
+    large = sorted((colour for colour in shares if colour.share >= LEAST_SHARE), key=lambda colour: -colour.share)
+    if large and large[0].share >= LEAST_FIRST_SHARE:
+        return tuple(large)
+    hues = [colour for colour in large if colour.colour not in _DULL]
+    if len(large) >= MULTICOLOURED_COUNT and len(hues) >= MULTICOLOURED_HUES:
+        whole = ColourShare(MULTICOLOURED, round(sum(colour.share for colour in large), 4))
+        return (whole, *large)
+    return ()

@@ -1,0 +1,128 @@
+"""Facts of a photo: what one pass over its small picture yields, stored so that verdicts need no photo."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from pipeline.colours import COLOURS
+
+STEPS = 255  # a stored share is a whole number of these steps: one byte
+PALETTE_BYTES = 15
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")  # numbered in a record: append only
+_VERSION = 1
+_SHARES = 11  # single shares, before those of the colours
+_LAYOUT = struct.Struct(f"<BIIIB3B{_SHARES + len(COLOURS) + 1}B{PALETTE_BYTES}s")
+
+
+def in_steps(share: float) -> float:
+    """Return the value nearest to the share, held to [0, 1], that one byte can hold."""
+    return round(min(1.0, max(0.0, share)) * STEPS) / STEPS
+
+
+@dataclass(frozen=True, slots=True)
+class Margins:
+    """How far the product stays from each edge, as a share of the picture's width or height, in [0, 1]."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+# DECISIONS.md, 39
+@dataclass(frozen=True, slots=True)
+class PhotoFacts:
+    """What is known of a photo without judging it. Every share lies in [0, 1], in steps of 1/255.
+
+    Attributes:
+        width_pixels: of the original, upright.
+        height_pixels: likewise.
+        file_bytes: size of the file.
+        format: Pillow's name, one of ``FORMATS``.
+        border_rgb: the median colour of the outermost ring, 0 to 255 each, sRGB.
+        border_evenness: the share of that ring within a small distance of its median.
+        border_whiteness: the share of that ring that is white.
+        frame: 1 where an even line in another colour runs along all four edges, else 0.
+        fill: the share of the picture that the product covers.
+        margins: the distances of the product's box from the edges.
+        sharpness: the steepest step between neighbours of the small picture, by its contrast.
+        brightness: the mean level.
+        clipped: the share of the product that is black or white at the limit of what a level can say.
+        colour_shares: of the product, for each of ``COLOURS``; they sum to about 1.
+        colour_certainty: how clearly the product stands apart from its background.
+        palette: quartiles and tails of lightness, a and b over the product: a photo's fingerprint of colour.
+    """
+
+    width_pixels: int
+    height_pixels: int
+    file_bytes: int
+    format: str
+    border_rgb: tuple[int, int, int]
+    border_evenness: float
+    border_whiteness: float
+    frame: float
+    fill: float
+    margins: Margins
+    sharpness: float
+    brightness: float
+    clipped: float
+    colour_shares: tuple[float, ...]
+    colour_certainty: float
+    palette: bytes
+
+    def pack(self) -> bytes:
+        """Return the facts as they rest in a record: 59 bytes."""
+        sides = self.margins
+        shares = (
+            self.border_evenness,
+            self.border_whiteness,
+            self.frame,
+            self.fill,
+            *(sides.left, sides.top, sides.right, sides.bottom),
+            self.sharpness,
+            self.brightness,
+            self.clipped,
+        )
+        certainty_and_colours = (*self.colour_shares, self.colour_certainty)
+        return _LAYOUT.pack(
+            _VERSION,
+            self.width_pixels,
+            self.height_pixels,
+            self.file_bytes,
+            FORMATS.index(self.format),
+            *self.border_rgb,
+            *map(_step, (*shares, *certainty_and_colours)),
+            self.palette,
+        )
+
+    @classmethod
+    def unpack(cls, packed: bytes) -> PhotoFacts | None:
+        """Return the facts that ``pack`` packed; None where a later version laid them down otherwise."""
+        if len(packed) != _LAYOUT.size or packed[0] != _VERSION:
+            return None
+        _, width, height, size_bytes, kind, red, green, blue, *steps, palette = _LAYOUT.unpack(packed)
+        shares = [step / STEPS for step in steps]
+        evenness, whiteness, frame, fill, left, top, right, bottom, sharpness, brightness, clipped = shares[:_SHARES]
+        return cls(
+            width_pixels=width,
+            height_pixels=height,
+            file_bytes=size_bytes,
+            format=FORMATS[kind],
+            border_rgb=(red, green, blue),
+            border_evenness=evenness,
+            border_whiteness=whiteness,
+            frame=frame,
+            fill=fill,
+            margins=Margins(left, top, right, bottom),
+            sharpness=sharpness,
+            brightness=brightness,
+            clipped=clipped,
+            colour_shares=tuple(shares[_SHARES:-1]),
+            colour_certainty=shares[-1],
+            palette=palette,
+        )
+
+
+def _step(share: float) -> int:
+    return round(share * STEPS)

@@ -1,0 +1,237 @@
+"""Photo rules of the places where a shop shows its products, and which of them a photo breaks."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from functools import lru_cache
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.errors import CallerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+
+    from pipeline.facts import PhotoFacts
+    from pipeline.keywords import KeywordTag, Vocabulary
+
+RULES_FILE = Path(__file__).with_name("photo_rules.csv")
+RULE_SETS = ("google", "amazon")  # those that ship
+_COLUMNS = (
+    "rule_set",
+    "id",
+    "measure",
+    "comparison",
+    "limit",
+    "keyword",
+    "level",
+    "since",
+    "source",
+    "source_date",
+    "text",
+)
+# Between them a product stands apart from its ground, so that its box says anything; measured: docs/signals.md.
+_SEPARABLE_FILL = (0.02, 0.97)
+_SEPARABLE_EVENNESS = 0.7
+
+
+class Comparison(StrEnum):
+    """How a measure is held against its limit."""
+
+    MIN = "min"
+    MAX = "max"
+    ONE_OF = "one_of"  # the limit is a list of words with blanks between
+    NOT_JUDGED = "not_judged"  # a rule that pixels cannot answer; listed, so that nobody takes silence for consent
+
+
+class Level(StrEnum):
+    """What happens to a photo that breaks a rule."""
+
+    REQUIRED = "required"  # it is refused
+    RECOMMENDED = "recommended"  # it is shown less
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule as a row of the file says it.
+
+    Attributes:
+        keyword_id: the rule holds for photos with this keyword or one below it; empty where it holds for all.
+        since: from when it holds; None where it holds already.
+        source: the page that says so, as of ``source_date``.
+    """
+
+    id: str
+    measure: str
+    comparison: Comparison
+    limit: str
+    keyword_id: str
+    level: Level
+    since: date | None
+    source: str
+    source_date: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A rule that a photo breaks, and what was measured."""
+
+    rule: Rule
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """The rules of one place, and those of them that nobody can judge from pixels."""
+
+    name: str
+    rules: tuple[Rule, ...]
+    not_judged: tuple[Rule, ...]
+
+    @classmethod
+    def load(cls, name: str) -> RuleSet:
+        """Return the rule set of that name, ``google`` or ``amazon``, or the one in the CSV file of that path.
+
+        Raises:
+            CallerError: there is none, or a row of the file is not as it should be; the message names the line.
+        """
+        is_shipped = name in RULE_SETS
+        path = RULES_FILE if is_shipped else Path(name)
+        if not path.is_file():
+            known = ", ".join(RULE_SETS)
+            raise CallerError(f"no rules are called {name!r}; there are {known}, or a CSV file of your own")
+        rows = [rule for rule_set, rule in _rows(path) if not is_shipped or rule_set == name]
+        judged = tuple(rule for rule in rows if rule.comparison is not Comparison.NOT_JUDGED)
+        if not judged:
+            raise CallerError(f"{path} holds no rule that a photo can break")
+        return cls(name if is_shipped else path.stem, judged, tuple(rule for rule in rows if rule not in judged))
+
+    def findings(self, facts: PhotoFacts, keyword_ids: Collection[str], today: date) -> tuple[Finding, ...]:
+        """Return what the photo breaks, in the rules' order, one finding for each id.
+
+        A rule that holds already goes before the same one with a later date, and of those that hold the strictest is
+        reported last in the file, so it is the one that remains.
+
+        Args:
+            facts: of the photo.
+            keyword_ids: of the photo, with those above them: rules by category are found by them.
+            today: decides which rules hold already; later ones are findings too, with their date.
+        """
+        broken: dict[str, Finding] = {}
+        for rule in self.rules:
+            if rule.keyword_id and rule.keyword_id not in keyword_ids:
+                continue
+            value = _MEASURES[rule.measure](facts)
+            if value is None or not _breaks(rule, value):
+                continue
+            holds_already = rule.since is None or rule.since <= today
+            if rule.id not in broken or holds_already:
+                broken[rule.id] = Finding(rule, _shown(value))
+        return tuple(broken.values())
+
+
+@lru_cache(maxsize=1)
+def shipped_rule_sets() -> tuple[RuleSet, ...]:
+    """Return the rule sets that ship, read once."""
+    return tuple(RuleSet.load(name) for name in RULE_SETS)
+
+
+def broken_ids(
+    sets: Iterable[RuleSet], facts: PhotoFacts | None, keyword_ids: Collection[str], today: date
+) -> dict[str, list[str]]:
+    """Return for each rule set the ids that the photo breaks; nothing at all for a photo without facts."""
+    if facts is None:
+        return {}
+    return {rules.name: [found.rule.id for found in rules.findings(facts, keyword_ids, today)] for rules in sets}
+
+
+def with_ancestors(keywords: Iterable[KeywordTag], vocabulary: Vocabulary) -> frozenset[str]:
+    """Return the ids of a photo's keywords and of everything above them."""
+    ids = {tag.keyword_id for tag in keywords}
+    above = (vocabulary.ancestors(keyword_id) for keyword_id in ids if keyword_id in vocabulary.nodes)
+    return frozenset(ids.union(*above))
+
+
+Value = float | str
+
+
+def _breaks(rule: Rule, value: Value) -> bool:
+    if rule.comparison is Comparison.ONE_OF:
+        return str(value) not in rule.limit.split()
+    if rule.comparison is Comparison.MIN:
+        return float(value) < float(rule.limit)
+    return float(value) > float(rule.limit)
+
+
+def _shown(value: Value) -> str:
+    return value if isinstance(value, str) else f"{value:.6g}" if value % 1 else str(int(value))
+
+
+def _product_extent(facts: PhotoFacts) -> float | None:
+    """Return the share of the picture's width or height, the larger, that the product's box takes; None if unclear."""
+    least, most = _SEPARABLE_FILL
+    if facts.border_evenness < _SEPARABLE_EVENNESS or not least <= facts.fill <= most:
+        return None
+    sides = facts.margins
+    return round(max(1 - sides.left - sides.right, 1 - sides.top - sides.bottom), 4)
+
+
+_MEASURES: Mapping[str, Callable[[PhotoFacts], Value | None]] = {
+    "shorter_side_pixels": lambda facts: min(facts.width_pixels, facts.height_pixels),
+    "longer_side_pixels": lambda facts: max(facts.width_pixels, facts.height_pixels),
+    "pixels": lambda facts: facts.width_pixels * facts.height_pixels,
+    "aspect": lambda facts: facts.width_pixels / facts.height_pixels,
+    "file_bytes": lambda facts: facts.file_bytes,
+    "format": lambda facts: facts.format,
+    "border_level": lambda facts: min(facts.border_rgb),
+    "border_whiteness": lambda facts: facts.border_whiteness,
+    "border_evenness": lambda facts: facts.border_evenness,
+    "frame": lambda facts: facts.frame,
+    "fill": lambda facts: facts.fill,
+    "product_extent": _product_extent,
+    "sharpness": lambda facts: facts.sharpness,
+    "brightness": lambda facts: facts.brightness,
+}
+
+
+def _rows(path: Path) -> Iterator[tuple[str, Rule]]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CallerError(f"{path} cannot be read as a CSV file in UTF-8") from error
+    reader = csv.DictReader(StringIO(text))
+    missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
+    if missing:
+        raise CallerError(f"{path} lacks the column {missing[0]!r}; a file of rules has {', '.join(_COLUMNS)}")
+    for row in reader:
+        try:
+            yield row["rule_set"], _rule(row)
+        except (ValueError, KeyError, AttributeError) as error:
+            raise CallerError(f"{path}, line {reader.line_num}: {error}") from error
+
+
+def _rule(row: Mapping[str, str]) -> Rule:
+    comparison, measure = Comparison(row["comparison"]), row["measure"]
+    if comparison is not Comparison.NOT_JUDGED and measure not in _MEASURES:
+        raise ValueError(f"{measure!r} is not measured; there are {', '.join(_MEASURES)}")
+    if comparison in {Comparison.MIN, Comparison.MAX}:
+        if measure == "format":
+            raise ValueError("a format has no least and most; write one_of")
+        float(row["limit"])
+    return Rule(
+        id=row["id"],
+        measure=measure,
+        comparison=comparison,
+        limit=row["limit"],
+        keyword_id=row["keyword"],
+        level=Level(row["level"]),
+        since=date.fromisoformat(row["since"]) if row["since"] else None,
+        source=row["source"],
+        source_date=row["source_date"],
+        text=row["text"],
+    )

@@ -1,0 +1,140 @@
+"""Words that shoppers type for what the taxonomy calls otherwise, or for the nearest thing that it has.
+
+They are for searching alone: a photo never gets them, and an export does not say them. A shop adds its own words to a
+keyword in its overlay of the taxonomy.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.csv_rows import rows
+from pipeline.errors import BadTaxonomy, CallerError
+
+if TYPE_CHECKING:
+    from pipeline.csv_rows import CsvRow
+    from pipeline.keywords import Vocabulary
+
+SYNONYMS_PATH = Path(__file__).with_name("synonyms.csv")
+
+# Plurals, and other forms, that no rule of the language gives; folded, without accents.
+IRREGULAR_PLURALS = {
+    "en": {
+        "mice": "mouse",
+        "men": "man",
+        "women": "woman",
+        "children": "child",
+        "feet": "foot",
+        "knives": "knife",
+        "scarves": "scarf",
+        "shelves": "shelf",
+        "loaves": "loaf",
+        "wives": "wife",
+        "gray": "grey",
+    },
+    "de": {"mause": "maus", "topfe": "topf", "kafige": "kafig", "handys": "handy", "sofas": "sofa", "autos": "auto"},
+    "fr": {
+        "bijoux": "bijou",
+        "animaux": "animal",
+        "journaux": "journal",
+        "chevaux": "cheval",
+        "travaux": "travail",
+        "blanche": "blanc",
+        "blanches": "blanc",
+        "violette": "violet",
+        "violettes": "violet",
+    },
+    "es": {"luces": "luz", "lapices": "lapiz", "peces": "pez", "jerseis": "jersey", "relojes": "reloj"},
+}
+
+# Colours by other names than their own.
+COLOUR_SYNONYMS = {
+    "en": {"navy": "blue", "gray": "grey", "violet": "purple", "burgundy": "red", "multicolored": "multicoloured"},
+    "de": {"violett": "purple", "dunkelblau": "blue", "hellblau": "blue", "weinrot": "red", "bunt": "multicoloured"},
+    "fr": {"bordeaux": "red", "marine": "blue", "mauve": "purple", "brun": "brown"},
+    "es": {"violeta": "purple", "granate": "red", "celeste": "blue", "rosado": "pink", "castano": "brown"},
+}
+
+# Words that say nothing about a photo, and that nobody misses in an answer; folded.
+STOP_WORDS = {
+    "en": frozenset(["a", "an", "and", "the", "for", "with", "of", "in", "on", "to", "from", "my", "by", "at", "some"]),
+    "de": frozenset(
+        [
+            "der",
+            "die",
+            "das",
+            "ein",
+            "eine",
+            "einen",
+            "und",
+            "fur",
+            "mit",
+            "von",
+            "aus",
+            "im",
+            "in",
+            "zum",
+            "zur",
+            "den",
+            "dem",
+        ]
+    ),
+    "fr": frozenset(
+        ["le", "la", "les", "l", "un", "une", "des", "de", "du", "d", "et", "pour", "avec", "en", "a", "au", "aux"]
+    ),
+    "es": frozenset(
+        ["el", "la", "los", "las", "un", "una", "unos", "unas", "de", "del", "y", "para", "con", "en", "a", "al"]
+    ),
+}
+
+# Words that photos do not show and that are no misspelling, though word lists lack them; folded.
+UNSAID_WORDS = {
+    "en": frozenset(
+        [
+            "mens",
+            "womens",
+            "ladies",
+            "kids",
+            "boys",
+            "girls",
+            "unisex",
+            "xs",
+            "xxl",
+            "plussize",
+            "oversized",
+            "handmade",
+            "vegan",
+            "faux",
+        ]
+    ),
+    "de": frozenset(["herren", "damen", "kinder", "unisex", "xxl", "xs", "oversize", "gunstig", "reduziert"]),
+    "fr": frozenset(["homme", "femme", "enfant", "unisexe", "xxl", "xs", "soldes"]),
+    "es": frozenset(["hombre", "mujer", "nino", "nina", "unisex", "xxl", "xs", "rebajas"]),
+}
+
+
+def load_synonyms(vocabulary: Vocabulary, path: Path = SYNONYMS_PATH) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Return for each language the ids of the keywords that a synonym leads to.
+
+    A keyword that the vocabulary does not have is passed over: a shop may have another taxonomy.
+
+    Raises:
+        BadTaxonomy: the file cannot be read.
+    """
+    # DECISIONS.md, 60: kept apart from names, which photos and exports show.
+    synonyms: dict[str, dict[str, tuple[str, ...]]] = {language: {} for language in vocabulary.languages}
+    for row in _rows(path):
+        for language, words in synonyms.items() if row["id"] in vocabulary.nodes else ():
+            for word in row.several(language):
+                words[word] = (*words.get(word, ()), row["id"])
+    return synonyms
+
+
+@cache
+def _rows(path: Path) -> tuple[CsvRow, ...]:
+    try:
+        return tuple(rows(path, ("id",)))
+    except CallerError as error:
+        raise BadTaxonomy(str(error)) from error

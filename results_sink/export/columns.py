@@ -1,0 +1,265 @@
+"""Columns of ``images/`` in memory: what a search needs of a snapshot's images, or of those that changed since."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.keywords import KeywordTag, Source
+from results_sink.export.delta import last_of_each, there
+from results_sink.export.tables import CHANGE, TAG_COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from results_sink.export.parquet import ParquetFile
+
+ABSENT = -1  # the row of an image, or the number of a product, that a snapshot does not have
+REQUIRED = ("image", "product", "status", "reason", "low_information", "observed_at", *TAG_COLUMNS)
+MOST_UINT16 = 65_536  # values of a uint16, which NumPy sorts several times faster than wider numbers
+OPTIONAL = ("needs_a_look", "colours")  # columns that exports of earlier versions do not have
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageColumns:
+    """Images by row, in the order of the rows of ``images/``.
+
+    Attributes:
+        images: the name of each image, s3://bucket/key: Arrow's strings, read by ``image_of``.
+        products: int32 [N], the number of each image's product among ``product_names``.
+        product_names: the different products: Arrow's strings.
+        is_tagged: bool [N].
+        offsets: int64 [N + 1]; image ``i`` has the keywords from ``offsets[i]`` to ``offsets[i + 1]``.
+        keyword_ids: the different keywords; ``keywords`` are places in this list.
+        keywords: uint16 [K] (int32 beyond 65,536 keywords), one after the other by image.
+        scores: float64 [K], in [0, 1].
+        is_human: bool [K], whether a person gave the keyword.
+        colours: the colour ids of each image, or None where the export has no such column.
+        reasons: why each image was rejected, null where it was not: Arrow's strings.
+        needs_a_look: bool [N], whether the machine was not sure.
+        observed_us: int64 [N], when each image was seen, in microseconds since 1970.
+    """
+
+    images: Any
+    products: NDArray[np.int32]
+    product_names: Any
+    is_tagged: NDArray[np.bool_]
+    offsets: NDArray[np.int64]
+    keyword_ids: list[str]
+    keywords: NDArray[np.uint16 | np.int32]
+    scores: NDArray[np.float64]
+    is_human: NDArray[np.bool_]
+    colours: ColourColumn | None
+    reasons: Any
+    needs_a_look: NDArray[np.bool_]
+    observed_us: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, table: Any) -> ImageColumns:
+        """Return the columns of rows of ``images/``, or of a delta."""
+        whole = table.combine_chunks()
+        products = _whole(whole["product"]).dictionary_encode()
+        lists = _whole(whole["keywords"])
+        ids, scores, sources = (pc.struct_field(pc.list_flatten(lists), [at]) for at in range(3))
+        coded = _whole(ids).dictionary_encode()
+        look = whole["needs_a_look"] if "needs_a_look" in whole.column_names else whole["low_information"]
+        return cls(
+            images=_whole(whole["image"]),
+            products=_numbers(products.indices, np.int32),
+            product_names=products.dictionary,
+            is_tagged=_flags(pc.equal(whole["status"], "tagged")),
+            offsets=_offsets(lists),
+            keyword_ids=coded.dictionary.to_pylist(),
+            keywords=_numbers(coded.indices, np.uint16 if len(coded.dictionary) <= MOST_UINT16 else np.int32),
+            scores=_numbers(scores, np.float64),
+            is_human=_flags(pc.equal(sources, str(Source.HUMAN))),
+            colours=ColourColumn.of(whole["colours"]) if "colours" in whole.column_names else None,
+            reasons=_whole(whole["reason"]),
+            needs_a_look=_flags(look),
+            observed_us=_numbers(_whole(pc.fill_null(whole["observed_at"].cast(pa.int64()), 0)), np.int64),
+        )
+
+    def __len__(self) -> int:
+        return len(self.products)
+
+    def image_of(self, row: int) -> str:
+        """Return the name of an image."""
+        return str(self.images[row])
+
+    def product_of(self, row: int) -> str:
+        """Return the product of an image."""
+        return str(self.product_names[int(self.products[row])])
+
+    def tags_of(self, row: int) -> tuple[KeywordTag, ...]:
+        """Return the keywords of an image."""
+        inside = range(int(self.offsets[row]), int(self.offsets[row + 1]))
+        return tuple(
+            KeywordTag(
+                self.keyword_ids[self.keywords[place]],
+                float(self.scores[place]),
+                Source.HUMAN if self.is_human[place] else Source.MODEL,
+            )
+            for place in inside
+        )
+
+    def has_source(self, source: Source) -> NDArray[np.bool_]:
+        """Return which images have a keyword of this source: bool [N]."""
+        places = np.flatnonzero(self.is_human if source is Source.HUMAN else ~self.is_human)
+        return _flags_of(places, self.offsets)
+
+    def has_reason(self, reason: str) -> NDArray[np.bool_]:
+        """Return which images were rejected for a reason: bool [N]."""
+        return _flags(pc.equal(self.reasons, reason))
+
+    def rows_of(self, images: Sequence[str]) -> NDArray[np.int64]:
+        """Return the row of each of these images, or ``ABSENT``; rows must be in the order of their images' names."""
+        return np.array([_bisected(self.images, image, range(len(self))) for image in images], np.int64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ColourColumn:
+    """The colours of images: a list of ids for each.
+
+    Attributes:
+        offsets: int64 [N + 1]; image ``i`` has the colours from ``offsets[i]`` to ``offsets[i + 1]``.
+        ids: Arrow's strings [C].
+    """
+
+    offsets: NDArray[np.int64]
+    ids: Any
+
+    @classmethod
+    def of(cls, column: Any) -> ColourColumn:
+        """Return the colours of a column of lists, of ids or of structs whose first field is the id."""
+        lists = _whole(column)
+        values = pc.list_flatten(lists)
+        return cls(_offsets(lists), pc.struct_field(values, [0]) if pa.types.is_struct(values.type) else values)
+
+    def has(self, colour_id: str) -> NDArray[np.bool_]:
+        """Return which images have a colour: bool [N]."""
+        return _flags_of(np.flatnonzero(_flags(pc.equal(self.ids, colour_id))), self.offsets)
+
+
+@dataclass(eq=False)
+class DeltaRows:
+    """The rows of one delta, and where the snapshot under it has their images, which is looked up once."""
+
+    table: Any
+    _base: ImageColumns | None = field(default=None, init=False)
+    _rows: NDArray[np.int64] | None = field(default=None, init=False)
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @cached_property
+    def images(self) -> list[str]:
+        """The image of each row."""
+        images: list[str] = self.table["image"].to_pylist()
+        return images
+
+    def rows_in(self, base: ImageColumns) -> NDArray[np.int64]:
+        """Return the row of each image in a snapshot, or ``ABSENT``: int64 [rows]."""
+        if self._rows is None or self._base is not base:
+            self._base, self._rows = base, base.rows_of(self.images)
+        return self._rows
+
+
+def changed_columns(deltas: Iterable[DeltaRows]) -> ImageColumns:
+    """Return the last row of each image in these deltas, without those that are gone, in the order of the deltas."""
+    return ImageColumns.of(there(last_of_each(delta.table for delta in deltas)))
+
+
+def read_images(files: Iterable[ParquetFile]) -> ImageColumns:
+    """Return the columns of files of ``images/`` that follow each other, of which there is at least one.
+
+    Raises:
+        BadExport: a file is damaged.
+    """
+    tables = [file.columns(REQUIRED, OPTIONAL) for file in files]
+    return ImageColumns.of(pa.concat_tables(tables, promote_options="default"))
+
+
+def read_delta(file: ParquetFile) -> DeltaRows:
+    """Return the rows of a delta.
+
+    Raises:
+        BadExport: the file is damaged.
+    """
+    return DeltaRows(file.columns((CHANGE, *REQUIRED), OPTIONAL))
+
+
+class ProductNumbers:
+    """Numbers the products of images that changed as a snapshot numbers them; new products go on counting."""
+
+    def __init__(self, base: ImageColumns) -> None:
+        """Sort nothing yet: most images keep their product."""
+        self._base = base
+        self._order: NDArray[np.int64] | None = None  # numbers of products, sorted by name
+        self._known: dict[str, int] = {}
+
+    def numbers_of(self, changed: ImageColumns, base_rows: Mapping[str, int]) -> NDArray[np.int32]:
+        """Return the number of each changed image's product: int32 [len(changed)].
+
+        Args:
+            changed: the images.
+            base_rows: the row of those that the snapshot has, by name.
+        """
+        rows = (base_rows.get(changed.image_of(row), ABSENT) for row in range(len(changed)))
+        return np.array([self._number(changed.product_of(row), base) for row, base in enumerate(rows)], np.int32)
+
+    def _number(self, product: str, base_row: int) -> int:
+        if base_row != ABSENT and self._base.product_of(base_row) == product:
+            return int(self._base.products[base_row])
+        if product not in self._known:
+            self._known[product] = self._find(product)
+        return self._known[product]
+
+    def _find(self, product: str) -> int:
+        names = self._base.product_names
+        if self._order is None:
+            self._order = pc.sort_indices(names).to_numpy().astype(np.int64)
+        place = _bisected(names, product, self._order)
+        new = sum(number >= len(names) for number in self._known.values())
+        return len(names) + new if place == ABSENT else int(self._order[place])
+
+
+def _bisected(names: Any, wanted: str, order: Sequence[int] | NDArray[np.int64]) -> int:
+    """Return the place in ``order`` of the row with this name, or ``ABSENT``."""
+    place = bisect_left(order, wanted, key=lambda row: str(names[int(row)]))
+    return place if place < len(order) and str(names[int(order[place])]) == wanted else ABSENT
+
+
+def _flags_of(places: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which of the lists with these offsets hold one of the places: bool [N]."""
+    flags = np.zeros(len(offsets) - 1, np.bool_)
+    flags[np.searchsorted(offsets, places, side="right") - 1] = True
+    return flags
+
+
+def _whole(column: Any) -> Any:
+    """Return a column as one array."""
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
+
+
+def _numbers(column: Any, dtype: type) -> Any:
+    return _whole(column).to_numpy(zero_copy_only=False).astype(dtype, copy=False)
+
+
+def _flags(column: Any) -> NDArray[np.bool_]:
+    flags: NDArray[np.bool_] = _whole(pc.fill_null(column, fill_value=False)).to_numpy(zero_copy_only=False)
+    return flags
+
+
+def _offsets(lists: Any) -> NDArray[np.int64]:
+    offsets = lists.offsets.to_numpy().astype(np.int64)
+    return np.asarray(offsets - offsets[0] if len(offsets) else np.zeros(1, np.int64))

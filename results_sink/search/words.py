@@ -1,0 +1,393 @@
+"""What words of a query mean: keywords and colours by their names, synonyms, plurals, spellings and beginnings.
+
+Words are looked for in the person's language first. The other languages are asked for a word only where it is none of
+the person's own language: so *red* is never a German *Rad*, nor *rock* a *Rock*.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import snowballstemmer
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+from pipeline.colours import COLOURS, MULTICOLOURED, colour_words
+from pipeline.keywords import fold
+from pipeline.synonyms import COLOUR_SYNONYMS, IRREGULAR_PLURALS, STOP_WORDS, UNSAID_WORDS, load_synonyms
+from results_sink.search.query import AnyOf, Colour, Node, Term
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from pipeline.keywords import Vocabulary
+
+MOST_JOINED = 6  # words of the longest keyword that is recognised without quotes
+LEAST_PREFIX = 3  # letters of a word that is completed, chosen by us
+LEAST_TYPO = 4  # letters of a word that may be misspelled: shorter ones are near too many others
+TWO_TYPOS = 7  # letters, chosen by us: a word of so many may have two slips, a shorter one may have one
+LETTERS_PER_TYPO = 4  # of a suggestion, chosen by us
+MOST_ENDING = 3  # letters by which a word and its plural differ: beyond that they only look as if they had one stem
+MOST_MISSPELLED = 3  # words of a keyword that is recognised though one of them is misspelled, chosen by us
+NEAR_WORDS = 3  # suggestions for a word that means nothing
+_STEMMERS = {"en": "english", "de": "german", "fr": "french", "es": "spanish"}
+_PLURAL_ENDINGS = {"en": ("s", "es"), "de": ("n", "en", "e", "s", "er"), "fr": ("s", "x"), "es": ("s", "es")}
+LEAST_HEAD = 6  # letters of a compound's last part that is believed whatever comes before it
+_COMPOUNDS = ("de",)  # languages that write a word and what tells more of it as one
+HEAD_COMES_FIRST = ("fr", "es")  # of several words, the one that the others tell more of: sac à main, but handbag
+_EDGES = ".,;:!?'`\u00b4\u2018\u2019&+*/#~-_"  # signs around a word that do not belong to it
+_POSSESSIVES = ("'s", "\u2019s", "s'", "s\u2019")
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A word as it was typed, and the word that it was read as."""
+
+    typed: str
+    read_as: str
+
+
+@dataclass(frozen=True, slots=True)
+class WordMatch:
+    """What a word, or several that belong together, means.
+
+    Attributes:
+        text: as it was typed.
+        node: None where it is left out.
+        ignored: the words that were left out and are worth saying so: not articles and the like.
+        corrections: what was read as another word.
+    """
+
+    text: str
+    node: Node | None
+    ignored: tuple[str, ...] = ()
+    corrections: tuple[Correction, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a known spelling stands for, and how it is shown."""
+
+    shown: str
+    keyword_ids: tuple[str, ...] = ()
+    colour_id: str | None = None
+
+    def merged(self, other: Meaning) -> Meaning:
+        """Return what both stand for."""
+        ids = tuple(dict.fromkeys((*self.keyword_ids, *other.keyword_ids)))
+        return Meaning(self.shown, ids, self.colour_id or other.colour_id)
+
+
+class Lexicon:
+    """The words of one language."""
+
+    def __init__(self, vocabulary: Vocabulary, language: str) -> None:
+        """Collect names, and the synonyms that are no forms of one: a name always wins."""
+        self.language = language
+        self._stemmer = snowballstemmer.stemmer(_STEMMERS.get(language, "english"))
+        self._stem = cache(self._stemmer.stemWord)
+        self.names: dict[str, Meaning] = {}
+        for keyword in vocabulary.emitted:
+            for word in keyword.words.get(language, ()):
+                self._add(self.names, fold(word), Meaning(word, (keyword.id,)))
+        self.synonyms: dict[str, Meaning] = {}
+        for word, keyword_ids in load_synonyms(vocabulary).get(language, {}).items():
+            if not self._is_named(word):
+                self._add(self.synonyms, fold(word), Meaning(word, keyword_ids))
+        self.colours: dict[str, Meaning] = {}
+        for word, colour_id in _colour_names(language):
+            self._add(self.colours, self.key(word), Meaning(word, (), colour_id))
+
+    def _is_named(self, word: str) -> bool:
+        """Return whether the taxonomy itself has a name for a synonym, or for what it is the plural of."""
+        folded = fold(word)
+        return any(OSA.distance(folded, name) <= MOST_ENDING for name in self._names_by_key.get(self.key(word), ()))
+
+    @cached_property
+    def _names_by_key(self) -> dict[str, list[str]]:
+        names: dict[str, list[str]] = {}
+        for name in self.names:
+            names.setdefault(self.key(name), []).append(name)
+        return names
+
+    def exact(self, text: str) -> Meaning | None:
+        """Return what is called so, or is a synonym of it, whatever its case, accents, spaces and hyphens."""
+        folded = fold(text)
+        return self.names.get(folded) or self.synonyms.get(folded) or self._solid.get(_solid(folded))
+
+    def inflected(self, text: str) -> Meaning | None:
+        """Return what a plural, or another form of a name, means."""
+        if len(text) < LEAST_PREFIX:
+            return None
+        keys = (self.key(text), self._stem(_solid(fold(text))))
+        stemmed = next(filter(None, (self._closest(text, key, MOST_ENDING) for key in keys)), None)
+        return stemmed or self._singular(fold(text))
+
+    def _singular(self, folded: str) -> Meaning | None:
+        """Return what a word means without the ending of a plural, where the stems of the two differ."""
+        endings = [ending for ending in _PLURAL_ENDINGS.get(self.language, ()) if folded.endswith(ending)]
+        singulars = (folded[: -len(ending)] for ending in endings if len(folded) - len(ending) >= LEAST_PREFIX)
+        return next(filter(None, (self.names.get(word) or self.synonyms.get(word) for word in singulars)), None)
+
+    def colour(self, text: str) -> Meaning | None:
+        """Return the colour of that name, in any form."""
+        return self.colours.get(self.key(text))
+
+    def headed(self, text: str) -> Meaning | None:
+        """Return the keywords whose names tell more of this word: *washing machine* of *machine*."""
+        return self._heads.get(self.key(text))
+
+    def compounded(self, text: str) -> Meaning | None:
+        """Return what the last part of a compound means, the longest that is a name: *Tisch* of *Holztisch*."""
+        folded = fold(text)
+        if self.language not in _COMPOUNDS:
+            return None
+        splits = range(LEAST_PREFIX, len(folded) - LEAST_PREFIX + 1)
+        parts = (
+            folded[split:] for split in splits if self.is_word(folded[:split]) or len(folded) - split >= LEAST_HEAD
+        )
+        return next(filter(None, (self.exact(part) or self.inflected(part) for part in parts)), None)
+
+    def begun(self, text: str) -> Meaning | None:
+        """Return the keywords with a name that begins so."""
+        folded = fold(text)
+        if len(folded) < LEAST_PREFIX:
+            return None
+        begun = [meaning for name, meaning in self._spellings.items() if name.startswith(folded)]
+        return _merged(begun) if begun else None
+
+    def misspelled(self, text: str) -> Meaning | None:
+        """Return what a word with a slip or two means: that which differs least, and begins alike rather than not."""
+        key, letters = self.key(text), len(text.replace(" ", ""))
+        if letters < LEAST_TYPO:
+            return None
+        limit = 1 if letters < TWO_TYPOS else 2
+        near = process.extract(key, self._keys.keys(), scorer=OSA.distance, score_cutoff=limit, limit=NEAR_WORDS)
+        alike = [(slips, spelling[0] != key[0], rank) for rank, (spelling, slips, _) in enumerate(near)]
+        return self._closest(text, near[min(alike)[2]][0]) if alike else None
+
+    def near(self, text: str) -> list[str]:
+        """Return names that are spelled almost so, and then names of which this is a part."""
+        key = self.key(text)
+        limit = max(1, len(key) // LETTERS_PER_TYPO)
+        near = process.extract(key, self._keys.keys(), scorer=OSA.distance, score_cutoff=limit, limit=NEAR_WORDS)
+        keys = [name for name, _, _ in near] + [name for name in self._keys if key in name.split()]
+        names = [meaning.shown for key in keys if (meaning := self._closest(text, key))]
+        return list(dict.fromkeys(names))[:NEAR_WORDS]
+
+    def is_word(self, text: str) -> bool:
+        """Return whether it is a word of the language, of whatever meaning: so it is no slip."""
+        folded = text.casefold()
+        return folded in UNSAID_WORDS.get(self.language, ()) or folded in known_words(self.language)
+
+    def key(self, text: str) -> str:
+        """Return the form in which a word and its plural are the same: each word's stem."""
+        words = fold(text).replace("-", " ").split()
+        singulars = IRREGULAR_PLURALS.get(self.language, {})
+        return " ".join(self._stem(singulars.get(word, word)) for word in words)
+
+    @cached_property
+    def _spellings(self) -> dict[str, Meaning]:
+        return {**self.synonyms, **self.names}
+
+    @cached_property
+    def _solid(self) -> dict[str, Meaning]:
+        solid: dict[str, Meaning] = {}
+        for name, meaning in (*self.names.items(), *self.synonyms.items()):
+            solid.setdefault(_solid(name), meaning)
+        return solid
+
+    @cached_property
+    def _keys(self) -> dict[str, dict[str, Meaning]]:
+        """What names and synonyms mean by their stems: several may have one stem, as *bed* and *bedding*."""
+        keys: dict[str, dict[str, Meaning]] = {}
+        for name, meaning in self._spellings.items():
+            for key in (self.key(name), _solid(self.key(name)), self._stem(_solid(name))):
+                keys.setdefault(key, {})[name] = meaning
+        return keys
+
+    def _closest(self, text: str, key: str, most_slips: int | None = None) -> Meaning | None:
+        """Return what those names of a stem mean that differ least from the text, in so many letters at most."""
+        names = self._keys.get(key, {})
+        slips = {name: OSA.distance(fold(text), name) for name in names}
+        least = min(slips.values(), default=None)
+        if least is None or (most_slips is not None and least > most_slips):
+            return None
+        return _merged(names[name] for name in names if slips[name] == least)
+
+    @cached_property
+    def _heads(self) -> dict[str, Meaning]:
+        heads: dict[str, Meaning] = {}
+        for name, meaning in self.names.items():
+            words = name.replace("-", " ").split()
+            if len(words) > 1:
+                head = words[0] if self.language in HEAD_COMES_FIRST else words[-1]
+                self._add(heads, self.key(head), meaning)
+        return heads
+
+    @staticmethod
+    def _add(meanings: dict[str, Meaning], name: str, meaning: Meaning) -> None:
+        meanings[name] = meanings[name].merged(meaning) if name in meanings else meaning
+
+
+@dataclass(frozen=True)
+class QueryWords:
+    """The words of a vocabulary in every language, each sorted when it is needed."""
+
+    vocabulary: Vocabulary
+
+    @cached_property
+    def _lexicons(self) -> dict[str, Lexicon]:
+        return {}
+
+    def lexicon(self, language: str) -> Lexicon:
+        """Return the words of one language."""
+        if language not in self._lexicons:
+            self._lexicons[language] = Lexicon(self.vocabulary, language)
+        return self._lexicons[language]
+
+    def in_language(self, language: str, *, has_colours: bool = False) -> LanguageWords:
+        """Return what reads words for a person of that language; colours mean nothing where images have none."""
+        return LanguageWords(self, language, has_colours)
+
+
+@dataclass(frozen=True)
+class LanguageWords:
+    """Reads words in the person's language first."""
+
+    words: QueryWords
+    language: str
+    has_colours: bool
+
+    @property
+    def _own(self) -> Lexicon:
+        return self.words.lexicon(self.language)
+
+    def read_phrase(self, phrase: str) -> list[WordMatch]:
+        """Return what a phrase in quotation marks means: itself, or else its words."""
+        meaning = self._known(phrase) or self._misspelled([phrase])
+        if meaning is None:
+            return self.read(phrase.split(), is_last=False)
+        return [self._match(phrase, meaning, is_corrected=self._known(phrase) is None)]
+
+    def read(self, texts: Sequence[str], *, is_last: bool) -> list[WordMatch]:
+        """Return what neighbouring words mean, the longest keyword first.
+
+        Args:
+            texts: the words as they were typed.
+            is_last: whether they end the query, so that the last of them may be a word that was only begun.
+        """
+        matches = []
+        first = 0
+        while first < len(texts):
+            rest = [_bare(text) for text in texts[first : first + MOST_JOINED]]
+            count, match = self._longest(rest) or self._single(rest, is_last=is_last and first == len(texts) - 1)
+            matches.append(match)
+            first += count
+        return matches
+
+    def near(self, text: str) -> list[str]:
+        """Return names, in the person's language, that are near a word that means nothing."""
+        return self._own.near(text)
+
+    def _longest(self, texts: Sequence[str]) -> tuple[int, WordMatch] | None:
+        """Return how many of the first words are a keyword together, and that; None where they are none."""
+        # DECISIONS.md, 10: shoppers type no quotation marks, so neighbours that are a keyword are read as it.
+        for count in range(len(texts), 1, -1):
+            text = " ".join(texts[:count])
+            if meaning := self._known(text):
+                return count, self._match(text, meaning)
+        for count in range(min(MOST_MISSPELLED, len(texts)), 1, -1):
+            if meaning := self._misspelled(texts[:count]):
+                return count, self._match(" ".join(texts[:count]), meaning, is_corrected=True)
+        meaning = self._known(texts[0])
+        return (1, self._match(texts[0], meaning)) if meaning else None
+
+    def _single(self, texts: Sequence[str], *, is_last: bool) -> tuple[int, WordMatch]:
+        """Return what the first word means though it is no name: a head, a beginning, a slip, or nothing."""
+        text = texts[0]
+        if fold(text) in STOP_WORDS.get(self.language, ()) or not text:
+            return 1, WordMatch(text, None)
+        meaning = self._own.headed(text) or self._own.compounded(text)
+        if meaning:
+            return 1, self._match(text, meaning)
+        if not self._own.is_word(text):
+            if is_last and (begun := self._own.begun(text)):
+                return 1, self._match(text, begun)
+            if meaning := self._misspelled([text]):
+                return 1, self._match(text, meaning, is_corrected=True)
+        return 1, WordMatch(text, None, (text,))
+
+    def _known(self, text: str) -> Meaning | None:
+        """Return what a name, a synonym, a colour or a form of one means: in the person's language, or in another."""
+        if not text:
+            return None
+        # DECISIONS.md, 59: a word of the person's language, even if it means nothing here, is none of another.
+        own = self._named(self._own, text)
+        if own or self._own.is_word(text) or fold(text) in STOP_WORDS.get(self.language, ()):
+            return own
+        others = [language for language in self.words.vocabulary.languages if language != self.language]
+        return next(filter(None, (self._named(self.words.lexicon(language), text) for language in others)), None)
+
+    def _named(self, lexicon: Lexicon, text: str) -> Meaning | None:
+        meaning = lexicon.exact(text) or lexicon.inflected(text)
+        colour = lexicon.colour(text) if self.has_colours else None
+        return meaning.merged(colour) if meaning and colour else meaning or colour
+
+    def _misspelled(self, texts: Sequence[str]) -> Meaning | None:
+        """Return what words mean of which one is misspelled: one that is no word of the language."""
+        if all(self._own.is_word(word) or self._own.exact(word) for text in texts for word in text.split()):
+            return None
+        return self._own.misspelled(" ".join(texts))
+
+    def _match(self, text: str, meaning: Meaning, *, is_corrected: bool = False) -> WordMatch:
+        return WordMatch(text, self._node(meaning), (), (Correction(text, meaning.shown),) if is_corrected else ())
+
+    def _node(self, meaning: Meaning) -> Node:
+        below = [self.words.vocabulary.descendants(keyword_id) for keyword_id in meaning.keyword_ids]
+        nodes: list[Node] = [Term(frozenset().union(*below))] if below else []
+        if meaning.colour_id:
+            nodes.append(Colour(meaning.colour_id))
+        return nodes[0] if len(nodes) == 1 else AnyOf(tuple(nodes))
+
+
+@cache
+def known_words(language: str) -> frozenset[str]:
+    """Return the words of a language, in small letters, as pyspellchecker lists them; none of a language it lacks.
+
+    Reading a list takes 0.1 to 0.3 s, once in a process, and only for a word that the taxonomy does not have.
+    """
+    path = files("spellchecker") / "resources" / f"{language}.json.gz"
+    return frozenset(json.loads(gzip.decompress(path.read_bytes()))) if path.is_file() else frozenset()
+
+
+def _colour_names(language: str) -> Iterator[tuple[str, str]]:
+    for colour_id in (*COLOURS, MULTICOLOURED):
+        words = colour_words(colour_id)
+        if language in words:
+            yield words[language], colour_id
+    yield from COLOUR_SYNONYMS.get(language, {}).items()
+
+
+def _merged(meanings: Iterable[Meaning]) -> Meaning:
+    first, *others = meanings
+    for other in others:
+        first = first.merged(other)
+    return first
+
+
+def _solid(folded: str) -> str:
+    """Return a word without spaces and hyphens: as t-shirt, t shirt and tshirt are the same."""
+    return folded.replace(" ", "").replace("-", "")
+
+
+def _bare(text: str) -> str:
+    """Return a word without the signs around it and a possessive."""
+    bare = text.rpartition(":")[2].strip(_EDGES)  # colour:red is red
+    ending = next((ending for ending in _POSSESSIVES if bare.lower().endswith(ending)), "")
+    return bare[: len(bare) - len(ending)] + ("s" if ending in {"s'", "s\u2019"} else "") if ending else bare

@@ -1,0 +1,170 @@
+"""From a colour's levels to its name: soft regions of CIE Lab, set by hand, as a table over all colours.
+
+The regions follow how people split the hue circle and where a dark orange becomes a brown; nothing is fitted.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.colours import COLOURS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.floating[Any]]
+
+SHIFT = 3  # a level's lower bits that the table ignores: 32 levels a channel, 32,768 colours
+_LEVELS = 256 >> SHIFT
+# IEC 61966-2-1 (sRGB): the linear part, and the primaries in XYZ divided by the white point D65.
+_LINEAR_BELOW, _LINEAR_SLOPE = 0.04045, 12.92
+_TO_XYZ = np.array(
+    [[0.433953, 0.376219, 0.189828], [0.212673, 0.715152, 0.072175], [0.017758, 0.109477, 0.872765]], np.float32
+)
+_CUBE_ROOT_ABOVE = 0.008856  # CIE 15: below it the root is replaced by a line
+
+
+def lab_of(rgb: Floats) -> Floats:
+    """Return CIE Lab (D65), float32 [..., 3], of sRGB levels, float32 [..., 3], 0 to 255."""
+    share = rgb / np.float32(255)
+    linear = np.where(share <= _LINEAR_BELOW, share / _LINEAR_SLOPE, ((share + 0.055) / 1.055) ** 2.4)
+    xyz = linear @ _TO_XYZ.T
+    root = np.where(xyz > _CUBE_ROOT_ABOVE, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    x, y, z = root[..., 0], root[..., 1], root[..., 2]
+    return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], -1).astype(np.float32)
+
+
+def cells_of(levels: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """Return the table's row for each pixel: int32 [...], of uint8 [..., 3] RGB."""
+    reduced = (levels >> SHIFT).astype(np.int32)
+    return reduced[..., 0] * _LEVELS**2 + reduced[..., 1] * _LEVELS + reduced[..., 2]
+
+
+@lru_cache(maxsize=1)
+def lab_table() -> Floats:
+    """Return CIE Lab of each cell's middle: float32 [32768, 3]."""
+    middle = np.arange(_LEVELS, dtype=np.float32) * (1 << SHIFT) + (1 << SHIFT) / 2
+    return lab_of(np.stack(np.meshgrid(middle, middle, middle, indexing="ij"), -1)).reshape(-1, 3)
+
+
+# DECISIONS.md, 40
+@lru_cache(maxsize=1)
+def name_table() -> Floats:
+    """Return how far each cell has each of ``COLOURS``: float32 [32768, 12], rows sum to 1. Takes 20 ms once."""
+    lightness, a, b = lab_table().T
+    chroma, hue = np.hypot(a, b), np.degrees(np.arctan2(b, a)) % 360
+    neutral = _below(chroma, _neutral_chroma(lightness, hue), 1.7)
+    shares = dict.fromkeys(COLOURS, np.zeros_like(lightness))
+    black, white = _below(lightness, 33, 3), _above(lightness, 86, 2.5)
+    shares |= {"black": neutral * black, "white": neutral * white, "grey": neutral * (1 - black) * (1 - white)}
+    families = _hue_families(hue, chroma)
+    for family, split in _SPLITS.items():
+        weight = (1 - neutral) * families[family]
+        for name, part in split(lightness, chroma, hue).items():
+            shares[name] = shares[name] + weight * part
+    table = np.stack([shares[name] for name in COLOURS], 1)
+    return np.asarray(table / table.sum(axis=1, keepdims=True), np.float32)
+
+
+def _above(values: Floats, limit: float | Floats, softness: float) -> Floats:
+    """Return how far the values lie above the limit: 0 to 1, one half at the limit itself."""
+    return np.asarray(1 / (1 + np.exp(-np.clip((values - limit) / softness, -30, 30))), np.float32)
+
+
+def _below(values: Floats, limit: float | Floats, softness: float) -> Floats:
+    return 1 - _above(values, limit, softness)
+
+
+def _neutral_chroma(lightness: Floats, hue: Floats) -> Floats:
+    """Return the chroma under which a colour passes for grey.
+
+    Blues look coloured at less chroma than other hues, dark browns too; near white a warm tint is the lamp's.
+    """
+    limit = np.where((hue > 200) & (hue < 310), 5.0, 7.0)  # noqa: PLR2004 - hue angles, as in the whole chart
+    limit = np.where(lightness < 22, 4.5, limit)  # noqa: PLR2004 - L*, as in the whole chart
+    is_warm_white = (hue > 60) & (hue < 120)  # noqa: PLR2004 - hue angles
+    limit = np.where(lightness > 85, np.where(is_warm_white, 9.0, 6.0), limit)  # noqa: PLR2004 - L*
+    is_dark_warm = (hue > 25) & (hue < 85) & (lightness < 45)  # noqa: PLR2004 - hue angles and L*
+    return np.asarray(np.where(is_dark_warm, np.clip(2.6 + 0.06 * lightness, 0, 7), limit), np.float32)
+
+
+def _hue_families(hue: Floats, chroma: Floats) -> dict[str, Floats]:
+    """Return six soft sectors of the hue circle, which sum to 1 everywhere.
+
+    CIE Lab bends blue: pure sRGB blue lies at 306 degrees, where a pale colour is a lilac already.
+    """
+    violet = 298 + np.clip(0.25 * (chroma - 40), 0, 14)
+    edges: dict[str, tuple[float, float | Floats]] = {
+        "red": (-24, 36),
+        "orange": (36, 72),
+        "yellow": (72, 104),
+        "green": (104, 200),
+        "blue": (200, violet),
+    }
+    signed = np.where(hue > 336, hue - 360, hue)  # noqa: PLR2004 - where purple becomes red
+    sectors = {name: _above(signed, low, 5) * _below(signed, high, 5) for name, (low, high) in edges.items()}
+    sectors["purple"] = _above(hue, violet, 5) * _below(hue, 336, 5)
+    total = np.sum(list(sectors.values()), axis=0)
+    return {name: sector / total for name, sector in sectors.items()}
+
+
+def _split_red(lightness: Floats, chroma: Floats, hue: Floats) -> dict[str, Floats]:
+    """Return reds apart from pinks (lighter, or towards magenta), purples (dark magenta) and browns (dull)."""
+    signed = np.where(hue > 180, hue - 360, hue)  # noqa: PLR2004 - half the circle
+    light = _above(lightness, np.float32(45) + np.float32(0.9) * np.clip(signed, 0, 25), 3)
+    magenta = _below(signed, 8, 5) * _above(lightness, 38, 4)
+    pink = np.maximum(light, magenta)
+    pink = np.where((signed > 22) & (chroma > 50), 0.3 * pink, pink)  # noqa: PLR2004 - a vivid warm red is no pink
+    purple = 0.6 * _below(signed, 2, 4) * _below(lightness, 36, 4)
+    brown = (1 - purple) * _below(chroma, 22, 3) * _above(signed, 16, 4) * _below(lightness, 50, 4)
+    rest = 1 - purple - brown
+    return {"purple": purple, "brown": brown, "pink": rest * pink, "red": rest * (1 - pink)}
+
+
+def _split_orange(lightness: Floats, chroma: Floats, hue: Floats) -> dict[str, Floats]:
+    """Return oranges and reds (vivid) apart from beiges (light and dull) and browns, which are what is left."""
+    beige = _above(lightness, 66, 4) * _below(chroma, 36, 4)
+    bright = _above(lightness, 48, 4)
+    dark_red, full_red = _below(hue, 50, 4) * (1 - bright), _below(hue, 45, 3) * _below(lightness, 57, 3)
+    red = _above(chroma, 50, 4) * np.maximum(dark_red, full_red) * (1 - beige)
+    orange = _above(chroma, 46, 4) * bright * (1 - beige) * (1 - red)
+    return {"beige": beige, "orange": orange, "red": red, "brown": 1 - beige - orange - red}
+
+
+def _split_yellow(lightness: Floats, chroma: Floats, hue: Floats) -> dict[str, Floats]:
+    """Return yellows (vivid and light) apart from beiges (dull), olive greens and browns."""
+    is_pale = lightness > 80  # noqa: PLR2004 - L*: a pale yellow has less chroma than a full one, and is none the less
+    beige = _above(lightness, 58, 4) * _below(chroma, np.where(is_pale, 26, 32), 4)
+    yellow = _above(chroma, np.where(is_pale, 28, 40), 4) * _above(lightness, 60, 4) * (1 - beige)
+    olive = _above(hue, 90, 4) * (1 - beige - yellow)
+    return {"beige": beige, "yellow": yellow, "green": olive, "brown": 1 - beige - yellow - olive}
+
+
+def _split_green(lightness: Floats, chroma: Floats, hue: Floats) -> dict[str, Floats]:
+    """Return greens apart from creams and light yellows, whose hue lies just beyond yellow's."""
+    beige = _above(lightness, 75, 3) * _below(chroma, 22, 3) * _below(hue, 122, 5)
+    yellow = _above(lightness, 85, 3) * _above(chroma, 30, 4) * _below(hue, 112, 3) * (1 - beige)
+    return {"beige": beige, "yellow": yellow, "green": 1 - beige - yellow}
+
+
+def _split_blue(lightness: Floats, chroma: Floats, hue: Floats) -> dict[str, Floats]:
+    del chroma, hue
+    return {"blue": np.ones_like(lightness)}
+
+
+def _split_purple(lightness: Floats, chroma: Floats, hue: Floats) -> dict[str, Floats]:
+    del chroma, hue
+    return {"purple": np.ones_like(lightness)}
+
+
+_SPLITS = {
+    "red": _split_red,
+    "orange": _split_orange,
+    "yellow": _split_yellow,
+    "green": _split_green,
+    "blue": _split_blue,
+    "purple": _split_purple,
+}

@@ -1,0 +1,189 @@
+"""Whether two small pictures are of the same photo: cut, mirrored, padded or recompressed, but not another colour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import product
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from tagging_lambda.image.signals import product_box
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    Grid = NDArray[np.float32]
+
+SOURCE = 96  # cells a side of what is cut from: as many as the small picture has
+FINE, COARSE = 48, 16  # cells a side: of the comparison that decides, and of the one that finds where to compare
+_SIDES = (0.96, 0.93, 0.9, 0.87)  # of what a cut leaves of each side
+_OFFSETS = (0.0, 0.5, 1.0)  # where in the whole it lies: at the start, in the middle, at the end
+_STEPS = (0.02, 0.01, 0.005, 0.0025)  # by which a cut is moved and resized until nothing gets better
+_FLATTEST_LEVELS = 4.0  # a standard deviation below which nothing can be told apart
+_GROUND_LEVELS = 12.0  # by which a cell differs from the border's colour where it shows the product
+# All measured: docs/signals.md.
+_LEAST_COARSE = 0.9  # below it no cut is worth a closer look
+_MOST_BEFORE_MOVING = 30.0  # levels of 255 by which colours are apart before the cut is moved: more is another thing
+LEAST_CORRELATION = 0.93
+MOST_COLOUR_DISTANCE = 13.0  # levels of 255, the mean over the cells that show the product
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A part of a picture, as shares of its width and height."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+_WHOLE = Cut(0, 0, 1, 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PhotoPrint:
+    """A small picture, prepared to be held against others.
+
+    Attributes:
+        grids: two of float32 [SOURCE, SOURCE, 3], RGB, 0 to 255: of the whole, and of what lies inside its margins.
+        targets: float32 [4, COARSE * COARSE * 3]: both, as they are and mirrored; each less its mean, at length 1.
+        windows: float32 [2 * cuts, COARSE * COARSE * 3]: every cut of both that is tried, likewise.
+    """
+
+    grids: tuple[Grid, Grid]
+    targets: Grid
+    windows: Grid
+
+    @classmethod
+    def of(cls, small: NDArray[np.uint8]) -> Self:
+        """Return the print of a small picture: uint8 [H, W, 3], RGB, the whole of it, no side above ``SOURCE``."""
+        left, top, right, bottom = product_box(small)
+        grids = (_grown(small), _grown(small[top:bottom, left:right]))
+        return cls(grids, _unit(_coarse_targets(grids)), _unit(_coarse_windows(grids)))
+
+
+# DECISIONS.md, 41
+def is_same_photo(one: PhotoPrint, other: PhotoPrint) -> bool:
+    """Return whether the two are of the same photo: some cut of one shows what the other does, in its colours."""
+    correlation, distance = likeness(one, other)
+    return correlation >= LEAST_CORRELATION and distance <= MOST_COLOUR_DISTANCE
+
+
+def likeness(one: PhotoPrint, other: PhotoPrint) -> tuple[float, float]:
+    """Return the best correlation, in [-1, 1], and how far the product's colours are apart there, in levels of 255."""
+    best = (-1.0, 255.0)
+    for left, right in ((one, other), (other, one)):
+        correlations = left.windows @ right.targets.T
+        window, target = divmod(int(correlations.argmax()), correlations.shape[1])
+        if correlations[window, target] < _LEAST_COARSE:
+            best = max(best, (float(correlations[window, target]), 255.0))
+            continue
+        grid, cut = left.grids[window // len(_cuts())], _cuts()[window % len(_cuts())]
+        goal = right.grids[target // 2]
+        best = max(best, _refined(grid, cut, goal[:, ::-1] if target % 2 else goal))
+    return best
+
+
+def _grown(levels: NDArray[np.uint8]) -> Grid:
+    """Return float32 [SOURCE, SOURCE, 3]: the picture made larger to a square."""
+    height, width = levels.shape[:2]
+    rows, columns = _resampling(0, 1, SOURCE, height), _resampling(0, 1, SOURCE, width)
+    high = (rows @ levels.reshape(height, -1).astype(np.float32)).reshape(SOURCE, width, 3)
+    return np.asarray(np.matmul(columns, high), np.float32)
+
+
+def _refined(grid: Grid, cut: Cut, goal: Grid) -> tuple[float, float]:
+    """Return the likeness at the cut near this one where it is greatest."""
+    goal = _cut_out(goal, _WHOLE)
+    target = _unit(goal.reshape(1, -1))[0]
+
+    def correlation(at: Cut) -> float:
+        return float(_unit(_cut_out(grid, at).reshape(1, -1))[0] @ target)
+
+    best = correlation(cut)
+    apart = _colour_distance(_cut_out(grid, cut), goal)
+    if apart > _MOST_BEFORE_MOVING:
+        return best, apart
+    for step in _STEPS:
+        for moved in _moves(cut, step):
+            score = correlation(moved)
+            if score > best:
+                best, cut = score, moved
+    return best, _colour_distance(_cut_out(grid, cut), goal)
+
+
+def _moves(cut: Cut, step: float) -> Iterator[Cut]:
+    for way in (step, -step):
+        yield replace(cut, left=cut.left + way)
+        yield replace(cut, top=cut.top + way)
+        yield replace(cut, left=cut.left - way / 2, width=cut.width + way)
+        yield replace(cut, top=cut.top - way / 2, height=cut.height + way)
+
+
+def _colour_distance(one: Grid, other: Grid) -> float:
+    """Return the mean difference over the cells in which either differs from the border: a white ground is no proof."""
+    ring = np.concatenate([other[0], other[-1], other[:, 0], other[:, -1]])
+    ground = np.median(ring, axis=0)
+    shows = np.maximum(np.abs(one - ground).max(axis=2), np.abs(other - ground).max(axis=2)) > _GROUND_LEVELS
+    apart = np.abs(one - other).mean(axis=2)
+    return float(apart[shows].mean()) if shows.any() else float(apart.mean())
+
+
+def _coarse_targets(grids: tuple[Grid, Grid]) -> Grid:
+    turned = [way for grid in grids for way in (grid, grid[:, ::-1])]
+    return np.stack([_reduced(grid).reshape(-1) for grid in turned])
+
+
+def _coarse_windows(grids: tuple[Grid, Grid]) -> Grid:
+    rows, columns = _matrices()
+    cuts = [np.einsum("wij,jkc,wlk->wilc", rows, _reduced(grid), columns, optimize=True) for grid in grids]
+    return np.concatenate(cuts).reshape(2 * len(rows), -1).astype(np.float32)
+
+
+def _reduced(grid: Grid) -> Grid:
+    factor = SOURCE // COARSE
+    return np.asarray(grid.reshape(COARSE, factor, COARSE, factor, 3).mean(axis=(1, 3)), np.float32)
+
+
+def _unit(rows: Grid) -> Grid:
+    centred = rows - rows.mean(axis=1, keepdims=True)
+    least = _FLATTEST_LEVELS * np.sqrt(rows.shape[1])
+    return np.asarray(centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), least), np.float32)
+
+
+def _cut_out(grid: Grid, cut: Cut) -> Grid:
+    """Return float32 [FINE, FINE, 3]: every cell the mean of two samples each way, against steps."""
+    rows = _resampling(cut.top, cut.height, 2 * FINE, SOURCE).reshape(FINE, 2, SOURCE).mean(axis=1)
+    columns = _resampling(cut.left, cut.width, 2 * FINE, SOURCE).reshape(FINE, 2, SOURCE).mean(axis=1)
+    high = (rows @ grid.reshape(SOURCE, -1)).reshape(FINE, SOURCE, 3)
+    return np.asarray(np.matmul(columns, high), np.float32)
+
+
+@lru_cache(maxsize=1)
+def _cuts() -> tuple[Cut, ...]:
+    parts = product(_SIDES, _OFFSETS, _OFFSETS)
+    return (_WHOLE, *(Cut(x * (1 - side), y * (1 - side), side, side) for side, x, y in parts))
+
+
+@lru_cache(maxsize=1)
+def _matrices() -> tuple[Grid, Grid]:
+    """Return what resamples rows and columns for each cut: two of float32 [cuts, COARSE, COARSE]."""
+    rows = [_resampling(cut.top, cut.height, COARSE, COARSE) for cut in _cuts()]
+    columns = [_resampling(cut.left, cut.width, COARSE, COARSE) for cut in _cuts()]
+    return np.stack(rows), np.stack(columns)
+
+
+def _resampling(start: float, side: float, samples: int, cells: int) -> Grid:
+    """Return float32 [samples, cells]: what samples a part of a line of cells, linear between their middles."""
+    middles = (np.arange(samples) + 0.5) / samples
+    positions = np.clip((start + side * middles) * cells - 0.5, 0, cells - 1)
+    lower = np.minimum(positions.astype(np.int64), cells - 2)
+    matrix = np.zeros((samples, cells), np.float32)
+    matrix[np.arange(samples), lower] = 1 - (positions - lower)
+    matrix[np.arange(samples), lower + 1] += positions - lower
+    return matrix

@@ -1,0 +1,85 @@
+"""Processor time of facts a photo, of the nearest vectors among many, and of finding pairs that may be duplicates.
+
+`python -m tests.bench.bench_signals [VECTORS]`: one table, on one thread where OMP_NUM_THREADS=1 is set.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from itertools import islice
+
+import numpy as np
+
+DIMENSIONS, FAMILIES = 256, 4_000
+
+
+def made_vectors(count: int) -> np.ndarray:
+    """Return vectors in families, whose length falls along the axes as that of real projections does."""
+    rng = np.random.default_rng(1)
+    falling = (1 / np.sqrt(1 + np.arange(DIMENSIONS))).astype(np.float32)
+    families = rng.normal(size=(FAMILIES, DIMENSIONS)).astype(np.float32) * falling
+    vectors = np.empty((count, DIMENSIONS), np.int8)
+    for first in range(0, count, 50_000):
+        rows = min(50_000, count - first)
+        values = families[rng.integers(0, FAMILIES, rows)]
+        values = values + 0.8 * falling * rng.normal(size=(rows, DIMENSIONS)).astype(np.float32)
+        vectors[first : first + rows] = np.rint(values / np.abs(values).max(axis=1, keepdims=True) * 127)
+    return vectors
+
+
+def measure_facts() -> None:
+    """Print the processor time of facts, of a picture with a product on white."""
+    from tagging_lambda.image.signals import FileSize, facts_of
+
+    rng = np.random.default_rng(1)
+    small = np.full((96, 96, 3), 255, np.uint8)
+    small[20:80, 25:75] = rng.integers(0, 255, (60, 50, 3), np.uint8)
+    fitted = rng.integers(0, 255, (224, 224, 3), np.uint8)
+    facts_of(small, fitted, FileSize(1600, 1200, 1, "JPEG"))
+    begun_s = time.process_time()
+    for _ in range(300):
+        facts_of(small, fitted, FileSize(1600, 1200, 1, "JPEG"))
+    print(f"facts: {(time.process_time() - begun_s) / 300 * 1000:.2f} ms of processor time a photo")
+
+
+def measure_nearest(vectors: np.ndarray) -> None:
+    """Print how long a search for the twelve nearest takes."""
+    from results_sink.search.nearest import VectorIndex
+
+    begun_s = time.perf_counter()
+    index = VectorIndex.of(vectors)
+    print(f"index of {len(vectors):,} vectors: {time.perf_counter() - begun_s:.1f} s")
+    times_ms = []
+    for row in range(0, len(vectors), max(1, len(vectors) // 100)):
+        begun_s = time.perf_counter()
+        index.nearest(vectors[row].astype(np.float32), 12)
+        times_ms.append((time.perf_counter() - begun_s) * 1000)
+    half, most = np.percentile(times_ms, [50, 99])
+    print(f"nearest 12: {half:.1f} ms, p99 {most:.1f} ms")
+
+
+def measure_pairs(vectors: np.ndarray) -> None:
+    """Print how long it takes to find the pairs that may be duplicates, and the memory."""
+    from results_sink.search.duplicates import Likeness, duplicate_pairs
+
+    rng = np.random.default_rng(2)
+    middle = rng.integers(20, 235, (len(vectors), 1))
+    palettes = (middle + rng.integers(-15, 15, (len(vectors), 15))).astype(np.uint8)
+    begun_s = time.perf_counter()
+    count = sum(1 for _ in islice(duplicate_pairs(vectors, palettes, Likeness()), 10_000_000))
+    memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    print(f"pairs: {count:,} of {len(vectors):,} photos in {time.perf_counter() - begun_s:.1f} s; {memory_mb:,.0f} MB")
+
+
+def main() -> None:
+    """Print the table."""
+    vectors = made_vectors(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)
+    measure_facts()
+    measure_nearest(vectors)
+    measure_pairs(vectors[:200_000])
+
+
+if __name__ == "__main__":
+    main()

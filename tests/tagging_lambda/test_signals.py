@@ -1,0 +1,137 @@
+"""Facts of made photos, whose border, product and colours are known."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image, ImageFilter
+
+from pipeline.colours import COLOURS, colours_of
+from pipeline.facts import PhotoFacts
+from tagging_lambda.image.preprocess import read_picture
+from tagging_lambda.model_card import InputContract
+
+CONTRACT = InputContract(
+    width_pixels=224,
+    height_pixels=224,
+    colour_order="RGB",
+    layout="NCHW",
+    mean=(0.0, 0.0, 0.0),
+    scale=(1.0, 1.0, 1.0),
+    fit="crop",
+    shorter_side_pixels=256,
+    name="input",
+)
+LEVELS = {
+    "black": (25, 25, 26),
+    "white": (250, 250, 250),
+    "grey": (128, 128, 128),
+    "blue": (30, 60, 170),
+    "red": (200, 20, 30),
+    "green": (30, 130, 50),
+    "yellow": (245, 220, 40),
+    "orange": (250, 140, 20),
+    "brown": (110, 65, 30),
+    "beige": (222, 202, 170),
+    "pink": (245, 150, 185),
+    "purple": (110, 40, 140),
+}
+
+
+def photo(colour: tuple[int, int, int], ground: tuple[int, int, int] = (255, 255, 255), size=(400, 300)) -> Image.Image:
+    """Return a box of the colour, in the middle of the ground and half as wide and high."""
+    image = Image.new("RGB", size, ground)
+    width, height = size
+    image.paste(colour, (width // 4, height // 4, width * 3 // 4, height * 3 // 4))
+    return image
+
+
+def facts_of(image: Image.Image, kind: str = "PNG") -> PhotoFacts:
+    file = io.BytesIO()
+    image.save(file, kind)
+    facts = read_picture(file.getvalue(), CONTRACT).facts
+    assert facts is not None
+    return facts
+
+
+@pytest.mark.parametrize("name", COLOURS)
+def test_a_plain_product_has_the_colour_that_a_person_would_name(name: str) -> None:
+    ground = (60, 90, 120) if name == "white" else (255, 255, 255)
+
+    [first, *others] = colours_of(facts_of(photo(LEVELS[name], ground)))
+
+    assert first.colour == name
+    assert first.share > 0.6
+    assert not others
+
+
+def test_the_ground_says_nothing_of_the_colour() -> None:
+    for ground in ((255, 255, 255), (20, 20, 20), (240, 120, 30)):
+        assert colours_of(facts_of(photo(LEVELS["green"], ground)))[0].colour == "green"
+
+
+def test_a_photo_whose_product_cannot_be_told_from_its_ground_has_no_colour() -> None:
+    scene = np.random.default_rng(1).integers(0, 255, (15, 20, 3), np.uint8)
+
+    assert colours_of(facts_of(Image.fromarray(scene).resize((400, 300), Image.Resampling.NEAREST))) == ()
+    assert colours_of(facts_of(Image.new("RGB", (300, 300), (200, 30, 30)))) == ()
+    assert colours_of(None) == ()
+
+
+def test_a_product_of_many_colours_is_multicoloured_first() -> None:
+    image = photo(LEVELS["red"])
+    for place, name in enumerate(("blue", "yellow", "green")):
+        image.paste(LEVELS[name], (150 + 50 * place, 75, 200 + 50 * place, 225))
+
+    colours = colours_of(facts_of(image))
+
+    assert colours[0].colour == "multicoloured"
+    assert {"blue", "yellow", "green"} <= {colour.colour for colour in colours}
+
+
+def test_size_format_and_bytes_are_those_of_the_file() -> None:
+    facts = facts_of(photo(LEVELS["red"], size=(640, 480)), "JPEG")
+
+    assert (facts.width_pixels, facts.height_pixels, facts.format) == (640, 480, "JPEG")
+    assert 1_000 < facts.file_bytes < 20_000
+
+
+def test_border_and_margins_are_measured() -> None:
+    facts = facts_of(photo(LEVELS["blue"]))
+
+    assert facts.border_rgb == (255, 255, 255)
+    assert (facts.border_evenness, facts.border_whiteness, facts.frame) == (1.0, 1.0, 0.0)
+    assert facts.fill == pytest.approx(0.25, abs=0.02)
+    for margin in (facts.margins.left, facts.margins.top, facts.margins.right, facts.margins.bottom):
+        assert margin == pytest.approx(0.25, abs=0.02)
+
+
+def test_a_drawn_frame_is_seen_and_a_white_ground_is_none() -> None:
+    framed = Image.new("RGB", (420, 320), (20, 20, 20))
+    framed.paste(photo(LEVELS["blue"]), (10, 10))
+
+    assert facts_of(framed).frame == 1.0
+    assert facts_of(photo(LEVELS["blue"])).frame == 0.0
+
+
+def test_a_blurred_photo_is_less_sharp() -> None:
+    image = photo(LEVELS["blue"])
+
+    assert facts_of(image).sharpness > 0.5
+    assert facts_of(image.filter(ImageFilter.GaussianBlur(8))).sharpness < 0.16
+
+
+def test_facts_take_under_a_hundred_bytes_and_come_back_as_they_were() -> None:
+    facts = facts_of(photo(LEVELS["blue"]))
+
+    assert len(facts.pack()) == 56
+    assert PhotoFacts.unpack(facts.pack()) == facts
+
+
+def test_facts_of_a_later_layout_are_passed_over() -> None:
+    packed = facts_of(photo(LEVELS["blue"])).pack()
+
+    assert PhotoFacts.unpack(bytes([packed[0] + 1]) + packed[1:]) is None
+    assert PhotoFacts.unpack(packed + b"more") is None
