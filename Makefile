@@ -139,7 +139,7 @@ $(TOOLS)/lint.stamp: infra/linters.txt | .venv/bin/python
 	@touch $@
 
 .venv/run.stamp: pyproject.toml | .venv/bin/python
-	@$(call installed,'.[model$(comma)local$(NPM_EXTRA)]',the libraries)
+	@$(call installed,'.[model$(comma)learn$(comma)local$(NPM_EXTRA)]',the libraries)
 	@touch $@
 
 .venv/dev.stamp: pyproject.toml | .venv/bin/python
