@@ -26,7 +26,8 @@ model_version_option = click.option(
 taxonomy_version_option = click.option(
     "--taxonomy-version",
     metavar="VERSION",
-    help="The current taxonomy: images tagged by another one are stale. [default: the one of this checkout]",
+    help="The current taxonomy and heads, as records name them: images tagged by others are stale.  "
+    "[default: the taxonomy of this checkout and the heads installed here]",
 )
 
 

@@ -28,6 +28,9 @@ TASK_ROOT = "/var/task"  # where AWS Lambda unpacks a function
 NAMESPACE = "CatalogTagger"  # of the metrics, where the template says no other
 
 
+HEADS_FOLDER = "heads"  # below the folder of everything kept on this machine
+
+
 def home(environment: Mapping[str, str] = os.environ) -> Path:
     """Return the folder of everything downloaded, built or kept on this machine.
 
@@ -48,6 +51,11 @@ def model_dir(environment: Mapping[str, str] = os.environ) -> Path:
 def starter_head_dir() -> Path:
     """Return the folder of the head that ships: what tags and what compares versions both know it by its place."""
     return Path(__file__).resolve().parents[1] / "tagging_lambda" / "words" / "starter"
+
+
+def own_head_dirs(environment: Mapping[str, str] = os.environ) -> tuple[Path, ...]:
+    """Return the folders of the shop's own heads on this machine, by name: with the one that ships, all that speak."""
+    return tuple(sorted(card.parent for card in (home(environment) / HEADS_FOLDER).glob("*/card.json")))
 
 
 def overlay_path(environment: Mapping[str, str] = os.environ) -> Path | None:

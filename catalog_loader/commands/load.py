@@ -23,7 +23,7 @@ from pipeline.keywords import Vocabulary
 from pipeline.model_version import head_version_in, keywords_version, version_in
 from pipeline.progress import Progress
 from pipeline.run_id import checked_run_id, new_run_id
-from pipeline.settings import model_dir, starter_head_dir
+from pipeline.settings import model_dir, own_head_dirs, starter_head_dir
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,12 +73,16 @@ class LoadRequest:
 
 
 def current_versions(model: str | None, taxonomy: str | None) -> Versions:
-    """Return the versions that count as current: those given, else those of this checkout.
+    """Return the versions that count as current: those given, else those of this checkout and its heads.
+
+    Its heads are those that `retag` applies and `heads publish` puts where the stack fetches them: the shop's own that
+    are installed on this machine, then the one that ships.
 
     Raises:
         BadModel: the card of the model built here cannot be read.
     """
-    words = taxonomy or keywords_version(Vocabulary.load().version, [head_version_in(starter_head_dir())])
+    heads = [head_version_in(folder) for folder in (*own_head_dirs(), starter_head_dir())]
+    words = taxonomy or keywords_version(Vocabulary.load().version, heads)
     return Versions(model or version_in(model_dir()), words)
 
 

@@ -175,16 +175,22 @@ def list_heads(as_json: bool) -> None:
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @_JSON
 def publish(place: str, names: Sequence[str], as_json: bool) -> None:
-    """Put heads into a bucket, all that are installed or those named, and print the address of the list of them.
+    """Put your own heads into a bucket, all that are installed or those named, and print the address of their list.
+
+    The starter head is not among them: it lies in the package. Publish all of them, and `retag`, `load --only stale`
+    and `audit` on this machine go by the same heads as the stack.
 
     The address is deployed as the parameter HeadsUri. It ends with the hash of the list, so it means these heads for
     ever: to go back, deploy the address that was printed before.
     """
     from pipeline.images import BucketPrefix  # noqa: PLC0415 - as said above
+    from tagging_lambda.words.head_store import STARTER  # noqa: PLC0415 - as said above
     from tagging_lambda.words.head_store import publish as publish_heads  # noqa: PLC0415 - as said above
 
     installed = _installed()
-    chosen = names or installed.names
+    chosen = names or installed.own_names
+    if STARTER in chosen:
+        raise CallerError("the starter head lies in the package and always speaks; name heads of your own")
     if not chosen:
         raise CallerError("no head is installed; `catalog-tagger learn LABELS.csv --name NAME` makes one")
     prefix = BucketPrefix.parse(place.rstrip("/") + "/")

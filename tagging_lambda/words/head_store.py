@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pipeline.errors import BadModel, CallerError
 from pipeline.images import BucketPrefix
 from pipeline.model_version import CARD_NAME
-from pipeline.settings import home
+from pipeline.settings import HEADS_FOLDER, home
 from tagging_lambda.words.heads import WEIGHTS_NAME, Head
 from tagging_lambda.words.projection import STARTER as STARTER_HEAD
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from pipeline.ports import FileStore
 
-HEADS_FOLDER = "heads"  # below the folder of everything kept on this machine
 SET_NAME = "heads.json"  # the list of the heads that were published together
 NONE = "none"  # instead of a head's name: no head at all
 STARTER = "starter"  # the head that ships with the program
@@ -60,10 +59,14 @@ class InstalledHeads:
         return cls(home() / HEADS_FOLDER, STARTER_HEAD if (STARTER_HEAD / CARD_NAME).is_file() else None)
 
     @property
+    def own_names(self) -> tuple[str, ...]:
+        """The names of the shop's own, sorted."""
+        return tuple(sorted(card.parent.name for card in self.folder.glob(f"*/{CARD_NAME}")))
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Their names, sorted; the one that ships comes last, so that the shop's own overrule it."""
-        own = sorted(card.parent.name for card in self.folder.glob(f"*/{CARD_NAME}"))
-        return (*own, *((STARTER,) if self.starter else ()))
+        return (*self.own_names, *((STARTER,) if self.starter else ()))
 
     def path(self, name: str) -> Path:
         """Return the folder of the head of that name.

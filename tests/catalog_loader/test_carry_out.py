@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -21,10 +22,14 @@ from catalog_loader.estimate import Estimator
 from catalog_loader.formatting import dollars
 from pipeline.errors import CallerError, Denied, RejectReason, RetryLater
 from pipeline.images import BucketPrefix, ImageRef, ListedImage
+from pipeline.keywords import Vocabulary
 from pipeline.memory.dead_letters import MemoryDeadLetters
 from pipeline.memory.images import MemoryImages
 from pipeline.memory.queue import MemoryQueue
 from pipeline.messages import TagImage
+from tagging_lambda.words.head_store import InstalledHeads
+from tagging_lambda.words.heads import Head
+from tagging_lambda.words.keyword_mapper import KeywordMapper
 from tests.catalog_loader.conftest import TAXONOMY
 
 if TYPE_CHECKING:
@@ -136,6 +141,18 @@ def test_rejected_images_are_sent_to_be_read_once_more(twins: Twins) -> None:
         ("bad.jpg", True),
         ("new.jpg", False),
     }
+
+
+def test_stale_images_are_held_against_the_heads_that_retag_applies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CATALOG_TAGGER_HOME", str(tmp_path))
+    without = load_command.current_versions(None, None).taxonomy
+    installed = InstalledHeads.of_this_machine()
+    starter = installed.load()[0]
+    installed.install("shop", Head(replace(starter.card, name="shop"), starter.coefficients, starter.bias))
+    mapper = KeywordMapper.of(Vocabulary.load(), (), installed.load())
+    assert load_command.current_versions(None, None).taxonomy == mapper.version != without
 
 
 def test_stale_images_are_held_against_the_model_that_was_built_here(

@@ -123,3 +123,10 @@ def test_words_that_the_vocabulary_lacks_come_with_the_head(heads):
     assert (larger.nodes["boot"].name(), larger.nodes["boot"].name("de")) == ("boot", "Stiefel")
     assert larger.ancestors("boot") == ("footwear", "clothing", "fashion")
     assert vocabulary_with(VOCABULARY, heads) is VOCABULARY
+
+
+def test_the_shops_own_heads_leave_out_the_one_that_ships(tmp_path, heads):
+    heads[0].save(tmp_path / "ships")
+    installed = InstalledHeads(tmp_path / "heads", tmp_path / "ships")
+    installed.install("a", heads[1])
+    assert installed.own_names == ("a",)
