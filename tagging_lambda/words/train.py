@@ -43,8 +43,6 @@ MOST_OTHER = 1500  # photos of *other* beside the examples, chosen by us: 4,000 
 FEWEST_OTHER, OTHER_PER_EXAMPLE = 300, 3
 OTHER_PRECISION = 0.9  # of saying that a photo shows none of the words, chosen by us: it only keeps the head silent
 OTHER_LEAST = 0.5
-# Of a shop's few examples: without weights, words with few of them are hardly ever said; at 1, they are said too often.
-BALANCE = 0.5
 _ITERATIONS = 300
 _TOLERANCE = 1e-3
 _NEXT_TO_CERTAIN = 1e-6  # no probability is taken for certain when its error is weighed
@@ -125,7 +123,6 @@ class TrainingPlan:
         sources: what the examples are, for the card.
         precision: what each word's threshold aims at.
         seed: which folds.
-        balance: how much more a photo of a rare word weighs, from 0 for all alike to 1 for every word alike.
     """
 
     name: str
@@ -133,7 +130,6 @@ class TrainingPlan:
     sources: tuple[TrainingSource, ...] = ()
     precision: float = 0.95
     seed: int = 0
-    balance: float = BALANCE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -189,7 +185,7 @@ def _trained(examples: Examples, plan: TrainingPlan, vocabulary: Vocabulary, bac
     most_other = min(MOST_OTHER, max(FEWEST_OTHER, OTHER_PER_EXAMPLE * len(examples)))
     everything = examples + background.outside(words, vocabulary, most_other) if len(background) else examples
     groups = groups_of(words, vocabulary)
-    problem = Problem(everything, words, _kind(examples), _Whitening.of(examples, background), plan.balance)
+    problem = Problem(everything, words, _kind(examples), _Whitening.of(examples, background))
     folds = _folds(everything, plan.seed)
     problem = replace(problem, strength=_best_strength(problem, folds))
     logits = held_out_logits(problem, folds, np.ones(len(everything), bool))
@@ -309,7 +305,6 @@ class Problem:
     words: tuple[str, ...]
     kind: HeadKind
     whitening: _Whitening
-    balance: float = BALANCE
     strength: float = STRENGTHS[1]
     targets: NDArray[np.bool_] = field(init=False)
     whitened: NDArray[np.float32] = field(init=False)
@@ -325,11 +320,11 @@ class Problem:
     def fit(self, rows: NDArray[np.intp]) -> _Linear:
         """Return the weights that these examples teach; a column without an example is never likely."""
         fit = _fit_softmax if self.kind is HeadKind.SOFTMAX else _fit_sigmoids
-        return self.whitening.undo(*fit(self.whitened[rows], self.targets[rows], self.strength, self.balance))
+        return self.whitening.undo(*fit(self.whitened[rows], self.targets[rows], self.strength))
 
 
 def _fit_softmax(
-    vectors: NDArray[np.float32], targets: NDArray[np.bool_], strength: float, balance: float
+    vectors: NDArray[np.float32], targets: NDArray[np.bool_], strength: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return coefficients float64 [D, columns] and bias [columns] of exclusive columns."""
     classes = targets.argmax(axis=1)
@@ -339,7 +334,7 @@ def _fit_softmax(
     if len(present) == 1:
         bias[present] = 0.0
         return coefficients, bias
-    fitted = _logistic(strength).fit(vectors, classes, _weights(classes, balance))
+    fitted = _logistic(strength).fit(vectors, classes, _weights(classes))
     if len(present) == 2:  # noqa: PLR2004 - of two classes scikit-learn keeps the difference alone
         coefficients[:, present[1]], bias[present] = fitted.coef_[0], (0.0, fitted.intercept_[0])
     else:
@@ -348,7 +343,7 @@ def _fit_softmax(
 
 
 def _fit_sigmoids(
-    vectors: NDArray[np.float32], targets: NDArray[np.bool_], strength: float, balance: float
+    vectors: NDArray[np.float32], targets: NDArray[np.bool_], strength: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return coefficients float64 [D, columns] and bias [columns] of columns that stand each for itself."""
     coefficients = np.zeros((vectors.shape[1], targets.shape[1]))
@@ -356,7 +351,7 @@ def _fit_sigmoids(
     for column in range(targets.shape[1]):
         classes = targets[:, column].astype(int)
         if 0 < classes.sum() < len(classes):
-            fitted = _logistic(strength).fit(vectors, classes, _weights(classes, balance))
+            fitted = _logistic(strength).fit(vectors, classes, _weights(classes))
             coefficients[:, column], bias[column] = fitted.coef_[0], fitted.intercept_[0]
     return coefficients, bias
 
@@ -365,11 +360,14 @@ def _logistic(strength: float) -> LogisticRegression:
     return LogisticRegression(C=strength, max_iter=_ITERATIONS, tol=_TOLERANCE)
 
 
-def _weights(classes: NDArray[np.intp], balance: float) -> NDArray[np.float64]:
-    """Return a weight for each example: how rare its class is, to the power of the balance."""
+def _weights(classes: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return a weight for each example: by the root of how rare its class is.
+
+    Without weights, words with few examples are hardly ever said; with the full inverse, they are said too often.
+    """
     counts = np.bincount(classes)
     fair = len(classes) / np.count_nonzero(counts)
-    return np.asarray((fair / counts[classes]) ** balance)
+    return np.asarray(np.sqrt(fair / counts[classes]))
 
 
 def _folds(examples: Examples, seed: int) -> NDArray[np.intp]:
