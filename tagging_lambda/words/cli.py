@@ -188,12 +188,12 @@ def publish(place: str, names: Sequence[str], as_json: bool) -> None:
     from tagging_lambda.words.head_store import publish as publish_heads  # noqa: PLC0415 - as said above
 
     installed = _installed()
+    prefix = BucketPrefix.parse(place.rstrip("/") + "/")
     chosen = names or installed.own_names
     if STARTER in chosen:
         raise CallerError("the starter head lies in the package and always speaks; name heads of your own")
     if not chosen:
         raise CallerError("no head is installed; `catalog-tagger learn LABELS.csv --name NAME` makes one")
-    prefix = BucketPrefix.parse(place.rstrip("/") + "/")
     address = f"{prefix}{publish_heads([installed.path(name) for name in chosen], _files(prefix))}"
     if as_json:
         click.echo(json.dumps({"address": address, "heads": list(chosen)}))

@@ -85,6 +85,8 @@ def test_a_shop_learns_tags_verifies_and_goes_back(real_model, labels, monkeypat
         (["heads", "remove", "nope"], "no head is called 'nope'"),
         (["heads", "remove", "starter"], "ships with the program"),
         (["heads", "publish", "nowhere"], "is not a place in S3; write s3://bucket/prefix"),
+        (["heads", "publish", "s3://bucket/heads", "starter"], "lies in the package and always speaks"),
+        (["heads", "publish", "s3://bucket/heads"], "no head is installed"),
         (["model", "promote", "nope"], "no model is called 'nope'; installed: none"),
         (["model", "import", "labels.csv", "--card", "labels.csv"], "labels.csv cannot be read as JSON"),
     ],
