@@ -12,13 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from infra.photos import known_photos
+from pipeline.errors import CallerError
+from pipeline.keywords import Vocabulary
+from pipeline.photo_rules import RuleSet, with_ancestors
+from pipeline.progress import Progress
+from pipeline.terminal import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import date
 
     from infra.photos import KnownPhoto
-    from pipeline.keywords import Vocabulary
-    from pipeline.photo_rules import Finding, RuleSet
+    from pipeline.photo_rules import Finding
 
 DONE, ATTENTION = 0, 1
 CSV_COLUMNS = ("image", "rule", "level", "measured", "limit", "from", "source", "text")
@@ -47,11 +53,8 @@ def check(place: str, rules_name: str, day: datetime | None, *, as_csv: bool, as
 
     Exits 1 where any photo breaks a rule.
     """
-    from infra.photos import known_photos  # noqa: PLC0415 - imported when the command is used
-    from pipeline.keywords import Vocabulary  # noqa: PLC0415 - as above
-    from pipeline.photo_rules import RuleSet  # noqa: PLC0415 - as above
-    from pipeline.progress import Progress  # noqa: PLC0415 - as above
-
+    if as_csv and as_json:
+        raise CallerError("--csv and --json cannot both be written; give one of them")
     rules, vocabulary = RuleSet.load(rules_name), Vocabulary.load()
     today = (day or datetime.now(UTC)).date()
     with Progress("check", quiet=as_csv or as_json) as progress:
@@ -74,8 +77,6 @@ def checked_photos(
 
 
 def _checked(photo: KnownPhoto, rules: RuleSet, vocabulary: Vocabulary, today: date) -> CheckedPhoto:
-    from pipeline.photo_rules import with_ancestors  # noqa: PLC0415 - as above
-
     if photo.facts is None:
         return CheckedPhoto(photo.name, unjudged=photo.refused or "its record is older than facts; load it again")
     return CheckedPhoto(photo.name, rules.findings(photo.facts, with_ancestors(photo.keywords, vocabulary), today))
@@ -116,24 +117,32 @@ def _write_csv(checked: Sequence[CheckedPhoto]) -> None:
 
 def table_of(checked: Sequence[CheckedPhoto], rules: RuleSet, today: date) -> list[str]:
     """Return the lines that a person reads: how many by rule, then which."""
-    from pipeline.terminal import printable  # noqa: PLC0415 - as above
-
-    found = [(photo.name, finding) for photo in checked for finding in photo.findings]
-    with_findings, unjudged = sum(bool(p.findings) for p in checked), [p for p in checked if p.unjudged]
+    with_findings = sum(bool(photo.findings) for photo in checked)
     lines = [f"{rules.name}: {with_findings:,} of {len(checked):,} photos break a rule"]
-    counts = Counter((finding.rule.id, finding.rule.text, _when(finding, today)) for _, finding in found)
-    for (rule_id, text, when), count in counts.most_common():
-        lines.append(f"  {count:>7,}  {rule_id:<22} {when:<18} {text}")
-    if found:
+    lines += _counts_by_rule(checked, today)
+    if with_findings:
         lines.append("")
-    lines += [
-        f"{printable(name)}  {finding.rule.id}: {finding.value}, limit {finding.rule.limit} ({_when(finding, today)})"
-        for name, finding in found
-    ]
-    lines += [f"{printable(photo.name)}  not judged: {printable(photo.unjudged or '')}" for photo in unjudged]
+    for photo in checked:
+        lines += _lines_of(photo, today)
     if rules.not_judged:
         lines += ["", "not judged, since pixels do not tell: " + "; ".join(rule.text for rule in rules.not_judged)]
     return lines
+
+
+def _counts_by_rule(checked: Sequence[CheckedPhoto], today: date) -> list[str]:
+    findings = (finding for photo in checked for finding in photo.findings)
+    counts = Counter((finding.rule.id, _when(finding, today), finding.rule.text) for finding in findings)
+    return [f"  {count:>7,}  {rule_id:<22} {when:<18} {text}" for (rule_id, when, text), count in counts.most_common()]
+
+
+def _lines_of(photo: CheckedPhoto, today: date) -> list[str]:
+    name = printable(photo.name)
+    if photo.unjudged:
+        return [f"{name}  not judged: {printable(photo.unjudged)}"]
+    return [
+        f"{name}  {finding.rule.id}: {finding.value}, limit {finding.rule.limit} ({_when(finding, today)})"
+        for finding in photo.findings
+    ]
 
 
 def _when(finding: Finding, today: date) -> str:

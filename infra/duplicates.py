@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -10,7 +11,14 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
+from infra.photos import known_photos, photo_bytes
 from pipeline.errors import ImageRejected
+from pipeline.keywords import Vocabulary
+from pipeline.progress import Progress
+from pipeline.terminal import printable
+from results_sink.search.duplicates import BANDS, duplicate_pairs, groups_of
+from tagging_lambda.image.photo_print import print_reader
+from tagging_lambda.image.same_photo import is_same_photo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -18,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from infra.photos import KnownPhoto
+    from pipeline.vectors import FeatureVector
     from tagging_lambda.image.same_photo import PhotoPrint
 
 PRINTS_KEPT = 256  # chosen by us: 0.7 MB each; pairs come in an order in which a photo's own follow each other
@@ -48,11 +57,6 @@ def duplicates(place: str, *, as_json: bool) -> int:
     Stored vectors and colours name the photos that may be the same; only those are opened and compared. Products that
     differ in colour alone are never one group.
     """
-    from infra.photos import known_photos, photo_bytes  # noqa: PLC0415 - imported when the command is used
-    from pipeline.keywords import Vocabulary  # noqa: PLC0415 - as above
-    from pipeline.progress import Progress  # noqa: PLC0415 - as above
-    from tagging_lambda.image.photo_print import print_reader  # noqa: PLC0415 - as above
-
     with Progress("duplicates", quiet=as_json) as progress:
         photos = comparable_photos(progress.over(known_photos(place, Vocabulary.load())))
     read = photo_bytes(place)
@@ -66,40 +70,39 @@ def duplicates(place: str, *, as_json: bool) -> int:
 
 
 def _print_groups(groups: Sequence[Sequence[str]], photos: Comparable) -> None:
-    from pipeline.terminal import printable  # noqa: PLC0415 - as above
-
     for group in groups:
         click.echo("  ".join(printable(name) for name in group))
-    click.echo(f"{len(groups):,} groups of duplicates among {len(photos.names):,} photos")
+    click.echo(f"groups of duplicates: {len(groups):,}, among {len(photos.names):,} photos")
     if photos.left_out:
-        click.echo(f"{photos.left_out:,} photos were left out: they could not be read, or were tagged by another model")
+        click.echo(f"left out: {photos.left_out:,}, which could not be read or were tagged by another model")
 
 
 def comparable_photos(photos: Iterable[KnownPhoto]) -> Comparable:
-    """Return what of the photos can be compared: those of the vector space that most of them have."""
-    known = [photo for photo in photos]  # noqa: C416 - named for what it holds
-    spaces: dict[str, int] = {}
-    for photo in known:
+    """Return what can be compared of the photos: those of the vector space that most of them have."""
+    rows: list[tuple[str, FeatureVector, bytes]] = []
+    left_out = 0
+    for photo in photos:
         if photo.vector and photo.facts:
-            spaces[photo.vector.space] = spaces.get(photo.vector.space, 0) + 1
-    space = max(spaces, key=lambda name: spaces[name], default="")
-    kept = [photo for photo in known if photo.vector and photo.facts and photo.vector.space == space]
-    vectors = [np.frombuffer(photo.vector.data, np.int8) for photo in kept if photo.vector]
-    palettes = [np.frombuffer(photo.facts.palette, np.uint8) for photo in kept if photo.facts]
+            rows.append((photo.name, photo.vector, photo.facts.palette))
+        else:
+            left_out += 1
+    if not rows:
+        return Comparable((), np.empty((0, 0), np.int8), np.empty((0, 0), np.uint8), left_out)
+    [(space, _)] = Counter(vector.space for _, vector, _ in rows).most_common(1)
+    kept = [row for row in rows if row[1].space == space]
     return Comparable(
-        tuple(photo.name for photo in kept),
-        np.stack(vectors) if vectors else np.empty((0, 0), np.int8),
-        np.stack(palettes) if palettes else np.empty((0, 0), np.uint8),
-        len(known) - len(kept),
+        tuple(name for name, _, _ in kept),
+        np.stack([np.frombuffer(vector.data, np.int8) for _, vector, _ in kept]),
+        np.stack([np.frombuffer(palette, np.uint8) for _, _, palette in kept]),
+        left_out + len(rows) - len(kept),
     )
 
 
 def duplicate_names(photos: Comparable, are_same: Callable[[str, str], bool]) -> list[list[str]]:
     """Return the names of each group, sorted; ``are_same`` decides on each pair that may be one."""
-    from results_sink.search.duplicates import Likeness, duplicate_pairs, groups_of  # noqa: PLC0415 - as above
 
     def confirmed() -> Iterable[tuple[int, int]]:
-        for left, right in duplicate_pairs(photos.vectors, photos.palettes, Likeness()):
+        for left, right in duplicate_pairs(photos.vectors, photos.palettes, BANDS):
             if are_same(photos.names[left], photos.names[right]):
                 yield left, right
 
@@ -109,7 +112,6 @@ def duplicate_names(photos: Comparable, are_same: Callable[[str, str], bool]) ->
 
 def same_by_pixels(print_of: Callable[[str], PhotoPrint]) -> Callable[[str, str], bool]:
     """Return what says of two names whether they are of the same photo; one that cannot be read is none other's."""
-    from tagging_lambda.image.same_photo import is_same_photo  # noqa: PLC0415 - as above
 
     @lru_cache(maxsize=PRINTS_KEPT)
     def kept_print(name: str) -> PhotoPrint | None:
@@ -118,8 +120,8 @@ def same_by_pixels(print_of: Callable[[str], PhotoPrint]) -> Callable[[str, str]
         except ImageRejected:
             return None
 
-    def are_same(one: str, other: str) -> bool:
-        left, right = kept_print(one), kept_print(other)
+    def are_same(first: str, second: str) -> bool:
+        left, right = kept_print(first), kept_print(second)
         return left is not None and right is not None and is_same_photo(left, right)
 
     return are_same

@@ -8,9 +8,16 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from catalog_loader.manifest import Manifest
+from pipeline.aws.clients import client
+from pipeline.aws.s3 import S3Images
 from pipeline.errors import CallerError, ImageRejected, RejectReason
 from pipeline.images import MAX_IMAGE_BYTES, SCHEME, BucketPrefix, FetchedImage, ImageRef
-from pipeline.records import TaggedImage
+from pipeline.records import GoneImage, RejectedImage, TaggedImage
+from pipeline.stack import find_stack
+from pipeline.unreadable import UnreadableItem
+from results_sink.connect import table_of_stack
+from tagging_lambda.local_files import RejectedFile, bytes_of, photos_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -19,9 +26,8 @@ if TYPE_CHECKING:
     from pipeline.keywords import KeywordTag, Vocabulary
     from pipeline.ports import ImageStore, RecordTable
     from pipeline.records import Record
-    from pipeline.unreadable import UnreadableItem
     from pipeline.vectors import FeatureVector
-    from tagging_lambda.local_files import RejectedFile, TaggedFile
+    from tagging_lambda.local_files import TaggedFile
 
 _BATCH = 100  # the most records that one call reads
 
@@ -58,8 +64,6 @@ def known_photos(place: str, vocabulary: Vocabulary) -> Iterator[KnownPhoto]:
 
 def known_photo_of(path: Path, vocabulary: Vocabulary) -> KnownPhoto:
     """Return one file with what is known of it."""
-    from tagging_lambda.local_files import photos_in  # noqa: PLC0415 - the runtime loads slowly
-
     [file] = photos_in([path], vocabulary, workers=1)
     return _known_file(file, file.path.name)
 
@@ -72,8 +76,6 @@ def photo_bytes(place: str) -> Callable[[str], bytes]:
     """
     path = Path(place)
     if not place.startswith(SCHEME) and path.is_dir():
-        from tagging_lambda.local_files import bytes_of  # noqa: PLC0415 - the runtime loads slowly
-
         return lambda name: bytes_of(path / name)
     return _bucket_bytes
 
@@ -87,29 +89,19 @@ def _bucket_bytes(name: str) -> bytes:
 
 @lru_cache(maxsize=1)
 def _images() -> ImageStore:
-    from pipeline.aws.clients import client  # noqa: PLC0415 - boto3 is loaded when it is used
-    from pipeline.aws.s3 import S3Images  # noqa: PLC0415 - as above
-    from pipeline.stack import find_stack  # noqa: PLC0415 - as above
-
     return S3Images(client("s3", find_stack().endpoint_url))
 
 
 def _table() -> RecordTable:
-    from results_sink.connect import table_of_stack  # noqa: PLC0415 - boto3 is loaded when it is used
-
     return table_of_stack()
 
 
 def _in_folder(folder: Path, vocabulary: Vocabulary) -> Iterator[KnownPhoto]:
-    from tagging_lambda.local_files import photos_in  # noqa: PLC0415 - the runtime loads slowly
-
     for file in photos_in([folder], vocabulary):
         yield _known_file(file, str(file.path.relative_to(folder)))
 
 
 def _known_file(file: TaggedFile | RejectedFile, name: str) -> KnownPhoto:
-    from tagging_lambda.local_files import RejectedFile  # noqa: PLC0415 - as above
-
     if isinstance(file, RejectedFile):
         return KnownPhoto(name, refused=f"{file.reason}: {file.detail}")
     return KnownPhoto(name, file.keywords, file.facts, file.vector)
@@ -117,8 +109,9 @@ def _known_file(file: TaggedFile | RejectedFile, name: str) -> KnownPhoto:
 
 def _in_bucket(place: BucketPrefix, table: RecordTable) -> Iterator[KnownPhoto]:
     for record in table.scan():
-        if isinstance(record, TaggedImage) and _lies_in(place, record.observation.image):
-            yield known_photo(record)
+        image = record.image if isinstance(record, UnreadableItem) else record.observation.image
+        if image and _lies_in(place, image) and not isinstance(record, GoneImage):
+            yield _known_record(image, record)
 
 
 def _lies_in(place: BucketPrefix, image: ImageRef) -> bool:
@@ -126,18 +119,20 @@ def _lies_in(place: BucketPrefix, image: ImageRef) -> bool:
 
 
 def _in_manifest(path: Path, table: RecordTable) -> Iterator[KnownPhoto]:
-    from catalog_loader.manifest import Manifest  # noqa: PLC0415 - only where there is one
-
     images = (candidate.image for candidate in Manifest(path).images())
     for batch in _batches(images):
         records = table.get_many(batch)
         for image in batch:
-            yield _known_or_missing(image, records.get(image))
+            yield _known_record(image, records.get(image))
 
 
-def _known_or_missing(image: ImageRef, record: Record | UnreadableItem | None) -> KnownPhoto:
+def _known_record(image: ImageRef, record: Record | UnreadableItem | None) -> KnownPhoto:
     if isinstance(record, TaggedImage):
         return known_photo(record)
+    if isinstance(record, UnreadableItem):
+        return KnownPhoto(str(image), refused=f"its record cannot be read: {record.problem}")
+    if isinstance(record, RejectedImage):
+        return KnownPhoto(str(image), refused=f"{record.reason}: {record.detail}")
     return KnownPhoto(str(image), refused="not tagged; load it first")
 
 

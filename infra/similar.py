@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,16 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
+from infra.photos import known_photo_of, known_photos
 from pipeline.errors import CallerError
+from pipeline.images import SCHEME
+from pipeline.keywords import Vocabulary
+from pipeline.progress import Progress
+from pipeline.terminal import printable
+from results_sink.connect import export_place
+from results_sink.search.nearest import nearest
+from results_sink.search.snapshot import open_latest
+from results_sink.search.vectors import exported_vectors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -40,11 +50,6 @@ def similar(image: Path, place: str, count: int, *, as_json: bool) -> int:
     In a folder photos are read once and kept; of an export only the vectors are read. A folder that holds latest.json,
     and s3://BUCKET/PREFIX, are exports.
     """
-    from infra.photos import known_photo_of, known_photos  # noqa: PLC0415 - imported when the command is used
-    from pipeline.images import SCHEME  # noqa: PLC0415 - as above
-    from pipeline.keywords import Vocabulary  # noqa: PLC0415 - as above
-    from pipeline.progress import Progress  # noqa: PLC0415 - as above
-
     vocabulary = Vocabulary.load()
     photo = known_photo_of(image, vocabulary)
     if photo.refused:
@@ -67,8 +72,6 @@ def similar(image: Path, place: str, count: int, *, as_json: bool) -> int:
 
 
 def _print_matches(matches: Sequence[SimilarPhoto]) -> None:
-    from pipeline.terminal import printable  # noqa: PLC0415 - as above
-
     for match in matches:
         click.echo(f"{match.score:.3f}  {printable(match.name)}")
     if not matches:
@@ -83,25 +86,19 @@ def similar_among(query: FeatureVector, photos: Iterable[KnownPhoto], count: int
         if photo.vector and photo.vector.space == query.space:
             names.append(photo.name)
             rows.append(photo.vector.data)
+    if not names:
+        return []
     return _nearest(query, names, np.frombuffer(b"".join(rows), np.int8).reshape(len(rows), -1), count)
 
 
 def similar_in_export(query: FeatureVector, place: str, count: int) -> list[SimilarPhoto]:
     """Return the images of an export that are nearest to the query."""
-    import os  # noqa: PLC0415 - as above
-
-    from results_sink.connect import export_place  # noqa: PLC0415 - pyarrow is loaded when it is used
-    from results_sink.search.snapshot import open_latest  # noqa: PLC0415 - as above
-    from results_sink.search.vectors import exported_vectors  # noqa: PLC0415 - as above
-
     export = export_place(place, os.environ)
     vectors = exported_vectors(open_latest(export.files, export.copies, export.name), query.space)
     return _nearest(query, vectors.images, vectors.levels, count)
 
 
 def _nearest(query: FeatureVector, names: Sequence[str], vectors: np.ndarray, count: int) -> list[SimilarPhoto]:
-    from results_sink.search.nearest import nearest  # noqa: PLC0415 - as above
-
     if not names:
         return []
     found = nearest(vectors, query.to_array(), count)

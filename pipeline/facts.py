@@ -72,7 +72,7 @@ class PhotoFacts:
     palette: bytes
 
     def pack(self) -> bytes:
-        """Return the facts as they rest in a record: 59 bytes."""
+        """Return the facts as they rest in a record: 56 bytes."""
         sides = self.margins
         shares = (
             self.border_evenness,

@@ -28,6 +28,7 @@ _GROUND_LEVELS = 12.0  # by which a cell differs from the border's colour where 
 # All measured: docs/signals.md.
 _LEAST_COARSE = 0.9  # below it no cut is worth a closer look
 _MOST_BEFORE_MOVING = 30.0  # levels of 255 by which colours are apart before the cut is moved: more is another thing
+_SHIFT_WEIGHT = 3.0  # how much more a shift of the whole product's colour counts than differences cell by cell
 LEAST_CORRELATION = 0.93
 MOST_COLOUR_DISTANCE = 13.0  # levels of 255, the mean over the cells that show the product
 
@@ -130,8 +131,10 @@ def _colour_distance(one: Grid, other: Grid) -> float:
     ring = np.concatenate([other[0], other[-1], other[:, 0], other[:, -1]])
     ground = np.median(ring, axis=0)
     shows = np.maximum(np.abs(one - ground).max(axis=2), np.abs(other - ground).max(axis=2)) > _GROUND_LEVELS
-    apart = np.abs(one - other).mean(axis=2)
-    return float(apart[shows].mean()) if shows.any() else float(apart.mean())
+    difference = (one - other)[shows] if shows.any() else (one - other).reshape(-1, 3)
+    # Where two cuts do not quite meet, differences of both signs cancel out; another colour shifts them one way.
+    shift = float(np.abs(difference.mean(axis=0)).max())
+    return max(float(np.abs(difference).mean()), _SHIFT_WEIGHT * shift)
 
 
 def _coarse_targets(grids: tuple[Grid, Grid]) -> Grid:

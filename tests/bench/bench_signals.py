@@ -62,13 +62,13 @@ def measure_nearest(vectors: np.ndarray) -> None:
 
 def measure_pairs(vectors: np.ndarray) -> None:
     """Print how long it takes to find the pairs that may be duplicates, and the memory."""
-    from results_sink.search.duplicates import Likeness, duplicate_pairs
+    from results_sink.search.duplicates import BANDS, duplicate_pairs
 
     rng = np.random.default_rng(2)
     middle = rng.integers(20, 235, (len(vectors), 1))
     palettes = (middle + rng.integers(-15, 15, (len(vectors), 15))).astype(np.uint8)
     begun_s = time.perf_counter()
-    count = sum(1 for _ in islice(duplicate_pairs(vectors, palettes, Likeness()), 10_000_000))
+    count = sum(1 for _ in islice(duplicate_pairs(vectors, palettes, BANDS), 10_000_000))
     memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
     print(f"pairs: {count:,} of {len(vectors):,} photos in {time.perf_counter() - begun_s:.1f} s; {memory_mb:,.0f} MB")
 

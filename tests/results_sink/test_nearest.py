@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from results_sink.search import duplicates as module
-from results_sink.search.duplicates import Likeness, duplicate_pairs, groups_of
+from results_sink.search.duplicates import BANDS, Likeness, duplicate_pairs, groups_of
 from results_sink.search.nearest import VectorIndex, nearest, unit_rows
 
 
@@ -51,13 +51,16 @@ def test_every_pair_that_may_be_the_same_is_found_once_and_no_other(monkeypatch:
     monkeypatch.setattr(module, "BLOCK_ROWS", 32)  # so that pairs lie across blocks
     vectors = made(300)
     palettes = np.random.default_rng(2).integers(0, 60, (300, 15)).astype(np.uint8)
-    likeness = Likeness(least_cosine=0.8, most_palette_distance=18)
+    bands = (Likeness(least_cosine=0.8, most_palette_distance=18), Likeness(least_cosine=0.6, most_palette_distance=17))
 
-    pairs = [tuple(sorted(pair)) for pair in duplicate_pairs(vectors, palettes, likeness)]
+    pairs = [tuple(sorted(pair)) for pair in duplicate_pairs(vectors, palettes, bands)]
 
     units = unit_rows(vectors)
     apart = np.abs(palettes[:, None].astype(int) - palettes[None]).mean(axis=2)
-    rows, columns = np.nonzero(np.triu((units @ units.T >= 0.8) & (apart <= 18), 1))
+    narrow, wide = ((units @ units.T >= band.least_cosine) & (apart <= band.most_palette_distance) for band in bands)
+    within = narrow | wide
+    assert (narrow & wide).sum() > 300 < within.sum()
+    rows, columns = np.nonzero(np.triu(within, 1))
     assert len(rows) > 20
     assert sorted(pairs) == sorted(zip(rows.tolist(), columns.tolist(), strict=True))
 
@@ -65,8 +68,8 @@ def test_every_pair_that_may_be_the_same_is_found_once_and_no_other(monkeypatch:
 def test_no_pair_comes_of_one_photo_or_none() -> None:
     palettes = np.zeros((1, 15), np.uint8)
 
-    assert list(duplicate_pairs(made(1), palettes, Likeness())) == []
-    assert list(duplicate_pairs(made(1)[:0], palettes[:0], Likeness())) == []
+    assert list(duplicate_pairs(made(1), palettes, BANDS)) == []
+    assert list(duplicate_pairs(made(1)[:0], palettes[:0], BANDS)) == []
 
 
 def test_pairs_that_share_a_photo_make_one_group() -> None:
