@@ -95,7 +95,7 @@ def _images() -> ImageStore:
 
 
 def _table() -> RecordTable:
-    from results_sink.connect import table_of_stack  # noqa: PLC0415 - boto3 is loaded when it is used
+    from results_sink.stack_table import table_of_stack  # noqa: PLC0415 - boto3 is loaded when it is used
 
     return table_of_stack()
 
