@@ -16,7 +16,7 @@ from pipeline.images import MAX_IMAGE_BYTES, SCHEME, BucketPrefix, FetchedImage,
 from pipeline.records import GoneImage, RejectedImage, TaggedImage
 from pipeline.stack import find_stack
 from pipeline.unreadable import UnreadableItem
-from results_sink.connect import table_of_stack
+from results_sink.stack_table import table_of_stack
 from tagging_lambda.local_files import RejectedFile, bytes_of, photos_in
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Puts an export's place, and the deployed stack's table, behind the ports that the verbs need."""
+"""Puts an export's place behind the ports that the verbs need."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.aws.clients import client
-from pipeline.aws.dynamodb import DynamoTable
 from pipeline.aws.s3 import S3Files
 from pipeline.errors import CallerError
 from pipeline.folder import FolderFiles
@@ -19,7 +18,7 @@ from results_sink.search.snapshot import Downloaded, InPlace
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pipeline.ports import FileStore, RecordTable
+    from pipeline.ports import FileStore
     from results_sink.search.snapshot import Copies
 
 
@@ -30,16 +29,6 @@ class ExportPlace:
     name: str
     files: FileStore
     copies: Copies
-
-
-def table_of_stack() -> RecordTable:
-    """Return the table of the stack that is deployed.
-
-    Raises:
-        NoStack: none is.
-    """
-    stack = find_stack()
-    return DynamoTable(client("dynamodb", stack.endpoint_url), stack.table_name)
 
 
 def export_place(named: str | None, environment: Mapping[str, str]) -> ExportPlace:

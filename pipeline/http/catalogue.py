@@ -147,8 +147,9 @@ class Suggestion(AnswerModel):
 
     word: str
     keyword: str = Field(description="The name of the keyword that the word means.")
-    id: str
-    images: int = Field(description="How many images of the last snapshot carry the keyword.")
+    id: str = Field(description="Of the keyword; of a colour `colour-` and its id.")
+    images: int = Field(description="How many images carry the keyword; of a query, how many it would leave.")
+    query: str = Field(description="What was typed, completed.")
 
 
 class Suggestions(AnswerModel):

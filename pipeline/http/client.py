@@ -71,7 +71,7 @@ class ApiRequest(Generic[T]):
 
 
 def search(  # noqa: PLR0913 - the parameters of the path
-    q: str,
+    q: str = "",
     *,
     by: str | None = None,
     least: float | None = None,
@@ -79,15 +79,25 @@ def search(  # noqa: PLR0913 - the parameters of the path
     facets: int | None = None,
     language: str | None = None,
     cursor: str | None = None,
+    sort: str | None = None,
+    needs_a_look: bool | None = None,
+    source: str | None = None,
+    reason: str | None = None,
 ) -> ApiRequest[catalogue.SearchPage]:
-    """One page of results, best first."""
-    path = _path("/search", q=q, by=by, min=least, limit=limit, facets=facets, language=language, cursor=cursor)
+    """One page of results, best first unless ``sort`` says otherwise; of all images where ``q`` is empty."""
+    needs = None if needs_a_look is None else str(needs_a_look).lower()
+    filters = {"min": least, "needs_a_look": needs, "source": source, "reason": reason}
+    page = {"limit": limit, "facets": facets, "cursor": cursor, "sort": sort}
+    path = _path("/search", q=q, by=by, language=language, **filters, **page)
     return ApiRequest(catalogue.SearchPage, "GET", path)
 
 
-def suggest(q: str, *, language: str | None = None, limit: int | None = None) -> ApiRequest[catalogue.Suggestions]:
-    """Words that begin as what was typed."""
-    return ApiRequest(catalogue.Suggestions, "GET", _path("/suggest", q=q, language=language, limit=limit))
+def suggest(
+    q: str, *, language: str | None = None, limit: int | None = None, completes: str | None = None
+) -> ApiRequest[catalogue.Suggestions]:
+    """Words that begin as what was typed; with ``completes="query"`` those that complete a whole query."""
+    path = _path("/suggest", q=q, language=language, limit=limit, completes=completes)
+    return ApiRequest(catalogue.Suggestions, "GET", path)
 
 
 def image(ref: ImageRef, *, language: str | None = None) -> ApiRequest[catalogue.Image | None]:

@@ -62,6 +62,31 @@ class ProblemCode(StrEnum):
     PHOTO_REJECTED = "photo_rejected"
     NO_EXPORT = "no_export"
     UNAVAILABLE = "unavailable"
+    EMPTY = "empty"
+    TOO_LONG = "too_long"
+    TOO_DEEP = "too_deep"
+    OPEN_QUOTE = "open_quote"
+    EMPTY_PHRASE = "empty_phrase"
+    OPEN_PARENTHESIS = "open_parenthesis"
+    STRAY_PARENTHESIS = "stray_parenthesis"
+    WORD_MISSING = "word_missing"
+    MIN_ALONE = "min_alone"
+    BAD_MIN = "bad_min"
+
+
+# The codes of ``BadQuery``: how the form of a query can be broken.
+QUERY_MISTAKES = (
+    ProblemCode.EMPTY,
+    ProblemCode.TOO_LONG,
+    ProblemCode.TOO_DEEP,
+    ProblemCode.OPEN_QUOTE,
+    ProblemCode.EMPTY_PHRASE,
+    ProblemCode.OPEN_PARENTHESIS,
+    ProblemCode.STRAY_PARENTHESIS,
+    ProblemCode.WORD_MISSING,
+    ProblemCode.MIN_ALONE,
+    ProblemCode.BAD_MIN,
+)
 
 
 class FieldProblem(AnswerModel):

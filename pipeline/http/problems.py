@@ -15,8 +15,17 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
 )
 from pydantic import BaseModel, ValidationError
 
-from pipeline.errors import BadExport, CallerError, CatalogTaggerError, ImageRejected, NoExport, PageGone, RejectReason
-from pipeline.http.models import Problem, ProblemCode, Refusal
+from pipeline.errors import (
+    BadExport,
+    BadQuery,
+    CallerError,
+    CatalogTaggerError,
+    ImageRejected,
+    NoExport,
+    PageGone,
+    RejectReason,
+)
+from pipeline.http.models import QUERY_MISTAKES, Problem, ProblemCode, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -40,6 +49,7 @@ PROBLEMS: Mapping[ProblemCode, tuple[HTTPStatus, str]] = {
     ProblemCode.PHOTO_REJECTED: (HTTPStatus.UNPROCESSABLE_ENTITY, "The photo cannot be tagged"),
     ProblemCode.NO_EXPORT: (HTTPStatus.SERVICE_UNAVAILABLE, "Nothing has been exported yet"),
     ProblemCode.UNAVAILABLE: (HTTPStatus.SERVICE_UNAVAILABLE, "Not available now"),
+    **dict.fromkeys(QUERY_MISTAKES, (HTTPStatus.BAD_REQUEST, "The query has a mistake")),
 }
 
 # A rejected photo is 422 unless HTTP has a more exact status.
@@ -166,6 +176,7 @@ def answer_problems(app: APIGatewayHttpResolver, warn: Callable[[str], None]) ->
     on(BadExport, unavailable)  # a CallerError for commands; over HTTP the export is ours
     on(NoExport, not_exported)
     on(CallerError, lambda error: problem_response(ProblemCode.INVALID_REQUEST, str(error)))
+    on(BadQuery, lambda error: problem_response(ProblemCode(error.code), str(error)))
     on(PageGone, lambda error: problem_response(ProblemCode.PAGE_GONE, str(error)))
     on(ImageRejected, _rejected)
     on(RequestValidationError, lambda error: invalid_request(error.errors()))

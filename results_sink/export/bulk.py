@@ -33,12 +33,12 @@ def bulk_lines(records: Iterable[Record], vocabulary: Vocabulary, index: str = I
     The image is the document's id, so that loading twice changes nothing, and each line ends with a line feed.
     """
     for record in records:
-        place = {"_index": index, "_id": str(record.observation.image)}
+        target = {"_index": index, "_id": str(record.observation.image)}
         if isinstance(record, TaggedImage):
-            yield _line({"index": place})
+            yield _line({"index": target})
             yield _line(document_of(record, vocabulary))
         else:
-            yield _line({"delete": place})
+            yield _line({"delete": target})
 
 
 def document_of(record: TaggedImage, vocabulary: Vocabulary) -> dict[str, Any]:
@@ -106,8 +106,8 @@ class BulkExporter:
         while batch := list(islice(records, self.part_images)):
             names.append(f"{folder}part-{len(names):05d}.ndjson")
             self._write_lines(names[-1], bulk_lines(batch, self.vocabulary))
-            here = sum(isinstance(record, TaggedImage) for record in batch)
-            indexed, deleted = indexed + here, deleted + len(batch) - here
+            tagged = sum(isinstance(record, TaggedImage) for record in batch)
+            indexed, deleted = indexed + tagged, deleted + len(batch) - tagged
         self._write_lines(NEWEST_NAME, (f"{name}\n" for name in names))
         return BulkReport(tuple(names), indexed, deleted)
 

@@ -11,8 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.keywords import KeywordTag, Source
+from pipeline.keywords import KeywordTag
 from results_sink.export.delta import last_of_each, there
+from results_sink.export.rows import SOURCES
 from results_sink.export.tables import CHANGE, TAG_COLUMNS
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from pipeline.keywords import Source
     from results_sink.export.parquet import ParquetFile
 
 ABSENT = -1  # the row of an image, or the number of a product, that a snapshot does not have
@@ -41,7 +43,7 @@ class ImageColumns:
         keyword_ids: the different keywords; ``keywords`` are places in this list.
         keywords: uint16 [K] (int32 beyond 65,536 keywords), one after the other by image.
         scores: float64 [K], in [0, 1].
-        is_human: bool [K], whether a person gave the keyword.
+        sources: uint8 [K], who gave the keyword: its index in ``SOURCES``.
         colours: the colour ids of each image, or None where the export has no such column.
         reasons: why each image was rejected, null where it was not: Arrow's strings.
         needs_a_look: bool [N], whether the machine was not sure.
@@ -56,7 +58,7 @@ class ImageColumns:
     keyword_ids: list[str]
     keywords: NDArray[np.uint16 | np.int32]
     scores: NDArray[np.float64]
-    is_human: NDArray[np.bool_]
+    sources: NDArray[np.uint8]
     colours: ColourColumn | None
     reasons: Any
     needs_a_look: NDArray[np.bool_]
@@ -68,9 +70,9 @@ class ImageColumns:
         whole = table.combine_chunks()
         products = _whole(whole["product"]).dictionary_encode()
         lists = _whole(whole["keywords"])
-        ids, scores, sources = (pc.struct_field(pc.list_flatten(lists), [at]) for at in range(3))
+        ids, scores, sources = (pc.struct_field(pc.list_flatten(lists), [index]) for index in range(3))
         coded = _whole(ids).dictionary_encode()
-        look = whole["needs_a_look"] if "needs_a_look" in whole.column_names else whole["low_information"]
+        needs_a_look = whole["needs_a_look"] if "needs_a_look" in whole.column_names else whole["low_information"]
         return cls(
             images=_whole(whole["image"]),
             products=_numbers(products.indices, np.int32),
@@ -80,10 +82,10 @@ class ImageColumns:
             keyword_ids=coded.dictionary.to_pylist(),
             keywords=_numbers(coded.indices, np.uint16 if len(coded.dictionary) <= MOST_UINT16 else np.int32),
             scores=_numbers(scores, np.float64),
-            is_human=_flags(pc.equal(sources, str(Source.HUMAN))),
+            sources=_source_indices(sources),
             colours=ColourColumn.of(whole["colours"]) if "colours" in whole.column_names else None,
             reasons=_whole(whole["reason"]),
-            needs_a_look=_flags(look),
+            needs_a_look=_flags(needs_a_look),
             observed_us=_numbers(_whole(pc.fill_null(whole["observed_at"].cast(pa.int64()), 0)), np.int64),
         )
 
@@ -103,17 +105,16 @@ class ImageColumns:
         inside = range(int(self.offsets[row]), int(self.offsets[row + 1]))
         return tuple(
             KeywordTag(
-                self.keyword_ids[self.keywords[place]],
-                float(self.scores[place]),
-                Source.HUMAN if self.is_human[place] else Source.MODEL,
+                self.keyword_ids[self.keywords[index]],
+                float(self.scores[index]),
+                SOURCES[int(self.sources[index])],
             )
-            for place in inside
+            for index in inside
         )
 
     def has_source(self, source: Source) -> NDArray[np.bool_]:
         """Return which images have a keyword of this source: bool [N]."""
-        places = np.flatnonzero(self.is_human if source is Source.HUMAN else ~self.is_human)
-        return _flags_of(places, self.offsets)
+        return _flags_of(np.flatnonzero(self.sources == SOURCES.index(source)), self.offsets)
 
     def has_reason(self, reason: str) -> NDArray[np.bool_]:
         """Return which images were rejected for a reason: bool [N]."""
@@ -228,17 +229,17 @@ class ProductNumbers:
         names = self._base.product_names
         if self._order is None:
             self._order = pc.sort_indices(names).to_numpy().astype(np.int64)
-        place = _bisected(names, product, self._order)
-        if place != ABSENT:
-            return int(self._order[place])
+        index = _bisected(names, product, self._order)
+        if index != ABSENT:
+            return int(self._order[index])
         self._new += 1
         return len(names) + self._new - 1
 
 
 def _bisected(names: Any, wanted: str, order: Sequence[int] | NDArray[np.int64]) -> int:
-    """Return the place in ``order`` of the row with this name, or ``ABSENT``."""
-    place = bisect_left(order, wanted, key=lambda row: str(names[int(row)]))
-    return place if place < len(order) and str(names[int(order[place])]) == wanted else ABSENT
+    """Return the index in ``order`` of the row with this name, or ``ABSENT``."""
+    index = bisect_left(order, wanted, key=lambda row: str(names[int(row)]))
+    return index if index < len(order) and str(names[int(order[index])]) == wanted else ABSENT
 
 
 def _flags_of(places: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -257,6 +258,12 @@ def _whole(column: Any) -> Any:
 
 def _numbers(column: Any, dtype: type) -> Any:
     return _whole(column).to_numpy(zero_copy_only=False).astype(dtype, copy=False)
+
+
+def _source_indices(sources: Any) -> NDArray[np.uint8]:
+    """Return the index in ``SOURCES`` of each source; one that only a later version knows counts as the first."""
+    indices = pc.index_in(_whole(sources), pa.array([str(source) for source in SOURCES]))
+    return np.asarray(_numbers(pc.fill_null(indices, 0), np.uint8))
 
 
 def _flags(column: Any) -> NDArray[np.bool_]:

@@ -32,20 +32,20 @@ def delta_schema(languages: Sequence[str]) -> Any:
 def write_delta(changes: Sequence[Change], path: Path, vocabulary: Vocabulary) -> None:
     """Write one row for each change; of an image that is gone only what it was called means anything."""
     gone = [change for change in changes if not change.is_there]
-    census = ExportStats()
-    kept = list(census.kept(change.record for change in changes if change.is_there))
-    raw = tables.raw_images(kept, census.keyword_lists(kept))
-    images = tables.Lexicon(list(census.numbers), vocabulary).images(raw)
+    stats = ExportStats()
+    kept = list(stats.kept(change.record for change in changes if change.is_there))
+    raw = tables.raw_images(kept, stats.keyword_lists(kept))
+    images = tables.Lexicon(list(stats.numbers), vocabulary).images(raw)
     schema = delta_schema(vocabulary.languages)
     put = images.add_column(0, CHANGE, pa.array([PUT] * len(images), pa.string()))
     rows = [
         {
             CHANGE: DELETED,
-            "image": str(each.observation.image),
-            "product": each.observation.product,
-            "revision": each.revision,
+            "image": str(record.observation.image),
+            "product": record.observation.product,
+            "revision": record.revision,
         }
-        for each in (change.record for change in gone)
+        for record in (change.record for change in gone)
     ]
     writer = parquet.Writer(path, schema)
     writer.write(pa.concat_tables([put.cast(schema), pa.Table.from_pylist(rows, schema=schema)]))
@@ -55,7 +55,7 @@ def write_delta(changes: Sequence[Change], path: Path, vocabulary: Vocabulary) -
 def last_of_each(deltas: Iterable[Any]) -> Any:
     """Return of each image its last row."""
     rows = pa.concat_tables(deltas, promote_options="default")  # earlier deltas have fewer columns
-    last = {image: at for at, image in enumerate(rows["image"].to_pylist())}
+    last = {image: row for row, image in enumerate(rows["image"].to_pylist())}
     return rows.take(pa.array(sorted(last.values()), pa.int64())).combine_chunks()
 
 
@@ -75,14 +75,14 @@ def there(changed: Any) -> Any:
     return changed.filter(pc.equal(changed[CHANGE], PUT))
 
 
-def raw_of(table: Any, census: ExportStats) -> Any:
-    """Return rows of ``images/`` as the exporter sorts them, keywords as numbers of the census, and count them."""
+def raw_of(table: Any, stats: ExportStats) -> Any:
+    """Return rows of ``images/`` as the exporter sorts them, keywords as numbers of the stats, and count them."""
     whole = table["keywords"].combine_chunks()
     tags = pc.list_flatten(whole)
     ids = tags.field(0).dictionary_encode()
-    numbers = pa.array(census.numbers_of(ids.dictionary.to_pylist()), pa.int32()).take(ids.indices)
-    sources = pc.index_in(tags.field(2), value_set=pa.array([str(each) for each in SOURCES])).cast(pa.int8())
-    census.add(
+    numbers = pa.array(stats.numbers_of(ids.dictionary.to_pylist()), pa.int32()).take(ids.indices)
+    sources = pc.index_in(tags.field(2), value_set=pa.array([str(source) for source in SOURCES])).cast(pa.int8())
+    stats.add(
         reasons=_counts(table.filter(pc.equal(table["status"], "rejected"))["reason"]),
         tagged=pc.sum(pc.equal(table["status"], "tagged")).as_py() or 0,
         model_versions=table["model_version"].unique().to_pylist(),
@@ -97,4 +97,4 @@ def raw_of(table: Any, census: ExportStats) -> Any:
 
 
 def _counts(values: Any) -> dict[Any, int]:
-    return {each["values"]: each["counts"] for each in pc.value_counts(values).to_pylist()}
+    return {count["values"]: count["counts"] for count in pc.value_counts(values).to_pylist()}

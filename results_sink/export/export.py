@@ -103,7 +103,7 @@ class _Snapshot:
 
     def __init__(self, exporter: Exporter, work: Path) -> None:
         self._exporter, self._work = exporter, work
-        self._census, self._coverage, self._sizes = ExportStats(), Coverage(), exporter.sizes
+        self._stats, self._coverage, self._sizes = ExportStats(), Coverage(), exporter.sizes
         self.unreadable = UnreadableItems()
 
     def write(self, over: Callable[[Iterable[Record]], Iterable[Record]]) -> Manifest:
@@ -111,7 +111,7 @@ class _Snapshot:
         name = snapshot_name(began_at, self._exporter.new_id())
         runs = self._spill(self._rows(over))
         ended_at = self._exporter.files.now()
-        lexicon = tables.Lexicon(list(self._census.numbers), self._exporter.vocabulary)
+        lexicon = tables.Lexicon(list(self._stats.numbers), self._exporter.vocabulary)
         postings_runs = Runs(self._work / "postings-runs", tables.POSTINGS_ORDER, self._sizes)
         images = self._write_images(name, runs, lexicon, postings_runs)
         postings = self._write_postings(name, lexicon, postings_runs)
@@ -119,9 +119,9 @@ class _Snapshot:
             snapshot=name,
             scan_began_at=began_at,
             scan_ended_at=ended_at,
-            counts=replace(self._census.counts, unreadable=self.unreadable.count),
-            model_versions=tuple(sorted(self._census.model_versions)),
-            taxonomy_versions=tuple(sorted(self._census.taxonomy_versions)),
+            counts=replace(self._stats.counts, unreadable=self.unreadable.count),
+            model_versions=tuple(sorted(self._stats.model_versions)),
+            taxonomy_versions=tuple(sorted(self._stats.taxonomy_versions)),
             vocabulary_version=self._exporter.vocabulary.version,
             images_columns=tables.column_types(lexicon.images_schema),
             postings_columns=tables.column_types(lexicon.postings_schema),
@@ -133,11 +133,11 @@ class _Snapshot:
 
     def _rows(self, over: Callable[[Iterable[Record]], Iterable[Record]]) -> Iterator[Any]:
         if self._exporter.rows is not None:
-            yield from self._exporter.rows(self._census)
+            yield from self._exporter.rows(self._stats)
             return
         records = over(self.unreadable.exclude_from(self._exporter.table.scan()))
-        for batch in _batches(self._census.kept(records), self._sizes.batch_records):
-            yield tables.raw_images(batch, self._census.keyword_lists(batch))
+        for batch in _batches(self._stats.kept(records), self._sizes.batch_records):
+            yield tables.raw_images(batch, self._stats.keyword_lists(batch))
 
     def _spill(self, batches: Iterable[Any]) -> Runs:
         runs = Runs(self._work / "images-runs", tables.IMAGES_ORDER, self._sizes)
@@ -157,8 +157,10 @@ class _Snapshot:
         return parts.close()
 
     def _write_postings(self, name: str, lexicon: tables.Lexicon, runs: Runs) -> tuple[PartFile, ...]:
-        counts = self._census.postings
-        keywords = [KeywordRows(each, counts[number]) for each, number in sorted(self._census.numbers.items())]
+        counts = self._stats.postings
+        keywords = [
+            KeywordRows(keyword_id, counts[number]) for keyword_id, number in sorted(self._stats.numbers.items())
+        ]
         sizes = row_group_sizes((keyword.rows for keyword in keywords), self._sizes.row_group_rows)
         shape = Shape("postings", lexicon.postings_schema, self._sizes.postings_part_rows)
         parts = self._parts(name, shape, sizes)
@@ -166,7 +168,7 @@ class _Snapshot:
             parts.add(lexicon.postings(table))
         files = parts.close()
         inside = divided(keywords, [file.rows for file in files])
-        return tuple(replace(file, keywords=each) for file, each in zip(files, inside, strict=True))
+        return tuple(replace(file, keywords=part_keywords) for file, part_keywords in zip(files, inside, strict=True))
 
     def _write_coverage(self, name: str) -> tuple[PartFile, ...]:
         rows = MOST_FOLDERS + 1  # and the row of all other folders: always one file, of one row group

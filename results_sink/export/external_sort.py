@@ -29,7 +29,7 @@ class Runs:
     def add(self, table: Any) -> None:
         """Add the rows of one table; when there are enough they become a run."""
         self._waiting.append(table)
-        if sum(len(each) for each in self._waiting) >= self._sizes.run_rows:
+        if sum(len(table) for table in self._waiting) >= self._sizes.run_rows:
             self._spill()
 
     def _spill(self) -> None:
@@ -39,7 +39,7 @@ class Runs:
         step = self._sizes.merged_rows
         parquet.write_run(run, path, step)
         lasts = {*range(step - 1, len(run), step), len(run) - 1}
-        self._ends += [tables.sort_key(run, self._order, at) for at in lasts]
+        self._ends += [tables.sort_key(run, self._order, row) for row in lasts]
         self._paths.append(path)
 
     def merged(self) -> Iterator[Any]:
@@ -47,14 +47,14 @@ class Runs:
 
         Between two ends that follow each other lies at most a batch of each run; so of every so-many-th end.
         """
-        if sum(len(each) for each in self._waiting):
+        if sum(len(table) for table in self._waiting):
             self._spill()
         runs = [_Run(path, self._order) for path in self._paths]
         every = max(len(runs), self._sizes.merged_batches)
         for end in (*sorted(self._ends)[every - 1 :: every], None):
-            found = [table for run in runs for table in run.through(end)]
-            if found:
-                yield tables.ordered(tables.joined(found), self._order)
+            batches = [table for run in runs for table in run.through(end)]
+            if batches:
+                yield tables.ordered(tables.joined(batches), self._order)
         for path in self._paths:
             path.unlink()
 
@@ -72,7 +72,7 @@ class _Run:
         while self._pending is not None:
             batch, rows = self._pending, len(self._pending)
             if end is not None and tables.sort_key(batch, self._order, rows - 1) > end:
-                rows = bisect_right(range(rows), end, key=lambda at: tables.sort_key(batch, self._order, at))
+                rows = bisect_right(range(rows), end, key=lambda row: tables.sort_key(batch, self._order, row))
                 self._pending = batch.slice(rows)
                 yield batch.slice(0, rows)
                 return

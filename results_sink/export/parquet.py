@@ -196,9 +196,9 @@ class ParquetFile:
 def write_ratings(ratings: Iterable[Rating], path: Path) -> int:
     """Write what people said of keywords as one file, a row for each rating, and return how many there are."""
     texts = ("image", "keyword", "verdict", "model_version", "by")
-    kept = sorted(ratings, key=lambda each: (each.image, each.model_version, each.keyword, each.by))
-    columns = {name: pa.array([str(getattr(each, name)) for each in kept], pa.string()) for name in texts}
-    moments = pa.array([each.rated_at for each in kept], pa.timestamp("us", tz="UTC"))
+    kept = sorted(ratings, key=lambda rating: (rating.image, rating.model_version, rating.keyword, rating.by))
+    columns = {name: pa.array([str(getattr(rating, name)) for rating in kept], pa.string()) for name in texts}
+    moments = pa.array([rating.rated_at for rating in kept], pa.timestamp("us", tz="UTC"))
     pq.write_table(
         pa.table(columns | {"rated_at": moments}), path, compression=COMPRESSION, compression_level=COMPRESSION_LEVEL
     )

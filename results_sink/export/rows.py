@@ -73,7 +73,7 @@ SOURCES = tuple(Source)
 class KeywordLists:
     """The keywords of some images, one list after the other: image ``i`` has ``offsets[i]`` to ``offsets[i + 1]``.
 
-    Keywords and sources are numbers: the census' of the keyword, the place of the source in ``SOURCES``.
+    Keywords and sources are numbers: that of the keyword in ``ExportStats``, the place of the source in ``SOURCES``.
     """
 
     offsets: list[int] = field(default_factory=lambda: [0])

@@ -41,16 +41,16 @@ POSTINGS_ORDER: Order = (("rank", "ascending"), ("score", "descending"), ("image
 def images_schema(languages: Sequence[str]) -> Any:
     """Return the columns of ``images/``, with words in these languages."""
     columns = [(column.name, _TYPES[column.kind]) for column in COLUMNS]
-    return pa.schema([*columns, ("keywords", pa.list_(pa.struct(_TAG + _said(languages))))])
+    return pa.schema([*columns, ("keywords", pa.list_(pa.struct(_TAG + _word_columns(languages))))])
 
 
 def postings_schema(languages: Sequence[str]) -> Any:
     """Return the columns of ``postings/``, with words in these languages."""
     image = [("image", pa.string()), ("product", pa.string()), ("image_row", pa.int64())]
-    return pa.schema([*_TAG, *_said(languages), *image, ("keywords", pa.list_(pa.struct(_TAG)))])
+    return pa.schema([*_TAG, *_word_columns(languages), *image, ("keywords", pa.list_(pa.struct(_TAG)))])
 
 
-def _said(languages: Sequence[str]) -> list[tuple[str, Any]]:
+def _word_columns(languages: Sequence[str]) -> list[tuple[str, Any]]:
     words = pa.struct([(language, pa.string()) for language in languages])
     synonyms = pa.struct([(language, pa.list_(pa.string())) for language in languages])
     return [("words", words), ("synonyms", synonyms)]
@@ -77,14 +77,16 @@ class Lexicon:
         """Look up the ids, whose places are their numbers; one that the vocabulary lacks has no words."""
         languages = vocabulary.languages
         self.images_schema, self.postings_schema = images_schema(languages), postings_schema(languages)
-        words = [vocabulary.nodes[each].words if each in vocabulary.nodes else {} for each in numbered_ids]
+        words = [
+            vocabulary.nodes[keyword_id].words if keyword_id in vocabulary.nodes else {} for keyword_id in numbered_ids
+        ]
         names = [{language: next(iter(by.get(language, ())), None) for language in languages} for by in words]
         others = [{language: list(by.get(language, ())[1:]) for language in languages} for by in words]
-        rank = {each: at for at, each in enumerate(sorted(numbered_ids))}
+        rank = {keyword_id: index for index, keyword_id in enumerate(sorted(numbered_ids))}
         self._ids = pa.array(numbered_ids, pa.string())
-        (_, names_type), (_, others_type) = _said(languages)
-        self._said = [pa.array(names, names_type), pa.array(others, others_type)]
-        self._ranks = pa.array([rank[each] for each in numbered_ids], pa.int32())
+        (_, names_type), (_, others_type) = _word_columns(languages)
+        self._words = [pa.array(names, names_type), pa.array(others, others_type)]
+        self._ranks = pa.array([rank[keyword_id] for keyword_id in numbered_ids], pa.int32())
         self._sources = pa.array([str(source) for source in SOURCES], pa.string())
 
     def images(self, raw: Any) -> Any:
@@ -117,8 +119,8 @@ class Lexicon:
             "keyword_id": self._ids.take(number),
             "score": raw["score"],
             "source": self._sources.take(raw["source"]),
-            "words": self._said[0].take(number),
-            "synonyms": self._said[1].take(number),
+            "words": self._words[0].take(number),
+            "synonyms": self._words[1].take(number),
             **{name: raw[name] for name in ("image", "product", "image_row")},
             "keywords": self._lists(raw["keywords"], self.postings_schema.field("keywords")),
         }
@@ -128,8 +130,8 @@ class Lexicon:
         fields = list(field.type.value_type)
         lists = raw.combine_chunks()
         number, score, source = pc.list_flatten(lists).flatten()
-        said = [each.take(number) for each in self._said] if len(fields) > len(_TAG) else []
-        columns = [self._ids.take(number), score, self._sources.take(source), *said]
+        words = [column.take(number) for column in self._words] if len(fields) > len(_TAG) else []
+        columns = [self._ids.take(number), score, self._sources.take(source), *words]
         tags = pa.StructArray.from_arrays(columns, fields=fields)
         return pa.ListArray.from_arrays(_starts(lists), tags)
 
@@ -158,7 +160,7 @@ def ordered(table: Any, order: Order) -> Any:
     return whole.take(pc.sort_indices(whole, sort_keys=list(order)))
 
 
-def sort_key(table: Any, order: Order, at: int) -> tuple[Any, ...]:
+def sort_key(table: Any, order: Order, row: int) -> tuple[Any, ...]:
     """Return what the row is compared by, as Python compares."""
-    values = ((table[name][at].as_py(), direction) for name, direction in order)
+    values = ((table[name][row].as_py(), direction) for name, direction in order)
     return tuple(-value if direction == "descending" else value for value, direction in values)

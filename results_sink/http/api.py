@@ -9,19 +9,20 @@ from urllib.parse import unquote
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 
+from pipeline.errors import CallerError, RejectReason
 from pipeline.http import catalogue as answers
-from pipeline.http.models import MAX_BUCKET_CHARACTERS, Language, ProblemCode
+from pipeline.http.models import MAX_BUCKET_CHARACTERS, QUERY_MISTAKES, Language, ProblemCode
 from pipeline.http.resolver import Resolver, Tag
 from pipeline.images import MAX_KEY_BYTES, ImageRef
 from pipeline.keyword_names import KeywordNames
-from pipeline.keywords import LANGUAGES, KeywordTag, Vocabulary
+from pipeline.keywords import LANGUAGES, KeywordTag, Source, Vocabulary
 from pipeline.ports import RecordTable
 from pipeline.records import TaggedImage
 from pipeline.unreadable import UnreadableItem, readable
 from results_sink.report import answer_document, record_document
 from results_sink.search import complete, cursor, query
 from results_sink.search.newest import ExportReader
-from results_sink.search.search import FACETS, LIMIT, SearchRequest
+from results_sink.search.search import FACETS, LIMIT, Filters, SearchRequest, Sort
 
 MAX_LIMIT = 100  # results of a page, chosen by us: some 100 kB
 IN_DETAIL = ("classes", "previous")  # of an image: left out of a batch
@@ -31,12 +32,27 @@ Typed = Annotated[str, Query(min_length=1, max_length=100, description="What was
 Asking = Annotated[
     str,
     Query(
-        min_length=1,
         max_length=query.MAX_CHARACTERS,
-        description='Words in any language, "a phrase", AND, OR, NOT, parentheses, min:0.6.',
+        description='Words in any language, "a phrase", AND, OR, NOT, parentheses, min:0.6; nothing for all images.',
     ),
 ]
 Least = Annotated[float, Query(alias="min", ge=0, le=1, description="The lowest score of a result.")]
+NeedsALook = Annotated[
+    bool | None, Query(description="Only images that the machine was not sure of; or, with `false`, only the others.")
+]
+SourceOfKeyword = Annotated[Source | None, Query(description="Only images with a keyword from there.")]
+Reason = Annotated[
+    RejectReason | None,
+    Query(description="Images that were rejected for this reason, which have no keywords: without `q`."),
+]
+Order = Annotated[Sort, Query(description="By score, newest observation first, or by the image's name.")]
+Completing = Annotated[
+    Literal["word", "query"],
+    Query(
+        description="`word`: words of the vocabulary that begin so. `query`: what completes the last word of a query, "
+        "colours among it, with the images that the whole query would leave; nothing that leaves none."
+    ),
+]
 Unit = Annotated[Literal["product", "image"], Query(description="What one result is: a product by its best image.")]
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="The most results of the page.")]
 Facets = Annotated[int, Query(ge=0, le=MAX_LIMIT, description="The most facets.")]
@@ -60,17 +76,24 @@ class Api:
 
     def search(  # noqa: PLR0913, PLR0917 - the parameters of the path
         self,
-        q: Asking,
+        q: Asking = "",
         language: Language = LANGUAGES[0],
         least: Least = 0.0,
         by: Unit = "product",
         limit: Limit = LIMIT,
         facets: Facets = FACETS,
         cursor_text: CursorText = "",
+        sort: Order = Sort.SCORE,
+        needs_a_look: NeedsALook = None,
+        source: SourceOfKeyword = None,
+        reason: Reason = None,
     ) -> answers.SearchPage:
         """Find products, or images, by keywords."""
+        if reason and q.strip():
+            raise CallerError("rejected images have no keywords: leave out q, or reason")
         names = self._names(language)
-        request = SearchRequest(q, limit, 0, by == "product", least, facets, language)
+        filters = Filters(needs_a_look, source, None if reason is None else str(reason))
+        request = SearchRequest(q, limit, 0, by == "product", least, facets, language, filters, sort, may_be_empty=True)
         searcher = self.newest.searcher()
         if cursor_text:
             begun = cursor.Cursor.decode(cursor_text, request, self.vocabulary.version)
@@ -85,19 +108,27 @@ class Api:
         )
 
     def suggest(
-        self, q: Typed, language: Language = LANGUAGES[0], limit: Limit = complete.LIMIT
+        self,
+        q: Typed,
+        language: Language = LANGUAGES[0],
+        limit: Limit = complete.LIMIT,
+        completes: Completing = "word",
     ) -> answers.Suggestions:
-        """Complete a word of the vocabulary."""
-        images = self._images_by_keyword()
+        """Complete a word of the vocabulary, or the last word of a query."""
         names = self._names(language)
+        if completes == "query":
+            completions = self._completer.complete_query(q, language, self.newest.searcher(), limit)
+        else:
+            completions = self._completer.complete(q, language, self._images_by_keyword(), limit)
         suggestions = [
             answers.Suggestion(
                 word=completion.word,
-                keyword=names.name(completion.keyword_id),
+                keyword=completion.word if completion.is_colour else names.name(completion.keyword_id),
                 id=completion.keyword_id,
-                images=images.get(completion.keyword_id, 0),
+                images=completion.images,
+                query=completion.query,
             )
-            for completion in self._completer.complete(q, language, images, limit)
+            for completion in completions
         ]
         return answers.Suggestions(q=q, language=language, suggestions=suggestions)
 
@@ -188,8 +219,9 @@ def _best(tags: Iterable[KeywordTag]) -> Sequence[KeywordTag]:
 
 def add_routes(app: Resolver, api: Api) -> None:
     """Let the app answer searches and lookups."""
-    app.operation("GET", "/search", tag=Tag.SEARCH, problems=[ProblemCode.PAGE_GONE, ProblemCode.NO_EXPORT])(api.search)
-    app.operation("GET", "/suggest", tag=Tag.SEARCH)(api.suggest)
+    of_search = [*QUERY_MISTAKES, ProblemCode.NO_EXPORT]
+    app.operation("GET", "/search", tag=Tag.SEARCH, problems=[*of_search, ProblemCode.PAGE_GONE])(api.search)
+    app.operation("GET", "/suggest", tag=Tag.SEARCH, problems=of_search)(api.suggest)
     app.operation("GET", "/keywords", tag=Tag.SEARCH)(api.keywords)
     lost = [ProblemCode.NOT_FOUND]
     app.operation("GET", "/images/<bucket>/<key>", tag=Tag.LOOKUP, problems=lost)(api.image)

@@ -1,6 +1,6 @@
 // Search: a box with suggestions, facets to narrow by, and a grid of photos.
 
-import { ask, askOnce, photo } from "./api.js";
+import { ask, photo } from "./api.js";
 import { announce, el, icon, percent } from "./dom.js";
 import { language, number, say } from "./words.js";
 
@@ -17,6 +17,7 @@ export function searchView(box, { asked, kept }) {
     q: asked.get("q") || "",
     narrow: asked.getAll("narrow"),
     product: asked.get("by") !== "image",
+    look: asked.get("needs_a_look") === "true",
   };
   const results = el("ul", { class: "grid" });
   const count = el("p", { class: "count", role: "status" });
@@ -35,6 +36,9 @@ export function searchView(box, { asked, kept }) {
         el("label", { class: "switch" },
           el("input", { type: "checkbox", checked: state.product, onchange: ({ target }) => change({ product: target.checked }) }),
           say("by_product")),
+        el("label", { class: "switch" },
+          el("input", { type: "checkbox", checked: state.look, onchange: ({ target }) => change({ look: target.checked }) }),
+          say("only_needs_a_look")),
         chosen(state, change),
         facets),
       el("section", { "aria-label": say("search") }, count, results, wrong, el("p", { class: "center" }, more))));
@@ -47,6 +51,7 @@ export function searchView(box, { asked, kept }) {
     if (next.q) query.set("q", next.q);
     next.narrow.forEach((each) => query.append("narrow", each));
     if (!next.product) query.set("by", "image");
+    if (next.look) query.set("needs_a_look", "true");
     const hash = `#/search${query.size ? `?${query}` : ""}`;
     if (hash === location.hash || (hash === "#/search" && !location.hash)) void load();
     else location.hash = hash;
@@ -60,7 +65,7 @@ export function searchView(box, { asked, kept }) {
       results.replaceChildren(...Array.from({ length: 8 }, () => el("li", { class: "card waiting", "aria-hidden": "true" })));
     }
     try {
-      const query = { q: await wholeQuery(state), language: language(), by: state.product ? "product" : "image", limit: PAGE, facets: FACETS + 6, cursor };
+      const query = { q: wholeQuery(state), language: language(), by: state.product ? "product" : "image", needs_a_look: state.look || undefined, limit: PAGE, facets: FACETS + 6, cursor };
       const found = await ask("GET", "search", { query, signal: stop.signal });
       if (mine === asks) show(found, Boolean(cursor));
     } catch (error) {
@@ -98,15 +103,11 @@ export function searchView(box, { asked, kept }) {
   }
 }
 
-// Without a word, all photos: whatever has some keyword, or has it not. What was typed stands alone without parentheses,
-// so that the column of a mistake in it is the one that the person sees.
-async function wholeQuery(state) {
+// What was typed stands alone without parentheses, so that the column of a mistake in it is the one that the person sees.
+function wholeQuery(state) {
   const parts = state.narrow.map((each) => `"${each}"`);
   if (state.q.trim()) return parts.length ? [`(${state.q})`, ...parts].join(" AND ") : state.q;
-  if (parts.length) return parts.join(" AND ");
-  const { keywords } = await askOnce("keywords");
-  const any = `"${keywords[0].words.en[0]}"`;
-  return `${any} OR NOT ${any}`;
+  return parts.join(" AND ");
 }
 
 function chosen(state, change) {

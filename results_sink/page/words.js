@@ -13,6 +13,7 @@ const WORDS = {
   search_hint: ["Try: camera, footwear NOT boot, \"rocking chair\" min:0.8", "Zum Beispiel: Kamera, Schuhwerk NOT Stiefel, min:0.8", "Par exemple : appareil photo, chaussure NOT botte, min:0.8", "Por ejemplo: cámara, calzado NOT bota, min:0.8"],
   what: ["What do you look for?", "Was suchen Sie?", "Que cherchez-vous ?", "¿Qué busca?"],
   narrow: ["Narrow by", "Eingrenzen", "Affiner", "Acotar"],
+  only_needs_a_look: ["Only photos that need a look", "Nur Fotos, die jemand ansehen sollte", "Seulement les photos à vérifier", "Solo fotos por revisar"],
   by_product: ["One photo per product", "Ein Foto je Produkt", "Une photo par produit", "Una foto por producto"],
   found_one: ["1 result", "1 Treffer", "1 résultat", "1 resultado"],
   found: ["{0} results", "{0} Treffer", "{0} résultats", "{0} resultados"],

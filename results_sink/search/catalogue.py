@@ -93,18 +93,18 @@ class Catalogue:
 
     def image_of(self, row: int) -> str:
         """Return the name of an image."""
-        columns, place = self._where(row)
-        return columns.image_of(place)
+        columns, index = self._where(row)
+        return columns.image_of(index)
 
     def product_of(self, row: int) -> str:
         """Return the product of an image."""
-        columns, place = self._where(row)
-        return columns.product_of(place)
+        columns, index = self._where(row)
+        return columns.product_of(index)
 
     def tags_of(self, row: int) -> tuple[KeywordTag, ...]:
         """Return the keywords of an image."""
-        columns, place = self._where(row)
-        return columns.tags_of(place)
+        columns, index = self._where(row)
+        return columns.tags_of(index)
 
     def _where(self, row: int) -> tuple[ImageColumns, int]:
         if self._changed is None or row < len(self._base):

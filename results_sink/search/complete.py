@@ -49,6 +49,11 @@ class Completion:
     query: str = ""
     images: int = 0
 
+    @property
+    def is_colour(self) -> bool:
+        """Whether the word is a colour and no keyword."""
+        return self.keyword_id.startswith(COLOUR_PREFIX)
+
 
 class Completer:
     """Knows the words of each language in their order."""
@@ -117,9 +122,8 @@ class Completer:
         return sorted(completions, key=lambda completion: -completion.images)[:limit]
 
     def _node(self, completion: Completion) -> Node:
-        colour = completion.keyword_id.removeprefix(COLOUR_PREFIX)
-        if colour != completion.keyword_id:
-            return Colour(colour)
+        if completion.is_colour:
+            return Colour(completion.keyword_id.removeprefix(COLOUR_PREFIX))
         return Term(self._vocabulary.descendants(completion.keyword_id))
 
     @staticmethod

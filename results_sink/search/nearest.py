@@ -66,7 +66,7 @@ def principal_axes(vectors: NDArray[np.int8], count: int) -> NDArray[np.float32]
     return np.ascontiguousarray(axes[:, ::-1][:, :count], np.float32)
 
 
-# DECISIONS.md, 42
+# DECISIONS.md, 42: exact search, as an approximate index would be one more thing to build and to doubt.
 @dataclass(frozen=True, slots=True, eq=False)
 class VectorIndex:
     """Vectors, prepared so that most of them are ruled out by a few of their dimensions.

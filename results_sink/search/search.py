@@ -118,7 +118,7 @@ class SearchRequest:
     """A query and which of its results are wanted: ``limit`` of them behind the first ``offset``.
 
     ``least`` is the lowest score of a result; ``language`` is the person's: words are looked for in it first, and
-    facets are named in it.
+    facets are named in it. ``may_be_empty`` says that an empty query means every image, even without a filter.
     """
 
     query: str
@@ -130,6 +130,7 @@ class SearchRequest:
     language: str = LANGUAGES[0]
     filters: Filters = NO_FILTERS
     sort: Sort = Sort.SCORE
+    may_be_empty: bool = False
 
 
 class Searcher:
@@ -223,7 +224,7 @@ class Searcher:
 
     def _parse(self, request: SearchRequest) -> ParsedQuery:
         words = self._words.in_language(request.language, has_colours=self._catalogue.has_colours)
-        return parse(request.query, words, may_be_empty=request.filters != NO_FILTERS)
+        return parse(request.query, words, may_be_empty=request.may_be_empty or request.filters != NO_FILTERS)
 
     def _find(self, request: SearchRequest) -> tuple[ParsedQuery, NDArray[np.float32]]:
         """Return the query and the score of each image, or ``NOT_FOUND``.

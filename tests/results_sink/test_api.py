@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import inspect
 import json
 import math
+import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -13,15 +15,18 @@ import pytest
 
 from pipeline.errors import RetryLater
 from pipeline.http.catalogue import MAX_PRODUCTS
+from pipeline.http.models import QUERY_MISTAKES
 from pipeline.http.problems import MEDIA_TYPE
+from pipeline.keywords import KeywordTag, Source
 from pipeline.memory.files import MemoryFiles
 from pipeline.memory.table import MemoryTable
 from pipeline.records import ClassScore, Previous
 from results_sink.export.manifest import LATEST_NAME
+from results_sink.search import query as query_module
 from results_sink.search.newest import REFRESH_S
 from tests.results_sink.asking import Asker
 from tests.results_sink.changing import Shop
-from tests.results_sink.small_shop import NOW, exported, gone, small_vocabulary, table_of, tagged
+from tests.results_sink.small_shop import NOW, exported, gone, rejected, small_vocabulary, table_of, tagged
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -207,7 +212,7 @@ def test_what_is_newest_is_looked_for_every_few_seconds_and_no_more_often(tmp_pa
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        ({}, "query.q: Field required"),
+        ({"sort": "oldest"}, "query.sort: Input should be 'score', 'newest' or 'image'"),
         ({"q": "boot", "limit": 101}, "query.limit: Input should be less than or equal to 100"),
         ({"q": "boot", "limit": "many"}, "query.limit"),
         ({"q": "boot", "min": 1.5}, "query.min: Input should be less than or equal to 1"),
@@ -249,6 +254,77 @@ def test_an_export_that_is_damaged_is_no_lack_of_one(tmp_path: Path) -> None:
 
     assert_problem(told, 503, "ask again")
     assert told.body["code"] == "unavailable"
+
+
+# ---- Filters and order -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sorted_out(tmp_path: Path) -> Asker:
+    """An API over three photos: a sure one, one that needs a look and was seen last, and one that was rejected."""
+    unsure = replace(tagged("b.jpg", boot=0.5), low_information=True)
+    unsure = replace(unsure, observation=replace(unsure.observation, observed_at=LATER))
+    sure = replace(tagged("a.jpg"), keywords=(KeywordTag("boot", 0.9, Source.HEAD),))
+    files = MemoryFiles()
+    exported(files, tmp_path, [sure, unsure, rejected("c.jpg")])
+    return Asker(files, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("query", "images"),
+    [
+        ({}, ["a", "b"]),
+        ({"q": "  "}, ["a", "b"]),
+        ({"sort": "newest"}, ["b", "a"]),
+        ({"q": "boot", "sort": "newest"}, ["b", "a"]),
+        ({"needs_a_look": "true"}, ["b"]),
+        ({"q": "boot", "needs_a_look": "false"}, ["a"]),
+        ({"source": "head"}, ["a"]),
+        ({"source": "human"}, []),
+        ({"reason": str(rejected("c.jpg").reason)}, ["c"]),
+    ],
+)
+def test_filters_and_order_need_no_query(sorted_out: Asker, query: dict[str, str], images: list[str]) -> None:
+    results = sorted_out.get("/search", by="image", **query).body["results"]
+
+    assert [hit["image"] for hit in results] == [f"s3://shop/{name}.jpg" for name in images]
+
+
+def test_rejected_images_are_not_searched_by_words(sorted_out: Asker) -> None:
+    answer = sorted_out.get("/search", q="boot", reason="corrupt")
+
+    assert_problem(answer, 400, "leave out q, or reason")
+
+
+def test_a_page_of_other_filters_is_not_continued(sorted_out: Asker) -> None:
+    cursor = sorted_out.get("/search", by="image", limit=1).body["next"]
+
+    assert_problem(sorted_out.get("/search", by="image", limit=1, source="head", cursor=cursor), 400, "another search")
+
+
+@pytest.mark.parametrize(
+    ("query", "code"), [('"boot', "open_quote"), ("boot OR", "word_missing"), ("boot min:2", "bad_min")]
+)
+def test_a_broken_query_has_the_code_of_its_mistake(asker: Asker, query: str, code: str) -> None:
+    answer = asker.get("/search", q=query)
+
+    assert_problem(answer, 400, "column")
+    assert answer.body["code"] == code
+
+
+def test_every_mistake_of_a_query_is_a_problem_that_the_document_names() -> None:
+    codes = set(re.findall(r'(?:_mistake|BadQuery)\("(\w+)"', inspect.getsource(query_module)))
+
+    assert codes == {str(code) for code in QUERY_MISTAKES}
+
+
+def test_the_last_word_of_a_query_is_completed_with_the_images_it_would_leave(asker: Asker) -> None:
+    completions = asker.get("/suggest", q="footwear boo", completes="query").body["suggestions"]
+
+    assert [(each["query"], each["images"]) for each in completions] == [
+        (query, asker.get("/search", q=query, by="image").body["total"])
+        for query in ("footwear boot", "footwear cowboy boot")
+    ]
 
 
 # ---- Words -----------------------------------------------------------------------------------------------------------

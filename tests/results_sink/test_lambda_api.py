@@ -11,6 +11,7 @@ import pytest
 from moto import mock_aws
 
 from pipeline.aws.dynamodb import DynamoTable
+from pipeline.http.resolver import VERSION
 from pipeline.keywords import Vocabulary
 from pipeline.table_layout import to_item
 from tests.api_caller import CONTEXT
@@ -61,5 +62,5 @@ def test_what_the_stream_tells_is_answered_by_the_api(world: AwsWorld) -> None:
     wired("results_sink.lambda_changes").handler(event_of(("NewImage", to_item(record, 1))), CONTEXT)
     handler = wired("results_sink.lambda_api").handler
 
-    assert get(handler, "/images/shop/a.jpg")["status"] == "tagged"
-    assert [each["image"] for each in get(handler, "/search", q="sandal")["results"]] == ["s3://shop/a.jpg"]
+    assert get(handler, f"{VERSION}/images/shop/a.jpg")["status"] == "tagged"
+    assert [hit["image"] for hit in get(handler, f"{VERSION}/search", q="sandal")["results"]] == ["s3://shop/a.jpg"]

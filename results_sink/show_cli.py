@@ -1,0 +1,88 @@
+"""The command show."""
+
+from __future__ import annotations
+
+import json
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.errors import CallerError, RejectReason
+from pipeline.images import ImageRef
+from pipeline.keyword_names import KeywordNames
+from pipeline.keywords import Vocabulary
+from pipeline.unreadable import UnreadableItem, UnreadableItems, readable
+from results_sink.report import record_document, record_text, rejections_document, rejections_text
+from results_sink.stack_table import table_of_stack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pipeline.records import Record
+
+REASONS = tuple(str(reason) for reason in RejectReason)
+
+
+@click.command()
+@click.argument("image", required=False, metavar="[s3://BUCKET/KEY]")
+@click.option("--product", metavar="ID", help="All images of a product, instead of one image.")
+@click.option("--rejected", "reason", type=click.Choice(REASONS), help="The images rejected for a reason.")
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1), help="The most rejected images shown.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
+def show(image: str | None, product: str | None, reason: str | None, limit: int, as_json: bool) -> None:
+    """Show what is known of an image, of all images of a product, or which images were rejected for a reason."""
+    if sum(named is not None for named in (image, product, reason)) != 1:
+        raise CallerError(
+            "name one image, s3://bucket/key, one product, --product ID, or one reason, --rejected REASON"
+        )
+    if reason is not None:
+        _show_rejected(RejectReason(reason), limit, as_json)
+        return
+    records = _product_records(product) if image is None else _image_records(image)
+    names = KeywordNames(Vocabulary.load())
+    if not as_json:
+        click.echo("\n\n".join(record_text(record, names) for record in records))
+        return
+    documents = [record_document(record, names) for record in records]
+    click.echo(json.dumps(documents[0] if image else {"product": product, "images": documents}))
+
+
+def _image_records(image: str) -> list[Record]:
+    ref = ImageRef.parse(image)
+    records = _readable_records(table_of_stack().get_many([ref]).values())
+    if not records:
+        raise CallerError(f"nothing is known of {image}")
+    return records
+
+
+def _product_records(product: str | None) -> list[Record]:
+    records = _readable_records(table_of_stack().of_product(product or ""))
+    if not records:
+        raise CallerError(f"there is no image of the product {product!r}")
+    return records
+
+
+def _readable_records(stored: Iterable[Record | UnreadableItem]) -> list[Record]:
+    """Return the records that can be read, and warn of the others."""
+    items = list(stored)
+    for item in items:
+        if isinstance(item, UnreadableItem):
+            _warn(f"the record of {item} cannot be read")
+    return readable(items)
+
+
+def _show_rejected(reason: RejectReason, limit: int, as_json: bool) -> None:
+
+    unreadable = UnreadableItems()
+    rejections = tuple(islice(unreadable.exclude_from(table_of_stack().rejected(reason)), limit + 1))
+    for item in unreadable.examples:
+        _warn(f"the record of {item} cannot be read")
+    if as_json:
+        click.echo(json.dumps(rejections_document(reason, rejections, limit)))
+    else:
+        click.echo(rejections_text(reason, rejections, limit))
+
+
+def _warn(line: str) -> None:
+    click.echo(line, err=True)
