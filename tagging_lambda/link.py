@@ -48,7 +48,7 @@ def connected(address: str, port: int, timeout_s: float) -> socket.socket:
     return socket.create_connection((address, port), timeout_s)
 
 
-# DECISIONS.md, 23
+# The address that was checked is opened, so that a second DNS answer changes nothing (DECISIONS.md, 23).
 @dataclass(frozen=True)
 class LinkFetcher:
     """Fetches photos by https, and by http where ``allows_http``.

@@ -124,15 +124,15 @@ class ForeignGraph:
         return nodes
 
 
-def _chosen(wanted: str | None, names: list[str], what: str) -> str:
+def _chosen(wanted: str | None, names: list[str], role: str) -> str:
     if wanted in names:
         return str(wanted)
     listed = ", ".join(names) or "none"
     if wanted:
-        raise CallerError(f"the model has no {what} {wanted!r}; it has {listed}: correct {what}.name in the card")
+        raise CallerError(f"the model has no {role} {wanted!r}; it has {listed}: correct {role}.name in the card")
     if len(names) != 1:
         raise CallerError(
-            f"the model has {len(names)} {what}s ({listed}): name the right one as {what}.name in the card"
+            f"the model has {len(names)} {role}s ({listed}): name the right one as {role}.name in the card"
         )
     return names[0]
 
