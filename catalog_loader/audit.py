@@ -24,8 +24,9 @@ from pipeline.records import RejectedImage, TaggedImage
 from pipeline.unreadable import UnreadableItem, UnreadableItems
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
+    from catalog_loader.compare import ComparedImage
     from pipeline.dead_letters import DeadLetter
     from pipeline.exported import OpenedExport
     from pipeline.images import BucketPrefix, ImageRef
@@ -112,7 +113,7 @@ class Auditor:
     sleep: Callable[[float], object] = time.sleep
 
     def audit(self, prefix: BucketPrefix, versions: Versions, audit: Audit, progress: Progress) -> Iterator[ImageRef]:
-        """Yield the images whose gap another look would close, counting everything in ``audit``.
+        """Yield the images whose gap another reconciliation would close, counting everything in ``audit``.
 
         Those are the missing, the stale and the orphaned; what is dead is redriven instead. Messages that wait have
         no names, so an image that waits is counted as missing or stale as well.
@@ -133,7 +134,14 @@ class Auditor:
             audit.export = ExportComparison.of(self.exported)
         if audit.export and audit.export.images:
             images = with_export(images, audit.export.images.below(prefix), self.table, audit.export)
-        for image in progress.over(images):
+        yield from self._gaps(progress.over(images), dead, audit)
+        yield from self._orphans(prefix, names, audit, progress)
+        if audit.export:
+            audit.export.settle(self.table, self.sleep)
+
+    def _gaps(self, images: Iterable[ComparedImage], dead: Collection[ImageRef], audit: Audit) -> Iterator[ImageRef]:
+        """Count every listed image, and yield those that are missing or stale."""
+        for image in images:
             fine = image.standing in {Standing.TAGGED, Standing.REJECTED}
             if isinstance(image.record, UnreadableItem):
                 audit.add_unreadable(image.record)
@@ -142,9 +150,6 @@ class Auditor:
             audit.add(Gap.DEAD_LETTERED if is_dead else image.standing, image.candidate.image)
             if not fine and not is_dead:
                 yield image.candidate.image
-        yield from self._orphans(prefix, names, audit, progress)
-        if audit.export:
-            audit.export.settle(self.table, self.sleep)
 
     def _dead_images(self, audit: Audit) -> set[ImageRef]:
         dead: set[ImageRef] = set()

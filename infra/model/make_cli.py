@@ -88,8 +88,14 @@ def import_command(*, path: Path, card_path: Path, name: str | None, photos: Pat
         folder = model_dir()
     print_card(brought.card, folder, as_json=as_json)
     if not as_json:
-        words = ", ".join(word.name() for word in brought.new_words)
-        click.echo(f"new words  {words}" if words else "every class has a keyword of the taxonomy or none of its own")
+        _print_new_words([word.name() for word in brought.new_words])
+
+
+def _print_new_words(words: list[str]) -> None:
+    if words:
+        click.echo(f"new words  {', '.join(words)}")
+    else:
+        click.echo("every class has a keyword of the taxonomy or none of its own")
 
 
 def _pictures(photos: Path | None) -> list[bytes]:

@@ -73,9 +73,8 @@ def evaluate(
         return
     if temperature and not calibrate:
         raise CallerError("--temperature belongs to --calibrate")
-    for path in filter(None, (sheet_path, overlay)):
-        if not path.parent.is_dir():
-            raise CallerError(f"{path} cannot be written: there is no folder {path.parent}")
+    _check_writable(sheet_path)
+    _check_writable(overlay)
     vocabulary = Vocabulary.load()
     files = labels_in(labels, labels.parent if folder is None else folder, vocabulary)
     tagger = FileTagger.load(model_dir(), vocabulary, workers)
@@ -101,6 +100,11 @@ class _CalibrationPlan:
     overlay: Path | None
     cool: bool
     full: bool
+
+
+def _check_writable(path: Path | None) -> None:
+    if path is not None and not path.parent.is_dir():
+        raise CallerError(f"{path} cannot be written: there is no folder {path.parent}")
 
 
 def _say_ratings(*, as_json: bool) -> None:

@@ -88,6 +88,10 @@ def picture_format(data: bytes) -> str:
         return _iso_media_format(head)
     if head[:3] == b"II*" and head[8:10] == b"CR":
         raise _unread("camera raw")
+    return _format_of_signature(head)
+
+
+def _format_of_signature(head: bytes) -> str:
     for signature, name in _READ:
         if head.startswith(signature):
             return name
