@@ -24,8 +24,9 @@ from pipeline.records import RejectedImage, TaggedImage
 from pipeline.unreadable import UnreadableItem, UnreadableItems
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
+    from catalog_loader.compare import ComparedImage
     from pipeline.dead_letters import DeadLetter
     from pipeline.exported import OpenedExport
     from pipeline.images import BucketPrefix, ImageRef
@@ -111,8 +112,8 @@ class Auditor:
     exported: OpenedExport | None = None
     sleep: Callable[[float], object] = time.sleep
 
-    def audit(self, place: BucketPrefix, versions: Versions, audit: Audit, progress: Progress) -> Iterator[ImageRef]:
-        """Yield the images whose gap another look would close, counting everything in ``audit``.
+    def audit(self, prefix: BucketPrefix, versions: Versions, audit: Audit, progress: Progress) -> Iterator[ImageRef]:
+        """Yield the images whose gap another reconciliation would close, counting everything in ``audit``.
 
         Those are the missing, the stale and the orphaned; what is dead is redriven instead. Messages that wait have
         no names, so an image that waits is counted as missing or stale as well.
@@ -122,18 +123,25 @@ class Auditor:
             RetryLater: the bucket, the table or a queue stopped answering.
             BadExport: a file of the export was removed or damaged since it was opened.
         """
-        # DECISIONS.md, 17
+        # Waiting messages are counted and not read: reading would hide them from the workers (DECISIONS.md, 17).
         depths = [queue.depth() for queue in self.queues]
         audit.waiting = sum(depth.waiting + depth.in_flight for depth in depths)
         dead = self._dead_images(audit)
         names = _Names()
-        listed = audit.found.pictures(names.noted(list_candidates(self.images, place)))
+        listed = audit.found.pictures(names.noted(list_candidates(self.images, prefix)))
         images = compared(listed, self.table, versions)
         if self.exported:
             audit.export = ExportComparison.of(self.exported)
         if audit.export and audit.export.images:
-            images = with_export(images, audit.export.images.below(place), self.table, audit.export)
-        for image in progress.over(images):
+            images = with_export(images, audit.export.images.below(prefix), self.table, audit.export)
+        yield from self._gaps(progress.over(images), dead, audit)
+        yield from self._orphans(prefix, names, audit, progress)
+        if audit.export:
+            audit.export.settle(self.table, self.sleep)
+
+    def _gaps(self, images: Iterable[ComparedImage], dead: Collection[ImageRef], audit: Audit) -> Iterator[ImageRef]:
+        """Count every listed image, and yield those that are missing or stale."""
+        for image in images:
             fine = image.standing in {Standing.TAGGED, Standing.REJECTED}
             if isinstance(image.record, UnreadableItem):
                 audit.add_unreadable(image.record)
@@ -142,9 +150,6 @@ class Auditor:
             audit.add(Gap.DEAD_LETTERED if is_dead else image.standing, image.candidate.image)
             if not fine and not is_dead:
                 yield image.candidate.image
-        yield from self._orphans(place, names, audit, progress)
-        if audit.export:
-            audit.export.settle(self.table, self.sleep)
 
     def _dead_images(self, audit: Audit) -> set[ImageRef]:
         dead: set[ImageRef] = set()
@@ -160,21 +165,21 @@ class Auditor:
                     audit.letter_errors += [letter.error or letter.reason][: OFFENDERS - len(audit.letter_errors)]
         return dead
 
-    def _orphans(self, place: BucketPrefix, names: _Names, audit: Audit, progress: Progress) -> Iterator[ImageRef]:
+    def _orphans(self, prefix: BucketPrefix, names: _Names, audit: Audit, progress: Progress) -> Iterator[ImageRef]:
         names.sort()
-        strangers = self._strangers(place, names, audit, progress)
-        asked = map_in_order(lambda record: (record, self._is_gone(record)), strangers, at_once=AT_ONCE, ahead=AHEAD)
-        for record, is_gone in asked:
+        strangers = self._strangers(prefix, names, audit, progress)
+        answers = map_in_order(lambda record: (record, self._is_gone(record)), strangers, at_once=AT_ONCE, ahead=AHEAD)
+        for record, is_gone in answers:
             if is_gone:
                 audit.add(Gap.ORPHANED, record.observation.image)
                 yield record.observation.image
 
-    def _strangers(self, place: BucketPrefix, names: _Names, audit: Audit, progress: Progress) -> Iterator[Record]:
+    def _strangers(self, prefix: BucketPrefix, names: _Names, audit: Audit, progress: Progress) -> Iterator[Record]:
         """Yield the records of images that were not listed, and count those that cannot be read."""
         for item in progress.over(self.table.scan()):
             image = item.image if isinstance(item, UnreadableItem) else item.observation.image
             # What was listed is counted already. An item whose key names no image may be of any place.
-            if image and (not _is_inside(image, place) or image in names):
+            if image and (not _is_inside(image, prefix) or image in names):
                 continue
             if isinstance(item, UnreadableItem):
                 audit.add_unreadable(item)
@@ -189,8 +194,8 @@ class Auditor:
             return rejected.reason is RejectReason.MISSING
 
 
-def _is_inside(image: ImageRef, place: BucketPrefix) -> bool:
-    return image.bucket == place.bucket and image.key.startswith(place.prefix)
+def _is_inside(image: ImageRef, prefix: BucketPrefix) -> bool:
+    return image.bucket == prefix.bucket and image.key.startswith(prefix.prefix)
 
 
 def peeked(queue: DeadLetters) -> tuple[list[DeadLetter], bool]:
@@ -207,8 +212,8 @@ def peeked(queue: DeadLetters) -> tuple[list[DeadLetter], bool]:
                 break
     finally:
         received = list(letters.values())
-        for at in range(0, len(received), RECEIVE_BATCH):
-            queue.release(received[at : at + RECEIVE_BATCH])
+        for start in range(0, len(received), RECEIVE_BATCH):
+            queue.release(received[start : start + RECEIVE_BATCH])
     return received, is_all
 
 
@@ -218,10 +223,10 @@ class _Names:
     def __init__(self) -> None:
         self._digests = array("Q")
 
-    def noted(self, found: Iterable[Candidate]) -> Iterator[Candidate]:
-        for one in found:
-            self._digests.append(_digest(one.image))
-            yield one
+    def noted(self, candidates: Iterable[Candidate]) -> Iterator[Candidate]:
+        for candidate in candidates:
+            self._digests.append(_digest(candidate.image))
+            yield candidate
 
     def sort(self) -> None:
         np.frombuffer(self._digests, np.uint64).sort() if self._digests else None

@@ -72,7 +72,7 @@ class ExportComparison:
         """Compare what the export says of an image, or that it says nothing, with the record, or that there is none."""
         if isinstance(record, UnreadableItem):  # the export left it out, and the audit names it already
             return
-        # DECISIONS.md, 19
+        # What was observed after the export began is newer, and no gap (DECISIONS.md, 19).
         if record is not None and self.as_of and record.observation.observed_at >= self.as_of - SETTLING:
             self.newer += record.observation.observed_at >= self.as_of
             return

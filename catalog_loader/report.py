@@ -105,6 +105,16 @@ def audit_lines(audit: Audit, versions: Versions, sent: Sent | None) -> list[str
     lines = []
     for name, count in audit.numbers().items():
         lines += [f"{name:<14} {count:,}", *_offender_lines(name, audit)]
+    lines += [*_audit_hints(audit, versions), *_export_lines(audit.export)]
+    if sent is not None:
+        lines += [f"{'enqueued':<14} {sent.count:,}", f"{'failed':<14} {sent.failed:,}"]
+        lines += _more(sent.first_failed, sent.failed)
+    return lines
+
+
+def _audit_hints(audit: Audit, versions: Versions) -> list[str]:
+    """Return what explains the numbers, and what to do about them."""
+    lines = []
     if audit.waiting and (audit.standings[Gap.MISSING] or audit.standings[Gap.STALE]):
         lines.append("Messages wait: what is missing or stale may be among them. `--wait` waits for them.")
     if audit.numbers()[Gap.DEAD_LETTERED]:
@@ -118,10 +128,6 @@ def audit_lines(audit: Audit, versions: Versions, sent: Sent | None) -> list[str
     if audit.standings[Standing.STALE]:
         model = versions.model or "any"
         lines.append(f"Stale is also what is not of the model {model} and the taxonomy {versions.taxonomy or 'any'}.")
-    lines += _export_lines(audit.export)
-    if sent is not None:
-        lines += [f"{'enqueued':<14} {sent.count:,}", f"{'failed':<14} {sent.failed:,}"]
-        lines += _more(sent.first_failed, sent.failed)
     return lines
 
 

@@ -6,7 +6,8 @@ import sys
 
 import click
 
-from infra.cli import LazyGroup, main
+from infra.cli import main
+from infra.lazy_group import LazyGroup
 
 COMMANDS = {
     "demo": ("infra.demo:demo", "Run the main job on real product photos, on this machine."),
@@ -21,7 +22,7 @@ COMMANDS = {
 }
 
 
-@click.group(cls=LazyGroup, places=COMMANDS)
+@click.group(cls=LazyGroup, targets=COMMANDS)
 def infra() -> None:
     """Build, check and deploy catalog-tagger. `make help` lists the targets that use these commands."""
 

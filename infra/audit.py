@@ -12,6 +12,9 @@ from catalog_loader.commands import audit as audit_command
 from catalog_loader.commands.load import current_versions
 from pipeline.errors import CallerError
 from pipeline.exported import OpenedExport
+from results_sink.connect import export_place
+from results_sink.export.exported_images import exported_images
+from results_sink.export.verify import ExportVerifier
 
 
 @click.command()
@@ -67,15 +70,11 @@ def audit(  # noqa: PLR0913 - one for each option
 
 
 def _open_export(named: str | None, *, is_deep: bool) -> OpenedExport:
-    from results_sink.connect import export_place  # noqa: PLC0415 - pyarrow is loaded when it runs, not for the help
-    from results_sink.export.exported_images import exported_images  # noqa: PLC0415 - as above
-    from results_sink.export.verify import ExportVerifier  # noqa: PLC0415 - as above
-
-    place = export_place(named, os.environ)
-    damages = tuple(ExportVerifier(place, is_deep).damages())
+    prefix = export_place(named, os.environ)
+    damages = tuple(ExportVerifier(prefix, is_deep).damages())
     if any(damage.stops_search for damage in damages):
         return OpenedExport(None, damages)
-    images = exported_images(place, is_followed=named is None)
+    images = exported_images(prefix, is_followed=named is None)
     if images is None and named:
         raise CallerError(f"{named} holds no export")
     return OpenedExport(images, damages)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import errno
-import importlib
 import os
 import signal
 import sys
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from infra.lazy_group import LazyGroup
 from pipeline.errors import CallerError, CatalogTaggerError, DeployerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
 DONE, ATTENTION, MISTAKE = 0, 1, 2
 MISTAKES = (click.ClickException, CallerError, DeployerError)
@@ -27,7 +27,7 @@ UNWRITABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, er
 # Each command: the module that holds it, imported when the command is used, and its line in the list of commands.
 _COMMANDS = {
     "open": ("infra.open:open_page", "Open the page with the photos of a folder, without AWS."),
-    "local": ("infra.local.cli:local", "Run the deployed template on this machine: up, status, down."),
+    "local": ("infra.command_groups:local", "Run the deployed template on this machine: up, status, down."),
     "doctor": ("infra.doctor:doctor", "Check the deployed stack and name the next step."),
     "tag": ("tagging_lambda.cli:tag", "Tag files and folders on this machine, without AWS."),
     "load": ("catalog_loader.cli:load", "Send a catalogue to be tagged."),
@@ -51,53 +51,20 @@ _COMMANDS = {
     "evaluate": ("tagging_lambda.evaluate.cli:evaluate", "Measure keywords on photos that you labelled."),
     "learn": ("tagging_lambda.words.cli:learn", "Learn your own words from labelled photos."),
     "verify": ("tagging_lambda.words.cli:verify", "Find the photos that contradict their own keywords."),
-    "heads": ("tagging_lambda.words.cli:heads", "List, publish, remove and roll back heads."),
-    "model": ("infra.model.cli:model", "Build, import, show, shadow and promote the model."),
+    "heads": ("infra.command_groups:heads", "List, publish, remove and roll back heads."),
+    "model": ("infra.command_groups:model", "Build, import, show, shadow and promote the model."),
     "openapi": ("infra.openapi:openapi", "Print the API's OpenAPI document."),
 }
 
 
-class LazyGroup(click.Group):
-    """A group whose commands are imported when they are needed.
-
-    ``places`` gives, by name, where each command is (``module:name``) and its line in the list of commands.
-    """
-
-    def __init__(self, *arguments: Any, places: Mapping[str, tuple[str, str]], **settings: Any) -> None:
-        """Make a group of the commands at these places; all else is click's own."""
-        super().__init__(*arguments, **settings)
-        self.places = places
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of all commands, in the order in which they are used."""
-        del ctx
-        return list(self.places)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of commands from the table above, so that help imports none of them."""
-        del ctx
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, summary) for name, (_, summary) in self.places.items()])
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return the command of that name, imported now."""
-        del ctx
-        if cmd_name not in self.places:
-            return None
-        target, _ = self.places[cmd_name]
-        module, _, name = target.partition(":")
-        command: click.Command = getattr(importlib.import_module(module), name)
-        return command
-
-
 @click.group(
     cls=LazyGroup,
-    places=_COMMANDS,
+    targets=_COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 @click.version_option(package_name="catalog-tagger")
 def catalog_tagger() -> None:
-    """Look at every product photo of a shop and write the keywords a shopper would type."""
+    """Read every product photo of a shop and write the keywords a shopper would type."""
 
 
 def main(
@@ -113,8 +80,8 @@ def main(
     except click.Abort:
         return _failed("stopped", ATTENTION)
     except (click.ClickException, CatalogTaggerError) as error:
-        told = error.format_message() if isinstance(error, click.ClickException) else str(error)
-        return _failed(told, MISTAKE if isinstance(error, MISTAKES) else ATTENTION)
+        message = error.format_message() if isinstance(error, click.ClickException) else str(error)
+        return _failed(message, MISTAKE if isinstance(error, MISTAKES) else ATTENTION)
     except OSError as error:
         if error.errno not in UNWRITABLE:
             raise
@@ -124,16 +91,16 @@ def main(
 
 @contextmanager
 def _ended_as_stopped() -> Iterator[None]:
-    """Let a process that is ended from outside stop as by Ctrl-C: what has a last word, where to resume, says it."""
+    """Treat SIGTERM and SIGHUP as Ctrl-C, so that a command can still print where to resume."""
     if threading.current_thread() is not threading.main_thread():
-        yield  # signals are another's
+        yield  # Python lets only the main thread set signal handlers
         return
-    before = {each: signal.signal(each, _stop) for each in ENDING}
+    before = {number: signal.signal(number, _stop) for number in ENDING}
     try:
         yield
     finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _stop(number: int, frame: object) -> None:

@@ -80,18 +80,18 @@ class Bill:
             _same("Export: DynamoDB", "once, the whole table", usd["dynamodb_read_unit"] * read_units / MILLION),
         ]
 
-    def _slow(self, what: str) -> float:
-        return self.measured[what] * SLOWER
+    def _slow(self, metric: str) -> float:
+        return self.measured[metric] * SLOWER
 
     def _lambda(self, name: str, what: str, each_ms: float, memory_gb: float, calls: float) -> Part:
         gb_s = MILLION * each_ms / 1000 * memory_gb
-        asked = calls * self.usd["lambda_request"] / MILLION
-        x86, arm = (gb_s * self.usd[price] / MILLION + asked for price in ("lambda_gb_s", "lambda_gb_s_arm64"))
+        requests_usd = calls * self.usd["lambda_request"] / MILLION
+        x86, arm = (gb_s * self.usd[price] / MILLION + requests_usd for price in ("lambda_gb_s", "lambda_gb_s_arm64"))
         return Part(name, what, x86, arm)
 
 
-def _same(name: str, what: str, usd: float) -> Part:
-    return Part(name, what, usd, usd)
+def _same(name: str, basis: str, usd: float) -> Part:
+    return Part(name, basis, usd, usd)
 
 
 def page(bill: Bill) -> str:

@@ -134,12 +134,12 @@ class Doctor:
         step = "" if awake else "enable them: RUNBOOK.md#backfill-stands-still"
         return Finding("mappings", ", ".join(states) or "none", step)
 
-    def _queue(self, what: str, url: str, dead_letter_url: str) -> Finding:
+    def _queue(self, title: str, url: str, dead_letter_url: str) -> Finding:
         sqs = self.connect("sqs")
         depth, dead = SqsQueue(sqs, url).depth(), SqsQueue(sqs, dead_letter_url).depth()
         letters = dead.waiting + dead.in_flight
-        found = f"{depth.waiting:,} waiting, {depth.in_flight:,} in flight, {letters:,} dead letters"
-        return Finding(what, found, "see why they died: RUNBOOK.md#dead-letters" if letters else "")
+        counts = f"{depth.waiting:,} waiting, {depth.in_flight:,} in flight, {letters:,} dead letters"
+        return Finding(title, counts, "see why they died: RUNBOOK.md#dead-letters" if letters else "")
 
     def _table(self, name: str) -> Finding:
         with translated(name):

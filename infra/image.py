@@ -31,11 +31,11 @@ def with_images(template: str, images: Mapping[str, str]) -> str:
         known = ", ".join(package.function for package in PACKAGES)
         raise CallerError(f"there is no function {', '.join(sorted(unknown))}; there are {known}")
 
-    def written(found: re.Match[str]) -> str:
-        if found["function"] not in images:
-            return f"{found[0]}      Runtime: python{PYTHON_VERSION}\n"
-        lines = ("PackageType: Image", f"ImageUri: {images[found['function']]}", "ImageConfig:")
-        return "".join(f"      {line}\n" for line in lines) + f"        Command: [{found['handler']}]\n"
+    def written(match: re.Match[str]) -> str:
+        if match["function"] not in images:
+            return f"{match[0]}      Runtime: python{PYTHON_VERSION}\n"
+        lines = ("PackageType: Image", f"ImageUri: {images[match['function']]}", "ImageConfig:")
+        return "".join(f"      {line}\n" for line in lines) + f"        Command: [{match['handler']}]\n"
 
     return CODE.sub(written, SHARED_RUNTIME.sub("", template))
 

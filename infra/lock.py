@@ -94,9 +94,9 @@ def _licence(metadata: dict[str, Any]) -> str:
 
 def _merged(same: list[Locked], found: list[dict[str, Locked]]) -> Locked:
     first = same[0]
-    if len(same) != len(found) or {each.version for each in same} != {first.version}:
+    if len(same) != len(found) or {digest.version for digest in same} != {first.version}:
         raise DeployerError(f"{first.name} is not the same on {' and '.join(Architecture)}")
-    hashes = sorted({each for one in same for each in one.sha256})
+    hashes = sorted({digest for entry in same for digest in entry.sha256})
     return Locked(first.name, first.version, first.licence, tuple(hashes))
 
 

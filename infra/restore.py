@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.aws.clients import client
+from pipeline.aws.dynamodb import DynamoTable
 from pipeline.errors import CallerError, RevisionConflict
+from pipeline.progress import Progress
+from pipeline.stack import find_stack
 from pipeline.terminal import printable
 from pipeline.unreadable import UnreadableItem, UnreadableItems
 
@@ -20,7 +24,6 @@ if TYPE_CHECKING:
 
     from pipeline.images import ImageRef
     from pipeline.ports import RecordTable
-    from pipeline.progress import Progress
     from pipeline.records import Record
 
 DONE, ATTENTION = 0, 1  # exit codes: all came back, and some did not
@@ -79,7 +82,7 @@ class Restorer:
         return self.over
 
     def _overtaken(self, record: Record, at_rest: Mapping[ImageRef, Record]) -> bool:
-        # DECISIONS.md, 27
+        # A record comes back by an ordinary conditional write, so that nothing newer is overwritten (DECISIONS.md, 27).
         before = at_rest.get(record.observation.image)
         try:
             self.target.put(record, before.revision if before else 0)
@@ -104,11 +107,6 @@ def restore(*, table: str, over: bool, dry_run: bool, as_json: bool) -> int:
 
     Exits 1 where somebody else wrote a record meanwhile, which stays.
     """
-    from pipeline.aws.clients import client  # noqa: PLC0415 - boto3 is loaded when it runs, not for the help
-    from pipeline.aws.dynamodb import DynamoTable  # noqa: PLC0415 - boto3 is loaded when it runs, not for the help
-    from pipeline.progress import Progress  # noqa: PLC0415 - as above
-    from pipeline.stack import find_stack  # noqa: PLC0415 - as above
-
     stack = find_stack()
     if table == stack.table_name:
         raise CallerError(f"{table} is the stack's own table; name the one that its records come from")

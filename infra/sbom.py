@@ -50,19 +50,19 @@ def bill_of_materials(package: Package, model_dir: Path | None) -> str:
     return json.dumps(document, indent=1) + "\n"
 
 
-def _library(each: Locked) -> dict[str, Any]:
-    place = f"pkg:pypi/{each.name}@{each.version}"
+def _library(library: Locked) -> dict[str, Any]:
+    purl = f"pkg:pypi/{library.name}@{library.version}"
     return {
         "type": "library",
-        "bom-ref": place,
-        "name": each.name,
-        "version": each.version,
-        "purl": place,
-        "licenses": [{"license": {"name": each.licence}}],
+        "bom-ref": purl,
+        "name": library.name,
+        "version": library.version,
+        "purl": purl,
+        "licenses": [{"license": {"name": library.licence}}],
         # One file or the other, by the processor: they are hashes of two things, so they stand on two references.
         "externalReferences": [
-            {"type": "distribution", "url": place, "hashes": [{"alg": "SHA-256", "content": sha256}]}
-            for sha256 in each.sha256
+            {"type": "distribution", "url": purl, "hashes": [{"alg": "SHA-256", "content": sha256}]}
+            for sha256 in library.sha256
         ],
     }
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PYTHON_VERSION = "3.13"  # of the runtime in the template
-# DECISIONS.md, 25
-# Of libraries, what nothing imports: tests, C headers, and commands that name the Python of the machine they are from.
+# Of libraries, what nothing imports: tests, C headers, and commands that name the Python of the machine they are
+# from (DECISIONS.md, 25).
 LEFT_OUT_FOLDERS = ("tests", "include", "__pycache__", "bin")
 LEFT_OUT_DOORS = ("flight", "s3fs", "arrow_s3")  # parts of pyarrow that nothing here goes through: 50 MB
 LEFT_OUT_FILES = ("RECORD", "REQUESTED", "INSTALLER", "direct_url.json")  # how it was installed, and where from
@@ -71,7 +71,7 @@ def locked_lines(lock: Path) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-def pip(words: Iterable[str], what: str) -> str:
+def pip(words: Iterable[str], purpose: str) -> str:
     """Return what pip prints.
 
     Raises:
@@ -81,7 +81,7 @@ def pip(words: Iterable[str], what: str) -> str:
     done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - this project's own pip
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
-        raise DeployerError(f"pip could not {what}: {last[0]}")
+        raise DeployerError(f"pip could not {purpose}: {last[0]}")
     return done.stdout
 
 

@@ -66,6 +66,11 @@ def colours_of(facts: PhotoFacts | None) -> tuple[ColourShare, ...]:
     large = sorted((colour for colour in shares if colour.share >= LEAST_SHARE), key=lambda colour: -colour.share)
     if large and large[0].share >= LEAST_FIRST_SHARE:
         return tuple(large)
+    return _multicoloured(large)
+
+
+def _multicoloured(large: list[ColourShare]) -> tuple[ColourShare, ...]:
+    """Return the colours of a product that no colour leads; none where they are too few to call it multicoloured."""
     hues = [colour for colour in large if colour.colour not in _DULL]
     if len(large) >= MULTICOLOURED_COUNT and len(hues) >= MULTICOLOURED_HUES:
         whole = ColourShare(MULTICOLOURED, round(sum(colour.share for colour in large), 4))

@@ -30,7 +30,7 @@ class Margins:
     bottom: float
 
 
-# DECISIONS.md, 39
+# Facts are stored and rules computed from them, so that a changed rule needs no photo (DECISIONS.md, 39).
 @dataclass(frozen=True, slots=True)
 class PhotoFacts:
     """What is known of a photo without judging it. Every share lies in [0, 1], in steps of 1/255.

@@ -50,10 +50,10 @@ class ImageRef:
         Raises:
             CallerError: the text is not such a name.
         """
-        place = BucketPrefix.parse(uri)
-        if not place.prefix:
+        prefix = BucketPrefix.parse(uri)
+        if not prefix.prefix:
             raise CallerError(f"{uri!r} names a bucket, not an image; write s3://bucket/key")
-        return cls(place.bucket, place.prefix)
+        return cls(prefix.bucket, prefix.prefix)
 
     @classmethod
     def from_event(cls, bucket: str, encoded_key: str) -> ImageRef:

@@ -66,7 +66,7 @@ class Classifier:
         path = card_path.parent / file.name
         _verify(path, file)
         try:
-            # DECISIONS.md, 5
+            # The ONNX file itself is loaded: an optimized one is bound to a processor (DECISIONS.md, 5).
             session = ort.InferenceSession(path, _options(threads), providers=["CPUExecutionProvider"])
         except Exception as error:
             # The runtime raises a family of its own that is no part of its interface; the file is what the card says.
@@ -137,11 +137,11 @@ def _check(card: ModelCard, file: ModelFile, session: ort.InferenceSession) -> N
             raise BadModel(f"{file.name} has {name} of shape {found} for each picture; the model card says {shape}")
 
 
-def _fits(found: Sequence[int | str | None], promised: Sequence[int]) -> bool:
+def _fits(shape: Sequence[int | str | None], promised: Sequence[int]) -> bool:
     """Say whether a graph's shape, in which a name or None stands for any number, can be the promised one."""
-    if len(found) != len(promised):
+    if len(shape) != len(promised):
         return False
-    return all(not isinstance(own, int) or own == other for own, other in zip(found, promised, strict=True))
+    return all(not isinstance(own, int) or own == other for own, other in zip(shape, promised, strict=True))
 
 
 def _line(error: Exception) -> str:

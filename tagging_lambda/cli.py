@@ -10,14 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.colours import colours_of
 from pipeline.errors import CallerError
+from pipeline.keyword_names import KeywordNames
+from pipeline.keywords import Vocabulary
+from pipeline.photo_rules import broken_ids, shipped_rule_sets, with_ancestors
+from pipeline.progress import Progress
+from pipeline.settings import model_dir
+from tagging_lambda.local_files import FileTagger, RejectedFile, files_below
+from tagging_lambda.words.head_store import InstalledHeads
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipeline.facts import PhotoFacts
-    from pipeline.keywords import KeywordTag, Vocabulary
-    from tagging_lambda.local_files import FileTagger, RejectedFile, TaggedFile
+    from pipeline.keywords import KeywordTag
+    from tagging_lambda.local_files import TaggedFile
 
 CLASSES_SHOWN = 5
 
@@ -44,12 +52,6 @@ def tag(  # noqa: PLR0917 - click passes them by name
 
     A file that is no readable picture is a line with its reason; the rest goes on.
     """
-    from pipeline.keywords import Vocabulary  # noqa: PLC0415 - imported when the command is used
-    from pipeline.progress import Progress  # noqa: PLC0415 - as above
-    from pipeline.settings import model_dir  # noqa: PLC0415 - as above
-    from tagging_lambda.local_files import FileTagger, RejectedFile, files_below  # noqa: PLC0415 - as above
-    from tagging_lambda.words.head_store import InstalledHeads  # noqa: PLC0415 - as above
-
     files, vocabulary = files_below(paths), Vocabulary.load()
     if language not in vocabulary.languages:
         raise CallerError(f"no keyword has words in {language!r}; there are {', '.join(vocabulary.languages)}")
@@ -64,9 +66,6 @@ def tag(  # noqa: PLR0917 - click passes them by name
 
 
 def _document(result: TaggedFile | RejectedFile, tagger: FileTagger) -> dict[str, Any]:
-    from pipeline.keyword_names import KeywordNames  # noqa: PLC0415 - as above
-    from tagging_lambda.local_files import RejectedFile  # noqa: PLC0415 - as above
-
     if isinstance(result, RejectedFile):
         refused = {"status": "rejected", "reason": result.reason, "detail": result.detail}
         return {
@@ -99,9 +98,6 @@ def signals_document(
     facts: PhotoFacts | None, keywords: Sequence[KeywordTag], vocabulary: Vocabulary
 ) -> dict[str, Any]:
     """Return a photo's colours, and the ids of the rules that it breaks, as ``tag --json`` prints them."""
-    from pipeline.colours import colours_of  # noqa: PLC0415 - as above
-    from pipeline.photo_rules import broken_ids, shipped_rule_sets, with_ancestors  # noqa: PLC0415 - as above
-
     today = datetime.now(UTC).date()
     return {
         "colours": [{"colour": c.colour, "share": round(c.share, 2)} for c in colours_of(facts)],
@@ -110,8 +106,6 @@ def signals_document(
 
 
 def _line(result: TaggedFile | RejectedFile, tagger: FileTagger, language: str) -> str:
-    from tagging_lambda.local_files import RejectedFile  # noqa: PLC0415 - as above
-
     name = printable(str(result.path))
     if isinstance(result, RejectedFile):
         return f"{name}  {click.style(f'rejected ({result.reason}): {result.detail}', fg='red')}"

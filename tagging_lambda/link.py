@@ -48,7 +48,7 @@ def connected(address: str, port: int, timeout_s: float) -> socket.socket:
     return socket.create_connection((address, port), timeout_s)
 
 
-# DECISIONS.md, 23
+# The address that was checked is opened, so that a second DNS answer changes nothing (DECISIONS.md, 23).
 @dataclass(frozen=True)
 class LinkFetcher:
     """Fetches photos by https, and by http where ``allows_http``.
@@ -118,15 +118,7 @@ class LinkFetcher:
         return _answered(connection.getresponse(), limit_bytes)
 
     def _checked(self, link: str) -> SplitResult:
-        if len(link) > MAX_LINK_CHARACTERS:
-            raise CallerError(f"the link has {len(link):,} characters; the limit is {MAX_LINK_CHARACTERS:,}")
-        if _UNSAFE.search(link):
-            raise CallerError("the link holds a space, a backslash or a letter that must be written with %")
-        try:
-            parts = urlsplit(link)
-            port = parts.port
-        except ValueError as error:
-            raise CallerError("the link is not an address of the web") from error
+        parts, port = _split(link)
         allowed = ("https", "http") if self.allows_http else ("https",)
         if parts.scheme not in allowed:
             raise CallerError(f"the link must begin with {' or '.join(f'{scheme}://' for scheme in allowed)}")
@@ -220,6 +212,20 @@ def _unwrapped(address: Address) -> list[Address]:
     return [address, *(wrapped for wrapped in inner if wrapped is not None)]
 
 
+def _split(link: str) -> tuple[SplitResult, int | None]:
+    """Return the parts of the link, and the port that it names."""
+    if len(link) > MAX_LINK_CHARACTERS:
+        raise CallerError(f"the link has {len(link):,} characters; the limit is {MAX_LINK_CHARACTERS:,}")
+    if _UNSAFE.search(link):
+        raise CallerError("the link holds a space, a backslash or a letter that must be written with %")
+    try:
+        parts = urlsplit(link)
+        port = parts.port
+    except ValueError as error:
+        raise CallerError("the link is not an address of the web") from error
+    return parts, port
+
+
 def _answered(response: http.client.HTTPResponse, limit_bytes: int) -> bytes | _Redirect:
     if response.status in REDIRECTS:
         return _Redirect(response.getheader("Location") or "")
@@ -231,6 +237,10 @@ def _answered(response: http.client.HTTPResponse, limit_bytes: int) -> bytes | _
         raise CallerError("the link's host packs the photo, though it was asked not to")
     if (response.length or 0) > limit_bytes:
         raise _too_large(limit_bytes, f"{response.length:,}")
+    return _read_body(response, limit_bytes)
+
+
+def _read_body(response: http.client.HTTPResponse, limit_bytes: int) -> bytes:
     data = bytearray()
     while chunk := response.read1(CHUNK_BYTES):
         data += chunk

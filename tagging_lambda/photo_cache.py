@@ -35,7 +35,7 @@ class ObservedPhoto:
     vector: FeatureVector | None
 
 
-# DECISIONS.md, 43
+# Kept by content and not by path, so that a moved or renamed photo is not read again (DECISIONS.md, 43).
 @dataclass
 class PhotoCache:
     """A file of photos by content and model version. For any number of threads."""

@@ -7,6 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from infra.local.place import default_place
+from infra.local.run import Life, Sources
+from infra.local.run import down as take_down
+from infra.local.run import status as status_of
+from infra.local.run import up as bring_up
+from infra.package import ROOT, TEMPLATE
+from pipeline.settings import model_dir
+
 if TYPE_CHECKING:
     from infra.local.run import QueueCounts, Status
     from pipeline.stack import LocalRun, Stack
@@ -15,24 +23,13 @@ DONE, ATTENTION = 0, 1  # exit codes: what is done, and what is done and wants a
 LOST = "It had not ended by `local down`: records and messages since its last clean stop are gone."
 
 
-@click.group()
-def local() -> None:
-    """Run what is deployed on AWS on this machine, reachable from here only."""
-
-
-@local.command()
+@click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, and nothing else.")
 def up(*, as_json: bool) -> int:
     """Start the local stack, or bring it up to date.
 
     It runs in the background until `local down`. Template, code and model are deployed as they are now.
     """
-    from infra.local.place import default_place  # noqa: PLC0415 - boto3 is loaded when it runs, not for the help
-    from infra.local.run import Life, Sources  # noqa: PLC0415 - as above
-    from infra.local.run import up as bring_up  # noqa: PLC0415 - as above
-    from infra.package import ROOT, TEMPLATE  # noqa: PLC0415 - as above
-    from pipeline.settings import model_dir  # noqa: PLC0415 - as above
-
     done = bring_up(default_place(), Sources(TEMPLATE, ROOT, model_dir()))
     if as_json:
         facts = {**_run_facts(done.run), "was": str(done.before), "changed": done.changed, "page": done.page_url}
@@ -49,33 +46,25 @@ def up(*, as_json: bool) -> int:
     return DONE
 
 
-@local.command()
+@click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, and nothing else.")
 def status(*, as_json: bool) -> int:
     """Say whether the local stack is up, where it answers, and what its queues hold."""
-    from infra.local.place import default_place  # noqa: PLC0415 - boto3 is loaded when it runs, not for the help
-    from infra.local.run import Life  # noqa: PLC0415 - as above
-    from infra.local.run import status as status_of  # noqa: PLC0415 - as above
-
-    found = status_of(default_place())
+    report = status_of(default_place())
     if as_json:
-        click.echo(json.dumps(_status_facts(found)))
+        click.echo(json.dumps(_status_facts(report)))
     else:
-        _show_status(found)
-    return ATTENTION if found.life in {Life.DIED, Life.SILENT} else DONE
+        _show_status(report)
+    return ATTENTION if report.life in {Life.DIED, Life.SILENT} else DONE
 
 
-@local.command()
+@click.command()
 @click.option("--purge", is_flag=True, help="Forget its objects, records and messages as well.")
 def down(*, purge: bool) -> int:
     """Stop the local stack. Its objects, records and messages are kept for the next `local up`."""
-    from infra.local.place import default_place  # noqa: PLC0415 - boto3 is loaded when it runs, not for the help
-    from infra.local.run import Life  # noqa: PLC0415 - as above
-    from infra.local.run import down as take_down  # noqa: PLC0415 - as above
-
     before, kept = take_down(default_place(), purge=purge)
-    said = {Life.NONE: "There is no local stack.", Life.DOWN: "The local stack is down already."}
-    click.echo(said.get(before, "The local stack is down."))
+    sentences = {Life.NONE: "There is no local stack.", Life.DOWN: "The local stack is down already."}
+    click.echo(sentences.get(before, "The local stack is down."))
     if purge and before is not Life.NONE:
         click.echo("All that it held is gone.")
     elif not kept:
@@ -88,13 +77,13 @@ def _run_facts(run: LocalRun | None) -> dict[str, Any]:
     return {"endpoint_url": run and run.endpoint_url, "pid": run and run.pid}
 
 
-def _status_facts(found: Status) -> dict[str, Any]:
-    queues = {"uploads": found.uploads, "backfill": found.backfill}
+def _status_facts(report: Status) -> dict[str, Any]:
+    queues = {"uploads": report.uploads, "backfill": report.backfill}
     return {
-        "state": str(found.life),
-        **_run_facts(found.run),
-        "page": found.page_url,
-        "stack": found.stack and found.stack.outputs(),
+        "state": str(report.life),
+        **_run_facts(report.run),
+        "page": report.page_url,
+        "stack": report.stack and report.stack.outputs(),
         "queues": {name: _count_facts(counts) for name, counts in queues.items() if counts is not None},
     }
 
@@ -103,19 +92,19 @@ def _count_facts(counts: QueueCounts) -> dict[str, int]:
     return {"waiting": counts.waiting, "in_flight": counts.in_flight, "dead_lettered": counts.dead_lettered}
 
 
-def _show_status(found: Status) -> None:
-    if found.stack is None or found.run is None:
-        said = {
+def _show_status(report: Status) -> None:
+    if report.stack is None or report.run is None:
+        sentences = {
             "down": "The local stack is down; `catalog-tagger local up` starts it.",
             "died": "The local stack has ended without `local down`; `catalog-tagger local up` starts it again.",
             "silent": "The local stack runs and does not answer; `catalog-tagger local down` stops it.",
             "none": "There is no local stack; `catalog-tagger local up` makes one.",
         }
-        click.echo(said[found.life])
+        click.echo(sentences[report.life])
         return
-    click.echo(f"The local stack is up: {found.run.endpoint_url} (process {found.run.pid}).")
-    _show_names(found.stack, found.page_url)
-    for name, counts in (("uploads", found.uploads), ("backfill", found.backfill)):
+    click.echo(f"The local stack is up: {report.run.endpoint_url} (process {report.run.pid}).")
+    _show_names(report.stack, report.page_url)
+    for name, counts in (("uploads", report.uploads), ("backfill", report.backfill)):
         if counts is not None:
             numbers = (
                 f"{counts.waiting:,} waiting, {counts.in_flight:,} in flight, {counts.dead_lettered:,} dead letters"
@@ -124,10 +113,10 @@ def _show_status(found: Status) -> None:
 
 
 def _show_names(stack: Stack, page_url: str | None) -> None:
-    for what, name in (
+    for title, name in (
         ("page", page_url),
         ("images bucket", stack.images_bucket),
         ("table", stack.table_name),
         ("export", f"s3://{stack.export_bucket}/{stack.export_prefix}"),
     ):
-        click.echo(f"  {what:<15}{name}")
+        click.echo(f"  {title:<15}{name}")

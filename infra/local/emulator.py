@@ -42,21 +42,21 @@ def check_installed(found: Callable[[str], object | None] = find_spec) -> None:
             raise DeployerError(f"{name} is not installed; pip install 'catalog-tagger[local]' brings it")
 
 
-def start(place: Place, port: int) -> LocalRun:
+def start(state: Place, port: int) -> LocalRun:
     """Start the emulator, in a session of its own, and return when it answers.
 
     Raises:
         DeployerError: it did not start; its log says why.
     """
-    for folder in (place.state, place.objects, place.scratch):
+    for folder in (state.state, state.objects, state.scratch):
         folder.mkdir(parents=True, exist_ok=True)
-    if place.log.exists():
-        place.log.replace(place.log.with_suffix(".log.1"))
-    with place.life_lock() as life, place.log.open("w") as log:
+    if state.log.exists():
+        state.log.replace(state.log.with_suffix(".log.1"))
+    with state.life_lock() as life, state.log.open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "ministack"],
-            cwd=place.folder,
-            env=_environment(place, port, os.environ),
+            cwd=state.folder,
+            env=_environment(state, port, os.environ),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -64,19 +64,19 @@ def start(place: Place, port: int) -> LocalRun:
             start_new_session=True,
         )
     run = LocalRun(port=port, pid=process.pid)
-    run.save(place.folder)  # at once: what is known to run can be stopped
+    run.save(state.folder)  # at once: what is known to run can be stopped
     _within(START_LIMIT_S, lambda: process.poll() is not None or answers(run))
     if process.poll() is not None or not answers(run):
-        stop(place, run)
-        raise DeployerError(f"ministack did not start on port {port}; {place.log} says why")
+        stop(state, run)
+        raise DeployerError(f"ministack did not start on port {port}; {state.log} says why")
     return run
 
 
-def _environment(place: Place, port: int, environment: Mapping[str, str]) -> dict[str, str]:
+def _environment(state: Place, port: int, environment: Mapping[str, str]) -> dict[str, str]:
     """Return the emulator's environment, which its functions inherit: nothing of the caller's AWS is in it."""
     return {
         **{name: environment[name] for name in INHERITED if name in environment},
-        "AUTH": str(place.checks_permissions).lower(),
+        "AUTH": str(state.checks_permissions).lower(),
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "BIND_HOST": LOCAL_HOST,  # its default is every interface
@@ -86,9 +86,9 @@ def _environment(place: Place, port: int, environment: Mapping[str, str]) -> dic
         "LAMBDA_WARM_TTL_SECONDS": str(IDLE_WORKER_S),
         "PERSIST_STATE": "1",
         "S3_PERSIST": "1",
-        "STATE_DIR": str(place.state),
-        "S3_DATA_DIR": str(place.objects),
-        "TMPDIR": str(place.scratch),
+        "STATE_DIR": str(state.state),
+        "S3_DATA_DIR": str(state.objects),
+        "TMPDIR": str(state.scratch),
     }
 
 
@@ -101,17 +101,17 @@ def answers(run: LocalRun) -> bool:
         return False
 
 
-def stop(place: Place, run: LocalRun) -> bool:
+def stop(state: Place, run: LocalRun) -> bool:
     """Stop the emulator and its workers, and return whether it stopped by itself, having kept its state."""
-    clean = _stopped(place, run.pid) if run.pid is not None and place.is_alive() else True
-    LocalRun(port=run.port, pid=None).save(place.folder)
-    place.tidy()
+    clean = _stopped(state, run.pid) if run.pid is not None and state.is_alive() else True
+    LocalRun(port=run.port, pid=None).save(state.folder)
+    state.tidy()
     return clean
 
 
-def _stopped(place: Place, pid: int) -> bool:
+def _stopped(state: Place, pid: int) -> bool:
     _end(pid, signal.SIGTERM)
-    clean = _within(STOP_LIMIT_S, lambda: not place.is_alive())
+    clean = _within(STOP_LIMIT_S, lambda: not state.is_alive())
     if not clean:
         _end(pid, signal.SIGKILL)
     _end_group(pid, signal.SIGTERM)
@@ -159,10 +159,10 @@ def free_port(wanted: int | None) -> int:
     raise DeployerError(f"no port of {LOCAL_HOST} is free")
 
 
-def move(place: Place, before: int, after: int) -> None:
+def move(state: Place, before: int, after: int) -> None:
     """Change the port in the kept state: the emulator knows its queues by their addresses."""
     for name in QUEUE_ADDRESSES:
-        path = place.state / name
+        path = state.state / name
         if path.exists():
             text = path.read_text(encoding="utf-8").replace(f"//localhost:{before}/", f"//localhost:{after}/")
             path.write_text(text, encoding="utf-8")

@@ -84,17 +84,17 @@ class Status:
     page_url: str | None = None
 
 
-def life_of(place: Place) -> Life:
+def life_of(state: Place) -> Life:
     """Return how the embedded AWS is."""
-    run = LocalRun.load(place.folder)
+    run = LocalRun.load(state.folder)
     if run is None:
         return Life.NONE
-    if not place.is_alive():
+    if not state.is_alive():
         return Life.DOWN if run.pid is None else Life.DIED
     return Life.UP if emulator.answers(run) else Life.SILENT
 
 
-def up(place: Place, sources: Sources) -> Up:
+def up(state: Place, sources: Sources) -> Up:
     """Start the embedded AWS if it is not up, and make its stack what the sources say.
 
     Raises:
@@ -102,69 +102,69 @@ def up(place: Place, sources: Sources) -> Up:
     """
     emulator.check_installed()
     template, zips = sources.template.read_text(encoding="utf-8"), sources.zips()
-    with place.alone():
-        before = life_of(place)
+    with state.alone():
+        before = life_of(state)
         if before is Life.SILENT:
             raise DeployerError("ministack runs and does not answer; `catalog-tagger local down` stops it")
         try:
-            run = _running(place)
+            run = _running(state)
             deployed = Deployment.at(run.endpoint_url).deploy(template, zips)
         except DeployerError:
-            _give_up(place)
+            _give_up(state)
             raise
-        if not place.was_stopped_cleanly_once():
+        if not state.was_stopped_cleanly_once():
             # The state is only kept by a clean stop: what is deployed shall outlive a crash.
-            emulator.stop(place, run)
-            run = emulator.start(place, run.port)
+            emulator.stop(state, run)
+            run = emulator.start(state, run.port)
         Deployment.at(run.endpoint_url).listen(to_queues=True)
     return Up(before, run, deployed.stack, deployed.changed, Deployment.at(run.endpoint_url).page_url())
 
 
-def _give_up(place: Place) -> None:
+def _give_up(state: Place) -> None:
     """Take half a first stack away, which would be in the way of the next. One that was whole once stays as it is."""
-    run = LocalRun.load(place.folder)
-    if run is not None and not place.was_stopped_cleanly_once():
-        emulator.stop(place, run)
-        place.forget()
+    run = LocalRun.load(state.folder)
+    if run is not None and not state.was_stopped_cleanly_once():
+        emulator.stop(state, run)
+        state.forget()
 
 
-def _running(place: Place) -> LocalRun:
+def _running(state: Place) -> LocalRun:
     """Return the run that is up, which is started if there is none: on the port it had, if that is free."""
-    run = LocalRun.load(place.folder)
-    if run is not None and place.is_alive():
+    run = LocalRun.load(state.folder)
+    if run is not None and state.is_alive():
         return run
-    if not place.was_stopped_cleanly_once():
-        place.forget()
+    if not state.was_stopped_cleanly_once():
+        state.forget()
     port = emulator.free_port(run.port if run else None)
     if run is not None and run.port != port:
-        emulator.move(place, before=run.port, after=port)
-    place.tidy()
-    return emulator.start(place, port)
+        emulator.move(state, before=run.port, after=port)
+    state.tidy()
+    return emulator.start(state, port)
 
 
-def down(place: Place, *, purge: bool) -> tuple[Life, bool]:
+def down(state: Place, *, purge: bool) -> tuple[Life, bool]:
     """Stop the embedded AWS and return how it was, and whether its state was kept. ``purge`` forgets all of it."""
-    if not place.folder.exists():
+    if not state.folder.exists():
         return Life.NONE, True
-    with place.alone():
-        before = life_of(place)
-        run = LocalRun.load(place.folder)
+    with state.alone():
+        before = life_of(state)
+        run = LocalRun.load(state.folder)
         if before is Life.UP and run is not None and not purge:
             with suppress(NoStack):  # a deployment that failed left nothing to wait for
                 Deployment.at(run.endpoint_url).drain()
-        kept = emulator.stop(place, run) if run is not None else True
+        kept = emulator.stop(state, run) if run is not None else True
         if purge:
-            shutil.rmtree(place.folder)
+            shutil.rmtree(state.folder)
     return before, kept and before is not Life.DIED
 
 
-def status(place: Place) -> Status:
+def status(state: Place) -> Status:
     """Return how the local stack is.
 
     Raises:
         NoStack: the embedded AWS is up, and nothing is deployed on it.
     """
-    life, run = life_of(place), LocalRun.load(place.folder)
+    life, run = life_of(state), LocalRun.load(state.folder)
     if life is not Life.UP or run is None:
         return Status(life, run, None, None, None)
     deployment = Deployment.at(run.endpoint_url)

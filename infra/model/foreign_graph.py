@@ -61,14 +61,7 @@ class ForeignGraph:
         Raises:
             CallerError: it is no ONNX file, or has no input or output that the card can mean.
         """
-        try:
-            model = onnx.load(path)
-            onnx.checker.check_model(model)
-        except Exception as error:
-            # The parser raises a family of its own, and anything else for files that are none.
-            raise CallerError(
-                f"{path} is no ONNX model ({type(error).__name__}: {' '.join(str(error).split())[:200]})"
-            ) from error
+        model = _load(path)
         constants = {constant.name for constant in model.graph.initializer}
         inputs = {value.name: value for value in model.graph.input if value.name not in constants}
         picture = inputs[_chosen(card.input_name, list(inputs), "input")]
@@ -124,15 +117,15 @@ class ForeignGraph:
         return nodes
 
 
-def _chosen(wanted: str | None, names: list[str], what: str) -> str:
+def _chosen(wanted: str | None, names: list[str], role: str) -> str:
     if wanted in names:
         return str(wanted)
     listed = ", ".join(names) or "none"
     if wanted:
-        raise CallerError(f"the model has no {what} {wanted!r}; it has {listed}: correct {what}.name in the card")
+        raise CallerError(f"the model has no {role} {wanted!r}; it has {listed}: correct {role}.name in the card")
     if len(names) != 1:
         raise CallerError(
-            f"the model has {len(names)} {what}s ({listed}): name the right one as {what}.name in the card"
+            f"the model has {len(names)} {role}s ({listed}): name the right one as {role}.name in the card"
         )
     return names[0]
 
@@ -148,6 +141,18 @@ def _layout(shape: list[int | None], card: ForeignCard) -> str:
     if not card.layout and len(possible) > 1:
         raise CallerError(f"the model's input has the shape {shape}: say input.layout, NCHW or NHWC, in the card")
     return card.layout or possible[0]
+
+
+def _load(path: Path) -> onnx.ModelProto:
+    try:
+        model = onnx.load(path)
+        onnx.checker.check_model(model)
+    except Exception as error:
+        # The parser raises errors of its own, and any others for files that are not ONNX.
+        raise CallerError(
+            f"{path} is no ONNX model ({type(error).__name__}: {' '.join(str(error).split())[:200]})"
+        ) from error
+    return model
 
 
 def _features_of(graph: onnx.GraphProto, output: str) -> str | None:

@@ -76,7 +76,7 @@ class ImportedModel:
     new_words: tuple[Keyword, ...]
 
 
-# DECISIONS.md, 37
+# A brought model is rewritten into our own graph, so that the functions need no adapter (DECISIONS.md, 37).
 def import_model(
     path: Path, card: ForeignCard, pictures: Sequence[bytes], vocabulary: Vocabulary, folder: Path
 ) -> ImportedModel:

@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.aws.clients import client
+from pipeline.aws.s3 import S3Files
 from pipeline.images import BucketPrefix
 from pipeline.settings import model_dir
+from pipeline.stack import endpoint_url_of
+from tagging_lambda.model_store import keep
 
 if TYPE_CHECKING:
     from pipeline.ports import FileStore
@@ -24,16 +28,10 @@ def publish(*, place: str, as_json: bool) -> None:
     The address is deployed as the parameter ModelUri. It ends with the hash of the card, so it means this model for
     ever: another model has another address.
     """
-    from tagging_lambda.model_store import keep  # noqa: PLC0415 - as light as the help
-
     prefix = BucketPrefix.parse(place.rstrip("/") + "/")
     address = f"{prefix}{keep(model_dir(), _files(prefix))}"
     click.echo(json.dumps({"address": address}) if as_json else f'make deploy MODEL=no PARAMETERS="ModelUri={address}"')
 
 
 def _files(prefix: BucketPrefix) -> FileStore:
-    from pipeline.aws.clients import client  # noqa: PLC0415 - as above
-    from pipeline.aws.s3 import S3Files  # noqa: PLC0415 - as above
-    from pipeline.stack import endpoint_url_of  # noqa: PLC0415 - as above
-
     return S3Files(client("s3", endpoint_url_of(os.environ)), prefix)

@@ -53,7 +53,7 @@ RESNET50 = PublishedModel(
         # with a shorter side of 225, 232, 240, 248, 264 or 272.
         # Cut to the subject where the border is even, top-1 and top-5 are the same.
         fit="subject",
-        # DECISIONS.md, 4
+        # 256 is the middle of the plateau of top-1 that was measured (DECISIONS.md, 4).
         shorter_side_pixels=256,
     ),
 )

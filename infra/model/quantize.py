@@ -49,8 +49,7 @@ def quantize(graph: onnx.ModelProto, pixels: Iterable[NDArray[np.float32]], targ
         op_types_to_quantize=list(QUANTIZED_OPERATORS),
         per_channel=True,
         # Weights of 7 bits. With 8, the sums of two products overflow 16 bits on processors without VNNI, and Lambda's
-        # fleet has both kinds: the same file would be right on one and wrong on the other.
-        # DECISIONS.md, 4
+        # fleet has both kinds: the same file would be right on one and wrong on the other (DECISIONS.md, 4).
         reduce_range=True,
         activation_type=quantization.QuantType.QUInt8,
         weight_type=quantization.QuantType.QInt8,

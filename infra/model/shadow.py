@@ -40,21 +40,21 @@ def run_shadow(name: str, paths: Sequence[Path], sample: int, sheet: Path | None
     """
     vocabulary = Vocabulary.load()
     heads = InstalledHeads.of_this_machine()
-    now = FileTagger.load(model_dir(), vocabulary, 1, heads=heads.load())
-    then = candidate(name, now, heads)
+    present = FileTagger.load(model_dir(), vocabulary, 1, heads=heads.load())
+    then = candidate(name, present, heads)
     with tempfile.TemporaryDirectory() as scratch:
         photos = list(islice(files_below(paths) if paths else _tagged_photos(Path(scratch)), sample))
         if not photos:
             raise CallerError("there is no photo to compare on; name files or folders")
         with Progress("shadow", total=len(photos), unit="photos", quiet=as_json) as progress:
-            shadow = Shadow(name, tuple(progress.over(compare(photos, now, then))))
+            shadow = Shadow(name, tuple(progress.over(compare(photos, present, then))))
         if sheet is not None:
             _write_sheet(sheet, shadow, then)
     document = shadow_document(shadow, then.vocabulary)
     click.echo(json.dumps(document) if as_json else shadow_text(shadow, then.vocabulary))
 
 
-def candidate(name: str, now: FileTagger, heads: InstalledHeads) -> FileTagger:
+def candidate(name: str, present: FileTagger, heads: InstalledHeads) -> FileTagger:
     """Return what tags as the candidate would: another model, the same one with another head, or another taxonomy.
 
     Raises:
@@ -62,16 +62,16 @@ def candidate(name: str, now: FileTagger, heads: InstalledHeads) -> FileTagger:
     """
     folder = home() / MODELS_FOLDER / name
     if (folder / CARD_NAME).is_file():
-        return FileTagger.load(folder, now.vocabulary, 1, heads=now.heads)
+        return FileTagger.load(folder, present.vocabulary, 1, heads=present.heads)
     overlay = Path(name)
     if overlay.suffix == ".csv" and overlay.is_file():
-        return FileTagger.load(model_dir(), Vocabulary.load(TAXONOMY_PATH, overlay), 1, heads=now.heads)
+        return FileTagger.load(model_dir(), Vocabulary.load(TAXONOMY_PATH, overlay), 1, heads=present.heads)
     try:
         head = heads.load([name])[0]
     except CallerError as error:
         raise CallerError(f"{name!r} is neither an installed model or head, nor an overlay file. {error}") from error
-    others = tuple(other for other in now.heads if other.card.name != head.card.name)
-    return replace(now, mapper=replace(now.mapper, heads=(head, *others)))
+    others = tuple(other for other in present.heads if other.card.name != head.card.name)
+    return replace(present, mapper=replace(present.mapper, heads=(head, *others)))
 
 
 def _tagged_photos(scratch: Path) -> Iterator[Path]:

@@ -77,10 +77,10 @@ class Calibration:
 
     def by_id(self) -> dict[str, float]:
         """Return the thresholds by keyword."""
-        return {found.keyword_id: found.threshold for found in self.thresholds}
+        return {threshold.keyword_id: threshold.threshold for threshold in self.thresholds}
 
 
-# DECISIONS.md, 38
+# A threshold is kept only if it helps on photos that it was not chosen on (DECISIONS.md, 38).
 def calibrated(
     photos: Sequence[Judged], taxonomy: Taxonomy, class_ids: Sequence[str], precision: float, *, cool: bool = False
 ) -> Calibration:
@@ -103,31 +103,31 @@ def calibrated(
             replace(photo, class_scores=cooled(photo.class_scores, len(class_ids), heat.value)) for photo in photos
         ]
     found = thresholds(photos, taxonomy, precision)
-    now = said_again(photos, taxonomy)
-    helpful = _helpful(now, _across_folds(photos, taxonomy, class_ids, precision), precision)
+    after = said_again(photos, taxonomy)
+    helpful = _helpful(after, _across_folds(photos, taxonomy, class_ids, precision), precision)
     kept = tuple(threshold for threshold in found if threshold.keyword_id in helpful)
     then = measured(_across_folds(photos, taxonomy, class_ids, precision, frozenset(helpful)))
-    before = measured(now)
+    before = measured(after)
     if not _is_better(before, then, precision):
         kept = ()
     return Calibration(precision, kept, len(found) - len(kept), before, then, heat)
 
 
-def _is_better(now: Measures, then: Measures, precision: float) -> bool:
-    if now.precision.value < precision:
-        return then.precision.value > now.precision.value and then.wrong.count <= now.wrong.count
-    is_no_worse = then.precision.value >= precision and then.wrong.count <= now.wrong.count
-    return is_no_worse and then.hits.count > now.hits.count
+def _is_better(after: Measures, then: Measures, precision: float) -> bool:
+    if after.precision.value < precision:
+        return then.precision.value > after.precision.value and then.wrong.count <= after.wrong.count
+    is_no_worse = then.precision.value >= precision and then.wrong.count <= after.wrong.count
+    return is_no_worse and then.hits.count > after.hits.count
 
 
-def _helpful(now: Sequence[Judged], then: Sequence[Judged], precision: float) -> set[str]:
+def _helpful(after: Sequence[Judged], then: Sequence[Judged], precision: float) -> set[str]:
     """Return the keywords that are worth more than before.
 
     A wrong keyword costs as many right ones as the precision wants beside it: at 0.95, nineteen.
     """
     cost = precision / max(1 - precision, 1 / ROUNDED)
     worth: dict[str, float] = defaultdict(float)
-    for sign, photos in ((-1, now), (1, then)):
+    for sign, photos in ((-1, after), (1, then)):
         for photo in photos:
             for tag in photo.judged:
                 worth[tag.keyword_id] += sign * (1 if tag.keyword_id in photo.file.right else -cost)
@@ -163,10 +163,10 @@ def _lowest(scores: Sequence[tuple[float, bool]], precision: float) -> tuple[flo
     return best
 
 
-def with_thresholds(vocabulary: Vocabulary, found: Iterable[FoundThreshold]) -> Vocabulary:
+def with_thresholds(vocabulary: Vocabulary, thresholds: Iterable[FoundThreshold]) -> Vocabulary:
     """Return the vocabulary with these thresholds."""
     nodes = dict(vocabulary.nodes)
-    for threshold in found:
+    for threshold in thresholds:
         nodes[threshold.keyword_id] = replace(nodes[threshold.keyword_id], threshold=threshold.threshold)
     return replace(vocabulary, nodes=nodes)
 

@@ -9,13 +9,25 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.aws.ratings import ratings_of_stack
 from pipeline.errors import CallerError
+from pipeline.keywords import Vocabulary
+from pipeline.model_version import CARD_NAME
+from pipeline.progress import Progress
+from pipeline.ratings import tallies
+from pipeline.settings import OVERLAY_NAME, home, model_dir, overlay_path
+from tagging_lambda.evaluate.calibrate import calibrated
+from tagging_lambda.evaluate.evaluate import evaluated, judged
+from tagging_lambda.evaluate.labels import labels_in
+from tagging_lambda.evaluate.measure import measured
+from tagging_lambda.evaluate.overlay import write_thresholds
+from tagging_lambda.evaluate.ratings import tallies_document, tallies_text
+from tagging_lambda.evaluate.report import calibration_document, calibration_text, evaluation_document, evaluation_text
+from tagging_lambda.evaluate.sheet import sheet
+from tagging_lambda.local_files import FileTagger
 
 if TYPE_CHECKING:
     from tagging_lambda.evaluate.measure import Judged
-    from tagging_lambda.local_files import FileTagger
-
-# What is imported inside the functions is loaded when a command runs, not for the help.
 
 
 @click.command()
@@ -54,14 +66,6 @@ def evaluate(
     retag` brings it to the table. With --temperature, class scores become as sure as they are right: that is another
     version of the model, and every photo is tagged again.
     """
-    from pipeline.keywords import Vocabulary  # noqa: PLC0415 - as said above
-    from pipeline.progress import Progress  # noqa: PLC0415 - as said above
-    from pipeline.settings import model_dir  # noqa: PLC0415 - as said above
-    from tagging_lambda.evaluate.evaluate import evaluated, judged  # noqa: PLC0415 - as said above
-    from tagging_lambda.evaluate.labels import labels_in  # noqa: PLC0415 - as said above
-    from tagging_lambda.evaluate.report import evaluation_document, evaluation_text  # noqa: PLC0415 - as said above
-    from tagging_lambda.local_files import FileTagger  # noqa: PLC0415 - as said above
-
     if ratings != (labels is None):
         raise CallerError("name the photos' labels, LABELS.csv, or ask for --ratings; one of the two")
     if labels is None:
@@ -69,9 +73,8 @@ def evaluate(
         return
     if temperature and not calibrate:
         raise CallerError("--temperature belongs to --calibrate")
-    for path in filter(None, (sheet_path, overlay)):
-        if not path.parent.is_dir():
-            raise CallerError(f"{path} cannot be written: there is no folder {path.parent}")
+    _check_writable(sheet_path)
+    _check_writable(overlay)
     vocabulary = Vocabulary.load()
     files = labels_in(labels, labels.parent if folder is None else folder, vocabulary)
     tagger = FileTagger.load(model_dir(), vocabulary, workers)
@@ -99,12 +102,12 @@ class _CalibrationPlan:
     full: bool
 
 
-def _say_ratings(*, as_json: bool) -> None:
-    from pipeline.aws.ratings import ratings_of_stack  # noqa: PLC0415 - as said above
-    from pipeline.keywords import Vocabulary  # noqa: PLC0415 - as said above
-    from pipeline.ratings import tallies  # noqa: PLC0415 - as said above
-    from tagging_lambda.evaluate.ratings import tallies_document, tallies_text  # noqa: PLC0415 - as said above
+def _check_writable(path: Path | None) -> None:
+    if path is not None and not path.parent.is_dir():
+        raise CallerError(f"{path} cannot be written: there is no folder {path.parent}")
 
+
+def _say_ratings(*, as_json: bool) -> None:
     sums, vocabulary = tallies(ratings_of_stack(_warn).scan()), Vocabulary.load()
     click.echo(json.dumps(tallies_document(sums, vocabulary)) if as_json else tallies_text(sums, vocabulary))
 
@@ -115,12 +118,6 @@ def _warn(line: str) -> None:
 
 def _calibrate(photos: list[Judged], tagger: FileTagger, plan: _CalibrationPlan) -> tuple[dict[str, Any], str]:
     """Write what helps into its files, and return it as JSON and as text."""
-    from pipeline.model_version import CARD_NAME  # noqa: PLC0415 - as said above
-    from pipeline.settings import OVERLAY_NAME, home, model_dir, overlay_path  # noqa: PLC0415 - as said above
-    from tagging_lambda.evaluate.calibrate import calibrated  # noqa: PLC0415 - as said above
-    from tagging_lambda.evaluate.overlay import write_thresholds  # noqa: PLC0415 - as said above
-    from tagging_lambda.evaluate.report import calibration_document, calibration_text  # noqa: PLC0415 - as said above
-
     card = tagger.classifier.card
     class_ids = [model_class.id for model_class in card.classes]
     calibration = calibrated(photos, tagger.taxonomy, class_ids, plan.precision, cool=plan.cool)
@@ -139,9 +136,6 @@ def _calibrate(photos: list[Judged], tagger: FileTagger, plan: _CalibrationPlan)
 
 
 def _write_sheet(path: Path, photos: list[Judged], tagger: FileTagger) -> None:
-    from tagging_lambda.evaluate.measure import measured  # noqa: PLC0415 - as said above
-    from tagging_lambda.evaluate.sheet import sheet  # noqa: PLC0415 - as said above
-
     reader = tagger.make_reader()
     try:
         parts = sheet(photos, measured(photos), tagger.vocabulary, lambda name: Path(name).read_bytes(), reader)

@@ -24,10 +24,10 @@ MEASURES = ("coverage", "hits", "wrong", "only_broader", "precision", "narrow_pr
 GAP = "  "
 
 
-def evaluation_document(found: Evaluation, photos: Sequence[Judged], vocabulary: Vocabulary) -> dict[str, Any]:
+def evaluation_document(evaluation: Evaluation, photos: Sequence[Judged], vocabulary: Vocabulary) -> dict[str, Any]:
     """Return an evaluation as JSON."""
     return {
-        **measures_document(found.measures),
+        **measures_document(evaluation.measures),
         "keywords": [
             {
                 "keyword": vocabulary.nodes[keyword.keyword_id].name(),
@@ -35,16 +35,16 @@ def evaluation_document(found: Evaluation, photos: Sequence[Judged], vocabulary:
                 "precision": share_document(keyword.precision),
                 "recall": share_document(keyword.recall),
             }
-            for keyword in found.by_keyword
+            for keyword in evaluation.by_keyword
         ],
         "scores": [
             {"low": b.low, "high": b.high, "promised": round(b.promised, 4), "right": share_document(b.right)}
-            for b in found.by_score
+            for b in evaluation.by_score
         ],
-        "curve": [{"threshold": p.threshold, **measures_document(p.measures)} for p in found.curve],
+        "curve": [{"threshold": p.threshold, **measures_document(p.measures)} for p in evaluation.curve],
         "folders": [
             {"folder": folder.folder, "images": folder.images, "with_keyword": folder.with_keyword}
-            for folder in found.coverage.by_folder()
+            for folder in evaluation.coverage.by_folder()
         ],
         "untagged": [str(photo.file.path) for photo in photos if not photo.tags],
         "mistakes": [
@@ -59,9 +59,9 @@ def evaluation_document(found: Evaluation, photos: Sequence[Judged], vocabulary:
     }
 
 
-def measures_document(found: Measures) -> dict[str, Any]:
+def measures_document(measures: Measures) -> dict[str, Any]:
     """Return the overall measures as JSON."""
-    return {"photos": found.photos} | {name: share_document(getattr(found, name)) for name in MEASURES}
+    return {"photos": measures.photos} | {name: share_document(getattr(measures, name)) for name in MEASURES}
 
 
 def share_document(share: Share) -> dict[str, Any]:
@@ -145,16 +145,18 @@ class EvaluationText:
         return [f"{GAP}and {count:,} more; --{'json' if self.full else 'full'} has them"] if count > 0 else []
 
 
-def evaluation_text(found: Evaluation, photos: Sequence[Judged], vocabulary: Vocabulary, *, full: bool = False) -> str:
+def evaluation_text(
+    evaluation: Evaluation, photos: Sequence[Judged], vocabulary: Vocabulary, *, full: bool = False
+) -> str:
     """Return an evaluation for a person, the verdict first."""
-    return str(EvaluationText(found, photos, vocabulary, full))
+    return str(EvaluationText(evaluation, photos, vocabulary, full))
 
 
-def calibration_document(found: Calibration, vocabulary: Vocabulary) -> dict[str, Any]:
+def calibration_document(calibration: Calibration, vocabulary: Vocabulary) -> dict[str, Any]:
     """Return what a calibration found as JSON; ``held_out`` is measured on photos it was not found on."""
     return {
-        "wanted_precision": found.wanted,
-        "helps": found.helps,
+        "wanted_precision": calibration.wanted,
+        "helps": calibration.helps,
         "thresholds": [
             {
                 "keyword": _name(threshold.keyword_id, vocabulary),
@@ -162,35 +164,35 @@ def calibration_document(found: Calibration, vocabulary: Vocabulary) -> dict[str
                 "threshold": threshold.threshold,
                 "right": share_document(threshold.right),
             }
-            for threshold in found.thresholds
+            for threshold in calibration.thresholds
         ],
-        "rejected": found.rejected,
-        "now": measures_document(found.now),
-        "held_out": measures_document(found.held_out),
+        "rejected": calibration.rejected,
+        "now": measures_document(calibration.now),
+        "held_out": measures_document(calibration.held_out),
         "temperature": {
-            "value": found.temperature.value,
-            "log_loss_now": round(found.temperature.error_now, 4),
-            "log_loss_then": round(found.temperature.error_then, 4),
+            "value": calibration.temperature.value,
+            "log_loss_now": round(calibration.temperature.error_now, 4),
+            "log_loss_then": round(calibration.temperature.error_then, 4),
         },
     }
 
 
-def calibration_text(found: Calibration, vocabulary: Vocabulary, *, full: bool = False) -> str:
+def calibration_text(calibration: Calibration, vocabulary: Vocabulary, *, full: bool = False) -> str:
     """Return what a calibration found for a person, the verdict first."""
-    now, then = found.now, found.held_out
+    after, then = calibration.now, calibration.held_out
     change = (
-        f"specific {now.hits.value:.1%} now, {then.hits.value:.1%} then; "
-        f"a wrong word {now.wrong.value:.1%} now, {then.wrong.value:.1%} then; "
-        f"precision {now.precision.value:.1%} now, {then.precision.value:.1%} then"
+        f"specific {after.hits.value:.1%} now, {then.hits.value:.1%} then; "
+        f"a wrong word {after.wrong.value:.1%} now, {then.wrong.value:.1%} then; "
+        f"precision {after.precision.value:.1%} now, {then.precision.value:.1%} then"
     )
-    if not found.helps:
-        reason = "no keyword has enough photos" if not found.rejected else "on photos held out they do not help"
+    if not calibration.helps:
+        reason = "no keyword has enough photos" if not calibration.rejected else "on photos held out they do not help"
         return f"no threshold is written: {reason}\n{GAP}{change}"
     lines = [
-        f"{len(found.thresholds):,} thresholds help on photos held out; {found.rejected:,} others do not",
+        f"{len(calibration.thresholds):,} thresholds help on photos held out; {calibration.rejected:,} others do not",
         GAP + change,
     ]
-    by_evidence = sorted(found.thresholds, key=lambda threshold: -threshold.right.of)
+    by_evidence = sorted(calibration.thresholds, key=lambda threshold: -threshold.right.of)
     shown = by_evidence if full else by_evidence[:KEYWORDS_SHOWN]
     for threshold in shown:
         right = threshold.right
@@ -207,16 +209,16 @@ def percent(share: Share) -> str:
     return f"{share.value:.1%} ({low:.1%} to {high:.1%}, {share.count:,} of {share.of:,})"
 
 
-def overall_lines(found: Measures) -> list[str]:
+def overall_lines(measures: Measures) -> list[str]:
     """Return the verdict: how many photos get a word that names the thing, a wrong one, or only a department."""
-    specific = f"{found.hits.value:.1%} get a word that names the thing"
-    others = f"{found.wrong.value:.1%} a wrong word, {found.only_broader.value:.1%} only a department"
+    specific = f"{measures.hits.value:.1%} get a word that names the thing"
+    others = f"{measures.wrong.value:.1%} a wrong word, {measures.only_broader.value:.1%} only a department"
     return [
-        f"{found.photos:,} photos: {specific}, {others}",
-        f"specific         {percent(found.hits)}",
-        f"wrong word       {percent(found.wrong)}",
-        f"only department  {percent(found.only_broader)}",
-        f"precision        {percent(found.narrow_precision)}, departments left out",
+        f"{measures.photos:,} photos: {specific}, {others}",
+        f"specific         {percent(measures.hits)}",
+        f"wrong word       {percent(measures.wrong)}",
+        f"only department  {percent(measures.only_broader)}",
+        f"precision        {percent(measures.narrow_precision)}, departments left out",
     ]
 
 

@@ -82,13 +82,13 @@ class Shadow:
         )
 
 
-def compare(paths: Sequence[Path], now: FileTagger, then: FileTagger) -> Iterator[Comparison]:
+def compare(paths: Sequence[Path], present: FileTagger, then: FileTagger) -> Iterator[Comparison]:
     """Yield what both say of each photo, one after the other; a photo that cannot be read has no keywords.
 
     Both see one photo at a time, so that their times can be compared.
     """
     for path in paths:
-        before, before_ms = _tagged(path, now)
+        before, before_ms = _tagged(path, present)
         after, after_ms = _tagged(path, then)
         yield Comparison(path, before, after, before_ms, after_ms)
 

@@ -50,7 +50,7 @@ def lab_table() -> Floats:
     return lab_of(np.stack(np.meshgrid(middle, middle, middle, indexing="ij"), -1)).reshape(-1, 3)
 
 
-# DECISIONS.md, 40
+# Colours are regions of CIE Lab, set by hand (DECISIONS.md, 40).
 @lru_cache(maxsize=1)
 def name_table() -> Floats:
     """Return how far each cell has each of ``COLOURS``: float32 [32768, 12], rows sum to 1. Takes 20 ms once."""

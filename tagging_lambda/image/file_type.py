@@ -88,6 +88,10 @@ def picture_format(data: bytes) -> str:
         return _iso_media_format(head)
     if head[:3] == b"II*" and head[8:10] == b"CR":
         raise _unread("camera raw")
+    return _format_of_signature(head)
+
+
+def _format_of_signature(head: bytes) -> str:
     for signature, name in _READ:
         if head.startswith(signature):
             return name
@@ -100,7 +104,7 @@ def picture_format(data: bytes) -> str:
 def _iso_media_format(head: bytes) -> str:
     end = min(int.from_bytes(head[:4], "big"), HEAD_BYTES)
     major = head[8:12]
-    compatible = {head[at : at + _BRAND_BYTES] for at in range(16, end, _BRAND_BYTES)}
+    compatible = {head[offset : offset + _BRAND_BYTES] for offset in range(16, end, _BRAND_BYTES)}
     if major in _AVIF_BRANDS or (major in _HEIF_BRANDS and compatible & _AVIF_BRANDS):
         return "AVIF"
     if major in _HEIF_BRANDS:

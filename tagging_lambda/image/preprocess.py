@@ -105,8 +105,8 @@ def _check_size(width: int, height: int) -> None:
         raise ImageRejected(RejectReason.TOO_SMALL, f"{found}; the shortest side must have at least {MIN_SIDE_PIXELS}")
 
 
-def _too_many_pixels(found: str) -> ImageRejected:
-    return ImageRejected(RejectReason.PIXELS, f"the picture has {found} pixels; the limit is {MAX_PIXELS:,}")
+def _too_many_pixels(size: str) -> ImageRejected:
+    return ImageRejected(RejectReason.PIXELS, f"the picture has {size} pixels; the limit is {MAX_PIXELS:,}")
 
 
 def _orientation(picture: Image.Image) -> int:

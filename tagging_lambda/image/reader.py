@@ -130,7 +130,7 @@ class _Child:
             "OPENBLAS_NUM_THREADS": "1",  # each thread's buffers would count against the memory limit
             "PYTHONPATH": os.pathsep.join([root, *(path for path in sys.path if path)]),
         }
-        # DECISIONS.md, 2
+        # Pictures are read in a child process, so that a hostile file cannot take the function down (DECISIONS.md, 2).
         process = subprocess.Popen(  # noqa: S603 - this interpreter, our own module
             [sys.executable, "-m", program, setup],
             stdin=subprocess.PIPE,

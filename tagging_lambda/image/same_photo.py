@@ -68,17 +68,17 @@ class PhotoPrint:
         return cls(grids, _unit(_coarse_targets(grids)), _unit(_coarse_windows(grids)))
 
 
-# DECISIONS.md, 41
-def is_same_photo(one: PhotoPrint, other: PhotoPrint) -> bool:
+# Pixels confirm what vectors propose: vectors alone join different photos of like goods (DECISIONS.md, 41).
+def is_same_photo(first: PhotoPrint, other: PhotoPrint) -> bool:
     """Return whether the two are of the same photo: some cut of one shows what the other does, in its colours."""
-    correlation, distance = likeness(one, other)
+    correlation, distance = likeness(first, other)
     return correlation >= LEAST_CORRELATION and distance <= MOST_COLOUR_DISTANCE
 
 
-def likeness(one: PhotoPrint, other: PhotoPrint) -> tuple[float, float]:
+def likeness(first: PhotoPrint, other: PhotoPrint) -> tuple[float, float]:
     """Return the best correlation, in [-1, 1], and how far the product's colours are apart there, in levels of 255."""
     best = (-1.0, 255.0)
-    for left, right in ((one, other), (other, one)):
+    for left, right in ((first, other), (other, first)):
         correlations = left.windows @ right.targets.T
         window, target = divmod(int(correlations.argmax()), correlations.shape[1])
         if correlations[window, target] < _LEAST_COARSE:
@@ -103,8 +103,8 @@ def _refined(grid: Grid, cut: Cut, goal: Grid) -> tuple[float, float]:
     goal = _cut_out(goal, _WHOLE)
     target = _unit(goal.reshape(1, -1))[0]
 
-    def correlation(at: Cut) -> float:
-        return float(_unit(_cut_out(grid, at).reshape(1, -1))[0] @ target)
+    def correlation(cut: Cut) -> float:
+        return float(_unit(_cut_out(grid, cut).reshape(1, -1))[0] @ target)
 
     best = correlation(cut)
     apart = _colour_distance(_cut_out(grid, cut), goal)
@@ -126,12 +126,12 @@ def _moves(cut: Cut, step: float) -> Iterator[Cut]:
         yield replace(cut, top=cut.top - way / 2, height=cut.height + way)
 
 
-def _colour_distance(one: Grid, other: Grid) -> float:
+def _colour_distance(first: Grid, other: Grid) -> float:
     """Return the mean difference over the cells in which either differs from the border: a white ground is no proof."""
     ring = np.concatenate([other[0], other[-1], other[:, 0], other[:, -1]])
     ground = np.median(ring, axis=0)
-    shows = np.maximum(np.abs(one - ground).max(axis=2), np.abs(other - ground).max(axis=2)) > _GROUND_LEVELS
-    difference = (one - other)[shows] if shows.any() else (one - other).reshape(-1, 3)
+    shows = np.maximum(np.abs(first - ground).max(axis=2), np.abs(other - ground).max(axis=2)) > _GROUND_LEVELS
+    difference = (first - other)[shows] if shows.any() else (first - other).reshape(-1, 3)
     # Where two cuts do not quite meet, differences of both signs cancel out; another colour shifts them one way.
     shift = float(np.abs(difference.mean(axis=0)).max())
     return max(float(np.abs(difference).mean()), _SHIFT_WEIGHT * shift)

@@ -9,9 +9,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# DECISIONS.md, 30
 # Chosen on 993 packshots, 2,594 photos of goods, 250 of ImageNet and 4,723 of clothes laid flat: with these, nearly all
-# packshots, half of the goods and a fifth of ImageNet's photos have a box.
+# packshots, half of the goods and a fifth of ImageNet's photos have a box (DECISIONS.md, 30).
 SMALL_SIDE_PIXELS = 96  # of the shorter side of the picture in which the subject is looked for
 TOLERANCE_LEVELS = 24  # by which a channel may differ from the border's median colour
 LEAST_EVENNESS = 0.7  # the share of the border within the tolerance; the subject may touch the border

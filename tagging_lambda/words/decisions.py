@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pipeline.records import Decision, TaggedImage
 
 
-# DECISIONS.md, 13
+# People's decisions are kept on the image's own record, so that tagging again does not lose them (DECISIONS.md, 13).
 def with_keywords(
     record: TaggedImage, model_keywords: tuple[KeywordTag, ...], decisions: tuple[Decision, ...], vocabulary: Vocabulary
 ) -> TaggedImage:
@@ -51,4 +51,5 @@ def decided(
 def _above(keyword_id: str, vocabulary: Vocabulary) -> list[str]:
     if keyword_id not in vocabulary.nodes:
         return []
-    return [each for each in vocabulary.ancestors(keyword_id) if vocabulary.nodes[each].use is Use.KEYWORD]
+    ancestors = vocabulary.ancestors(keyword_id)
+    return [ancestor for ancestor in ancestors if vocabulary.nodes[ancestor].use is Use.KEYWORD]

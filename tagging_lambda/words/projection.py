@@ -25,7 +25,7 @@ STARTER = starter_head_dir()  # of the projection as well: the head reads its ve
 PROJECTION_NAME = "projection.npz"
 
 
-# DECISIONS.md, 31
+# 256 int8 dimensions, so that a vector fits on each record (DECISIONS.md, 31).
 @dataclass(frozen=True, slots=True, eq=False)
 class Projection:
     """A linear projection of the features of one network.

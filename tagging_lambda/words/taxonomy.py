@@ -25,12 +25,11 @@ KEPT_SCORE = 0.001  # probability
 # Chosen on 1,192 labelled clothing photos. At the same sum, classes that agree are more often right than one alone: of
 # keywords with a sum of 0.5 to 0.7, 81 % were right where no class had over 60 % of it, 43 % where one had over 95 %.
 # One class alone was right in 62 % from 0.8 to 0.9 and in 92 % above. Of 106 photos whose class has a word of its own,
-# 80 get it at 0.8 and 68 at 0.9.
-# DECISIONS.md, 7
+# 80 get it at 0.8 and 68 at 0.9 (DECISIONS.md, 7).
 CLASS_THRESHOLD = 0.8  # probability, where one class says it all
 GROUP_THRESHOLD = 0.5  # probability, where several agree
 MOST_KEYWORDS = 8  # keywords per image, chosen by us: three kinds of goods with their ancestors
-# DECISIONS.md, 34
+# A fallback word only leads to narrower words (DECISIONS.md, 34).
 _NEVER = 2.0  # no probability: a whole department is never said of a photo, it only finds what is below it
 _EMITTED = frozenset({Use.KEYWORD, Use.FALLBACK})
 
@@ -68,14 +67,14 @@ class Taxonomy:
         classes_below = Counter(node_id for line in lines for node_id in line)
         children_first = reversed([node_id for node_id in vocabulary.nodes if node_id in classes_below])
         ids = sorted(children_first, key=classes_below.__getitem__)
-        place = {node_id: position for position, node_id in enumerate(ids)}
+        positions = {node_id: position for position, node_id in enumerate(ids)}
         said_along = (_upwards(vocabulary, node_id, {Use.KEYWORD})[1:] for node_id in ids)
         return cls(
             vocabulary=vocabulary,
             keyword_ids=tuple(ids),
             thresholds=tuple(_threshold(vocabulary.nodes[node_id]) for node_id in ids),
-            above_class=tuple(tuple(place[node_id] for node_id in line) for line in lines),
-            above_keyword=tuple(tuple(place[node_id] for node_id in line) for line in said_along),
+            above_class=tuple(tuple(positions[node_id] for node_id in line) for line in lines),
+            above_keyword=tuple(tuple(positions[node_id] for node_id in line) for line in said_along),
         )
 
 
@@ -84,7 +83,7 @@ def _upwards(vocabulary: Vocabulary, node_id: str, uses: Collection[Use]) -> lis
     if node_id not in vocabulary.nodes or vocabulary.nodes[node_id].use is Use.NOT_GOODS:
         return []
     line = (node_id, *vocabulary.ancestors(node_id))
-    return [each for each in line if vocabulary.nodes[each].use in uses]
+    return [ancestor_id for ancestor_id in line if vocabulary.nodes[ancestor_id].use in uses]
 
 
 def _threshold(keyword: Keyword) -> float | None:

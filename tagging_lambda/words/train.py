@@ -162,7 +162,7 @@ class TrainedHead:
     problem: Problem
 
 
-# DECISIONS.md, 35
+# One way to learn for every number of photos, from three a word on (DECISIONS.md, 35).
 def train_head(
     examples: Examples, plan: TrainingPlan, vocabulary: Vocabulary, background: Background | None = None
 ) -> TrainedHead:

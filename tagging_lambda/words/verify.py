@@ -78,10 +78,11 @@ def verify(seen: Sequence[SeenPhoto], vocabulary: Vocabulary, seed: int = 0) -> 
     )
     scores = cross_validated_scores(examples, words, seed)
     truth = Truth.of(examples.labels, words, vocabulary)
-    found = [_contradiction(item.photo, scores[row], words, truth.first(row + 1)) for row, item in enumerate(judged)]
-    worst_first = sorted(
-        (item for item in found if item.contradiction > LEAST), key=lambda item: (-item.contradiction, item.photo.line)
+    judgements = (
+        _contradiction(item.photo, scores[index], words, truth.first(index + 1)) for index, item in enumerate(judged)
     )
+    contradictions = (item for item in judgements if item.contradiction > LEAST)
+    worst_first = sorted(contradictions, key=lambda item: (-item.contradiction, item.photo.line))
     return Verification(len(judged), tuple(worst_first), unverified)
 
 

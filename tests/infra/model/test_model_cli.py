@@ -7,8 +7,8 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from infra.command_groups import model
 from infra.model.build import ModelBuilder
-from infra.model.cli import model
 from pipeline.errors import BadModel, CallerError
 
 

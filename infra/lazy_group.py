@@ -1,0 +1,44 @@
+"""A click group that imports a command when it is used, so that help is fast and loads no library of a command."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are needed.
+
+    ``targets`` maps a command's name to where it is defined (``module:name``) and its line in the list of commands.
+    """
+
+    def __init__(self, *arguments: Any, targets: Mapping[str, tuple[str, str]], **settings: Any) -> None:
+        """Make a group of these commands; every other setting is click's own."""
+        super().__init__(*arguments, **settings)
+        self.targets = targets
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands, in the order in which they are used."""
+        del ctx
+        return list(self.targets)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands from the table above, so that help imports none of them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in self.targets.items()])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command of that name, imported on the first use."""
+        del ctx
+        if cmd_name not in self.targets:
+            return None
+        target, _ = self.targets[cmd_name]
+        module, _, name = target.partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
