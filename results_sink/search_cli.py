@@ -29,7 +29,13 @@ REASONS = tuple(str(reason) for reason in RejectReason)
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(0), help="The most results shown.")
 @click.option("--per-product", is_flag=True, help="One result per product, its best image, instead of one per image.")
 @click.option("--language", type=click.Choice(LANGUAGES), default=LANGUAGES[0], show_default=True, help="Your own.")
-@click.option("--sort", type=click.Choice([str(sort) for sort in Sort]), default="score", show_default=True)
+@click.option(
+    "--sort",
+    type=click.Choice([str(sort) for sort in Sort]),
+    default="score",
+    show_default=True,
+    help="The order of the results.",
+)
 @click.option("--needs-a-look", is_flag=True, help="Only images that the machine was not sure of.")
 @click.option(
     "--source", type=click.Choice([str(source) for source in Source]), help="Only images with a keyword from there."

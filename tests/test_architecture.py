@@ -165,7 +165,7 @@ def test_each_library_has_one_door() -> None:
 
 
 def _is_door(module: str, library: str) -> bool:
-    return any(module.startswith(door) or module.endswith(f"/{door}") for door in DOORS.get(library, ()))
+    return any(module.startswith(door) or module.endswith((f"/{door}", f"_{door}")) for door in DOORS.get(library, ()))
 
 
 def test_clients_of_aws_are_held_by_adapters_alone() -> None:

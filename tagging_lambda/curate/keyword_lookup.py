@@ -45,11 +45,20 @@ def keyword_once_named(text: str, vocabulary: Vocabulary) -> str:
 
 
 def _spelled(text: str, vocabulary: Vocabulary) -> tuple[str, ...]:
+    """Return the ids that the text names: in the language before a colon, else in the first language that has it.
+
+    *boot* is footwear in English and a boat in German; who means the boat writes ``de:Boot``.
+    """
     language, colon, word = text.partition(":")
-    if not colon or language not in vocabulary.languages:
-        return vocabulary.spelled(text)
+    if colon and language in vocabulary.languages:
+        return _spelled_in(language, word, vocabulary)
+    by_language = (_spelled_in(language, text, vocabulary) for language in vocabulary.languages)
+    return next((ids for ids in by_language if ids), ())
+
+
+def _spelled_in(language: str, word: str, vocabulary: Vocabulary) -> tuple[str, ...]:
     folded = fold(word)
-    return tuple(k.id for k in vocabulary.emitted if folded in map(fold, k.words.get(language, ())))
+    return tuple(keyword.id for keyword in vocabulary.emitted if folded in map(fold, keyword.words.get(language, ())))
 
 
 def _emitted(keyword_id: str, vocabulary: Vocabulary) -> str:

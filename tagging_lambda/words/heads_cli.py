@@ -54,13 +54,13 @@ def publish(place: str, names: Sequence[str], as_json: bool) -> None:
     The address is deployed as the parameter HeadsUri. It ends with the hash of the list, so it means these heads for
     ever: to go back, deploy the address that was printed before.
     """
+    prefix = BucketPrefix.parse(place.rstrip("/") + "/")
     installed = InstalledHeads.of_this_machine()
     chosen = names or installed.own_names
     if STARTER in chosen:
         raise CallerError("the starter head lies in the package and always speaks; name heads of your own")
     if not chosen:
         raise CallerError("no head is installed; `catalog-tagger learn LABELS.csv --name NAME` makes one")
-    prefix = BucketPrefix.parse(place.rstrip("/") + "/")
     address = f"{prefix}{publish_heads([installed.path(name) for name in chosen], _files(prefix))}"
     if as_json:
         click.echo(json.dumps({"address": address, "heads": list(chosen)}))

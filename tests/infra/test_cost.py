@@ -33,8 +33,8 @@ def test_every_line_of_the_bill_is_reckoned_by_hand(bill: Bill) -> None:
         "Lambda: tag": pytest.approx(2 * measured["tag_ms"] * 1000 * 1769 / 1024 * 16.67e-6 + 20_000 * 0.2e-6),
         "DynamoDB: write": pytest.approx(2 * 0.625),
         "DynamoDB: read": pytest.approx(0.125),
-        "Stream: Lambda": pytest.approx(2 * measured["changes_ms"] * 1000 * 0.5 * 16.67e-6 + 1000 * 0.2e-6),
-        "Stream: S3": pytest.approx(2000 * 5e-6),
+        "Stream: Lambda": pytest.approx(2 * measured["changes_ms"] * 1000 * 0.5 * 16.67e-6 + 100 * 0.2e-6),
+        "Stream: S3": pytest.approx(200 * 5e-6),
         "Export: Lambda": pytest.approx(2 * measured["export_ms"] * 1000 * 1769 / 1024 * 16.67e-6, abs=1e-6),
         "Export: DynamoDB": pytest.approx(0.125 * measured["record_bytes"] / 4096),
     }

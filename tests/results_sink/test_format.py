@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.coverage import MOST_FOLDERS, OTHERS
 from pipeline.keywords import LANGUAGES
-from results_sink import cli
+from results_sink import cli, search_cli
 from results_sink.export.cleanup import RUNNING, Rule
 from results_sink.export.coverage import COVERAGE_SCHEMA
 from results_sink.export.export import KEPT_SNAPSHOTS
@@ -61,7 +61,7 @@ def test_the_numbers_are_those_of_the_code() -> None:
 
 
 def test_the_commands_say_the_defaults_of_the_code() -> None:
-    defaults = {parameter.name: parameter.default for parameter in (*cli.export.params, *cli.search.params)}
+    defaults = {parameter.name: parameter.default for parameter in (*cli.export.params, *search_cli.search.params)}
 
     assert (defaults["keep"], defaults["limit"]) == (KEPT_SNAPSHOTS, LIMIT)
 
