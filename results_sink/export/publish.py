@@ -148,7 +148,8 @@ def deltas_since_scan(files: FileStore, before: Latest | None, manifest: Manifes
 
     The function that is returned raises RetryLater where the deltas since the scan began are no longer all known.
     """
-    # (DECISIONS.md, 29 and DECISIONS.md, 53) What changed while the table was scanned is only in the deltas, so none may be lost.
+    # (DECISIONS.md, 29 and DECISIONS.md, 53) What changed while the table was scanned is only in the deltas, so
+    # none may be lost.
     scan_began_at = manifest.scan_began_at
 
     def choose(latest: Latest | None) -> Deltas | None:
