@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 from pipeline.keywords import Use
@@ -78,7 +78,19 @@ class KeywordMapper:
             return self._uncontradicted(from_classes, scored)[:limit]
         below = {keyword_id for narrowest in self._narrowest(spoken) for keyword_id in self._below(narrowest)}
         narrower = tuple(tag for tag in from_classes if tag.keyword_id in below and tag.keyword_id not in spoken)
-        return (*narrower, *spoken.values())[:limit]
+        return self._consistent((*narrower, *spoken.values()))[:limit]
+
+    def _consistent(self, tags: Sequence[KeywordTag]) -> tuple[KeywordTag, ...]:
+        """Return the tags with no score below that of a narrower one: an SLR camera is a camera at least as surely.
+
+        Classes and heads give scores of their own, so a word of the classes may be surer than the head's above it.
+        """
+        scores = {tag.keyword_id: tag.score for tag in tags}
+        for tag in tags:
+            for ancestor in self.vocabulary.ancestors(tag.keyword_id):
+                if ancestor in scores:
+                    scores[ancestor] = max(scores[ancestor], tag.score)
+        return tuple(replace(tag, score=scores[tag.keyword_id]) for tag in tags)
 
     def _spoken(
         self, scored: Sequence[tuple[Head, NDArray[np.float32]]], from_classes: Sequence[KeywordTag]

@@ -101,7 +101,7 @@ def judge_gaps(verdict: Verdict, here: Deployed, shop: DisorderlyShop, seed: int
         "not_exported": 0,
         "export_stale": 0,
         "export_wrong": 0,
-        "exported_orphan": 0,  # the stream has told searches of the lost records
+        "exported_orphan": len(gaps.lost),  # nothing takes the stream meanwhile
         "enqueued": gaps.count,
     }
     most_per_s = _ended_per_s(here)[1]

@@ -87,6 +87,13 @@ def test_a_class_that_is_narrower_than_the_heads_word_stays(mapper):
     assert said(mapper, seen(shoe=1.0), running_shoe=0.9) == ["running-shoe", "shoe"]
 
 
+def test_no_keyword_is_less_sure_than_a_narrower_one(mapper):
+    scores = (ClassScore(CLASSES.index("running-shoe"), 0.999),)
+    narrow, broad = mapper.keywords(scores, seen(shoe=0.6, shirt=0.5))
+    assert (narrow.keyword_id, broad.keyword_id) == ("running-shoe", "shoe")
+    assert broad.score == narrow.score == 0.999
+
+
 def test_a_group_of_words_does_not_overrule_a_sure_class(mapper):
     torn = seen(shirt=1.0, polo=1.0)
     assert said(mapper, torn) == ["top", "clothing"]
