@@ -246,18 +246,30 @@ def test_a_template_that_cannot_be_deployed_says_which_resource_and_the_next_one
 def test_further_buckets_become_readable_by_the_tagging_function(tmp_path: Path, sources: Sources) -> None:
     place, text = Place(tmp_path / "local"), TEMPLATE.read_text(encoding="utf-8")
     template = tmp_path / "template.yaml"
-    template.write_text(text.replace('Default: ""', "Default: shop-one,shop-two", 1))
+    for name, value in (
+        ("CatalogueBucket1", "shop-one"),
+        ("CataloguePrefix1", "photos/"),
+        ("CatalogueBucket2", "shop-two"),
+    ):
+        before = f'  {name}:\n    Type: String\n    Default: ""'
+        assert before in text
+        text = text.replace(before, before.replace('""', value))
+    template.write_text(text)
     try:
         stack = up(place, Sources(template, sources.root, sources.model_dir)).stack
         function = client("lambda", stack.endpoint_url).get_function_configuration(FunctionName=stack.tag_function_name)
-        policy = client("iam", stack.endpoint_url).get_role_policy(
-            RoleName=function["Role"].rsplit("/", 1)[-1], PolicyName="catalogue-buckets"
-        )["PolicyDocument"]
+        iam, role = client("iam", stack.endpoint_url), function["Role"].rsplit("/", 1)[-1]
+        arns = [
+            attached["PolicyArn"] for attached in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+        ]
+        [arn] = [arn for arn in arns if "CataloguePolicy" in arn]
+        version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+        policy = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
     finally:
         down(place, purge=True)
 
     assert {statement["Action"]: statement["Resource"] for statement in policy["Statement"]} == {
-        "s3:GetObject": ["arn:aws:s3:::shop-one/*", "arn:aws:s3:::shop-two/*"],
+        "s3:GetObject": ["arn:aws:s3:::shop-one/photos/*", "arn:aws:s3:::shop-two/*"],
         "s3:ListBucket": ["arn:aws:s3:::shop-one", "arn:aws:s3:::shop-two"],
     }
 
