@@ -20,6 +20,16 @@ PYTHON_VERSION = "3.13"  # of the runtime in the template
 # from (DECISIONS.md, 25).
 LEFT_OUT_FOLDERS = ("tests", "include", "__pycache__", "bin")
 LEFT_OUT_DOORS = ("flight", "s3fs", "arrow_s3")  # parts of pyarrow that nothing here goes through: 50 MB
+LEFT_OUT_WORDS = (
+    "ar",
+    "eu",
+    "fa",
+    "it",
+    "lv",
+    "nl",
+    "pt",
+    "ru",
+)  # pyspellchecker's lists of languages that we lack: 5 MB
 LEFT_OUT_FILES = ("RECORD", "REQUESTED", "INSTALLER", "direct_url.json")  # how it was installed, and where from
 
 
@@ -61,7 +71,7 @@ def libraries(lock: Path, out: Path, architecture: Architecture) -> Path:
 
 def recipe(lock: Path, architecture: Architecture) -> list[str]:
     """Return all that decides what the libraries' folder holds: the lock, the runtime, and what is left out."""
-    left_out = (*LEFT_OUT_FOLDERS, *LEFT_OUT_DOORS, *LEFT_OUT_FILES)
+    left_out = (*LEFT_OUT_FOLDERS, *LEFT_OUT_DOORS, *LEFT_OUT_WORDS, *LEFT_OUT_FILES)
     return [*architecture.wheels_only, *left_out, *sorted(locked_lines(lock))]
 
 
@@ -90,5 +100,7 @@ def _tidy(folder: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     for path in [path for name in LEFT_OUT_FILES for path in folder.glob(f"*.dist-info/{name}")]:
         path.unlink()
+    for path in [folder / "spellchecker" / "resources" / f"{language}.json.gz" for language in LEFT_OUT_WORDS]:
+        path.unlink(missing_ok=True)
     for path in [path for door in LEFT_OUT_DOORS for path in folder.glob(f"pyarrow/*{door}*.so*")]:
         path.unlink()

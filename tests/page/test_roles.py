@@ -82,7 +82,7 @@ def strict(tmp_path: Path, real_model: Path) -> Iterator[Strict]:
 def test_the_roles_allow_all_that_people_ask_for(strict: Strict, site: Site, browser: Any) -> None:
     photo = site.photos["ultraboost-running-shoe"].read_bytes()
     announced = {"name": "shoe.jpg", "type": "image/jpeg", "size": len(photo)}
-    place = json.loads(strict.ask("POST", "/uploads", announced)[1])
+    place = json.loads(strict.ask("POST", "/v1/uploads", announced)[1])
     image = place["image"]
 
     assert strict.post(place, photo, **{"x-amz-signature": "0" * 64}) == 403
@@ -96,12 +96,13 @@ def test_the_roles_allow_all_that_people_ask_for(strict: Strict, site: Site, bro
     assert page.evaluate(WATCH, [host + watch, "somebody-elses"]) == "closed"
     page.close()
 
-    shown = json.loads(strict.ask("POST", "/photos", {"images": [image]})[1])["photos"][image]
+    shown = json.loads(strict.ask("POST", "/v1/photos", {"images": [image]})[1])["photos"][image]
     assert strict.send(shown) == (200, photo)
     rating = {"image": image, "keyword": KEYWORD, "verdict": "wrong", "model_version": "m"}
-    assert strict.ask("POST", "/ratings", rating)[0] == 201
-    assert strict.ask("POST", "/decisions", {"image": image, "keyword": KEYWORD, "decision": "suppress"})[0] == 200
-    assert strict.ask("POST", "/classify", {"link": image})[0] == 200
-    assert strict.ask("POST", "/classify", {"link": image.replace("shoe", "none")})[0] == 404
-    assert strict.ask("GET", "/status")[0] == 200
+    assert strict.ask("POST", "/v1/ratings", {"ratings": [rating]})[0] == 201
+    suppression = {"image": image, "keyword": KEYWORD, "decision": "suppress"}
+    assert strict.ask("POST", "/v1/decisions", {"decisions": [suppression]})[0] == 200
+    assert strict.ask("POST", "/v1/classify", {"link": image})[0] == 200
+    assert strict.ask("POST", "/v1/classify", {"link": image.replace("shoe", "none")})[0] == 404
+    assert strict.ask("GET", "/v1/status")[0] == 200
     assert strict.ask("GET", "/")[0] == 200

@@ -59,6 +59,7 @@ class SignedShop:
     def status_of(self, path: str, token: str = "", said: object = None) -> int:
         """Ask as a program would, or say something, and return what the answer's status is."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
+        headers |= {} if said is None else {"Content-Type": "application/json"}
         body = None if said is None else json.dumps(said).encode()
         try:
             with urllib.request.urlopen(urllib.request.Request(self.url + path, body, headers), timeout=40) as answer:
@@ -139,15 +140,17 @@ def signed_in(page: Any, shop: SignedShop, view: str) -> dict[str, str]:
 
 
 def test_nobody_is_let_in_without_a_token_and_the_page_itself_holds_nothing_of_the_shop(shop: SignedShop) -> None:
-    assert {shop.status_of(path) for path in ("search?q=shoe", "status", "keywords", "images/a/b.jpg")} == {401}
-    assert shop.status_of("search?q=shoe", "not.a.token") == 401
+    assert {shop.status_of(path) for path in ("v1/search?q=shoe", "v1/status", "v1/keywords", "v1/images/a/b.jpg")} == {
+        401
+    }
+    assert shop.status_of("v1/search?q=shoe", "not.a.token") == 401
     assert {shop.status_of(path) for path in ("", "page/main.js", "page/settings.json")} == {200}
 
 
 def status_of_a_decision(shop: SignedShop, token: str) -> int:
     """Ask to suppress a keyword on a photo that nobody knows, and return what the answer's status is."""
     said = {"image": f"s3://{shop.bucket}/none.jpg", "keyword": "running shoe", "decision": "suppress"}
-    return shop.status_of("decisions", token, said)
+    return shop.status_of("v1/decisions", token, {"decisions": [said]})
 
 
 def test_who_signs_in_comes_back_to_the_view_they_opened_and_works_there(
@@ -155,7 +158,7 @@ def test_who_signs_in_comes_back_to_the_view_they_opened_and_works_there(
 ) -> None:
     shop.permit(SCOPE)
     tokens = signed_in(page, shop, "upload")
-    assert shop.status_of("keywords", tokens["access"]) == 200
+    assert shop.status_of("v1/keywords", tokens["access"]) == 200
     assert status_of_a_decision(shop, tokens["access"]) == 404  # may decide, if there were such a photo
     assert status_of_a_decision(shop, "") == 401
 
@@ -181,7 +184,7 @@ def test_who_lacks_the_scope_may_rate_and_may_not_decide(shop: SignedShop, site:
     page.click(".upload.done a")
     page.wait_for_selector(".keywords li")
 
-    assert (status_of_a_decision(shop, tokens["access"]), shop.status_of("keywords", tokens["access"])) == (403, 200)
+    assert (status_of_a_decision(shop, tokens["access"]), shop.status_of("v1/keywords", tokens["access"])) == (403, 200)
     assert page.query_selector(".keywords [aria-label^=Suppress]") is None
     page.fill("#missing", "rolleiflex")
     page.click("text=Tell us")
@@ -202,7 +205,7 @@ def test_a_token_whose_time_is_over_is_renewed_without_anybody_noticing(shop: Si
     page.wait_for_selector("#q")
     page.wait_for_load_state("networkidle")
     renewed = json.loads(page.evaluate(f"sessionStorage.getItem('{ANSWERED}')"))
-    assert shop.status_of("keywords", renewed["access"]) == 200
+    assert shop.status_of("v1/keywords", renewed["access"]) == 200
     assert renewed["since"] > first["since"]
     assert page.url == f"{shop.url}#/search"
 

@@ -37,7 +37,7 @@ def refuse(route: Any) -> None:
 
 def refuse_without_export(route: Any) -> None:
     """Answer as the API does where nothing was exported yet."""
-    route.fulfill(status=503, json={"title": "Try again later", "detail": "no snapshot", "reason": "no_export"})
+    route.fulfill(status=503, json={"title": "Try again later", "detail": "no snapshot", "code": "no_export"})
 
 
 def hold(page: Any, url: re.Pattern[str]) -> list[Any]:
