@@ -91,7 +91,7 @@ def photos_on_the_page(address: str) -> set[str]:
     """Return the names of the photos that a search for anything at all finds."""
     return {
         result["image"].rsplit("/", 1)[-1]
-        for result in answer(f"{address}search?q=shoe%20OR%20NOT%20shoe&limit=100")["results"]
+        for result in answer(f"{address}v1/search?q=shoe%20OR%20NOT%20shoe&limit=100")["results"]
     }
 
 
@@ -104,7 +104,7 @@ def test_the_page_opens_with_the_sample_catalogue_and_again_as_it_was(desk: Desk
     with urllib.request.urlopen(address, timeout=60) as page:
         assert page.headers.get_content_type() == "text/html"
     assert len(photos_on_the_page(address)) == CATALOGUE
-    assert [model["model"] for model in answer(f"{address}models")["models"]] == ["default", "float32"]
+    assert [model["model"] for model in answer(f"{address}v1/models")["models"]] == ["default", "float32"]
 
     again = desk.run("infra.cli", "open")
     assert desk.opened.read_text().split() == [address, address]
