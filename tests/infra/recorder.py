@@ -23,6 +23,7 @@ ACTIONS = {  # what a call needs, where that is called otherwise than the call
     "CreateMultipartUpload": "PutObject",
     "DeleteConnection": "ManageConnections",
     "DeleteObjects": "DeleteObject",
+    "HeadBucket": "ListBucket",
     "HeadObject": "GetObject",
     "ListObjectsV2": "ListBucket",
     "PostToConnection": "ManageConnections",
@@ -36,7 +37,7 @@ def resources_of(service: str, operation: str, asked: dict[str, Any]) -> list[st
     if service == "s3":
         keys = [each["Key"] for each in asked.get("Delete", {}).get("Objects", ())] or [asked.get("Key")]
         bucket = f"{PARTITION}:s3:::{asked['Bucket']}"
-        return [bucket if operation == "ListObjectsV2" else f"{bucket}/{key}" for key in keys]
+        return [bucket if operation in {"ListObjectsV2", "HeadBucket"} else f"{bucket}/{key}" for key in keys]
     if service == "dynamodb":
         tables = asked.get("RequestItems") or [asked["TableName"]]
         index = f"/index/{asked['IndexName']}" if "IndexName" in asked else ""

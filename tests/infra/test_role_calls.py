@@ -32,6 +32,7 @@ OF_SOURCE = {
         "dynamodb:GetRecords",
         "dynamodb:GetShardIterator",
         "dynamodb:ListStreams",
+        "sqs:SendMessage",  # what a batch failed on goes to the queue of failures
     },
 }
 # What no event here brings out.
