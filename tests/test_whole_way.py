@@ -93,7 +93,7 @@ def test_an_upload_is_tagged_replaced_and_deleted_as_the_bucket_says(shop: Shop)
     image = shop.put("new/tennis ball+ü.jpg", shop.photos["tennis-ball"])
     record = shop.record(image)
     assert {"tennis ball", "ball", "sports equipment"} <= names(record)
-    assert record.observation.product == "tennis ball+ü"
+    assert record.observation.product == "new/tennis ball+ü"
     shop.put(image.key, shop.photos["laptop"])
     assert "laptop" in names(shop.record(image, lambda found: found.observation.etag != record.observation.etag))
     shop.delete(image)
