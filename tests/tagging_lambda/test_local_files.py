@@ -11,9 +11,9 @@ import pytest
 
 from infra.cli import main
 from pipeline.errors import CallerError, RejectReason
-from tagging_lambda.cli import printable
 from pipeline.keywords import Vocabulary
 from pipeline.settings import home, model_dir
+from tagging_lambda.cli import printable
 from tagging_lambda.local_files import FileTagger, RejectedFile, TaggedFile, files_below
 from tagging_lambda.photo_cache import PhotoCache
 from tagging_lambda.words.keyword_mapper import KeywordMapper
@@ -61,18 +61,8 @@ def test_results_come_in_the_order_of_the_files_and_a_bad_file_is_one_of_them(ph
     assert [r.reason for r in results if isinstance(r, RejectedFile)] == [RejectReason.NOT_IMAGE]
 
 
-class CountingClassifier(ColourClassifier):
-    def __init__(self) -> None:
-        super().__init__()
-        self.batches: list[int] = []
-
-    def classify(self, pixels):
-        self.batches.append(len(pixels))
-        return super().classify(pixels)
-
-
 def test_the_model_sees_four_photos_at_once_and_no_file_that_is_none(photos):
-    classifier = CountingClassifier()
+    classifier = ColourClassifier()
     tagger = replace(file_tagger(workers=1), classifier=classifier)
     paths = [photos / "a.jpg", photos / "notes.txt", photos / "b.jpg", photos / "gone.jpg", *[photos / "a.jpg"] * 5]
     results = list(tagger.tag(paths))
@@ -82,7 +72,7 @@ def test_the_model_sees_four_photos_at_once_and_no_file_that_is_none(photos):
 
 
 def test_no_photo_that_is_known_is_classified_again(photos, tmp_path):
-    classifier = CountingClassifier()
+    classifier = ColourClassifier()
     cache = PhotoCache.open(tmp_path / "photos.sqlite3", "1")
     tagger = replace(file_tagger(workers=1), classifier=classifier, cache=cache)
     first = list(tagger.tag([photos / "a.jpg"]))
