@@ -29,7 +29,7 @@ _COMMANDS = {
     "open": ("infra.open:open_page", "Open the page with the photos of a folder, without AWS."),
     "local": ("infra.command_groups:local", "Run the deployed template on this machine: up, status, down."),
     "doctor": ("infra.doctor:doctor", "Check the deployed stack and name the next step."),
-    "tag": ("tagging_lambda.cli:tag", "Tag files and folders on this machine, without AWS."),
+    "tag": ("infra.tag:tag", "Tag files and folders on this machine, without AWS."),
     "load": ("catalog_loader.cli:load", "Send a catalogue to be tagged."),
     "upload": ("catalog_loader.cli:upload", "Copy the photos of a folder into the images bucket."),
     "status": ("catalog_loader.cli:status", "Report queues, dead letters, outcomes, rate and cost."),
