@@ -70,7 +70,9 @@ package: .venv/run.stamp  ## build the functions' packages and their bills of ma
 	$(BIN)/python -m infra package --arch $(ARCH) $(if $(filter no,$(MODEL)),--no-model)
 
 dist: .venv/run.stamp  ## build a wheel into dist/, for an environment of its own: pipx install dist/*.whl
-	@rm -rf dist build/lib build/bdist.* && $(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist . && ls dist/*.whl
+	@rm -rf dist build/lib build/bdist.*; $(BIN)/python -m pip wheel --no-deps --wheel-dir dist . > .venv/dist.log 2>&1 || \
+		{ tail -n 15 .venv/dist.log; echo "The wheel could not be built; .venv/dist.log has all of it."; exit 1; } >&2
+	@ls dist/*.whl
 
 lock: .venv/run.stamp  ## lock the newest libraries that pyproject.toml permits, for the packages
 	$(BIN)/python -m infra lock
