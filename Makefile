@@ -69,6 +69,7 @@ package: .venv/run.stamp  ## build the functions' packages and their bills of ma
 	$(if $(filter no,$(MODEL)),,$(BIN)/catalog-tagger model build)
 	$(BIN)/python -m infra package --arch $(ARCH) $(if $(filter no,$(MODEL)),--no-model)
 
+# Its packages keep the names infra and pipeline, so it wants an environment of its own (DECISIONS.md, 92).
 dist: .venv/run.stamp  ## build a wheel into dist/, for an environment of its own: pipx install dist/*.whl
 	@rm -rf dist build/lib build/bdist.*; $(BIN)/python -m pip wheel --no-deps --wheel-dir dist . > .venv/dist.log 2>&1 || \
 		{ tail -n 15 .venv/dist.log; echo "The wheel could not be built; .venv/dist.log has all of it."; exit 1; } >&2

@@ -47,6 +47,7 @@ _COMMANDS = {
     "check": ("infra.check:check", "Say which photos a marketplace refuses, why, and from when."),
     "duplicates": ("infra.duplicates:duplicates", "Group the same photo under several names."),
     "similar": ("infra.similar:similar", "Find the photos that look most like one."),
+    "report": ("infra.report:report", "Write one HTML file about a catalogue, with thumbnails."),
     "ratings": ("results_sink.cli:ratings", "Write people's ratings of keywords as Parquet."),
     "evaluate": ("tagging_lambda.evaluate.cli:evaluate", "Measure keywords on photos that you labelled."),
     "learn": ("tagging_lambda.words.cli:learn", "Learn your own words from labelled photos."),

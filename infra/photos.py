@@ -60,13 +60,17 @@ def known_photos(place: str, vocabulary: Vocabulary) -> Iterator[KnownPhoto]:
     if place.startswith(SCHEME):
         return _in_bucket(BucketPrefix.parse(place), _table())
     if is_export(path):
-        records = ExportedRecords(export_place(place, os.environ)).scan()
-        return (_known_record(record.observation.image, record) for record in records)
+        return photos_of(ExportedRecords(export_place(place, os.environ)).scan())
     if path.is_dir():
         return _in_folder(path, vocabulary)
     if path.is_file():
         return _in_manifest(path, _table())
     raise CallerError(f"{place} is no folder and no manifest; write a folder, a CSV file or s3://bucket/prefix")
+
+
+def photos_of(records: Iterable[Record]) -> Iterator[KnownPhoto]:
+    """Yield what records know of their photos."""
+    return (_known_record(record.observation.image, record) for record in records)
 
 
 def is_export(folder: Path) -> bool:

@@ -198,6 +198,7 @@ def tag(  # noqa: PLR0913 - the options of the command
     else:
         total = sum(1 for _ in files_below(paths))
         with Progress("tag", total=total, unit="photos", quiet=as_json) as progress:
+            # By content, since what an output says of a path is worth nothing once its file has changed (DECISIONS.md, 91).
             results = summary.over(progress.over(tagger.remembering().tag(files)))
             write_output(output, results, _Tagging(tagger, names, paths, products))
     if as_json and output is not None:

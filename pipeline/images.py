@@ -70,6 +70,7 @@ class ImageRef:
         return f".{ending.lower()}" if stem and ending else ""
 
 
+# A kind of its own, so that no message, manifest or route can name a file of this machine (DECISIONS.md, 90).
 @dataclass(frozen=True, slots=True, order=True)
 class LocalImage(ImageRef):
     """A photo in a file of this machine, as an export of local photos names it: no bucket, and its path as the key."""
