@@ -120,9 +120,10 @@ class CatalogueReport:
             **{f"rejected: {reason}": count for reason, count in self.rejected.most_common()},
         }
         share = f"{100 * sure / tagged:.0f} % of {tagged:,} photos have keywords." if tagged else "There are no photos."
+        groups = f"The same photo under several names: {len(self.duplicates):,}."
         return "\n".join(
             [
-                f"<h1>{escape(title)}</h1><p>{share} {len(self.duplicates):,} groups of photos are the same photo.</p>",
+                f"<h1>{escape(title)}</h1><p>{share} {groups}</p>",
                 _table("Photos", coverage),
                 _table("What is sold", {name: len(photos) for name, photos in self.by_category.items()}),
                 _table("Colours", dict(self.colours.most_common())),
@@ -144,7 +145,7 @@ class CatalogueReport:
         unsure = [self._figure(photo) for photo in self.without_keyword[:PHOTOS_SHOWN]]
         return [
             *categories,
-            Section(f"The same photo under several names: {len(self.duplicates):,} groups", groups),
+            Section(f"The same photo under several names: {len(self.duplicates):,}", groups),
             Section(f"Need a look: {len(self.without_keyword):,}", unsure),
         ]
 
@@ -179,7 +180,7 @@ def report(out: Path, place: str | None, *, as_json: bool) -> None:
     catalogue = CatalogueReport(photos, vocabulary, duplicates)
     reader = ProcessReader(contract)
     try:
-        title = f"catalogue of {place or 'the stack'}, {datetime.now(UTC):%d %B %Y}"
+        title = f"Catalogue of {place or 'the stack'}, {datetime.now(UTC):%d %B %Y}"
         parts = contact_sheet("report", catalogue.opening(title), catalogue.sections(), read, reader)
         with written_whole(out) as path, path.open("w", encoding="utf-8", errors="replace") as file:
             file.writelines(parts)

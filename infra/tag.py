@@ -188,25 +188,28 @@ def tag(  # noqa: PLR0913 - the options of the command
     if output is not None:
         check_output(output)
     tagger = FileTagger.load(model_dir(), vocabulary, workers, InstalledHeads.of_this_machine().load(heads))
-    names, summary = KeywordNames(tagger.vocabulary, language), TagSummary()
+    tagging = _Tagging(tagger, KeywordNames(tagger.vocabulary, language), paths, products)
+    summary = TagSummary()
     if output is None:
-        # On a terminal the lines themselves show that it goes on.
-        with Progress("tag", quiet=as_json or sys.stdout.isatty()) as progress:
-            for result in summary.over(progress.over(tagger.tag(files))):
-                document = file_document(result, names, tagger.classifier.card.classes) if as_json else None
-                click.echo(json.dumps(document) if as_json else file_line(result, names))
+        _print_results(summary.over(tagger.tag(files)), tagging, as_json=as_json)
     else:
-        total = sum(1 for _ in files_below(paths))
-        with Progress("tag", total=total, unit="photos", quiet=as_json) as progress:
-            # By content, since what an output says of a path is worth nothing once its file has changed (DECISIONS.md, 91).
-            results = summary.over(progress.over(tagger.remembering().tag(files)))
-            write_output(output, results, _Tagging(tagger, names, paths, products))
-    if as_json and output is not None:
-        click.echo(json.dumps({"output": str(output), **summary.document()}))
-    elif not as_json:
+        # By content: what an output says of a path is worth nothing once its file has changed (DECISIONS.md, 91).
+        results = summary.over(tagger.remembering().tag(files))
+        with Progress("tag", total=sum(1 for _ in files_below(paths)), unit="photos", quiet=as_json) as progress:
+            write_output(output, progress.over(results), tagging)
+    if not as_json:
         line = summary.line(count_beside_photos(paths), time.monotonic() - began_s)
         click.echo(f"{line}: {printable(str(output))}" if output else f"\n{line}")
+    elif output is not None:
+        click.echo(json.dumps({"output": str(output), **summary.document()}))
     return ATTENTION if strict and summary.rejected_photos else DONE
+
+
+def _print_results(results: Results, tagging: _Tagging, *, as_json: bool) -> None:
+    # On a terminal the lines themselves show that it goes on.
+    with Progress("tag", quiet=as_json or sys.stdout.isatty()) as progress:
+        for result in progress.over(results):
+            click.echo(json.dumps(tagging.document(result)) if as_json else file_line(result, tagging.names))
 
 
 @dataclass(frozen=True)
@@ -218,10 +221,9 @@ class _Tagging:
     roots: Sequence[Path]
     products: ProductPattern
 
-    def documents(self, results: Results) -> Iterator[dict[str, Any]]:
-        """Yield the results as ``tag --json`` prints them."""
-        for result in results:
-            yield file_document(result, self.names, self.tagger.classifier.card.classes)
+    def document(self, result: TaggedFile | RejectedFile) -> dict[str, Any]:
+        """Return a result as ``tag --json`` prints it."""
+        return file_document(result, self.names, self.tagger.classifier.card.classes)
 
     def records(self, results: Results) -> FileRecords:
         """Return the results as records."""
@@ -267,10 +269,10 @@ def write_output(output: Path, results: Results, tagging: _Tagging) -> None:
         if output.suffix == PARQUET:
             write_images(tagging.records(_nameable(results)).scan(), path, vocabulary)
         elif output.suffix == CSV:
-            _write_csv(path, tagging.documents(results))
+            _write_csv(path, map(tagging.document, results))
         else:
             with path.open("w", encoding="utf-8") as file:
-                file.writelines(f"{json.dumps(document)}\n" for document in tagging.documents(results))
+                file.writelines(f"{json.dumps(document)}\n" for document in map(tagging.document, results))
 
 
 def _write_csv(path: Path, documents: Iterable[dict[str, Any]]) -> None:

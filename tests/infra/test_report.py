@@ -49,7 +49,7 @@ def test_the_largest_category_comes_first_and_names_are_escaped() -> None:
     assert [section.title for section in sections] == [
         "fashion &gt; footwear: 2",
         "home &gt; chair: 1",
-        "The same photo under several names: 1 groups",
+        "The same photo under several names: 1",
         "Need a look: 1",
     ]
     assert sections[0].figures[0].caption == "cowboy boot, boot<br><small>b&gt;.jpg</small>"
@@ -99,4 +99,4 @@ def test_the_report_of_a_folder_opens_in_a_browser(
     assert problems == []
     assert sizes
     assert min(sizes) > 0
-    assert heading.startswith("catalogue of ")
+    assert heading.startswith("Catalogue of ")
