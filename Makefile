@@ -21,7 +21,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: style cost bench-packages help setup demo open test test-quick check lint check-aws check-cpu audit package lock deploy chaos bench bench-search bench-backfill quality clean
+.PHONY: style cost bench-packages dist help setup demo open test test-quick check lint check-aws check-cpu audit package lock deploy chaos bench bench-search bench-backfill quality clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,12 @@ audit: $(TOOLS)/lint.stamp  ## look for known vulnerabilities in what is deploye
 package: .venv/run.stamp  ## build the functions' packages and their bills of materials into build/, for ARCH=x86_64 or arm64; MODEL=no leaves the model out
 	$(if $(filter no,$(MODEL)),,$(BIN)/catalog-tagger model build)
 	$(BIN)/python -m infra package --arch $(ARCH) $(if $(filter no,$(MODEL)),--no-model)
+
+# Its packages keep the names infra and pipeline, so it wants an environment of its own (DECISIONS.md, 92).
+dist: .venv/run.stamp  ## build a wheel into dist/, for an environment of its own: pipx install dist/*.whl
+	@rm -rf dist build/lib build/bdist.*; $(BIN)/python -m pip wheel --no-deps --wheel-dir dist . > .venv/dist.log 2>&1 || \
+		{ tail -n 15 .venv/dist.log; echo "The wheel could not be built; .venv/dist.log has all of it."; exit 1; } >&2
+	@ls dist/*.whl
 
 lock: .venv/run.stamp  ## lock the newest libraries that pyproject.toml permits, for the packages
 	$(BIN)/python -m infra lock

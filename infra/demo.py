@@ -112,9 +112,11 @@ def run() -> None:
         _type("export", str(target))
         for words in SEARCHES:
             _type("search", words, "--from", str(target), "--limit", "5")
+        _type("report", str(everything / "demo-report.html"), "--from", str(target))
     _title("The export, for any search engine")
     _print_files(target)
-    click.echo(f"\nDone in {time.monotonic() - started_s:.0f} s. What is left: the export, in {target}")
+    click.echo(f"\nDone in {time.monotonic() - started_s:.0f} s. What is left: the export, in {target},")
+    click.echo(f"and a report to open in a browser: {everything / 'demo-report.html'}")
     say_how_to_go_on()
 
 

@@ -139,6 +139,11 @@ class ParquetFile:
         for number in range(self._file.num_row_groups):
             yield with_every_column(self._read([number], columns))
 
+    def rows(self, *more: str) -> Iterator[dict[str, Any]]:
+        """Yield what a record is made from, and further columns, as a dictionary for each row."""
+        for table in self.tables(*more):
+            yield from table.to_pylist()
+
     def vectors(self, space: str) -> Iterator[tuple[list[str], bytes]]:
         """Yield by row group the images with a vector of that space, and their vectors one after the other."""
         for number in range(self._file.num_row_groups):

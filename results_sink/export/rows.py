@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pipeline.colours import colours_of
 from pipeline.keywords import Source
@@ -16,8 +16,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from pipeline.records import Record
+    from pipeline.unreadable import UnreadableItem
 
 Kept = TaggedImage | RejectedImage
+
+
+class RecordSource(Protocol):
+    """What yields records: a table, an export, or files that are being tagged."""
+
+    def scan(self) -> Iterator[Record | UnreadableItem]:
+        """Yield every record once, in no order."""
+        ...
 
 
 class Kind(StrEnum):

@@ -164,7 +164,7 @@ class _Eyes:
 
     @classmethod
     def open(cls, vocabulary: Vocabulary, workers: int | None) -> _Eyes:
-        tagger = FileTagger.load(model_dir(), vocabulary, workers)
+        tagger = FileTagger.load(model_dir(), vocabulary, workers).remembering()
         if not tagger.space:
             raise CallerError(
                 f"the model {tagger.classifier.card.name} has no projection of its features to learn from"

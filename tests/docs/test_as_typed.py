@@ -56,6 +56,7 @@ NOT_RUN = {
     "make quality": "it measures on labelled photos that are not part of the project",
     "catalog-tagger learn labels.csv": "it learns from a shop's photos; tests/tagging_lambda/words types it",
     "catalog-tagger tag new-photos": "it uses what was learned from a shop's photos; the same test types it",
+    "make dist": "it takes a minute; tests/infra/test_wheel.py types it",
     "make clean": "it removes what these tests stand on; it is typed in a copy below",
     "apt-get install": "it changes the machine, and needs its administrator",
     ".venv/bin/python -m infra taxonomy": "it needs that apt-get; tests/infra/taxonomy runs it where WordNet is",
