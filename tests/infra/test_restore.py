@@ -131,7 +131,7 @@ def decided(record: Record) -> Record:
         decisions=decisions,
         overruled=tags,
         previous=previous,
-        vector=FeatureVector("0a1b2c3d4e5f", bytes(range(16)), 0.001),
+        vector=FeatureVector("0a1b2c3d4e5f", bytes(range(16)), 0.5),
     )
 
 
