@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pipeline.dead_letters import DeadLetter
     from pipeline.ports import QueueDepth
 
-# The stream keeps a change for a day; a batch that is older can only come back by an export, which reads the table.
+# The stream keeps a change for a day; only an export, which reads the table, has an older one (DECISIONS.md, 72).
 _FORGOTTEN = frozenset({"TrimmedDataAccessException", "ResourceNotFoundException", "ExpiredIteratorException"})
 
 

@@ -109,7 +109,8 @@ def injured(template: str, proxy_url: str) -> str:
     wait = f'LONGEST_WAIT_S: "{LONGEST_WAIT_S}"\n          '
     here = "PRODUCT_PATTERN: !Ref"
     assert template.count(here) == 1
-    template, functions = re.subn(r"(?m)^        Variables:\n", rf"\g<0>          AWS_ENDPOINT_URL: {proxy_url}\n", template)
+    address = rf"\g<0>          AWS_ENDPOINT_URL: {proxy_url}\n"
+    template, functions = re.subn(r"(?m)^        Variables:\n", address, template)
     assert functions == template.count("Type: AWS::Serverless::Function"), "a function without variables is not injured"
     shortened, queues = re.subn(r"\bVisibilityTimeout: \d+", f"VisibilityTimeout: {VISIBILITY_S}", template)
     assert queues == len(("uploads", "backfill"))

@@ -60,7 +60,7 @@ def world(ministack: str, aws_environment: None) -> Iterator[SimpleNamespace]:
     yield SimpleNamespace(
         functions=functions,
         failures=StreamFailures(SqsDeadLetters(aws.sqs, url, "", long_poll_s=0), streams, functions),
-        add=lambda body=json.dumps(letter): aws.sqs.send_message(QueueUrl=url, MessageBody=body),
+        add=lambda body="": aws.sqs.send_message(QueueUrl=url, MessageBody=body or json.dumps(letter)),
     )
     aws.dynamodb.delete_table(TableName=name)
 
