@@ -13,7 +13,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 
 from pipeline.errors import CallerError, RejectReason
 from pipeline.http import catalogue as answers
-from pipeline.http.models import MAX_BUCKET_CHARACTERS, QUERY_MISTAKES, Language, ProblemCode
+from pipeline.http.models import MAX_BUCKET_CHARACTERS, QUERY_MISTAKES, KeywordOfImage, Language, ProblemCode
 from pipeline.http.resolver import Resolver, Tag
 from pipeline.images import MAX_KEY_BYTES, ImageRef
 from pipeline.keyword_names import KeywordNames
@@ -188,7 +188,7 @@ class Api:
                     image=hit.image,
                     product=hit.product,
                     score=round(hit.score, 4),
-                    keywords=[answers.KeywordOfImage.model_validate(tag) for tag in names.documents(hit.keywords)],
+                    keywords=[KeywordOfImage.model_validate(tag) for tag in names.documents(hit.keywords)],
                 )
                 for hit in hits
             ],

@@ -75,7 +75,7 @@ def test_where_every_leaf_is_probed_the_most_alike_of_each_photo_are_found_exact
 
 def test_where_few_leaves_are_probed_copies_are_found_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "LEAF_ROWS", 20)
-    monkeypatch.setattr(module, "PROBED_LEAVES", 3)
+    monkeypatch.setattr(module, "PROBED_LEAVES", 6)
     originals = made(400)
     noise = np.random.default_rng(3).integers(-3, 4, originals.shape)
     copies = (originals.astype(int) + noise).clip(-127, 127).astype(np.int8)
