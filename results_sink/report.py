@@ -96,6 +96,7 @@ def record_document(record: Record, names: KeywordNames) -> dict[str, Any]:
         "reason": str(record.reason) if isinstance(record, RejectedImage) else None,
         "detail": record.detail if isinstance(record, RejectedImage) else None,
         "keywords": [],
+        "model_keywords": [],
         "classes": [],
         "low_information": False,
         "decisions": [
@@ -112,6 +113,7 @@ def record_document(record: Record, names: KeywordNames) -> dict[str, Any]:
     if isinstance(record, TaggedImage):
         document |= {
             "keywords": names.documents(record.keywords),
+            "model_keywords": names.documents(record.model_keywords),
             "classes": [
                 {"class_index": score.class_index, "score": round(score.score, 4)}
                 for score in record.class_scores[:CLASSES_SHOWN]

@@ -7,11 +7,12 @@ import { forget, keep, take, visit } from "./visits.js";
 import { LANGUAGES, language, say, speak } from "./words.js";
 import { compareView } from "./compare.js";
 import { photoView } from "./photo.js";
+import { reviewView } from "./review.js";
 import { searchView } from "./search.js";
 import { statusView } from "./status.js";
 import { uploadView } from "./upload.js";
 
-const VIEWS = { search: searchView, upload: uploadView, compare: compareView, status: statusView };
+const VIEWS = { search: searchView, review: reviewView, upload: uploadView, compare: compareView, status: statusView };
 const THEME = "catalog-tagger.theme";
 const main = document.getElementById("main");
 let leave = () => {};

@@ -3,6 +3,45 @@
 const WORDS = {
   skip: ["Skip to the content", "Zum Inhalt", "Aller au contenu", "Ir al contenido"],
   search: ["Search", "Suchen", "Rechercher", "Buscar"],
+  review: ["Review", "Prüfen", "Vérifier", "Revisar"],
+  review_title: ["Review photo by photo", "Foto für Foto prüfen", "Vérifier photo par photo", "Revisar foto por foto"],
+  review_of: ["Photos to review", "Zu prüfende Fotos", "Photos à vérifier", "Fotos por revisar"],
+  of_look: ["What needs a look", "Was jemand ansehen sollte", "Ce qui est à vérifier", "Lo que hay que revisar"],
+  of_all: ["All photos, least sure first", "Alle Fotos, unsicherste zuerst", "Toutes, les moins sûres d’abord", "Todas, las menos seguras primero"],
+  of_people: ["What people decided", "Was Menschen entschieden", "Ce qui a été décidé", "Lo que decidieron personas"],
+  with_word: ["With the keyword", "Mit dem Schlagwort", "Avec le mot-clé", "Con la palabra clave"],
+  any_word: ["any", "beliebig", "n’importe lequel", "cualquiera"],
+  accept: ["Accept", "Annehmen", "Accepter", "Aceptar"],
+  reject: ["Reject", "Ablehnen", "Rejeter", "Rechazar"],
+  right_word: ["Right word", "Richtiges Wort", "Mot juste", "Palabra correcta"],
+  next: ["Next", "Weiter", "Suivante", "Siguiente"],
+  previous: ["Previous", "Zurück", "Précédente", "Anterior"],
+  undo: ["Undo", "Zurücknehmen", "Annuler", "Deshacer"],
+  select: ["Select", "Auswählen", "Choisir", "Elegir"],
+  select_it: ["Select {0}", "{0} auswählen", "Choisir {0}", "Elegir {0}"],
+  select_shown: ["Select those shown", "Gezeigte auswählen", "Choisir celles affichées", "Elegir las mostradas"],
+  selected_many: ["{0} selected: the next decision is for all of them", "{0} ausgewählt: die nächste Entscheidung gilt für alle", "{0} choisies : la prochaine décision vaut pour toutes", "{0} elegidas: la próxima decisión vale para todas"],
+  keys: ["Keys: 1–9 choose the keyword, arrows move", "Tasten: 1–9 wählen das Schlagwort, Pfeile bewegen", "Touches : 1–9 choisissent le mot-clé, flèches pour bouger", "Teclas: 1–9 eligen la palabra, flechas mueven"],
+  space: ["space", "Leertaste", "espace", "espacio"],
+  reviewed: ["{0} decisions · {1} of {2} photos decided", "{0} Entscheidungen · {1} von {2} Fotos entschieden", "{0} décisions · {1} photos décidées sur {2}", "{0} decisiones · {1} de {2} fotos decididas"],
+  saving: ["Saving …", "Wird gespeichert …", "Enregistrement …", "Guardando …"],
+  all_saved: ["All saved", "Alles gespeichert", "Tout est enregistré", "Todo guardado"],
+  not_saved: ["{0} decisions are not saved: {1}", "{0} Entscheidungen sind nicht gespeichert: {1}", "{0} décisions non enregistrées : {1}", "{0} decisiones sin guardar: {1}"],
+  nothing_to_review: ["No photo needs a look.", "Kein Foto muss angesehen werden.", "Aucune photo n’est à vérifier.", "Ninguna foto por revisar."],
+  review_done: ["That was the last photo.", "Das war das letzte Foto.", "C’était la dernière photo.", "Era la última foto."],
+  review_all: ["Review all photos", "Alle Fotos prüfen", "Vérifier toutes les photos", "Revisar todas las fotos"],
+  may_not_decide: ["You may look here, but not decide.", "Sie dürfen hier ansehen, aber nicht entscheiden.", "Vous pouvez regarder, mais pas décider.", "Puede mirar, pero no decidir."],
+  guessed: ["guess", "Vermutung", "supposition", "conjetura"],
+  no_such_word: ["No keyword is called “{0}”, so it cannot be pinned. It is noted as missing.", "Kein Schlagwort heißt „{0}“, also lässt es sich nicht anheften. Es ist als fehlend vermerkt.", "Aucun mot-clé ne s’appelle « {0} » : impossible de l’épingler. Il est noté comme manquant.", "Ninguna palabra clave se llama «{0}»: no se puede fijar. Queda anotada como faltante."],
+  unknown_word: ["No keyword is called “{0}”.", "Kein Schlagwort heißt „{0}“.", "Aucun mot-clé ne s’appelle « {0} ».", "Ninguna palabra clave se llama «{0}»."],
+  unreachable: ["The server cannot be reached.", "Der Server ist nicht zu erreichen.", "Le serveur est injoignable.", "No se puede contactar con el servidor."],
+  problem_not_found: ["Nothing is known of this photo.", "Über dieses Foto ist nichts bekannt.", "On ne sait rien de cette photo.", "No se sabe nada de esta foto."],
+  problem_page_gone: ["These results are no longer kept. Search again.", "Diese Ergebnisse gibt es nicht mehr. Suchen Sie erneut.", "Ces résultats n’existent plus. Relancez la recherche.", "Estos resultados ya no existen. Busque de nuevo."],
+  left_out: ["Left out: {0}", "Weggelassen: {0}", "Laissé de côté : {0}", "Omitido: {0}"],
+  read_as: ["{0} was read as {1}", "{0} als {1} gelesen", "{0} lu comme {1}", "{0} leído como {1}"],
+  did_you_mean: ["Did you mean:", "Meinten Sie:", "Vouliez-vous dire :", "¿Quiso decir:"],
+  there_is: ["The catalogue has:", "Der Katalog hat:", "Le catalogue contient :", "El catálogo tiene:"],
+  show_all: ["Show all", "Alle zeigen", "Tout afficher", "Mostrar todas"],
   upload: ["Upload", "Hochladen", "Envoyer", "Subir"],
   compare: ["Compare", "Vergleichen", "Comparer", "Comparar"],
   status: ["Status", "Stand", "État", "Estado"],
@@ -134,6 +173,8 @@ export function say(name, ...filled) {
   const text = WORDS[name]?.[ORDER.indexOf(language())] ?? name;
   return text.replace(/\{(\d)\}/g, (_, at) => String(filled[Number(at)] ?? ""));
 }
+
+export function has(name) { return name in WORDS; }
 
 export function number(value) {
   return new Intl.NumberFormat(language()).format(value);
