@@ -4,6 +4,7 @@ import { ask, askOnce, nameOfClass, pathOf, photo } from "./api.js";
 import { explain, failure } from "./notices.js";
 import { cameFromHere, forget } from "./visits.js";
 import { announce, bar, el, icon, percent } from "./dom.js";
+import { productAddress } from "./product.js";
 import { suggest } from "./search.js";
 import { mayDecide } from "./signin.js";
 import { language, moment, number, say } from "./words.js";
@@ -14,7 +15,7 @@ export function photoView(box, { image }) {
   const title = el("h1", {}, nameOf(image));
   let gone = false;
   box.append(
-    el("p", { class: "above" }, el("a", { class: "back", href: "#/search", onclick: goBack }, icon("back"), say("back"))),
+    backLink(),
     el("article", { class: "photo" }, frame, el("div", {}, title, right)));
   void photo(image).then((address) => {
     if (!address) return;
@@ -59,6 +60,10 @@ export function photoView(box, { image }) {
     await ask("POST", "ratings", { json: { ratings: [{ image, keyword, verdict, model_version: version }] } });
     announce(say("thanks"));
   }
+}
+
+export function backLink() {
+  return el("p", { class: "above" }, el("a", { class: "back", href: "#/search", onclick: goBack }, icon("back"), say("back")));
 }
 
 // Back to where the person came from; to the search where the photo was opened by its address.
@@ -215,6 +220,7 @@ function classes(record) {
 
 function facts(record) {
   const told = [
+    ["product", el("a", { href: productAddress(record.product) }, record.product)],
     ["place", record.image],
     ["size", record.width_pixels ? `${number(record.width_pixels)} × ${number(record.height_pixels)}` : ""],
     ["model", record.model_version],

@@ -25,7 +25,8 @@ export function reviewView(box, { asked }) {
   const items = [];
   const selected = new Set();
   const steps = [];
-  let [index, candidate, total, next, gone, loading] = [0, 0, 0, null, false, false];
+  let [index, candidate, total, next, gone, loading, hasSent] = [0, 0, 0, null, false, false, false];
+  let vocabulary = new Map();
 
   const large = el("div", { class: "large" }, icon("photo"));
   const name = el("h2", { tabindex: "-1" }, say("loading"));
@@ -78,8 +79,8 @@ export function reviewView(box, { asked }) {
         askOnce("keywords"),
       ]);
       if (gone) return;
-      const parents = new Map(keywords.map((keyword) => [keyword.id, keyword.parents]));
-      items.push(...found.results.map((result) => ({ ...result, candidates: mostSpecificFirst(result.keywords, parents), isWhole: result.keywords.length > 0, decided: new Map() })));
+      vocabulary = new Map(keywords.map((keyword) => [keyword.id, keyword]));
+      items.push(...found.results.map((result) => ({ ...result, candidates: mostSpecificFirst(result.keywords, vocabulary), isWhole: result.keywords.length > 0, decided: new Map() })));
       ({ total, next } = found);
       draw();
     } catch (error) {
@@ -147,7 +148,7 @@ export function reviewView(box, { asked }) {
   }
 
   function showSaved() {
-    saved.textContent = outbox.length || sending ? say("saving") : steps.length ? say("all_saved") : "";
+    saved.textContent = outbox.length || sending ? say("saving") : hasSent ? say("all_saved") : "";
     const failed = outbox.filter((wish) => wish.failure);
     if (failed.length && !sending) {
       wrong.replaceChildren(el("div", { class: "notice bad", role: "alert" }, el("p", {}, say("not_saved", number(outbox.length), failed[0].failure)),
@@ -163,7 +164,7 @@ export function reviewView(box, { asked }) {
       const record = await ask("GET", pathOf(item.image), { query: { language: language() } });
       const names = await Promise.all(record.classes.map((each) => nameOfClass(record.model_version, each.class_index)));
       const ids = await Promise.all(names.map(idOf));
-      item.candidates = record.classes.map((each, place) => ({ id: ids[place], keyword: names[place], score: each.score, source: "guess" })).filter((keyword) => keyword.id);
+      item.candidates = record.classes.map((each, place) => ({ id: ids[place], keyword: vocabulary.get(ids[place])?.words[language()]?.[0] ?? names[place], score: each.score, source: "guess" })).filter((keyword) => keyword.id);
       if (!gone && items[index] === item) drawCandidates(item);
     } catch (error) {
       item.isWhole = false;
@@ -213,6 +214,7 @@ export function reviewView(box, { asked }) {
     const wishes = (selected.size ? [...selected] : [items[index]]).map((item) => ({ item, keyword, decision, before: before(item, keyword) }));
     for (const { item } of wishes) item.decided.set(keyword.id, decision);
     steps.push({ index, wishes });
+    hasSent = true;
     selected.clear();
     send(wishes.map(({ item }) => ({ image: item.image, keyword: keyword.id, decision })));
     const following = items[index].candidates.findIndex((other, place) => place > candidate && !items[index].decided.has(other.id));
@@ -284,9 +286,9 @@ function before(item, keyword) {
 }
 
 // A broader keyword stands behind the one that implies it: who accepts says the most with one key.
-function mostSpecificFirst(keywords, parents) {
+function mostSpecificFirst(keywords, vocabulary) {
   const broader = new Set();
-  const climb = (id) => { for (const parent of parents.get(id) ?? []) if (!broader.has(parent)) { broader.add(parent); climb(parent); } };
+  const climb = (id) => { for (const parent of vocabulary.get(id)?.parents ?? []) if (!broader.has(parent)) { broader.add(parent); climb(parent); } };
   keywords.forEach((keyword) => climb(keyword.id));
   return [...keywords.filter((keyword) => !broader.has(keyword.id)), ...keywords.filter((keyword) => broader.has(keyword.id))];
 }

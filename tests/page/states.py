@@ -104,6 +104,12 @@ def reviewed(page: Any, site: Site) -> None:
     page.click(".strip input >> nth=2")
 
 
+def product(page: Any, site: Site) -> None:
+    """Show a product with its photos."""
+    page.goto(site.at(f"product/{SHOE}"))
+    page.wait_for_selector(".card a")
+
+
 STATES: dict[str, Callable[[Any, Site], None]] = {
     each.__name__: each
     for each in (
@@ -118,6 +124,7 @@ STATES: dict[str, Callable[[Any, Site], None]] = {
         compared,
         counted,
         reviewed,
+        product,
         uncounted,
     )
 }

@@ -62,7 +62,7 @@ def test_the_right_word_is_given_to_all_that_are_selected(open_page: Open, site:
     images = page.eval_on_selector_all(".strip li", "rows => rows.slice(0, 2).map(row => row.dataset.image)")
     page.keyboard.press(" ")
     page.click(".strip input >> nth=1")
-    page.wait_for_selector("text=2 selected")
+    page.wait_for_selector("text=Selected: 2.")
     page.click("text=Right word")
     page.keyboard.type("balloon")
     page.keyboard.press("Enter")
@@ -81,7 +81,7 @@ def test_what_could_not_be_saved_is_told_and_sent_again(open_page: Open, site: S
     first = page.get_attribute(".large", "data-image")
     page.route(re.compile("/decisions$"), lambda route: route.fulfill(status=503, json={"detail": "slow"}), times=1)
     page.keyboard.press("x")
-    page.wait_for_selector("[role=alert]:has-text('1 decisions are not saved')")
+    page.wait_for_selector("[role=alert]:has-text('Not saved yet: 1')")
     page.click("text=Try again")
     wait_until_saved(page)
 
