@@ -24,7 +24,7 @@ LEFT_OUT_SUFFIXES = (".a", ".lib", ".pxd", ".pxi", ".pyi", ".pyx")  # what compi
 LEFT_OUT_PARTS = tuple(
     f"onnxruntime/{part}" for part in ("backend", "datasets", "quantization", "tools", "transformers")
 )
-LEFT_OUT_DOORS = ("flight", "s3fs", "arrow_s3", "substrait", "cpp_tests")  # parts of pyarrow that nothing uses: 56 MB
+LEFT_OUT_DOORS = ("flight", "s3fs", "arrow_s3", "cpp_tests")  # parts of pyarrow that nothing here goes through: 50 MB
 KEPT_SERVICES = ("apigatewaymanagementapi", "dynamodb", "s3", "sqs", "sts")  # of 400 that botocore describes in 28 MB
 LEFT_OUT_WORDS = (
     "ar",
@@ -143,9 +143,7 @@ def _tidy(folder: Path) -> None:
         *(path for suffix in LEFT_OUT_SUFFIXES for path in folder.rglob(f"*{suffix}")),
         *(folder / "spellchecker" / "resources" / f"{language}.json.gz" for language in LEFT_OUT_WORDS),
         *(path for door in LEFT_OUT_DOORS for path in folder.glob(f"pyarrow/*{door}*.so*")),
-        *folder.glob(
-            "pyarrow/libarrow_*.so.*.*.*"
-        ),  # in place of links, a wheel has the same library under three names
+        *folder.glob("pyarrow/libarrow_*.so.*.*.*"),  # for want of links, a wheel has a library three times
         *folder.glob("pyarrow/libarrow_*.so"),  # of which the loader asks for the middle one
     ]
     for path in needless:

@@ -17,6 +17,7 @@ import numpy as np
 from pipeline.errors import CallerError, ImageRejected, RejectReason
 from pipeline.images import MAX_IMAGE_BYTES
 from pipeline.model_version import CARD_NAME
+from pipeline.not_pictures import lies_beside_photos
 from pipeline.settings import home, model_dir
 from tagging_lambda.classify import Classifier
 from tagging_lambda.image.picture import model_input
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from tagging_lambda.words.heads import Head
     from tagging_lambda.words.taxonomy import Taxonomy
 
+CACHE_NAME = "photos.sqlite3"
 GROUP = 4  # photos that the model sees at once: faster than one by one, and eight gain nothing more (DECISIONS.md, 80)
 GROUPS_PER_WORKER = 2  # begun ahead; enough that no worker waits for the one who prints
 
@@ -125,10 +127,14 @@ class FileTagger:
             BadModel: there is no usable model.
         """
         classifier = Classifier.load(folder / CARD_NAME)
-        mapper = KeywordMapper.of(vocabulary, [each.id for each in classifier.card.classes], heads)
+        mapper = KeywordMapper.of(vocabulary, [known.id for known in classifier.card.classes], heads)
         contract = classifier.card.input
         count = workers or len(os.sched_getaffinity(0))
         return cls(classifier, mapper, lambda: ProcessReader(contract), count)
+
+    def remembering(self) -> FileTagger:
+        """Return this tagger with what it reads kept by content below the home folder: nothing is read twice."""
+        return replace(self, cache=PhotoCache.open(home() / CACHE_NAME, self.classifier.card.version))
 
     def tag(self, paths: Iterable[Path]) -> Iterator[TaggedFile | RejectedFile]:
         """Yield what becomes of each file, in the order given. Memory does not grow with their number."""
@@ -189,8 +195,8 @@ class FileTagger:
                 if not hasattr(own, "reader"):
                     own.reader = self.make_reader()
                     closing.callback(own.reader.close)
-                found: Reader = own.reader
-                return found
+                thread_reader: Reader = own.reader
+                return thread_reader
 
             yield reader
 
@@ -200,7 +206,7 @@ def photos_in(
 ) -> Iterator[TaggedFile | RejectedFile]:
     """Yield what becomes of each file of these folders, sorted; files that were read before are not read again.
 
-    `check`, `duplicates` and `similar` share what one of them has read: it is kept by content below the home folder.
+    `check`, `duplicates`, `similar`, `learn` and `tag -o` share what one of them has read.
 
     Raises:
         CallerError: a path is neither a file nor a folder; said before anything is yielded.
@@ -208,11 +214,11 @@ def photos_in(
     """
     files = files_below(paths)
     tagger = FileTagger.load(model_dir(), vocabulary, workers, InstalledHeads.of_this_machine().load())
-    return replace(tagger, cache=PhotoCache.open(home() / "photos.sqlite3", tagger.classifier.card.version)).tag(files)
+    return tagger.remembering().tag(files)
 
 
 def files_below(paths: Sequence[Path]) -> Iterator[Path]:
-    """Yield the files named, and every file of the folders named, sorted, without the hidden ones.
+    """Yield the files named, and the files of the folders named, sorted, without hidden ones, lists and notes.
 
     Raises:
         CallerError: a path is neither a file nor a folder; said before anything is yielded.
@@ -220,14 +226,23 @@ def files_below(paths: Sequence[Path]) -> Iterator[Path]:
     for path in paths:
         if not path.is_dir() and not path.is_file():
             raise CallerError(f"{path} is neither a file nor a folder")
-    return (file for path in paths for file in (_walk(path) if path.is_dir() else (path,)))
+    return (file for path in paths for file in (_photos_below(path) if path.is_dir() else (path,)))
+
+
+def count_beside_photos(paths: Sequence[Path]) -> int:
+    """Return how many files of the folders ``files_below`` leaves out because they are lists or notes."""
+    return sum(lies_beside_photos(path.name) for folder in paths if folder.is_dir() for path in _walk(folder))
+
+
+def _photos_below(folder: Path) -> Iterator[Path]:
+    return (path for path in _walk(folder) if not lies_beside_photos(path.name))
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    for here, folders, files in os.walk(folder):
+    for parent, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
-            path = Path(here, name)
+            path = Path(parent, name)
             if not name.startswith(".") and path.is_file():
                 yield path
 
@@ -241,8 +256,8 @@ def bytes_of(path: Path) -> bytes:
     try:
         size_bytes = path.stat().st_size
         if size_bytes > MAX_IMAGE_BYTES:
-            found = f"the file has {size_bytes:,} bytes"
-            raise ImageRejected(RejectReason.BYTES, f"{found}; the limit is {MAX_IMAGE_BYTES:,}")
+            detail = f"the file has {size_bytes:,} bytes; the limit is {MAX_IMAGE_BYTES:,}"
+            raise ImageRejected(RejectReason.BYTES, detail)
         return path.read_bytes()
     except FileNotFoundError as error:
         raise ImageRejected(RejectReason.MISSING, "the file is no longer there") from error

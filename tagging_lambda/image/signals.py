@@ -107,14 +107,6 @@ def facts_of(small: Levels, fitted: Levels, file: FileSize) -> PhotoFacts:
     )
 
 
-def product_box(small: Levels) -> tuple[int, int, int, int]:
-    """Return left, top, right and bottom, in pixels, of what stands out from the ground; else of the whole."""
-    product = _find_ground(small).product
-    if np.count_nonzero(product) < _LEAST_PRODUCT_PIXELS:
-        return 0, 0, small.shape[1], small.shape[0]
-    return _box_of(product)
-
-
 def _box_of(product: Mask) -> tuple[int, int, int, int]:
     rows, columns = np.flatnonzero(product.any(axis=1)), np.flatnonzero(product.any(axis=0))
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
