@@ -123,24 +123,25 @@ echo "Installing $(2) into .venv ..."; $(BIN)/python -m pip install -e $(1) \
 	> .venv/setup.log 2>&1 || { tail -n 15 .venv/setup.log; echo "The installation failed; .venv/setup.log has all of it."; exit 1; } >&2
 endef
 
-# Tools that want libraries of their own, each in a place of its own.
+# Tools that want libraries of their own, each in an environment of its own, made under its real path: the commands in
+# it keep the path they were installed under, and a link to the checkout may be gone tomorrow.
 $(TOOLS)/sam.stamp: Makefile | .venv/bin/python
-	$(BIN)/python -m venv $(TOOLS)/sam
+	$(BIN)/python -m venv $(realpath .venv)/tools/sam
 	$(TOOLS)/sam/bin/pip install --quiet aws-sam-cli==$(SAM_VERSION)
 	@touch $@
 
 $(TOOLS)/aws.stamp: Makefile | .venv/bin/python
-	$(BIN)/python -m venv $(TOOLS)/aws
+	$(BIN)/python -m venv $(realpath .venv)/tools/aws
 	$(TOOLS)/aws/bin/pip install --quiet awscli==$(AWS_VERSION)
 	@touch $@
 
 $(TOOLS)/checkov.stamp: Makefile | .venv/bin/python
-	$(BIN)/python -m venv $(TOOLS)/checkov
+	$(BIN)/python -m venv $(realpath .venv)/tools/checkov
 	$(TOOLS)/checkov/bin/pip install --quiet checkov==$(CHECKOV_VERSION)
 	@touch $@
 
 $(TOOLS)/lint.stamp: infra/linters.txt | .venv/bin/python
-	$(BIN)/python -m venv $(TOOLS)/lint
+	$(BIN)/python -m venv $(realpath .venv)/tools/lint
 	$(TOOLS)/lint/bin/pip install --quiet --requirement infra/linters.txt
 	@touch $@
 

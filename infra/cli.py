@@ -41,7 +41,7 @@ _COMMANDS = {
     "release": ("tagging_lambda.curate.cli:release", "Take a decision back."),
     "retag": ("tagging_lambda.curate.cli:retag", "Apply a new taxonomy or head to stored results, without inference."),
     "undo": ("tagging_lambda.curate.cli:undo", "Take back what a run wrote."),
-    "restore": ("infra.restore:restore", "Bring records back from another table."),
+    "restore": ("infra.restore:restore", "Bring records back from another table or an export."),
     "export": ("results_sink.cli:export", "Write all records as Parquet, or for another engine."),
     "search": ("results_sink.search_cli:search", "Find images by keywords."),
     "check": ("infra.check:check", "Say which photos a marketplace refuses, why, and from when."),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pipeline.colours import colours_of
 from pipeline.keywords import Source
+from pipeline.record_backup import pack_backup
 from pipeline.records import GoneImage, RejectedImage, TaggedImage, UndoneImage
 from results_sink.export.manifest import RecordCounts
 
@@ -74,6 +75,7 @@ COLUMNS = (
     Column("vector_space", Kind.TEXT, lambda r: r.vector.space if isinstance(r, TaggedImage) and r.vector else None),
     Column("facts", Kind.BYTES, lambda r: r.facts.pack() if isinstance(r, TaggedImage) and r.facts else None),
     Column("revision", Kind.WHOLE, lambda r: r.revision),
+    Column("backup", Kind.BYTES, pack_backup),
 )
 SOURCES = tuple(Source)
 
