@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from infra.cli import main
 from pipeline.errors import CallerError, RejectReason
+from pipeline.keywords import Vocabulary
+from pipeline.settings import home, model_dir
 from tagging_lambda.local_files import FileTagger, RejectedFile, TaggedFile, count_beside_photos, files_below
+from tagging_lambda.photo_cache import PhotoCache
 from tagging_lambda.words.keyword_mapper import KeywordMapper
 from tests.builders import COLOURS, ColourClassifier, InlineReader, colour_vocabulary, jpeg
 
@@ -61,6 +65,33 @@ def test_results_come_in_the_order_of_the_files_and_a_bad_file_is_one_of_them(ph
     assert [result.path.name for result in results] == ["a.jpg", "b.jpg", "offer.pdf", "c.jpg"]
     assert [r.keywords[0].keyword_id for r in results if isinstance(r, TaggedFile)] == ["red", "blue", "green"]
     assert [r.reason for r in results if isinstance(r, RejectedFile)] == [RejectReason.NOT_IMAGE]
+
+
+def test_the_model_sees_four_photos_at_once_and_no_file_that_is_none(photos):
+    classifier = ColourClassifier()
+    tagger = replace(file_tagger(workers=1), classifier=classifier)
+    paths = [photos / "a.jpg", photos / "notes.txt", photos / "b.jpg", photos / "gone.jpg", *[photos / "a.jpg"] * 5]
+    results = list(tagger.tag(paths))
+    assert [result.path for result in results] == paths
+    assert [r.keywords[0].keyword_id for r in results if isinstance(r, TaggedFile)] == ["red", "blue", *["red"] * 5]
+    assert classifier.batches == [2, 4, 1]
+
+
+def test_no_photo_that_is_known_is_classified_again(photos, tmp_path):
+    classifier = ColourClassifier()
+    cache = PhotoCache.open(tmp_path / "photos.sqlite3", "1")
+    tagger = replace(file_tagger(workers=1), classifier=classifier, cache=cache)
+    first = list(tagger.tag([photos / "a.jpg"]))
+    assert list(tagger.tag([photos / "b.jpg", photos / "a.jpg"]))[1] == first[0]
+    assert classifier.batches == [1, 1]
+
+
+@pytest.mark.slow
+def test_what_a_photo_shows_does_not_depend_on_its_neighbours(real_model):
+    tagger = FileTagger.load(model_dir(), Vocabulary.load(), 1)
+    paths = sorted((home() / "sample-catalogue").glob("*.jpg"))[:6]
+    alone = [result for path in paths for result in tagger.tag([path])]
+    assert list(tagger.tag(paths)) == alone
 
 
 def test_a_file_that_vanished_or_may_not_be_read_is_a_line_of_its_own(photos, tmp_path):
