@@ -7,7 +7,6 @@ of the demo is its own: a local stack that is up already is not touched.
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import shutil
 import sys
@@ -20,7 +19,6 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import click
-from PIL import Image
 
 from infra.cli import main as catalog_tagger
 from infra.model.npm import Npm
@@ -37,6 +35,7 @@ from pipeline.records import GoneImage, Record, RejectedImage, TaggedImage
 from pipeline.settings import HOME_VARIABLE, home, model_dir
 from pipeline.stack import TARGET_VARIABLE, Stack, find_stack
 from pipeline.unreadable import readable
+from tagging_lambda.image.contact_sheet import small_copy
 from tagging_lambda.model_card import ModelCard
 
 if TYPE_CHECKING:
@@ -153,22 +152,13 @@ def _show_signals(demo: Demo) -> None:
     _title("What else the photos say: what Google refuses from 31 January 2027, duplicates, colours")
     original = demo.catalogue.photos[-1]
     copy = "old-site-" + _key(original)
-    demo.put(demo.stack.images_bucket, {copy: _small_copy(original.path)})
+    demo.put(demo.stack.images_bucket, {copy: small_copy(original.path, SMALL_COPY_PIXELS)})
     _say(f"uploaded {copy}, a small copy of {_key(original)}")
     records = demo.wait_for(len(demo.existing()) + len(demo.new()))
     uploads = f"s3://{demo.stack.images_bucket}/"
     _type("check", uploads, "--rules", "google", "--on", "2027-01-31", is_done=(0, 1))
     _type("duplicates", uploads)
     _print_colours(records)
-
-
-def _small_copy(path: Path) -> bytes:
-    """Return the photo as a JPEG whose longer side has 400 pixels."""
-    file = io.BytesIO()
-    with Image.open(path) as image:
-        image.thumbnail((SMALL_COPY_PIXELS, SMALL_COPY_PIXELS))
-        image.convert("RGB").save(file, "JPEG", quality=80)
-    return file.getvalue()
 
 
 def _print_colours(records: list[Record]) -> None:
