@@ -35,7 +35,6 @@ from pipeline.records import GoneImage, Record, RejectedImage, TaggedImage
 from pipeline.settings import HOME_VARIABLE, home, model_dir
 from pipeline.stack import TARGET_VARIABLE, Stack, find_stack
 from pipeline.unreadable import readable
-from tagging_lambda.image.contact_sheet import small_copy
 from tagging_lambda.model_card import ModelCard
 
 if TYPE_CHECKING:

@@ -106,12 +106,3 @@ def png(levels: NDArray[np.uint8]) -> bytes:
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
-def small_copy(path: Path, side_pixels: int) -> bytes:
-    """Return a photo as a JPEG whose longer side has at most so many pixels."""
-    file = io.BytesIO()
-    with Image.open(path) as image:
-        image.thumbnail((side_pixels, side_pixels))
-        image.convert("RGB").save(file, "JPEG", quality=80)
-    return file.getvalue()
