@@ -7,6 +7,7 @@ of the demo is its own: a local stack that is up already is not touched.
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import shutil
 import sys
@@ -19,6 +20,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import click
+from PIL import Image
 
 from infra.cli import main as catalog_tagger
 from infra.model.npm import Npm
@@ -114,10 +116,12 @@ def run() -> None:
         _type("export", str(target))
         for words in SEARCHES:
             _type("search", words, "--from", str(target), "--limit", "5")
+        _type("report", str(everything / "demo-report.html"), "--from", str(target))
         _show_signals(demo)
     _title("The export, for any search engine")
     _print_files(target)
-    click.echo(f"\nDone in {time.monotonic() - started_s:.0f} s. What is left: the export, in {target}")
+    click.echo(f"\nDone in {time.monotonic() - started_s:.0f} s. What is left: the export, in {target},")
+    click.echo(f"and a report to open in a browser: {everything / 'demo-report.html'}")
     say_how_to_go_on()
 
 
@@ -150,14 +154,23 @@ def _show_signals(demo: Demo) -> None:
     """Upload a small copy of a photo, and show what Google refuses, which photos are the same, and the colours."""
     _title("What else the photos say: what Google refuses from 31 January 2027, duplicates, colours")
     original = demo.catalogue.photos[-1]
-    copy = "old-site-" + _key(original)
-    demo.put(demo.stack.images_bucket, {copy: small_copy(original.path, SMALL_COPY_PIXELS)})
-    _say(f"uploaded {copy}, a small copy of {_key(original)}")
+    copy_key = "old-site-" + _key(original)
+    demo.put(demo.stack.images_bucket, {copy_key: _small_copy(original.path)})
+    _say(f"uploaded {copy_key}, a small copy of {_key(original)}")
     records = demo.wait_for(len(demo.existing()) + len(demo.new()))
     uploads = f"s3://{demo.stack.images_bucket}/"
     _type("check", uploads, "--rules", "google", "--on", "2027-01-31", is_done=(0, 1))
     _type("duplicates", uploads)
     _print_colours(records)
+
+
+def _small_copy(path: Path) -> bytes:
+    """Return the photo as a JPEG whose longer side has ``SMALL_COPY_PIXELS``."""
+    file = io.BytesIO()
+    with Image.open(path) as image:
+        image.thumbnail((SMALL_COPY_PIXELS, SMALL_COPY_PIXELS))
+        image.convert("RGB").save(file, "JPEG", quality=80)
+    return file.getvalue()
 
 
 def _print_colours(records: list[Record]) -> None:

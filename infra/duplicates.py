@@ -47,7 +47,7 @@ class Comparable:
 
 
 @click.command()
-@click.argument("place", metavar="FOLDER|s3://BUCKET/PREFIX|MANIFEST")
+@click.argument("place", metavar="FOLDER|EXPORT|s3://BUCKET/PREFIX|MANIFEST")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, and nothing else.")
 def duplicates(place: str, *, as_json: bool) -> int:
     """Group the same photo under several names: recompressed, made smaller, cut, mirrored or padded.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
-from infra.photos import known_photo_of, known_photos
+from infra.photos import is_export, known_photo_of, known_photos
 from pipeline.errors import CallerError
 from pipeline.images import SCHEME
 from pipeline.keywords import Vocabulary
@@ -58,7 +58,7 @@ def similar(image: Path, place: str, count: int, *, as_json: bool) -> int:
         raise CallerError(
             "the model has no projection, so its photos have no vectors; run `catalog-tagger model build`"
         )
-    if place.startswith(SCHEME) or (Path(place) / "latest.json").is_file():
+    if place.startswith(SCHEME) or is_export(Path(place)):
         matches = similar_in_export(photo.vector, place, count, vocabulary)
     else:
         with Progress("similar", quiet=as_json) as progress:

@@ -69,6 +69,7 @@ class ImageInBrief(AnswerModel):
 class Image(ImageInBrief):
     """What is known of an image now."""
 
+    model_keywords: list[KeywordOfImage] = Field(description="What the model says, before what people decided.")
     classes: list[ClassOfImage]
     previous: PreviousObservation | None = None
 
@@ -232,6 +233,20 @@ class KeywordRatings(RequestModel):
     """Ratings of one person: all are kept, or none."""
 
     ratings: list[KeywordRating] = Field(min_length=1, max_length=MAX_RATINGS)
+
+
+class GivenRating(AnswerModel):
+    """What the caller has said of a keyword on an image."""
+
+    keyword: str = Field(description="Its id; of a missing word that is no keyword, the word.")
+    verdict: Verdict
+    model_version: str
+
+
+class GivenRatings(AnswerModel):
+    """The caller's own ratings of an image."""
+
+    ratings: list[GivenRating]
 
 
 class KeptRatings(AnswerModel):

@@ -139,6 +139,11 @@ class ParquetFile:
         for number in range(self._file.num_row_groups):
             yield with_every_column(self._read([number], columns))
 
+    def rows(self, *more: str) -> Iterator[dict[str, Any]]:
+        """Yield what a record is made from, and further columns, as a dictionary for each row."""
+        for table in self.tables(*more):
+            yield from table.to_pylist()
+
     def vectors(self, space: str) -> Iterator[tuple[NDArray[np.int64], bytes]]:
         """Yield by row group the rows of the file with a vector of that space, and the vectors one after the other."""
         first_row = 0

@@ -29,7 +29,7 @@ from results_sink.search.search import FACETS, LIMIT, Filters, SearchRequest, Si
 
 SIMILAR = 12  # similar products, where no limit is given
 MAX_LIMIT = 100  # results of a page, chosen by us: some 100 kB
-IN_DETAIL = ("classes", "previous")  # of an image: left out of a batch
+IN_DETAIL = ("classes", "model_keywords", "previous")  # of an image: left out of a batch
 ONE_LINE = r"^[^\n]+$"  # what a path can hold
 
 Typed = Annotated[str, Query(min_length=1, max_length=100, description="What was typed so far.")]
@@ -49,7 +49,7 @@ Reason = Annotated[
     RejectReason | None,
     Query(description="Images that were rejected for this reason, which have no keywords: without `q`."),
 ]
-Order = Annotated[Sort, Query(description="By score, newest observation first, or by the image's name.")]
+Order = Annotated[Sort, Query(description="By score, least sure first, newest observation first, or by name.")]
 Completing = Annotated[
     Literal["word", "query"],
     Query(
@@ -111,17 +111,24 @@ class Api:
             changes=searcher.changes,
         )
 
-    def suggest(
+    def suggest(  # noqa: PLR0913, PLR0917 - the parameters of the path
         self,
         q: Typed,
         language: Language = LANGUAGES[0],
         limit: Limit = complete.LIMIT,
         completes: Completing = "word",
+        needs_a_look: NeedsALook = None,
+        source: SourceOfKeyword = None,
     ) -> answers.Suggestions:
-        """Complete a word of the vocabulary, or the last word of a query."""
+        """Complete a word of the vocabulary, or the last word of a query.
+
+        The filters are those of a search; they count for `completes=query`.
+        """
         names = self._names(language)
         if completes == "query":
-            completions = self._completer.complete_query(q, language, self.newest.searcher(), limit)
+            completions = self._completer.complete_query(
+                q, language, self.newest.searcher(), limit, Filters(needs_a_look, source)
+            )
         else:
             completions = self._completer.complete(q, language, self._images_by_keyword(), limit)
         suggestions = [

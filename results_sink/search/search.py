@@ -45,6 +45,7 @@ class Sort(StrEnum):
     """In which order results come."""
 
     SCORE = "score"
+    LEAST_SURE = "least_sure"
     NEWEST = "newest"
     IMAGE = "image"
 
@@ -275,7 +276,8 @@ class Searcher:
 
     def counts_of(self, nodes: Mapping[str, Node], request: SearchRequest) -> dict[str, int]:
         """Return how many results each of these nodes would leave beside the request's own query."""
-        if not request.query.strip():
+        everything = not request.query.strip() and request.filters == NO_FILTERS
+        if everything:
             return {name: self._count(self._rows_of(node), request)[0] for name, node in nodes.items()}
         scores = self._scores_of(self._parse(request), request)
         both = {name: np.minimum(scores, self._catalogue.scores_of(node)) for name, node in nodes.items()}
@@ -330,7 +332,9 @@ class Searcher:
     ) -> tuple[SearchHit, ...]:
         """Return the results of the page that is wanted."""
         ranks, limit = scores, request.offset + request.limit
-        if request.sort is Sort.NEWEST:
+        if request.sort is Sort.LEAST_SURE:  # of the query, or where there is none, of the image's surest keyword
+            ranks = -scores if request.query.strip() else -self._catalogue.surest_scores[rows]
+        elif request.sort is Sort.NEWEST:
             ranks = self._catalogue.observed_us[rows].astype(np.float64)
         elif request.sort is Sort.IMAGE:
             ranks = np.zeros(len(rows), np.float32)  # rows stand in the order of their images' names

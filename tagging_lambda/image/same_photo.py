@@ -32,7 +32,7 @@ _PATCH_SHARE = 0.4  # of a patch that must show the product
 _LEAST_COARSE = 0.9  # below it no cut is worth a closer look
 _MOST_BEFORE_MOVING = 30.0  # levels of 255 by which colours are apart before the cut is moved: more is another thing
 LEAST_CORRELATION = 0.91
-MOST_COLOUR_SHIFT = 6.4  # levels of 255
+MOST_COLOUR_SHIFT = 5.9  # levels of 255
 
 
 @dataclass(frozen=True, slots=True)

@@ -267,7 +267,7 @@ def test_what_is_newest_is_looked_for_every_few_seconds_and_no_more_often(tmp_pa
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        ({"sort": "oldest"}, "query.sort: Input should be 'score', 'newest' or 'image'"),
+        ({"sort": "oldest"}, "query.sort: Input should be 'score', 'least_sure', 'newest' or 'image'"),
         ({"q": "boot", "limit": 101}, "query.limit: Input should be less than or equal to 100"),
         ({"q": "boot", "limit": "many"}, "query.limit"),
         ({"q": "boot", "min": 1.5}, "query.min: Input should be less than or equal to 1"),
@@ -483,13 +483,16 @@ def with_a_run_before(at: int) -> Record:
     return replace(record, class_scores=scores, previous=before)
 
 
+IN_DETAIL = {"classes", "model_keywords", "previous"}
+
+
 def test_many_products_are_told_without_what_only_one_photo_is_looked_at_for(tmp_path: Path) -> None:
     asker = Asker(MemoryFiles(), tmp_path, table_of([with_a_run_before(1)]))
     [alone] = asker.get("/products/many").body["images"]
     [product] = asker.post("/products:batch", '{"ids": ["many"]}').body["products"]
 
     assert (alone["classes"][0]["class_index"], alone["previous"]["run_id"]) == (514, "run-0")
-    assert product["images"] == [{each: alone[each] for each in alone if each not in {"classes", "previous"}}]
+    assert product["images"] == [{each: alone[each] for each in alone if each not in IN_DETAIL}]
 
 
 def test_what_is_larger_than_a_function_may_answer_is_a_problem_that_names_the_limit(tmp_path: Path) -> None:
