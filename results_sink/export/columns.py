@@ -257,7 +257,8 @@ def _needs_a_look(
         return _flags(table["needs_a_look"])
     is_decided = _flags_of(np.flatnonzero(sources == SOURCES.index(Source.HUMAN)), offsets)
     is_unsure = _flags(table["low_information"]) | (np.diff(offsets) == 0)
-    return is_tagged & is_unsure & ~is_decided
+    needs_a_look: NDArray[np.bool_] = is_tagged & is_unsure & ~is_decided
+    return needs_a_look
 
 
 def _whole(column: Any) -> Any:
