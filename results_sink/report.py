@@ -114,10 +114,7 @@ def record_document(record: Record, names: KeywordNames) -> dict[str, Any]:
         document |= {
             "keywords": names.documents(record.keywords),
             "model_keywords": names.documents(record.model_keywords),
-            "classes": [
-                {"class_index": score.class_index, "score": round(score.score, 4)}
-                for score in record.class_scores[:CLASSES_SHOWN]
-            ],
+            "classes": [score.document() for score in record.class_scores[:CLASSES_SHOWN]],
             "low_information": record.low_information,
             "width_pixels": record.width_pixels,
             "height_pixels": record.height_pixels,

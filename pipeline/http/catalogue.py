@@ -112,6 +112,14 @@ class Result(AnswerModel):
     keywords: list[KeywordOfImage]
 
 
+class SimilarProducts(AnswerModel):
+    """The products that look most like one, most alike first."""
+
+    product: str
+    results: list[Result]
+    snapshot: str = Field(description="The snapshot whose photos were compared.")
+
+
 class FacetCount(AnswerModel):
     """How many of all results carry a keyword of this name, or one below it."""
 

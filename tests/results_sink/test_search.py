@@ -461,3 +461,11 @@ def test_the_least_sure_come_first_by_the_query_or_by_the_surest_keyword(searche
     assert surest[0] < surest[-1]
     assert cranes == sorted(cranes)
     assert len(cranes) > 1
+
+
+def test_completions_count_what_the_filters_leave(searcher: Searcher) -> None:
+    def images(filters: Filters) -> int:
+        completions = Completer(WORDS).complete_query("cran", "en", searcher, filters=filters)
+        return sum(completion.images for completion in completions)
+
+    assert 0 < images(Filters(source=Source.HUMAN)) < images(Filters())
