@@ -21,7 +21,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: style cost bench-packages help setup demo open test test-quick check lint check-aws check-cpu audit package lock deploy chaos bench bench-search bench-backfill quality clean
+.PHONY: style cost bench-packages dist help setup demo open test test-quick check lint check-aws check-cpu audit package lock deploy chaos bench bench-search bench-backfill quality clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,6 +68,12 @@ audit: $(TOOLS)/lint.stamp  ## look for known vulnerabilities in what is deploye
 package: .venv/run.stamp  ## build the functions' packages and their bills of materials into build/, for ARCH=x86_64 or arm64; MODEL=no leaves the model out
 	$(if $(filter no,$(MODEL)),,$(BIN)/catalog-tagger model build)
 	$(BIN)/python -m infra package --arch $(ARCH) $(if $(filter no,$(MODEL)),--no-model)
+
+# Its packages keep the names infra and pipeline, so it wants an environment of its own (DECISIONS.md, 92).
+dist: .venv/run.stamp  ## build a wheel into dist/, for an environment of its own: pipx install dist/*.whl
+	@rm -rf dist build/lib build/bdist.*; $(BIN)/python -m pip wheel --no-deps --wheel-dir dist . > .venv/dist.log 2>&1 || \
+		{ tail -n 15 .venv/dist.log; echo "The wheel could not be built; .venv/dist.log has all of it."; exit 1; } >&2
+	@ls dist/*.whl
 
 lock: .venv/run.stamp  ## lock the newest libraries that pyproject.toml permits, for the packages
 	$(BIN)/python -m infra lock
@@ -117,24 +123,25 @@ echo "Installing $(2) into .venv ..."; $(BIN)/python -m pip install -e $(1) \
 	> .venv/setup.log 2>&1 || { tail -n 15 .venv/setup.log; echo "The installation failed; .venv/setup.log has all of it."; exit 1; } >&2
 endef
 
-# Tools that want libraries of their own, each in a place of its own.
+# Tools that want libraries of their own, each in an environment of its own, made under its real path: the commands in
+# it keep the path they were installed under, and a link to the checkout may be gone tomorrow.
 $(TOOLS)/sam.stamp: Makefile | .venv/bin/python
-	$(BIN)/python -m venv $(TOOLS)/sam
+	$(BIN)/python -m venv $(realpath .venv)/tools/sam
 	$(TOOLS)/sam/bin/pip install --quiet aws-sam-cli==$(SAM_VERSION)
 	@touch $@
 
 $(TOOLS)/aws.stamp: Makefile | .venv/bin/python
-	$(BIN)/python -m venv $(TOOLS)/aws
+	$(BIN)/python -m venv $(realpath .venv)/tools/aws
 	$(TOOLS)/aws/bin/pip install --quiet awscli==$(AWS_VERSION)
 	@touch $@
 
 $(TOOLS)/checkov.stamp: Makefile | .venv/bin/python
-	$(BIN)/python -m venv $(TOOLS)/checkov
+	$(BIN)/python -m venv $(realpath .venv)/tools/checkov
 	$(TOOLS)/checkov/bin/pip install --quiet checkov==$(CHECKOV_VERSION)
 	@touch $@
 
 $(TOOLS)/lint.stamp: infra/linters.txt | .venv/bin/python
-	$(BIN)/python -m venv $(TOOLS)/lint
+	$(BIN)/python -m venv $(realpath .venv)/tools/lint
 	$(TOOLS)/lint/bin/pip install --quiet --requirement infra/linters.txt
 	@touch $@
 

@@ -13,6 +13,7 @@ from pipeline.aws.dynamodb import DynamoTable
 from pipeline.aws.functions import FunctionProbe, Triggers
 from pipeline.aws.s3 import S3Files, S3Images
 from pipeline.aws.sqs import SqsDeadLetters, SqsQueue
+from pipeline.aws.stream_failures import StreamFailures
 from pipeline.stack import find_stack
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from pipeline.images import BucketPrefix
     from pipeline.ports import DeadLetters, FileStore, ImageStore, MessageQueue, Probe, RecordTable
 
-UPLOADS, BACKFILL = "uploads", "backfill"
+UPLOADS, BACKFILL, STREAM = "uploads", "backfill", "stream"
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Connected:
     """What the loader's commands work on; the queues and their dead letters by name.
 
     Attributes:
+        stream_failures: changes of the table that a function could not pass on.
         images_bucket: the stack's own bucket, whose photos are tagged as they arrive.
         photo_store: writes photos below a prefix of a bucket.
         probe: has the tagging function read one photo before a load.
@@ -39,6 +41,7 @@ class Connected:
     table: RecordTable
     queues: Mapping[str, MessageQueue]
     dead_letters: Mapping[str, DeadLetters]
+    stream_failures: DeadLetters
     watched: tuple[WatchedQueue, ...]
     causes: Callable[[], Iterable[str]]
     images_bucket: str
@@ -73,6 +76,11 @@ def connected() -> Connected:
         table=table,
         queues=queues,
         dead_letters=dead_letters,
+        stream_failures=StreamFailures(
+            SqsDeadLetters(sqs, stack.stream_failures_queue_url, source_url=""),
+            client("dynamodbstreams", stack.endpoint_url),
+            functions,
+        ),
         watched=tuple(
             WatchedQueue(name, queues[name], dead_letters[name], partial(oldest_message_s, cloudwatch, url))
             for name, (url, _) in urls.items()

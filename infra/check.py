@@ -40,7 +40,7 @@ class CheckedPhoto:
 
 
 @click.command()
-@click.argument("place", metavar="FOLDER|s3://BUCKET/PREFIX|MANIFEST")
+@click.argument("place", metavar="FOLDER|EXPORT|s3://BUCKET/PREFIX|MANIFEST")
 @click.option("--rules", "rules_name", required=True, metavar="google|amazon|FILE.csv", help="Which rules to hold.")
 @click.option("--on", "day", type=click.DateTime(["%Y-%m-%d"]), help="Rules that hold on this day.  [default: today]")
 @click.option("--csv", "as_csv", is_flag=True, help="One row for each finding, and nothing else.")

@@ -16,7 +16,7 @@ from pipeline.errors import ImageRejected
 from pipeline.keywords import Vocabulary
 from pipeline.progress import Progress
 from pipeline.terminal import printable
-from results_sink.search.duplicates import BANDS, duplicate_pairs, groups_of
+from results_sink.search.duplicates import alike_pairs, groups_of
 from tagging_lambda.image.photo_print import print_reader
 from tagging_lambda.image.same_photo import is_same_photo
 
@@ -29,33 +29,31 @@ if TYPE_CHECKING:
     from pipeline.vectors import FeatureVector
     from tagging_lambda.image.same_photo import PhotoPrint
 
-PRINTS_KEPT = 256  # chosen by us: 0.7 MB each; pairs come in an order in which a photo's own follow each other
+PRINTS_KEPT = 512  # chosen by us: half a megabyte each; pairs of photos that are alike follow each other
 
 
 @dataclass(frozen=True, slots=True)
 class Comparable:
-    """Photos that can be compared: their names, vectors of one space, and palettes.
+    """Photos that can be compared: their names, and vectors of one space.
 
     Attributes:
         vectors: int8 [n, D].
-        palettes: uint8 [n, 15].
-        left_out: how many photos have no vector, no facts, or a vector of another model.
+        left_out: how many photos have no vector, or one of another model.
     """
 
     names: tuple[str, ...]
     vectors: NDArray[np.int8]
-    palettes: NDArray[np.uint8]
     left_out: int
 
 
 @click.command()
-@click.argument("place", metavar="FOLDER|s3://BUCKET/PREFIX|MANIFEST")
+@click.argument("place", metavar="FOLDER|EXPORT|s3://BUCKET/PREFIX|MANIFEST")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document, and nothing else.")
 def duplicates(place: str, *, as_json: bool) -> int:
     """Group the same photo under several names: recompressed, made smaller, cut, mirrored or padded.
 
-    Stored vectors and colours name the photos that may be the same; only those are opened and compared. Products that
-    differ in colour alone are never one group.
+    Stored vectors name the photos that are most alike; only those are opened and compared. Products that differ in
+    colour alone are never one group.
     """
     with Progress("duplicates", quiet=as_json) as progress:
         photos = comparable_photos(progress.over(known_photos(place, Vocabulary.load())))
@@ -79,21 +77,20 @@ def _print_groups(groups: Sequence[Sequence[str]], photos: Comparable) -> None:
 
 def comparable_photos(photos: Iterable[KnownPhoto]) -> Comparable:
     """Return what can be compared of the photos: those of the vector space that most of them have."""
-    rows: list[tuple[str, FeatureVector, bytes]] = []
+    rows: list[tuple[str, FeatureVector]] = []
     left_out = 0
     for photo in photos:
-        if photo.vector and photo.facts:
-            rows.append((photo.name, photo.vector, photo.facts.palette))
+        if photo.vector:
+            rows.append((photo.name, photo.vector))
         else:
             left_out += 1
     if not rows:
-        return Comparable((), np.empty((0, 0), np.int8), np.empty((0, 0), np.uint8), left_out)
-    [(space, _)] = Counter(vector.space for _, vector, _ in rows).most_common(1)
+        return Comparable((), np.empty((0, 0), np.int8), left_out)
+    [(space, _)] = Counter(vector.space for _, vector in rows).most_common(1)
     kept = [row for row in rows if row[1].space == space]
     return Comparable(
-        tuple(name for name, _, _ in kept),
-        np.stack([np.frombuffer(vector.data, np.int8) for _, vector, _ in kept]),
-        np.stack([np.frombuffer(palette, np.uint8) for _, _, palette in kept]),
+        tuple(name for name, _ in kept),
+        np.stack([np.frombuffer(vector.data, np.int8) for _, vector in kept]),
         left_out + len(rows) - len(kept),
     )
 
@@ -102,7 +99,7 @@ def duplicate_names(photos: Comparable, are_same: Callable[[str, str], bool]) ->
     """Return the names of each group, sorted; ``are_same`` decides on each pair that may be one."""
 
     def confirmed() -> Iterable[tuple[int, int]]:
-        for left, right in duplicate_pairs(photos.vectors, photos.palettes, BANDS):
+        for left, right in alike_pairs(photos.vectors):
             if are_same(photos.names[left], photos.names[right]):
                 yield left, right
 

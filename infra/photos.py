@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -12,10 +13,13 @@ from catalog_loader.manifest import Manifest
 from pipeline.aws.clients import client
 from pipeline.aws.s3 import S3Images
 from pipeline.errors import CallerError, ImageRejected, RejectReason
-from pipeline.images import MAX_IMAGE_BYTES, SCHEME, BucketPrefix, FetchedImage, ImageRef
+from pipeline.images import FILE_SCHEME, MAX_IMAGE_BYTES, SCHEME, BucketPrefix, FetchedImage, ImageRef
 from pipeline.records import GoneImage, RejectedImage, TaggedImage
 from pipeline.stack import find_stack
 from pipeline.unreadable import UnreadableItem
+from results_sink.connect import export_place
+from results_sink.export.exported_records import ExportedRecords
+from results_sink.export.manifest import LATEST_NAME
 from results_sink.stack_table import table_of_stack
 from tagging_lambda.local_files import RejectedFile, bytes_of, photos_in
 
@@ -44,7 +48,7 @@ class KnownPhoto:
 
 
 def known_photos(place: str, vocabulary: Vocabulary) -> Iterator[KnownPhoto]:
-    """Yield the photos of a folder, of ``s3://bucket/prefix``, or of a manifest (CSV).
+    """Yield the photos of a folder, of an export in a folder, of ``s3://bucket/prefix``, or of a manifest (CSV).
 
     A folder's photos are read and classified here, once; the others' records are read, and no photo.
 
@@ -55,11 +59,23 @@ def known_photos(place: str, vocabulary: Vocabulary) -> Iterator[KnownPhoto]:
     path = Path(place)
     if place.startswith(SCHEME):
         return _in_bucket(BucketPrefix.parse(place), _table())
+    if is_export(path):
+        return photos_of(ExportedRecords(export_place(place, os.environ)).scan())
     if path.is_dir():
         return _in_folder(path, vocabulary)
     if path.is_file():
         return _in_manifest(path, _table())
     raise CallerError(f"{place} is no folder and no manifest; write a folder, a CSV file or s3://bucket/prefix")
+
+
+def photos_of(records: Iterable[Record]) -> Iterator[KnownPhoto]:
+    """Yield what records know of their photos."""
+    return (_known_record(record.observation.image, record) for record in records)
+
+
+def is_export(folder: Path) -> bool:
+    """Return whether the folder holds an export, and not photos."""
+    return (folder / LATEST_NAME).is_file()
 
 
 def known_photo_of(path: Path, vocabulary: Vocabulary) -> KnownPhoto:
@@ -75,12 +91,15 @@ def photo_bytes(place: str) -> Callable[[str], bytes]:
         ImageRejected: the photo is no longer there, or not ours to read.
     """
     path = Path(place)
-    if not place.startswith(SCHEME) and path.is_dir():
+    if not place.startswith(SCHEME) and path.is_dir() and not is_export(path):
         return lambda name: bytes_of(path / name)
-    return _bucket_bytes
+    return named_bytes
 
 
-def _bucket_bytes(name: str) -> bytes:
+def named_bytes(name: str) -> bytes:
+    """Return a photo by the name that an export or a record gives it: in a bucket, or in a file of this machine."""
+    if name.startswith(FILE_SCHEME):
+        return bytes_of(Path(name.removeprefix(FILE_SCHEME)))
     fetched = _images().fetch(ImageRef.parse(name), None, MAX_IMAGE_BYTES)
     if not isinstance(fetched, FetchedImage):
         raise ImageRejected(RejectReason.MISSING, f"{name} is no longer there")

@@ -1,12 +1,13 @@
-"""`catalog-tagger restore`: records of another table, of a moment or of a stack before, come back into this one."""
+"""`catalog-tagger restore`: records of another table, or of an export, come back into this stack's table."""
 
 from __future__ import annotations
 
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
@@ -17,6 +18,8 @@ from pipeline.progress import Progress
 from pipeline.stack import find_stack
 from pipeline.terminal import printable
 from pipeline.unreadable import UnreadableItem, UnreadableItems
+from results_sink.connect import export_place
+from results_sink.export.backup import ExportedRecords
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -31,9 +34,17 @@ BATCH = 100  # the most records that one call reads
 AT_ONCE = 16  # writes, chosen by us: some hundred a second
 
 
+class RecordSource(Protocol):
+    """Where records come back from."""
+
+    def scan(self) -> Iterator[Record | UnreadableItem]:
+        """Yield every record once."""
+        ...
+
+
 @dataclass
 class Restored:
-    """How many records were found in the other table, were there already as they are, came back, or could not."""
+    """How many records were found in the source, were there already as they are, came back, or could not."""
 
     found: int = 0
     same: int = 0
@@ -47,7 +58,7 @@ class Restored:
 class Restorer:
     """Brings records back. Only what is missing, unless ``over`` says that what is otherwise gives way too."""
 
-    source: RecordTable
+    source: RecordSource
     target: RecordTable
     pool: Executor
     over: bool = False
@@ -98,22 +109,33 @@ def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
 
 
 @click.command()
-@click.argument("table", metavar="TABLE")
+@click.argument("table", required=False, metavar="[TABLE]")
+@click.option("--from", "export", metavar="DIR|s3://BUCKET/PREFIX", help="An export, instead of another table.")
 @click.option("--over", is_flag=True, help="Also records that are here, but otherwise: they become as they were there.")
 @click.option("--dry-run", is_flag=True, help="Write nothing; say what would come back.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, and nothing else.")
-def restore(*, table: str, over: bool, dry_run: bool, as_json: bool) -> int:
-    """Bring records of another table back: of a point in time, or of a stack that was taken down.
+def restore(*, table: str | None, export: str | None, over: bool, dry_run: bool, as_json: bool) -> int:
+    """Bring back the records of another table, or with --from those of an export.
+
+    The table is one of a point in time, or of a stack that was taken down. An export holds everything that the records
+    of its photos hold, people's decisions included; photos that were gone or undone when it was written have no record.
 
     Exits 1 where somebody else wrote a record meanwhile, which stays.
     """
+    if (table is None) == (export is None):
+        raise CallerError("name one table, TABLE, or one export, --from DIR or --from s3://bucket/prefix")
     stack = find_stack()
     if table == stack.table_name:
         raise CallerError(f"{table} is the stack's own table; name the one that its records come from")
     dynamodb = client("dynamodb", stack.endpoint_url)
+    source: RecordSource
+    if export is not None:
+        source = ExportedRecords(export_place(export, os.environ))
+    else:
+        source = DynamoTable(dynamodb, str(table))
+    target = DynamoTable(dynamodb, stack.table_name)
     with ThreadPoolExecutor(AT_ONCE) as pool, Progress("restoring", unit="records", quiet=as_json) as progress:
-        tables = DynamoTable(dynamodb, table), DynamoTable(dynamodb, stack.table_name)
-        restored = Restorer(*tables, pool, over, dry_run).restore(progress)
+        restored = Restorer(source, target, pool, over, dry_run).restore(progress)
     if as_json:
         click.echo(json.dumps(_document(restored) | {"dry_run": dry_run, "over": over}))
     else:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
-from infra.photos import known_photo_of, known_photos
+from infra.photos import is_export, known_photo_of, known_photos
 from pipeline.errors import CallerError
 from pipeline.images import SCHEME
 from pipeline.keywords import Vocabulary
@@ -19,8 +19,8 @@ from pipeline.progress import Progress
 from pipeline.terminal import printable
 from results_sink.connect import export_place
 from results_sink.search.nearest import nearest
+from results_sink.search.search import Searcher, SimilarRequest
 from results_sink.search.snapshot import open_latest
-from results_sink.search.vectors import exported_vectors
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -58,8 +58,8 @@ def similar(image: Path, place: str, count: int, *, as_json: bool) -> int:
         raise CallerError(
             "the model has no projection, so its photos have no vectors; run `catalog-tagger model build`"
         )
-    if place.startswith(SCHEME) or (Path(place) / "latest.json").is_file():
-        matches = similar_in_export(photo.vector, place, count)
+    if place.startswith(SCHEME) or is_export(Path(place)):
+        matches = similar_in_export(photo.vector, place, count, vocabulary)
     else:
         with Progress("similar", quiet=as_json) as progress:
             matches = similar_among(photo.vector, progress.over(known_photos(place, vocabulary)), count)
@@ -91,16 +91,15 @@ def similar_among(query: FeatureVector, photos: Iterable[KnownPhoto], count: int
     return _nearest(query, names, np.frombuffer(b"".join(rows), np.int8).reshape(len(rows), -1), count)
 
 
-def similar_in_export(query: FeatureVector, place: str, count: int) -> list[SimilarPhoto]:
+def similar_in_export(query: FeatureVector, place: str, count: int, vocabulary: Vocabulary) -> list[SimilarPhoto]:
     """Return the images of an export that are nearest to the query."""
     export = export_place(place, os.environ)
-    vectors = exported_vectors(open_latest(export.files, export.copies, export.name), query.space)
-    return _nearest(query, vectors.images, vectors.levels, count)
+    searcher = Searcher(open_latest(export.files, export.copies, export.name), vocabulary)
+    hits = searcher.similar(SimilarRequest(query.space, query.to_array(), count))
+    return [SimilarPhoto(hit.image, hit.score) for hit in hits]
 
 
 def _nearest(query: FeatureVector, names: Sequence[str], vectors: np.ndarray, count: int) -> list[SimilarPhoto]:
-    if not names:
-        return []
     found = nearest(vectors, query.to_array(), count)
     return [
         SimilarPhoto(names[row], cosine)

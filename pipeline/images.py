@@ -10,10 +10,12 @@ from pipeline.errors import CallerError
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
 
 MAX_KEY_BYTES = 1024  # the longest key Amazon S3 permits, in UTF-8
 MAX_IMAGE_BYTES = 20 * 1024 * 1024  # accepts all of 6,780 honest photos that were measured
 SCHEME = "s3://"
+FILE_SCHEME = "file://"
 
 
 def is_unicode(text: str) -> bool:
@@ -66,6 +68,38 @@ class ImageRef:
         # Not by pathlib, which keeps something of every name it has ever seen.
         stem, _, ending = self.key.rpartition("/")[2].rpartition(".")
         return f".{ending.lower()}" if stem and ending else ""
+
+
+# A kind of its own, so that no message, manifest or route can name a file of this machine (DECISIONS.md, 90).
+@dataclass(frozen=True, slots=True, order=True)
+class LocalImage(ImageRef):
+    """A photo in a file of this machine, as an export of local photos names it: no bucket, and its path as the key."""
+
+    def __post_init__(self) -> None:
+        """Refuse names that no export can hold: its texts are UTF-8."""
+        if not is_unicode(self.key):
+            raise CallerError(f"{self.key!r} is not valid Unicode; rename the file")
+
+    def __str__(self) -> str:
+        return f"{FILE_SCHEME}{self.key}"
+
+    @classmethod
+    def of(cls, path: Path) -> LocalImage:
+        """Return the photo at the path.
+
+        Raises:
+            CallerError: the path is not valid Unicode.
+        """
+        return cls("", str(path.absolute()))
+
+
+def exported_image(name: str) -> ImageRef:
+    """Return the image that an export names: ``s3://bucket/key``, or ``file://`` and the path as it is, not encoded.
+
+    Raises:
+        CallerError: the text is no such name.
+    """
+    return LocalImage("", name.removeprefix(FILE_SCHEME)) if name.startswith(FILE_SCHEME) else ImageRef.parse(name)
 
 
 @dataclass(frozen=True, slots=True)

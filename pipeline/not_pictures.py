@@ -15,6 +15,11 @@ _ENDINGS = """
     .aac .avi .flac .m4a .m4v .mkv .mov .mp3 .mp4 .mpeg .mpg .ogg .ogv .srt .vtt .wav .webm .wmv
     .7z .bz2 .gz .rar .tar .tgz .xz .zip .zst
 """
+# Lists and notes that lie beside photos. A folder's other files are read, whatever they are, and get a verdict.
+_BESIDE_PHOTOS = frozenset(
+    {".csv", ".tsv", ".txt", ".md", ".log", ".ini", ".json", ".jsonl", ".parquet", ".toml", ".xml", ".yaml", ".yml"}
+    | {".db", ".doc", ".docx", ".ods", ".xls", ".xlsx"}
+)
 # DECISIONS.md, 8: an allow-list of endings would lose photos that are named without one.
 NOT_PICTURES = frozenset(_ENDINGS.split())
 
@@ -30,3 +35,9 @@ def skip_reason(name: str) -> str | None:
     stem, _, suffix = base.rpartition(".")
     ending = f".{suffix.lower()}" if stem else ""
     return ending if ending in NOT_PICTURES else None
+
+
+def lies_beside_photos(name: str) -> bool:
+    """Return whether a file of this name in a folder of photos is a list, a note or a system file, and no photo."""
+    reason = skip_reason(name)
+    return reason == SYSTEM_FILE or reason in _BESIDE_PHOTOS

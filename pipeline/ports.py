@@ -297,6 +297,10 @@ class Ratings(Protocol):
         """Keep the rating instead of what the same person said of the same keyword of the same model before."""
         ...
 
+    def of_image(self, image: str) -> Iterator[Rating]:
+        """Yield every rating of one image, in no order."""
+        ...
+
     def scan(self) -> Iterator[Rating]:
         """Yield every rating, in no order."""
         ...

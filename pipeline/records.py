@@ -32,6 +32,11 @@ class ClassScore:
     class_index: int
     score: float
 
+    def document(self, name: str | None = None) -> dict[str, object]:
+        """Return the score as it stands in every JSON answer, with the class's name where the caller knows it."""
+        named = {} if name is None else {"class": name}
+        return {"class_index": self.class_index, **named, "score": round(self.score, 4)}
+
 
 def pack_class_scores(scores: tuple[ClassScore, ...]) -> bytes:
     """Return the scores as they rest: four bytes each, strongest first as given."""

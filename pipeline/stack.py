@@ -44,6 +44,7 @@ class Stack:
     uploads_dead_letter_queue_url: str
     backfill_queue_url: str
     backfill_dead_letter_queue_url: str
+    stream_failures_queue_url: str
     table_name: str
     product_index_name: str
     export_bucket: str

@@ -19,6 +19,7 @@ from pipeline.unreadable import UnreadableItems
 from results_sink.connect import export_place
 from results_sink.export.bulk import BulkExporter
 from results_sink.export.export import OVERTAKEN, Exporter
+from results_sink.export.exported_records import ExportedRecords
 from results_sink.export.parquet import write_ratings
 from results_sink.formats.write import Format, FormatOptions, write_format
 from results_sink.report import bulk_document, bulk_text, manifest_document, manifest_text
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pipeline.records import Record
+    from results_sink.export.rows import RecordSource
 
 PARQUET, BULK = "parquet", "opensearch-bulk"
 
@@ -44,6 +46,12 @@ PARQUET, BULK = "parquet", "opensearch-bulk"
     "search engine, shop or feed.",
 )
 @click.option(
+    "--from",
+    "source",
+    metavar="DIR|s3://BUCKET/PREFIX",
+    help="Write what this export holds, such as the folder of `tag -o`.  [default: the stack's records]",
+)
+@click.option(
     "--merge",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="PRODUCTS.csv",
@@ -56,7 +64,14 @@ PARQUET, BULK = "parquet", "opensearch-bulk"
 @click.option("--keep", default=3, show_default=True, type=click.IntRange(1), help="Snapshots kept, with this one.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, and nothing else.")
 def export(  # noqa: PLR0917 - one for each option
-    destination: str | None, form: str, merge: Path | None, tag_prefix: str, language: str, keep: int, as_json: bool
+    destination: str | None,
+    form: str,
+    source: str | None,
+    merge: Path | None,
+    tag_prefix: str,
+    language: str,
+    keep: int,
+    as_json: bool,
 ) -> None:
     """Write all records as a snapshot of Parquet files, by default into the stack's export bucket, or for others.
 
@@ -65,16 +80,19 @@ def export(  # noqa: PLR0917 - one for each option
     """
     if merge and form not in {Format.SHOPIFY, Format.WOOCOMMERCE}:
         raise click.UsageError("--merge goes with --format shopify and --format woocommerce")
+    if source and not destination:
+        raise click.UsageError("say where to write: catalog-tagger export DIR --from EXPORT")
+    records = ExportedRecords(export_place(source, os.environ)) if source else table_of_stack()
     if form == BULK:
-        _export_bulk(destination, as_json)
+        _export_bulk(records, destination, as_json)
         return
     if form != PARQUET:
-        _export_format(destination, Format(form), FormatOptions(language, merge, tag_prefix), as_json)
+        _export_format(records, destination, Format(form), FormatOptions(language, merge, tag_prefix), as_json)
         return
 
     target = export_place(destination, os.environ)
     exporter = Exporter(
-        table=table_of_stack(),
+        table=records,
         files=target.files,
         vocabulary=Vocabulary.load(),
         new_id=lambda: uuid4().hex[:8],
@@ -90,12 +108,13 @@ def export(  # noqa: PLR0917 - one for each option
         raise click.exceptions.Exit(1)  # done, and it wants attention
 
 
-def _export_format(destination: str | None, form: Format, options: FormatOptions, as_json: bool) -> None:
-
+def _export_format(
+    source: RecordSource, destination: str | None, form: Format, options: FormatOptions, as_json: bool
+) -> None:
     target = export_place(destination, os.environ)
     unreadable = UnreadableItems()
     with Progress("export", unit="records", quiet=as_json) as progress:
-        records: Iterator[Record] = unreadable.exclude_from(progress.over(table_of_stack().scan()))
+        records: Iterator[Record] = unreadable.exclude_from(progress.over(source.scan()))
         names = write_format(form, options, records, Vocabulary.load(), target.files)
     for item in unreadable.examples:
         _warn(f"left out: the record of {item}")
@@ -103,10 +122,9 @@ def _export_format(destination: str | None, form: Format, options: FormatOptions
     click.echo(json.dumps(document) if as_json else "\n".join(f"{target.name}/{name}" for name in names))
 
 
-def _export_bulk(destination: str | None, as_json: bool) -> None:
-
+def _export_bulk(source: RecordSource, destination: str | None, as_json: bool) -> None:
     target = export_place(destination, os.environ)
-    exporter = BulkExporter(table_of_stack(), target.files, Vocabulary.load(), utc_now)
+    exporter = BulkExporter(source, target.files, Vocabulary.load(), utc_now)
     with Progress("export", unit="records", quiet=as_json) as progress:
         report = exporter.export(progress.over)
     click.echo(json.dumps(bulk_document(report, target.name)) if as_json else bulk_text(report, target.name))

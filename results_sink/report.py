@@ -96,6 +96,7 @@ def record_document(record: Record, names: KeywordNames) -> dict[str, Any]:
         "reason": str(record.reason) if isinstance(record, RejectedImage) else None,
         "detail": record.detail if isinstance(record, RejectedImage) else None,
         "keywords": [],
+        "model_keywords": [],
         "classes": [],
         "low_information": False,
         "decisions": [
@@ -112,10 +113,8 @@ def record_document(record: Record, names: KeywordNames) -> dict[str, Any]:
     if isinstance(record, TaggedImage):
         document |= {
             "keywords": names.documents(record.keywords),
-            "classes": [
-                {"class_index": score.class_index, "score": round(score.score, 4)}
-                for score in record.class_scores[:CLASSES_SHOWN]
-            ],
+            "model_keywords": names.documents(record.model_keywords),
+            "classes": [score.document() for score in record.class_scores[:CLASSES_SHOWN]],
             "low_information": record.low_information,
             "width_pixels": record.width_pixels,
             "height_pixels": record.height_pixels,

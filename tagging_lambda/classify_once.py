@@ -27,6 +27,7 @@ from pipeline.images import MAX_IMAGE_BYTES, SCHEME, FetchedImage, ImageRef
 from pipeline.keyword_names import KeywordNames
 from pipeline.keywords import LANGUAGES, Vocabulary
 from pipeline.ports import ImageStore
+from pipeline.records import ClassScore
 from tagging_lambda.classify import Classification, Classifier
 from tagging_lambda.image.picture import Picture, model_input
 from tagging_lambda.image.reader import Reader
@@ -249,10 +250,7 @@ def _model_document(
         "model": name,
         "model_version": model.classifier.card.version,
         "taxonomy_version": model.mapper.version,
-        "classes": [
-            {"class_index": index, "class": classes[index].name, "score": round(float(scores[index]), 4)}
-            for index in best
-        ],
+        "classes": [ClassScore(index, float(scores[index])).document(classes[index].name) for index in best],
         "keywords": names.documents(model.mapper.keywords(strongest(scores), classification.vector)),
     }
 

@@ -12,9 +12,12 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+
 from pipeline.errors import CallerError, ImageRejected, RejectReason
 from pipeline.images import MAX_IMAGE_BYTES
 from pipeline.model_version import CARD_NAME
+from pipeline.not_pictures import lies_beside_photos
 from pipeline.settings import home, model_dir
 from tagging_lambda.classify import Classifier
 from tagging_lambda.image.picture import model_input
@@ -32,10 +35,14 @@ if TYPE_CHECKING:
     from pipeline.keywords import KeywordTag, Vocabulary
     from pipeline.records import ClassScore
     from pipeline.vectors import FeatureVector
+    from tagging_lambda.classify import Classification
+    from tagging_lambda.image.picture import Picture
     from tagging_lambda.words.heads import Head
     from tagging_lambda.words.taxonomy import Taxonomy
 
-AHEAD_PER_WORKER = 4  # files; enough that no worker waits for the one who prints
+CACHE_NAME = "photos.sqlite3"
+GROUP = 4  # photos that the model sees at once: faster than one by one, and eight gain nothing more (DECISIONS.md, 80)
+GROUPS_PER_WORKER = 2  # begun ahead; enough that no worker waits for the one who prints
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +64,19 @@ class RejectedFile:
     path: Path
     reason: RejectReason
     detail: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _UnseenPhoto:
+    """A photo that the model has not seen: the file's bytes, and its picture."""
+
+    data: bytes
+    picture: Picture
+
+    def observed(self, answer: Classification) -> ObservedPhoto:
+        """Return what is known of the photo once the model has answered."""
+        picture = self.picture
+        return ObservedPhoto(strongest(answer.scores), picture.low_information, picture.facts, answer.vector)
 
 
 class ClosableReader(Reader, Protocol):
@@ -107,46 +127,63 @@ class FileTagger:
             BadModel: there is no usable model.
         """
         classifier = Classifier.load(folder / CARD_NAME)
-        mapper = KeywordMapper.of(vocabulary, [each.id for each in classifier.card.classes], heads)
+        mapper = KeywordMapper.of(vocabulary, [known.id for known in classifier.card.classes], heads)
         contract = classifier.card.input
         count = workers or len(os.sched_getaffinity(0))
         return cls(classifier, mapper, lambda: ProcessReader(contract), count)
+
+    def remembering(self) -> FileTagger:
+        """Return this tagger with what it reads kept by content below the home folder: nothing is read twice."""
+        return replace(self, cache=PhotoCache.open(home() / CACHE_NAME, self.classifier.card.version))
 
     def tag(self, paths: Iterable[Path]) -> Iterator[TaggedFile | RejectedFile]:
         """Yield what becomes of each file, in the order given. Memory does not grow with their number."""
         with self._readers() as reader, ThreadPoolExecutor(self.workers) as pool:
             waiting = iter(paths)
-            pending: deque[Future[TaggedFile | RejectedFile]] = deque()
+            groups = iter(lambda: tuple(islice(waiting, GROUP)), ())
+            pending: deque[Future[list[TaggedFile | RejectedFile]]] = deque()
             while True:
-                room = self.workers * AHEAD_PER_WORKER - len(pending)
-                pending.extend(pool.submit(self._tag_one, path, reader) for path in islice(waiting, room))
+                room = self.workers * GROUPS_PER_WORKER - len(pending)
+                pending.extend(pool.submit(self._tag_group, group, reader) for group in islice(groups, room))
                 if not pending:
                     return
-                yield pending.popleft().result()
+                yield from pending.popleft().result()
 
-    def _tag_one(self, path: Path, reader: Callable[[], Reader]) -> TaggedFile | RejectedFile:
+    def _tag_group(self, paths: Sequence[Path], reader: Callable[[], Reader]) -> list[TaggedFile | RejectedFile]:
+        """Return what becomes of each file. The model sees at once all photos that it has not seen before."""
+        opened = [self._open(path, reader) for path in paths]
+        unseen = [photo for photo in opened if isinstance(photo, _UnseenPhoto)]
+        observed = dict(zip(map(id, unseen), self._classify(unseen), strict=True))
+        return [
+            self._result(path, observed[id(photo)] if isinstance(photo, _UnseenPhoto) else photo)
+            for path, photo in zip(paths, opened, strict=True)
+        ]
+
+    def _open(self, path: Path, reader: Callable[[], Reader]) -> ObservedPhoto | _UnseenPhoto | ImageRejected:
+        """Return what is known of the photo, its picture where these bytes are new, or why it cannot be read."""
         try:
-            photo = self._observe(bytes_of(path), reader)
+            data = bytes_of(path)
+            known = self.cache.get(data) if self.cache else None
+            return known or _UnseenPhoto(data, reader().read(data))
         except ImageRejected as rejected:
-            return RejectedFile(path, rejected.reason, rejected.detail)
+            return rejected
+
+    def _classify(self, photos: Sequence[_UnseenPhoto]) -> list[ObservedPhoto]:
+        if not photos:
+            return []
+        contract = self.classifier.card.input
+        answers = self.classifier.classify(np.stack([model_input(photo.picture, contract) for photo in photos]))
+        observed = [photo.observed(answer) for photo, answer in zip(photos, answers, strict=True)]
+        if self.cache:
+            for photo, known in zip(photos, observed, strict=True):
+                self.cache.put(photo.data, known)
+        return observed
+
+    def _result(self, path: Path, photo: ObservedPhoto | ImageRejected) -> TaggedFile | RejectedFile:
+        if isinstance(photo, ImageRejected):
+            return RejectedFile(path, photo.reason, photo.detail)
         keywords = self.mapper.keywords(photo.class_scores, photo.vector)
         return TaggedFile(path, keywords, photo.class_scores, photo.low_information, photo.facts, photo.vector)
-
-    def _observe(self, data: bytes, reader: Callable[[], Reader]) -> ObservedPhoto:
-        """Return what the photo shows, from the cache where these bytes were read before by the same model."""
-        if self.cache is None:
-            return self._read_and_classify(data, reader)
-        known = self.cache.get(data)
-        if known is None:
-            known = self._read_and_classify(data, reader)
-            self.cache.put(data, known)
-        return known
-
-    def _read_and_classify(self, data: bytes, reader: Callable[[], Reader]) -> ObservedPhoto:
-        picture = reader().read(data)
-        pixels = model_input(picture, self.classifier.card.input)
-        answer = self.classifier.classify(pixels[None])[0]
-        return ObservedPhoto(strongest(answer.scores), picture.low_information, picture.facts, answer.vector)
 
     @contextmanager
     def _readers(self) -> Iterator[Callable[[], Reader]]:
@@ -158,8 +195,8 @@ class FileTagger:
                 if not hasattr(own, "reader"):
                     own.reader = self.make_reader()
                     closing.callback(own.reader.close)
-                found: Reader = own.reader
-                return found
+                thread_reader: Reader = own.reader
+                return thread_reader
 
             yield reader
 
@@ -169,7 +206,7 @@ def photos_in(
 ) -> Iterator[TaggedFile | RejectedFile]:
     """Yield what becomes of each file of these folders, sorted; files that were read before are not read again.
 
-    `check`, `duplicates` and `similar` share what one of them has read: it is kept by content below the home folder.
+    `check`, `duplicates`, `similar`, `learn` and `tag -o` share what one of them has read.
 
     Raises:
         CallerError: a path is neither a file nor a folder; said before anything is yielded.
@@ -177,11 +214,11 @@ def photos_in(
     """
     files = files_below(paths)
     tagger = FileTagger.load(model_dir(), vocabulary, workers, InstalledHeads.of_this_machine().load())
-    return replace(tagger, cache=PhotoCache.open(home() / "photos.sqlite3", tagger.classifier.card.version)).tag(files)
+    return tagger.remembering().tag(files)
 
 
 def files_below(paths: Sequence[Path]) -> Iterator[Path]:
-    """Yield the files named, and every file of the folders named, sorted, without the hidden ones.
+    """Yield the files named, and the files of the folders named, sorted, without hidden ones, lists and notes.
 
     Raises:
         CallerError: a path is neither a file nor a folder; said before anything is yielded.
@@ -189,14 +226,23 @@ def files_below(paths: Sequence[Path]) -> Iterator[Path]:
     for path in paths:
         if not path.is_dir() and not path.is_file():
             raise CallerError(f"{path} is neither a file nor a folder")
-    return (file for path in paths for file in (_walk(path) if path.is_dir() else (path,)))
+    return (file for path in paths for file in (_photos_below(path) if path.is_dir() else (path,)))
+
+
+def count_beside_photos(paths: Sequence[Path]) -> int:
+    """Return how many files of the folders ``files_below`` leaves out because they are lists or notes."""
+    return sum(lies_beside_photos(path.name) for folder in paths if folder.is_dir() for path in _walk(folder))
+
+
+def _photos_below(folder: Path) -> Iterator[Path]:
+    return (path for path in _walk(folder) if not lies_beside_photos(path.name))
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    for here, folders, files in os.walk(folder):
+    for parent, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
-            path = Path(here, name)
+            path = Path(parent, name)
             if not name.startswith(".") and path.is_file():
                 yield path
 
@@ -210,8 +256,8 @@ def bytes_of(path: Path) -> bytes:
     try:
         size_bytes = path.stat().st_size
         if size_bytes > MAX_IMAGE_BYTES:
-            found = f"the file has {size_bytes:,} bytes"
-            raise ImageRejected(RejectReason.BYTES, f"{found}; the limit is {MAX_IMAGE_BYTES:,}")
+            detail = f"the file has {size_bytes:,} bytes; the limit is {MAX_IMAGE_BYTES:,}"
+            raise ImageRejected(RejectReason.BYTES, detail)
         return path.read_bytes()
     except FileNotFoundError as error:
         raise ImageRejected(RejectReason.MISSING, "the file is no longer there") from error

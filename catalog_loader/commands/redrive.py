@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from catalog_loader import report
 from catalog_loader.commands.exit_codes import ATTENTION, DONE
+from catalog_loader.connect import STREAM
 from catalog_loader.redrive import Redriven
 from catalog_loader.redrive import redrive as redrive_queue
 from pipeline.progress import Progress
@@ -26,11 +27,12 @@ def redrive(
 ) -> int:
     """Send dead letters back, and report what was sent, whatever ends it."""
     ports = connect()
-    redriven = {name: Redriven() for name in ports.dead_letters}
+    queues = {**ports.dead_letters, STREAM: ports.stream_failures}
+    redriven = {name: Redriven() for name in queues}
     try:
         with Progress("redrive", unit="letters", quiet=console.as_json) as progress:
             began_at = clock()
-            for name, queue in ports.dead_letters.items():
+            for name, queue in queues.items():
                 redrive_queue(queue, reasons, redriven[name], progress, began_at)
     finally:
         console.report(report.redrive_document(redriven), report.redrive_lines(redriven))

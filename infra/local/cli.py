@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from pipeline.stack import LocalRun, Stack
 
 DONE, ATTENTION = 0, 1  # exit codes: what is done, and what is done and wants attention
-LOST = "It had not ended by `local down`: records and messages since its last clean stop are gone."
+COMES_BACK = (
+    "It had ended without `local down`; all that it had acknowledged comes back with `catalog-tagger local up`."
+)
 
 
 @click.command()
@@ -33,11 +35,15 @@ def up(*, as_json: bool) -> int:
     done = bring_up(default_place(), Sources(TEMPLATE, ROOT, model_dir()))
     if as_json:
         facts = {**_run_facts(done.run), "was": str(done.before), "changed": done.changed, "page": done.page_url}
+        facts["recovered"] = {"items": done.recovered.items, "messages": done.recovered.messages}
         click.echo(json.dumps({"state": str(Life.UP), **facts, "stack": done.stack.outputs()}))
         return DONE
     if done.before is Life.DIED:
+        back = done.recovered
         click.echo(
-            "It had ended without `local down`: records and messages since its last clean stop are gone.", err=True
+            f"It had ended without `local down`. Its journal brought back {back.items:,} changes of records and "
+            f"{back.messages:,} messages; photos that were tagged already are only compared once more.",
+            err=True,
         )
     already = " already" if done.before is Life.UP else ""
     news = "" if done.before is not Life.UP else ", and up to date" if not done.changed else ", and now up to date"
@@ -62,14 +68,13 @@ def status(*, as_json: bool) -> int:
 @click.option("--purge", is_flag=True, help="Forget its objects, records and messages as well.")
 def down(*, purge: bool) -> int:
     """Stop the local stack. Its objects, records and messages are kept for the next `local up`."""
-    before, kept = take_down(default_place(), purge=purge)
+    before = take_down(default_place(), purge=purge)
     sentences = {Life.NONE: "There is no local stack.", Life.DOWN: "The local stack is down already."}
     click.echo(sentences.get(before, "The local stack is down."))
     if purge and before is not Life.NONE:
         click.echo("All that it held is gone.")
-    elif not kept:
-        click.echo(LOST, err=True)
-        return ATTENTION
+    elif before is Life.DIED:
+        click.echo(COMES_BACK, err=True)
     return DONE
 
 

@@ -54,7 +54,7 @@ def start(state: Place, port: int) -> LocalRun:
         state.log.replace(state.log.with_suffix(".log.1"))
     with state.life_lock() as life, state.log.open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "ministack"],
+            [sys.executable, "-m", "infra.local.journaled_ministack"],
             cwd=state.folder,
             env=_environment(state, port, os.environ),
             stdin=subprocess.DEVNULL,
@@ -101,23 +101,21 @@ def answers(run: LocalRun) -> bool:
         return False
 
 
-def stop(state: Place, run: LocalRun) -> bool:
-    """Stop the emulator and its workers, and return whether it stopped by itself, having kept its state."""
-    clean = _stopped(state, run.pid) if run.pid is not None and state.is_alive() else True
+def stop(state: Place, run: LocalRun) -> None:
+    """Stop the emulator and its workers."""
+    if run.pid is not None and state.is_alive():
+        _stop_process(state, run.pid)
     LocalRun(port=run.port, pid=None).save(state.folder)
     state.tidy()
-    return clean
 
 
-def _stopped(state: Place, pid: int) -> bool:
+def _stop_process(state: Place, pid: int) -> None:
     _end(pid, signal.SIGTERM)
-    clean = _within(STOP_LIMIT_S, lambda: not state.is_alive())
-    if not clean:
-        _end(pid, signal.SIGKILL)
+    if not _within(STOP_LIMIT_S, lambda: not state.is_alive()):
+        _end(pid, signal.SIGKILL)  # its journal still has what it could not write
     _end_group(pid, signal.SIGTERM)
     if not _within(WORKERS_LIMIT_S, lambda: not _group_lives(pid)):
         _end_group(pid, signal.SIGKILL)
-    return clean
 
 
 def _end(pid: int, how: signal.Signals) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from infra.local import emulator
 from infra.local.deploy import Deployment
+from infra.local.journal import Journal
 from infra.package import PACKAGES, zipped
 from pipeline.aws.clients import client
 from pipeline.aws.sqs import SqsQueue
@@ -21,6 +22,7 @@ from pipeline.stack import LocalRun, Stack
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from infra.local.journal import Recovered
     from infra.local.place import Place
 
 
@@ -54,9 +56,10 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Up:
-    """What ``up`` did. ``before`` is how it was."""
+    """What ``up`` did. ``before`` is how it was, and ``recovered`` what a hard end would have lost."""
 
     before: Life
+    recovered: Recovered
     run: LocalRun
     stack: Stack
     changed: bool
@@ -103,7 +106,7 @@ def up(state: Place, sources: Sources) -> Up:
     emulator.check_installed()
     template, zips = sources.template.read_text(encoding="utf-8"), sources.zips()
     with state.alone():
-        before = life_of(state)
+        before, recovered = life_of(state), Journal(state.state).count()
         if before is Life.SILENT:
             raise DeployerError("ministack runs and does not answer; `catalog-tagger local down` stops it")
         try:
@@ -112,12 +115,13 @@ def up(state: Place, sources: Sources) -> Up:
         except DeployerError:
             _give_up(state)
             raise
-        if not state.was_stopped_cleanly_once():
-            # The state is only kept by a clean stop: what is deployed shall outlive a crash.
+        if deployed.changed:
+            # Only a clean stop keeps what is deployed, and what the journal brings back needs its tables and queues.
+            Deployment.at(run.endpoint_url).drain()
             emulator.stop(state, run)
             run = emulator.start(state, run.port)
         Deployment.at(run.endpoint_url).listen(to_queues=True)
-    return Up(before, run, deployed.stack, deployed.changed, Deployment.at(run.endpoint_url).page_url())
+    return Up(before, recovered, run, deployed.stack, deployed.changed, Deployment.at(run.endpoint_url).page_url())
 
 
 def _give_up(state: Place) -> None:
@@ -142,20 +146,21 @@ def _running(state: Place) -> LocalRun:
     return emulator.start(state, port)
 
 
-def down(state: Place, *, purge: bool) -> tuple[Life, bool]:
-    """Stop the embedded AWS and return how it was, and whether its state was kept. ``purge`` forgets all of it."""
+def down(state: Place, *, purge: bool) -> Life:
+    """Stop the embedded AWS and return how it was. ``purge`` forgets all that it holds."""
     if not state.folder.exists():
-        return Life.NONE, True
+        return Life.NONE
     with state.alone():
         before = life_of(state)
         run = LocalRun.load(state.folder)
         if before is Life.UP and run is not None and not purge:
             with suppress(NoStack):  # a deployment that failed left nothing to wait for
                 Deployment.at(run.endpoint_url).drain()
-        kept = emulator.stop(state, run) if run is not None else True
+        if run is not None:
+            emulator.stop(state, run)
         if purge:
             shutil.rmtree(state.folder)
-    return before, kept and before is not Life.DIED
+    return before
 
 
 def status(state: Place) -> Status:

@@ -41,11 +41,19 @@ class DynamoRatings:
         with translated(self.table_name):
             self.dynamodb.put_item(TableName=self.table_name, Item=item)
 
+    def of_image(self, image: str) -> Iterator[Rating]:
+        """Query the items of one image."""
+        key = {":image": {"S": image}}
+        return self._pages("query", KeyConditionExpression=f"{IMAGE} = :image", ExpressionAttributeValues=key)
+
     def scan(self) -> Iterator[Rating]:
         """Scan the table."""
-        pages = self.dynamodb.get_paginator("scan")
+        return self._pages("scan")
+
+    def _pages(self, operation: str, **parameters: Any) -> Iterator[Rating]:
+        pages = self.dynamodb.get_paginator(operation)
         with translated(self.table_name):
-            for page in pages.paginate(TableName=self.table_name):
+            for page in pages.paginate(TableName=self.table_name, **parameters):
                 for item in page["Items"]:
                     yield from self._read(item)
 

@@ -122,20 +122,19 @@ class SqsDeadLetters:
         sends = [{"Id": str(number), **_redriven(letter.body)} for number, letter in enumerate(letters)]
         with translated(self.source_url):
             answer = self.sqs.send_message_batch(QueueUrl=self.source_url, Entries=sends)
-        refused = {entry["Id"] for entry in answer.get("Failed", ())}
-        deletes = [
-            {"Id": str(number), "ReceiptHandle": letter.receipt}
-            for number, letter in enumerate(letters)
-            if str(number) not in refused
-        ]
+        refused = {int(entry["Id"]) for entry in answer.get("Failed", ())}
+        undeleted = self.delete([letter for number, letter in enumerate(letters) if number not in refused])
+        return [letter for number, letter in enumerate(letters) if number in refused or letter in undeleted]
+
+    def delete(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
+        """Delete the letters, ten at the most, by one DeleteMessageBatch, and return those that could not be."""
         undeleted = _repeat_failed(
             lambda entries: self.sqs.delete_message_batch(QueueUrl=self.url, Entries=entries),
-            deletes,
+            [{"Id": str(number), "ReceiptHandle": letter.receipt} for number, letter in enumerate(letters)],
             self.url,
             self.sleep,
         )
-        remaining = refused | {entry["Id"] for entry in undeleted}
-        return [letters[int(number)] for number in sorted(remaining, key=int)]
+        return [letters[int(entry["Id"])] for entry in undeleted]
 
     def depth(self) -> QueueDepth:
         """Return the counts of the dead-letter queue."""

@@ -69,6 +69,7 @@ class ImageInBrief(AnswerModel):
 class Image(ImageInBrief):
     """What is known of an image now."""
 
+    model_keywords: list[KeywordOfImage] = Field(description="What the model says, before what people decided.")
     classes: list[ClassOfImage]
     previous: PreviousObservation | None = None
 
@@ -109,6 +110,14 @@ class Result(AnswerModel):
     product: str
     score: Score
     keywords: list[KeywordOfImage]
+
+
+class SimilarProducts(AnswerModel):
+    """The products that look most like one, most alike first."""
+
+    product: str
+    results: list[Result]
+    snapshot: str = Field(description="The snapshot whose photos were compared.")
 
 
 class FacetCount(AnswerModel):
@@ -224,6 +233,20 @@ class KeywordRatings(RequestModel):
     """Ratings of one person: all are kept, or none."""
 
     ratings: list[KeywordRating] = Field(min_length=1, max_length=MAX_RATINGS)
+
+
+class GivenRating(AnswerModel):
+    """What the caller has said of a keyword on an image."""
+
+    keyword: str = Field(description="Its id; of a missing word that is no keyword, the word.")
+    verdict: Verdict
+    model_version: str
+
+
+class GivenRatings(AnswerModel):
+    """The caller's own ratings of an image."""
+
+    ratings: list[GivenRating]
 
 
 class KeptRatings(AnswerModel):

@@ -112,6 +112,14 @@ def product(product_id: str, *, language: str | None = None) -> ApiRequest[catal
     return ApiRequest(catalogue.Product, "GET", path, may_be_missing=True)
 
 
+def similar_products(
+    product_id: str, *, limit: int | None = None, language: str | None = None
+) -> ApiRequest[catalogue.SimilarProducts | None]:
+    """The products that look most like one, or None where nothing is known of it."""
+    path = _path(f"/products/{quote(product_id)}/similar", limit=limit, language=language)
+    return ApiRequest(catalogue.SimilarProducts, "GET", path, may_be_missing=True)
+
+
 def products(ids: Sequence[str], *, language: str | None = None) -> ApiRequest[catalogue.Products]:
     """What is known of up to 100 products now."""
     return _post(catalogue.Products, _path("/products:batch", language=language), {"ids": list(ids)})
@@ -263,6 +271,7 @@ class CatalogClient(_Endpoint):
     suggest = _blocking(suggest)
     image = _blocking(image)
     product = _blocking(product)
+    similar_products = _blocking(similar_products)
     products = _blocking(products)
     keywords = _blocking(keywords)
     health = _blocking(health)
@@ -314,6 +323,7 @@ class AsyncCatalogClient(_Endpoint):
     suggest = _async(suggest)
     image = _async(image)
     product = _async(product)
+    similar_products = _async(similar_products)
     products = _async(products)
     keywords = _async(keywords)
     health = _async(health)

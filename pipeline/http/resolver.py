@@ -95,7 +95,7 @@ class Resolver(APIGatewayHttpResolver):
 
     @staticmethod
     def _compile_regex(rule: str, base_regex: str = "^{}$") -> re.Pattern[str]:
-        pattern = re.sub(r"/<(\w+)>", r"/(?P<\1>[^/]+)", re.sub(r"/<(\w+)>$", r"/(?P<\1>.+)", rule))
+        pattern = re.sub(r"/<(\w+)>", r"/(?P<\1>[^/]+)", re.sub(r"/<(\w+)>(?=[^<>]*$)", r"/(?P<\1>.+)", rule))
         return re.compile(base_regex.format(pattern), re.DOTALL)
 
     def operation(  # noqa: PLR0913 - what the document says of an operation

@@ -21,6 +21,10 @@ class MemoryRatings:
         """Keep the rating."""
         self.kept[rating.image, rating.part] = rating
 
+    def of_image(self, image: str) -> Iterator[Rating]:
+        """Yield the ratings of one image."""
+        yield from (rating for rating in self.kept.values() if rating.image == image)
+
     def scan(self) -> Iterator[Rating]:
         """Yield the ratings."""
         yield from self.kept.values()

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from pipeline.keywords import Vocabulary
-    from pipeline.ports import Clock, FileStore, RecordTable
+    from pipeline.ports import Clock, FileStore
     from pipeline.records import Record
+    from results_sink.export.rows import RecordSource
 
 INDEX = "catalogue"
 FOLDER = "opensearch-bulk/"
@@ -88,7 +89,7 @@ class BulkReport:
 class BulkExporter:
     """Writes a table's records as files of bulk actions, each small enough for one request."""
 
-    table: RecordTable
+    table: RecordSource
     files: FileStore
     vocabulary: Vocabulary
     clock: Clock

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.keywords import KeywordTag
+from pipeline.keywords import KeywordTag, Source
 from results_sink.export.delta import last_of_each, there
 from results_sink.export.rows import SOURCES
 from results_sink.export.tables import CHANGE, TAG_COLUMNS
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from pipeline.keywords import Source
     from results_sink.export.parquet import ParquetFile
 
 ABSENT = -1  # the row of an image, or the number of a product, that a snapshot does not have
@@ -46,7 +45,7 @@ class ImageColumns:
         sources: uint8 [K], who gave the keyword: its index in ``SOURCES``.
         colours: the colour ids of each image, or None where the export has no such column.
         reasons: why each image was rejected, null where it was not: Arrow's strings.
-        needs_a_look: bool [N], whether the machine was not sure.
+        needs_a_look: bool [N], whether it is tagged and nothing on it is sure, and nobody decided.
         observed_us: int64 [N], when each image was seen, in microseconds since 1970.
     """
 
@@ -72,20 +71,21 @@ class ImageColumns:
         lists = _whole(whole["keywords"])
         ids, scores, sources = (pc.struct_field(pc.list_flatten(lists), [index]) for index in range(3))
         coded = _whole(ids).dictionary_encode()
-        needs_a_look = whole["needs_a_look"] if "needs_a_look" in whole.column_names else whole["low_information"]
+        offsets, source_indices = _offsets(lists), _source_indices(sources)
+        is_tagged = _flags(pc.equal(whole["status"], "tagged"))
         return cls(
             images=_whole(whole["image"]),
             products=_numbers(products.indices, np.int32),
             product_names=products.dictionary,
-            is_tagged=_flags(pc.equal(whole["status"], "tagged")),
-            offsets=_offsets(lists),
+            is_tagged=is_tagged,
+            offsets=offsets,
             keyword_ids=coded.dictionary.to_pylist(),
             keywords=_numbers(coded.indices, np.uint16 if len(coded.dictionary) <= MOST_UINT16 else np.int32),
             scores=_numbers(scores, np.float64),
-            sources=_source_indices(sources),
+            sources=source_indices,
             colours=ColourColumn.of(whole["colours"]) if "colours" in whole.column_names else None,
             reasons=_whole(whole["reason"]),
-            needs_a_look=_flags(needs_a_look),
+            needs_a_look=_needs_a_look(whole, is_tagged, offsets, source_indices),
             observed_us=_numbers(_whole(pc.fill_null(whole["observed_at"].cast(pa.int64()), 0)), np.int64),
         )
 
@@ -247,6 +247,17 @@ def _flags_of(places: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray[
     flags = np.zeros(len(offsets) - 1, np.bool_)
     flags[np.searchsorted(offsets, places, side="right") - 1] = True
     return flags
+
+
+def _needs_a_look(
+    table: Any, is_tagged: NDArray[np.bool_], offsets: NDArray[np.int64], sources: NDArray[np.uint8]
+) -> NDArray[np.bool_]:
+    """Return which images the machine was not sure of, and nobody has given a keyword: bool [N]."""
+    if "needs_a_look" in table.column_names:
+        return _flags(table["needs_a_look"])
+    is_decided = _flags_of(np.flatnonzero(sources == SOURCES.index(Source.HUMAN)), offsets)
+    is_unsure = _flags(table["low_information"]) | (np.diff(offsets) == 0)
+    return is_tagged & is_unsure & ~is_decided
 
 
 def _whole(column: Any) -> Any:

@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from aws_lambda_powertools import Logger, Metrics
 
     from pipeline.keywords import Vocabulary
-    from pipeline.ports import FileStore, RecordTable
+    from pipeline.ports import FileStore
     from pipeline.records import Record
     from results_sink.export.manifest import PartFile
     from results_sink.export.publish import ChooseDeltas
-    from results_sink.export.rows import Kept
+    from results_sink.export.rows import Kept, RecordSource
 
 KEPT_SNAPSHOTS = 3  # chosen by us: who reads one when it is replaced has two more exports' time to end
 
@@ -54,7 +54,7 @@ class Exporter:
     ``choose_deltas`` says which deltas stay over it.
     """
 
-    table: RecordTable
+    table: RecordSource
     files: FileStore
     vocabulary: Vocabulary
     new_id: Callable[[], str]

@@ -139,13 +139,21 @@ class ParquetFile:
         for number in range(self._file.num_row_groups):
             yield with_every_column(self._read([number], columns))
 
-    def vectors(self, space: str) -> Iterator[tuple[list[str], bytes]]:
-        """Yield by row group the images with a vector of that space, and their vectors one after the other."""
+    def rows(self, *more: str) -> Iterator[dict[str, Any]]:
+        """Yield what a record is made from, and further columns, as a dictionary for each row."""
+        for table in self.tables(*more):
+            yield from table.to_pylist()
+
+    def vectors(self, space: str) -> Iterator[tuple[NDArray[np.int64], bytes]]:
+        """Yield by row group the rows of the file with a vector of that space, and the vectors one after the other."""
+        first_row = 0
         for number in range(self._file.num_row_groups):
-            rows = with_every_column(self._read([number], ["image", "vector", "vector_space"]))
-            rows = rows.filter(pc.equal(rows["vector_space"], space))
+            table = with_every_column(self._read([number], ["image", "vector", "vector_space"]))
+            is_in_space = pc.fill_null(pc.equal(table["vector_space"], space), fill_value=False)
+            rows = np.flatnonzero(is_in_space.to_numpy())
             if len(rows):
-                yield rows["image"].to_pylist(), b"".join(rows["vector"].to_pylist())
+                yield rows + first_row, b"".join(table["vector"].filter(is_in_space).to_pylist())
+            first_row += len(table)
 
     @property
     def first_image(self) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pipeline.colours import colours_of
 from pipeline.keywords import Source
+from pipeline.record_backup import pack_backup
 from pipeline.records import GoneImage, RejectedImage, TaggedImage, UndoneImage
 from results_sink.export.manifest import RecordCounts
 
@@ -16,8 +17,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from pipeline.records import Record
+    from pipeline.unreadable import UnreadableItem
 
 Kept = TaggedImage | RejectedImage
+
+
+class RecordSource(Protocol):
+    """What yields records: a table, an export, or files that are being tagged."""
+
+    def scan(self) -> Iterator[Record | UnreadableItem]:
+        """Yield every record once, in no order."""
+        ...
 
 
 class Kind(StrEnum):
@@ -65,6 +75,7 @@ COLUMNS = (
     Column("vector_space", Kind.TEXT, lambda r: r.vector.space if isinstance(r, TaggedImage) and r.vector else None),
     Column("facts", Kind.BYTES, lambda r: r.facts.pack() if isinstance(r, TaggedImage) and r.facts else None),
     Column("revision", Kind.WHOLE, lambda r: r.revision),
+    Column("backup", Kind.BYTES, pack_backup),
 )
 SOURCES = tuple(Source)
 

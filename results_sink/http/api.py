@@ -1,17 +1,19 @@
 """Searches and lookups: what programs ask of the catalogue, from the export in bulk and from the table at once."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote
 
+import numpy as np
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 
 from pipeline.errors import CallerError, RejectReason
 from pipeline.http import catalogue as answers
-from pipeline.http.models import MAX_BUCKET_CHARACTERS, QUERY_MISTAKES, Language, ProblemCode
+from pipeline.http.models import MAX_BUCKET_CHARACTERS, QUERY_MISTAKES, KeywordOfImage, Language, ProblemCode
 from pipeline.http.resolver import Resolver, Tag
 from pipeline.images import MAX_KEY_BYTES, ImageRef
 from pipeline.keyword_names import KeywordNames
@@ -19,13 +21,15 @@ from pipeline.keywords import LANGUAGES, KeywordTag, Source, Vocabulary
 from pipeline.ports import RecordTable
 from pipeline.records import TaggedImage
 from pipeline.unreadable import UnreadableItem, readable
+from pipeline.vectors import FeatureVector
 from results_sink.report import answer_document, record_document
 from results_sink.search import complete, cursor, query
 from results_sink.search.newest import ExportReader
-from results_sink.search.search import FACETS, LIMIT, Filters, SearchRequest, Sort
+from results_sink.search.search import FACETS, LIMIT, Filters, SearchRequest, SimilarRequest, Sort
 
+SIMILAR = 12  # similar products, where no limit is given
 MAX_LIMIT = 100  # results of a page, chosen by us: some 100 kB
-IN_DETAIL = ("classes", "previous")  # of an image: left out of a batch
+IN_DETAIL = ("classes", "model_keywords", "previous")  # of an image: left out of a batch
 ONE_LINE = r"^[^\n]+$"  # what a path can hold
 
 Typed = Annotated[str, Query(min_length=1, max_length=100, description="What was typed so far.")]
@@ -45,7 +49,7 @@ Reason = Annotated[
     RejectReason | None,
     Query(description="Images that were rejected for this reason, which have no keywords: without `q`."),
 ]
-Order = Annotated[Sort, Query(description="By score, newest observation first, or by the image's name.")]
+Order = Annotated[Sort, Query(description="By score, least sure first, newest observation first, or by name.")]
 Completing = Annotated[
     Literal["word", "query"],
     Query(
@@ -107,17 +111,24 @@ class Api:
             changes=searcher.changes,
         )
 
-    def suggest(
+    def suggest(  # noqa: PLR0913, PLR0917 - the parameters of the path
         self,
         q: Typed,
         language: Language = LANGUAGES[0],
         limit: Limit = complete.LIMIT,
         completes: Completing = "word",
+        needs_a_look: NeedsALook = None,
+        source: SourceOfKeyword = None,
     ) -> answers.Suggestions:
-        """Complete a word of the vocabulary, or the last word of a query."""
+        """Complete a word of the vocabulary, or the last word of a query.
+
+        The filters are those of a search; they count for `completes=query`.
+        """
         names = self._names(language)
         if completes == "query":
-            completions = self._completer.complete_query(q, language, self.newest.searcher(), limit)
+            completions = self._completer.complete_query(
+                q, language, self.newest.searcher(), limit, Filters(needs_a_look, source)
+            )
         else:
             completions = self._completer.complete(q, language, self._images_by_keyword(), limit)
         suggestions = [
@@ -160,6 +171,35 @@ class Api:
         return answers.Products(
             products=[answers.ProductInBrief.model_validate(product) for product in products.values() if product],
             missing=[name for name, product in products.items() if not product],
+        )
+
+    def similar_products(
+        self, product_id: ProductPath, language: Language = LANGUAGES[0], limit: Limit = SIMILAR
+    ) -> answers.SimilarProducts:
+        """Find the products that look most like one, each by its most similar image.
+
+        The product's photos are as they are now; they are compared with the photos of the last snapshot. A score is the
+        cosine of two feature vectors.
+        """
+        name = unquote(product_id)
+        records = readable(self.table.of_product(name))
+        if not records:
+            raise NotFoundError(f"there is no image of the product {name!r}")
+        vectors = [record.vector for record in records if isinstance(record, TaggedImage) and record.vector]
+        searcher, names = self.newest.searcher(), self._names(language)
+        hits = searcher.similar(_similar_to(vectors, name, limit)) if vectors else ()
+        return answers.SimilarProducts(
+            product=name,
+            results=[
+                answers.Result(
+                    image=hit.image,
+                    product=hit.product,
+                    score=round(hit.score, 4),
+                    keywords=[KeywordOfImage.model_validate(tag) for tag in names.documents(hit.keywords)],
+                )
+                for hit in hits
+            ],
+            snapshot=searcher.state.snapshot,
         )
 
     def keywords(self) -> answers.Taxonomy:
@@ -208,6 +248,13 @@ class Api:
         return {"product": product, "keywords": names.documents(tags), "images": images}
 
 
+def _similar_to(vectors: Sequence[FeatureVector], product: str, limit: int) -> SimilarRequest:
+    """Return the request for other products near the middle of a product's vectors, of the space that most are of."""
+    [(space, _)] = Counter(vector.space for vector in vectors).most_common(1)
+    middle = np.mean([vector.to_array() for vector in vectors if vector.space == space], axis=0)
+    return SimilarRequest(space, middle, limit, per_product=True, without_product=product)
+
+
 def _best(tags: Iterable[KeywordTag]) -> Sequence[KeywordTag]:
     """Return each keyword once, with its best score, the best first."""
     best: dict[str, KeywordTag] = {}
@@ -225,6 +272,10 @@ def add_routes(app: Resolver, api: Api) -> None:
     app.operation("GET", "/keywords", tag=Tag.SEARCH)(api.keywords)
     lost = [ProblemCode.NOT_FOUND]
     app.operation("GET", "/images/<bucket>/<key>", tag=Tag.LOOKUP, problems=lost)(api.image)
+    # Before the product's own route, whose id takes slashes and would take this ending too.
+    app.operation("GET", "/products/<product_id>/similar", tag=Tag.SEARCH, problems=[*lost, ProblemCode.NO_EXPORT])(
+        api.similar_products
+    )
     app.operation("GET", "/products/<product_id>", tag=Tag.LOOKUP, problems=lost)(api.product)
     app.operation("POST", "/products:batch", tag=Tag.LOOKUP, problems=[ProblemCode.UNSUPPORTED_MEDIA_TYPE])(
         api.products

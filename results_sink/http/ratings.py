@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
-from aws_lambda_powertools.event_handler.openapi.params import Body
+from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 
 from pipeline.errors import CallerError
 from pipeline.http import catalogue as answers
@@ -18,6 +18,15 @@ from pipeline.keywords import Vocabulary, fold
 from pipeline.ports import Clock, Ratings, RecordTable
 from pipeline.ratings import Rating, Verdict
 
+RatedImage = Annotated[
+    str,
+    Query(
+        min_length=1,
+        max_length=answers.MAX_ID_CHARACTERS + 80,
+        description="s3://bucket/key, or sha256: and the digest of a classified photo.",
+        examples=["s3://shop/shoes/1.jpg"],
+    ),
+]
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")  # a photo that was only classified, by its content
 
 
@@ -44,6 +53,15 @@ class KeywordRatingStore:
         for rating in ratings:
             self.ratings.put(rating)
         return len(ratings)
+
+    def given(self, image: str, by: str) -> list[Rating]:
+        """Return what this person has said of the image.
+
+        Raises:
+            CallerError: it is no image of the catalogue.
+        """
+        name = str(self._parse_image(image) or image)
+        return [rating for rating in self.ratings.of_image(name) if rating.by == by]
 
     def _rating(self, request: answers.KeywordRating, image: ImageRef | None, by: str) -> Rating:
         name = request.image if image is None else str(image)
@@ -82,7 +100,17 @@ class KeywordRatingStore:
 
 
 def add_routes(app: Resolver, store: KeywordRatingStore) -> None:
-    """Let the app answer POST /ratings."""
+    """Let the app answer POST and GET /ratings."""
+
+    @app.operation("GET", "/ratings", tag=Tag.REVIEW)
+    def given_ratings(image: RatedImage) -> answers.GivenRatings:
+        """Return your own ratings of an image."""
+        return answers.GivenRatings(
+            ratings=[
+                answers.GivenRating(keyword=rating.keyword, verdict=rating.verdict, model_version=rating.model_version)
+                for rating in store.given(image, app.caller)
+            ]
+        )
 
     @app.operation(
         "POST",

@@ -7,11 +7,13 @@ import { forget, keep, take, visit } from "./visits.js";
 import { LANGUAGES, language, say, speak } from "./words.js";
 import { compareView } from "./compare.js";
 import { photoView } from "./photo.js";
+import { productView } from "./product.js";
+import { reviewView } from "./review.js";
 import { searchView } from "./search.js";
 import { statusView } from "./status.js";
 import { uploadView } from "./upload.js";
 
-const VIEWS = { search: searchView, upload: uploadView, compare: compareView, status: statusView };
+const VIEWS = { search: searchView, review: reviewView, upload: uploadView, compare: compareView, status: statusView };
 const THEME = "catalog-tagger.theme";
 const main = document.getElementById("main");
 let leave = () => {};
@@ -53,7 +55,7 @@ function show() {
   const isBack = visit(location.hash);
   const isTyping = document.activeElement?.id === "q";
   const before = shown && { ...shown, leave, top: scrollY };
-  if (before && before.name === "search" && route().name.startsWith("photo/")) keep(before); // a person will come back to it
+  if (before && before.name === "search" && /^(photo|product)\//.test(route().name)) keep(before); // a person will come back to it
   else leave();
   const view = isBack ? take(location.hash) : null;
   if (view) return bringBack(view);
@@ -92,11 +94,11 @@ function sayAgain() {
 function draw(kept) {
   frame();
   const { name, asked } = route();
-  const image = name.startsWith("photo/") ? imageOf(name.slice("photo/".length)) : "";
-  const view = image ? photoView : VIEWS[name] || searchView;
+  const [image, product] = [pathBehind(name, "photo/"), pathBehind(name, "product/")];
+  const view = (image && photoView) || (product && productView) || VIEWS[name] || searchView;
   const box = el("div", { class: "view" });
   main.replaceChildren(box);
-  leave = view(box, { asked, image, kept }) || (() => {});
+  leave = view(box, { asked, image: `s3://${image}`, product, kept }) || (() => {});
   shown = { hash: location.hash, name, box };
   box.addEventListener("click", ({ target }) => { shown = { ...shown, focus: target.closest("a") }; });
   return setTitle(box);
@@ -108,10 +110,11 @@ function setTitle(box) {
   return title;
 }
 
-// The image that the address names, or "" where no photo can have such an address.
-function imageOf(path) {
+// What the address names behind the view's name, or "" where it is another view or no photo can have such an address.
+function pathBehind(name, view) {
+  if (!name.startsWith(view)) return "";
   try {
-    return `s3://${path.split("/").map(decodeURIComponent).join("/")}`;
+    return name.slice(view.length).split("/").map(decodeURIComponent).join("/");
   } catch {
     return "";
   }

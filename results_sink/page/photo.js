@@ -1,8 +1,10 @@
 // One photo: its keywords with how sure they are, what the model saw, and what people say of it.
 
 import { ask, askOnce, nameOfClass, pathOf, photo } from "./api.js";
+import { explain, failure } from "./notices.js";
 import { cameFromHere, forget } from "./visits.js";
 import { announce, bar, el, icon, percent } from "./dom.js";
+import { productAddress } from "./product.js";
 import { suggest } from "./search.js";
 import { mayDecide } from "./signin.js";
 import { language, moment, number, say } from "./words.js";
@@ -13,7 +15,7 @@ export function photoView(box, { image }) {
   const title = el("h1", {}, nameOf(image));
   let gone = false;
   box.append(
-    el("p", { class: "above" }, el("a", { class: "back", href: "#/search", onclick: goBack }, icon("back"), say("back"))),
+    backLink(),
     el("article", { class: "photo" }, frame, el("div", {}, title, right)));
   void photo(image).then((address) => {
     if (!address) return;
@@ -26,14 +28,20 @@ export function photoView(box, { image }) {
 
   async function load(focus) {
     try {
-      const record = await ask("GET", pathOf(image), { query: { language: language() } });
+      const [record, given] = await Promise.all([ask("GET", pathOf(image), { query: { language: language() } }), ratings()]);
       if (gone) return;
       title.textContent = record.product;
-      right.replaceChildren(...sections(record, decide, rate));
+      const verdicts = new Map(given.filter((rating) => rating.model_version === record.model_version).map((rating) => [rating.keyword, rating.verdict]));
+      right.replaceChildren(...sections(record, decide, rate, verdicts));
       if (focus) right.querySelector("h2")?.focus();
     } catch (error) {
-      right.replaceChildren(el("p", { class: "notice bad", role: "alert" }, say("error", error.message)));
+      right.replaceChildren(failure(error, load));
     }
+  }
+
+  // A photo can be seen by those who may not see ratings, or while they cannot be read.
+  function ratings() {
+    return ask("GET", "ratings", { query: { image } }).then((found) => found.ratings, () => []);
   }
 
   async function decide(keyword, decision, name) {
@@ -43,8 +51,8 @@ export function photoView(box, { image }) {
       await load(true);
       announce(say({ pin: "pinned", suppress: "suppressed", release: "released" }[decision], name));
     } catch (error) {
-      announce(say("error", error.message));
-      right.prepend(el("p", { class: "notice bad", role: "alert" }, say("error", error.message)));
+      announce(explain(error));
+      right.prepend(failure(error, () => decide(keyword, decision, name)));
     }
   }
 
@@ -52,6 +60,10 @@ export function photoView(box, { image }) {
     await ask("POST", "ratings", { json: { ratings: [{ image, keyword, verdict, model_version: version }] } });
     announce(say("thanks"));
   }
+}
+
+export function backLink() {
+  return el("p", { class: "above" }, el("a", { class: "back", href: "#/search", onclick: goBack }, icon("back"), say("back")));
 }
 
 // Back to where the person came from; to the search where the photo was opened by its address.
@@ -65,14 +77,14 @@ export function nameOf(image) {
   return image.split("/").pop().replace(/\.[^.]*$/, "");
 }
 
-function sections(record, decide, rate) {
+function sections(record, decide, rate, verdicts) {
   const parts = [];
   if (record.status === "rejected") {
     parts.push(el("div", { class: "notice bad" }, el("strong", {}, say(`reason_${record.reason}`)), el("p", {}, record.detail)));
   } else if (record.status !== "tagged") {
     parts.push(el("p", { class: "notice" }, say(`is_${record.status}`)));
   } else {
-    parts.push(keywords(record, decide, rate), missing(record, decide, rate));
+    parts.push(keywords(record, decide, rate, verdicts), missing(record, decide, rate));
   }
   parts.push(timeline(record, decide));
   if (record.classes.length) parts.push(classes(record));
@@ -80,17 +92,17 @@ function sections(record, decide, rate) {
   return parts;
 }
 
-function keywords(record, decide, rate) {
+function keywords(record, decide, rate, verdicts) {
   const decided = new Set(record.decisions.map((each) => each.id));
   return el("section", {},
     el("h2", { tabindex: "-1" }, say("keywords")),
     record.low_information ? el("p", { class: "hint" }, say("low_information")) : null,
     record.keywords.length
-      ? el("ul", { class: "keywords" }, record.keywords.map((each) => keyword(each, decided.has(each.id), record, decide, rate)))
+      ? el("ul", { class: "keywords" }, record.keywords.map((each) => keyword(each, decided.has(each.id), record, decide, rate, verdicts.get(each.id))))
       : el("p", {}, say("no_keywords")));
 }
 
-function keyword(each, isDecided, record, decide, rate) {
+function keyword(each, isDecided, record, decide, rate, given) {
   const row = el("li", {});
   const act = (name, shape, decision) => el("button", { type: "button", class: "rate", title: say(name, each.keyword), "aria-label": say(name, each.keyword), onclick: () => decide(each.id, decision, each.keyword) }, icon(shape));
   const rates = rateButtons(each, async (verdict) => {
@@ -99,7 +111,7 @@ function keyword(each, isDecided, record, decide, rate) {
     if (verdict === "wrong" && !isDecided && mayDecide()) {
       row.append(el("p", { class: "next" }, say("thanks"), " ", el("button", { type: "button", class: "small", onclick: () => decide(each.id, "suppress", each.keyword) }, icon("ban"), say("suppress_it", each.keyword))));
     }
-  });
+  }, given);
   row.append(
     el("span", { class: "word" },
       el("a", { href: `#/search?q=${encodeURIComponent(`"${each.keyword}"`)}` }, each.keyword),
@@ -111,12 +123,12 @@ function keyword(each, isDecided, record, decide, rate) {
   return row;
 }
 
-export function rateButtons(each, rate) {
+export function rateButtons(each, rate, given) {
   const made = {};
   const told = el("small", { class: "bad" });
   for (const [verdict, shape] of [["right", "check"], ["wrong", "cross"]]) {
     const label = say(verdict, each.keyword);
-    made[verdict] = el("button", { type: "button", class: `rate ${verdict}`, "aria-pressed": "false", "aria-label": label, title: label, onclick: async () => {
+    made[verdict] = el("button", { type: "button", class: `rate ${verdict}`, "aria-pressed": String(verdict === given), "aria-label": label, title: label, onclick: async () => {
       try {
         told.textContent = "";
         await rate(verdict);
@@ -133,7 +145,7 @@ export function rateButtons(each, rate) {
 function missing(record, decide, rate) {
   return missingWord(say(mayDecide() ? "add" : "tell"), async (word, id, thank) => {
     await rate(id || word, "missing", record.model_version);
-    thank();
+    thank(id || !mayDecide() ? undefined : say("no_such_word", word));
     if (id && mayDecide()) await decide(id, "pin", word);
   });
 }
@@ -143,7 +155,7 @@ export function missingWord(button, tell) {
   const list = el("ul", { id: "words", role: "listbox", "aria-label": say("keywords"), hidden: true });
   const field = el("input", { id: "missing", type: "text", autocomplete: "off", maxlength: "60", role: "combobox", "aria-expanded": "false", "aria-controls": "words", "aria-autocomplete": "list" });
   const told = el("p", { class: "hint" });
-  const thank = () => { field.value = ""; told.textContent = say("thanks"); announce(say("thanks")); };
+  const thank = (text = say("thanks")) => { field.value = ""; told.textContent = text; announce(text); };
   const add = async (word, chosen) => {
     if (!word) return;
     told.textContent = "";
@@ -162,7 +174,7 @@ export function missingWord(button, tell) {
 }
 
 // The keyword that is called so in some language, or nothing: a word that the vocabulary lacks can be missed, not pinned.
-async function idOf(word) {
+export async function idOf(word) {
   const { keywords: all } = await askOnce("keywords");
   return all.find((each) => Object.values(each.words).flat().some((own) => fold(own) === fold(word)))?.id;
 }
@@ -184,8 +196,7 @@ function timeline(record, decide) {
     undo: mayDecide() && (() => decide(each.id, "release", each.keyword)),
     keyword: each.keyword,
   }));
-  const byModel = record.keywords.filter((each) => each.source === "model");
-  const outcome = { tagged: () => said(byModel), rejected: () => say(`reason_${record.reason}`) }[record.status];
+  const outcome = { tagged: () => said(record.model_keywords), rejected: () => say(`reason_${record.reason}`) }[record.status];
   events.push(look(record, outcome ? outcome() : say(`is_${record.status}`)));
   if (record.previous) events.push(look(record.previous, said(record.previous.keywords)));
   if (record.object_time) events.push({ at: record.object_time, shape: "upload", text: say("uploaded") });
@@ -209,6 +220,7 @@ function classes(record) {
 
 function facts(record) {
   const told = [
+    ["product", el("a", { href: productAddress(record.product) }, record.product)],
     ["place", record.image],
     ["size", record.width_pixels ? `${number(record.width_pixels)} × ${number(record.height_pixels)}` : ""],
     ["model", record.model_version],

@@ -1,7 +1,9 @@
 // Search: a box with suggestions, facets to narrow by, and a grid of photos.
 
-import { ask, photo } from "./api.js";
+import { ask } from "./api.js";
 import { announce, el, icon, percent } from "./dom.js";
+import { failure } from "./notices.js";
+import { framed } from "./pictures.js";
 import { language, number, say } from "./words.js";
 
 const PAGE = 24;
@@ -18,14 +20,16 @@ export function searchView(box, { asked, kept }) {
     narrow: asked.getAll("narrow"),
     product: asked.get("by") !== "image",
     look: asked.get("needs_a_look") === "true",
+    reason: asked.get("reason") || "", // of rejected photos, which no words find
   };
   const results = el("ul", { class: "grid" });
   const count = el("p", { class: "count", role: "status" });
   const facets = el("div", { class: "facets" });
   const more = el("button", { type: "button", class: "more", hidden: true }, say("more"));
-  const wrong = el("p", { class: "notice bad", role: "alert", hidden: true });
+  const wrong = el("div");
+  const notes = el("div", { class: "notes" });
   const stop = new AbortController();
-  const form = searchBox({ q: kept ?? state.q }, (q) => change({ q, narrow: [] }));
+  const form = searchBox({ q: kept ?? state.q }, (q) => change({ q, narrow: [], reason: "" }), () => ({ needs_a_look: state.look || undefined }));
   let asks = 0;
 
   box.append(
@@ -41,7 +45,7 @@ export function searchView(box, { asked, kept }) {
           say("only_needs_a_look")),
         chosen(state, change),
         facets),
-      el("section", { "aria-label": say("search") }, count, results, wrong, el("p", { class: "center" }, more))));
+      el("section", { "aria-label": say("search") }, count, notes, results, wrong, el("p", { class: "center" }, more))));
   void load();
   return () => { stop.abort(); return form.elements.q.value; };
 
@@ -52,6 +56,7 @@ export function searchView(box, { asked, kept }) {
     next.narrow.forEach((each) => query.append("narrow", each));
     if (!next.product) query.set("by", "image");
     if (next.look) query.set("needs_a_look", "true");
+    if (next.reason) query.set("reason", next.reason);
     const hash = `#/search${query.size ? `?${query}` : ""}`;
     if (hash === location.hash || (hash === "#/search" && !location.hash)) void load();
     else location.hash = hash;
@@ -59,25 +64,26 @@ export function searchView(box, { asked, kept }) {
 
   async function load(cursor) {
     const mine = ++asks; // only the last one's answer is shown: two clicks on "more" bring what follows once
-    wrong.hidden = true;
+    wrong.replaceChildren();
     if (!cursor) {
+      notes.replaceChildren();
       count.textContent = say("loading");
       results.replaceChildren(...Array.from({ length: 8 }, () => el("li", { class: "card waiting", "aria-hidden": "true" })));
     }
     try {
-      const query = { q: wholeQuery(state), language: language(), by: state.product ? "product" : "image", needs_a_look: state.look || undefined, limit: PAGE, facets: FACETS + 6, cursor };
+      const query = { q: wholeQuery(state), language: language(), by: state.product ? "product" : "image", needs_a_look: state.look || undefined, reason: state.reason || undefined, limit: PAGE, facets: FACETS + 6, cursor };
       const found = await ask("GET", "search", { query, signal: stop.signal });
       if (mine === asks) show(found, Boolean(cursor));
     } catch (error) {
-      if (error.name !== "AbortError" && mine === asks) fail(error, Boolean(cursor));
+      if (error.name !== "AbortError" && mine === asks) fail(error, cursor);
     }
   }
 
-  function fail(error, further) {
+  function fail(error, cursor) {
     const noneYet = error.code === "no_export";
-    wrong.textContent = noneYet ? "" : error.message;
-    wrong.hidden = noneYet;
-    if (further) return; // what is shown already stays
+    const isMistake = error.status >= 400 && error.status < 500;
+    if (!noneYet) wrong.replaceChildren(failure(error, isMistake ? null : () => load(cursor)));
+    if (cursor) return; // what is shown already stays
     results.replaceChildren();
     facets.replaceChildren();
     more.hidden = true;
@@ -89,12 +95,24 @@ export function searchView(box, { asked, kept }) {
     const cards = found.results.map(card);
     results.append(...cards);
     count.textContent = found.total === 1 ? say("found_one") : found.total ? say("found", number(found.total)) : say("none");
+    if (!further) notes.replaceChildren(...hints(found));
     if (further) cards[0]?.querySelector("a").focus();
     else announce(count.textContent);
     more.hidden = !found.next;
     more.onclick = () => load(found.next);
     const left = found.facets.filter((facet) => !state.narrow.includes(facet.keyword) && facet.count < found.total).slice(0, FACETS);
     facets.replaceChildren(...(left.length ? [el("h2", {}, say("narrow")), el("ul", {}, left.map(facet))] : []));
+  }
+
+  // What was left out or read as another word; where nothing was found, what to search for in its place.
+  function hints(found) {
+    const links = (words) => el("span", { class: "chips" }, words.map((word) => el("a", { class: "chip", href: `#/search?q=${encodeURIComponent(word)}` }, word)));
+    return [
+      found.ignored.length ? el("p", { class: "hint" }, say("left_out", found.ignored.join(", "))) : null,
+      ...found.corrections.map((pair) => el("p", { class: "hint" }, say("read_as", pair.typed, pair.read_as))),
+      found.suggestions.length ? el("p", {}, say("did_you_mean"), " ", links(found.suggestions)) : null,
+      found.available.length ? el("p", {}, say("there_is"), " ", links(found.available.map((facet) => facet.keyword))) : null,
+    ].filter(Boolean);
   }
 
   function facet({ keyword, count: many }) {
@@ -111,44 +129,39 @@ function wholeQuery(state) {
 }
 
 function chosen(state, change) {
-  if (!state.narrow.length) return null;
-  return el("ul", { class: "chips chosen" }, state.narrow.map((each) => el("li", {},
+  if (!state.narrow.length && !state.reason) return null;
+  const reason = state.reason && el("li", {}, el("button", { type: "button", class: "chip on", "aria-label": say("remove", say(`reason_${state.reason}`)), onclick: () => change({ reason: "" }) }, say(`reason_${state.reason}`), icon("cross")));
+  return el("ul", { class: "chips chosen" }, reason || null, state.narrow.map((each) => el("li", {},
     el("button", { type: "button", class: "chip on", "aria-label": say("remove", each), onclick: () => change({ narrow: state.narrow.filter((other) => other !== each) }) },
       each, icon("cross")))));
 }
 
 function card(found) {
   const words = found.keywords.slice(0, 3);
-  const shown = el("span", { class: "frame" }, icon("photo"));
-  void photo(found.image).then((address) => {
-    if (!address) return;
-    const picture = el("img", { src: address, alt: "", loading: "lazy", decoding: "async" });
-    picture.addEventListener("error", () => picture.remove());
-    shown.append(picture);
-  }).catch(() => {});
   return el("li", { class: "card" },
     el("a", { href: addressOf(found.image) },
-      shown,
+      framed(found.image),
       el("span", { class: "name" }, found.product),
       el("span", { class: "chips" }, words.map((word) => el("span", { class: word.source === "human" ? "chip human" : "chip", title: percent(word.score) }, word.keyword)))));
 }
 
 // ---- The box: a text field with a list of suggestions, as the ARIA combobox pattern asks ----
 
-export function searchBox(state, submit) {
+export function searchBox(state, submit, filters) {
   const list = el("ul", { id: "suggestions", role: "listbox", "aria-label": say("keywords"), hidden: true });
   const field = el("input", {
     type: "search", id: "q", name: "q", value: state.q, autocomplete: "off", spellcheck: "false", placeholder: say("what"),
     role: "combobox", "aria-label": say("what"), "aria-expanded": "false", "aria-controls": "suggestions", "aria-autocomplete": "list", "aria-describedby": "hint",
   });
-  suggest(field, list, (word) => submit(withLast(field.value, word)));
+  suggest(field, list, (word, id, query) => submit(query || withLast(field.value, word)), filters);
   return el("form", { role: "search", class: "search", onsubmit: (event) => { event.preventDefault(); submit(field.value.trim()); } },
     el("div", { class: "field" }, icon("search"), field, list),
     el("button", { type: "submit", class: "main" }, say("search")),
     el("p", { id: "hint", class: "hint" }, say("search_hint")));
 }
 
-export function suggest(field, list, choose) {
+// With `filters`, whole queries are completed, by what they would leave; without, words of the vocabulary.
+export function suggest(field, list, choose, filters) {
   let timer = 0;
   let at = -1;
   let asked = 0;
@@ -173,16 +186,18 @@ export function suggest(field, list, choose) {
     const typed = lastWord(field.value);
     const mine = ++asked;
     if (typed.length < 2) { close(); return; }
-    const found = await ask("GET", "suggest", { query: { q: typed, language: language(), limit: 8 } }).catch(() => ({ suggestions: [] }));
+    const isWhole = filters && typed === field.value.trim(); // no operator stands before what is completed
+    const further = isWhole ? { completes: "query", ...filters() } : {};
+    const found = await ask("GET", "suggest", { query: { q: typed, language: language(), limit: 8, ...further } }).catch(() => ({ suggestions: [] }));
     if (mine !== asked || document.activeElement !== field) return;
     list.replaceChildren(...found.suggestions.map((each, place) => el("li", {
       id: `${list.id}-${place}`, role: "option", "aria-selected": "false",
-      onmousedown: (event) => { event.preventDefault(); close(); choose(each.word, each.id); },
-    }, el("span", {}, each.word, each.word === each.keyword ? "" : el("small", {}, ` ${each.keyword}`)), each.images ? el("span", { class: "many" }, number(each.images)) : "")));
+      onmousedown: (event) => { event.preventDefault(); close(); choose(each.word, each.id, isWhole ? each.query : ""); },
+    }, el("span", {}, isWhole ? each.query : each.word, each.word === each.keyword ? "" : el("small", {}, ` ${each.keyword}`)), each.images ? el("span", { class: "many" }, number(each.images)) : "")));
     list.hidden = !found.suggestions.length;
     field.setAttribute("aria-expanded", String(!list.hidden));
     at = -1;
-    field.found = found.suggestions;
+    field.found = found.suggestions.map((each) => ({ ...each, query: isWhole ? each.query : "" }));
   }
 
   field.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(fill, TYPING_MS); });
@@ -194,9 +209,9 @@ export function suggest(field, list, choose) {
     else if (event.key === "ArrowUp") { event.preventDefault(); point(at < 0 ? -1 : at - 1); }
     else if (event.key === "Enter" && at >= 0) {
       event.preventDefault();
-      const { word, id } = field.found[at];
+      const { word, id, query } = field.found[at];
       close();
-      choose(word, id);
+      choose(word, id, query);
     }
   });
 }

@@ -1,7 +1,9 @@
 // Status: queues, how photos ended, the last half hour, and what was rejected and why.
 
-import { ask, photo } from "./api.js";
-import { el, icon } from "./dom.js";
+import { ask } from "./api.js";
+import { el } from "./dom.js";
+import { explain } from "./notices.js";
+import { framed } from "./pictures.js";
 import { addressOf } from "./search.js";
 import { nameOf } from "./photo.js";
 import { moment, number, say } from "./words.js";
@@ -29,7 +31,7 @@ export function statusView(box) {
       if (!document.hidden) show(await ask("GET", "status"));
       message.hidden = true;
     } catch (error) {
-      const told = say("error", error.message);
+      const told = explain(error);
       if (message.hidden || message.textContent !== told) message.textContent = told; // else it would be spoken each time
       message.hidden = false;
     }
@@ -41,8 +43,8 @@ export function statusView(box) {
     part.hidden = found.complete;
     const rejections = Object.values(found.rejected).reduce((sum, each) => sum + each, 0);
     tiles.replaceChildren(
-      tile(least(found.tagged, found.complete), say("tagged"), found.without_keyword ? say("of_them_without", number(found.without_keyword)) : "", "good"),
-      tile(least(rejections, found.rejected_complete !== false), say("rejected_many"), "", rejections ? "bad" : ""),
+      tile(least(found.tagged, found.complete), say("tagged"), found.without_keyword ? el("a", { href: "#/review" }, say("of_them_without", number(found.without_keyword))) : "", "good", el("a", { href: "#/search?by=image" }, say("show_all"))),
+      tile(least(rejections, found.rejected_complete !== false), say("rejected_many"), "", rejections ? "bad" : "", rejections ? el("button", { type: "button", class: "small", onclick: () => rejected.querySelector("h2").focus() }, say("show_all")) : null),
       tile(least(found.gone, found.complete), say("gone")),
       ...found.queues.map((queue) => el("div", { class: `tile ${queue.dead_letters ? "bad" : ""}` },
         el("h2", {}, say(queue.name)),
@@ -51,7 +53,7 @@ export function statusView(box) {
     const now = JSON.stringify([found.rejections, reason]);
     if (now !== seen) { // else whoever is at a button there would lose it
       seen = now;
-      rejected.replaceChildren(...refusals(found));
+      rejected.replaceChildren(...refusals(found).filter(Boolean));
     }
   }
 
@@ -60,12 +62,13 @@ export function statusView(box) {
     const reasons = [["", counts.reduce((sum, [, many]) => sum + many, 0)], ...counts];
     const shown = found.rejections.filter((each) => !reason || each.reason === reason);
     return [
-      el("h2", {}, say("rejected_title")),
+      el("h2", { tabindex: "-1" }, say("rejected_title")),
       found.rejections.length ? el("div", { class: "chips", role: "group", "aria-label": say("rejected_title") }, reasons.map(([name, many]) => el("button", {
         type: "button", class: name === reason ? "chip on" : "chip", "aria-pressed": String(name === reason),
         onclick: () => { reason = name; seen = ""; show(found); rejected.querySelector('[aria-pressed="true"]').focus(); },
       }, name ? say(`reason_${name}`) : say("all"), el("span", { class: "many" }, number(many))))) : el("p", { class: "hint" }, say("no_rejected")),
       el("ul", { class: "grid small" }, shown.map(refusal)),
+      reason ? el("p", {}, el("a", { class: "button", href: `#/search?by=image&reason=${reason}` }, say("show_all"))) : null,
     ];
   }
 }
@@ -73,8 +76,8 @@ export function statusView(box) {
 // What was not counted to its end is at least so many.
 function least(many, isAll) { return `${number(many)}${isAll ? "" : "+"}`; }
 
-function tile(value, name, below = "", kind = "") {
-  return el("div", { class: `tile ${kind}` }, el("strong", {}, value), el("span", {}, name), below ? el("small", {}, below) : null);
+function tile(value, name, below = "", kind = "", leads = null) {
+  return el("div", { class: `tile ${kind}` }, el("strong", {}, value), el("span", {}, name), below ? el("small", {}, below) : null, leads);
 }
 
 function lately(found) {
@@ -93,13 +96,6 @@ function lately(found) {
 }
 
 function refusal(each) {
-  const shown = el("span", { class: "frame" }, icon("photo"));
-  void photo(each.image).then((address) => {
-    if (!address) return;
-    const picture = el("img", { src: address, alt: "", loading: "lazy" });
-    picture.addEventListener("error", () => picture.remove());
-    shown.append(picture);
-  }).catch(() => {});
-  return el("li", { class: "card" }, el("a", { href: addressOf(each.image) }, shown,
+  return el("li", { class: "card" }, el("a", { href: addressOf(each.image) }, framed(each.image),
     el("span", { class: "name" }, nameOf(each.image)), el("span", {}, say(`reason_${each.reason}`)), el("small", { class: "hint" }, each.detail, " · ", moment(each.observed_at))));
 }

@@ -1,16 +1,20 @@
 // Upload: photos go straight to the bucket, and each result arrives when it is there.
 
 import { ask, Problem } from "./api.js";
+import { framed } from "./pictures.js";
 import { announce, el, icon, percent } from "./dom.js";
 import { addressOf } from "./search.js";
 import { onState, watch } from "./watch.js";
-import { say } from "./words.js";
+import { number, say } from "./words.js";
 
 const AT_ONCE = 3;
 const UNDER_WAY = ["waiting", "uploading", "looking"];
+const UNFOLDED = 12; // uploads that are done and still stand in the open
+const KEPT = "catalog-tagger.uploads"; // as long as this tab lives
+const MOST_KEPT = 200; // uploads; more would not fit into what a tab may keep
 
 // Outlives the view: whoever looks elsewhere finds the uploads again.
-const items = [];
+const items = restored();
 const queue = [];
 let running = 0;
 let redraw = () => {};
@@ -18,6 +22,10 @@ let redraw = () => {};
 export function uploadView(box) {
   const list = el("ol", { class: "uploads" });
   const count = el("p", { class: "count", role: "status" });
+  const folded = el("ol", { class: "uploads" });
+  const summary = el("summary");
+  const details = el("details", { hidden: true }, summary, folded);
+  const again = el("button", { type: "button", hidden: true, onclick: () => items.filter(canRetry).forEach(retry) });
   const link = el("p", { class: "hint lost", role: "status" });
   const input = el("input", { type: "file", id: "files", multiple: true, accept: "image/*", class: "hidden", onchange: () => { add(input.files); input.value = ""; } });
   const zone = el("label", { class: "drop", for: "files" }, icon("upload"), el("strong", {}, say("drop")), el("span", { class: "button main" }, say("choose")), el("small", {}, say("formats")));
@@ -28,8 +36,15 @@ export function uploadView(box) {
   redraw = () => {
     const ended = items.filter((item) => !UNDER_WAY.includes(item.state)).length;
     count.textContent = items.length ? say("progress", ended, items.length) : "";
+    const failed = items.filter(canRetry);
+    again.hidden = failed.length < 2;
+    again.textContent = say("again_all", number(failed.length));
+    const done = [...list.querySelectorAll(":scope > .done")];
+    folded.append(...done.slice(UNFOLDED));
+    details.hidden = !folded.children.length;
+    summary.textContent = say("folded", number(folded.children.length));
   };
-  box.append(el("h1", {}, say("upload_title")), input, zone, count, link, list);
+  box.append(el("h1", {}, say("upload_title")), input, zone, count, again, link, list, details);
   items.forEach((item) => list.prepend(item.draw()));
   redraw();
   const into = (item) => list.prepend(item.draw());
@@ -52,19 +67,68 @@ for (const name of ["dragover", "drop"]) {
 }
 
 function newItem(file) {
-  const item = { file, state: "waiting", share: 0, place: null, record: null, problem: null, picture: URL.createObjectURL(file), row: null };
-  item.draw = () => { item.row = el("li", { class: "upload", tabindex: "-1" }); update(item); return item.row; };
+  const item = { file, image: "", state: "waiting", share: 0, place: null, record: null, problem: null, picture: URL.createObjectURL(file), row: null };
+  item.draw = () => drawn(item);
   return item;
 }
 
+function drawn(item) {
+  item.row = el("li", { class: "upload", tabindex: "-1" });
+  update(item);
+  return item.row;
+}
+
+function canRetry(item) { return item.state === "failed" && item.file instanceof File; }
+
+function retry(item) {
+  item.state = "waiting";
+  queue.push(item);
+  update(item);
+  pump();
+}
+
+// What was under way before the page was loaded anew: a photo that was sent is waited for again; a file that was not
+// is no longer ours to read.
+function restored() {
+  const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "[]");
+  return kept.map(({ name, image, state, problem, record, place }) => {
+    const item = { file: { name }, image, state, share: 0, place, record, problem, picture: "", row: null };
+    item.draw = () => drawn(item);
+    if (state === "waiting" || state === "uploading") Object.assign(item, { state: "failed", problem: say("choose_again") });
+    if (state === "looking") setTimeout(() => wait(item, place));
+    return item;
+  });
+}
+
+function keep() {
+  const kept = items.slice(-MOST_KEPT).map(({ file, image, state, problem, record, place }) => ({
+    name: file.name, image, state, problem, record,
+    place: place && { image: place.image, ticket: place.ticket, expires_at: place.expires_at },
+  }));
+  sessionStorage.setItem(KEPT, JSON.stringify(kept));
+}
+
 function update(item) {
-  const picture = el("img", { src: item.picture, alt: "" });
-  picture.addEventListener("error", () => picture.replaceWith(el("span", { class: "nothing" }, icon("photo"))));
+  const picture = pictureOf(item);
   const held = item.row.contains(document.activeElement);
   item.row.replaceChildren(picture, el("div", { class: "about" }, el("strong", {}, item.file.name), said(item)));
   item.row.className = `upload ${item.state}`;
   if (held) (item.row.querySelector("a, button") ?? item.row).focus(); // whoever was at a button here stays here
+  keep();
   redraw();
+}
+
+// Also where the view that shows it was never opened since the page was loaded.
+function refresh(item) {
+  if (item.row) update(item);
+  else keep();
+}
+
+function pictureOf(item) {
+  if (!item.picture) return item.image ? framed(item.image, { kind: "nothing" }) : el("span", { class: "nothing" }, icon("photo"));
+  const picture = el("img", { src: item.picture, alt: "" });
+  picture.addEventListener("error", () => picture.replaceWith(el("span", { class: "nothing" }, icon("photo"))));
+  return picture;
 }
 
 function said(item) {
@@ -75,8 +139,8 @@ function said(item) {
   if (state === "looking") return [el("span", { class: "hint busy" }, say("looking"))];
   if (state === "late") return [el("span", { class: "hint" }, say("late"))];
   if (state === "failed") {
-    const again = el("button", { type: "button", class: "small", onclick: () => { item.state = "waiting"; queue.push(item); update(item); pump(); } }, say("again"));
-    return [el("span", { class: "bad" }, say("failed", problem)), again];
+    const again = el("button", { type: "button", class: "small", onclick: () => retry(item) }, say("again"));
+    return [el("span", { class: "bad" }, say("failed", problem)), canRetry(item) ? again : null];
   }
   if (state === "rejected") return [el("span", { class: "badge bad" }, say("rejected")), el("span", {}, say(`reason_${record.reason}`)), el("small", { class: "hint" }, record.detail)];
   if (state === "ended") return [el("span", { class: "hint" }, say(`is_${record.status}`))];
@@ -121,18 +185,23 @@ async function carry(item) {
 async function announced(item) {
   const { name, size, type } = item.file;
   const place = await ask("POST", "uploads", { json: { name, type: type || "application/octet-stream", size } });
+  item.image = place.image;
+  wait(item, place);
+  return place;
+}
+
+function wait(item, place) {
   watch(place, (record) => {
     if (record) deliver(item, record);
     else if (place === item.place) late(item);
   });
-  return place;
 }
 
 function deliver(item, record) {
   if (item.record) return;
   item.record = record;
   item.state = { tagged: "done", rejected: "rejected" }[record.status] ?? "ended";
-  update(item);
+  refresh(item);
   announce(`${item.file.name}: ${outcome(record)}`);
 }
 
@@ -141,7 +210,7 @@ function late(item) {
   item.place = null;
   if (item.state !== "uploading" && item.state !== "looking") return;
   item.state = "late";
-  update(item);
+  refresh(item);
   announce(`${item.file.name}: ${say("late")}`);
 }
 

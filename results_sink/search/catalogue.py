@@ -91,6 +91,11 @@ class Catalogue:
         """When each image was seen, in microseconds since 1970: int64 [N]."""
         return np.concatenate([part.columns.observed_us for part in self.parts])
 
+    @property
+    def surest_scores(self) -> NDArray[np.float32]:
+        """The score of each image's surest keyword, 0 where it has none: float32 [N]."""
+        return np.concatenate([part.surest_scores for part in self.parts])
+
     def image_of(self, row: int) -> str:
         """Return the name of an image."""
         columns, index = self._where(row)

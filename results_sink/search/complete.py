@@ -10,14 +10,14 @@ from pipeline.colours import COLOURS, colour_words
 from pipeline.errors import CallerError
 from pipeline.keywords import fold
 from results_sink.search.query import Colour, Term
-from results_sink.search.search import SearchRequest
+from results_sink.search.search import NO_FILTERS, SearchRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipeline.keywords import Vocabulary
     from results_sink.search.query import Node
-    from results_sink.search.search import Searcher
+    from results_sink.search.search import Filters, Searcher
 
 COLOUR_PREFIX = "colour-"  # of the id of a completion that is a colour
 LIMIT = 10  # suggestions, where no number is given
@@ -93,7 +93,9 @@ class Completer:
         ranked = sorted((rank, keyword_id) for keyword_id, rank in ranks.items())
         return [Completion(word, keyword_id, word, -images) for (_, images, word), keyword_id in ranked[:limit]]
 
-    def complete_query(self, typed: str, language: str, searcher: Searcher, limit: int = LIMIT) -> list[Completion]:
+    def complete_query(
+        self, typed: str, language: str, searcher: Searcher, limit: int = LIMIT, filters: Filters = NO_FILTERS
+    ) -> list[Completion]:
         """Return words and colours that complete the last word typed, those that leave most images first.
 
         As many of the last words as possible are completed together: *running sh* to *running shoe*. What would leave
@@ -112,7 +114,7 @@ class Completer:
                 break
         else:
             return []
-        request = SearchRequest(before, language=language, facets=0)
+        request = SearchRequest(before, language=language, facets=0, filters=filters)
         left = searcher.counts_of({completion.keyword_id: self._node(completion) for completion in candidates}, request)
         completions = [
             Completion(completion.word, completion.keyword_id, f"{before} {completion.word}".strip(), images)

@@ -70,6 +70,13 @@ class ImageIndex:
         return scores
 
     @cached_property
+    def surest_scores(self) -> NDArray[np.float32]:
+        """The score of each image's surest keyword, 0 where it has none: float32 [N]."""
+        surest = np.zeros(len(self), np.float32)
+        np.maximum.at(surest, self._rows, self._scores)
+        return surest
+
+    @cached_property
     def product_numbers(self) -> ProductNumbers:
         """Numbers the products of images that changed since as those of these images."""
         return ProductNumbers(self.columns)

@@ -18,6 +18,7 @@ from results_sink.search.facets import FacetCounter, FacetNames
 from results_sink.search.images import NOT_FOUND, ImageIndex
 from results_sink.search.query import Everything, parse
 from results_sink.search.ranking import best_of_products, best_places, by_product
+from results_sink.search.vectors import exported_vectors
 from results_sink.search.words import HEAD_COMES_FIRST, QueryWords
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from results_sink.search.facets import Facet
     from results_sink.search.query import Node, ParsedQuery
     from results_sink.search.snapshot import Snapshot
+    from results_sink.search.vectors import ExportedVectors
     from results_sink.search.words import Correction
 
 LIMIT = 20  # results, where none is given
@@ -43,6 +45,7 @@ class Sort(StrEnum):
     """In which order results come."""
 
     SCORE = "score"
+    LEAST_SURE = "least_sure"
     NEWEST = "newest"
     IMAGE = "image"
 
@@ -133,6 +136,25 @@ class SearchRequest:
     may_be_empty: bool = False
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SimilarRequest:
+    """A vector, and which of the images nearest to it are wanted.
+
+    Attributes:
+        space: of the vector.
+        query: float32 [D], of any length but 0.
+        limit: the most results.
+        per_product: whether a product comes once, by the nearest of its images.
+        without_product: whose images are left out.
+    """
+
+    space: str
+    query: NDArray[np.float32]
+    limit: int
+    per_product: bool = False
+    without_product: str = ""
+
+
 class Searcher:
     """Answers queries from one snapshot with the words of one vocabulary, one query at a time."""
 
@@ -142,6 +164,7 @@ class Searcher:
         self._vocabulary = vocabulary
         self._words = words or QueryWords(vocabulary)
         self._names: dict[str, FacetNames] = {}  # by language
+        self._vectors: dict[str, ExportedVectors | None] = {}  # by space; shared by all states of the snapshot
         self._base: list[ImageIndex] = []  # one, as soon as it was read: shared by all states of the snapshot
         self._lay({})
 
@@ -214,9 +237,47 @@ class Searcher:
             as_of=self.as_of,
         )
 
+    def similar(self, request: SimilarRequest) -> tuple[SearchHit, ...]:
+        """Return what looks most like a vector, nearest first; a hit's score is the cosine, or 0 where that is below.
+
+        Images that changed since the snapshot are left out until the next one: their vectors are not among its own.
+
+        Raises:
+            BadExport: a file that is needed is missing or damaged.
+        """
+        if request.space not in self._vectors:
+            self._vectors[request.space] = exported_vectors(self._snapshot, request.space)
+        vectors = self._vectors[request.space]
+        if vectors is None:
+            return ()
+        is_shown = self._catalogue.visible(lambda columns: columns.is_tagged)
+        wanted = request.limit
+        while True:
+            wanted = min(4 * wanted, len(vectors.rows))  # many may be photos of one product
+            hits = self._similar_hits(vectors, request, wanted, is_shown)
+            if len(hits) >= request.limit or wanted == len(vectors.rows):
+                return hits[: request.limit]
+
+    def _similar_hits(
+        self, vectors: ExportedVectors, request: SimilarRequest, wanted: int, is_shown: NDArray[np.bool_]
+    ) -> tuple[SearchHit, ...]:
+        neighbours = vectors.index.nearest(request.query, wanted)
+        passed = {request.without_product}
+        hits = []
+        for row, cosine in zip(vectors.rows[neighbours.rows].tolist(), neighbours.cosines.tolist(), strict=True):
+            product = self._catalogue.product_of(row)
+            if not is_shown[row] or product in passed:
+                continue
+            if request.per_product:
+                passed.add(product)
+            score = min(max(cosine, 0.0), 1.0)  # float32 may round beyond 1
+            hits.append(SearchHit(self._catalogue.image_of(row), product, score, self._catalogue.tags_of(row)))
+        return tuple(hits)
+
     def counts_of(self, nodes: Mapping[str, Node], request: SearchRequest) -> dict[str, int]:
         """Return how many results each of these nodes would leave beside the request's own query."""
-        if not request.query.strip():
+        everything = not request.query.strip() and request.filters == NO_FILTERS
+        if everything:
             return {name: self._count(self._rows_of(node), request)[0] for name, node in nodes.items()}
         scores = self._scores_of(self._parse(request), request)
         both = {name: np.minimum(scores, self._catalogue.scores_of(node)) for name, node in nodes.items()}
@@ -271,7 +332,9 @@ class Searcher:
     ) -> tuple[SearchHit, ...]:
         """Return the results of the page that is wanted."""
         ranks, limit = scores, request.offset + request.limit
-        if request.sort is Sort.NEWEST:
+        if request.sort is Sort.LEAST_SURE:  # of the query, or where there is none, of the image's surest keyword
+            ranks = -scores if request.query.strip() else -self._catalogue.surest_scores[rows]
+        elif request.sort is Sort.NEWEST:
             ranks = self._catalogue.observed_us[rows].astype(np.float64)
         elif request.sort is Sort.IMAGE:
             ranks = np.zeros(len(rows), np.float32)  # rows stand in the order of their images' names

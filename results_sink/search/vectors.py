@@ -1,4 +1,4 @@
-"""The vectors of an export, for whoever looks for what is alike."""
+"""The vectors of a snapshot, for whoever looks for what is alike."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from results_sink.search.nearest import VectorIndex
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -15,27 +17,29 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExportedVectors:
-    """The images of an export with a vector of one space.
+    """The images of a snapshot with a vector of one space.
 
     Attributes:
-        images: their names.
-        levels: int8 [n, D], the vector of each.
+        rows: int64 [n], the row of each among the snapshot's images.
+        index: of their vectors.
     """
 
-    images: list[str]
-    levels: NDArray[np.int8]
+    rows: NDArray[np.int64]
+    index: VectorIndex
 
 
-def exported_vectors(snapshot: Snapshot, space: str) -> ExportedVectors:
-    """Return the vectors of that space; none of an export that was written before it had any.
+def exported_vectors(snapshot: Snapshot, space: str) -> ExportedVectors | None:
+    """Return the vectors of that space; None where the snapshot has none.
 
     Raises:
         BadExport: a file of the export is missing or damaged.
     """
-    images: list[str] = []
-    blocks: list[NDArray[np.int8]] = []
+    rows: list[NDArray[np.int64]] = []
+    levels: list[NDArray[np.int8]] = []
+    first_row = 0
     for part in snapshot.manifest.images:
-        for names, data in snapshot.open(part).vectors(space):
-            images += names
-            blocks.append(np.frombuffer(data, np.int8).reshape(len(names), -1))
-    return ExportedVectors(images, np.concatenate(blocks) if blocks else np.empty((0, 0), np.int8))
+        for part_rows, data in snapshot.open(part).vectors(space):
+            rows.append(part_rows + first_row)
+            levels.append(np.frombuffer(data, np.int8).reshape(len(part_rows), -1))
+        first_row += part.rows
+    return ExportedVectors(np.concatenate(rows), VectorIndex.of(np.concatenate(levels))) if rows else None

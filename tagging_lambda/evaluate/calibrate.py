@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING
 from pipeline.keywords import Use
 from pipeline.records import ClassScore
 from tagging_lambda.evaluate.measure import measured
+from tagging_lambda.words.keyword_mapper import KeywordMapper
 from tagging_lambda.words.share import Share
-from tagging_lambda.words.taxonomy import Taxonomy, candidates, keywords_of
+from tagging_lambda.words.taxonomy import candidates
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from pipeline.keywords import Vocabulary
     from tagging_lambda.evaluate.measure import Judged, Measures
+    from tagging_lambda.words.taxonomy import Taxonomy
 
 EVIDENCE = 20  # photos, chosen by us: with fewer, a share of 0.95 cannot be told from 0.8
 CLAIM = 0.3  # the score from which a photo is evidence, chosen by us: below it nothing is said of it in any case
@@ -82,7 +84,7 @@ class Calibration:
 
 # A threshold is kept only if it helps on photos that it was not chosen on (DECISIONS.md, 38).
 def calibrated(
-    photos: Sequence[Judged], taxonomy: Taxonomy, class_ids: Sequence[str], precision: float, *, cool: bool = False
+    photos: Sequence[Judged], mapper: KeywordMapper, class_ids: Sequence[str], precision: float, *, cool: bool = False
 ) -> Calibration:
     """Return what the photos teach, and of the thresholds only what cannot make things worse.
 
@@ -92,21 +94,21 @@ def calibrated(
 
     Args:
         photos: labelled, with the keywords that they have now.
-        taxonomy: that the keywords come from.
+        mapper: that the keywords come from: the taxonomy, and the heads that may overrule it.
         class_ids: of the model's classes, in their order.
         precision: to aim at.
         cool: find the thresholds for class scores at the best temperature.
     """
-    heat = temperature(photos, taxonomy, len(class_ids))
+    heat = temperature(photos, mapper.taxonomy, len(class_ids))
     if cool:
         photos = [
             replace(photo, class_scores=cooled(photo.class_scores, len(class_ids), heat.value)) for photo in photos
         ]
-    found = thresholds(photos, taxonomy, precision)
-    after = said_again(photos, taxonomy)
-    helpful = _helpful(after, _across_folds(photos, taxonomy, class_ids, precision), precision)
+    found = thresholds(photos, mapper.taxonomy, precision)
+    after = said_again(photos, mapper)
+    helpful = _helpful(after, _across_folds(photos, mapper, class_ids, precision), precision)
     kept = tuple(threshold for threshold in found if threshold.keyword_id in helpful)
-    then = measured(_across_folds(photos, taxonomy, class_ids, precision, frozenset(helpful)))
+    then = measured(_across_folds(photos, mapper, class_ids, precision, frozenset(helpful)))
     before = measured(after)
     if not _is_better(before, then, precision):
         kept = ()
@@ -171,14 +173,14 @@ def with_thresholds(vocabulary: Vocabulary, thresholds: Iterable[FoundThreshold]
     return replace(vocabulary, nodes=nodes)
 
 
-def held_out(photos: Sequence[Judged], taxonomy: Taxonomy, class_ids: Sequence[str], precision: float) -> Measures:
+def held_out(photos: Sequence[Judged], mapper: KeywordMapper, class_ids: Sequence[str], precision: float) -> Measures:
     """Return how good such thresholds are on photos they were not found on: each fifth by the other four."""
-    return measured(_across_folds(photos, taxonomy, class_ids, precision))
+    return measured(_across_folds(photos, mapper, class_ids, precision))
 
 
 def _across_folds(
     photos: Sequence[Judged],
-    taxonomy: Taxonomy,
+    mapper: KeywordMapper,
     class_ids: Sequence[str],
     precision: float,
     only: frozenset[str] | None = None,
@@ -188,15 +190,16 @@ def _across_folds(
     renamed: list[Judged] = []
     for number, fold in enumerate(folds):
         others = [photo for other, part in enumerate(folds) if other != number for photo in part]
-        found = thresholds(others, taxonomy, precision)
+        found = thresholds(others, mapper.taxonomy, precision)
         chosen = [threshold for threshold in found if only is None or threshold.keyword_id in only]
-        renamed += said_again(fold, Taxonomy.of(with_thresholds(taxonomy.vocabulary, chosen), class_ids))
+        changed = KeywordMapper.of(with_thresholds(mapper.vocabulary, chosen), class_ids, mapper.heads)
+        renamed += said_again(fold, changed)
     return renamed
 
 
-def said_again(photos: Iterable[Judged], taxonomy: Taxonomy) -> list[Judged]:
-    """Return the photos with the keywords that this taxonomy makes of their class scores."""
-    return [replace(photo, tags=keywords_of(photo.class_scores, taxonomy)) for photo in photos]
+def said_again(photos: Iterable[Judged], mapper: KeywordMapper) -> list[Judged]:
+    """Return the photos with the keywords that this mapper gives them."""
+    return [replace(photo, tags=mapper.keywords(photo.class_scores, photo.vector)) for photo in photos]
 
 
 def _folds(photos: Iterable[Judged]) -> list[list[Judged]]:

@@ -25,6 +25,7 @@ from tagging_lambda.evaluate.ratings import tallies_document, tallies_text
 from tagging_lambda.evaluate.report import calibration_document, calibration_text, evaluation_document, evaluation_text
 from tagging_lambda.evaluate.sheet import sheet
 from tagging_lambda.local_files import FileTagger
+from tagging_lambda.words.head_store import InstalledHeads
 
 if TYPE_CHECKING:
     from tagging_lambda.evaluate.measure import Judged
@@ -40,6 +41,13 @@ if TYPE_CHECKING:
 @click.option("--temperature", is_flag=True, help="Also write the best temperature into the model's card.")
 @click.option("--overlay", type=click.Path(path_type=Path), help="The shop's own file.  [default: the one in use]")
 @click.option("--workers", type=click.IntRange(1, 256), help="Photos at once.  [default: one for each core]")
+@click.option(
+    "--head",
+    "heads",
+    multiple=True,
+    metavar="NAME_OR_FOLDER",
+    help="Use this head; may be given several times.  [default: all that are installed]",
+)
 @click.option("--full", is_flag=True, help="Print every row; without it, the report fits a screen.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
 def evaluate(
@@ -53,6 +61,7 @@ def evaluate(
     temperature: bool,
     overlay: Path | None,
     workers: int | None,
+    heads: tuple[str, ...],
     full: bool,
     as_json: bool,
 ) -> None:
@@ -77,7 +86,7 @@ def evaluate(
     _check_writable(overlay)
     vocabulary = Vocabulary.load()
     files = labels_in(labels, labels.parent if folder is None else folder, vocabulary)
-    tagger = FileTagger.load(model_dir(), vocabulary, workers)
+    tagger = FileTagger.load(model_dir(), vocabulary, workers, InstalledHeads.of_this_machine().load(heads))
     with Progress("evaluate", total=len(files), unit="photos", quiet=as_json) as progress:
         photos = list(progress.over(judged(files, tagger)))
     evaluation = evaluated(photos, tagger.taxonomy)
@@ -120,7 +129,7 @@ def _calibrate(photos: list[Judged], tagger: FileTagger, plan: _CalibrationPlan)
     """Write what helps into its files, and return it as JSON and as text."""
     card = tagger.classifier.card
     class_ids = [model_class.id for model_class in card.classes]
-    calibration = calibrated(photos, tagger.taxonomy, class_ids, plan.precision, cool=plan.cool)
+    calibration = calibrated(photos, tagger.mapper, class_ids, plan.precision, cool=plan.cool)
     written = []
     if calibration.helps:
         path = plan.overlay or overlay_path() or home() / OVERLAY_NAME

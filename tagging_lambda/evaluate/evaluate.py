@@ -35,7 +35,7 @@ def judged(files: Sequence[LabelledFile], tagger: FileTagger) -> Iterator[Judged
         if isinstance(result, RejectedFile):
             yield Judged(file, (), ())
         else:
-            yield Judged(file, result.keywords, result.class_scores)
+            yield Judged(file, result.keywords, result.class_scores, result.vector)
 
 
 def evaluated(photos: Sequence[Judged], taxonomy: Taxonomy) -> Evaluation:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from pipeline.keywords import KeywordTag
     from pipeline.records import ClassScore
+    from pipeline.vectors import FeatureVector
     from tagging_lambda.evaluate.labels import LabelledFile
     from tagging_lambda.words.taxonomy import Taxonomy
 
@@ -23,11 +24,12 @@ CURVE = tuple(step / 20 for step in range(1, 20))  # thresholds: 0.05 to 0.95
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A photo, the keywords that it got, and the class scores they follow from."""
+    """A photo, the keywords that it got, and what they follow from: class scores and its vector, where it has one."""
 
     file: LabelledFile
     tags: tuple[KeywordTag, ...]
     class_scores: tuple[ClassScore, ...]
+    vector: FeatureVector | None = None
 
     @property
     def is_hit(self) -> bool:

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from tagging_lambda.image.signals import product_box
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -24,6 +22,8 @@ _SIDES = (0.96, 0.93, 0.9, 0.87)  # of what a cut leaves of each side
 _OFFSETS = (0.0, 0.5, 1.0)  # where in the whole it lies: at the start, in the middle, at the end
 _STEPS = (0.02, 0.01, 0.005, 0.0025)  # by which a cut is moved and resized until nothing gets better
 _FLATTEST_LEVELS = 4.0  # a standard deviation below which nothing can be told apart
+_MARGIN_LEVELS = 12.0  # by which a margin's pixels differ from their edge, at most: JPEG's noise, and a soft shadow
+_MARGIN_SHARE = 0.97  # of a line, which is a margin's where so many of its pixels are
 _GROUND_LEVELS = 12.0  # by which a cell differs from the border's colour where it shows the product
 # All measured: docs/signals.md.
 _LEAST_COARSE = 0.9  # below it no cut is worth a closer look
@@ -63,7 +63,7 @@ class PhotoPrint:
     @classmethod
     def of(cls, small: NDArray[np.uint8]) -> Self:
         """Return the print of a small picture: uint8 [H, W, 3], RGB, the whole of it, no side above ``SOURCE``."""
-        left, top, right, bottom = product_box(small)
+        left, top, right, bottom = _box_inside_margins(small)
         grids = (_grown(small), _grown(small[top:bottom, left:right]))
         return cls(grids, _unit(_coarse_targets(grids)), _unit(_coarse_windows(grids)))
 
@@ -88,6 +88,32 @@ def likeness(first: PhotoPrint, other: PhotoPrint) -> tuple[float, float]:
         goal = right.grids[target // 2]
         best = max(best, _refined(grid, cut, goal[:, ::-1] if target % 2 else goal))
     return best
+
+
+def _box_inside_margins(small: NDArray[np.uint8]) -> tuple[int, int, int, int]:
+    """Return left, top, right and bottom, in pixels, of what lies inside the even margins; of the whole where all is.
+
+    Each side goes by the colour of its own edge. So a photo that is white on one side alone, and the same photo with
+    white added all around, are cut to the same box.
+    """
+    top, bottom = _margins(small)
+    left, right = _margins(small.swapaxes(0, 1))
+    height, width = small.shape[:2]
+    if top + bottom >= height or left + right >= width:
+        return 0, 0, width, height
+    return left, top, width - right, height - bottom
+
+
+def _margins(lines: NDArray[np.uint8]) -> tuple[int, int]:
+    """Return how many lines are an even margin, from the first one on and from the last one back."""
+    return _margin(lines), _margin(lines[::-1])
+
+
+def _margin(lines: NDArray[np.uint8]) -> int:
+    edge = np.median(lines[0], axis=0)
+    is_near = np.abs(lines - edge).max(axis=2) <= _MARGIN_LEVELS
+    is_inside = is_near.mean(axis=1) < _MARGIN_SHARE
+    return int(is_inside.argmax()) if is_inside.any() else len(lines)
 
 
 def _grown(levels: NDArray[np.uint8]) -> Grid:

@@ -144,7 +144,8 @@ def verify(
     vocabulary = Vocabulary.load()
     labelled = read_labels(labels, folder or labels.parent, vocabulary)
     eyes = _Eyes.open(vocabulary, workers)
-    verification = verify_labels(eyes.look(labelled, "verify", quiet=as_json), labelled.vocabulary, seed)
+    seen = eyes.look(labelled, "verify", quiet=as_json)
+    verification = verify_labels(seen, labelled.vocabulary, seed, eyes.background())
     text = verify_report.verification_text(verification, labelled.vocabulary, full=full)
     if csv_path is not None:
         csv_path.write_text(verify_report.verification_csv(verification, labelled.vocabulary), encoding="utf-8")
@@ -168,7 +169,7 @@ class _Eyes:
 
     @classmethod
     def open(cls, vocabulary: Vocabulary, workers: int | None) -> _Eyes:
-        tagger = FileTagger.load(model_dir(), vocabulary, workers)
+        tagger = FileTagger.load(model_dir(), vocabulary, workers).remembering()
         if not tagger.space:
             raise CallerError(
                 f"the model {tagger.classifier.card.name} has no projection of its features to learn from"

@@ -218,14 +218,20 @@ def judged_head(problem: Problem, held_out: HeldOutLogits, plan: TrainingPlan, v
     return TrainedHead(Head.of(card, linear.coefficients, linear.bias), judged, problem)
 
 
-def cross_validated_scores(examples: Examples, words: Sequence[str], seed: int = 0) -> NDArray[np.float32]:
+def cross_validated_scores(
+    examples: Examples, words: Sequence[str], seed: int = 0, background: Background | None = None
+) -> NDArray[np.float32]:
     """Return float32 [n, words + 1]: what heads that learned from other groups think of each photo, *other* last.
+
+    The background only says how photos of one thing differ, which a few photos cannot.
 
     Photos that contradict their label most are then left out of what is learned from, and all are judged once more: a
     wrong label must not vouch for the next one.
     """
     with threadpool_limits(1):
-        problem = Problem(examples, tuple(words), _kind(examples), _Whitening.of(examples, Background.none()))
+        problem = Problem(
+            examples, tuple(words), _kind(examples), _Whitening.of(examples, background or Background.none())
+        )
         folds = folds_of(examples, seed)
         problem = replace(problem, strength=_best_strength(problem, folds))
         everyone = np.ones(len(examples), bool)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pipeline.keywords import Vocabulary
     from tagging_lambda.words.labels import LabelledPhoto
     from tagging_lambda.words.learn import SeenPhoto
+    from tagging_lambda.words.train import Background
 
 LEAST = 0.1  # by which another keyword is believed more, chosen by us: less is a matter of taste
 FEWEST_PHOTOS = 3  # of a keyword: with fewer, nothing is known of it when one is held out
@@ -64,7 +65,9 @@ class Verification:
     unverified: tuple[str, ...]
 
 
-def verify(seen: Sequence[SeenPhoto], vocabulary: Vocabulary, seed: int = 0) -> Verification:
+def verify(
+    seen: Sequence[SeenPhoto], vocabulary: Vocabulary, seed: int = 0, background: Background | None = None
+) -> Verification:
     """Return which photos contradict their keywords, by heads that learned from the other photos alone."""
     counts = Counter(word for item in seen for word in item.photo.keywords)
     words = tuple(sorted(word for word, count in counts.items() if count >= FEWEST_PHOTOS))
@@ -73,7 +76,7 @@ def verify(seen: Sequence[SeenPhoto], vocabulary: Vocabulary, seed: int = 0) -> 
     if len(words) + any(not item.photo.keywords for item in judged) < 2:  # noqa: PLR2004 - one thing contradicts nothing
         return Verification(len(judged), (), unverified)
     examples = examples_of(judged)
-    scores = cross_validated_scores(examples, words, seed)
+    scores = cross_validated_scores(examples, words, seed, background)
     truth = Truth.of(examples.labels, words, vocabulary)
     judgements = (
         _contradiction(item.photo, scores[index], words, truth.first(index + 1)) for index, item in enumerate(judged)

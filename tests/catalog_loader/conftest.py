@@ -39,6 +39,7 @@ class Twins:
     uploads: MemoryQueue = field(default_factory=MemoryQueue)
     dead_backfill: MemoryDeadLetters = field(default_factory=MemoryDeadLetters)
     dead_uploads: MemoryDeadLetters = field(default_factory=MemoryDeadLetters)
+    stream_failures: MemoryDeadLetters = field(default_factory=MemoryDeadLetters)
     probe: MemoryProbe = field(default_factory=MemoryProbe)
     causes: tuple[str, ...] = ()
     files: dict[str, MemoryFiles] = field(default_factory=dict)
@@ -52,6 +53,7 @@ class Twins:
             self.table,
             queues,
             dead_letters,
+            self.stream_failures,
             tuple(WatchedQueue(name, queue, dead_letters[name], lambda: 90.0) for name, queue in queues.items()),
             lambda: self.causes,
             "shop",

@@ -642,8 +642,17 @@ def test_redrive_says_what_went_back(twins: Twins, capsys: pytest.CaptureFixture
     assert capsys.readouterr().out.splitlines() == [
         "uploads    0 sent back, 0 kept, 0 failed",
         "backfill   1 (1 Undone) sent back, 1 (1 BadMessage) kept, 0 failed",
+        "stream     0 sent back, 0 kept, 0 failed",
     ]
     assert list(twins.dead_backfill.source) == [body]
+
+
+def test_redrive_takes_the_streams_failed_batches_too(twins: Twins, capsys: pytest.CaptureFixture[str]) -> None:
+    twins.stream_failures.add("a batch", error="shop_notify")
+
+    assert redrive_command.redrive([], twins.connect, TO_A_PROGRAM) == 0
+    assert said(capsys)["queues"]["stream"]["redriven"] == {"shop_notify": 1}
+    assert list(twins.stream_failures.source) == ["a batch"]
 
 
 def test_a_letter_that_was_not_taken_back_wants_attention(twins: Twins, capsys: pytest.CaptureFixture[str]) -> None:

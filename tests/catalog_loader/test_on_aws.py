@@ -54,6 +54,7 @@ class Shop:
             dynamodb.DynamoTable(self.world.dynamodb, self.table_name),
             queues,
             dead,
+            SqsDeadLetters(self.world.sqs, self.urls["dead"], "", long_poll_s=0),
             tuple(WatchedQueue(name, queue, dead[name], lambda: None) for name, queue in queues.items()),
             tuple,
             self.bucket,

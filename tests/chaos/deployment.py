@@ -1,6 +1,6 @@
 """The deployed template for a chaos run: as it is shipped, but for three numbers and the address of AWS.
 
-What differs, and why: the functions reach AWS through the proxy; a message that a killed worker held comes back after
+What differs, and why: all functions reach AWS through the proxy; a message that a killed worker held comes back after
 seconds and not twelve minutes, and a failed one waits seconds and not a quarter of an hour, or the run would take days.
 """
 
@@ -106,12 +106,15 @@ def depth(sqs: Any, here: Deployed) -> tuple[int, int]:
 
 def injured(template: str, proxy_url: str) -> str:
     """Return the template with what a chaos run changes."""
-    variables = f'AWS_ENDPOINT_URL: {proxy_url}\n          LONGEST_WAIT_S: "{LONGEST_WAIT_S}"\n          '
+    wait = f'LONGEST_WAIT_S: "{LONGEST_WAIT_S}"\n          '
     here = "PRODUCT_PATTERN: !Ref"
     assert template.count(here) == 1
+    address = rf"\g<0>          AWS_ENDPOINT_URL: {proxy_url}\n"
+    template, functions = re.subn(r"(?m)^        Variables:\n", address, template)
+    assert functions == template.count("Type: AWS::Serverless::Function"), "a function without variables is not injured"
     shortened, queues = re.subn(r"\bVisibilityTimeout: \d+", f"VisibilityTimeout: {VISIBILITY_S}", template)
     assert queues == len(("uploads", "backfill"))
-    return shortened.replace(here, variables + here)
+    return shortened.replace(here, wait + here)
 
 
 def wait_for_proxy(here: Deployed) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import re
 import sys
 from collections import Counter
 from contextlib import suppress
@@ -74,9 +75,9 @@ class Call:
 
     @property
     def operation(self) -> str:
-        """What is asked for: the operation's name, or GetObject."""
+        """What is asked for: the operation's name, or of S3 the method."""
         target = _header(self.head, b"x-amz-target")
-        return target.decode().rsplit(".", 1)[-1] if target else "GetObject"
+        return target.decode().rsplit(".", 1)[-1] if target else self.head.split(b" ", 1)[0].decode()
 
     @property
     def service(self) -> str:
@@ -145,7 +146,7 @@ class Proxy:
         """Serve one connection of a client until either end closes it."""
         upstream: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         try:
-            while call := await _request(reader):
+            while call := await _request(reader, writer):
                 if call.head.split(b" ", 2)[1].startswith(b"/_chaos/"):
                     self._told(call, writer)
                     continue
@@ -234,11 +235,18 @@ def _answer(status: int, reason: str, body: bytes, kind: bytes) -> bytes:
     )  # fmt: skip
 
 
-async def _request(reader: asyncio.StreamReader) -> Call | None:
+async def _request(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Call | None:
     try:
         head = await reader.readuntil(BODY_END)
     except asyncio.IncompleteReadError:
         return None
+    if _header(head, b"expect"):
+        # Whoever writes to S3 waits for this before it sends the body. Upstream gets both at once, and no question.
+        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        await writer.drain()
+        head = re.sub(rb"(?i)\r\nexpect:[^\r]*", b"", head)
+    if (_header(head, b"transfer-encoding") or b"").lower() == b"chunked":
+        return Call(head, await _chunks(reader))
     return Call(head, await reader.readexactly(int(_header(head, b"content-length") or 0)))
 
 

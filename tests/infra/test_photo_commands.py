@@ -69,7 +69,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shapes(3).save(place / "a b\n.png")
     shapes(3).resize((100, 100)).save(place / 'ü,"q".png')
     shapes(4).save(place / "-x.png")
-    (place / "notes'.txt").write_text("hi")
+    (place / "notes'.pdf").write_text("hi")
     return place
 
 
@@ -77,7 +77,7 @@ def test_check_names_every_photo_and_what_it_breaks_in_json_and_csv(folder: Path
     assert main(["check", str(folder), "--rules", "google", "--on", "2026-12-01", "--json"]) == 1
     document = json.loads(capsys.readouterr().out)
     assert (document["images"], document["with_findings"]) == (4, 3)
-    assert document["unjudged"] == [{"image": "notes'.txt", "reason": "not_image: no picture"}]
+    assert document["unjudged"] == [{"image": "notes'.pdf", "reason": "not_image: no picture"}]
     assert {row["image"] for row in document["findings"]} == {"-x.png", "a b\n.png", 'ü,"q".png'}
 
     assert main(["check", str(folder), "--rules", "google", "--on", "2026-12-01", "--csv"]) == 1
@@ -92,7 +92,7 @@ def test_check_writes_a_line_a_photo_whatever_its_name(folder: Path, capsys) -> 
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "google: 3 of 4 photos break a rule"
     assert "-x.png  image_too_small: 200, limit 500 (from 2027-01-31)" in lines
-    assert "notes'.txt  not judged: not_image: no picture" in lines
+    assert "notes'.pdf  not judged: not_image: no picture" in lines
 
 
 def test_duplicates_are_grouped_in_the_folder(folder: Path, capsys) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,10 +13,19 @@ from infra.cli import main
 from infra.restore import Restored, Restorer
 from pipeline.aws.clients import client
 from pipeline.aws.dynamodb import DynamoTable
+from pipeline.errors import BadExport, RejectReason
+from pipeline.folder import FolderFiles
+from pipeline.keywords import KeywordTag, Source, Vocabulary
 from pipeline.memory.images import MemoryImages
 from pipeline.memory.table import MemoryTable
 from pipeline.messages import TagImage
 from pipeline.progress import Progress
+from pipeline.records import Decision, DecisionKind, Previous, RejectedImage, TaggedImage
+from pipeline.unreadable import readable
+from pipeline.vectors import FeatureVector
+from results_sink.connect import export_place
+from results_sink.export.backup import ExportedRecords
+from results_sink.export.export import Exporter
 from tests.aws_world import AwsWorld
 from tests.builders import InlineExecutor, jpeg, shop, tagger
 from tests.infra.stack_account import Account
@@ -23,8 +33,10 @@ from tests.infra.stack_account import Account
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from infra.restore import RecordSource
     from pipeline.images import ImageRef
     from pipeline.records import Record
+    from results_sink.connect import ExportPlace
 
 KEYS = ("a.jpg", "b.jpg", "c.jpg")
 
@@ -38,7 +50,7 @@ def records() -> dict[ImageRef, Record]:
     return table.records
 
 
-def restored(source: MemoryTable, target: MemoryTable, **options: bool) -> Restored:
+def restored(source: RecordSource, target: MemoryTable, **options: bool) -> Restored:
     with Progress("", quiet=True) as progress:
         return Restorer(source, target, InlineExecutor(), **options).restore(progress)
 
@@ -95,6 +107,103 @@ def test_what_somebody_writes_meanwhile_stays() -> None:
             return found
 
     assert restored(source, Overtaken(target.records)).overtaken == 1
+
+
+# ---- From an export --------------------------------------------------------------------------------------------------
+
+MOMENT = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
+
+
+def decided(record: Record) -> Record:
+    """Return the record with all that a record can hold beside what the model said last."""
+    decisions = (
+        Decision("n00007846", DecisionKind.PIN, MOMENT, "zoë"),
+        Decision("n02958343", DecisionKind.SUPPRESS, MOMENT),
+    )
+    if isinstance(record, RejectedImage):
+        return replace(record, decisions=decisions)
+    assert isinstance(record, TaggedImage)
+    tags = (KeywordTag("n02958343", 0.1 + 0.2), KeywordTag("n00007846", 0.75, Source.HEAD))
+    previous = Previous("run-0", MOMENT, "model-0", "words-0", tags, record.class_scores[:2], 16, 9, True)
+    return replace(
+        record,
+        keywords=(KeywordTag("n00007846", 1.0, Source.HUMAN),),
+        decisions=decisions,
+        overruled=tags,
+        previous=previous,
+        vector=FeatureVector("0a1b2c3d4e5f", bytes(range(16)), 0.5),
+    )
+
+
+@pytest.fixture
+def lost() -> MemoryTable:
+    """The table that was exported and is gone: three records that were tagged, one of them rich, and a rejected one."""
+    table = MemoryTable(records())
+    broken = shop("broken.jpg")
+    table.records[broken] = RejectedImage(
+        replace(table.records[shop("a.jpg")].observation, image=broken), RejectReason.CORRUPT, "half a photo", 1
+    )
+    for image in (shop("a.jpg"), broken):
+        table.records[image] = decided(table.records[image])
+    return table
+
+
+@pytest.fixture
+def export_folder(lost: MemoryTable, tmp_path: Path) -> Path:
+    """Its export."""
+    folder = tmp_path / "export"
+    Exporter(lost, FolderFiles(folder), Vocabulary.load(), lambda: "one").export(lambda records: records)
+    return folder
+
+
+def test_every_record_of_an_export_comes_back_as_it_was(lost: MemoryTable, export_folder: Path) -> None:
+    found = readable(ExportedRecords(place(export_folder)).scan())
+
+    assert {record.observation.image: record for record in found} == lost.records
+
+
+def test_a_lost_table_comes_back_from_an_export_and_a_second_time_nothing_is_left(export_folder: Path) -> None:
+    target, source = MemoryTable(), ExportedRecords(place(export_folder))
+
+    assert restored(source, target) == Restored(found=4, missing=4)
+    assert restored(source, target, over=True) == Restored(found=4, same=4)
+
+
+def test_an_export_of_an_earlier_version_is_refused_with_the_way_out(export_folder: Path) -> None:
+    scan = ExportedRecords(place(export_folder))._record
+
+    with pytest.raises(BadExport, match=r"earlier version.*`catalog-tagger export`"):
+        scan({"backup": None})
+
+
+def place(folder: Path) -> ExportPlace:
+    return export_place(str(folder), {})
+
+
+@pytest.mark.parametrize("words", [[], ["table", "--from", "folder"]])
+def test_restore_needs_exactly_one_source(words: list[str], capsys) -> None:
+    assert main(["restore", *words]) == 2
+    assert "name one table, TABLE, or one export" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_stack_is_brought_back_from_its_export_as_typed(  # noqa: PLR0913, PLR0917 - a fixture each
+    ministack: str, tmp_path: Path, export_folder: Path, aws_environment: None, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    account = Account(ministack, tmp_path, asleep=True)
+    stack = account.deploy()
+    table = DynamoTable(client("dynamodb", ministack), stack.table_name)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", ministack)
+    monkeypatch.setenv("CATALOG_TAGGER_HOME", str(tmp_path))
+    monkeypatch.setenv("CATALOG_TAGGER_STACK", account.name)
+
+    assert main(["restore", "--from", str(export_folder), "--dry-run"]) == 0
+    assert "4 were missing here and would come back" in capsys.readouterr().out
+    assert main(["restore", "--from", str(export_folder), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["missing"] == 4
+    by_key = {record.observation.image.key: record for record in readable(table.scan())}
+    assert [decision.by for decision in by_key["a.jpg"].decisions] == ["zoë", ""]
+    assert main(["restore", "--from", str(tmp_path / "nothing")]) != 0
 
 
 @pytest.mark.slow

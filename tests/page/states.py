@@ -96,6 +96,20 @@ def uncounted(page: Any, site: Site) -> None:
     page.wait_for_selector("[role=alert]:has-text('the table is slow')")
 
 
+def reviewed(page: Any, site: Site) -> None:
+    """Show the review of all photos, with two of them selected."""
+    page.goto(site.at("review?of=all"))
+    page.wait_for_selector(".candidate")
+    page.click(".strip input >> nth=1")
+    page.click(".strip input >> nth=2")
+
+
+def product(page: Any, site: Site) -> None:
+    """Show a product with its photos."""
+    page.goto(site.at(f"product/{SHOE}"))
+    page.wait_for_selector(".card a")
+
+
 STATES: dict[str, Callable[[Any, Site], None]] = {
     each.__name__: each
     for each in (
@@ -109,6 +123,8 @@ STATES: dict[str, Callable[[Any, Site], None]] = {
         uploaded,
         compared,
         counted,
+        reviewed,
+        product,
         uncounted,
     )
 }

@@ -218,7 +218,7 @@ def test_a_missing_word_that_is_no_keyword_is_noted_and_not_pinned(open_page: Op
     page.wait_for_selector(".keywords li")
     page.fill("#missing", "rolleiflex")
     page.keyboard.press("Enter")
-    page.wait_for_selector(".missing .hint:has-text('Your rating is kept')")
+    page.wait_for_selector(".missing .hint:has-text('so it cannot be pinned')")
     assert page.query_selector("[role=alert]") is None
 
     page.fill("#missing", "  BALLOON ")

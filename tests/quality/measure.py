@@ -19,6 +19,7 @@ from pipeline.settings import home, model_dir
 from tagging_lambda.classify import Classifier
 from tagging_lambda.evaluate.calibrate import calibrated, said_again, with_thresholds
 from tagging_lambda.evaluate.measure import Judged, by_score, curve, measured
+from tagging_lambda.words.keyword_mapper import KeywordMapper
 from tagging_lambda.words.taxonomy import Taxonomy, candidates, keywords_of, strongest
 from tests.quality.fits import FITS
 from tests.quality.scores import ScoreCache
@@ -98,8 +99,8 @@ def times_table(bench: Bench, labelled: LabelledSet) -> None:
 
 def calibration_table(bench: Bench, trained: LabelledSet, tested: list[LabelledSet]) -> None:
     """Print what thresholds that are found on other photos make of these."""
-    found = calibrated(bench.judged(trained), bench.taxonomy, bench.class_ids, WANTED)
-    newer = Taxonomy.of(with_thresholds(bench.vocabulary, found.thresholds), bench.class_ids)
+    found = calibrated(bench.judged(trained), KeywordMapper(bench.taxonomy), bench.class_ids, WANTED)
+    newer = KeywordMapper.of(with_thresholds(bench.vocabulary, found.thresholds), bench.class_ids)
     heat = found.temperature
     click.echo(f"\n{len(found.thresholds)} thresholds for {WANTED:.0%}, found on {len(trained.files):,} other photos")
     click.echo(_head("photos"))

@@ -23,7 +23,7 @@ from infra.photos import KnownPhoto
 from pipeline.colours import colours_of
 from pipeline.photo_rules import RuleSet
 from pipeline.settings import model_dir
-from results_sink.search.duplicates import BANDS, duplicate_pairs
+from results_sink.search.duplicates import alike_pairs
 from tagging_lambda.classify import Classifier
 from tagging_lambda.image.photo_print import print_reader
 from tagging_lambda.image.picture import model_input
@@ -115,10 +115,7 @@ def measure_duplicates(classifier: Classifier, count: int) -> None:
         with Image.open(path) as image:
             files |= {f"{path}|{kind}": data for kind, data in variants(image.convert("RGB")).items()}
     photos = comparable_photos(known(classifier, name, data) for name, data in files.items())
-    candidates = [
-        (photos.names[left], photos.names[right])
-        for left, right in duplicate_pairs(photos.vectors, photos.palettes, BANDS)
-    ]
+    candidates = [(photos.names[left], photos.names[right]) for left, right in alike_pairs(photos.vectors)]
     with print_reader() as print_of:
         are_same = same_by_pixels(lambda name: print_of(files[name]))
         pairs = {frozenset(pair) for pair in candidates if is_of_interest(*pair) and are_same(*pair)}
@@ -127,7 +124,7 @@ def measure_duplicates(classifier: Classifier, count: int) -> None:
     for kind in kinds:
         made = [frozenset((str(path), f"{path}|{kind}")) for path in sample]
         found, near = sum(pair in pairs for pair in made), sum(pair in maybe for pair in made)
-        click.echo(f"  {kind:<18} recall {found / len(made):.3f}; by vector and palette alone {near / len(made):.3f}")
+        click.echo(f"  {kind:<18} recall {found / len(made):.3f}; by vectors alone {near / len(made):.3f}")
     originals = [name for name in files if "|" not in name]
     wrong = sorted(tuple(sorted(pair)) for pair in pairs if all("|" not in name for name in pair))
     total = len(originals) * (len(originals) - 1) // 2

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from pipeline.errors import RetryLater
@@ -21,6 +22,7 @@ from pipeline.keywords import KeywordTag, Source
 from pipeline.memory.files import MemoryFiles
 from pipeline.memory.table import MemoryTable
 from pipeline.records import ClassScore, Previous
+from pipeline.vectors import FeatureVector
 from results_sink.export.manifest import LATEST_NAME
 from results_sink.search import query as query_module
 from results_sink.search.newest import REFRESH_S
@@ -31,7 +33,7 @@ from tests.results_sink.small_shop import NOW, exported, gone, rejected, small_v
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.records import Record
+    from pipeline.records import Record, TaggedImage
     from tests.api_caller import ApiAnswer
 
 
@@ -53,6 +55,56 @@ def assert_problem(told: ApiAnswer, status: int, *said: str) -> None:
     assert told.body["type"] == f"urn:catalog-tagger:problem:{told.body['code']}"
     for each in said:
         assert each in told.body["detail"]
+
+
+def with_vector(record: TaggedImage, *values: float) -> TaggedImage:
+    return replace(record, vector=FeatureVector.of("0" * 12, np.array(values, np.float32)))
+
+
+# ---- Similar products ------------------------------------------------------------------------------------------------
+
+
+def test_similar_products_come_once_each_most_alike_first(tmp_path: Path) -> None:
+    files, records = MemoryFiles(), similar_shop()
+    exported(files, tmp_path, records)
+    asker = Asker(files, tmp_path, table_of(records))
+
+    similar = asker.get("/products/sneaker/similar").body["results"]
+    assert [(result["product"], result["image"]) for result in similar] == [
+        ("boot", "s3://shop/boot/1.jpg"),
+        ("shop/chair", "s3://shop/shop/chair.jpg"),
+    ]
+    assert [result["score"] for result in similar] == pytest.approx([4 / 17**0.5, 0], abs=0.01)
+    [most_alike] = asker.get("/products/shop/chair/similar", limit=1).body["results"]
+    assert most_alike["image"] == "s3://shop/boot/2.jpg"
+
+
+def test_a_product_without_a_vector_has_no_similar_ones_and_one_that_nobody_knows_is_missing(tmp_path: Path) -> None:
+    files, records = MemoryFiles(), similar_shop()
+    exported(files, tmp_path, records)
+    asker = Asker(files, tmp_path, table_of(records))
+
+    assert asker.get("/products/blind/similar").body["results"] == []
+    assert_problem(asker.get("/products/none/similar"), 404, "'none'")
+
+
+def test_what_changed_since_the_snapshot_is_no_similar_product_until_the_next(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, similar_shop())
+    shop.change(gone("boot/1.jpg"))
+    asker = Asker(shop.files, tmp_path, shop.table)
+
+    similar = asker.get("/products/sneaker/similar").body["results"]
+    assert [result["image"] for result in similar] == ["s3://shop/boot/2.jpg", "s3://shop/shop/chair.jpg"]
+
+
+def similar_shop() -> list[Record]:
+    return [
+        with_vector(tagged("sneaker.jpg", sneaker=0.9), 1, 0),
+        with_vector(tagged("boot/1.jpg", "boot", boot=0.9), 4, 1),
+        with_vector(tagged("boot/2.jpg", "boot", boot=0.9), 1, 1),
+        with_vector(tagged("shop/chair.jpg", chair=0.9), 0, 1),
+        tagged("blind.jpg", chair=0.9),
+    ]
 
 
 # ---- Search ----------------------------------------------------------------------------------------------------------
@@ -212,7 +264,7 @@ def test_what_is_newest_is_looked_for_every_few_seconds_and_no_more_often(tmp_pa
 @pytest.mark.parametrize(
     ("query", "said"),
     [
-        ({"sort": "oldest"}, "query.sort: Input should be 'score', 'newest' or 'image'"),
+        ({"sort": "oldest"}, "query.sort: Input should be 'score', 'least_sure', 'newest' or 'image'"),
         ({"q": "boot", "limit": 101}, "query.limit: Input should be less than or equal to 100"),
         ({"q": "boot", "limit": "many"}, "query.limit"),
         ({"q": "boot", "min": 1.5}, "query.min: Input should be less than or equal to 1"),
@@ -428,13 +480,16 @@ def with_a_run_before(at: int) -> Record:
     return replace(record, class_scores=scores, previous=before)
 
 
+IN_DETAIL = {"classes", "model_keywords", "previous"}
+
+
 def test_many_products_are_told_without_what_only_one_photo_is_looked_at_for(tmp_path: Path) -> None:
     asker = Asker(MemoryFiles(), tmp_path, table_of([with_a_run_before(1)]))
     [alone] = asker.get("/products/many").body["images"]
     [product] = asker.post("/products:batch", '{"ids": ["many"]}').body["products"]
 
     assert (alone["classes"][0]["class_index"], alone["previous"]["run_id"]) == (514, "run-0")
-    assert product["images"] == [{each: alone[each] for each in alone if each not in {"classes", "previous"}}]
+    assert product["images"] == [{each: alone[each] for each in alone if each not in IN_DETAIL}]
 
 
 def test_what_is_larger_than_a_function_may_answer_is_a_problem_that_names_the_limit(tmp_path: Path) -> None:

@@ -109,6 +109,7 @@ def test_a_row_says_all_that_is_known_of_an_image(folder: FolderFiles, tmp_path:
         "vector_space": None,
         "facts": None,
         "revision": 1,
+        "backup": b'{"class_scores":{"base64":""}}',
         "keywords": [
             {
                 "keyword_id": "chair",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from results_sink.search import duplicates as module
-from results_sink.search.duplicates import BANDS, Likeness, duplicate_pairs, groups_of
+from results_sink.search.duplicates import LEAST_COSINE, NEIGHBOURS, alike_pairs, groups_of
 from results_sink.search.nearest import VectorIndex, nearest, unit_rows
 
 
@@ -47,29 +47,47 @@ def test_more_are_asked_for_than_there_are() -> None:
     assert len(nearest(vectors[:0], vectors[0].astype(np.float32), 10).rows) == 0
 
 
-def test_every_pair_that_may_be_the_same_is_found_once_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "BLOCK_ROWS", 32)  # so that pairs lie across blocks
-    vectors = made(300)
-    palettes = np.random.default_rng(2).integers(0, 60, (300, 15)).astype(np.uint8)
-    bands = (Likeness(least_cosine=0.8, most_palette_distance=18), Likeness(least_cosine=0.6, most_palette_distance=17))
-
-    pairs = [tuple(sorted(pair)) for pair in duplicate_pairs(vectors, palettes, bands)]
-
+def exact_pairs(vectors: np.ndarray, count: int) -> set[tuple[int, int]]:
+    """Return the pairs of each vector with its nearest others, by all cosines."""
     units = unit_rows(vectors)
-    apart = np.abs(palettes[:, None].astype(int) - palettes[None]).mean(axis=2)
-    narrow, wide = ((units @ units.T >= band.least_cosine) & (apart <= band.most_palette_distance) for band in bands)
-    within = narrow | wide
-    assert (narrow & wide).sum() > 300 < within.sum()
-    rows, columns = np.nonzero(np.triu(within, 1))
-    assert len(rows) > 20
-    assert sorted(pairs) == sorted(zip(rows.tolist(), columns.tolist(), strict=True))
+    cosines = units @ units.T
+    np.fill_diagonal(cosines, -1)
+    nearest_rows = np.argsort(-cosines, axis=1)[:, :count]
+    return {
+        (min(row, other), max(row, other))
+        for row, others in enumerate(nearest_rows.tolist())
+        for other in others
+        if cosines[row, other] >= LEAST_COSINE
+    }
+
+
+def test_where_every_leaf_is_probed_the_most_alike_of_each_photo_are_found_exactly(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "LEAF_ROWS", 32)  # so that pairs lie across leaves
+    vectors = made(300)
+
+    pairs = list(alike_pairs(vectors))
+
+    assert {tuple(sorted(pair)) for pair in pairs} == exact_pairs(vectors, NEIGHBOURS)
+    assert len(pairs) == len({frozenset(pair) for pair in pairs}) > 1_000
+
+
+def test_where_few_leaves_are_probed_copies_are_found_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LEAF_ROWS", 20)
+    monkeypatch.setattr(module, "PROBED_LEAVES", 6)
+    originals = made(400)
+    noise = np.random.default_rng(3).integers(-3, 4, originals.shape)
+    copies = (originals.astype(int) + noise).clip(-127, 127).astype(np.int8)
+
+    pairs = {tuple(sorted(pair)) for pair in alike_pairs(np.concatenate([originals, copies]))}
+
+    assert sum((row, row + 400) in pairs for row in range(400)) >= 396
 
 
 def test_no_pair_comes_of_one_photo_or_none() -> None:
-    palettes = np.zeros((1, 15), np.uint8)
-
-    assert list(duplicate_pairs(made(1), palettes, BANDS)) == []
-    assert list(duplicate_pairs(made(1)[:0], palettes[:0], BANDS)) == []
+    assert list(alike_pairs(made(1))) == []
+    assert list(alike_pairs(made(1)[:0])) == []
 
 
 def test_pairs_that_share_a_photo_make_one_group() -> None:

@@ -187,8 +187,8 @@ def test_filters_leave_only_what_they_say(searcher: Searcher) -> None:
         return [hit.image.removeprefix("s3://shop/") for hit in hits]
 
     assert images("", Filters(source=Source.HUMAN)) == ["crane é.jpg"]
-    assert images("", Filters(needs_a_look=True)) == ["crane é.jpg"]
-    assert images("crane", Filters(needs_a_look=False)) == ["bird.jpg"]
+    assert images("", Filters(needs_a_look=True)) == ["nothing.jpg"]  # somebody decided on the other doubtful one
+    assert set(images("crane", Filters(needs_a_look=False))) == {"bird.jpg", "crane é.jpg"}
     assert images("", Filters(reason="corrupt")) == ["broken.jpg"]
     assert images("boot", Filters(reason="corrupt")) == []
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from infra.cli import main
 from pipeline.errors import CallerError, RejectReason
-from tagging_lambda.cli import printable
-from tagging_lambda.local_files import FileTagger, RejectedFile, TaggedFile, files_below
+from pipeline.keywords import Vocabulary
+from pipeline.settings import home, model_dir
+from tagging_lambda.local_files import FileTagger, RejectedFile, TaggedFile, count_beside_photos, files_below
+from tagging_lambda.photo_cache import PhotoCache
 from tagging_lambda.words.keyword_mapper import KeywordMapper
 from tests.builders import COLOURS, ColourClassifier, InlineReader, colour_vocabulary, jpeg
 
@@ -32,7 +35,9 @@ def photos(tmp_path: Path) -> Path:
         "b.jpg": jpeg("blue"),
         "a.jpg": jpeg("red"),
         "deep/c.jpg": jpeg("green"),
-        "notes.txt": b"not a picture",
+        "notes.txt": b"not a photo",
+        "offer.pdf": b"%PDF-1.7",
+        "._a.jpg": b"\x00",
         ".hidden/d.jpg": jpeg(),
         ".DS_Store": b"\x00",
     }.items():
@@ -42,7 +47,12 @@ def photos(tmp_path: Path) -> Path:
 
 def test_folders_are_walked_in_order_without_what_is_hidden(photos):
     found = [str(path.relative_to(photos)) for path in files_below([photos, photos / "b.jpg"])]
-    assert found == ["a.jpg", "b.jpg", "notes.txt", "deep/c.jpg", "b.jpg"]
+    assert found == ["a.jpg", "b.jpg", "offer.pdf", "deep/c.jpg", "b.jpg"]
+
+
+def test_a_list_that_is_named_is_read_and_those_beside_photos_are_counted(photos):
+    assert list(files_below([photos / "notes.txt"])) == [photos / "notes.txt"]
+    assert count_beside_photos([photos, photos / "a.jpg"]) == 1
 
 
 def test_a_path_that_is_nothing_is_the_callers_mistake_before_anything_is_read(photos):
@@ -52,9 +62,36 @@ def test_a_path_that_is_nothing_is_the_callers_mistake_before_anything_is_read(p
 
 def test_results_come_in_the_order_of_the_files_and_a_bad_file_is_one_of_them(photos):
     results = list(file_tagger().tag(files_below([photos])))
-    assert [result.path.name for result in results] == ["a.jpg", "b.jpg", "notes.txt", "c.jpg"]
+    assert [result.path.name for result in results] == ["a.jpg", "b.jpg", "offer.pdf", "c.jpg"]
     assert [r.keywords[0].keyword_id for r in results if isinstance(r, TaggedFile)] == ["red", "blue", "green"]
     assert [r.reason for r in results if isinstance(r, RejectedFile)] == [RejectReason.NOT_IMAGE]
+
+
+def test_the_model_sees_four_photos_at_once_and_no_file_that_is_none(photos):
+    classifier = ColourClassifier()
+    tagger = replace(file_tagger(workers=1), classifier=classifier)
+    paths = [photos / "a.jpg", photos / "notes.txt", photos / "b.jpg", photos / "gone.jpg", *[photos / "a.jpg"] * 5]
+    results = list(tagger.tag(paths))
+    assert [result.path for result in results] == paths
+    assert [r.keywords[0].keyword_id for r in results if isinstance(r, TaggedFile)] == ["red", "blue", *["red"] * 5]
+    assert classifier.batches == [2, 4, 1]
+
+
+def test_no_photo_that_is_known_is_classified_again(photos, tmp_path):
+    classifier = ColourClassifier()
+    cache = PhotoCache.open(tmp_path / "photos.sqlite3", "1")
+    tagger = replace(file_tagger(workers=1), classifier=classifier, cache=cache)
+    first = list(tagger.tag([photos / "a.jpg"]))
+    assert list(tagger.tag([photos / "b.jpg", photos / "a.jpg"]))[1] == first[0]
+    assert classifier.batches == [1, 1]
+
+
+@pytest.mark.slow
+def test_what_a_photo_shows_does_not_depend_on_its_neighbours(real_model):
+    tagger = FileTagger.load(model_dir(), Vocabulary.load(), 1)
+    paths = sorted((home() / "sample-catalogue").glob("*.jpg"))[:6]
+    alone = [result for path in paths for result in tagger.tag([path])]
+    assert list(tagger.tag(paths)) == alone
 
 
 def test_a_file_that_vanished_or_may_not_be_read_is_a_line_of_its_own(photos, tmp_path):
@@ -89,11 +126,6 @@ def test_the_files_are_read_little_by_little(photos):
     assert asked < 70
 
 
-def test_a_name_cannot_steer_the_terminal():
-    assert printable("a\x1b[2Jb\n\u202ec\udcff.jpg") == "a\\x1b[2Jb\\n\\u202ec\\udcff.jpg"
-    assert printable("Stühle 椅子.jpg") == "Stühle 椅子.jpg"
-
-
 def test_without_a_model_the_command_says_in_one_line_what_to_do(photos, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("CATALOG_TAGGER_HOME", str(tmp_path / "home"))
     assert main(["tag", str(photos)]) == 2
@@ -116,9 +148,11 @@ def test_the_command_prints_a_json_line_per_image(photos, real_model, capsys):
 
 
 @pytest.mark.slow
-def test_strict_exits_with_one_when_a_file_was_rejected(photos, real_model, capsys):
+def test_strict_exits_with_one_when_a_photo_was_rejected(photos, real_model, capsys):
+    assert main(["tag", str(photos), "--strict"]) == 0, "an offer in PDF is no photo"
+    assert "offer.pdf  rejected (not_image)" in capsys.readouterr().out
+    (photos / "cut.jpg").write_bytes(jpeg()[:200])
     assert main(["tag", str(photos), "--strict"]) == 1
-    assert "notes.txt  rejected (not_image)" in capsys.readouterr().out
 
 
 def test_a_language_that_no_keyword_has_is_the_callers_mistake_before_the_model_loads(photos, capsys):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from infra.local.deploy import Deployment
 from infra.local.place import Place
 from infra.local.run import Life, Sources, down, life_of, status, up
 from infra.package import ROOT, TEMPLATE
@@ -76,7 +77,8 @@ def load(stack: Stack, key: str) -> str:
 
 def call_for(stack: Stack, image: ImageRef) -> dict[str, str] | None:
     """Return the call in which the tagging function was asked to look at the image."""
-    return next((call for call in calls(stack) if image in [each.image for each in decode(call["image"])]), None)
+    messages = [call for call in calls(stack) if call["image"].startswith("{")]
+    return next((call for call in messages if image in [message.image for message in decode(call["image"])]), None)
 
 
 def objects(stack: Stack) -> set[str]:
@@ -156,8 +158,9 @@ def test_up_deploys_code_that_has_changed(place: Place, home: Path, stack: Stack
 def test_what_it_holds_outlives_a_stop(place: Place, sources: Sources, stack: Stack) -> None:
     image = upload(stack, "kept.jpg")
     wait_for(lambda: call_for(stack, image))
-    before, kept = down(place, purge=False)
-    assert (before, kept, life_of(place)) == (Life.UP, True, Life.DOWN)
+    before = down(place, purge=False)
+    assert (before, life_of(place)) == (Life.UP, Life.DOWN)
+    assert not list(place.state.glob("journal*"))
     again = up(place, sources)
 
     assert again.before is Life.DOWN
@@ -204,15 +207,40 @@ def test_it_comes_back_on_another_port_with_all_it_held(place: Place, sources: S
         assert up(place, sources).changed is False
 
 
-def test_a_stack_that_was_killed_comes_back_with_its_objects(place: Place, sources: Sources, stack: Stack) -> None:
-    upload(stack, "written before the kill.jpg")
-    _kill(place)
-    assert life_of(place) is Life.DIED
-    again = up(place, sources)
+def test_a_stack_that_was_killed_comes_back_with_all_that_it_acknowledged(
+    place: Place, sources: Sources, stack: Stack
+) -> None:
+    """Objects, records, deleted records, and messages of a caller and of S3; the second time as well."""
+    image = upload(stack, "recorded before the kill.jpg")
+    wait_for(lambda: call_for(stack, image))
+    dynamodb = client("dynamodb", stack.endpoint_url)
+    for name in ("pinned", "deleted"):
+        dynamodb.put_item(TableName=stack.table_name, Item=_item(name))
+    dynamodb.delete_item(TableName=stack.table_name, Key={"image": {"S": "deleted"}})
+    Deployment.at(str(stack.endpoint_url)).listen(to_queues=False)
+    waiting, sent = upload(stack, "waits for the kill.jpg"), load(stack, "sent before the kill.jpg")
+    wait_for(lambda: (counts := status(place).uploads) and counts.waiting)
+    for _ in range(2):
+        _kill(place)
+        assert life_of(place) is Life.DIED
+        again = up(place, sources)
 
-    assert again.before is Life.DIED
-    assert "written before the kill.jpg" in objects(again.stack)
+        assert again.before is Life.DIED
+        assert again.recovered.items >= 3
+        assert again.recovered.messages >= 3
+        assert {"recorded before the kill.jpg", "waits for the kill.jpg"} <= objects(again.stack)
+        assert call_for(again.stack, image)
+        wait_for(lambda: call_for(again.stack, waiting))  # noqa: B023 - called at once
+        wait_for(lambda: sent in {call["image"] for call in calls(again.stack)})  # noqa: B023 - called at once
+        names = {call["image"] for call in calls(again.stack)}
+        assert "pinned" in names
+        assert "deleted" not in names
     assert wait_for(lambda: call_for(again.stack, upload(again.stack, "after the kill.jpg")))
+
+
+def _item(name: str) -> dict[str, dict[str, str]]:
+    """Return an item as the tagging function of these tests writes them, which names no image."""
+    return {key: {"S": name} for key in ("image", "queue", "code")}
 
 
 def test_a_first_start_that_was_killed_is_not_in_the_way_of_the_next(tmp_path: Path, sources: Sources) -> None:
@@ -279,7 +307,7 @@ def test_a_purge_forgets_everything(tmp_path: Path, sources: Sources) -> None:
     try:
         upload(up(place, sources).stack, "forgotten.jpg")
     finally:
-        assert down(place, purge=True) == (Life.UP, True)
+        assert down(place, purge=True) is Life.UP
 
     assert life_of(place) is Life.NONE
     assert not place.folder.exists()

@@ -24,10 +24,12 @@ from tagging_lambda.evaluate.calibrate import (
 from tagging_lambda.evaluate.measure import measured
 from tagging_lambda.evaluate.overlay import write_thresholds
 from tagging_lambda.evaluate.report import calibration_text
+from tagging_lambda.words.keyword_mapper import KeywordMapper
 from tagging_lambda.words.share import Share
-from tagging_lambda.words.taxonomy import Taxonomy
 from tests.builders import COLOURS
 from tests.tagging_lambda.evaluate.conftest import TAXONOMY, VOCABULARY, photo
+
+MAPPER = KeywordMapper(TAXONOMY)
 
 
 def reds(*outcomes: tuple[float, bool]):
@@ -65,18 +67,17 @@ def test_too_little_evidence_changes_nothing():
 def test_keywords_follow_the_thresholds_found():
     photos = reds(*[(0.9, True)] * 20, *[(0.55, True)] * 20)
     found = thresholds(photos, TAXONOMY, 0.9)
-    again = said_again(photos, Taxonomy.of(with_thresholds(VOCABULARY, found), COLOURS))
+    again = said_again(photos, KeywordMapper.of(with_thresholds(VOCABULARY, found), COLOURS))
     assert measured(again).hits == Share(40, 40)
 
 
 def test_what_is_held_out_is_measured_on_other_photos_than_thresholds_are_found_on():
     chance = random.Random(1)
     photos = reds(*((chance.random(), chance.random() < 0.5) for _ in range(500)))
-    found = held_out(photos, TAXONOMY, COLOURS, 0.9)
+    found = held_out(photos, MAPPER, COLOURS, 0.9)
     assert found.photos == 500
-    inside = measured(
-        said_again(photos, Taxonomy.of(with_thresholds(VOCABULARY, thresholds(photos, TAXONOMY, 0.9)), COLOURS))
-    )
+    fitted = KeywordMapper.of(with_thresholds(VOCABULARY, thresholds(photos, TAXONOMY, 0.9)), COLOURS)
+    inside = measured(said_again(photos, fitted))
     assert found.precision.value <= inside.precision.value + 0.02
 
 
@@ -135,7 +136,7 @@ def test_a_photo_whose_label_is_broader_than_the_keyword_does_not_count():
 def test_thresholds_that_help_on_other_photos_are_kept():
     """Blue photos of which the model says red with 0.85 get a wrong word now, and none from 0.9 on."""
     photos = reds(*[(0.95, True)] * 60, *[(0.85, False)] * 30)
-    found = calibrated(photos, TAXONOMY, COLOURS, 0.9)
+    found = calibrated(photos, MAPPER, COLOURS, 0.9)
     assert found.helps
     assert found.by_id()["red"] > 0.85
     assert (found.now.wrong, found.held_out.wrong) == (Share(30, 90), Share(0, 90))
@@ -143,7 +144,7 @@ def test_thresholds_that_help_on_other_photos_are_kept():
 
 def test_where_keywords_are_right_already_nothing_is_written():
     """Every threshold that noise suggests is dropped: none brings a photo its word that it lacks."""
-    found = calibrated(reds(*[(0.95, True)] * 100), TAXONOMY, COLOURS, 0.9)
+    found = calibrated(reds(*[(0.95, True)] * 100), MAPPER, COLOURS, 0.9)
     assert (found.helps, found.thresholds) == (False, ())
     assert "no threshold is written" in calibration_text(found, VOCABULARY)
 
@@ -151,6 +152,6 @@ def test_where_keywords_are_right_already_nothing_is_written():
 def test_what_was_found_by_chance_is_not_written():
     chance = random.Random(2)
     photos = reds(*((0.8 + chance.random() / 5, chance.random() < 0.5) for _ in range(200)))
-    found = calibrated(photos, TAXONOMY, COLOURS, 0.95)
+    found = calibrated(photos, MAPPER, COLOURS, 0.95)
     now, then = found.now, found.held_out
     assert not found.helps or (then.precision.value > now.precision.value and then.wrong.count <= now.wrong.count)

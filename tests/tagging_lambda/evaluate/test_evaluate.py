@@ -92,13 +92,13 @@ def test_the_command_measures_calibrates_and_shows(real_model, shared_data, tmp_
     assert said.err == ""
     assert found["photos"] == len(photos)
     assert found["coverage"]["share"] > 0.9
-    assert found["precision"]["share"] > 0.5
-    assert found["calibration"]["written"] == [str(overlay)]
-    assert overlay.read_text().startswith("id,threshold\n")
+    assert found["hits"]["share"] > 0.8  # the heads speak, as they do for `tag`: the classes alone name 0.36
+    assert found["precision"]["share"] > 0.95
+    assert (found["calibration"]["helps"], found["calibration"]["written"]) == (False, [])
+    assert not overlay.exists()
     assert "<figure>" in sheet.read_text()
-    monkeypatch.setenv("TAXONOMY_OVERLAY", str(overlay))
-    assert main(["evaluate", str(labels)]) == 0
-    assert "precision" in capsys.readouterr().out
+    assert main(["evaluate", str(labels), "--head", "no-such-head"]) == 2
+    assert "no-such-head" in capsys.readouterr().err
 
 
 def _some(folder: Path) -> list[Path]:

@@ -1,0 +1,116 @@
+"""The process of the embedded AWS: ministack with a journal of what it acknowledges (DECISIONS.md, 70).
+
+ministack has no hook for this, so functions of the pinned version are wrapped, each through which all changes of its
+kind pass. ``tests/infra/local/test_run.py`` kills the process and sees that they do.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ministack import app
+from ministack.services import dynamodb, eventbridge, s3, sqs
+
+from infra.local.journal import ItemChange, Journal, SentMessage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from infra.local.journal import Entry
+
+SAVED = ("dynamodb.json", "sqs.json")  # the state that the journal stands in for
+
+
+def journal_items(journal: Journal) -> None:
+    """Append every change of an item, before its request is answered."""
+    emit = dynamodb._emit_stream_event
+
+    def emit_and_append(table: str, event: str, old: Any, new: Any, *rest: Any, **named: Any) -> None:
+        journal.append(ItemChange(table, new) if new is not None else ItemChange(table, old, is_removed=True))
+        emit(table, event, old, new, *rest, **named)
+
+    dynamodb._emit_stream_event = emit_and_append
+
+
+def journal_messages(journal: Journal) -> None:
+    """Append every message that a queue takes: from a caller, from S3, and from EventBridge."""
+    send, deliver_s3, deliver_event = sqs._act_send_message, s3._deliver_event_to_sqs, eventbridge._dispatch_to_sqs
+
+    def send_and_append(data: dict[str, Any], url: str) -> dict[str, Any]:
+        answer: dict[str, Any] = send(data, url)
+        queue = str(data.get("QueueUrl", url)).rsplit("/", 1)[-1]
+        journal.append(SentMessage(queue, data["MessageBody"], data.get("MessageAttributes") or {}))
+        return answer
+
+    def deliver_s3_and_append(arn: str, event: Mapping[str, Any], *rest: Any, **named: Any) -> None:
+        journal.append(SentMessage(arn.rsplit(":", 1)[-1], json.dumps(event)))
+        deliver_s3(arn, event, *rest, **named)
+
+    def deliver_event_and_append(queue: Any, payload: str, *rest: Any, **named: Any) -> None:
+        journal.append(SentMessage(str(queue.resource), payload))
+        deliver_event(queue, payload, *rest, **named)
+
+    sqs._act_send_message = sqs._HANDLERS["SendMessage"] = send_and_append
+    s3._deliver_event_to_sqs = deliver_s3_and_append
+    eventbridge._dispatch_to_sqs = deliver_event_and_append
+
+
+def replay_after_load(journal: Journal) -> None:
+    """Carry the journal out over the state that was loaded, before anybody is answered."""
+    load = app._load_persisted_state
+
+    def load_and_replay() -> None:
+        load()
+        for entry in journal.begin_replay():
+            replay(entry)
+        journal.end_replay()
+
+    app._load_persisted_state = load_and_replay
+
+
+def clear_after_save(journal: Journal, state: Path) -> None:
+    """Forget the journal once the state is on disk. ministack only logs a state that it could not write."""
+    save = app.save_all
+
+    def save_and_clear(services: Mapping[str, Callable[[], Any]]) -> None:
+        began_s = time.time()
+        save(services)
+        saved = [state / name for name in SAVED]
+        if all(path.exists() and path.stat().st_mtime >= began_s - 1 for path in saved):
+            journal.clear()
+
+    app.save_all = save_and_clear
+
+
+def replay(entry: Entry) -> None:
+    """Make the change once more. Both are safe to repeat: an item is written whole, and a message only says look."""
+    match entry:
+        case SentMessage(queue, body, attributes):
+            try:
+                sqs._act_send_message({"MessageBody": body, "MessageAttributes": attributes}, sqs._queue_url(queue))
+            except sqs._Err as error:
+                print(f"a message of the journal has no queue any more: {queue}: {error.message}", flush=True)
+        case ItemChange(table, item, is_removed=False):
+            dynamodb._put_item({"TableName": table, "Item": item})
+        case ItemChange(table, item):
+            names = [part["AttributeName"] for part in dynamodb._tables[table]["KeySchema"]]
+            dynamodb._delete_item({"TableName": table, "Key": {name: item[name] for name in names}})
+
+
+def main() -> None:
+    """Serve until a signal ends it."""
+    state = Path(os.environ["STATE_DIR"])
+    journal = Journal(state)
+    journal_items(journal)
+    journal_messages(journal)
+    replay_after_load(journal)
+    clear_after_save(journal, state)
+    app.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""The images of an export as records, for whoever would else read the table: other formats, checks, reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import RejectReason
+from pipeline.facts import PhotoFacts
+from pipeline.images import exported_image
+from pipeline.keywords import KeywordTag, Source
+from pipeline.records import Observation, RejectedImage, TaggedImage
+from pipeline.vectors import FeatureVector
+from results_sink.export.delta import PUT
+from results_sink.export.parquet import ParquetFile
+from results_sink.export.tables import CHANGE
+from results_sink.search.snapshot import open_snapshot, read_latest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from results_sink.connect import ExportPlace
+
+
+@dataclass(frozen=True)
+class ExportedRecords:
+    """The records of an export, with the changes since. Class scores and people's decisions are not part of one."""
+
+    place: ExportPlace
+
+    def scan(self) -> Iterator[TaggedImage | RejectedImage]:
+        """Yield the record of each image. Of the snapshot a row group is in memory at a time, of the deltas all rows.
+
+        Raises:
+            NoExport: nothing was exported to the place.
+            BadExport: it is damaged.
+        """
+        latest = read_latest(self.place.files, self.place.name)
+        snapshot = open_snapshot(latest, self.place.files, self.place.copies, self.place.name)
+        changed: dict[str, dict[str, Any]] = {}
+        for delta in latest.deltas:
+            file = ParquetFile(self.place.copies.path_of(delta.sum))
+            changed.update((row["image"], row) for row in file.rows(CHANGE))
+        for part in snapshot.manifest.images:
+            for row in snapshot.open(part).rows():
+                if row["image"] not in changed:
+                    yield record_of(row)
+        for row in changed.values():
+            if row[CHANGE] == PUT:
+                yield record_of(row)
+
+
+def record_of(row: dict[str, Any]) -> TaggedImage | RejectedImage:
+    """Return the record that a row of ``images/`` was made from."""
+    observation = Observation(
+        image=exported_image(row["image"]),
+        **{name: row[name] for name in ("product", "run_id", "observed_at", "etag", "object_time")},
+        **{name: row[name] for name in ("model_version", "taxonomy_version")},
+    )
+    if row["status"] == "rejected":
+        return RejectedImage(observation, RejectReason(row["reason"]), row["detail"], revision=row["revision"])
+    return TaggedImage(
+        observation=observation,
+        keywords=tuple(KeywordTag(t["keyword_id"], t["score"], Source(t["source"])) for t in row["keywords"]),
+        class_scores=(),
+        width_pixels=row["width_pixels"],
+        height_pixels=row["height_pixels"],
+        low_information=row["low_information"],
+        revision=row["revision"],
+        # The scale is no part of an export: a vector's direction is all that is ever compared.
+        vector=FeatureVector(row["vector_space"], row["vector"], 1.0) if row["vector"] else None,
+        facts=PhotoFacts.unpack(row["facts"]) if row["facts"] else None,
+    )

@@ -1,0 +1,29 @@
+"""Images in one Parquet file: the rows of ``images/``, in the order in which the records come."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from results_sink.export import parquet, tables
+from results_sink.export.rows import ExportStats
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from pipeline.keywords import Vocabulary
+    from pipeline.records import Record
+
+GROUP_ROWS = 2_048  # rows that are in memory at once; as in a snapshot
+
+
+def write_images(records: Iterable[Record], path: Path, vocabulary: Vocabulary) -> None:
+    """Write the tagged and rejected images of these records."""
+    stats = ExportStats()
+    rows = stats.kept(records)
+    writer = parquet.Writer(path, tables.images_schema(vocabulary.languages))
+    while group := list(islice(rows, GROUP_ROWS)):
+        raw = tables.raw_images(group, stats.keyword_lists(group))
+        writer.write(tables.Lexicon(list(stats.numbers), vocabulary).images(raw))
+    writer.close()
