@@ -44,6 +44,7 @@ def test_the_document_has_every_route_of_every_function(document: dict[str, Any]
         "post /v1/uploads",
         "post /v1/decisions",
         "post /v1/ratings",
+        "get /v1/ratings",
         "get /v1/status",
     }
 
