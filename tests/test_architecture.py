@@ -51,7 +51,7 @@ DOORS = {
     "samtranslator": ("infra/local/",),
     "scipy": ("tagging_lambda/words/train.py", "infra/heads/"),
     "sklearn": ("tagging_lambda/words/train.py",),
-    "threadpoolctl": ("tagging_lambda/words/train.py",),
+    "threadpoolctl": ("tagging_lambda/words/train.py", "infra/heads/"),
     "tqdm": ("pipeline/progress.py",),
     "urllib3": ("pipeline/aws/",),
 }
