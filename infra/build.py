@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Self
 
 import click
 
-from infra.package import PACKAGES, ROOT, compared_models, files_of, zipped
+from infra.package import PACKAGES, ROOT, compared_models, zipped
 from infra.sbom import bill_of_materials
-from infra.wheels import Architecture, libraries, recipe
+from infra.wheels import Architecture, compile_modules, libraries, recipe
 from pipeline.errors import DeployerError
 from pipeline.settings import model_dir as default_model_dir
 
@@ -71,6 +71,7 @@ def laid_out(package: Package, out: Path, model_dir: Path | None, architecture: 
     for name, path in package.sources(model_dir, compared=compared_models()).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, folder / name)
+    compile_modules(folder, package.rooms)
     for path in (folder, *folder.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)  # an image holds them as they are
     return folder
@@ -95,7 +96,7 @@ def build(package: Package, out: Path, model_dir: Path | None, architecture: Arc
     if twin is not None:
         return _copied(twin, archive)
     folder = laid_out(package, out, model_dir, architecture)
-    files = {path.relative_to(folder).as_posix(): path for path in files_of(folder)}
+    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
     size_bytes = sum(path.stat().st_size for path in files.values())
     if size_bytes > MAX_UNZIPPED_BYTES:
         raise DeployerError(f"{package.function} has {size_bytes:,} bytes; the limit is {MAX_UNZIPPED_BYTES:,}")

@@ -7,19 +7,25 @@ import shutil
 import subprocess
 import sys
 from enum import StrEnum
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import DeployerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
+    from collections.abc import Iterable, Sequence
 
 PYTHON_VERSION = "3.13"  # of the runtime in the template
-# Of libraries, what nothing imports: tests, C headers, and commands that name the Python of the machine they are
-# from (DECISIONS.md, 25).
+CODE_FOLDER = "/var/task"  # where AWS Lambda unpacks a package
+# Of libraries, what nothing imports: tests, C headers, and commands that name the Python of the machine they are from.
 LEFT_OUT_FOLDERS = ("tests", "include", "__pycache__", "bin")
-LEFT_OUT_DOORS = ("flight", "s3fs", "arrow_s3")  # parts of pyarrow that nothing here goes through: 50 MB
+LEFT_OUT_SUFFIXES = (".a", ".lib", ".pxd", ".pxi", ".pyi", ".pyx")  # what compilers and type checkers read: 4 MB
+LEFT_OUT_PARTS = tuple(
+    f"onnxruntime/{part}" for part in ("backend", "datasets", "quantization", "tools", "transformers")
+)
+LEFT_OUT_DOORS = ("flight", "s3fs", "arrow_s3", "cpp_tests")  # parts of pyarrow that nothing here goes through: 50 MB
+KEPT_SERVICES = ("apigatewaymanagementapi", "dynamodb", "s3", "sqs", "sts")  # of 400 that botocore describes in 28 MB
 LEFT_OUT_WORDS = (
     "ar",
     "eu",
@@ -65,14 +71,47 @@ def libraries(lock: Path, out: Path, architecture: Architecture) -> Path:
             into = ["--quiet", "--no-compile", "--target", str(half)]
             pip(["install", *into, *architecture.wheels_only, *exactly], f"install what {lock.name} lists")
         _tidy(half)
+        compile_modules(half)
         half.rename(folder)
     return folder
 
 
 def recipe(lock: Path, architecture: Architecture) -> list[str]:
     """Return all that decides what the libraries' folder holds: the lock, the runtime, and what is left out."""
-    left_out = (*LEFT_OUT_FOLDERS, *LEFT_OUT_DOORS, *LEFT_OUT_WORDS, *LEFT_OUT_FILES)
-    return [*architecture.wheels_only, *left_out, *sorted(locked_lines(lock))]
+    left_out = (*LEFT_OUT_FOLDERS, *LEFT_OUT_SUFFIXES, *LEFT_OUT_PARTS, *LEFT_OUT_DOORS, *LEFT_OUT_WORDS)
+    bytecode = "with bytecode" if runtime_python() else "without bytecode"
+    return [
+        *architecture.wheels_only,
+        *left_out,
+        *LEFT_OUT_FILES,
+        *KEPT_SERVICES,
+        bytecode,
+        *sorted(locked_lines(lock)),
+    ]
+
+
+@cache
+def runtime_python() -> Path | None:
+    """Return a Python of the runtime's version on this machine, or None."""
+    installed = Path.home().glob(f".pyenv/versions/{PYTHON_VERSION}.*/bin/python")
+    for python in (shutil.which(f"python{PYTHON_VERSION}") or sys.executable, *map(str, installed)):
+        command = [python, "-c", "import sys; print('{}.{}'.format(*sys.version_info))"]
+        printed = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - a Python
+        if printed.stdout.strip() == PYTHON_VERSION:
+            return Path(python)
+    return None
+
+
+def compile_modules(root: Path, rooms: Sequence[str] = (".",)) -> None:
+    """Put bytecode beside the modules in these folders, if this machine has the runtime's Python (DECISIONS.md, 83)."""
+    python = runtime_python()
+    if python is None or not rooms:
+        return
+    # By hashes that are never checked: a zip has no times, and what is deployed does not change. A module that this
+    # Python cannot compile is one that nothing imports, such as a template; imported, it would fail as ever.
+    how = ["-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "-s", str(root), "-p", CODE_FOLDER]
+    folders = [str(root / room) for room in rooms]
+    subprocess.run([python, *how, *folders], check=False, capture_output=True)  # noqa: S603 - a Python
 
 
 def locked_lines(lock: Path) -> list[str]:
@@ -96,11 +135,22 @@ def pip(words: Iterable[str], purpose: str) -> str:
 
 
 def _tidy(folder: Path) -> None:
-    for path in [path for name in LEFT_OUT_FOLDERS for path in folder.rglob(name) if path.is_dir()]:
+    parts = [folder / part for part in LEFT_OUT_PARTS]
+    for path in [*parts, *_undescribed(folder), *(path for name in LEFT_OUT_FOLDERS for path in folder.rglob(name))]:
         shutil.rmtree(path, ignore_errors=True)
-    for path in [path for name in LEFT_OUT_FILES for path in folder.glob(f"*.dist-info/{name}")]:
-        path.unlink()
-    for path in [folder / "spellchecker" / "resources" / f"{language}.json.gz" for language in LEFT_OUT_WORDS]:
+    needless = [
+        *(path for name in LEFT_OUT_FILES for path in folder.glob(f"*.dist-info/{name}")),
+        *(path for suffix in LEFT_OUT_SUFFIXES for path in folder.rglob(f"*{suffix}")),
+        *(folder / "spellchecker" / "resources" / f"{language}.json.gz" for language in LEFT_OUT_WORDS),
+        *(path for door in LEFT_OUT_DOORS for path in folder.glob(f"pyarrow/*{door}*.so*")),
+        *folder.glob("pyarrow/libarrow_*.so.*.*.*"),  # for want of links, a wheel has a library three times
+        *folder.glob("pyarrow/libarrow_*.so"),  # of which the loader asks for the middle one
+    ]
+    for path in needless:
         path.unlink(missing_ok=True)
-    for path in [path for door in LEFT_OUT_DOORS for path in folder.glob(f"pyarrow/*{door}*.so*")]:
-        path.unlink()
+
+
+def _undescribed(folder: Path) -> list[Path]:
+    """Return botocore's and boto3's descriptions of the services that no function calls."""
+    services = [path for name in ("botocore", "boto3") for path in folder.glob(f"{name}/data/*") if path.is_dir()]
+    return [path for path in services if path.name not in KEPT_SERVICES]

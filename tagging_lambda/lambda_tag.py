@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.aws.clients import client
+from pipeline.aws.direct import DirectDynamo, DirectS3
 from pipeline.aws.dynamodb import DynamoTable
 from pipeline.aws.s3 import S3Files, S3Images
 from pipeline.aws.sqs import SqsDeliveries
@@ -41,12 +42,13 @@ if settings.heads_uri:  # the shop's own come first: where both are sure, they a
     heads = (*own, *heads)
 reader = ProcessReader(ModelCard.load(model_dir / CARD_NAME).input)
 reader.start()  # before the model loads: both take their time
-classifier = Classifier.load(model_dir / CARD_NAME)
+# AWS Lambda has checked the package; a model that was fetched was checked when it arrived.
+classifier = Classifier.load(model_dir / CARD_NAME, is_checked=True)
 logger = make_logger("tag")
 handler = make_handler(
     Reconciler(
-        images=S3Images(s3),
-        table=ObservedTable(DynamoTable(client("dynamodb"), settings.table_name), logger.warning),
+        images=S3Images(DirectS3.of(s3)),
+        table=ObservedTable(DynamoTable(DirectDynamo.of(client("dynamodb")), settings.table_name), logger.warning),
         cache=ClassificationCache(reader, classifier),
         mapper=KeywordMapper.of(Vocabulary.load(), [model_class.id for model_class in classifier.card.classes], heads),
         products=settings.product_pattern,

@@ -1,12 +1,13 @@
 """How fast one core tags, beside the bare decoder and the bare model: run by ``make bench``.
 
 Each way is measured in a process of its own, pinned to one core, over the same photos; the ways take turns, and the
-median of all rounds counts, so that a noisy neighbour hurts all alike. Ratios are those of one run.
+median of all rounds counts, so that a noisy neighbour hurts all alike. Ratios are those of one run, by processor time.
 """
 
 from __future__ import annotations
 
 import argparse
+import atexit
 import json
 import os
 import platform
@@ -16,8 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, astuple, dataclass
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
@@ -29,10 +29,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ROUNDS = 5
+QUEUES = "http://127.0.0.1/000000000000/"  # nothing is sent to them, for nothing is retried
 WARM_UP = 10  # images before the clock starts
 PASSES = 6  # over the same photos in a round, each time with other bytes behind them, so that none is known already
-STORAGE_LATENCY_S = 0.030  # of each fetch from the twin: chosen by us, as S3 answers within a region
-TABLE_LATENCY_S = 0.005  # of each call of the twin: chosen by us, as DynamoDB answers within a region
+STORAGE_LATENCY_S = 0.030  # of each GetObject: chosen by us, as S3 answers within a region
+TABLE_LATENCY_S = 0.005  # of each call of the table: chosen by us, as DynamoDB answers within a region
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,11 @@ class Measured:
     cpu_ms_per_image: float
     peak_mib: float
 
+    @classmethod
+    def median(cls, rounds: list[Measured]) -> Measured:
+        """Return the median of each figure."""
+        return cls(*(statistics.median(values) for values in zip(*map(astuple, rounds), strict=True)))
+
 
 def photos() -> list[Path]:
     """Return the sample catalogue's photos."""
@@ -51,15 +57,15 @@ def photos() -> list[Path]:
     return sorted((home() / "sample-catalogue").glob("*.jpg"))
 
 
-def copies(folder: Path) -> list[Path]:
+def copies(folder: Path, passes: int) -> list[Path]:
     """Return the photos many times over, each copy with other bytes behind the picture."""
-    for number in range(PASSES):
+    for number in range(passes):
         for photo in photos():
             (folder / f"{number}-{photo.name}").write_bytes(photo.read_bytes() + bytes([number]))
     return sorted(folder.iterdir())
 
 
-def bare(paths: list[Path]) -> Iterator[Callable[[list[Path]], None]]:
+def bare(paths: list[Path], batch: int) -> Iterator[Callable[[list[Path]], None]]:
     """The ceiling: the fastest way of Pillow, and the model with nothing around it, one after the other."""
     import numpy as np
     import onnxruntime as ort
@@ -73,120 +79,128 @@ def bare(paths: list[Path]) -> Iterator[Callable[[list[Path]], None]]:
     options.intra_op_num_threads = 1
     session = ort.InferenceSession(str(model_dir() / card.file(card.served).name), options)
 
-    def one(path: Path) -> None:
+    def pixels(path: Path) -> object:
         picture = Image.open(path)
         picture.draft("RGB", (256, 256))
         side = min(picture.size) * 224 / 256
         left, top = (picture.width - side) / 2, (picture.height - side) / 2
         small = picture.resize((224, 224), Image.Resampling.BICUBIC, (left, top, left + side, top + side))
-        pixels = np.asarray(small.convert("RGB"), np.float32).transpose(2, 0, 1)[None]
-        session.run(None, {card.input.name: np.ascontiguousarray(pixels)})
+        return np.asarray(small.convert("RGB"), np.float32).transpose(2, 0, 1)
 
-    yield lambda some: [one(path) for path in some]
+    def run(some: list[Path]) -> None:
+        for start in range(0, len(some), batch):
+            stacked = np.stack([pixels(path) for path in some[start : start + batch]])
+            session.run(None, {card.input.name: stacked})
+
+    yield run
 
 
-def tag_path(paths: list[Path]) -> Iterator[Callable[[list[Path]], None]]:
-    """``tag PATH --workers 1``: its reader process, the model, the keywords."""
+def loop(paths: list[Path], batch: int) -> Iterator[Callable[[list[Path]], None]]:
+    """A reader's first try: onnxruntime as its documentation shows it, batches, and the top five."""
+    import numpy as np
+    import onnxruntime as ort
+    from PIL import Image, ImageOps
+
+    from pipeline.settings import model_dir
+    from tagging_lambda.model_card import ModelCard
+
+    card = ModelCard.load(model_dir() / "card.json")
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = ort.InferenceSession(str(model_dir() / card.file(card.served).name), options)
+
+    def run(some: list[Path]) -> None:
+        for start in range(0, len(some), batch):
+            pictures = [Image.open(path).convert("RGB") for path in some[start : start + batch]]
+            fitted = [ImageOps.fit(picture, (224, 224), Image.Resampling.BILINEAR) for picture in pictures]
+            stacked = np.stack([np.asarray(picture, np.float32) for picture in fitted]).transpose(0, 3, 1, 2)
+            (logits,) = session.run([card.output.logits], {card.input.name: np.ascontiguousarray(stacked)})
+            np.argsort(logits, axis=1)[:, -5:]
+
+    yield run
+
+
+def tag_path(paths: list[Path], workers: int) -> Iterator[Callable[[list[Path]], None]]:
+    """``tag PATH``: its reader processes, the model, the keywords."""
     from pipeline.keywords import Vocabulary
     from pipeline.settings import model_dir
     from tagging_lambda.local_files import FileTagger
+    from tagging_lambda.words.heads import Head
+    from tagging_lambda.words.projection import STARTER
 
-    tagger = FileTagger.load(model_dir(), Vocabulary.load(), workers=1)
+    tagger = FileTagger.load(model_dir(), Vocabulary.load(), workers, (Head.load(STARTER),))
     yield lambda some: list(tagger.tag(some))
 
 
-def handler(paths: list[Path], batch: int, late: bool) -> Iterator[Callable[[list[Path]], None]]:
-    """The tagging handler, storage and table played by twins, which answer at once or as late as AWS."""
+def handler(paths: list[Path], batch: int) -> Iterator[Callable[[list[Path]], None]]:
+    """The tagging handler as it is deployed; S3 and DynamoDB are a process that answers as late as AWS."""
     from pipeline.images import ImageRef
-    from pipeline.keywords import Vocabulary
-    from pipeline.memory.images import MemoryImages
-    from pipeline.memory.table import MemoryTable
     from pipeline.messages import TagImage
-    from pipeline.settings import DEFAULT_PRODUCT_PATTERN, ProductPattern, model_dir
-    from pipeline.telemetry import make_logger, make_metrics
-    from tagging_lambda.classification_cache import ClassificationCache
-    from tagging_lambda.classify import Classifier
-    from tagging_lambda.disposition import BackOff
-    from tagging_lambda.image.reader import ProcessReader
-    from tagging_lambda.reconcile import Reconciler
-    from tagging_lambda.tag import Redeliverer, make_handler
-    from tagging_lambda.words.heads import Head
-    from tagging_lambda.words.keyword_mapper import KeywordMapper
-    from tagging_lambda.words.projection import STARTER
+    from pipeline.settings import model_dir
 
-    class LateImages(MemoryImages):
-        def fetch(self, image, known_etag, limit_bytes):
-            time.sleep(STORAGE_LATENCY_S * late)
-            return super().fetch(image, known_etag, limit_bytes)
-
-    class LateTable(MemoryTable):
-        def get_many(self, images):
-            time.sleep(TABLE_LATENCY_S * late)
-            return super().get_many(images)
-
-        def put(self, record, seen_revision):
-            time.sleep(TABLE_LATENCY_S * late)
-            super().put(record, seen_revision)
-
-    images = LateImages()
-    for path in paths:
-        images.put(ImageRef("shop", path.name), path.read_bytes())
-    classifier = Classifier.load(model_dir() / "card.json")
-    reader = ProcessReader(classifier.card.input)
-    observation = Reconciler(
-        images=images,
-        table=LateTable(),
-        cache=ClassificationCache(
-            reader, classifier, most=0
-        ),  # a photo that comes again is looked at as if it were new
-        mapper=KeywordMapper.of(
-            Vocabulary.load(), [each.id for each in classifier.card.classes], (Head.load(STARTER),)
-        ),
-        products=ProductPattern.parse(DEFAULT_PRODUCT_PATTERN),
-        clock=lambda: datetime.now(UTC),
-        pool=ThreadPoolExecutor(10),
-    )
+    folder = str(paths[0].parent)
+    others = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))  # the stub is not to take this core's time
+    command = [sys.executable, "-m", "tests.bench.aws_stub", folder, str(STORAGE_LATENCY_S), str(TABLE_LATENCY_S)]
+    stub = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    atexit.register(stub.kill)  # however this process ends
+    _NOT_COUNTED.add(stub.pid)
+    os.sched_setaffinity(0, others)
+    os.environ |= {
+        **dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "test"),
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{stub.stdout.readline().strip()}",
+        "TABLE_NAME": "table",
+        "MODEL_DIR": str(model_dir()),
+        "DOWNLOADS": "10",
+        **dict.fromkeys(("UPLOADS_QUEUE_URL", "BACKFILL_QUEUE_URL"), f"{QUEUES}uploads"),
+        **dict.fromkeys(("UPLOADS_DEAD_LETTER_QUEUE_URL", "BACKFILL_DEAD_LETTER_QUEUE_URL"), f"{QUEUES}dead"),
+    }
     sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - the metrics are printed, as the function prints them
-    logger = make_logger("bench")
-    handle = make_handler(observation, Redeliverer({}, BackOff(), logger), logger, make_metrics("bench"))
+    from tagging_lambda import lambda_tag
+
     context = SimpleNamespace(get_remaining_time_in_millis=lambda: 120_000)
 
     def run(some: list[Path]) -> None:
-        for at in range(0, len(some), batch):
-            bodies = [TagImage(ImageRef("shop", path.name)).encode() for path in some[at : at + batch]]
-            observation.table.records.clear()
+        for start in range(0, len(some), batch):
+            bodies = [TagImage(ImageRef("shop", path.name)).encode() for path in some[start : start + batch]]
             records = [
                 {
-                    "messageId": str(n),
-                    "receiptHandle": str(n),
+                    "messageId": str(number),
+                    "receiptHandle": str(number),
                     "body": body,
                     "attributes": {"ApproximateReceiveCount": "1"},
+                    "eventSource": "aws:sqs",
                     "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:uploads",
                 }
-                for n, body in enumerate(bodies)
+                for number, body in enumerate(bodies)
             ]
-            answer = handle({"Records": records}, context)
+            answer = lambda_tag.handler({"Records": records}, context)
             if answer["batchItemFailures"]:
                 raise RuntimeError("an image was sent back")
 
     yield run
-    reader.close()
+    lambda_tag.reader.close()
 
 
-WAYS = {
-    "bare decode + bare int8 model": bare,
-    "tag PATH": tag_path,
-    "handler, batches of 10, storage at once": partial(handler, batch=10, late=False),
-    "handler, batches of 10, storage 30 ms late": partial(handler, batch=10, late=True),
-    "handler, batches of 50, storage 30 ms late": partial(handler, batch=50, late=True),
+_NOT_COUNTED: set[int] = set()  # processes whose time and memory are not the product's
+CEILINGS = {f"bare decode + bare int8 model, batches of {batch}": partial(bare, batch=batch) for batch in (1, 2, 4, 8)}
+TWO_CORES = "tag PATH, two cores"
+WAYS = CEILINGS | {
+    "onnxruntime loop, batches of 8": partial(loop, batch=8),
+    "tag PATH": partial(tag_path, workers=1),
+    TWO_CORES: partial(tag_path, workers=2),
+    "handler over HTTP, batches of 10": partial(handler, batch=10),
+    "handler over HTTP, batches of 50": partial(handler, batch=50),
 }
 
 
-def measure_here(way: str) -> Measured:
-    """Run one round in this process, on its first core."""
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+def measure_here(way: str, passes: int) -> Measured:
+    """Run one round in this process, on its first core or two."""
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, cores[: 2 if way == TWO_CORES else 1])
     with tempfile.TemporaryDirectory() as folder:
-        paths = copies(Path(folder))
+        paths = copies(Path(folder), passes)
         steps = WAYS[way](paths)
         run = next(steps)
         run(paths[:WARM_UP])
@@ -194,9 +208,10 @@ def measure_here(way: str) -> Measured:
         started_s, cpu_s = time.perf_counter(), _cpu_s()
         run(paths)
         elapsed_s = time.perf_counter() - started_s
-        peak_mib, count = _peak_mib(), len(paths)
+        # Readers of tag PATH have ended by now, and count among the ended children.
+        peak_mib, count, spent_s = _peak_mib(), len(paths), _cpu_s() - cpu_s
         next(steps, None)
-    return Measured(count / elapsed_s, (_cpu_s() - cpu_s) / count * 1000, peak_mib)
+    return Measured(count / elapsed_s, spent_s / count * 1000, peak_mib)
 
 
 def _cpu_s() -> float:
@@ -204,7 +219,8 @@ def _cpu_s() -> float:
     import psutil
 
     own = psutil.Process()
-    times = [own.cpu_times(), *(child.cpu_times() for child in own.children())]
+    counted = [child for child in own.children() if child.pid not in _NOT_COUNTED]
+    times = [own.cpu_times(), *(child.cpu_times() for child in counted)]
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
     return sum(each.user + each.system for each in times) + ended.ru_utime + ended.ru_stime
 
@@ -213,7 +229,7 @@ def _peak_mib() -> float:
     """Return the most memory that this process and its children ever had, added up, in MiB."""
     import psutil
 
-    pids = [os.getpid(), *(child.pid for child in psutil.Process().children())]
+    pids = [os.getpid(), *({child.pid for child in psutil.Process().children()} - _NOT_COUNTED)]
     lines = [line for pid in pids for line in Path(f"/proc/{pid}/status").read_text().splitlines()]
     return sum(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
@@ -223,20 +239,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--way", choices=WAYS)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
-    asked = parser.parse_args()
-    if asked.way:
+    parser.add_argument("--passes", type=int, default=PASSES, help="over the sample catalogue, in a round")
+    parser.add_argument("--json", type=Path, help="where the figures are written as well")
+    arguments = parser.parse_args()
+    if arguments.way:
         stdout = sys.stdout
-        measured = measure_here(asked.way)
-        print(json.dumps([measured.images_per_s, measured.cpu_ms_per_image, measured.peak_mib]), file=stdout)
+        print(json.dumps(astuple(measure_here(arguments.way, arguments.passes))), file=stdout)
         return
     _prepare()
     rounds: dict[str, list[Measured]] = {way: [] for way in WAYS}
-    for number in range(asked.rounds):
-        for way, found in rounds.items():
-            print(f"round {number + 1} of {asked.rounds}: {way}", file=sys.stderr)
-            command = [sys.executable, "-m", "tests.bench.tagging", "--way", way]
-            found.append(Measured(*json.loads(subprocess.run(command, check=True, capture_output=True).stdout)))
-    _print(rounds)
+    for number in range(arguments.rounds):
+        for way, measured in rounds.items():
+            print(f"round {number + 1} of {arguments.rounds}: {way}", file=sys.stderr)
+            command = [sys.executable, "-m", "tests.bench.tagging", "--passes", str(arguments.passes), "--way", way]
+            measured.append(Measured(*json.loads(subprocess.run(command, check=True, capture_output=True).stdout)))
+    medians = {way: Measured.median(measured) for way, measured in rounds.items()}
+    print(f"{_machine()}; {len(photos())} photos, median of {arguments.rounds} rounds\n")
+    _print(medians)
+    if arguments.json:
+        figures = {"machine": _machine(), "date": datetime.now(UTC).date().isoformat()}
+        figures |= {"ways": {way: asdict(measured) for way, measured in medians.items()}}
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 
 def _prepare() -> None:
@@ -247,17 +271,15 @@ def _prepare() -> None:
     ModelBuilder(home(), model_dir(), Npm(), lambda line: print(line, file=sys.stderr)).build()
 
 
-def _print(rounds: dict[str, list[Measured]]) -> None:
-    print(f"{_machine()}; {len(photos())} photos, median of {len(next(iter(rounds.values())))} rounds, one core\n")
+def _print(medians: dict[str, Measured]) -> None:
+    """Print the table. The ceiling is the best of the bare ways, by processor time, which neighbours hardly change."""
+    ceiling_ms = min(medians[way].cpu_ms_per_image for way in CEILINGS)
     print("| what | images/s | CPU ms/image | of the ceiling | peak memory |")
-    print("|---|---|---|---|---|")
-    ceiling = statistics.median(each.images_per_s for each in rounds["bare decode + bare int8 model"])
-    for way, found in rounds.items():
-        rate, cpu, peak = (
-            statistics.median(getattr(each, name) for each in found)
-            for name in ("images_per_s", "cpu_ms_per_image", "peak_mib")
-        )
-        print(f"| {way} | {rate:.1f} | {cpu:.1f} | {rate / ceiling:.2f} | {peak:,.0f} MiB |")
+    print("|---|---:|---:|---:|---:|")
+    for way, median in medians.items():
+        share = ceiling_ms / median.cpu_ms_per_image
+        figures = f"{median.images_per_s:.1f} | {median.cpu_ms_per_image:.1f} | {share:.2f}"
+        print(f"| {way} | {figures} | {median.peak_mib:,.0f} MiB |")
 
 
 def _machine() -> str:

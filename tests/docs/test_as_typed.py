@@ -50,6 +50,7 @@ NOT_RUN = {
     "make lock": "it writes other versions into the checkout whenever a library has a new one",
     "make chaos": "ten thousand photos take ten minutes; tests/chaos runs the same with fewer",
     "make bench": "its figures need a machine with nothing else to do",
+    "make bench-quick": "its figures need a machine with nothing else to do",
     "make bench-search": "its figures need a machine with nothing else to do, for ten minutes",
     "make bench-backfill": "its figures need a machine with nothing else to do",
     "make bench-packages": "its figures need a machine with nothing else to do",

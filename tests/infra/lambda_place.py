@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING
 import pytest
 
 from infra.package import ROOT, RUNTIME_CLIENT
-from infra.wheels import PYTHON_VERSION, Architecture, locked_lines, pip
+from infra.wheels import PYTHON_VERSION, Architecture, locked_lines, pip, runtime_python
 from pipeline.settings import home
 from tests.runtime_api import RuntimeApi
 from tests.strace import strangers, tracing
@@ -59,13 +59,11 @@ exec env -i "$@"
 @cache
 def python_home() -> Path | None:
     """Return the folder of a Python of the runtime's version on this machine."""
-    installed = Path.home().glob(f".pyenv/versions/{PYTHON_VERSION}.*/bin/python")
-    for python in (shutil.which(f"python{PYTHON_VERSION}") or "python3", *map(str, installed)):
-        asked = [python, "-c", "import sys; print(sys.version_info[:2], sys.base_prefix, sep='|')"]
-        said = subprocess.run(asked, check=False, capture_output=True, text=True).stdout.strip().partition("|")
-        if said[0] == f"({PYTHON_VERSION.replace('.', ', ')})":
-            return Path(said[2])
-    return None
+    python = runtime_python()
+    if python is None:
+        return None
+    command = [python, "-c", "import sys; print(sys.base_prefix)"]
+    return Path(subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip())
 
 
 def _namespace() -> list[str]:

@@ -6,6 +6,7 @@ import ast
 import io
 import json
 import re
+import subprocess
 import sys
 import zipfile
 from dataclasses import replace
@@ -18,7 +19,7 @@ from infra.build import MAX_UNZIPPED_BYTES, build
 from infra.lock import Locked, locked
 from infra.package import LOCKS, PACKAGES, ROOT, RUNTIME_CLIENT, Package, requirements, zipped
 from infra.sbom import bill_of_materials
-from infra.wheels import PYTHON_VERSION, Architecture
+from infra.wheels import KEPT_SERVICES, PYTHON_VERSION, Architecture, runtime_python
 from pipeline.errors import BadModel, BadTaxonomy, DeployerError
 from tests.infra.local.scratch import tiny_model
 from tests.infra.template_parts import functions
@@ -240,8 +241,47 @@ def test_a_package_holds_no_tests_no_caches_and_nothing_of_where_it_was_built(pa
     for folder in packages.values():
         names = [path.relative_to(folder).as_posix() for path in folder.rglob("*")]
 
-        assert not [name for name in names if {"tests", "__pycache__", "bin"} & {*name.split("/")}]
-        assert not [name for name in names if name.endswith((".pyc", "/RECORD", "/direct_url.json"))]
+        assert not [name for name in names if {"tests", "bin"} & {*name.split("/")}]
+        assert not [name for name in names if name.endswith(("/RECORD", "/direct_url.json"))]
+
+
+MODULES = {"aws-lambda-powertools": "aws_lambda_powertools", "pillow": "PIL.Image", "pyarrow": "pyarrow.parquet"}
+MODULES |= {"pyspellchecker": "spellchecker"}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(runtime_python() is None, reason=f"there is no Python {PYTHON_VERSION} here")
+def test_what_is_left_out_of_libraries_is_missed_by_none_of_them(packages: dict[str, Path]) -> None:
+    for package in PACKAGES:
+        code = "\n".join(f"import {MODULES.get(library, library)}" for library in package.libraries)
+        made = [f'boto3.client("{service}", endpoint_url="http://x")' for service in KEPT_SERVICES]
+        code = "\n".join([code, *(made if "boto3" in package.libraries else ())])
+        environment = {"PYTHONPATH": str(packages[package.function]), "AWS_DEFAULT_REGION": "us-east-1"}
+        command = [str(runtime_python()), "-S", "-c", code]
+        run = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+
+        assert run.returncode == 0, (package.function, run.stderr)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(runtime_python() is None, reason=f"there is no Python {PYTHON_VERSION} here")
+def test_every_module_of_ours_has_bytecode_that_no_time_makes_stale(packages: dict[str, Path]) -> None:
+    for function, folder in packages.items():
+        rooms = next(package.rooms for package in PACKAGES if package.function == function)
+        modules = [path for room in rooms for path in folder.glob(f"{room}/**/*.py")]
+        tag = f"cpython-{PYTHON_VERSION.replace('.', '')}"
+        compiled = [path.parent / "__pycache__" / f"{path.stem}.{tag}.pyc" for path in modules]
+
+        assert compiled
+        assert {path.read_bytes()[4:8] for path in compiled} == {b"\1\0\0\0"}  # PEP 552: by hash, and never checked
+        assert not [path for path in compiled if str(ROOT).encode() in path.read_bytes()]
+
+
+def test_every_service_that_a_function_calls_is_described() -> None:
+    wired = [path.read_text(encoding="utf-8") for path in ROOT.glob("*/lambda_*.py")]
+    services = {name for text in wired for name in re.findall(r"client\(\"(\w+)\"", text)}
+
+    assert services == set(KEPT_SERVICES) - {"sts"}  # which botocore calls by itself, for a role
 
 
 @pytest.mark.slow

@@ -1,0 +1,149 @@
+"""The two calls that every photo costs, past botocore's layers; whatever does not plainly succeed goes through them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import socket
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote
+
+import boto3
+from botocore.auth import S3SigV4Auth, SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, ReadTimeoutError
+from botocore.httpsession import URLLib3Session
+from botocore.response import StreamingBody
+from botocore.utils import get_environ_proxies
+
+from pipeline.aws.clients import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CONNECTIONS = 64  # kept; more than any function has threads
+_PUT_HEADERS = {"X-Amz-Target": "DynamoDB_20120810.PutItem", "Content-Type": "application/x-amz-json-1.0"}
+
+
+@dataclass(frozen=True)
+class SignedSender:
+    """Signs requests to one service, and sends them over connections that are kept."""
+
+    credentials: Any
+    auth: type[SigV4Auth]
+    service: str
+    region: str
+    http: Any
+
+    @classmethod
+    def of(cls, client: Any, auth: type[SigV4Auth]) -> Self:
+        """Return a sender to the service of this client, with the credentials that boto3 finds."""
+        http = URLLib3Session(
+            verify=os.environ.get("AWS_CA_BUNDLE") or True,
+            proxies=get_environ_proxies(client.meta.endpoint_url),
+            timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
+            max_pool_connections=CONNECTIONS,
+            # Head and body leave one after the other: without this, the second waits 40 ms for the first's receipt.
+            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
+        )
+        service = client.meta.service_model.signing_name
+        return cls(boto3.Session().get_credentials(), auth, service, client.meta.region_name, http)
+
+    def send(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"", *, stream: bool = False
+    ) -> Any:
+        """Return the answer, whatever it says; None where there was no connection, or it broke off.
+
+        Raises:
+            ConnectTimeoutError: as from botocore. Not begun anew: the time for further tries may be over.
+            ReadTimeoutError: likewise.
+        """
+        if self.credentials is None:
+            return None
+        request = AWSRequest(method=method, url=url, headers=dict(headers), data=body, stream_output=stream)
+        self.auth(self.credentials.get_frozen_credentials(), self.service, self.region).add_auth(request)
+        try:
+            return self.http.send(request.prepare())
+        except (ConnectTimeoutError, ReadTimeoutError):
+            raise
+        except BotoCoreError:  # a kept connection that the other side has closed, as after a function's long sleep
+            return None
+
+
+@dataclass(frozen=True)
+class DirectS3:
+    """A client of S3 whose GetObject is sent directly. boto3's client does what has no 200 or 304 for an answer."""
+
+    s3: Any
+    sender: SignedSender
+    _addresses: dict[str, str] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, s3: Any) -> Self:
+        """Return the direct way beside this client of boto3."""
+        return cls(s3, SignedSender.of(s3, S3SigV4Auth))
+
+    def get_object(self, **parameters: str) -> dict[str, Any]:
+        """Return what boto3's method of the same name does of an object, or raise what that raises.
+
+        Args:
+            parameters: ``Bucket``, ``Key``, and ``IfNoneMatch`` if there is a condition.
+        """
+        condition = {"If-None-Match": parameters["IfNoneMatch"]} if "IfNoneMatch" in parameters else {}
+        response = self.sender.send(
+            "GET", self.address(parameters["Bucket"], parameters["Key"]), condition, stream=True
+        )
+        if response is not None and response.status_code == HTTPStatus.OK:
+            length = int(response.headers["Content-Length"])
+            return {
+                "Body": StreamingBody(response.raw, length),
+                "ContentLength": length,
+                "ETag": response.headers["ETag"],
+                "LastModified": parsedate_to_datetime(response.headers["Last-Modified"]),
+            }
+        if response is not None:
+            response.raw.drain_conn()  # so that the connection can be used again
+            if response.status_code == HTTPStatus.NOT_MODIFIED:
+                raise ClientError({"Error": {"Code": "304"}}, "GetObject")
+        # Errors are few and have many causes: boto3 tries again, follows a bucket into its region, and names the error.
+        return dict(self.s3.get_object(**parameters))
+
+    def address(self, bucket: str, key: str) -> str:
+        """Return the address that boto3 would send this object's request to."""
+        if bucket not in self._addresses:
+            presigned = self.s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "k"})
+            self._addresses[bucket] = presigned.partition("?")[0].removesuffix("k")
+        return self._addresses[bucket] + quote(key, safe="/~")
+
+
+@dataclass(frozen=True)
+class DirectDynamo:
+    """A client of DynamoDB whose PutItem is sent directly. boto3's client does what has no 200 for an answer."""
+
+    dynamodb: Any
+    sender: SignedSender
+
+    @classmethod
+    def of(cls, dynamodb: Any) -> Self:
+        """Return the direct way beside this client of boto3."""
+        return cls(dynamodb, SignedSender.of(dynamodb, SigV4Auth))
+
+    def batch_get_item(self, **parameters: Any) -> dict[str, Any]:
+        """Return what boto3's method does: one call for a whole batch of photos is worth no way of its own."""
+        return dict(self.dynamodb.batch_get_item(**parameters))
+
+    def put_item(self, **parameters: Any) -> None:
+        """Write an item, as boto3's method of the same name does, or raise what that raises."""
+        body = json.dumps(parameters, default=_base64).encode()
+        response = self.sender.send("POST", f"{self.dynamodb.meta.endpoint_url}/", _PUT_HEADERS, body)
+        if response is None or response.status_code != HTTPStatus.OK:
+            self.dynamodb.put_item(**parameters)
+
+
+def _base64(value: Any) -> str:
+    """Return bytes as DynamoDB's JSON has them; boto3 wraps those that it has read into its own type."""
+    return base64.b64encode(value if isinstance(value, bytes) else bytes(value.value)).decode()
