@@ -37,7 +37,7 @@ DOORS = {
     "numpy": ("",),
     "onnx": ("infra/model/",),
     "onnxruntime": ("tagging_lambda/classify.py", "infra/model/"),
-    "PIL": ("tagging_lambda/image/preprocess.py", "infra/heads/"),
+    "PIL": ("tagging_lambda/image/preprocess.py", "infra/heads/", "infra/demo.py"),
     "pyarrow": (
         "results_sink/export/tables.py",
         "results_sink/export/parquet.py",

@@ -257,7 +257,7 @@ def _needs_a_look(
         return _flags(table["needs_a_look"])
     is_decided = _flags_of(np.flatnonzero(sources == SOURCES.index(Source.HUMAN)), offsets)
     is_unsure = _flags(table["low_information"]) | (np.diff(offsets) == 0)
-    return is_tagged & is_unsure & ~is_decided
+    return np.asarray(is_tagged & is_unsure & ~is_decided, np.bool_)
 
 
 def _whole(column: Any) -> Any:
