@@ -154,6 +154,7 @@ def _moves(cut: Cut, step: float) -> Iterator[Cut]:
         yield replace(cut, top=cut.top - way / 2, height=cut.height + way)
 
 
+# An edge that is a little off cancels out within a patch; another tint does not (DECISIONS.md, 96).
 def _colour_shift(first: Grid, other: Grid) -> float:
     """Return by how many levels the colours of the product's patches are apart, of half of them at least.
 
