@@ -45,7 +45,6 @@ def test_the_document_has_every_route_of_every_function(document: dict[str, Any]
         "post /v1/decisions",
         "get /v1/ratings",
         "post /v1/ratings",
-        "get /v1/ratings",
         "get /v1/status",
     }
 
