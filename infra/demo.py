@@ -154,9 +154,9 @@ def _show_signals(demo: Demo) -> None:
     """Upload a small copy of a photo, and show what Google refuses, which photos are the same, and the colours."""
     _title("What else the photos say: what Google refuses from 31 January 2027, duplicates, colours")
     original = demo.catalogue.photos[-1]
-    copy = "old-site-" + _key(original)
-    demo.put(demo.stack.images_bucket, {copy: _small_copy(original.path)})
-    _say(f"uploaded {copy}, a small copy of {_key(original)}")
+    copy_key = "old-site-" + _key(original)
+    demo.put(demo.stack.images_bucket, {copy_key: _small_copy(original.path)})
+    _say(f"uploaded {copy_key}, a small copy of {_key(original)}")
     records = demo.wait_for(len(demo.existing()) + len(demo.new()))
     uploads = f"s3://{demo.stack.images_bucket}/"
     _type("check", uploads, "--rules", "google", "--on", "2027-01-31", is_done=(0, 1))
@@ -165,7 +165,7 @@ def _show_signals(demo: Demo) -> None:
 
 
 def _small_copy(path: Path) -> bytes:
-    """Return the photo as a JPEG whose longer side has 400 pixels."""
+    """Return the photo as a JPEG whose longer side has ``SMALL_COPY_PIXELS``."""
     file = io.BytesIO()
     with Image.open(path) as image:
         image.thumbnail((SMALL_COPY_PIXELS, SMALL_COPY_PIXELS))

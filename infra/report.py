@@ -159,12 +159,12 @@ class CatalogueReport:
 @click.argument("out", type=click.Path(path_type=Path, dir_okay=False), metavar="OUT.html")
 @click.option(
     "--from",
-    "place",
+    "source",
     metavar="FOLDER|EXPORT|s3://BUCKET/PREFIX|MANIFEST",
     help="What it is about: photos, an export such as that of `tag -o`, or a bucket.  [default: the stack's export]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the counts as JSON, and nothing else.")
-def report(out: Path, place: str | None, *, as_json: bool) -> None:
+def report(out: Path, source: str | None, *, as_json: bool) -> None:
     """Write one HTML file about a catalogue: coverage, categories, colours, broken rules, duplicates, thumbnails.
 
     The file holds its pictures, and loads nothing from anywhere.
@@ -172,15 +172,15 @@ def report(out: Path, place: str | None, *, as_json: bool) -> None:
     if not out.parent.is_dir():
         raise CallerError(f"{out} cannot be written: there is no folder {out.parent}")
     vocabulary, contract = Vocabulary.load(), ModelCard.load(model_dir() / CARD_NAME).input
-    read = photo_bytes(place) if place else named_bytes
+    read = photo_bytes(source) if source else named_bytes
     with Progress("report", unit="photos", quiet=as_json) as progress:
-        photos = list(progress.over(_photos(place, vocabulary)))
+        photos = list(progress.over(_photos(source, vocabulary)))
     with print_reader() as print_of:
         duplicates = duplicate_names(comparable_photos(photos), same_by_pixels(lambda name: print_of(read(name))))
     catalogue = CatalogueReport(photos, vocabulary, duplicates)
     reader = ProcessReader(contract)
     try:
-        title = f"Catalogue of {place or 'the stack'}, {datetime.now(UTC):%d %B %Y}"
+        title = f"Catalogue of {source or 'the stack'}, {datetime.now(UTC):%d %B %Y}"
         parts = contact_sheet("report", catalogue.opening(title), catalogue.sections(), read, reader)
         with written_whole(out) as path, path.open("w", encoding="utf-8", errors="replace") as file:
             file.writelines(parts)
@@ -189,9 +189,9 @@ def report(out: Path, place: str | None, *, as_json: bool) -> None:
     click.echo(json.dumps(catalogue.document()) if as_json else f"{len(photos):,} photos: {out}")
 
 
-def _photos(place: str | None, vocabulary: Vocabulary) -> Iterable[KnownPhoto]:
-    if place is not None:
-        return known_photos(place, vocabulary)
+def _photos(source: str | None, vocabulary: Vocabulary) -> Iterable[KnownPhoto]:
+    if source is not None:
+        return known_photos(source, vocabulary)
     return photos_of(ExportedRecords(export_place(None, os.environ)).scan())
 
 

@@ -19,7 +19,7 @@ from pipeline.stack import find_stack
 from pipeline.terminal import printable
 from pipeline.unreadable import UnreadableItem, UnreadableItems
 from results_sink.connect import export_place
-from results_sink.export.backup import ExportedRecords
+from results_sink.export.backup import BackedUpRecords
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -130,7 +130,7 @@ def restore(*, table: str | None, export: str | None, over: bool, dry_run: bool,
     dynamodb = client("dynamodb", stack.endpoint_url)
     source: RecordSource
     if export is not None:
-        source = ExportedRecords(export_place(export, os.environ))
+        source = BackedUpRecords(export_place(export, os.environ))
     else:
         source = DynamoTable(dynamodb, str(table))
     target = DynamoTable(dynamodb, stack.table_name)

@@ -7,7 +7,7 @@ import json
 import sys
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -182,13 +182,12 @@ def tag(  # noqa: PLR0913 - the options of the command
     """  # noqa: D301 - the mark is click's, and no text
     began_s = time.monotonic()
     files, vocabulary = files_below(paths), Vocabulary.load()
-    if language not in vocabulary.languages:
-        raise CallerError(f"no keyword has words in {language!r}; there are {', '.join(vocabulary.languages)}")
+    names = KeywordNames.in_language(vocabulary, language)  # a mistake is said before the model loads
     products = ProductPattern.parse(product_pattern)
     if output is not None:
         check_output(output)
     tagger = FileTagger.load(model_dir(), vocabulary, workers, InstalledHeads.of_this_machine().load(heads))
-    tagging = _Tagging(tagger, KeywordNames(tagger.vocabulary, language), paths, products)
+    tagging = _Tagging(tagger, replace(names, vocabulary=tagger.vocabulary), paths, products)
     summary = TagSummary()
     if output is None:
         _print_results(summary.over(tagger.tag(files)), tagging, as_json=as_json)
@@ -200,7 +199,7 @@ def tag(  # noqa: PLR0913 - the options of the command
     if not as_json:
         line = summary.line(count_beside_photos(paths), time.monotonic() - began_s)
         click.echo(f"{line}: {printable(str(output))}" if output else f"\n{line}")
-    elif output is not None:
+    elif output:
         click.echo(json.dumps({"output": str(output), **summary.document()}))
     return ATTENTION if strict and summary.rejected_photos else DONE
 

@@ -78,10 +78,7 @@ def export(  # noqa: PLR0917 - one for each option
     Readers see the snapshot before until this one is whole. If a newer one was published meanwhile, it stays: that is
     said, and the exit code is 1.
     """
-    if merge and form not in {Format.SHOPIFY, Format.WOOCOMMERCE}:
-        raise click.UsageError("--merge goes with --format shopify and --format woocommerce")
-    if source and not destination:
-        raise click.UsageError("say where to write: catalog-tagger export DIR --from EXPORT")
+    _check_options(destination, form, source, merge)
     records = ExportedRecords(export_place(source, os.environ)) if source else table_of_stack()
     if form == BULK:
         _export_bulk(records, destination, as_json)
@@ -90,9 +87,20 @@ def export(  # noqa: PLR0917 - one for each option
         _export_format(records, destination, Format(form), FormatOptions(language, merge, tag_prefix), as_json)
         return
 
+    _export_snapshot(records, destination, keep, as_json)
+
+
+def _check_options(destination: str | None, form: str, source: str | None, merge: Path | None) -> None:
+    if merge and form not in {Format.SHOPIFY, Format.WOOCOMMERCE}:
+        raise click.UsageError("--merge goes with --format shopify and --format woocommerce")
+    if source and not destination:
+        raise click.UsageError("say where to write: catalog-tagger export DIR --from EXPORT")
+
+
+def _export_snapshot(source: RecordSource, destination: str | None, keep: int, as_json: bool) -> None:
     target = export_place(destination, os.environ)
     exporter = Exporter(
-        table=records,
+        table=source,
         files=target.files,
         vocabulary=Vocabulary.load(),
         new_id=lambda: uuid4().hex[:8],

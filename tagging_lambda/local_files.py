@@ -134,7 +134,9 @@ class FileTagger:
 
     def remembering(self) -> FileTagger:
         """Return this tagger with what it reads kept by content below the home folder: nothing is read twice."""
-        return replace(self, cache=PhotoCache.open(home() / CACHE_NAME, self.classifier.card.version))
+        return replace(
+            self, cache=PhotoCache.open(home() / CACHE_NAME, f"{self.classifier.card.version} {self.space}".strip())
+        )
 
     def tag(self, paths: Iterable[Path]) -> Iterator[TaggedFile | RejectedFile]:
         """Yield what becomes of each file, in the order given. Memory does not grow with their number."""

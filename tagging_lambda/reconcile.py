@@ -154,13 +154,20 @@ class Reconciler:
         return outcomes | _await_writes(writes, time_left_s() - CLOSING_S)
 
     def _fetch(self, message: TagImage, record: Record | None) -> _Reading:
-        is_known = record is not None and record.observation.model_version == self.classifier.card.version
+        is_known = record is not None and self._is_of_this_model(record)
         is_to_be_read = message.again and isinstance(record, RejectedImage)
         known = record.observation.etag if record and is_known and not is_to_be_read else None
         try:
             return _Reading(message, record, self.images.fetch(message.image, known, MAX_IMAGE_BYTES))
         except ImageRejected as rejected:
             return _Reading(message, record, rejected)
+
+    def _is_of_this_model(self, record: Record) -> bool:
+        """Return whether the photo need not be read anew: heads are silent about a vector of another projection."""
+        projection = self.classifier.projection
+        vector = record.vector if isinstance(record, TaggedImage) else None
+        is_readable = projection is None or vector is None or vector.space == projection.space
+        return is_readable and record.observation.model_version == self.classifier.card.version
 
     def _write(self, record: Record, at_rest: Record | None) -> Outcome:
         self.table.put(record, at_rest.revision if at_rest else 0)

@@ -64,6 +64,7 @@ class ColourClassifier:
     version: str = "colours-1"
     pictures: int = 0
     batches: list[int] = field(default_factory=list)
+    projection: object = None  # it has no features to keep
 
     @property
     def card(self) -> SimpleNamespace:

@@ -37,7 +37,7 @@ DOORS = {
     "numpy": ("",),
     "onnx": ("infra/model/",),
     "onnxruntime": ("tagging_lambda/classify.py", "infra/model/"),
-    "PIL": ("tagging_lambda/image/preprocess.py", "infra/heads/"),
+    "PIL": ("tagging_lambda/image/preprocess.py", "infra/heads/", "infra/demo.py"),
     "pyarrow": (
         "results_sink/export/tables.py",
         "results_sink/export/parquet.py",
@@ -51,7 +51,7 @@ DOORS = {
     "samtranslator": ("infra/local/",),
     "scipy": ("tagging_lambda/words/train.py", "infra/heads/"),
     "sklearn": ("tagging_lambda/words/train.py",),
-    "threadpoolctl": ("tagging_lambda/words/train.py",),
+    "threadpoolctl": ("tagging_lambda/words/train.py", "infra/heads/"),
     "tqdm": ("pipeline/progress.py",),
     "urllib3": ("pipeline/aws/",),
 }

@@ -38,7 +38,7 @@ def links() -> dict[int, list[str]]:
     """Return the files that link each entry."""
     found: dict[int, list[str]] = {}
     for room in ROOMS:
-        for path in [*(ROOT / room).rglob("*.py"), *(ROOT / room).rglob("*.yaml")]:
+        for path in [path for ending in ("py", "yaml", "js") for path in (ROOT / room).rglob(f"*.{ending}")]:
             for number in LINK.findall(path.read_text(encoding="utf-8")):
                 found.setdefault(int(number), []).append(path.relative_to(ROOT).as_posix())
     return found

@@ -73,6 +73,7 @@ class TwoClassClassifier:
 
     card: TwoClassCard
     scores: tuple[float, float]
+    projection: None = None
 
     def classify(self, pixels: Any) -> list[Classification]:
         """Return the scores for each photo."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# DECISIONS.md, 32
+# Chosen by looking at 400 cut-outs: with these, 69 in 100 garments are cut out whole (DECISIONS.md, 32).
 SMALL_SIDE_PIXELS = 128  # of the shorter side of the picture in which the garment is looked for
 TOLERANCE_LEVELS = 36  # more than in shops: beds and floors have folds and grain
 LEAST_EVENNESS = 0.6
@@ -75,18 +75,18 @@ def shop_views(rgb: Image.Image, side_pixels: int, random: np.random.Generator) 
 
     Each is a square of this side, and half of them are mirrored.
     """
-    found = cut_out(rgb)
-    if found is None:
+    garment = cut_out(rgb)
+    if garment is None:
         return
-    white, box = found
+    white, box = garment
     shorter, longer = sorted((box.right - box.left, box.bottom - box.top))
     middle = ((box.left + box.right) / 2, (box.top + box.bottom) / 2)
     detail = shorter * random.uniform(0.55, 0.85)
-    place = (
+    corner = (
         random.uniform(box.left + detail / 2, box.right - detail / 2),
         random.uniform(box.top + detail / 2, box.bottom - detail / 2),
     )
-    for (x, y), side in ((middle, shorter * 0.875), (middle, min(longer, shorter * 1.15)), (place, detail)):
+    for (x, y), side in ((middle, shorter * 0.875), (middle, min(longer, shorter * 1.15)), (corner, detail)):
         square = _square(white, x, y, side, side_pixels)
         is_mirrored = random.random() < 0.5  # noqa: PLR2004 - half of them
         yield square.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if is_mirrored else square

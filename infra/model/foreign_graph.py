@@ -158,14 +158,13 @@ def _load(path: Path) -> onnx.ModelProto:
 def _features_of(graph: onnx.GraphProto, output: str) -> str | None:
     """Return what the last layer reads; None where no such layer is found."""
     makers = {name: node for node in graph.node for name in node.output}
-    constants = {constant.name for constant in graph.initializer}
-    value: str | None = output
-    while value in makers:
-        node = makers[value]
-        inputs = [name for name in node.input if name and name not in constants]
+    constants = {"", *(constant.name for constant in graph.initializer)}  # an input that is left out has no name
+    node = makers.get(output)
+    while node is not None:
+        computed = next((name for name in node.input if name not in constants), None)
         if node.op_type in _LAST_LAYERS:
-            return inputs[0] if inputs else None
-        value = inputs[0] if node.op_type in _PASSED and inputs else None
+            return computed
+        node = makers.get(computed or "") if node.op_type in _PASSED else None
     return None
 
 

@@ -131,8 +131,8 @@ def _contract(card: ForeignCard, graph: ForeignGraph) -> InputContract:
             ("height_pixels", "width_pixels"), graph.size, (card.height_pixels, card.width_pixels), strict=True
         )
     )
-    mean, scale = (_ZERO, _ONE) if graph.is_whole_numbers else (card.mean or _ZERO, card.scale or _ONE)
-    if graph.is_whole_numbers and (card.mean or _ZERO, card.scale or _ONE) != (_ZERO, _ONE):
+    mean, scale = card.mean or _ZERO, card.scale or _ONE
+    if graph.is_whole_numbers and (mean, scale) != (_ZERO, _ONE):
         raise CallerError("the model takes whole levels of 0 to 255: remove input.mean and input.scale from the card")
     return InputContract(
         width_pixels=width,
@@ -255,7 +255,7 @@ class _Trial:
         highest = tried.get(best, 0.0)
         if max(own, highest) < LEAST_AGREEMENT:
             raise CallerError("the model answers nearly the same to every photo; its file, layout or classes are wrong")
-        is_stated = card.mean is not None and card.scale is not None and card.colour_order is not None
+        is_stated = None not in (card.mean, card.scale, card.colour_order)
         if is_stated and highest > own * SUSPICIOUS_FACTOR + SUSPICIOUS_GAIN:
             raise CallerError(
                 f"as the card shows photos, a photo and its mirror image get the same class in {own:.2f} more than by "

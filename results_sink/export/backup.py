@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class ExportedRecords:
+class BackedUpRecords:
     """The records that searches of an export see: those of its snapshot, under its deltas."""
 
     place: ExportPlace

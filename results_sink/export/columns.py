@@ -249,6 +249,7 @@ def _flags_of(places: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray[
     return flags
 
 
+# A stored column would keep the rule of the day it was written (DECISIONS.md, 86).
 def _needs_a_look(
     table: Any, is_tagged: NDArray[np.bool_], offsets: NDArray[np.int64], sources: NDArray[np.uint8]
 ) -> NDArray[np.bool_]:

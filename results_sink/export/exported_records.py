@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class ExportedRecords:
     """The records of an export, with the changes since. Class scores and people's decisions are not part of one."""
 
-    place: ExportPlace
+    export: ExportPlace
 
     def scan(self) -> Iterator[TaggedImage | RejectedImage]:
         """Yield the record of each image. Of the snapshot a row group is in memory at a time, of the deltas all rows.
@@ -35,11 +35,11 @@ class ExportedRecords:
             NoExport: nothing was exported to the place.
             BadExport: it is damaged.
         """
-        latest = read_latest(self.place.files, self.place.name)
-        snapshot = open_snapshot(latest, self.place.files, self.place.copies, self.place.name)
+        latest = read_latest(self.export.files, self.export.name)
+        snapshot = open_snapshot(latest, self.export.files, self.export.copies, self.export.name)
         changed: dict[str, dict[str, Any]] = {}
         for delta in latest.deltas:
-            file = ParquetFile(self.place.copies.path_of(delta.sum))
+            file = ParquetFile(self.export.copies.path_of(delta.sum))
             changed.update((row["image"], row) for row in file.rows(CHANGE))
         for part in snapshot.manifest.images:
             for row in snapshot.open(part).rows():

@@ -11,7 +11,7 @@ import { productView } from "./product.js";
 import { reviewView } from "./review.js";
 import { searchView } from "./search.js";
 import { statusView } from "./status.js";
-import { uploadView } from "./upload.js";
+import { resumeUploads, uploadView } from "./upload.js";
 
 const VIEWS = { search: searchView, review: reviewView, upload: uploadView, compare: compareView, status: statusView };
 const THEME = "catalog-tagger.theme";
@@ -126,6 +126,7 @@ document.getElementById("skip").addEventListener("click", (event) => { event.pre
 frame();
 try {
   await start();
+  resumeUploads();
   addEventListener("hashchange", show);
   show();
 } catch (error) {

@@ -156,7 +156,7 @@ export function reviewView(box, { asked }) {
     }
   }
 
-  // What the model saw, where no keyword was sure: a guess that somebody accepts is a keyword.
+  // What the model saw, where no keyword was sure: a guess that somebody accepts is a keyword (DECISIONS.md, 87).
   async function guess(item) {
     if (item.isWhole) return;
     item.isWhole = true;
@@ -300,6 +300,7 @@ function send(wishes) {
 }
 
 // One request at a time: what was decided last of a keyword is what stays.
+// One request at a time, so that what was decided last of a keyword stays (DECISIONS.md, 85).
 async function post() {
   if (sending) return;
   sending = true;

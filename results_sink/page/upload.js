@@ -95,9 +95,13 @@ function restored() {
     const item = { file: { name }, image, state, share: 0, place, record, problem, picture: "", row: null };
     item.draw = () => drawn(item);
     if (state === "waiting" || state === "uploading") Object.assign(item, { state: "failed", problem: say("choose_again") });
-    if (state === "looking") setTimeout(() => wait(item, place));
     return item;
   });
+}
+
+// Waits for what was sent before the page was loaded anew; once, as soon as it is known where results come from.
+export function resumeUploads() {
+  for (const item of items) if (item.state === "looking") wait(item, item.place);
 }
 
 function keep() {

@@ -28,6 +28,7 @@ class ExportedVectors:
     index: VectorIndex
 
 
+# Deltas carry no index, so what is similar is said of the last snapshot (DECISIONS.md, 97).
 def exported_vectors(snapshot: Snapshot, space: str) -> ExportedVectors | None:
     """Return the vectors of that space; None where the snapshot has none.
 

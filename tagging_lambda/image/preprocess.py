@@ -199,7 +199,10 @@ def _fitted(rgb: Image.Image, contract: InputContract) -> Image.Image:
     if contract.fit == "pad":
         return _padded(rgb, size)
     subject = _subject(rgb) if contract.fit == "subject" else None
-    box = _middle(subject or SubjectBox(0, 0, *rgb.size), contract)
+    if subject is None:
+        box = _middle(SubjectBox(0, 0, *rgb.size), contract, contract.shorter_side_pixels)
+    else:  # its margin is around it already, so that nothing of its shorter side is cut off
+        box = _middle(subject, contract, min(size))
     return rgb.resize(size, Image.Resampling.BICUBIC, box, reducing_gap=2.0)
 
 
@@ -210,11 +213,14 @@ def _subject(rgb: Image.Image) -> SubjectBox | None:
     return subject.scaled(rgb.width / small.shape[1], rgb.height / small.shape[0]) if subject else None
 
 
-def _middle(whole: SubjectBox, contract: InputContract) -> SubjectBox:
-    """Return the middle of a box, in the model's proportions, as its shorter side would be cut out after shrinking."""
-    # DECISIONS.md, 16 and 30
+def _middle(whole: SubjectBox, contract: InputContract, shorter_side_pixels: int) -> SubjectBox:
+    """Return the middle of a box, in the model's proportions, as it would be cut out of a shorter side of that size.
+
+    Squashing and padding name fewer things than the middle does (DECISIONS.md, 16 and 30), and of a subject's box the
+    whole shorter side names more than a part of it (DECISIONS.md, 75).
+    """
     width, height = whole.right - whole.left, whole.bottom - whole.top
-    shorter = min(width, height) / contract.shorter_side_pixels
+    shorter = min(width, height) / shorter_side_pixels
     across = max(0.0, (width - contract.width_pixels * shorter) / 2)
     down = max(0.0, (height - contract.height_pixels * shorter) / 2)
     return SubjectBox(whole.left + across, whole.top + down, whole.right - across, whole.bottom - down)

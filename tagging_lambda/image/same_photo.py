@@ -25,12 +25,14 @@ _FLATTEST_LEVELS = 4.0  # a standard deviation below which nothing can be told a
 _MARGIN_LEVELS = 12.0  # by which a margin's pixels differ from their edge, at most: JPEG's noise, and a soft shadow
 _MARGIN_SHARE = 0.97  # of a line, which is a margin's where so many of its pixels are
 _GROUND_LEVELS = 12.0  # by which a cell differs from the border's colour where it shows the product
+_RIM = 2  # cells at the edges of the finer comparison that are passed over
+_PATCHES = (4, 8)  # cells a side of the patches whose colours are compared
+_PATCH_SHARE = 0.4  # of a patch that must show the product
 # All measured: docs/signals.md.
 _LEAST_COARSE = 0.9  # below it no cut is worth a closer look
 _MOST_BEFORE_MOVING = 30.0  # levels of 255 by which colours are apart before the cut is moved: more is another thing
-_SHIFT_WEIGHT = 3.0  # how much more a shift of the whole product's colour counts than differences cell by cell
-LEAST_CORRELATION = 0.93
-MOST_COLOUR_DISTANCE = 13.0  # levels of 255, the mean over the cells that show the product
+LEAST_CORRELATION = 0.91
+MOST_COLOUR_SHIFT = 5.9  # levels of 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +73,8 @@ class PhotoPrint:
 # Pixels confirm what vectors propose: vectors alone join different photos of like goods (DECISIONS.md, 41).
 def is_same_photo(first: PhotoPrint, other: PhotoPrint) -> bool:
     """Return whether the two are of the same photo: some cut of one shows what the other does, in its colours."""
-    correlation, distance = likeness(first, other)
-    return correlation >= LEAST_CORRELATION and distance <= MOST_COLOUR_DISTANCE
+    correlation, shift = likeness(first, other)
+    return correlation >= LEAST_CORRELATION and shift <= MOST_COLOUR_SHIFT
 
 
 def likeness(first: PhotoPrint, other: PhotoPrint) -> tuple[float, float]:
@@ -133,7 +135,7 @@ def _refined(grid: Grid, cut: Cut, goal: Grid) -> tuple[float, float]:
         return float(_unit(_cut_out(grid, cut).reshape(1, -1))[0] @ target)
 
     best = correlation(cut)
-    apart = _colour_distance(_cut_out(grid, cut), goal)
+    apart = _colour_shift(_cut_out(grid, cut), goal)
     if apart > _MOST_BEFORE_MOVING:
         return best, apart
     for step in _STEPS:
@@ -141,7 +143,7 @@ def _refined(grid: Grid, cut: Cut, goal: Grid) -> tuple[float, float]:
             score = correlation(moved)
             if score > best:
                 best, cut = score, moved
-    return best, _colour_distance(_cut_out(grid, cut), goal)
+    return best, _colour_shift(_cut_out(grid, cut), goal)
 
 
 def _moves(cut: Cut, step: float) -> Iterator[Cut]:
@@ -152,15 +154,31 @@ def _moves(cut: Cut, step: float) -> Iterator[Cut]:
         yield replace(cut, top=cut.top - way / 2, height=cut.height + way)
 
 
-def _colour_distance(first: Grid, other: Grid) -> float:
-    """Return the mean difference over the cells in which either differs from the border: a white ground is no proof."""
+# An edge that is a little off cancels out within a patch; another tint does not (DECISIONS.md, 96).
+def _colour_shift(first: Grid, other: Grid) -> float:
+    """Return by how many levels the colours of the product's patches are apart, of half of them at least.
+
+    A patch's differences are added with their signs: where two cuts do not quite meet, those of an edge cancel out,
+    while another colour shifts a patch one way. A white ground is no proof, so only cells that differ from the border
+    in either picture count.
+    """
     ring = np.concatenate([other[0], other[-1], other[:, 0], other[:, -1]])
     ground = np.median(ring, axis=0)
     shows = np.maximum(np.abs(first - ground).max(axis=2), np.abs(other - ground).max(axis=2)) > _GROUND_LEVELS
-    difference = (first - other)[shows] if shows.any() else (first - other).reshape(-1, 3)
-    # Where two cuts do not quite meet, differences of both signs cancel out; another colour shifts them one way.
-    shift = float(np.abs(difference.mean(axis=0)).max())
-    return max(float(np.abs(difference).mean()), _SHIFT_WEIGHT * shift)
+    inner = np.zeros_like(shows)
+    inner[_RIM:-_RIM, _RIM:-_RIM] = True  # a cut through a pixel of the rim mixes it with what was cut off
+    shows = shows & inner if (shows & inner).any() else inner
+    return float(np.mean([_shift_of_patches(first - other, shows, side) for side in _PATCHES]))
+
+
+def _shift_of_patches(difference: Grid, shows: NDArray[np.bool_], side: int) -> float:
+    """Return the median over square patches of this side of how far the channel that shifts most shifts, in levels."""
+    count = FINE // side
+    cells = shows.reshape(count, side, count, side).sum(axis=(1, 3))
+    sums = (difference * shows[..., None]).reshape(count, side, count, side, 3).sum(axis=(1, 3))
+    full = cells >= _PATCH_SHARE * side * side
+    full = full if full.any() else cells > 0
+    return float(np.median(np.abs(sums[full] / cells[full][:, None]).max(axis=1)))
 
 
 def _coarse_targets(grids: tuple[Grid, Grid]) -> Grid:

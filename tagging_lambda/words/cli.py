@@ -92,15 +92,13 @@ def learn(
     started_s = time.monotonic()
     vocabulary = Vocabulary.load()
     parent = keyword_named(below, vocabulary) if below else None
-    labelled = read_labels(labels, labels.parent if folder is None else folder, vocabulary, parent)
+    labelled = read_labels(labels, folder or labels.parent, vocabulary, parent)
     eyes = _Eyes.open(vocabulary, workers)
     seen = eyes.look(labelled, "learn", quiet=as_json)
     plan = TrainingPlan(name, eyes.space, (training_source(labels.name, labelled.photos),), precision, seed)
     learned = learn_words(seen, labelled, plan, eyes.background())
     path = InstalledHeads.of_this_machine().install(name, learned.trained.head)
-    if labelled.new_words:
-        write_keywords(overlay_path() or home() / OVERLAY_NAME, labelled.new_words)
-    new_words = [word.name() for word in labelled.new_words]
+    new_words = _keep_new_words(labelled)
     report = learn_report.LearnReport.of(learned, new_words, time.monotonic() - started_s)
     if sheet is not None:
         eyes.write_sheet(sheet, "learn", learn_report.learn_opening(report), learn_report.learn_sections(learned))
@@ -108,6 +106,13 @@ def learn(
         click.echo(json.dumps(report.document() | {"folder": str(path)}))
     else:
         click.echo(f"{report.text(full=full)}\n\nwritten to {path}; `catalog-tagger tag PHOTOS --head {name}` uses it")
+
+
+def _keep_new_words(labels: Labels) -> list[str]:
+    """Write the words that the taxonomy lacks into the shop's own, and return their names."""
+    if labels.new_words:
+        write_keywords(overlay_path() or home() / OVERLAY_NAME, labels.new_words)
+    return [word.name() for word in labels.new_words]
 
 
 @click.command()
@@ -137,7 +142,7 @@ def verify(
     _check_writable(sheet)
     _check_writable(csv_path)
     vocabulary = Vocabulary.load()
-    labelled = read_labels(labels, labels.parent if folder is None else folder, vocabulary)
+    labelled = read_labels(labels, folder or labels.parent, vocabulary)
     eyes = _Eyes.open(vocabulary, workers)
     seen = eyes.look(labelled, "verify", quiet=as_json)
     verification = verify_labels(seen, labelled.vocabulary, seed, eyes.background())

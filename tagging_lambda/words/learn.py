@@ -11,15 +11,15 @@ import numpy as np
 
 from pipeline.errors import CallerError
 from tagging_lambda.words.head_card import TrainingSource
-from tagging_lambda.words.train import Examples, TrainingPlan, train_head
+from tagging_lambda.words.train import Background, Examples, train_head
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from pipeline.keywords import Vocabulary
     from pipeline.vectors import FeatureVector
     from tagging_lambda.words.labels import LabelledPhoto, Labels
-    from tagging_lambda.words.train import Background, TrainedHead
+    from tagging_lambda.words.train import TrainedHead, TrainingPlan
 
 FEWEST_EXAMPLES = 3  # photos of a word; of fewer, none is left to learn from when one is held out twice
 
@@ -68,18 +68,23 @@ def learn(
     Raises:
         CallerError: fewer than two things are told apart, or vectors are of another model than the background.
     """
+    background = background or Background.none()
     counts = Counter(keyword for item in seen for keyword in item.photo.keywords)
     too_few = tuple(TooFew(word, count) for word, count in sorted(counts.items()) if count < FEWEST_EXAMPLES)
     rare = {word.keyword_id for word in too_few}
     usable = [item for item in seen if not item.photo.keywords or item.photo.keywords - rare]
-    _check_enough(counts, rare, has_other=bool(background and len(background)) or _shows_other(usable))
-    examples = Examples(
-        vectors=np.stack([item.vector.to_array() for item in usable]),
-        labels=tuple(item.photo.keywords - rare for item in usable),
-        groups=tuple(item.photo.group for item in usable),
-    )
-    trained = train_head(examples, plan, labels.vocabulary, background)
+    _check_enough(counts, rare, has_other=len(background) > 0 or _shows_other(usable))
+    trained = train_head(examples_of(usable, rare), plan, labels.vocabulary, background)
     return Learned(trained, tuple(item.photo for item in usable), too_few, labels.vocabulary)
+
+
+def examples_of(seen: Sequence[SeenPhoto], rare: Collection[str] = ()) -> Examples:
+    """Return what these photos, at least one, show; without the rare keywords."""
+    return Examples(
+        vectors=np.stack([item.vector.to_array() for item in seen]),
+        labels=tuple(item.photo.keywords.difference(rare) for item in seen),
+        groups=tuple(item.photo.group for item in seen),
+    )
 
 
 def _shows_other(seen: Sequence[SeenPhoto]) -> bool:

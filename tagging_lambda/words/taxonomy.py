@@ -12,7 +12,7 @@ from pipeline.keywords import KeywordTag, Use
 from pipeline.records import SCORE_STEPS, ClassScore
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -65,17 +65,26 @@ class Taxonomy:
         """
         lines = [_upwards(vocabulary, class_id, _EMITTED) for class_id in class_ids]
         classes_below = Counter(node_id for line in lines for node_id in line)
-        children_first = reversed([node_id for node_id in vocabulary.nodes if node_id in classes_below])
-        ids = sorted(children_first, key=classes_below.__getitem__)
+        ids = _narrowest_first(classes_below, vocabulary)
         positions = {node_id: position for position, node_id in enumerate(ids)}
         said_along = (_upwards(vocabulary, node_id, {Use.KEYWORD})[1:] for node_id in ids)
         return cls(
             vocabulary=vocabulary,
             keyword_ids=tuple(ids),
             thresholds=tuple(_threshold(vocabulary.nodes[node_id]) for node_id in ids),
-            above_class=tuple(tuple(positions[node_id] for node_id in line) for line in lines),
-            above_keyword=tuple(tuple(positions[node_id] for node_id in line) for line in said_along),
+            above_class=_positions(lines, positions),
+            above_keyword=_positions(said_along, positions),
         )
+
+
+def _positions(lines: Iterable[Sequence[str]], positions: Mapping[str, int]) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(positions[node_id] for node_id in line) for line in lines)
+
+
+def _narrowest_first(classes_below: Counter[str], vocabulary: Vocabulary) -> list[str]:
+    """Return the nodes by how many classes lead to each; of the same number, children before their parents."""
+    children_first = reversed([node_id for node_id in vocabulary.nodes if node_id in classes_below])
+    return sorted(children_first, key=classes_below.__getitem__)
 
 
 def _upwards(vocabulary: Vocabulary, node_id: str, uses: Collection[Use]) -> list[str]:

@@ -112,7 +112,7 @@ def group_scores(scores: NDArray[np.float32], groups: Sequence[Group], kind: Hea
     return np.stack(columns, axis=1) if columns else np.zeros((len(scores), 0), np.float32)
 
 
-# DECISIONS.md, 36
+# Words with few photos lean on all words together (DECISIONS.md, 36).
 def find_thresholds(
     scores: NDArray[np.float32], truth: Truth, groups: Sequence[Group], kind: HeadKind, precision: float
 ) -> Thresholds:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tagging_lambda.words.learn import examples_of
 from tagging_lambda.words.thresholds import Truth
-from tagging_lambda.words.train import Examples, cross_validated_scores
+from tagging_lambda.words.train import cross_validated_scores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,11 +75,7 @@ def verify(
     judged = [item for item in seen if not item.photo.keywords & set(unverified)]
     if len(words) + any(not item.photo.keywords for item in judged) < 2:  # noqa: PLR2004 - one thing contradicts nothing
         return Verification(len(judged), (), unverified)
-    examples = Examples(
-        vectors=np.stack([item.vector.to_array() for item in judged]),
-        labels=tuple(item.photo.keywords for item in judged),
-        groups=tuple(item.photo.group for item in judged),
-    )
+    examples = examples_of(judged)
     scores = cross_validated_scores(examples, words, seed, background)
     truth = Truth.of(examples.labels, words, vocabulary)
     judgements = (

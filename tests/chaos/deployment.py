@@ -1,6 +1,6 @@
 """The deployed template for a chaos run: as it is shipped, but for three numbers and the address of AWS.
 
-What differs, and why: all functions reach AWS through the proxy; a message that a killed worker held comes back after
+What differs, and why: the functions reach AWS through the proxy; a message that a killed worker held comes back after
 seconds and not twelve minutes, and a failed one waits seconds and not a quarter of an hour, or the run would take days.
 """
 
@@ -70,8 +70,13 @@ class Deployed:
 
 
 @contextmanager
-def deployed(folder: Path, seed: int, model_dir: Path | None = None) -> Iterator[Deployed]:
-    """Deploy in that folder, with a tiny model unless another is given, and end everything that was started."""
+def deployed(
+    folder: Path, seed: int, model_dir: Path | None = None, *, is_everywhere: bool = False
+) -> Iterator[Deployed]:
+    """Deploy in that folder, with a tiny model unless another is given, and end everything that was started.
+
+    ``is_everywhere`` lets every function reach AWS through the proxy, and not only the one that tags.
+    """
     model_dir = model_dir or tiny_model(folder / "model")
     place = Place(folder / "local")
     run = emulator.start(place, emulator.free_port(None))
@@ -80,7 +85,9 @@ def deployed(folder: Path, seed: int, model_dir: Path | None = None) -> Iterator
     try:
         with subprocess.Popen(command, cwd=ROOT) as proxy:
             try:
-                template = injured(TEMPLATE.read_text(encoding="utf-8"), f"http://127.0.0.1:{proxy_port}")
+                proxy_url = f"http://127.0.0.1:{proxy_port}"
+                template = injured(TEMPLATE.read_text(encoding="utf-8"), proxy_url)
+                template = injured_everywhere(template, proxy_url) if is_everywhere else template
                 made = Deployment.at(run.endpoint_url).deploy(template, Sources(TEMPLATE, ROOT, model_dir).zips())
                 assert run.pid
                 here = Deployed(
@@ -106,15 +113,21 @@ def depth(sqs: Any, here: Deployed) -> tuple[int, int]:
 
 def injured(template: str, proxy_url: str) -> str:
     """Return the template with what a chaos run changes."""
-    wait = f'LONGEST_WAIT_S: "{LONGEST_WAIT_S}"\n          '
+    variables = f'AWS_ENDPOINT_URL: {proxy_url}\n          LONGEST_WAIT_S: "{LONGEST_WAIT_S}"\n          '
     here = "PRODUCT_PATTERN: !Ref"
     assert template.count(here) == 1
-    address = rf"\g<0>          AWS_ENDPOINT_URL: {proxy_url}\n"
-    template, functions = re.subn(r"(?m)^        Variables:\n", address, template)
-    assert functions == template.count("Type: AWS::Serverless::Function"), "a function without variables is not injured"
     shortened, queues = re.subn(r"\bVisibilityTimeout: \d+", f"VisibilityTimeout: {VISIBILITY_S}", template)
     assert queues == len(("uploads", "backfill"))
-    return shortened.replace(here, wait + here)
+    return shortened.replace(here, variables + here)
+
+
+def injured_everywhere(template: str, proxy_url: str) -> str:
+    """Return an injured template whose other functions reach AWS through the proxy, too."""
+    address = f"          AWS_ENDPOINT_URL: {proxy_url}\n"
+    assert template.count(address) == 1
+    everywhere, functions = re.subn(r"(?m)^        Variables:\n", rf"\g<0>{address}", template.replace(address, ""))
+    assert functions == template.count("Type: AWS::Serverless::Function"), "a function without variables is not injured"
+    return everywhere
 
 
 def wait_for_proxy(here: Deployed) -> None:

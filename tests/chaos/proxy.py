@@ -48,6 +48,7 @@ AT_S3 = (
     Injury.SLOW_DOWN,
     Injury.GATEWAY,
     Injury.CUT_BEFORE,
+    Injury.CUT_AFTER,
     Injury.RESET_INSIDE,
     Injury.ENDED_INSIDE,
     Injury.SLOW,
@@ -78,6 +79,11 @@ class Call:
         """What is asked for: the operation's name, or of S3 the method."""
         target = _header(self.head, b"x-amz-target")
         return target.decode().rsplit(".", 1)[-1] if target else self.head.split(b" ", 1)[0].decode()
+
+    @property
+    def is_of_the_export(self) -> bool:
+        """Whether it reads or writes a file of the export."""
+        return b"-export-" in self.head.split(b"\r\n", 1)[0]
 
     @property
     def service(self) -> str:
@@ -119,8 +125,12 @@ class Weather:
             found = Injury.HANGS if self.chance.random() < HANG_SHARE else self.chance.choice(kinds)
         if found is Injury.UNPROCESSED and call.operation != "BatchGetItem":
             found = Injury.THROTTLED
+        if found is Injury.HANGS and call.is_of_the_export:
+            # The emulator calls the functions of a stream one by one, so a hang would stop all the others.
+            found = Injury.SLOW
         if found:
             self.counts[f"{call.service}: {found}"] += 1
+            self.counts["injured calls of the export"] += call.is_of_the_export
         return found
 
     def _change(self) -> None:

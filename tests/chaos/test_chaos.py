@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.chaos.deployment import injured
+from tests.chaos.deployment import injured, injured_everywhere
 from tests.chaos.proxy import KINDS
 from tests.chaos.run import chaos, keep
 from tests.chaos.shop import Delete, DisorderlyShop, Put, Send
@@ -64,12 +63,19 @@ def test_of_the_template_only_three_numbers_and_an_address_are_changed(root: Pat
     before, after = template.splitlines(), injured(template, "http://127.0.0.1:1").splitlines()
     added = [line.strip() for line in after if line not in before]
 
-    functions = template.count("Type: AWS::Serverless::Function")
-    assert Counter(line for line in added if not line.startswith("VisibilityTimeout:")) == {
-        "AWS_ENDPOINT_URL: http://127.0.0.1:1": functions,
-        'LONGEST_WAIT_S: "6"': 1,
-    }
-    assert len(after) - len(before) == functions + 1
+    assert [line for line in added if not line.startswith("VisibilityTimeout:")] == [
+        "AWS_ENDPOINT_URL: http://127.0.0.1:1",
+        'LONGEST_WAIT_S: "6"',
+    ]
+    assert len(after) - len(before) == 2
+    assert len(added) == 4
+
+
+def test_everywhere_means_every_function(root: Path) -> None:
+    template = (root / "infra" / "template.yaml").read_text(encoding="utf-8")
+    everywhere = injured_everywhere(injured(template, "http://127.0.0.1:1"), "http://127.0.0.1:1")
+
+    assert everywhere.count("AWS_ENDPOINT_URL: http://127.0.0.1:1") == template.count("Type: AWS::Serverless::Function")
 
 
 def test_every_service_has_injuries_of_its_own() -> None:

@@ -103,10 +103,15 @@ class Reader:
 
     def endpoint_url(self) -> str:
         """Bring the stack up if it is not, and return where it answers."""
-        self.workbench.type("catalog-tagger local up")
-        run = LocalRun.load(self.workbench.folder.parent / "home" / "local")
+        run = self._run()
+        if run is None or run.pid is None:  # a command that only finds the stack up takes seconds, for every block
+            self.workbench.type("catalog-tagger local up")
+            run = self._run()
         assert run is not None
         return run.endpoint_url
+
+    def _run(self) -> LocalRun | None:
+        return LocalRun.load(self.workbench.folder.parent / "home" / "local")
 
     def fill(self) -> None:
         """Put the reader's photos into the buckets that the documents speak of, load them, and export them."""

@@ -31,6 +31,7 @@ def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def test_the_document_has_every_route_of_every_function(document: dict[str, Any]) -> None:
     assert set(operations(document)) == {
         "get /v1/search",
+        "get /v1/products/{product_id}/similar",
         "get /v1/suggest",
         "get /v1/keywords",
         "get /v1/images/{bucket}/{key}",
@@ -42,6 +43,7 @@ def test_the_document_has_every_route_of_every_function(document: dict[str, Any]
         "get /v1/models",
         "post /v1/uploads",
         "post /v1/decisions",
+        "get /v1/ratings",
         "post /v1/ratings",
         "get /v1/status",
     }

@@ -24,7 +24,7 @@ from pipeline.records import Decision, DecisionKind, Previous, RejectedImage, Ta
 from pipeline.unreadable import readable
 from pipeline.vectors import FeatureVector
 from results_sink.connect import export_place
-from results_sink.export.backup import ExportedRecords
+from results_sink.export.backup import BackedUpRecords
 from results_sink.export.export import Exporter
 from tests.aws_world import AwsWorld
 from tests.builders import InlineExecutor, jpeg, shop, tagger
@@ -157,20 +157,20 @@ def export_folder(lost: MemoryTable, tmp_path: Path) -> Path:
 
 
 def test_every_record_of_an_export_comes_back_as_it_was(lost: MemoryTable, export_folder: Path) -> None:
-    found = readable(ExportedRecords(place(export_folder)).scan())
+    found = readable(BackedUpRecords(place(export_folder)).scan())
 
     assert {record.observation.image: record for record in found} == lost.records
 
 
 def test_a_lost_table_comes_back_from_an_export_and_a_second_time_nothing_is_left(export_folder: Path) -> None:
-    target, source = MemoryTable(), ExportedRecords(place(export_folder))
+    target, source = MemoryTable(), BackedUpRecords(place(export_folder))
 
     assert restored(source, target) == Restored(found=4, missing=4)
     assert restored(source, target, over=True) == Restored(found=4, same=4)
 
 
 def test_an_export_of_an_earlier_version_is_refused_with_the_way_out(export_folder: Path) -> None:
-    scan = ExportedRecords(place(export_folder))._record
+    scan = BackedUpRecords(place(export_folder))._record
 
     with pytest.raises(BadExport, match=r"earlier version.*`catalog-tagger export`"):
         scan({"backup": None})

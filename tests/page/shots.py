@@ -38,6 +38,8 @@ def shots(url: str, folder: Path) -> None:
         shot("suggestions", "search", ".card img", _typed)
         shot("photo", PHOTO, TOLD)
         shot("photo-dark-german", PHOTO, TOLD, color_scheme="dark", locale="de-DE")
+        shot("review", "review?of=all", ".candidate", _half_reviewed)
+        shot("product", f"product/{PHOTO.rsplit('/', 1)[1].removesuffix('.jpg')}", ".card img")
         shot("upload", "upload", ".drop", _uploaded)
         shot("compare", "compare", "fieldset input", _compared)
         shot("status", "status", ".tile")
@@ -52,6 +54,13 @@ def _typed(page: Any) -> None:
     page.keyboard.type("came", delay=40)
     page.wait_for_selector("[role=option]")
     page.keyboard.press("ArrowDown")
+
+
+def _half_reviewed(page: Any) -> None:
+    for _ in range(6):
+        page.keyboard.press("n")
+    page.wait_for_selector(".candidate")
+    page.click(".strip input >> nth=3")
 
 
 def _uploaded(page: Any) -> None:

@@ -89,9 +89,12 @@ def test_a_product_without_a_vector_has_no_similar_ones_and_one_that_nobody_know
 
 
 def test_what_changed_since_the_snapshot_is_no_similar_product_until_the_next(tmp_path: Path) -> None:
-    shop = Shop(tmp_path, similar_shop())
-    shop.change(gone("boot/1.jpg"))
-    asker = Asker(shop.files, tmp_path, shop.table)
+    files, table = MemoryFiles(), table_of(similar_shop())
+    exported(files, tmp_path, similar_shop())
+    shop = Shop(tmp_path, files, table)
+    shop.put(gone("boot/1.jpg"))
+    shop.record()
+    asker = Asker(files, tmp_path, table)
 
     similar = asker.get("/products/sneaker/similar").body["results"]
     assert [result["image"] for result in similar] == ["s3://shop/boot/2.jpg", "s3://shop/shop/chair.jpg"]

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.errors import RejectReason
+from pipeline.errors import CallerError, RejectReason
+from pipeline.http.catalogue import KeywordRating
 from pipeline.images import ImageRef
 from pipeline.keywords import KeywordTag, Vocabulary
 from pipeline.memory.photo_addresses import MemoryAddresses
@@ -98,6 +99,17 @@ def test_a_keyword_is_named_by_a_word_in_any_language_and_a_missing_one_may_be_n
     rate(wrong(keyword=vocabulary.nodes[SHOE].name("de")), wrong(keyword="Glitzer", verdict="missing"))
 
     assert {stored.keyword for stored in kept.scan()} == {SHOE, "glitzer"}
+
+
+def test_a_person_is_told_their_own_ratings_of_an_image_and_nobody_elses(vocabulary, records, clock) -> None:
+    store = ratings.KeywordRatingStore(MemoryRatings(), records, vocabulary, {"shop"}, clock)
+    said = KeywordRating(image="s3://shop/a.jpg", keyword=SHOE, verdict=Verdict.WRONG, model_version="m")
+    store.rate([said, said.model_copy(update={"image": "s3://shop/b.jpg"})], "anna")
+    store.rate([said.model_copy(update={"verdict": Verdict.RIGHT})], "ben")
+
+    assert [given.verdict for given in store.given("s3://shop/a.jpg", "anna")] == [Verdict.WRONG]
+    with pytest.raises(CallerError, match="not a bucket"):
+        store.given("s3://other/a.jpg", "anna")
 
 
 def test_a_photo_that_was_only_classified_is_rated_by_its_content(rating) -> None:

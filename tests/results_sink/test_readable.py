@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -10,8 +11,11 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.errors import RejectReason
 from pipeline.folder import FolderFiles
+from results_sink.connect import export_place
 from results_sink.export.changes import delta_stem
+from results_sink.export.exported_records import ExportedRecords
 from tests.results_sink.changing import Shop
 from tests.results_sink.small_shop import gone, small_shop, tagged
 
@@ -82,6 +86,27 @@ def test_duckdb_lays_deltas_over_a_snapshot_as_the_format_says(export: Path) -> 
     wanted = [("s3://shop/new.jpg", 0.99), ("s3://shop/boot/1.jpg", 0.9), ("s3://shop/boot/2.jpg", 0.7)]
 
     assert boots_by_query_told(export) == wanted
+
+
+def test_duckdb_reads_an_export_without_deltas_by_the_same_view(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, FolderFiles(tmp_path / "export"))
+    shop.put(tagged("a.jpg", boot=0.9))
+    shop.export()
+    shop.put()
+
+    assert boots_by_query_told(tmp_path / "export") == [("s3://shop/a.jpg", 0.9)]
+
+
+def test_an_export_comes_back_as_the_records_that_it_was_made_of(export: Path) -> None:
+    records = {str(r.observation.image): r for r in ExportedRecords(export_place(str(export), {})).scan()}
+
+    assert "s3://shop/both.jpg" not in records, "a delta says that it is gone"
+    assert records["s3://shop/new.jpg"].keywords == tagged("new.jpg", boot=0.99).keywords
+    assert replace(records["s3://shop/boot/1.jpg"], revision=1) == tagged(
+        "boot/1.jpg", "boot", cowboy_boot=0.8, boot=0.9, footwear=0.95
+    )
+    assert records["s3://shop/huge.jpg"].reason is RejectReason.BYTES
+    assert len(records) == 10
 
 
 def test_duckdb_takes_the_order_of_the_deltas_from_the_pointer_and_not_from_their_names(tmp_path: Path) -> None:

@@ -450,3 +450,22 @@ def test_scores_of_keywords_are_kept_up_to_a_limit(tmp_path: Path, monkeypatch: 
 
     assert len(searcher._base[0]._kept) <= 3
     assert searcher.search("boot").total == 3
+
+
+def test_the_least_sure_come_first_by_the_query_or_by_the_surest_keyword(searcher: Searcher) -> None:
+    everything = searcher.answer(SearchRequest("", may_be_empty=True, sort=Sort.LEAST_SURE)).results
+    surest = [max((tag.score for tag in hit.keywords), default=0) for hit in everything]
+    cranes = [hit.score for hit in searcher.answer(SearchRequest("crane", sort=Sort.LEAST_SURE)).results]
+
+    assert surest == sorted(surest)
+    assert surest[0] < surest[-1]
+    assert cranes == sorted(cranes)
+    assert len(cranes) > 1
+
+
+def test_completions_count_what_the_filters_leave(searcher: Searcher) -> None:
+    def images(filters: Filters) -> int:
+        completions = Completer(WORDS).complete_query("cran", "en", searcher, filters=filters)
+        return sum(completion.images for completion in completions)
+
+    assert 0 < images(Filters(source=Source.HUMAN)) < images(Filters())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Event
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,6 +14,7 @@ from pipeline.memory.images import MemoryImages
 from pipeline.memory.table import MemoryTable
 from pipeline.messages import TagImage
 from pipeline.records import GoneImage, RejectedImage, TaggedImage
+from pipeline.vectors import FeatureVector
 from tagging_lambda.classification_cache import LEAST_TIME_S
 from tagging_lambda.prefetch import AHEAD
 from tagging_lambda.reconcile import CLOSING_S, TRIES, Outcome
@@ -70,6 +73,19 @@ def test_a_new_model_looks_again_at_the_same_photo():
     newer = tagger(table=table, images=images, classifier=ColourClassifier("colours-2"))
     assert newer.reconcile([TagImage(shop())]) == {shop(): Outcome.TAGGED}
     assert table.records[shop()].observation.model_version == "colours-2"
+
+
+@pytest.mark.parametrize(("space", "downloads"), [("a" * 12, 1), ("b" * 12, 2)])
+def test_a_photo_is_read_anew_if_its_vector_is_of_another_projection(space, downloads):
+    table, images = MemoryTable(), MemoryImages()
+    images.put(shop(), jpeg())
+    seeing = tagger(table=table, images=images)
+    seeing.reconcile([TagImage(shop())])
+    record = table.records[shop()]
+    table.put(replace(record, vector=FeatureVector("a" * 12, bytes(8), 1.0)), record.revision)
+    seeing.classifier.projection = SimpleNamespace(space=space)
+    seeing.reconcile([TagImage(shop())])
+    assert images.downloads == downloads
 
 
 def test_a_new_taxonomy_gives_new_keywords_without_download_or_inference():

@@ -60,6 +60,13 @@ def test_a_small_subject_fills_the_models_picture():
     assert (cut[..., 1] < 128).mean() > 0.7
 
 
+def test_nothing_of_a_subjects_shorter_side_is_cut_off():
+    tall = on_white(SubjectBox(400, 200, 600, 800), (1000, 1000))
+    tall[200:800, 400:410] = (0, 0, 200)  # its left edge
+    blue = read_picture(as_png(tall), SUBJECT).levels[..., 2] > 150
+    assert (blue & (read_picture(as_png(tall), SUBJECT).levels[..., 1] < 100)).any(axis=1).all()
+
+
 def test_a_photo_without_an_even_border_is_cut_as_before():
     noise = as_png(np.random.default_rng(1).integers(0, 256, (120, 160, 3)).astype(np.uint8))
     assert (read_picture(noise, SUBJECT).levels == read_picture(noise, CONTRACT).levels).all()

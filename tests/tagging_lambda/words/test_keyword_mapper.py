@@ -107,6 +107,14 @@ def test_a_word_that_is_hardly_sure_does_not_overrule_a_class_of_another_branch(
     assert said(mapper, seen(shirt=1.0), iron=0.9) == ["shirt", "top", "clothing"]
 
 
+def test_a_class_of_another_branch_that_is_clearly_surer_than_the_head_stays(mapper):
+    fairly = seen(shirt=1.0, other=0.78)
+    [shirt, *_] = mapper.keywords((), fairly)
+    assert 0.8 < shirt.score < 0.93
+    assert said(mapper, fairly, iron=0.999) == ["iron", "appliance"]
+    assert said(mapper, fairly, iron=0.88) == ["shirt", "top", "clothing"]
+
+
 def test_a_head_in_doubt_between_its_words_takes_back_a_class_that_is_none_of_them(mapper):
     torn = seen(shirt=0.6, polo=0.6, shoe=0.52)
     assert said(mapper, torn, pyjamas=0.9) == ["clothing"]
