@@ -135,19 +135,23 @@ def pip(words: Iterable[str], purpose: str) -> str:
 
 
 def _tidy(folder: Path) -> None:
-    parts = [folder / part for part in LEFT_OUT_PARTS]
-    for path in [*parts, *_undescribed(folder), *(path for name in LEFT_OUT_FOLDERS for path in folder.rglob(name))]:
+    unused = [*(folder / part for part in LEFT_OUT_PARTS), *_undescribed(folder)]
+    for path in [*unused, *_matching(folder, (f"**/{name}" for name in LEFT_OUT_FOLDERS))]:
         shutil.rmtree(path, ignore_errors=True)
-    needless = [
-        *(path for name in LEFT_OUT_FILES for path in folder.glob(f"*.dist-info/{name}")),
-        *(path for suffix in LEFT_OUT_SUFFIXES for path in folder.rglob(f"*{suffix}")),
-        *(folder / "spellchecker" / "resources" / f"{language}.json.gz" for language in LEFT_OUT_WORDS),
-        *(path for door in LEFT_OUT_DOORS for path in folder.glob(f"pyarrow/*{door}*.so*")),
-        *folder.glob("pyarrow/libarrow_*.so.*.*.*"),  # for want of links, a wheel has a library three times
-        *folder.glob("pyarrow/libarrow_*.so"),  # of which the loader asks for the middle one
+    patterns = [
+        *(f"*.dist-info/{name}" for name in LEFT_OUT_FILES),
+        *(f"**/*{suffix}" for suffix in LEFT_OUT_SUFFIXES),
+        *(f"spellchecker/resources/{language}.json.gz" for language in LEFT_OUT_WORDS),
+        *(f"pyarrow/*{door}*.so*" for door in LEFT_OUT_DOORS),
+        "pyarrow/libarrow_*.so.*.*.*",  # for want of links, a wheel has a library three times
+        "pyarrow/libarrow_*.so",  # of which the loader asks for the middle one
     ]
-    for path in needless:
-        path.unlink(missing_ok=True)
+    for path in _matching(folder, patterns):
+        path.unlink()
+
+
+def _matching(folder: Path, patterns: Iterable[str]) -> set[Path]:
+    return {path for pattern in patterns for path in folder.glob(pattern)}
 
 
 def _undescribed(folder: Path) -> list[Path]:
