@@ -34,7 +34,7 @@ demo: .venv/run.stamp  ## run the main job on real product photos with the real 
 open: .venv/run.stamp  ## open the page on this machine: FOLDER=photos/ with your photos, or with a sample catalogue
 	@$(BIN)/catalog-tagger open $(FOLDER)
 
-test: .venv/dev.stamp  ## run all tests (under fifteen minutes)
+test: .venv/dev.stamp  ## run all tests (some thirty minutes on two cores)
 	$(BIN)/pytest
 
 test-quick: .venv/dev.stamp  ## run the tests that need neither the real model nor the embedded AWS (under two minutes)

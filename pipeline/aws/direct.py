@@ -25,6 +25,7 @@ from pipeline.aws.clients import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+# botocore's layers cost more than half of both calls (DECISIONS.md, 81).
 CONNECTIONS = 64  # kept; more than any function has threads
 _PUT_HEADERS = {"X-Amz-Target": "DynamoDB_20120810.PutItem", "Content-Type": "application/x-amz-json-1.0"}
 

@@ -273,6 +273,7 @@ def _prepare() -> None:
 
 def _print(medians: dict[str, Measured]) -> None:
     """Print the table. The ceiling is the best of the bare ways, by processor time, which neighbours hardly change."""
+    # A ceiling of single photos would flatter us: four at once are faster (DECISIONS.md, 82).
     ceiling_ms = min(medians[way].cpu_ms_per_image for way in CEILINGS)
     print("| what | images/s | CPU ms/image | of the ceiling | peak memory |")
     print("|---|---:|---:|---:|---:|")
