@@ -49,7 +49,7 @@ lint: .venv/dev.stamp  ## lint and type-check
 	$(BIN)/cfn-lint infra/template.yaml
 
 style: .venv/dev.stamp  ## count the language of the house: empty names, bare references, inner imports, long functions
-	@$(BIN)/python .ci/style.py pipeline catalog_loader tagging_lambda results_sink infra || true
+	@$(BIN)/python .ci/style.py pipeline catalog_loader tagging_lambda results_sink infra
 
 check-aws: .venv/dev.stamp $(TOOLS)/sam.stamp $(TOOLS)/checkov.stamp $(TOOLS)/lint.stamp  ## check what is deployed by AWS's own linter and others
 	$(TOOLS)/sam/bin/sam validate --lint --template infra/template.yaml --region us-east-1

@@ -233,8 +233,8 @@ class _Names:
 
     def __contains__(self, image: ImageRef) -> bool:
         digest = _digest(image)
-        at = bisect_left(self._digests, digest)
-        return at < len(self._digests) and self._digests[at] == digest
+        position = bisect_left(self._digests, digest)
+        return position < len(self._digests) and self._digests[position] == digest
 
 
 def _digest(image: ImageRef) -> int:

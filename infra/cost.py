@@ -150,7 +150,7 @@ def _sizes(bill: Bill, million_usd: float) -> str:
     lines = [f"| photos | US dollars | {' | '.join(head)} |", "|---:|---:|" + "---:|" * len(head)]
     for images in SIZES:
         hours = [images * bill.photo_ms / 3_600_000 / count for count in CONCURRENCIES]
-        times = " | ".join(f"{each:,.1f} h" for each in hours)
+        times = " | ".join(f"{duration_h:,.1f} h" for duration_h in hours)
         lines.append(f"| {images:,} | {images / MILLION * million_usd:,.0f} | {times} |")
     pace = " | ".join(f"{1000 / bill.photo_ms * count:,.0f}/s" for count in CONCURRENCIES)
     return "\n".join([*lines, f"| photos a second | | {pace} |"])

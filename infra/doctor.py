@@ -101,9 +101,9 @@ class Doctor:
         return Finding("stack", f"{self.name}, {status}", _step_after(status))
 
     def _version(self, outputs: Mapping[str, str]) -> Finding:
-        deployed, here = outputs.get("Version", "unknown"), version("catalog-tagger")
-        step = "" if deployed == here else "`make deploy` deploys the version that is here"
-        return Finding("version", f"{deployed} is deployed, {here} is here", step)
+        deployed, installed = outputs.get("Version", "unknown"), version("catalog-tagger")
+        step = "" if deployed == installed else "`make deploy` deploys the version that is here"
+        return Finding("version", f"{deployed} is deployed, {installed} is here", step)
 
     def _function(self, name: str) -> Finding:
         with translated(name):
@@ -129,7 +129,9 @@ class Doctor:
     def _mappings(self, name: str) -> Finding:
         with translated(name):
             held = self.connect("lambda").list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
-        states = sorted(f"{each['EventSourceArn'].rsplit(':', 1)[-1]} {each['State'].lower()}" for each in held)
+        states = sorted(
+            f"{mapping['EventSourceArn'].rsplit(':', 1)[-1]} {mapping['State'].lower()}" for mapping in held
+        )
         awake = len(states) == len(("uploads", "backfill")) and all(state.endswith(" enabled") for state in states)
         step = "" if awake else "enable them: RUNBOOK.md#backfill-stands-still"
         return Finding("mappings", ", ".join(states) or "none", step)
@@ -145,8 +147,8 @@ class Doctor:
         with translated(name):
             held = self.connect("dynamodb").describe_table(TableName=name)["Table"]
         safe = held["TableStatus"] == "ACTIVE" and held.get("DeletionProtectionEnabled")
-        found = f"{held['TableStatus'].lower()}, about {held['ItemCount']:,} images"
-        return Finding("table", found, "" if safe else "`make deploy`: it shall be active, and protected from deletion")
+        state = f"{held['TableStatus'].lower()}, about {held['ItemCount']:,} images"
+        return Finding("table", state, "" if safe else "`make deploy`: it shall be active, and protected from deletion")
 
     def _export(self, bucket: str, key: str) -> Finding:
         try:
@@ -187,8 +189,8 @@ def doctor(*, as_json: bool) -> int:
     findings = list(Doctor(lambda service: client(service, endpoint_url), name).findings())
     ill = [finding for finding in findings if not finding.well]
     if as_json:
-        told = [{**asdict(finding), "well": finding.well} for finding in findings]
-        click.echo(json.dumps({"well": not ill, "findings": told}))
+        documents = [{**asdict(finding), "well": finding.well} for finding in findings]
+        click.echo(json.dumps({"well": not ill, "findings": documents}))
     else:
         for finding in findings:
             click.echo(f"{'ok' if finding.well else '->'}  {finding.what:<15}{finding.found}")

@@ -44,5 +44,5 @@ def with_images(template: str, images: Mapping[str, str]) -> str:
 @click.argument("images", nargs=-1, required=True, metavar="FUNCTION=ADDRESS...")
 def image_template(images: tuple[str, ...]) -> None:
     """Print the template with these functions as the images at these addresses."""
-    named = dict(each.partition("=")[::2] for each in images)
+    named = dict(pair.partition("=")[::2] for pair in images)
     click.echo(with_images(TEMPLATE.read_text(encoding="utf-8"), named), nl=False)

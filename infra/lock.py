@@ -41,11 +41,11 @@ class Locked:
         Raises:
             DeployerError: it is no such line.
         """
-        found = LINE.fullmatch(line)
-        if found is None:
+        match = LINE.fullmatch(line)
+        if match is None:
             raise DeployerError(f"{line!r} is no line of a lock; `make lock` writes them")
-        hashes = tuple(found["hashes"].replace(" --hash=sha256:", " ").split())
-        return cls(found["name"], found["version"], found["licence"], hashes)
+        hashes = tuple(match["hashes"].replace(" --hash=sha256:", " ").split())
+        return cls(match["name"], match["version"], match["licence"], hashes)
 
 
 def locked(lock: Path) -> list[Locked]:
@@ -59,12 +59,15 @@ def write_lock(package: Package) -> int:
     Raises:
         DeployerError: the processors do not have the same versions, or pip finds none.
     """
-    found = [_resolved(package, architecture) for architecture in Architecture]
-    libraries = [_merged([each[name] for each in found if name in each], found) for name in sorted(found[0] | found[1])]
+    by_architecture = [_resolved(package, architecture) for architecture in Architecture]
+    libraries = [
+        _merged([library[name] for library in by_architecture if name in library], by_architecture)
+        for name in sorted(by_architecture[0] | by_architecture[1])
+    ]
     runtime = f"python{PYTHON_VERSION} on {' and '.join(Architecture)}"
     head = f"# What {package.function} needs of others, for {runtime}. Written by `make lock`.\n"
     package.lock.parent.mkdir(exist_ok=True)
-    package.lock.write_text(head + "".join(f"{each}\n" for each in libraries), encoding="utf-8")
+    package.lock.write_text(head + "".join(f"{library}\n" for library in libraries), encoding="utf-8")
     return len(libraries)
 
 
@@ -73,8 +76,8 @@ def _resolved(package: Package, architecture: Architecture) -> dict[str, Locked]
         return {}
     words = ["install", "--quiet", "--dry-run", "--ignore-installed", "--report", "-", "--target", "nowhere"]
     report = json.loads(pip([*words, *architecture.wheels_only, *requirements(package)], f"lock {package.function}"))
-    each = [_one(entry) for entry in report["install"]]
-    return {one.name: one for one in each}
+    entries = [_one(entry) for entry in report["install"]]
+    return {one.name: one for one in entries}
 
 
 def _one(entry: dict[str, Any]) -> Locked:
@@ -87,14 +90,18 @@ def _one(entry: dict[str, Any]) -> Locked:
 
 def _licence(metadata: dict[str, Any]) -> str:
     """Return the licence in the fewest words that the library's own metadata gives."""
-    classifiers = [each.rpartition(" :: ")[2] for each in metadata.get("classifier", ()) if each.startswith("License")]
-    said = metadata.get("license_expression") or ", ".join(classifiers) or metadata.get("license") or "unknown"
-    return str(said).strip().splitlines()[0]
+    classifiers = [
+        classifier.rpartition(" :: ")[2]
+        for classifier in metadata.get("classifier", ())
+        if classifier.startswith("License")
+    ]
+    licence = metadata.get("license_expression") or ", ".join(classifiers) or metadata.get("license") or "unknown"
+    return str(licence).strip().splitlines()[0]
 
 
-def _merged(same: list[Locked], found: list[dict[str, Locked]]) -> Locked:
+def _merged(same: list[Locked], by_architecture: list[dict[str, Locked]]) -> Locked:
     first = same[0]
-    if len(same) != len(found) or {digest.version for digest in same} != {first.version}:
+    if len(same) != len(by_architecture) or {digest.version for digest in same} != {first.version}:
         raise DeployerError(f"{first.name} is not the same on {' and '.join(Architecture)}")
     hashes = sorted({digest for entry in same for digest in entry.sha256})
     return Locked(first.name, first.version, first.licence, tuple(hashes))

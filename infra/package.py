@@ -69,15 +69,15 @@ class Package:
             BadTaxonomy: the shop's own words contradict themselves.
         """
         Vocabulary.load()
-        found = {path.relative_to(root).as_posix(): path for room in self.rooms for path in files_of(root / room)}
+        files = {path.relative_to(root).as_posix(): path for room in self.rooms for path in files_of(root / room)}
         if self.holds_model and model_dir:
             card = ModelCard.load(model_dir / CARD_NAME)
             names = (CARD_NAME, card.file(card.served).name)
-            found |= {f"model/{name}": model_dir / name for name in names}
+            files |= {f"model/{name}": model_dir / name for name in names}
         if self.compares and compared:
-            found |= _compared(compared)
+            files |= _compared(compared)
         overlay = overlay_path()
-        return dict(sorted((found | ({OVERLAY_IN_PACKAGE: overlay} if overlay else {})).items()))
+        return dict(sorted((files | ({OVERLAY_IN_PACKAGE: overlay} if overlay else {})).items()))
 
 
 PACKAGES = (
@@ -157,8 +157,8 @@ def zipped(sources: Mapping[str, Path]) -> bytes:
 
 def with_code(template: str, places: Mapping[str, str]) -> str:
     """Return the template with each package's folder replaced by its place in S3, and nothing else changed."""
-    for each in PACKAGES:
-        template = template.replace(f"CodeUri: {each.code_uri}\n", f"CodeUri: {places[each.function]}\n")
+    for package in PACKAGES:
+        template = template.replace(f"CodeUri: {package.code_uri}\n", f"CodeUri: {places[package.function]}\n")
     return template
 
 
@@ -182,12 +182,12 @@ def compared_models(environment: Mapping[str, str] = os.environ) -> Path | None:
 
 def _compared(folder: Path) -> dict[str, Path]:
     """Return the cards and the served files of the models that are installed to be compared."""
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for card_path in folder.glob(f"*/{CARD_NAME}"):
         card = ModelCard.load(card_path)
         for name in (CARD_NAME, card.file(card.served).name):
-            found[f"{MODELS_FOLDER}/{card_path.parent.name}/{name}"] = card_path.parent / name
-    return found
+            files[f"{MODELS_FOLDER}/{card_path.parent.name}/{name}"] = card_path.parent / name
+    return files
 
 
 def files_of(folder: Path) -> Iterator[Path]:

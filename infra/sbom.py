@@ -26,7 +26,7 @@ NAMESPACE = uuid.UUID("8e0f6f0a-5a0c-5b0e-9d4a-5f3d6f5f2a55")  # chosen by us, o
 
 def bill_of_materials(package: Package, model_dir: Path | None) -> str:
     """Return the bill as JSON: the same package has the same bill, wherever and whenever it is written."""
-    components = [_library(each) for each in locked(package.lock)]
+    components = [_library(library) for library in locked(package.lock)]
     if package.holds_model and model_dir:
         components.append(_model(ModelCard.load(model_dir / CARD_NAME)))
     held = {

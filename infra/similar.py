@@ -100,8 +100,8 @@ def similar_in_export(query: FeatureVector, place: str, count: int, vocabulary: 
 
 
 def _nearest(query: FeatureVector, names: Sequence[str], vectors: np.ndarray, count: int) -> list[SimilarPhoto]:
-    found = nearest(vectors, query.to_array(), count)
+    neighbours = nearest(vectors, query.to_array(), count)
     return [
         SimilarPhoto(names[row], cosine)
-        for row, cosine in zip(found.rows.tolist(), found.cosines.tolist(), strict=True)
+        for row, cosine in zip(neighbours.rows.tolist(), neighbours.cosines.tolist(), strict=True)
     ]

@@ -76,8 +76,8 @@ class FolderFiles:
 
     def names(self, prefix: str = "") -> Iterator[str]:
         """Yield the names that begin with the prefix, sorted."""
-        found = (path for path in self.root.rglob("*") if path.is_file() and not path.name.endswith(".half"))
-        yield from sorted(name for path in found if (name := path.relative_to(self.root).as_posix()).startswith(prefix))
+        paths = (path for path in self.root.rglob("*") if path.is_file() and not path.name.endswith(".half"))
+        yield from sorted(name for path in paths if (name := path.relative_to(self.root).as_posix()).startswith(prefix))
 
     def listing(self, prefix: str = "") -> Iterator[StoredFile]:
         """Yield the files; each is read, since a folder keeps no sums."""

@@ -147,7 +147,7 @@ def broken_ids(
     """Return for each rule set the ids that the photo breaks; nothing at all for a photo without facts."""
     if facts is None:
         return {}
-    return {rules.name: [found.rule.id for found in rules.findings(facts, keyword_ids, today)] for rules in sets}
+    return {rules.name: [finding.rule.id for finding in rules.findings(facts, keyword_ids, today)] for rules in sets}
 
 
 def with_ancestors(keywords: Iterable[KeywordTag], vocabulary: Vocabulary) -> frozenset[str]:

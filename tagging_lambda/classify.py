@@ -124,7 +124,7 @@ def _options(threads: int) -> ort.SessionOptions:
 
 def _check(card: ModelCard, file: ModelFile, session: ort.InferenceSession) -> None:
     """Refuse a graph whose inputs and outputs are not those of the card."""
-    shapes = {each.name: each.shape for each in (*session.get_inputs(), *session.get_outputs())}
+    shapes = {node.name: node.shape for node in (*session.get_inputs(), *session.get_outputs())}
     contract = card.input
     promised = {
         contract.name: [3, contract.height_pixels, contract.width_pixels],

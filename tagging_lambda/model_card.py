@@ -148,7 +148,9 @@ class ModelCard:
         self.file(self.served)
         if not self.temperature > 0:
             raise BadModel(f"the card of {self.name} has the temperature {self.temperature}; it must be above 0")
-        if not self.classes or [each.class_index for each in self.classes] != list(range(len(self.classes))):
+        if not self.classes or [model_class.class_index for model_class in self.classes] != list(
+            range(len(self.classes))
+        ):
             raise BadModel(f"the card of {self.name} does not list its classes in order, from 0, without a gap")
 
     @property

@@ -43,6 +43,11 @@ def prefetched(
         group = dict(islice(arrived.items(), GROUP))
         arrived = {image: result for image, result in arrived.items() if image not in group}
         yield group
+    yield _give_up(pending)
+
+
+def _give_up(pending: Mapping[Future[T], ImageRef]) -> dict[ImageRef, T | BaseException]:
+    """Cancel what was not begun, and return what is still downloading."""
     for future in pending:
         future.cancel()
-    yield {image: RetryLater("the download takes too long") for future, image in pending.items() if future.running()}
+    return {image: RetryLater("the download takes too long") for future, image in pending.items() if future.running()}

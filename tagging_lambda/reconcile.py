@@ -131,27 +131,36 @@ class Reconciler:
         records = {image: item for image, item in items.items() if not isinstance(item, UnreadableItem)}
         outcomes: _Outcomes = dict.fromkeys(messages, NotBegun("the function's time is nearly over"))
         # What an item holds beside the keywords, people's decisions above all, must not be overwritten unread.
-        outcomes |= {i: UnreadableRecord(str(item)) for i, item in items.items() if isinstance(item, UnreadableItem)}
+        unreadable = {i: UnreadableRecord(str(item)) for i, item in items.items() if isinstance(item, UnreadableItem)}
+        outcomes |= unreadable
         fetches = {
             image: partial(self._fetch, message, records.get(image))
             for image, message in messages.items()
-            if image in records or image not in items
+            if image not in unreadable
         }
         writes: dict[Future[Outcome], ImageRef] = {}
         for arrived in prefetched(fetches, self.pool, time_left_s):
             outcomes |= {image: error for image, error in arrived.items() if isinstance(error, BaseException)}
             readings = [reading for reading in arrived.values() if isinstance(reading, _Reading)]
             for image, result in self._classify(readings, time_left_s).items():
-                record = records.get(image)
-                if isinstance(result, RetryLater):
-                    outcomes[image] = result
-                elif not isinstance(result, Outcome):
-                    writes[self.pool.submit(self._write, result, record)] = image
-                elif image in redelivered and record is not None:
-                    writes[self.pool.submit(self._renew, record, result)] = image
+                settled = self._settle(result, records.get(image), is_redelivered=image in redelivered)
+                if isinstance(settled, Future):
+                    writes[settled] = image
                 else:
-                    outcomes[image] = result
+                    outcomes[image] = settled
         return outcomes | _await_writes(writes, time_left_s() - CLOSING_S)
+
+    def _settle(
+        self, result: Record | Outcome | RetryLater, record: Record | None, *, is_redelivered: bool
+    ) -> Future[Outcome] | Outcome | RetryLater:
+        """Return the outcome of an image, or the write that it waits for."""
+        if isinstance(result, RetryLater):
+            return result
+        if not isinstance(result, Outcome):
+            return self.pool.submit(self._write, result, record)
+        if is_redelivered and record is not None:
+            return self.pool.submit(self._renew, record, result)
+        return result
 
     def _fetch(self, message: TagImage, record: Record | None) -> _Reading:
         is_known = record is not None and self._is_of_this_model(record)

@@ -85,14 +85,16 @@ def photos_of(folder: Path, data_set: str, vocabulary: Vocabulary) -> list[Photo
     """
     words = {(word.data_set, word.label): word.keyword_id for word in starter_words()}
     below = frozenset().union(*(vocabulary.descendants(keyword_id) for keyword_id in words.values()))
-    found = []
+    photos = []
     for row in rows(folder / data_set / "labels.csv", ("file", COLUMNS[data_set])):
         label = row[COLUMNS[data_set]]
         if data_set == "imagenet" and label in below:
             continue
         contributor = f"contributor {row['contributor']}" if data_set == "clothing" else f"{data_set}/{row['file']}"
-        found.append(Photo(folder / data_set / row["file"], data_set, words.get((data_set, label), OTHER), contributor))
-    return found
+        photos.append(
+            Photo(folder / data_set / row["file"], data_set, words.get((data_set, label), OTHER), contributor)
+        )
+    return photos
 
 
 class View(StrEnum):
@@ -269,15 +271,15 @@ def _lenient_truth(held_out: HeldOut, columns: tuple[str, ...], vocabulary: Voca
     return Truth(table, np.zeros_like(table), Truth.of(held_out.examples.labels, columns, vocabulary).labelled)
 
 
-def _steadied(found: Thresholds) -> Thresholds:
+def _steadied(thresholds: Thresholds) -> Thresholds:
     """Return the thresholds drawn into a band; a word that no score is enough for stays unsaid.
 
     Found for each word on some hundred photos they lay between 0.2 and 0.86. On another shop's packshots a band names
     more with fewer wrong words: 0.62 and 0.14 at 0.55 for all, 0.57 and 0.12 with each word's own, from 0.5 on.
     """
     least, most = WORD_THRESHOLDS
-    words = np.where(found.words < NEVER, np.clip(found.words, least, most), NEVER)
-    return Thresholds(words, np.where(found.groups < NEVER, np.maximum(found.groups, GROUP_THRESHOLD), NEVER))
+    words = np.where(thresholds.words < NEVER, np.clip(thresholds.words, least, most), NEVER)
+    return Thresholds(words, np.where(thresholds.groups < NEVER, np.maximum(thresholds.groups, GROUP_THRESHOLD), NEVER))
 
 
 def write_background(examples: Examples, projection: Projection, path: Path) -> None:

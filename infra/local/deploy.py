@@ -134,13 +134,13 @@ class Deployment:
 
     def _upload(self, objects: Mapping[str, bytes]) -> None:
         self.s3.create_bucket(Bucket=ARTEFACTS_BUCKET)
-        there = self._artefacts()
+        artefacts = self._artefacts()
         for key, code in objects.items():
-            if key not in there:
+            if key not in artefacts:
                 self.s3.put_object(Bucket=ARTEFACTS_BUCKET, Key=key, Body=code)
 
     def _artefacts(self) -> set[str]:
-        return {found["Key"] for found in self.s3.list_objects_v2(Bucket=ARTEFACTS_BUCKET).get("Contents", ())}
+        return {listed["Key"] for listed in self.s3.list_objects_v2(Bucket=ARTEFACTS_BUCKET).get("Contents", ())}
 
     def _remove_all_but(self, keys: set[str]) -> None:
         for key in self._artefacts() - keys:

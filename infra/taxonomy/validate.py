@@ -67,7 +67,7 @@ def _unreachable(vocabulary: Vocabulary, model_classes: Iterable[str]) -> Iterat
 
 def _emitted_above(vocabulary: Vocabulary, node_id: str) -> list[str]:
     line = (node_id, *vocabulary.ancestors(node_id))
-    return [each for each in line if vocabulary.nodes[each].use in EMITTED]
+    return [node for node in line if vocabulary.nodes[node].use in EMITTED]
 
 
 def _untranslated(rows: Iterable[TaxonomyRow]) -> Iterator[str]:
@@ -99,15 +99,15 @@ def _said_so(meant: Sequence[TaxonomyRow]) -> bool:
 
 
 def _shared_with(row: TaxonomyRow) -> set[str]:
-    found = SHARES.search(row.note)
-    return {part.strip() for part in found.group(1).split("|")} if found else set()
+    match = SHARES.search(row.note)
+    return {part.strip() for part in match.group(1).split("|")} if match else set()
 
 
 @click.command()
 def check_taxonomy() -> int:
     """Print what is wrong with pipeline/taxonomy.csv; exit 1 if anything is."""
-    found = problems(TAXONOMY, class_ids(CLASSES), sorted({word.keyword_id for word in starter_words()}))
-    for problem in found:
+    faults = problems(TAXONOMY, class_ids(CLASSES), sorted({word.keyword_id for word in starter_words()}))
+    for problem in faults:
         click.echo(problem)
-    click.echo(f"{TAXONOMY.name}: {len(found)} problems")
-    return 1 if found else 0
+    click.echo(f"{TAXONOMY.name}: {len(faults)} problems")
+    return 1 if faults else 0

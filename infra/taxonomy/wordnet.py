@@ -61,14 +61,14 @@ def with_ancestors(ids: Iterable[str], nouns: Mapping[str, Synset]) -> dict[str,
     Raises:
         CallerError: an id is no noun of this WordNet.
     """
-    found: dict[str, Synset] = {}
+    synsets: dict[str, Synset] = {}
     waiting = list(ids)
     while waiting:
         node_id = waiting.pop()
-        if node_id in found:
+        if node_id in synsets:
             continue
         if node_id not in nouns:
             raise CallerError(f"{node_id} is no noun of WordNet 3.0")
-        found[node_id] = nouns[node_id]
+        synsets[node_id] = nouns[node_id]
         waiting.extend(nouns[node_id].parents)
-    return found
+    return synsets

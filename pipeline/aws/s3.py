@@ -157,9 +157,9 @@ class S3Files:
     def delete(self, names: Collection[str]) -> None:
         """Remove these files by DeleteObjects, a thousand a call."""
         keys = [{"Key": self.place.prefix + name} for name in names]
-        for at in range(0, len(keys), DELETE_BATCH):
+        for start in range(0, len(keys), DELETE_BATCH):
             with translated(str(self.place)):
-                batch = {"Objects": keys[at : at + DELETE_BATCH], "Quiet": True}
+                batch = {"Objects": keys[start : start + DELETE_BATCH], "Quiet": True}
                 answer = self.s3.delete_objects(Bucket=self.place.bucket, Delete=batch)
             if answer.get("Errors"):
                 raise RetryLater(f"{self.place}: {len(answer['Errors']):,} files could not be removed")

@@ -94,10 +94,10 @@ def plan_deletions(
     return tuple(sorted(deletions, key=lambda deletion: deletion.name))
 
 
-def _unnamed_deltas(stored: Iterable[StoredFile], kept: Iterable[Latest], now: datetime) -> Iterator[Deletion]:
+def _unnamed_deltas(stored: Iterable[StoredFile], kept: Iterable[Latest], as_of: datetime) -> Iterator[Deletion]:
     named = {delta.name for state in kept for delta in state.deltas}
     for file in stored:
-        if file.name.startswith(DELTAS) and file.name not in named and _is_settled(file, now):
+        if file.name.startswith(DELTAS) and file.name not in named and _is_settled(file, as_of):
             yield Deletion(file.name, Rule.UNNAMED)
 
 
@@ -133,9 +133,9 @@ def _snapshot_deletions(
             yield Deletion(file.name, Rule.HISTORY)
 
 
-def _is_settled(file: StoredFile, now: datetime) -> bool:
+def _is_settled(file: StoredFile, as_of: datetime) -> bool:
     """Return whether nobody can still be at work who wrote the file, or began before it was written."""
-    return file.modified_at < now - RUNNING
+    return file.modified_at < as_of - RUNNING
 
 
 def _snapshot_of(name: str) -> str:

@@ -107,8 +107,8 @@ def _depth(tagging: TaggingQueue) -> dict[str, Any]:
     }
 
 
-def _by_minute(summaries: Sequence[RecordSummary], now: datetime) -> list[int]:
-    ages = [int((now - summary.observed_at) / timedelta(minutes=1)) for summary in summaries]
+def _by_minute(summaries: Sequence[RecordSummary], until: datetime) -> list[int]:
+    ages = [int((until - summary.observed_at) / timedelta(minutes=1)) for summary in summaries]
     counts = Counter(age for age in ages if 0 <= age < MINUTES)
     return [counts[age] for age in reversed(range(MINUTES))]
 

@@ -104,15 +104,15 @@ def calibrated(
         photos = [
             replace(photo, class_scores=cooled(photo.class_scores, len(class_ids), heat.value)) for photo in photos
         ]
-    found = thresholds(photos, mapper.taxonomy, precision)
+    candidates_found = thresholds(photos, mapper.taxonomy, precision)
     after = said_again(photos, mapper)
     helpful = _helpful(after, _across_folds(photos, mapper, class_ids, precision), precision)
-    kept = tuple(threshold for threshold in found if threshold.keyword_id in helpful)
+    kept = tuple(threshold for threshold in candidates_found if threshold.keyword_id in helpful)
     then = measured(_across_folds(photos, mapper, class_ids, precision, frozenset(helpful)))
     before = measured(after)
     if not _is_better(before, then, precision):
         kept = ()
-    return Calibration(precision, kept, len(found) - len(kept), before, then, heat)
+    return Calibration(precision, kept, len(candidates_found) - len(kept), before, then, heat)
 
 
 def _is_better(after: Measures, then: Measures, precision: float) -> bool:
@@ -148,8 +148,10 @@ def thresholds(photos: Iterable[Judged], taxonomy: Taxonomy, precision: float) -
             is_keyword = taxonomy.vocabulary.nodes[tag.keyword_id].use is Use.KEYWORD
             if is_keyword and tag.score >= CLAIM and tag.keyword_id not in photo.file.unjudged:
                 scored[tag.keyword_id].append((tag.score, tag.keyword_id in photo.file.right))
-    found = ((keyword_id, _lowest(sorted(scores, reverse=True), precision)) for keyword_id, scores in scored.items())
-    return tuple(FoundThreshold(keyword_id, *lowest) for keyword_id, lowest in sorted(found) if lowest)
+    lowest_scores = (
+        (keyword_id, _lowest(sorted(scores, reverse=True), precision)) for keyword_id, scores in scored.items()
+    )
+    return tuple(FoundThreshold(keyword_id, *lowest) for keyword_id, lowest in sorted(lowest_scores) if lowest)
 
 
 def _lowest(scores: Sequence[tuple[float, bool]], precision: float) -> tuple[float, Share] | None:
@@ -190,8 +192,8 @@ def _across_folds(
     renamed: list[Judged] = []
     for number, fold in enumerate(folds):
         others = [photo for other, part in enumerate(folds) if other != number for photo in part]
-        found = thresholds(others, mapper.taxonomy, precision)
-        chosen = [threshold for threshold in found if only is None or threshold.keyword_id in only]
+        fitted = thresholds(others, mapper.taxonomy, precision)
+        chosen = [threshold for threshold in fitted if only is None or threshold.keyword_id in only]
         changed = KeywordMapper.of(with_thresholds(mapper.vocabulary, chosen), class_ids, mapper.heads)
         renamed += said_again(fold, changed)
     return renamed

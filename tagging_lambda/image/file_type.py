@@ -140,10 +140,10 @@ def is_lossless_jpeg(data: bytes) -> bool:
 
     Markers as in ITU-T T.81, table B.1: 0xC3 begins such a frame, 0xDA the first scan.
     """
-    at = 2
-    while at + 4 <= len(data) and data[at] == _MARKER:
-        marker = data[at + 1]
+    offset = 2
+    while offset + 4 <= len(data) and data[offset] == _MARKER:
+        marker = data[offset + 1]
         if marker in _FRAMES or marker == _SCAN:
             return marker == _LOSSLESS_FRAME
-        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        offset += 2 + int.from_bytes(data[offset + 2 : offset + 4], "big")
     return False

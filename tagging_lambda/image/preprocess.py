@@ -101,8 +101,8 @@ def _check_size(width: int, height: int) -> None:
     if width * height > MAX_PIXELS:
         raise _too_many_pixels(f"{width:,} x {height:,}")
     if min(width, height) < MIN_SIDE_PIXELS:
-        found = f"the picture is {width:,} x {height:,} pixels"
-        raise ImageRejected(RejectReason.TOO_SMALL, f"{found}; the shortest side must have at least {MIN_SIDE_PIXELS}")
+        size = f"the picture is {width:,} x {height:,} pixels"
+        raise ImageRejected(RejectReason.TOO_SMALL, f"{size}; the shortest side must have at least {MIN_SIDE_PIXELS}")
 
 
 def _too_many_pixels(size: str) -> ImageRejected:

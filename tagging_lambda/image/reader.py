@@ -74,8 +74,8 @@ class ProcessReader:
                 left_s -= time.monotonic() - begun_s
                 continue
             if kind == REJECTED:
-                told = json.loads(body)
-                raise ImageRejected(RejectReason(told["reason"]), told["detail"])
+                answer = json.loads(body)
+                raise ImageRejected(RejectReason(answer["reason"]), answer["detail"])
             return _unpacked(body)
         raise ImageRejected(RejectReason.CORRUPT, f"reading it ends the decoder ({cause})")
 
@@ -166,14 +166,14 @@ class _Child:
 
     def _exactly(self, length: int, until_s: float) -> bytes:
         pipe = cast("IO[bytes]", self.process.stdout).fileno()
-        found = bytearray()
-        while len(found) < length:
+        received = bytearray()
+        while len(received) < length:
             _wait([pipe], [], until_s)
-            chunk = os.read(pipe, length - len(found))
+            chunk = os.read(pipe, length - len(received))
             if not chunk:
                 raise EOFError("the reader has ended")
-            found += chunk
-        return bytes(found)
+            received += chunk
+        return bytes(received)
 
     def end(self) -> int:
         if self.process.poll() is None:

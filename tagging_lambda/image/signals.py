@@ -235,9 +235,9 @@ def _sharpness(grey: Levels) -> float:
     return _quantile(steps, 0.995) / max(contrast, 16)  # below 16 levels noise would pass for edges
 
 
-def _differences(one: Levels, other: Levels) -> Levels:
+def _differences(first: Levels, other: Levels) -> Levels:
     """Return how far levels lie apart, without leaving the single byte, in which numpy is fastest."""
-    return np.maximum(one, other) - np.minimum(one, other)
+    return np.maximum(first, other) - np.minimum(first, other)
 
 
 def _quantile(counts: NDArray[np.int64], share: float) -> int:

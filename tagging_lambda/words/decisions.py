@@ -37,13 +37,13 @@ def decided(
     finds a pinned boot. A suppressed keyword is absent whoever says it; what is above and below it stays. A keyword
     that the vocabulary no longer has stays pinned.
     """
-    pinned = [each.keyword_id for each in decisions if each.kind is DecisionKind.PIN]
-    suppressed = {each.keyword_id for each in decisions if each.kind is DecisionKind.SUPPRESS}
-    along = (keyword_id for each in pinned for keyword_id in _above(each, vocabulary))
-    human = [each for each in dict.fromkeys((*pinned, *along)) if each not in suppressed]
+    pinned = [decision.keyword_id for decision in decisions if decision.kind is DecisionKind.PIN]
+    suppressed = {decision.keyword_id for decision in decisions if decision.kind is DecisionKind.SUPPRESS}
+    along = (keyword_id for decision in pinned for keyword_id in _above(decision, vocabulary))
+    human = [decision for decision in dict.fromkeys((*pinned, *along)) if decision not in suppressed]
     taken = suppressed.union(human)
     return (
-        *(KeywordTag(each, 1.0, Source.HUMAN) for each in human),
+        *(KeywordTag(decision, 1.0, Source.HUMAN) for decision in human),
         *(tag for tag in model_keywords if tag.keyword_id not in taken),
     )
 

@@ -132,9 +132,9 @@ def keywords_of(
         for position, total in sums.items()
         if _is_sure(total, strongest_below[position], taxonomy.thresholds[position])
     }
-    said = sure.union(*(taxonomy.above_keyword[position] for position in sure))
+    emitted = sure.union(*(taxonomy.above_keyword[position] for position in sure))
     return tuple(
-        KeywordTag(taxonomy.keyword_ids[position], _score(sums[position])) for position in sorted(said)[:limit]
+        KeywordTag(taxonomy.keyword_ids[position], _score(sums[position])) for position in sorted(emitted)[:limit]
     )
 
 

@@ -139,13 +139,13 @@ def find_thresholds(
     # A group is for the photos of which no word is sure; it is measured on those alone, where it is less often right.
     silent = ~((scores[:, :-1] >= words) & eligible(scores, kind)).any(axis=1)
     sums = group_scores(scores, groups, kind)
-    found = []
+    groups_said = []
     for column, _ in enumerate(groups):
         judged = silent & ~truth.unjudged[:, count + column]
         threshold = _lowest(sums[judged, column], truth.right[judged, count + column], pooled, precision)
-        found.append(threshold)
+        groups_said.append(threshold)
         silent = silent & (sums[:, column] < threshold)
-    return Thresholds(words, np.array(found))
+    return Thresholds(words, np.array(groups_said))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
