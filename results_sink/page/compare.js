@@ -81,7 +81,7 @@ export function compareView(box, { asked, kept }) {
       const told = found?.models ?? [];
       const rated = name.startsWith("s3://") ? name : `sha256:${found?.sha256}`; // what lies elsewhere is known by its content
       answers.replaceChildren(...told.map((each) => column(each, rated)));
-      if (told.length) missed.replaceChildren(missingWord(say("tell"), (word, id, thank) => miss(rated, told, id || word).then(thank)));
+      if (told.length) missed.replaceChildren(missingWord(say("tell"), (word, id, thank) => miss(rated, told, id || word).then(() => thank())));
       if (found) announce(say("compare_title"));
     } catch (error) {
       if (mine !== asks) return;

@@ -11,9 +11,11 @@ import os
 import sys
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import boto3
+
+from pipeline.aws.direct import SignedSender
 
 PARTITION = "arn:aws"
 PLACE = "us-east-1:000000000000"  # the region and the account of the embedded AWS
@@ -58,6 +60,24 @@ class Recorder:
         boto3.setup_default_session()
         boto3.DEFAULT_SESSION.events.register("before-parameter-build", self._calls)
         boto3.DEFAULT_SESSION.events.register("before-sign", self._signs)
+        self._listen_to_direct_requests()
+
+    def _listen_to_direct_requests(self) -> None:
+        """Write down what passes botocore's events by."""
+        send = SignedSender.send
+
+        def write_down_and_send(
+            sender: SignedSender, method: str, url: str, headers: dict[str, str], body: bytes = b"", **options: Any
+        ) -> Any:
+            if "X-Amz-Target" in headers:
+                operation = headers["X-Amz-Target"].rpartition(".")[2]
+                resources = resources_of("dynamodb", operation, json.loads(body))
+                self.calls |= {(f"dynamodb:{operation}", resource) for resource in resources}
+            else:
+                self.calls.add(("s3:GetObject", f"{PARTITION}:s3:::{unquote(urlsplit(url).path[1:])}"))
+            return send(sender, method, url, headers, body, **options)
+
+        SignedSender.send = write_down_and_send
 
     def _calls(self, params: dict[str, Any], model: Any, **_: Any) -> None:
         if model.name == "CreateBucket":  # by which boto3 reckons the address of a form, and calls nobody

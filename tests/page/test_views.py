@@ -228,7 +228,7 @@ def test_a_missing_word_that_is_no_keyword_is_noted_and_not_pinned(open_page: Op
 
 
 def test_a_rating_that_is_not_kept_is_told_beside_it(open_page: Open, site: Site) -> None:
-    page = open_page(f"photo/{site.bucket}/{CAMERA}.jpg")
+    page = open_page(f"photo/{site.bucket}/leather-sofa.jpg")  # nobody has rated it
     page.wait_for_selector(".keywords li")
     page.route(re.compile("/ratings$"), refuse)
     page.click(".rate.right >> nth=0")
