@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import BadExport
 from pipeline.record_backup import restore_record
-from results_sink.export.delta import PUT
-from results_sink.export.parquet import ParquetFile
-from results_sink.export.tables import CHANGE
-from results_sink.search.snapshot import open_snapshot, read_latest
+from results_sink.export.exported_records import rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,16 +29,7 @@ class BackedUpRecords:
         Raises:
             BadExport: there is none, it is damaged, or an earlier version wrote it, which kept no decisions.
         """
-        latest = read_latest(self.place.files, self.place.name)
-        snapshot = open_snapshot(latest, self.place.files, self.place.copies, self.place.name)
-        changed: dict[str, Mapping[str, Any]] = {}
-        for delta in latest.deltas:
-            for table in ParquetFile(self.place.copies.path_of(delta.sum)).tables(CHANGE):
-                changed.update((row["image"], row) for row in table.to_pylist())
-        for part in snapshot.manifest.images:
-            for table in snapshot.open(part).tables():
-                yield from (self._record(row) for row in table.to_pylist() if row["image"] not in changed)
-        yield from (self._record(row) for row in changed.values() if row[CHANGE] == PUT)
+        yield from map(self._record, rows_of(self.place))
 
     def _record(self, row: Mapping[str, Any]) -> Record | UnreadableItem:
         # A record without people's decisions would undo them, so nothing comes back of it (DECISIONS.md, 71).

@@ -35,19 +35,26 @@ class ExportedRecords:
             NoExport: nothing was exported to the place.
             BadExport: it is damaged.
         """
-        latest = read_latest(self.export.files, self.export.name)
-        snapshot = open_snapshot(latest, self.export.files, self.export.copies, self.export.name)
-        changed: dict[str, dict[str, Any]] = {}
-        for delta in latest.deltas:
-            file = ParquetFile(self.export.copies.path_of(delta.sum))
-            changed.update((row["image"], row) for row in file.rows(CHANGE))
-        for part in snapshot.manifest.images:
-            for row in snapshot.open(part).rows():
-                if row["image"] not in changed:
-                    yield record_of(row)
-        for row in changed.values():
-            if row[CHANGE] == PUT:
-                yield record_of(row)
+        yield from map(record_of, rows_of(self.export))
+
+
+def rows_of(export: ExportPlace) -> Iterator[dict[str, Any]]:
+    """Yield the row of each image that searches of an export see: those of its snapshot, under its deltas.
+
+    Of the snapshot a row group is in memory at a time, of the deltas all rows.
+
+    Raises:
+        NoExport: nothing was exported to the place.
+        BadExport: it is damaged.
+    """
+    latest = read_latest(export.files, export.name)
+    snapshot = open_snapshot(latest, export.files, export.copies, export.name)
+    changed: dict[str, dict[str, Any]] = {}
+    for delta in latest.deltas:
+        changed.update((row["image"], row) for row in ParquetFile(export.copies.path_of(delta.sum)).rows(CHANGE))
+    for part in snapshot.manifest.images:
+        yield from (row for row in snapshot.open(part).rows() if row["image"] not in changed)
+    yield from (row for row in changed.values() if row[CHANGE] == PUT)
 
 
 def record_of(row: dict[str, Any]) -> TaggedImage | RejectedImage:
