@@ -64,9 +64,9 @@ export function photo(name) {
       wanted = null;
       const names = [...batch.names];
       for (let at = 0; at < names.length; at += 100) {
-        const found = await ask("POST", "photos", { json: { images: names.slice(at, at + 100) } });
-        const until = Date.now() + (found.seconds - 60) * 1000;
-        for (const [each, address] of Object.entries(found.photos)) known.set(each, { address, until });
+        const answer = await ask("POST", "photos", { json: { images: names.slice(at, at + 100) } });
+        const until = Date.now() + (answer.seconds - 60) * 1000;
+        for (const [image, address] of Object.entries(answer.photos)) known.set(image, { address, until });
       }
     });
   }
@@ -90,6 +90,6 @@ export function askOnce(path) {
 
 export async function nameOfClass(version, index) {
   const { models } = await askOnce("models");
-  const model = models.find((each) => each.model_version === version);
+  const model = models.find((candidate) => candidate.model_version === version);
   return model ? model.classes[index] : `#${index}`;
 }

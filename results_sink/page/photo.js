@@ -11,7 +11,7 @@ import { language, moment, number, say } from "./words.js";
 
 export function photoView(box, { image }) {
   const frame = el("div", { class: "large" }, icon("photo"));
-  const right = el("div", { class: "told" }, el("p", { class: "hint" }, say("loading")));
+  const right = el("div", {}, el("p", { class: "hint" }, say("loading")));
   const title = el("h1", {}, nameOf(image));
   let gone = false;
   box.append(
@@ -41,7 +41,7 @@ export function photoView(box, { image }) {
 
   // A photo can be seen by those who may not see ratings, or while they cannot be read.
   function ratings() {
-    return ask("GET", "ratings", { query: { image } }).then((found) => found.ratings, () => []);
+    return ask("GET", "ratings", { query: { image } }).then((answer) => answer.ratings, () => []);
   }
 
   async function decide(keyword, decision, name) {
@@ -93,53 +93,53 @@ function sections(record, decide, rate, verdicts) {
 }
 
 function keywords(record, decide, rate, verdicts) {
-  const decided = new Set(record.decisions.map((each) => each.id));
+  const decided = new Set(record.decisions.map((decision) => decision.id));
   return el("section", {},
     el("h2", { tabindex: "-1" }, say("keywords")),
     record.low_information ? el("p", { class: "hint" }, say("low_information")) : null,
     record.keywords.length
-      ? el("ul", { class: "keywords" }, record.keywords.map((each) => keyword(each, decided.has(each.id), record, decide, rate, verdicts.get(each.id))))
+      ? el("ul", { class: "keywords" }, record.keywords.map((keyword) => keywordRow(keyword, decided.has(keyword.id), record, decide, rate, verdicts.get(keyword.id))))
       : el("p", {}, say("no_keywords")));
 }
 
-function keyword(each, isDecided, record, decide, rate, given) {
+function keywordRow(keyword, isDecided, record, decide, rate, given) {
   const row = el("li", {});
-  const act = (name, shape, decision) => el("button", { type: "button", class: "rate", title: say(name, each.keyword), "aria-label": say(name, each.keyword), onclick: () => decide(each.id, decision, each.keyword) }, icon(shape));
-  const rates = rateButtons(each, async (verdict) => {
-    await rate(each.id, verdict, record.model_version);
+  const act = (name, shape, decision) => el("button", { type: "button", class: "rate", title: say(name, keyword.keyword), "aria-label": say(name, keyword.keyword), onclick: () => decide(keyword.id, decision, keyword.keyword) }, icon(shape));
+  const rates = rateButtons(keyword, async (verdict) => {
+    await rate(keyword.id, verdict, record.model_version);
     row.querySelector(".next")?.remove();
     if (verdict === "wrong" && !isDecided && mayDecide()) {
-      row.append(el("p", { class: "next" }, say("thanks"), " ", el("button", { type: "button", class: "small", onclick: () => decide(each.id, "suppress", each.keyword) }, icon("ban"), say("suppress_it", each.keyword))));
+      row.append(el("p", { class: "next" }, say("thanks"), " ", el("button", { type: "button", class: "small", onclick: () => decide(keyword.id, "suppress", keyword.keyword) }, icon("ban"), say("suppress_it", keyword.keyword))));
     }
   }, given);
   row.append(
     el("span", { class: "word" },
-      el("a", { href: `#/search?q=${encodeURIComponent(`"${each.keyword}"`)}` }, each.keyword),
-      each.source === "human" ? el("span", { class: "badge" }, say("by_human")) : ""),
-    el("span", { class: "score" }, bar(each.score, `${each.keyword} ${percent(each.score)}`), el("span", { class: "many" }, percent(each.score))),
+      el("a", { href: `#/search?q=${encodeURIComponent(`"${keyword.keyword}"`)}` }, keyword.keyword),
+      keyword.source === "human" ? el("span", { class: "badge" }, say("by_human")) : ""),
+    el("span", { class: "score" }, bar(keyword.score, `${keyword.keyword} ${percent(keyword.score)}`), el("span", { class: "many" }, percent(keyword.score))),
     el("span", { class: "acts" }, rates, isDecided || !mayDecide() ? null : el("span", { class: "offers" },
-      each.source === "human" ? null : act("pin_it", "pin", "pin"),
+      keyword.source === "human" ? null : act("pin_it", "pin", "pin"),
       act("suppress_it", "ban", "suppress"))));
   return row;
 }
 
-export function rateButtons(each, rate, given) {
+export function rateButtons(keyword, rate, given) {
   const made = {};
-  const told = el("small", { class: "bad" });
+  const message = el("small", { class: "bad" });
   for (const [verdict, shape] of [["right", "check"], ["wrong", "cross"]]) {
-    const label = say(verdict, each.keyword);
+    const label = say(verdict, keyword.keyword);
     made[verdict] = el("button", { type: "button", class: `rate ${verdict}`, "aria-pressed": String(verdict === given), "aria-label": label, title: label, onclick: async () => {
       try {
-        told.textContent = "";
+        message.textContent = "";
         await rate(verdict);
         for (const [name, button] of Object.entries(made)) button.setAttribute("aria-pressed", String(name === verdict));
       } catch (error) {
         announce(say("error", error.message));
-        told.textContent = say("error", error.message);
+        message.textContent = say("error", error.message);
       }
     } }, icon(shape));
   }
-  return el("span", { class: "rates" }, made.right, made.wrong, told);
+  return el("span", { class: "rates" }, made.right, made.wrong, message);
 }
 
 function missing(record, decide, rate) {
@@ -154,29 +154,29 @@ function missing(record, decide, rate) {
 export function missingWord(button, tell) {
   const list = el("ul", { id: "words", role: "listbox", "aria-label": say("keywords"), hidden: true });
   const field = el("input", { id: "missing", type: "text", autocomplete: "off", maxlength: "60", role: "combobox", "aria-expanded": "false", "aria-controls": "words", "aria-autocomplete": "list" });
-  const told = el("p", { class: "hint" });
-  const thank = (text = say("thanks")) => { field.value = ""; told.textContent = text; announce(text); };
+  const message = el("p", { class: "hint" });
+  const thank = (text = say("thanks")) => { field.value = ""; message.textContent = text; announce(text); };
   const add = async (word, chosen) => {
     if (!word) return;
-    told.textContent = "";
+    message.textContent = "";
     try {
       await tell(word, chosen || (await idOf(word)), thank);
     } catch (error) {
       announce(say("error", error.message));
-      told.textContent = say("error", error.message);
+      message.textContent = say("error", error.message);
     }
   };
   suggest(field, list, add);
   return el("form", { class: "missing", onsubmit: (event) => { event.preventDefault(); void add(field.value.trim()); } },
     el("label", { for: "missing" }, say("missing")),
     el("div", { class: "row" }, el("div", { class: "field" }, field, list), el("button", { type: "submit" }, button)),
-    told);
+    message);
 }
 
 // The keyword that is called so in some language, or nothing: a word that the vocabulary lacks can be missed, not pinned.
 export async function idOf(word) {
   const { keywords: all } = await askOnce("keywords");
-  return all.find((each) => Object.values(each.words).flat().some((own) => fold(own) === fold(word)))?.id;
+  return all.find((keyword) => Object.values(keyword.words).flat().some((own) => fold(own) === fold(word)))?.id;
 }
 
 // As the vocabulary compares words: no case, no accents, single spaces.
@@ -186,40 +186,40 @@ function fold(word) {
 
 // What happened to the photo, the newest first: what the model saw, and what people decided.
 function timeline(record, decide) {
-  const said = (keywords) => keywords.map((each) => each.keyword).join(", ") || say("no_keywords");
-  const look = (each, told) => ({ at: each.observed_at, shape: "photo", text: say("saw", told), by: each.run_id });
-  const events = record.decisions.map((each) => ({
-    at: each.decided_at,
-    shape: each.decision === "pin" ? "pin" : "ban",
-    text: say(each.decision === "pin" ? "pinned" : "suppressed", each.keyword),
-    by: each.by,
-    undo: mayDecide() && (() => decide(each.id, "release", each.keyword)),
-    keyword: each.keyword,
+  const namesOf = (keywords) => keywords.map((keyword) => keyword.keyword).join(", ") || say("no_keywords");
+  const look = (observation, names) => ({ at: observation.observed_at, shape: "photo", text: say("saw", names), by: observation.run_id });
+  const events = record.decisions.map((decision) => ({
+    at: decision.decided_at,
+    shape: decision.decision === "pin" ? "pin" : "ban",
+    text: say(decision.decision === "pin" ? "pinned" : "suppressed", decision.keyword),
+    by: decision.by,
+    undo: mayDecide() && (() => decide(decision.id, "release", decision.keyword)),
+    keyword: decision.keyword,
   }));
-  const outcome = { tagged: () => said(record.model_keywords), rejected: () => say(`reason_${record.reason}`) }[record.status];
+  const outcome = { tagged: () => namesOf(record.model_keywords), rejected: () => say(`reason_${record.reason}`) }[record.status];
   events.push(look(record, outcome ? outcome() : say(`is_${record.status}`)));
-  if (record.previous) events.push(look(record.previous, said(record.previous.keywords)));
+  if (record.previous) events.push(look(record.previous, namesOf(record.previous.keywords)));
   if (record.object_time) events.push({ at: record.object_time, shape: "upload", text: say("uploaded") });
   events.sort((one, other) => new Date(other.at) - new Date(one.at));
   return el("section", {}, el("h2", {}, say("history")),
-    el("ul", { class: "decisions" }, events.map((each) => el("li", {},
-      icon(each.shape),
-      el("span", {}, each.text, el("small", {}, ` ${moment(each.at)}${each.by ? ` · ${each.by}` : ""}`)),
-      each.undo ? el("button", { type: "button", class: "small", "aria-label": say("release_it", each.keyword), onclick: each.undo }, say("release")) : null))));
+    el("ul", { class: "decisions" }, events.map((event) => el("li", {},
+      icon(event.shape),
+      el("span", {}, event.text, el("small", {}, ` ${moment(event.at)}${event.by ? ` · ${event.by}` : ""}`)),
+      event.undo ? el("button", { type: "button", class: "small", "aria-label": say("release_it", event.keyword), onclick: event.undo }, say("release")) : null))));
 }
 
 function classes(record) {
   return el("section", {}, el("h2", {}, say("classes")),
-    el("ul", { class: "classes" }, record.classes.map((each) => {
+    el("ul", { class: "classes" }, record.classes.map((result) => {
       const name = el("span", { class: "word" }, "…");
-      void nameOfClass(record.model_version, each.class_index).catch(() => `#${each.class_index}`).then((found) => { name.textContent = found; });
-      return el("li", {}, name, el("span", { class: "score" }, bar(each.score, percent(each.score)), el("span", { class: "many" }, percent(each.score))));
+      void nameOfClass(record.model_version, result.class_index).catch(() => `#${result.class_index}`).then((text) => { name.textContent = text; });
+      return el("li", {}, name, el("span", { class: "score" }, bar(result.score, percent(result.score)), el("span", { class: "many" }, percent(result.score))));
     })),
     el("p", {}, el("a", { class: "button", href: `#/compare?image=${encodeURIComponent(record.image)}` }, say("compare_this"))));
 }
 
 function facts(record) {
-  const told = [
+  const rows = [
     ["product", el("a", { href: productAddress(record.product) }, record.product)],
     ["place", record.image],
     ["size", record.width_pixels ? `${number(record.width_pixels)} × ${number(record.height_pixels)}` : ""],
@@ -231,5 +231,5 @@ function facts(record) {
     ["revision", String(record.revision)],
   ];
   return el("section", {}, el("h2", {}, say("facts")),
-    el("dl", { class: "facts" }, told.filter(([, value]) => value).map(([name, value]) => el("div", {}, el("dt", {}, say(name)), el("dd", {}, value)))));
+    el("dl", { class: "facts" }, rows.filter(([, value]) => value).map(([name, value]) => el("div", {}, el("dt", {}, say(name)), el("dd", {}, value)))));
 }

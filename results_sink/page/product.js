@@ -22,22 +22,22 @@ export function productView(box, { product }) {
   async function load() {
     try {
       const path = product.split("/").map(encodeURIComponent).join("/");
-      const found = await ask("GET", `products/${path}`, { query: { language: language() } });
-      if (!gone) content.replaceChildren(...sections(found));
+      const answer = await ask("GET", `products/${path}`, { query: { language: language() } });
+      if (!gone) content.replaceChildren(...sections(answer));
     } catch (error) {
       if (!gone) content.replaceChildren(failure(error, load));
     }
   }
 }
 
-function sections(found) {
-  const count = found.images.length === 1 ? say("photos_of_one") : say("photos_of", number(found.images.length));
+function sections(answer) {
+  const count = answer.images.length === 1 ? say("photos_of_one") : say("photos_of", number(answer.images.length));
   return [
     el("p", { class: "count" }, count),
-    el("ul", { class: "grid" }, found.images.map(photoCard)),
+    el("ul", { class: "grid" }, answer.images.map(photoCard)),
     el("h2", {}, say("all_keywords")),
-    found.keywords.length
-      ? el("ul", { class: "chips" }, found.keywords.map((each) => el("li", {}, el("a", { class: each.source === "human" ? "chip human" : "chip", href: `#/search?q=${encodeURIComponent(`"${each.keyword}"`)}` }, each.keyword, el("small", {}, ` ${percent(each.score)}`)))))
+    answer.keywords.length
+      ? el("ul", { class: "chips" }, answer.keywords.map((each) => el("li", {}, el("a", { class: each.source === "human" ? "chip human" : "chip", href: `#/search?q=${encodeURIComponent(`"${each.keyword}"`)}` }, each.keyword, el("small", {}, ` ${percent(each.score)}`)))))
       : el("p", { class: "hint" }, say("no_keywords")),
   ];
 }

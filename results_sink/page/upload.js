@@ -115,7 +115,7 @@ function keep() {
 function update(item) {
   const picture = pictureOf(item);
   const held = item.row.contains(document.activeElement);
-  item.row.replaceChildren(picture, el("div", { class: "about" }, el("strong", {}, item.file.name), said(item)));
+  item.row.replaceChildren(picture, el("div", { class: "about" }, el("strong", {}, item.file.name), outcomeParts(item)));
   item.row.className = `upload ${item.state}`;
   if (held) (item.row.querySelector("a, button") ?? item.row).focus(); // whoever was at a button here stays here
   keep();
@@ -135,7 +135,7 @@ function pictureOf(item) {
   return picture;
 }
 
-function said(item) {
+function outcomeParts(item) {
   const { record, problem, share, state } = item;
   if (state === "waiting" || state === "uploading") {
     return [el("span", { class: "hint" }, say("uploading")), el("progress", { max: "1", value: share, "aria-label": `${say("uploading")} ${item.file.name}` })];
@@ -151,7 +151,7 @@ function said(item) {
   return [
     el("span", { class: "badge good" }, say("done")),
     el("span", { class: "chips" }, record.keywords.length
-      ? record.keywords.map((each) => el("span", { class: "chip" }, each.keyword, el("small", {}, ` ${percent(each.score)}`)))
+      ? record.keywords.map((keyword) => el("span", { class: "chip" }, keyword.keyword, el("small", {}, ` ${percent(keyword.score)}`)))
       : el("span", { class: "hint" }, say("no_keywords"))),
     el("a", { href: addressOf(record.image), "aria-label": say("open", item.file.name) }, say("open_it")),
   ];
@@ -221,7 +221,7 @@ function late(item) {
 function outcome(record) {
   if (record.status === "rejected") return say(`reason_${record.reason}`);
   if (record.status !== "tagged") return say(`is_${record.status}`);
-  return record.keywords.map((each) => each.keyword).join(", ") || say("no_keywords");
+  return record.keywords.map((keyword) => keyword.keyword).join(", ") || say("no_keywords");
 }
 
 // Not by fetch, which does not tell how far it is.

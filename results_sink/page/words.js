@@ -58,7 +58,7 @@ const WORDS = {
   search_hint: ["Try: camera, footwear NOT boot, \"rocking chair\" min:0.8", "Zum Beispiel: Kamera, Schuhwerk NOT Stiefel, min:0.8", "Par exemple : appareil photo, chaussure NOT botte, min:0.8", "Por ejemplo: cámara, calzado NOT bota, min:0.8"],
   what: ["What do you look for?", "Was suchen Sie?", "Que cherchez-vous ?", "¿Qué busca?"],
   narrow: ["Narrow by", "Eingrenzen", "Affiner", "Acotar"],
-  only_needs_a_look: ["Only photos that need a look", "Nur Fotos, die jemand ansehen sollte", "Seulement les photos à vérifier", "Solo fotos por revisar"],
+  only_needs_a_look: ["Needs a look", "Zu prüfen", "À vérifier", "Por revisar"],
   by_product: ["One photo per product", "Ein Foto je Produkt", "Une photo par produit", "Una foto por producto"],
   found_one: ["1 result", "1 Treffer", "1 résultat", "1 resultado"],
   found: ["{0} results", "{0} Treffer", "{0} résultats", "{0} resultados"],
@@ -104,7 +104,7 @@ const WORDS = {
   compare_this: ["Compare models", "Modelle vergleichen", "Comparer les modèles", "Comparar modelos"],
   upload_title: ["Upload photos and watch", "Fotos hochladen und zusehen", "Envoyer des photos et suivre", "Subir fotos y mirar"],
   drop: ["Drop photos here", "Fotos hierher ziehen", "Déposez des photos ici", "Suelte fotos aquí"],
-  choose: ["or choose files", "oder Dateien wählen", "ou choisissez des fichiers", "o elija archivos"],
+  choose: ["Choose photos", "Fotos wählen", "Choisir des photos", "Elegir fotos"],
   formats: ["JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF, up to 20 MB each", "JPEG, PNG, WebP, GIF, BMP, TIFF oder AVIF, je bis 20 MB", "JPEG, PNG, WebP, GIF, BMP, TIFF ou AVIF, 20 Mo au plus", "JPEG, PNG, WebP, GIF, BMP, TIFF o AVIF, hasta 20 MB"],
   uploading: ["Uploading", "Wird hochgeladen", "Envoi", "Subiendo"],
   looking: ["Looking at it", "Wird angesehen", "Examen", "Examinando"],
@@ -117,7 +117,13 @@ const WORDS = {
   progress: ["{0} of {1} done", "{0} von {1} fertig", "{0} sur {1} terminées", "{0} de {1} listas"],
   open_it: ["Open", "Öffnen", "Ouvrir", "Abrir"],
   open: ["Open {0}", "{0} öffnen", "Ouvrir {0}", "Abrir {0}"],
-  compare_title: ["What each model sees", "Was jedes Modell sieht", "Ce que voit chaque modèle", "Lo que ve cada modelo"],
+  compare_title: ["Compare models", "Modelle vergleichen", "Comparer les modèles", "Comparar modelos"],
+  differences: ["Where they differ", "Wo sie sich unterscheiden", "Ce qui les distingue", "En qué difieren"],
+  no_differences: ["The models give the same keywords.", "Die Modelle nennen dieselben Schlagwörter.", "Les modèles donnent les mêmes mots-clés.", "Los modelos dan las mismas palabras."],
+  not_given: ["not given", "nicht genannt", "absent", "no la da"],
+  keyword: ["Keyword", "Schlagwort", "Mot-clé", "Palabra clave"],
+  minutes_ago: ["{0} min ago", "vor {0} min", "il y a {0} min", "hace {0} min"],
+  until_now: ["now", "jetzt", "maintenant", "ahora"],
   compare_hint: ["Choose a photo or give a link: each model's answer stands here, side by side.", "Wählen Sie ein Foto oder geben Sie einen Link: hier stehen dann die Antworten der Modelle nebeneinander.", "Choisissez une photo ou donnez un lien : les réponses des modèles s’affichent ici, côte à côte.", "Elija una foto o dé un enlace: aquí aparecen las respuestas de los modelos, una junto a otra."],
   from_file: ["A photo of this device", "Ein Foto dieses Geräts", "Une photo de cet appareil", "Una foto de este dispositivo"],
   from_link: ["or a link to one", "oder ein Link zu einem", "ou un lien vers une photo", "o un enlace a una"],
@@ -125,9 +131,9 @@ const WORDS = {
   models: ["Models", "Modelle", "Modèles", "Modelos"],
   milliseconds: ["{0} ms", "{0} ms", "{0} ms", "{0} ms"],
   too_large: ["{0} has over 4 MB. Upload it instead, or give a link.", "{0} hat über 4 MB. Laden Sie es hoch, oder geben Sie einen Link.", "{0} dépasse 4 Mo. Envoyez-la, ou donnez un lien.", "{0} supera 4 MB. Súbala, o dé un enlace."],
-  status_title: ["How tagging is", "Wie es um die Verschlagwortung steht", "Où en est l’étiquetage", "Cómo va el etiquetado"],
+  status_title: ["Tagging status", "Stand der Verschlagwortung", "État de l’étiquetage", "Estado del etiquetado"],
   waiting: ["waiting", "wartend", "en attente", "en espera"],
-  in_flight: ["being looked at", "in Arbeit", "en cours", "en curso"],
+  in_flight: ["in progress", "in Arbeit", "en cours", "en curso"],
   dead_letters: ["dead letters", "unzustellbar", "au rebut", "no entregables"],
   uploads: ["Uploads", "Uploads", "Envois", "Subidas"],
   backfill: ["Backfill", "Nachladen", "Rattrapage", "Carga"],
@@ -168,7 +174,7 @@ const KEPT = "catalog-tagger.language";
 export function language() {
   const kept = localStorage.getItem(KEPT);
   if (ORDER.includes(kept)) return kept;
-  return navigator.languages.map((each) => each.slice(0, 2)).find((each) => ORDER.includes(each)) || "en";
+  return navigator.languages.map((code) => code.slice(0, 2)).find((code) => ORDER.includes(code)) || "en";
 }
 
 export function speak(chosen) {
@@ -182,11 +188,16 @@ export function say(name, ...filled) {
 
 export function has(name) { return name in WORDS; }
 
+// The language as the person's country writes it, where the browser knows.
+export function locale() {
+  return navigator.languages.find((code) => code.slice(0, 2) === language()) ?? language();
+}
+
 export function number(value) {
-  return new Intl.NumberFormat(language()).format(value);
+  return new Intl.NumberFormat(locale()).format(value);
 }
 
 export function moment(text) {
   if (!text) return "";
-  return new Intl.DateTimeFormat(language(), { dateStyle: "medium", timeStyle: "medium" }).format(new Date(text));
+  return new Intl.DateTimeFormat(locale(), { dateStyle: "medium", timeStyle: "medium" }).format(new Date(text));
 }
