@@ -47,7 +47,10 @@ def whole_app(vocabulary: Vocabulary, warn: Callable[[str], None] = click.echo) 
     models = classify_once.Models(("default",), _no_model)
     classify_once.add_routes(app, classify_once.PhotoClassifier(models, source, vocabulary))
     upload.add_routes(
-        app, upload.Uploads("images", MemoryAddresses(), MemoryWatchers(), utc_now, secrets.token_hex, minutes=10)
+        app,
+        upload.Uploads(
+            "images", MemoryAddresses(), MemoryImages(), MemoryWatchers(), utc_now, secrets.token_hex, minutes=10
+        ),
     )
     rewriter = Rewriter(table, ThreadPoolExecutor(1))
     decide_request.add_routes(app, decide_request.DecisionWriter(rewriter, vocabulary, utc_now))

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from pipeline.errors import BadMessage, CallerError
-from pipeline.images import ImageRef
+from pipeline.images import MAX_PRODUCT_BYTES, ImageRef
 
 KIND = "tag_image"
-MAX_PRODUCT_BYTES = 1024  # chosen by us: half of what DynamoDB permits in an index key (2,048 bytes)
 MAX_BODY_BYTES = 1_048_576  # the largest message Amazon SQS permits, since August 2025
 UPLOAD_RUN = "upload"  # the run of an image that came by an S3 event
 S3_SOURCE = "aws.s3"  # what Amazon EventBridge calls S3

@@ -43,6 +43,14 @@ class ImageStore(Protocol):
         """Yield every object of the place whose key follows ``start_after``, in the order of their UTF-8 keys."""
         ...
 
+    def delete(self, image: ImageRef) -> None:
+        """Remove the object; one that is not there is no error.
+
+        Raises:
+            RetryLater: the store was throttled, timed out or failed.
+        """
+        ...
+
 
 class RecordTable(Protocol):
     """Where records rest: one per image.
@@ -245,7 +253,9 @@ class PhotoAddresses(Protocol):
         """Return where the photo can be read."""
         ...
 
-    def to_write(self, image: ImageRef, media_type: str, size_bytes: int, seconds: int) -> UploadForm:
+    def to_write(
+        self, image: ImageRef, media_type: str, size_bytes: int, seconds: int, product: str | None = None
+    ) -> UploadForm:
         """Return where a photo of exactly this name, type and size can be put."""
         ...
 

@@ -288,11 +288,14 @@ class Reconciler:
         )
 
     def _product(self, reading: _Reading) -> str:
-        """Return the product that the message names; else the recorded one, which a manifest may have named."""
+        """Return the product that the message names; else the recorded one, else what the object itself names."""
         # A pattern over the key must not overrule what a manifest said once (DECISIONS.md, 9).
         if reading.message.product is not None:
             return reading.message.product
-        return reading.record.observation.product if reading.record else self.products.product_of(reading.message.image)
+        if reading.record:
+            return reading.record.observation.product
+        named = reading.fetched.product if isinstance(reading.fetched, FetchedImage) else None
+        return named or self.products.product_of(reading.message.image)
 
 
 _Outcomes = dict["ImageRef", OutcomeOrError]

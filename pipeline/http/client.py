@@ -102,8 +102,7 @@ def suggest(
 
 def image(ref: ImageRef, *, language: str | None = None) -> ApiRequest[catalogue.Image | None]:
     """What is known of an image now, or None where nothing is."""
-    path = _path(f"/images/{quote(ref.bucket)}/{quote(ref.key)}", language=language)
-    return ApiRequest(catalogue.Image, "GET", path, may_be_missing=True)
+    return ApiRequest(catalogue.Image, "GET", _image_path(ref, language=language), may_be_missing=True)
 
 
 def product(product_id: str, *, language: str | None = None) -> ApiRequest[catalogue.Product | None]:
@@ -171,9 +170,23 @@ def classify(
     return _post(classification.ClassifiedPhoto, path, {"link": photo})
 
 
-def announce(name: str, media_type: str, size_bytes: int) -> ApiRequest[uploading.UploadTicket]:
-    """Announce an upload, and get the form that takes it."""
-    return _post(uploading.UploadTicket, _path("/uploads"), {"name": name, "type": media_type, "size": size_bytes})
+def announce(
+    name: str, media_type: str, size_bytes: int, *, product: str | None = None
+) -> ApiRequest[uploading.UploadTicket]:
+    """Announce an upload, perhaps as one more photo of a product, and get the form that takes it."""
+    document = {"name": name, "type": media_type, "size": size_bytes, "product": product}
+    return _post(uploading.UploadTicket, _path("/uploads"), document)
+
+
+def replace_upload(ref: ImageRef, name: str, media_type: str, size_bytes: int) -> ApiRequest[uploading.UploadTicket]:
+    """Announce a photo that takes the place of an uploaded one, and get the form that takes it."""
+    body = json.dumps({"name": name, "type": media_type, "size": size_bytes}).encode()
+    return ApiRequest(uploading.UploadTicket, "PUT", _image_path(ref), body, JSON)
+
+
+def remove_upload(ref: ImageRef) -> ApiRequest[uploading.RemovedPhoto]:
+    """Remove an uploaded photo from the bucket."""
+    return ApiRequest(uploading.RemovedPhoto, "DELETE", _image_path(ref))
 
 
 # ---- The clients -----------------------------------------------------------------------------------------------------
@@ -282,6 +295,8 @@ class CatalogClient(_Endpoint):
     models = _blocking(models)
     classify = _blocking(classify)
     announce = _blocking(announce)
+    replace_upload = _blocking(replace_upload)
+    remove_upload = _blocking(remove_upload)
 
     def send(self, request: ApiRequest[T]) -> T:
         """Send a request, and return its answer."""
@@ -334,6 +349,8 @@ class AsyncCatalogClient(_Endpoint):
     models = _async(models)
     classify = _async(classify)
     announce = _async(announce)
+    replace_upload = _async(replace_upload)
+    remove_upload = _async(remove_upload)
 
     async def send(self, request: ApiRequest[T]) -> T:
         """Send a request, and return its answer."""
@@ -373,6 +390,10 @@ def _path(path: str, **query: str | float | None) -> str:
     """Return the path with its query. A space is %20, which AWS signs; a + would be another text to it."""
     sent = {name: value for name, value in query.items() if value is not None}
     return f"/v1{path}?{urlencode(sent, quote_via=quote)}" if sent else f"/v1{path}"
+
+
+def _image_path(ref: ImageRef, **query: str | None) -> str:
+    return _path(f"/images/{quote(ref.bucket)}/{quote(ref.key)}", **query)
 
 
 def _post(model: type[AnswerModel], path: str, document: Mapping[str, object]) -> ApiRequest[Any]:

@@ -13,9 +13,9 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 
 from pipeline.errors import CallerError, RejectReason
 from pipeline.http import catalogue as answers
-from pipeline.http.models import MAX_BUCKET_CHARACTERS, QUERY_MISTAKES, KeywordOfImage, Language, ProblemCode
+from pipeline.http.models import ONE_LINE, QUERY_MISTAKES, Bucket, Key, KeywordOfImage, Language, ProblemCode
 from pipeline.http.resolver import Resolver, Tag
-from pipeline.images import MAX_KEY_BYTES, ImageRef
+from pipeline.images import ImageRef
 from pipeline.keyword_names import KeywordNames
 from pipeline.keywords import LANGUAGES, KeywordTag, Source, Vocabulary
 from pipeline.ports import RecordTable
@@ -30,7 +30,6 @@ from results_sink.search.search import FACETS, LIMIT, Filters, SearchRequest, Si
 SIMILAR = 12  # similar products, where no limit is given
 MAX_LIMIT = 100  # results of a page, chosen by us: some 100 kB
 IN_DETAIL = ("classes", "model_keywords", "previous")  # of an image: left out of a batch
-ONE_LINE = r"^[^\n]+$"  # what a path can hold
 
 Typed = Annotated[str, Query(min_length=1, max_length=100, description="What was typed so far.")]
 Asking = Annotated[
@@ -63,8 +62,6 @@ Facets = Annotated[int, Query(ge=0, le=MAX_LIMIT, description="The most facets."
 CursorText = Annotated[
     str, Query(alias="cursor", max_length=cursor.MAX_CHARACTERS, description="`next` of the page before.")
 ]
-Bucket = Annotated[str, Path(min_length=1, max_length=MAX_BUCKET_CHARACTERS)]
-Key = Annotated[str, Path(min_length=1, max_length=MAX_KEY_BYTES, pattern=ONE_LINE, description="With its slashes.")]
 ProductPath = Annotated[
     str, Path(min_length=1, max_length=answers.MAX_ID_CHARACTERS, pattern=ONE_LINE, description="With its slashes.")
 ]

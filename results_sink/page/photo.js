@@ -2,21 +2,26 @@
 
 import { ask, askOnce, nameOfClass, pathOf, photo } from "./api.js";
 import { explain, failure } from "./notices.js";
-import { cameFromHere, forget } from "./visits.js";
+import { cameFromHere, forget, placeInTrail, replaceVisit } from "./visits.js";
 import { announce, bar, el, icon, percent } from "./dom.js";
 import { productAddress } from "./product.js";
-import { suggest } from "./search.js";
+import { framed } from "./pictures.js";
+import { addressOf, suggest } from "./search.js";
 import { mayDecide } from "./signin.js";
 import { language, moment, number, say } from "./words.js";
+
+const SIBLINGS = 8; // photos, of which the product shows all
 
 export function photoView(box, { image }) {
   const frame = el("div", { class: "large" }, icon("photo"));
   const right = el("div", {}, el("p", { class: "hint" }, say("loading")));
   const title = el("h1", {}, nameOf(image));
+  const siblings = el("nav", { class: "siblings", "aria-label": say("siblings"), hidden: true });
+  const bar = above(location.hash);
   let gone = false;
   box.append(
-    backLink(),
-    el("article", { class: "photo" }, frame, el("div", {}, title, right)));
+    bar.row,
+    el("article", { class: "photo" }, el("div", { class: "seen" }, frame, siblings), el("div", {}, title, right)));
   void photo(image).then((address) => {
     if (!address) return;
     const picture = el("img", { src: address, alt: title.textContent });
@@ -24,13 +29,25 @@ export function photoView(box, { image }) {
     frame.append(picture);
   }).catch(() => {});
   void load();
-  return () => { gone = true; };
+  return () => { gone = true; bar.leave(); };
+
+  // The other photos of the product; a photo is shown without them where they cannot be had.
+  async function loadSiblings(product) {
+    const { images } = await ask("POST", "products:batch", { json: { ids: [product] } }).then(({ products }) => products[0] ?? { images: [] }, () => ({ images: [] }));
+    const others = images.filter((other) => other.image !== image && other.status !== "gone");
+    if (gone || !others.length) return;
+    siblings.hidden = false;
+    siblings.replaceChildren(el("h2", {}, say("siblings")),
+      el("ul", { class: "row" }, others.slice(0, SIBLINGS).map((other) => el("li", {}, el("a", { href: addressOf(other.image), "aria-label": say("open", nameOf(other.image)) }, framed(other.image))))),
+      el("a", { href: productAddress(product) }, say("whole_product")));
+  }
 
   async function load(focus) {
     try {
       const [record, given] = await Promise.all([ask("GET", pathOf(image), { query: { language: language() } }), ratings()]);
       if (gone) return;
       title.textContent = record.product;
+      if (!focus) void loadSiblings(record.product);
       const verdicts = new Map(given.filter((rating) => rating.model_version === record.model_version).map((rating) => [rating.keyword, rating.verdict]));
       right.replaceChildren(...sections(record, decide, rate, verdicts));
       if (focus) right.querySelector("h2")?.focus();
@@ -62,8 +79,22 @@ export function photoView(box, { image }) {
   }
 }
 
-export function backLink() {
-  return el("p", { class: "above" }, el("a", { class: "back", href: "#/search", onclick: goBack }, icon("back"), say("back")));
+// The row above a photo or a product: back, and the neighbours among the last results, also by the arrow keys.
+export function above(hash) {
+  const place = placeInTrail(hash);
+  const step = (to, name, text, key) => el("a", to ? { class: "button small", href: to, rel: name, "aria-label": say(name), "aria-keyshortcuts": key, onclick: (event) => { event.preventDefault(); replaceVisit(to); } } : { class: "button small off", "aria-hidden": "true" }, text);
+  const onKey = (event) => {
+    const to = { ArrowLeft: place?.previous, ArrowRight: place?.next }[event.key];
+    if (!to || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea")) return;
+    event.preventDefault();
+    replaceVisit(to);
+  };
+  document.addEventListener("keydown", onKey);
+  const row = el("div", { class: "above" },
+    el("a", { class: "back", href: "#/search", onclick: goBack }, icon("back"), say("back")),
+    place && el("nav", { class: "steps", "aria-label": say("results") },
+      step(place.previous, "previous", "‹", "ArrowLeft"), el("span", { class: "many" }, say("of_many", number(place.index + 1), number(place.count))), step(place.next, "next", "›", "ArrowRight")));
+  return { row, leave: () => document.removeEventListener("keydown", onKey) };
 }
 
 // Back to where the person came from; to the search where the photo was opened by its address.

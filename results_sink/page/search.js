@@ -4,6 +4,8 @@ import { ask } from "./api.js";
 import { announce, el, icon, percent } from "./dom.js";
 import { failure } from "./notices.js";
 import { framed } from "./pictures.js";
+import { productAddress } from "./product.js";
+import { setTrail } from "./visits.js";
 import { language, number, say } from "./words.js";
 
 const PAGE = 24;
@@ -31,6 +33,7 @@ export function searchView(box, { parameters, kept }) {
   const stop = new AbortController();
   const form = searchBox({ q: kept ?? state.q }, (q) => change({ q, narrow: [], reason: "" }), () => ({ needs_a_look: state.look || undefined }));
   let asks = 0;
+  let listed = []; // the results so far
 
   box.append(
     el("h1", { class: "on-wide" }, say("search_title")),
@@ -94,6 +97,8 @@ export function searchView(box, { parameters, kept }) {
     if (!further) results.replaceChildren();
     const cards = page.results.map(card);
     results.append(...cards);
+    listed = [...(further ? listed : []), ...page.results];
+    setTrail(listed.map(({ image, product }) => ({ photo: addressOf(image), product: productAddress(product) })));
     count.textContent = page.total === 1 ? say("found_one") : page.total ? say("found", number(page.total)) : say("none");
     if (!further) notes.replaceChildren(...hints(page));
     if (further) cards[0]?.querySelector("a").focus();

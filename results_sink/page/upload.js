@@ -172,7 +172,7 @@ async function carry(item) {
   try {
     // After a network that broke, the same place again: what did arrive is not a second product.
     const place = (item.place ??= await announced(item));
-    await send(item, place);
+    await sendPhoto(item.file, place, (share) => { item.share = share; showShare(item); }).catch((error) => { if (error.isRefused) item.place = null; throw error; });
     if (item.state === "uploading") item.state = "looking";
   } catch (error) {
     if (item.state !== "uploading") return; // the result came, whatever became of the answer to the upload
@@ -224,23 +224,24 @@ function outcome(record) {
   return record.keywords.map((keyword) => keyword.keyword).join(", ") || say("no_keywords");
 }
 
-// Not by fetch, which does not tell how far it is.
-function send(item, place) {
+function showShare(item) {
+  const shown = item.row?.querySelector("progress");
+  if (shown) shown.value = item.share;
+}
+
+// Sends a file with the form that was given out for it. Not by fetch, which does not tell how far it is. An error that is
+// `isRefused` is the bucket's, perhaps since the form's time is over: another try needs another form.
+export function sendPhoto(file, place, onShare) {
   const form = new FormData();
   for (const [name, value] of Object.entries(place.fields)) form.append(name, value);
-  form.append("file", item.file);
+  form.append("file", file);
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", place.url);
-    request.upload.addEventListener("progress", ({ loaded, total }) => {
-      item.share = total ? loaded / total : 0;
-      const shown = item.row?.querySelector("progress");
-      if (shown) shown.value = item.share;
-    });
+    request.upload.addEventListener("progress", ({ loaded, total }) => onShare(total ? loaded / total : 0));
     request.addEventListener("load", () => {
       if (request.status < 300) { resolve(); return; }
-      item.place = null; // refused, perhaps since its time is over: another try gets another place
-      reject(new Error(`HTTP ${request.status}`));
+      reject(Object.assign(new Error(`HTTP ${request.status}`), { isRefused: true }));
     });
     request.addEventListener("error", () => reject(new Error("network")));
     request.send(form);

@@ -35,6 +35,8 @@ def test_the_document_has_every_route_of_every_function(document: dict[str, Any]
         "get /v1/suggest",
         "get /v1/keywords",
         "get /v1/images/{bucket}/{key}",
+        "put /v1/images/{bucket}/{key}",
+        "delete /v1/images/{bucket}/{key}",
         "get /v1/products/{product_id}",
         "post /v1/products:batch",
         "get /v1/healthz",

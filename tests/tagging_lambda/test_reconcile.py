@@ -194,6 +194,15 @@ def test_a_product_that_a_manifest_named_outlives_later_uploads():
     assert observation.table.records[shop()].observation.product == "chair"
 
 
+def test_a_photo_that_says_its_product_itself_is_that_products_until_a_manifest_says_another():
+    observation = tagger()
+    observation.images.put(shop(), jpeg(), product="stool")
+    observation.reconcile([TagImage(shop())])
+    assert observation.table.records[shop()].observation.product == "stool"
+    observation.reconcile([TagImage(shop(), product="chair")])
+    assert observation.table.records[shop()].observation.product == "chair"
+
+
 def test_a_manifest_that_names_another_product_changes_it_without_inference():
     observation = tagger()
     observation.images.put(shop(), jpeg())
