@@ -105,7 +105,7 @@ function goBack(event) {
 }
 
 export function nameOf(image) {
-  return image.split("/").pop().replace(/\.[^.]*$/, "");
+  return image.split("/").pop().replace(/\.[^.]*$/, "").replace(/-[0-9a-f]{16}$/, ""); // an upload's key ends in a number of its own
 }
 
 function sections(record, decide, rate, verdicts) {

@@ -50,7 +50,6 @@ const WORDS = {
   no_photos: ["This product has no photo yet.", "Dieses Produkt hat noch kein Foto.", "Ce produit n’a pas encore de photo.", "Este producto aún no tiene fotos."],
   similar: ["Looks similar", "Sieht ähnlich aus", "Ressemblants", "Se parecen"],
   same_photo: ["Perhaps the same photo", "Vielleicht dasselbe Foto", "Peut-être la même photo", "Quizá la misma foto"],
-  alike: ["{0} alike", "{0} ähnlich", "ressemblance {0}", "parecido {0}"],
   photos_of: ["{0} photos", "{0} Fotos", "{0} photos", "{0} fotos"],
   photos_of_one: ["1 photo", "1 Foto", "1 photo", "1 foto"],
   all_keywords: ["Keywords of all its photos", "Schlagwörter aller Fotos", "Mots-clés de toutes ses photos", "Palabras de todas sus fotos"],
