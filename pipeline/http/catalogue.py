@@ -151,6 +151,19 @@ class SearchPage(AnswerModel):
     changes: int = Field(description="How many images have changed since the snapshot; they were searched as well.")
 
 
+class Precision(AnswerModel):
+    """How right the keywords are expected to be, and how many looks are left until they are as right as wanted."""
+
+    target: float = Field(ge=0, le=1)
+    photos: int = Field(description="Photos that have a keyword.")
+    decided: int = Field(description="Photos on which a person has pinned a keyword.")
+    keywords: int = Field(description="Of all these photos.")
+    precision: float = Field(ge=0, le=1, description="The share of keywords that is expected to be right now.")
+    looks: int = Field(description="Photos to look at, the least sure first, until the target is reached.")
+    snapshot: str
+    changes: int
+
+
 class Suggestion(AnswerModel):
     """A word that begins as what was typed."""
 

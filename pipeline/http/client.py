@@ -100,6 +100,11 @@ def suggest(
     return ApiRequest(catalogue.Suggestions, "GET", path)
 
 
+def precision(target: float | None = None, *, q: str | None = None) -> ApiRequest[catalogue.Precision]:
+    """How right the keywords are expected to be, and how many looks are left until they are as right as wanted."""
+    return ApiRequest(catalogue.Precision, "GET", _path("/precision", target=target, q=q))
+
+
 def image(ref: ImageRef, *, language: str | None = None) -> ApiRequest[catalogue.Image | None]:
     """What is known of an image now, or None where nothing is."""
     return ApiRequest(catalogue.Image, "GET", _image_path(ref, language=language), may_be_missing=True)
@@ -281,6 +286,7 @@ class CatalogClient(_Endpoint):
     """
 
     search = _blocking(search)
+    precision = _blocking(precision)
     suggest = _blocking(suggest)
     image = _blocking(image)
     product = _blocking(product)
@@ -335,6 +341,7 @@ class AsyncCatalogClient(_Endpoint):
     """Calls the API at an address with async; its errors are those of ``CatalogClient``."""
 
     search = _async(search)
+    precision = _async(precision)
     suggest = _async(suggest)
     image = _async(image)
     product = _async(product)

@@ -116,6 +116,13 @@ class ImageColumns:
         """Return which images have a keyword of this source: bool [N]."""
         return _flags_of(np.flatnonzero(self.sources == SOURCES.index(source)), self.offsets)
 
+    @property
+    def expected_errors(self) -> NDArray[np.float64]:
+        """How many keywords of each image are expected to be wrong, 0 where a person gave one: float64 [N]."""
+        sums = np.concatenate([[0.0], np.cumsum(1 - self.scores)])
+        errors = sums[self.offsets[1:]] - sums[self.offsets[:-1]]
+        return np.where(self.has_source(Source.HUMAN), 0.0, errors)
+
     def has_reason(self, reason: str) -> NDArray[np.bool_]:
         """Return which images were rejected for a reason: bool [N]."""
         return _flags(pc.equal(self.reasons, reason))

@@ -56,6 +56,7 @@ Completing = Annotated[
         "colours among it, with the images that the whole query would leave; nothing that leaves none."
     ),
 ]
+Target = Annotated[float, Query(ge=0, le=1, description="The share of keywords that shall be right.")]
 Unit = Annotated[Literal["product", "image"], Query(description="What one result is: a product by its best image.")]
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="The most results of the page.")]
 Facets = Annotated[int, Query(ge=0, le=MAX_LIMIT, description="The most facets.")]
@@ -104,6 +105,34 @@ class Api:
         return answers.SearchPage(
             **answer_document(answer, names),
             next=cursor.Cursor.after(request, searcher.state, self.vocabulary.version).encode() if more else None,
+            snapshot=searcher.state.snapshot,
+            changes=searcher.changes,
+        )
+
+    def precision(
+        self,
+        target: Target = 0.95,
+        q: Asking = "",
+        language: Language = LANGUAGES[0],
+        needs_a_look: NeedsALook = None,
+        source: SourceOfKeyword = None,
+    ) -> answers.Precision:
+        """Forecast how many photos are left to review until the keywords are as right as you want.
+
+        A score is the probability that a keyword is right, so that the scores of all keywords say how many are expected
+        to be. A photo on which a person has pinned a keyword counts as right; the least sure ones are looked at first.
+        """
+        filters = Filters(needs_a_look, source)
+        request = SearchRequest(q, language=language, filters=filters, may_be_empty=True)
+        searcher = self.newest.searcher()
+        forecast = searcher.forecast(request, target)
+        return answers.Precision(
+            target=target,
+            photos=forecast.photos,
+            decided=forecast.decided,
+            keywords=forecast.keywords,
+            precision=round(forecast.precision, 4),
+            looks=forecast.looks,
             snapshot=searcher.state.snapshot,
             changes=searcher.changes,
         )
@@ -265,6 +294,7 @@ def add_routes(app: Resolver, api: Api) -> None:
     """Let the app answer searches and lookups."""
     of_search = [*QUERY_MISTAKES, ProblemCode.NO_EXPORT]
     app.operation("GET", "/search", tag=Tag.SEARCH, problems=[*of_search, ProblemCode.PAGE_GONE])(api.search)
+    app.operation("GET", "/precision", tag=Tag.REVIEW, problems=of_search)(api.precision)
     app.operation("GET", "/suggest", tag=Tag.SEARCH, problems=of_search)(api.suggest)
     app.operation("GET", "/keywords", tag=Tag.SEARCH)(api.keywords)
     lost = [ProblemCode.NOT_FOUND]

@@ -12,6 +12,7 @@ import { language, number, say } from "./words.js";
 
 const PAGE = 50;
 const MOST_AT_ONCE = 100; // decisions of one request: the API's limit
+const TARGETS = [0.9, 0.95, 0.98, 0.99]; // shares of right keywords to choose from
 const SHOWN = 12; // photos of the strip
 const AHEAD = 2; // photos whose guesses are fetched before they are looked at
 
@@ -22,11 +23,13 @@ let onSent = () => {};
 export function reviewView(box, { parameters }) {
   const q = parameters.get("q") || "";
   const of = parameters.get("of") || (q ? "all" : "look");
+  const filters = { look: { needs_a_look: true }, people: { source: "human" } }[of] ?? {};
   const items = [];
   const selected = new Set();
   const steps = [];
   let [index, candidate, total, next, gone, loading, hasSent] = [0, 0, 0, null, false, false, false];
   let vocabulary = new Map();
+  let [looks, left] = [0, null];
 
   const large = el("div", { class: "large" }, icon("photo"));
   const name = el("h2", { tabindex: "-1" }, say("loading"));
@@ -34,6 +37,7 @@ export function reviewView(box, { parameters }) {
   const strip = el("ol", { class: "strip" });
   const progress = el("progress", { max: "1", value: 0, "aria-label": say("review_title") });
   const count = el("p", { class: "count" });
+  const outlook = el("p", { class: "hint outlook" });
   const saved = el("p", { class: "hint saved", role: "status" });
   const many = el("p", { class: "hint", role: "status" });
   const wrong = el("div");
@@ -50,12 +54,13 @@ export function reviewView(box, { parameters }) {
   const stage = el("article", { class: "photo review" }, large,
     el("div", {}, name, candidates, mayDecide() ? acts : el("p", { class: "notice" }, say("may_not_decide")), word.form, el("p", { class: "hint keys" }, say("keys")), many));
 
-  box.append(el("h1", { class: "on-wide" }, say("review_title")), chooser(), progress, count, saved, wrong, stage,
+  box.append(el("h1", { class: "on-wide" }, say("review_title")), chooser(), progress, count, outlook, saved, wrong, stage,
     el("section", { "aria-label": say("review_of") }, strip,
       el("p", {}, el("button", { type: "button", class: "small", onclick: selectShown }, say("select_shown")))));
   document.addEventListener("keydown", onKey);
   onSent = showSaved;
   void load();
+  void foresee();
   return () => { gone = true; onSent = () => {}; document.removeEventListener("keydown", onKey); };
 
   function chooser() {
@@ -69,10 +74,25 @@ export function reviewView(box, { parameters }) {
       el("label", { for: "review-word" }, say("with_word")), el("div", { class: "field" }, field, list));
   }
 
+  // How many looks are left until so many keywords are right, of what is reviewed; a review goes on without it.
+  async function foresee(target = TARGETS[1]) {
+    const forecast = await ask("GET", "precision", { query: { target, q, ...filters, language: language() } }).catch(() => null);
+    if (gone || !forecast?.keywords) { outlook.replaceChildren(); return; }
+    const choice = el("select", { id: "target", "aria-label": say("target"), onchange: ({ target: { value } }) => foresee(Number(value)).then(() => document.getElementById("target")?.focus()) },
+      TARGETS.map((share) => el("option", { value: share, selected: share === target }, percent(share))));
+    left = el("strong", {});
+    outlook.replaceChildren(say("expected_right", percent(forecast.precision)), " ", say("looks_until"), " ", choice, ": ", left);
+    looks = forecast.looks;
+    drawLooks();
+  }
+
+  function drawLooks() {
+    if (left) left.textContent = number(Math.max(0, looks - items.filter((item) => item.keywords.length && item.decided.size).length));
+  }
+
   async function load() {
     if (loading) return;
     loading = true;
-    const filters = { look: { needs_a_look: true }, people: { source: "human" } }[of] ?? {};
     try {
       const [page, { keywords }] = await Promise.all([
         ask("GET", "search", { query: { q, ...filters, by: "image", sort: "least_sure", language: language(), limit: PAGE, facets: 0, cursor: next ?? undefined } }),
@@ -101,6 +121,7 @@ export function reviewView(box, { parameters }) {
     many.textContent = selected.size ? say("selected_many", number(selected.size)) : "";
     for (const button of acts.children) button.disabled = !item && button.getAttribute("aria-keyshortcuts") !== "U";
     showSaved();
+    drawLooks();
     drawStrip();
     if (!item) { drawEnd(); return; }
     if (large.dataset.image !== item.image) large.replaceChildren(framed(item.image, { kind: "picture", alt: item.product }));

@@ -96,6 +96,16 @@ class Catalogue:
         """The score of each image's surest keyword, 0 where it has none: float32 [N]."""
         return np.concatenate([part.surest_scores for part in self.parts])
 
+    @property
+    def keyword_counts(self) -> NDArray[np.int64]:
+        """How many keywords each image has: int64 [N]."""
+        return np.concatenate([np.diff(part.columns.offsets) for part in self.parts])
+
+    @property
+    def expected_errors(self) -> NDArray[np.float64]:
+        """How many keywords of each image are expected to be wrong: float64 [N]."""
+        return np.concatenate([part.columns.expected_errors for part in self.parts])
+
     def image_of(self, row: int) -> str:
         """Return the name of an image."""
         columns, index = self._where(row)

@@ -16,6 +16,7 @@ from results_sink.search.catalogue import Catalogue
 from results_sink.search.cursor import ExportState
 from results_sink.search.facets import FacetCounter, FacetNames
 from results_sink.search.images import NOT_FOUND, ImageIndex
+from results_sink.search.precision import forecast
 from results_sink.search.query import Everything, parse
 from results_sink.search.ranking import best_of_products, best_places, by_product
 from results_sink.search.vectors import exported_vectors
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from pipeline.keywords import KeywordTag, Vocabulary
     from results_sink.export.columns import DeltaRows, ImageColumns
     from results_sink.search.facets import Facet
+    from results_sink.search.precision import PrecisionForecast
     from results_sink.search.query import Node, ParsedQuery
     from results_sink.search.snapshot import Snapshot
     from results_sink.search.vectors import ExportedVectors
@@ -235,6 +237,23 @@ class Searcher:
             suggestions=() if total else self._near(parsed, request),
             available=() if total else self._most_frequent(request.language),
             as_of=self.as_of,
+        )
+
+    def forecast(self, request: SearchRequest, target: float) -> PrecisionForecast:
+        """Return how right the keywords of what a request finds are, and what is left to do until they are ``target``.
+
+        Raises:
+            BadQuery: the query cannot be read.
+            BadExport: a file that is needed is missing or damaged.
+        """
+        rows = np.flatnonzero(self._find(request)[1] >= 0)
+        catalogue = self._catalogue
+        return forecast(
+            catalogue.keyword_counts[rows],
+            catalogue.expected_errors[rows],
+            catalogue.surest_scores[rows],
+            catalogue.visible(lambda columns: columns.has_source(Source.HUMAN))[rows],
+            target,
         )
 
     def similar(self, request: SimilarRequest) -> tuple[SearchHit, ...]:

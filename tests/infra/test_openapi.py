@@ -32,6 +32,7 @@ def test_the_document_has_every_route_of_every_function(document: dict[str, Any]
     assert set(operations(document)) == {
         "get /v1/search",
         "get /v1/products/{product_id}/similar",
+        "get /v1/precision",
         "get /v1/suggest",
         "get /v1/keywords",
         "get /v1/images/{bucket}/{key}",
