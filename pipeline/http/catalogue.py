@@ -34,6 +34,15 @@ class DecisionOnImage(AnswerModel):
     by: str
 
 
+class ListingOfProduct(AnswerModel):
+    """What the shop itself says of a product, as its manifest has it; what it does not say is left out."""
+
+    title: str | None = None
+    brand: str | None = None
+    price: str | None = Field(default=None, description="As the shop writes it, with its currency.")
+    url: str | None = None
+
+
 class PreviousObservation(AnswerModel):
     """What the model said of the same photo in the run before, which `undo` of the newest run brings back."""
 
@@ -49,6 +58,7 @@ class ImageInBrief(AnswerModel):
 
     image: str = Field(description="s3://bucket/key, the key as it is, not encoded.")
     product: str
+    listing: ListingOfProduct = ListingOfProduct()
     status: Literal["tagged", "rejected", "gone", "undone"]
     reason: str | None = Field(description="Why it was rejected, one of a closed list.")
     detail: str | None
@@ -110,6 +120,7 @@ class Result(AnswerModel):
     product: str
     score: Score
     keywords: list[KeywordOfImage]
+    listing: ListingOfProduct = ListingOfProduct()
 
 
 class SimilarProducts(AnswerModel):

@@ -83,10 +83,11 @@ def search(  # noqa: PLR0913 - the parameters of the path
     needs_a_look: bool | None = None,
     source: str | None = None,
     reason: str | None = None,
+    text: str | None = None,
 ) -> ApiRequest[catalogue.SearchPage]:
     """One page of results, best first unless ``sort`` says otherwise; of all images where ``q`` is empty."""
     needs = None if needs_a_look is None else str(needs_a_look).lower()
-    filters = {"min": least, "needs_a_look": needs, "source": source, "reason": reason}
+    filters = {"min": least, "needs_a_look": needs, "source": source, "reason": reason, "text": text}
     page = {"limit": limit, "facets": facets, "cursor": cursor, "sort": sort}
     path = _path("/search", q=q, by=by, language=language, **filters, **page)
     return ApiRequest(catalogue.SearchPage, "GET", path)

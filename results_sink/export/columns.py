@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.keywords import KeywordTag, Source
+from pipeline.listing import FIELDS, Listing
 from results_sink.export.delta import last_of_each, there
 from results_sink.export.rows import SOURCES
 from results_sink.export.tables import CHANGE, TAG_COLUMNS
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 ABSENT = -1  # the row of an image, or the number of a product, that a snapshot does not have
 REQUIRED = ("image", "product", "status", "reason", "low_information", "observed_at", *TAG_COLUMNS)
 MOST_UINT16 = 65_536  # values of a uint16, which NumPy sorts several times faster than wider numbers
-OPTIONAL = ("needs_a_look", "colours")  # columns that exports of earlier versions do not have
+OPTIONAL = ("needs_a_look", "colours", *FIELDS)  # columns that exports of earlier versions do not have
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,6 +48,7 @@ class ImageColumns:
         reasons: why each image was rejected, null where it was not: Arrow's strings.
         needs_a_look: bool [N], whether it is tagged and nothing on it is sure, and nobody decided.
         observed_us: int64 [N], when each image was seen, in microseconds since 1970.
+        listings: what the shop says of each image's product by field: Arrow's strings, null where it says nothing.
     """
 
     images: Any
@@ -62,6 +64,7 @@ class ImageColumns:
     reasons: Any
     needs_a_look: NDArray[np.bool_]
     observed_us: NDArray[np.int64]
+    listings: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, table: Any) -> ImageColumns:
@@ -87,6 +90,7 @@ class ImageColumns:
             reasons=_whole(whole["reason"]),
             needs_a_look=_needs_a_look(whole, is_tagged, offsets, source_indices),
             observed_us=_numbers(_whole(pc.fill_null(whole["observed_at"].cast(pa.int64()), 0)), np.int64),
+            listings={name: _whole(whole[name]) for name in FIELDS if name in whole.column_names},
         )
 
     def __len__(self) -> int:
@@ -111,6 +115,21 @@ class ImageColumns:
             )
             for index in inside
         )
+
+    def listing_of(self, row: int) -> Listing:
+        """Return what the shop says of an image's product."""
+        return Listing(**{name: values[row].as_py() or "" for name, values in self.listings.items()})
+
+    def mentions(self, text: str) -> NDArray[np.bool_]:
+        """Return of which images the product's id, title or brand holds each word of the text: bool [N]."""
+        texts = [self.listings[name] for name in ("title", "brand") if name in self.listings]
+        is_named = np.ones(len(self), np.bool_)
+        for word in text.split():
+            flags = _flags(pc.match_substring(self.product_names, word, ignore_case=True))[self.products]
+            for values in texts:
+                flags |= _flags(pc.match_substring(values, word, ignore_case=True))
+            is_named &= flags
+        return is_named
 
     def has_source(self, source: Source) -> NDArray[np.bool_]:
         """Return which images have a keyword of this source: bool [N]."""

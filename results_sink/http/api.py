@@ -48,6 +48,14 @@ Reason = Annotated[
     RejectReason | None,
     Query(description="Images that were rejected for this reason, which have no keywords: without `q`."),
 ]
+ListingText = Annotated[
+    str,
+    Query(
+        max_length=200,
+        description="Words that the product's id, title or brand must hold, as the shop wrote them; case does not "
+        "matter. Keywords are searched by `q`.",
+    ),
+]
 Order = Annotated[Sort, Query(description="By score, least sure first, newest observation first, or by name.")]
 Completing = Annotated[
     Literal["word", "query"],
@@ -89,12 +97,13 @@ class Api:
         needs_a_look: NeedsALook = None,
         source: SourceOfKeyword = None,
         reason: Reason = None,
+        text: ListingText = "",
     ) -> answers.SearchPage:
         """Find products, or images, by keywords."""
         if reason and q.strip():
             raise CallerError("rejected images have no keywords: leave out q, or reason")
         names = self._names(language)
-        filters = Filters(needs_a_look, source, None if reason is None else str(reason))
+        filters = Filters(needs_a_look, source, None if reason is None else str(reason), text.strip())
         request = SearchRequest(q, limit, 0, by == "product", least, facets, language, filters, sort, may_be_empty=True)
         searcher = self.newest.searcher()
         if cursor_text:
@@ -222,6 +231,7 @@ class Api:
                     product=hit.product,
                     score=round(hit.score, 4),
                     keywords=[KeywordOfImage.model_validate(tag) for tag in names.documents(hit.keywords)],
+                    listing=answers.ListingOfProduct.model_validate(hit.listing.document()),
                 )
                 for hit in hits
             ],

@@ -46,7 +46,7 @@ export function photoView(box, { image }) {
     try {
       const [record, given] = await Promise.all([ask("GET", pathOf(image), { query: { language: language() } }), ratings()]);
       if (gone) return;
-      title.textContent = record.product;
+      title.textContent = record.listing.title || record.product;
       if (!focus) void loadSiblings(record.product);
       const verdicts = new Map(given.filter((rating) => rating.model_version === record.model_version).map((rating) => [rating.keyword, rating.verdict]));
       right.replaceChildren(...sections(record, decide, rate, verdicts));
@@ -252,6 +252,9 @@ function classes(record) {
 function facts(record) {
   const rows = [
     ["product", el("a", { href: productAddress(record.product) }, record.product)],
+    ["brand", record.listing.brand],
+    ["price", record.listing.price],
+    ["url", record.listing.url && el("a", { href: record.listing.url, rel: "noopener noreferrer", target: "_blank" }, record.listing.url)],
     ["place", record.image],
     ["size", record.width_pixels ? `${number(record.width_pixels)} × ${number(record.height_pixels)}` : ""],
     ["model", record.model_version],

@@ -34,7 +34,9 @@ export function productView(box, { product }) {
   const bar = above(location.hash);
   let gone = false;
   let busy = false;
-  box.append(bar.row, el("h1", {}, product), count, wrong, photos,
+  const title = el("h1", {}, product);
+  const listing = el("p", { class: "listing" });
+  box.append(bar.row, title, listing, count, wrong, photos,
     el("p", {}, input, el("label", { class: "button", for: "more-photos" }, icon("upload"), say("add_photos"))), keywords, alike);
   void load();
   void loadAlike();
@@ -65,7 +67,15 @@ export function productView(box, { product }) {
   function show({ images, keywords: joined }) {
     count.textContent = { 0: say("no_photos"), 1: say("photos_of_one") }[images.length] ?? say("photos_of", number(images.length));
     photos.replaceChildren(...images.map(photoCard));
+    showListing(images.find((image) => image.listing.title)?.listing ?? images[0]?.listing ?? {});
     keywords.replaceChildren(...(images.length ? [el("h2", {}, say("all_keywords")), chips(joined)] : []));
+  }
+
+  // What the shop itself says of the product, of the first photo that says it.
+  function showListing({ title: name, brand, price, url }) {
+    title.textContent = name || product;
+    const parts = [name && product, brand, price, url && el("a", { href: url, rel: "noopener noreferrer", target: "_blank" }, say("in_the_shop"))].filter(Boolean);
+    listing.replaceChildren(...parts.flatMap((part, index) => (index ? [" · ", part] : [part])));
   }
 
   function photoCard(image) {

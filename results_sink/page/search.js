@@ -19,6 +19,8 @@ export function addressOf(image) {
 export function searchView(box, { parameters, kept }) {
   const state = {
     q: parameters.get("q") || "",
+    text: parameters.get("text") || "", // of the shop's own listing
+    inListing: parameters.has("text"),
     narrow: parameters.getAll("narrow"),
     product: parameters.get("by") !== "image",
     look: parameters.get("needs_a_look") === "true",
@@ -31,7 +33,7 @@ export function searchView(box, { parameters, kept }) {
   const wrong = el("div");
   const notes = el("div", { class: "notes" });
   const stop = new AbortController();
-  const form = searchBox({ q: kept ?? state.q }, (q) => change({ q, narrow: [], reason: "" }), () => ({ needs_a_look: state.look || undefined }));
+  const form = searchBox({ q: kept ?? (state.inListing ? state.text : state.q), inListing: state.inListing }, (typed, inListing) => change({ q: inListing ? "" : typed, text: inListing ? typed : "", inListing, narrow: [], reason: "" }), () => ({ needs_a_look: state.look || undefined }));
   let asks = 0;
   let listed = []; // the results so far
 
@@ -56,6 +58,7 @@ export function searchView(box, { parameters, kept }) {
     const next = { ...state, ...changed };
     const query = new URLSearchParams();
     if (next.q) query.set("q", next.q);
+    if (next.inListing) query.set("text", next.text);
     next.narrow.forEach((keyword) => query.append("narrow", keyword));
     if (!next.product) query.set("by", "image");
     if (next.look) query.set("needs_a_look", "true");
@@ -74,7 +77,7 @@ export function searchView(box, { parameters, kept }) {
       results.replaceChildren(...Array.from({ length: 8 }, () => el("li", { class: "card waiting", "aria-hidden": "true" })));
     }
     try {
-      const query = { q: wholeQuery(state), language: language(), by: state.product ? "product" : "image", needs_a_look: state.look || undefined, reason: state.reason || undefined, limit: PAGE, facets: FACETS + 6, cursor };
+      const query = { q: wholeQuery(state), text: state.text || undefined, language: language(), by: state.product ? "product" : "image", needs_a_look: state.look || undefined, reason: state.reason || undefined, limit: PAGE, facets: FACETS + 6, cursor };
       const page = await ask("GET", "search", { query, signal: stop.signal });
       if (mine === asks) show(page, Boolean(cursor));
     } catch (error) {
@@ -146,7 +149,8 @@ function card(result) {
   return el("li", { class: "card" },
     el("a", { href: addressOf(result.image) },
       framed(result.image),
-      el("span", { class: "name" }, result.product),
+      el("span", { class: "name" }, result.listing.title || result.product),
+      result.listing.price || result.listing.brand ? el("small", {}, [result.listing.brand, result.listing.price].filter(Boolean).join(" · ")) : null,
       el("span", { class: "chips" }, words.map((word) => el("span", { class: word.source === "human" ? "chip human" : "chip", title: percent(word.score) }, word.keyword)))));
 }
 
@@ -158,15 +162,18 @@ export function searchBox(state, submit, filters) {
     type: "search", id: "q", name: "q", value: state.q, autocomplete: "off", spellcheck: "false", placeholder: say("what"),
     role: "combobox", "aria-label": say("what"), "aria-expanded": "false", "aria-controls": "suggestions", "aria-autocomplete": "list", "aria-describedby": "hint",
   });
-  suggest(field, list, (word, id, query) => submit(query || withLast(field.value, word)), filters);
-  return el("form", { role: "search", class: "search", onsubmit: (event) => { event.preventDefault(); submit(field.value.trim()); } },
-    el("div", { class: "field" }, icon("search"), field, list),
+  const mode = el("select", { class: "mode", "aria-label": say("search_in"), onchange: () => { if (field.value.trim()) submit(field.value.trim(), mode.value === "listing"); } },
+    ["keywords", "listing"].map((value) => el("option", { value, selected: (value === "listing") === state.inListing }, say(`in_${value}`))));
+  const inListing = () => mode.value === "listing";
+  suggest(field, list, (word, id, query) => submit(query || withLast(field.value, word)), filters, inListing);
+  return el("form", { role: "search", class: "search", onsubmit: (event) => { event.preventDefault(); submit(field.value.trim(), inListing()); } },
+    el("div", { class: "field" }, icon("search"), field, list), mode,
     el("button", { type: "submit", class: "main" }, say("search")),
     el("p", { id: "hint", class: "hint" }, say("search_hint")));
 }
 
 // With `filters`, whole queries are completed, by what they would leave; without, words of the vocabulary.
-export function suggest(field, list, choose, filters) {
+export function suggest(field, list, choose, filters, isOff = () => false) {
   let timer = 0;
   let at = -1;
   let requests = 0;
@@ -190,7 +197,7 @@ export function suggest(field, list, choose, filters) {
   async function fill() {
     const typed = lastWord(field.value);
     const mine = ++requests;
-    if (typed.length < 2) { close(); return; }
+    if (typed.length < 2 || isOff()) { close(); return; }
     const isWhole = filters && typed === field.value.trim(); // no operator stands before what is completed
     const further = isWhole ? { completes: "query", ...filters() } : {};
     const answer = await ask("GET", "suggest", { query: { q: typed, language: language(), limit: 8, ...further } }).catch(() => ({ suggestions: [] }));

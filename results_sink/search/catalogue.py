@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.keywords import KeywordTag
+    from pipeline.listing import Listing
     from results_sink.export.columns import DeltaRows, ImageColumns
     from results_sink.search.query import Node
 
@@ -106,6 +107,19 @@ class Catalogue:
         """How many keywords of each image are expected to be wrong: float64 [N]."""
         return np.concatenate([part.columns.expected_errors for part in self.parts])
 
+    @cached_property
+    def _successors(self) -> dict[int, int | None]:
+        """The row of each image that is hidden in the snapshot, as it is now; None where it is gone."""
+        rows: dict[int, int | None] = dict.fromkeys(self._hidden.tolist())
+        changed = self._changed.columns.images.to_pylist() if self._changed else []
+        numbers = {image: len(self._base) + index for index, image in enumerate(changed)}
+        rows |= {self._base_rows[image]: row for image, row in numbers.items() if self._base_rows[image] != ABSENT}
+        return rows
+
+    def current_row(self, row: int) -> int | None:
+        """Return the row of a snapshot's image as it is now; None where it is gone."""
+        return self._successors.get(row, row)
+
     def image_of(self, row: int) -> str:
         """Return the name of an image."""
         columns, index = self._where(row)
@@ -115,6 +129,11 @@ class Catalogue:
         """Return the product of an image."""
         columns, index = self._where(row)
         return columns.product_of(index)
+
+    def listing_of(self, row: int) -> Listing:
+        """Return what the shop says of an image's product."""
+        columns, index = self._where(row)
+        return columns.listing_of(index)
 
     def tags_of(self, row: int) -> tuple[KeywordTag, ...]:
         """Return the keywords of an image."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.keywords import KeywordTag, Vocabulary
+    from pipeline.listing import Listing
     from results_sink.export.columns import DeltaRows, ImageColumns
     from results_sink.search.facets import Facet
     from results_sink.search.precision import PrecisionForecast
@@ -60,11 +61,13 @@ class Filters:
         needs_a_look: whether the machine was not sure of the image.
         source: who gave the image one of its keywords.
         reason: why the image was rejected; rejected images are found by this filter alone.
+        text: words that the product's id, title or brand must hold, as the shop wrote them; case does not matter.
     """
 
     needs_a_look: bool | None = None
     source: Source | None = None
     reason: str | None = None
+    text: str = ""
 
     def flags(self, columns: ImageColumns) -> NDArray[np.bool_]:
         """Return which images the filters let through: bool [N]."""
@@ -75,6 +78,8 @@ class Filters:
             passed &= columns.has_source(self.source)
         if self.reason is not None:
             passed &= columns.has_reason(self.reason)
+        if self.text:
+            passed &= columns.mentions(self.text)
         return passed
 
 
@@ -89,6 +94,7 @@ class SearchHit:
     product: str
     score: float
     keywords: tuple[KeywordTag, ...]
+    listing: Listing
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +265,7 @@ class Searcher:
     def similar(self, request: SimilarRequest) -> tuple[SearchHit, ...]:
         """Return what looks most like a vector, nearest first; a hit's score is the cosine, or 0 where that is below.
 
-        Images that changed since the snapshot are left out until the next one: their vectors are not among its own.
+        Images are compared as the snapshot has them, and shown as they are now; new ones come with the next snapshot.
 
         Raises:
             BadExport: a file that is needed is missing or damaged.
@@ -284,13 +290,16 @@ class Searcher:
         passed = {request.without_product}
         hits = []
         for row, cosine in zip(vectors.rows[neighbours.rows].tolist(), neighbours.cosines.tolist(), strict=True):
-            product = self._catalogue.product_of(row)
-            if not is_shown[row] or product in passed:
+            current = self._catalogue.current_row(row)
+            if current is None or not is_shown[current]:
+                continue
+            product = self._catalogue.product_of(current)
+            if product in passed:
                 continue
             if request.per_product:
                 passed.add(product)
             score = min(max(cosine, 0.0), 1.0)  # float32 may round beyond 1
-            hits.append(SearchHit(self._catalogue.image_of(row), product, score, self._catalogue.tags_of(row)))
+            hits.append(SearchHit(self._catalogue.image_of(current), product, score, *self._said_of(current)))
         return tuple(hits)
 
     def counts_of(self, nodes: Mapping[str, Node], request: SearchRequest) -> dict[str, int]:
@@ -366,7 +375,10 @@ class Searcher:
     def _hit(self, row: int, score: float) -> SearchHit:
         tags = self._catalogue.tags_of(row)
         exact = next((tag.score for tag in tags if np.float32(tag.score) == score), score)  # as it was recorded
-        return SearchHit(self._catalogue.image_of(row), self._catalogue.product_of(row), exact, tags)
+        return SearchHit(self._catalogue.image_of(row), self._catalogue.product_of(row), exact, *self._said_of(row))
+
+    def _said_of(self, row: int) -> tuple[tuple[KeywordTag, ...], Listing]:
+        return self._catalogue.tags_of(row), self._catalogue.listing_of(row)
 
     def _counter(self, language: str) -> FacetCounter:
         if language not in self._counters:

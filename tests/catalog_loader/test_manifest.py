@@ -13,6 +13,7 @@ from catalog_loader.candidates import Candidate
 from catalog_loader.manifest import MAX_LINE_BYTES, Manifest, manifest_at
 from pipeline.errors import CallerError
 from pipeline.images import ImageRef
+from pipeline.listing import Listing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -156,3 +157,21 @@ def test_a_file_that_cannot_be_read_is_named(path: Path) -> None:
 
     with pytest.raises(CallerError, match=r"catalogue\.csv cannot be read: Is a directory"):
         Manifest(path).check()
+
+
+def test_what_the_shop_says_of_a_product_is_read_from_columns_of_that_name(
+    path: Path,
+) -> None:
+    path.write_text("Title,image,stock,url\nRunner,s3://shop/a.jpg,7,https://shop.example/a\n,s3://shop/b.jpg,0,\n")
+
+    assert [candidate.listing for candidate in Manifest(path).images()] == [
+        Listing("Runner", url="https://shop.example/a"),
+        Listing(),
+    ]
+
+
+def test_a_listing_that_cannot_be_kept_is_said_with_its_line(path: Path) -> None:
+    text = f"image,title,url\ns3://shop/a.jpg,{'x' * 501},\n"
+
+    assert mistake_of(path, text) == ", line 2: the title has 501 characters; the limit is 500"
+    assert "line 2: the url 'shop/a' is no link" in mistake_of(path, "image,url\ns3://shop/a.jpg,shop/a\n")
