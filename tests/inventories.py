@@ -22,6 +22,7 @@ MANIFEST = "lists/shop/daily/2026-11-26T01-00Z/manifest.json"
 MODIFIED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 CSV_COLUMNS = ("Bucket", "Key", "VersionId", "IsLatest", "IsDeleteMarker", "Size", "LastModifiedDate", "ETag")
 ARROW_COLUMNS = ("bucket", "key", "version_id", "is_latest", "is_delete_marker", "size", "last_modified_date", "e_tag")
+FEW = 1000  # rows, up to which a file still has several row groups
 PARQUET_SCHEMA = (
     "message s3.inventory { required binary bucket (UTF8); required binary key (UTF8); optional int64 size; "
     "optional int64 last_modified_date (TIMESTAMP_MILLIS); optional binary e_tag (UTF8); }"
@@ -86,7 +87,7 @@ def _write(file_format: str, rows: Sequence[Listed], kept: Sequence[int]) -> byt
     table = table.select([ARROW_COLUMNS[index] for index in kept])
     file = io.BytesIO()
     if file_format == "Parquet":
-        parquet.write_table(table, file, compression="snappy", row_group_size=2)
+        parquet.write_table(table, file, compression="snappy", row_group_size=2 if len(rows) < FEW else None)
     else:
         orc.write_table(table, file, compression="zlib")
     return file.getvalue()
