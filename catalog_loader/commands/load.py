@@ -96,7 +96,7 @@ def load(
 ) -> int:
     """Load, and report what was sent and where to go on, whatever ends it. With ``wait``, return when all is done."""
     with ExitStack() as opened:
-        plan = request.plan(_open_source(request.source, opened))
+        plan = request.plan(open_source(request.source, opened))
         total = _total(plan)
         _warn_without_model(plan, console)
         ports = connect()
@@ -141,7 +141,7 @@ def wait_for_all(ports: Connected, console: Console, sleep: Callable[[float], ob
 def rehearse(request: LoadRequest, connect: Connect, console: Console) -> int:
     """Report what a load would send, cost and take, and send nothing."""
     with ExitStack() as opened:
-        plan = request.plan(_open_source(request.source, opened))
+        plan = request.plan(open_source(request.source, opened))
         total = _total(plan)
         ports, loaded = connect(), Loaded()
         with Progress("dry run", total=total, quiet=console.as_json) as progress:
@@ -151,7 +151,12 @@ def rehearse(request: LoadRequest, connect: Connect, console: Console) -> int:
     return _exit_code(plan, loaded, console)
 
 
-def _open_source(text: str, opened: ExitStack) -> BucketPrefix | Manifest:
+def open_source(text: str, opened: ExitStack) -> BucketPrefix | Manifest:
+    """Return the prefix or the manifest of this name; ``opened`` closes what had to be opened.
+
+    Raises:
+        CallerError: it is neither.
+    """
     if text.startswith(SCHEME):
         return BucketPrefix.parse(text)
     if Path(text).is_dir():
