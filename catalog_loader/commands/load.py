@@ -156,11 +156,19 @@ def rehearse(request: LoadRequest, connect: Connect, console: Console) -> int:
 
 
 def _open_source(request: LoadRequest, connect: Connect, opened: ExitStack) -> BucketPrefix | Manifest | Inventory:
-    text = request.source
-    if is_inventory(text):
-        return Inventory.load(text, connect().files, request.prefix)
+    if is_inventory(request.source):
+        return Inventory.load(request.source, connect().files, request.prefix)
     if request.prefix:
         raise CallerError("--prefix is for the manifest.json of an inventory; write s3://bucket/prefix")
+    return open_source(request.source, opened)
+
+
+def open_source(text: str, opened: ExitStack) -> BucketPrefix | Manifest:
+    """Return the prefix or the manifest of this name; ``opened`` closes what had to be opened.
+
+    Raises:
+        CallerError: it is neither.
+    """
     if text.startswith(SCHEME):
         return BucketPrefix.parse(text)
     if Path(text).is_dir():

@@ -185,10 +185,15 @@ class SignedRequests(httpx.Auth):
 
     requires_request_body = True
 
+    def __init__(self, *, on_embedded_aws: bool = False) -> None:
+        """Sign with the embedded AWS's own credentials, or with those that boto3 finds."""
+        self._on_embedded_aws = on_embedded_aws
+
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Sign the request."""
         sent = {name: request.headers[name] for name in ("content-type",) if name in request.headers}
-        request.headers.update(signed_headers(request.method, str(request.url), sent, request.content))
+        url, body = str(request.url), request.content
+        request.headers.update(signed_headers(request.method, url, sent, body, on_embedded_aws=self._on_embedded_aws))
         yield request
 
 
@@ -252,7 +257,8 @@ class _Endpoint:
         name = STACK_NAME if endpoint_url else environment.get(STACK_VARIABLE) or STACK_NAME
         outputs = stack_outputs(client("cloudformation", endpoint_url), name)
         if endpoint_url:
-            return cls(f"{endpoint_url}/_aws/execute-api/{outputs['HttpApiId']}/$default", None)
+            address = f"{endpoint_url}/_aws/execute-api/{outputs['HttpApiId']}"
+            return cls(address, SignedRequests(on_embedded_aws=True))
         return cls(outputs["ApiUrl"])
 
     def _url(self, request: ApiRequest[Any]) -> str:
