@@ -204,7 +204,8 @@ def test_a_page_whose_snapshot_is_gone_says_so(asker: Asker, tmp_path: Path) -> 
 def test_a_cursor_is_of_one_search_alone(asker: Asker) -> None:
     cursor = asker.get("/search", q="boot", limit=1).body["next"]
 
-    assert_problem(asker.get("/search", q="chair", cursor=cursor), 400, "another search")
+    for other in ({"q": "chair"}, {"min": 0.5}, {"by": "image"}, {"language": "de"}, {"sort": "newest"}):
+        assert_problem(asker.get("/search", **{"q": "boot", "cursor": cursor, **other}), 400, "another search")
     for nonsense in ("x", "e30", "eyJwbGFjZSI6MX0", "%"):
         assert_problem(asker.get("/search", q="boot", cursor=nonsense), 400, "cursor")
 
