@@ -4,25 +4,20 @@ import { ask, askOnce, nameOfClass, pathOf, photo } from "./api.js";
 import { explain, failure } from "./notices.js";
 import { cameFromHere, forget } from "./visits.js";
 import { announce, bar, el, icon, percent } from "./dom.js";
+import { framed, PHOTO } from "./pictures.js";
 import { productAddress } from "./product.js";
 import { suggest } from "./search.js";
 import { mayDecide } from "./signin.js";
 import { language, moment, number, say } from "./words.js";
 
 export function photoView(box, { image }) {
-  const frame = el("div", { class: "large" }, icon("photo"));
-  const right = el("div", { class: "told" }, el("p", { class: "hint" }, say("loading")));
   const title = el("h1", {}, nameOf(image));
+  const frame = el("div", { class: "large" }, framed(image, { kind: "picture", alt: title.textContent, size: PHOTO }));
+  const right = el("div", { class: "told" }, el("p", { class: "hint" }, say("loading")));
   let gone = false;
   box.append(
     backLink(),
     el("article", { class: "photo" }, frame, el("div", {}, title, right)));
-  void photo(image).then((address) => {
-    if (!address) return;
-    const picture = el("img", { src: address, alt: title.textContent });
-    picture.addEventListener("error", () => picture.remove());
-    frame.append(picture);
-  }).catch(() => {});
   void load();
   return () => { gone = true; };
 
@@ -218,10 +213,18 @@ function classes(record) {
     el("p", {}, el("a", { class: "button", href: `#/compare?image=${encodeURIComponent(record.image)}` }, say("compare_this"))));
 }
 
+// Opened before its address is known, since a browser opens windows only while somebody clicks.
+async function openOriginal(image) {
+  const opened = window.open("", "_blank");
+  const address = await photo(image).catch(() => "");
+  if (address) opened.location = address;
+  else opened.close();
+}
+
 function facts(record) {
   const told = [
     ["product", el("a", { href: productAddress(record.product) }, record.product)],
-    ["place", record.image],
+    ["place", [record.image, " ", el("button", { type: "button", class: "small", onclick: () => openOriginal(record.image) }, say("original"))]],
     ["size", record.width_pixels ? `${number(record.width_pixels)} × ${number(record.height_pixels)}` : ""],
     ["model", record.model_version],
     ["taxonomy", record.taxonomy_version],

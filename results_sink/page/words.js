@@ -100,6 +100,7 @@ const WORDS = {
   uploaded: ["Uploaded", "Hochgeladen", "Envoyée", "Subida"],
   run: ["Run", "Lauf", "Passage", "Pasada"],
   revision: ["Revision", "Fassung", "Révision", "Revisión"],
+  original: ["Original", "Original", "Original", "Original"],
   place: ["Lies at", "Liegt unter", "Se trouve à", "Está en"],
   compare_this: ["Compare models", "Modelle vergleichen", "Comparer les modèles", "Comparar modelos"],
   upload_title: ["Upload photos and watch", "Fotos hochladen und zusehen", "Envoyer des photos et suivre", "Subir fotos y mirar"],
