@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
-from pipeline.errors import RejectReason
 from pipeline.images import ImageRef
 from pipeline.keywords import LANGUAGES, Keyword, Use, Vocabulary
 from pipeline.memory.images import MemoryImages
@@ -24,6 +24,9 @@ from tagging_lambda.image.preprocess import read_picture
 from tagging_lambda.model_card import InputContract
 from tagging_lambda.reconcile import Reconciler
 from tagging_lambda.words.keyword_mapper import KeywordMapper
+
+if TYPE_CHECKING:
+    from pipeline.errors import RejectReason
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"

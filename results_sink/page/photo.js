@@ -79,7 +79,9 @@ function sections(record, decide, rate, verdicts) {
   } else if (record.status !== "tagged") {
     parts.push(el("p", { class: "notice" }, say(`is_${record.status}`)));
   } else {
-    parts.push(keywords(record, decide, rate, verdicts), missing(record, decide, rate));
+    parts.push(keywords(record, decide, rate, verdicts));
+    if (record.colours.length) parts.push(colours(record, decide));
+    parts.push(missing(record, decide, rate));
   }
   parts.push(timeline(record, decide));
   if (record.classes.length) parts.push(classes(record));
@@ -97,9 +99,23 @@ function keywords(record, decide, rate, verdicts) {
       : el("p", {}, say("no_keywords")));
 }
 
+function colours(record, decide) {
+  const decided = new Set(record.decisions.map((each) => each.id));
+  return el("section", {}, el("h2", {}, say("colours")), el("ul", { class: "colours" }, record.colours.map((each) => el("li", {},
+    el("a", { class: each.source === "human" ? "chip human" : "chip", href: `#/search?q=${encodeURIComponent(each.colour)}` }, each.colour,
+      el("small", {}, ` ${each.source === "human" ? say("by_human") : percent(each.share)}`)),
+    decided.has(each.id) || !mayDecide() ? null : el("span", { class: "offers" },
+      decideButton("pin_it", "pin", () => decide(each.id, "pin", each.colour), each.colour),
+      decideButton("suppress_it", "ban", () => decide(each.id, "suppress", each.colour), each.colour))))));
+}
+
+function decideButton(name, shape, run, word) {
+  return el("button", { type: "button", class: "rate", title: say(name, word), "aria-label": say(name, word), onclick: run }, icon(shape));
+}
+
 function keyword(each, isDecided, record, decide, rate, given) {
   const row = el("li", {});
-  const act = (name, shape, decision) => el("button", { type: "button", class: "rate", title: say(name, each.keyword), "aria-label": say(name, each.keyword), onclick: () => decide(each.id, decision, each.keyword) }, icon(shape));
+  const act = (name, shape, decision) => decideButton(name, shape, () => decide(each.id, decision, each.keyword), each.keyword);
   const rates = rateButtons(each, async (verdict) => {
     await rate(each.id, verdict, record.model_version);
     row.querySelector(".next")?.remove();
@@ -168,10 +184,11 @@ export function missingWord(button, tell) {
     told);
 }
 
-// The keyword that is called so in some language, or nothing: a word that the vocabulary lacks can be missed, not pinned.
+// The keyword, or else the colour, that is called so in some language, or nothing: a word that the vocabulary lacks can
+// be missed, not pinned.
 export async function idOf(word) {
-  const { keywords: all } = await askOnce("keywords");
-  return all.find((each) => Object.values(each.words).flat().some((own) => fold(own) === fold(word)))?.id;
+  const { keywords: all, colours: further } = await askOnce("keywords");
+  return [...all, ...further].find((each) => Object.values(each.words).flat().some((own) => fold(own) === fold(word)))?.id;
 }
 
 // As the vocabulary compares words: no case, no accents, single spaces.

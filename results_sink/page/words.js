@@ -68,6 +68,7 @@ const WORDS = {
   remove: ["Remove {0}", "{0} entfernen", "Retirer {0}", "Quitar {0}"],
   back: ["Back", "Zurück", "Retour", "Volver"],
   keywords: ["Keywords", "Schlagwörter", "Mots-clés", "Palabras clave"],
+  colours: ["Colours", "Farben", "Couleurs", "Colores"],
   classes: ["What the model saw", "Was das Modell sah", "Ce que le modèle a vu", "Lo que vio el modelo"],
   facts: ["Facts", "Angaben", "Détails", "Datos"],
   history: ["History", "Verlauf", "Historique", "Historial"],

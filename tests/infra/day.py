@@ -157,6 +157,7 @@ def live_a_day(day: Day) -> None:
         http(api, path="suggest", queryStringParameters={"q": "sh"}),
         http(api, path=f"images/{bucket}/b.jpg"),
         http(api, path="products/b"),
+        http(api, {"image": str(images[1])}, path="similar", method="POST"),
         http(api, {"ids": ["a", "b"]}, path="products:batch", method="POST"),
         *(http(api, path=path) for path in ("keywords", "healthz")),
     ]

@@ -41,6 +41,7 @@ def test_the_document_has_every_route_of_every_function(document: dict[str, Any]
         "post /v1/photos",
         "get /v1/thumbnails/{size}/{bucket}/{key}",
         "post /v1/duplicates",
+        "post /v1/similar",
         "post /v1/classify",
         "get /v1/models",
         "post /v1/uploads",
