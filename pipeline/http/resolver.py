@@ -130,6 +130,8 @@ class Resolver(APIGatewayHttpResolver):
             model = get_type_hints(function, include_extras=True)["return"]
             content = {"model": model} if media_type == JSON else {"schema": {"type": "string", "format": "binary"}}
             answer: Any = {"description": summary, "content": {media_type: content}}
+            if media_type != JSON:
+                del function.__annotations__["return"]  # Powertools would read the bytes as text to validate them
             self.route(
                 VERSION + path,
                 method,

@@ -5,6 +5,7 @@ import { say } from "./words.js";
 
 const BASE = new URL(".", document.baseURI);
 const UNTOLD = { 401: "not_signed_in", 403: "forbidden" }; // the gateway refuses without a word of ours
+export const MOST_BYTES = 4_000_000; // of a photo that fits through the API in one request
 let settings = { watch: "", sign_in: "" };
 
 export class Problem extends Error {

@@ -1,12 +1,11 @@
 // Compare: one photo, several models, side by side, and what people say of their keywords.
 
-import { ask, askOnce, thumbnail } from "./api.js";
+import { ask, askOnce, MOST_BYTES, thumbnail } from "./api.js";
 import { announce, bar, el, icon, percent } from "./dom.js";
 import { missingWord, rateButtons } from "./photo.js";
 import { PHOTO } from "./pictures.js";
 import { language, say } from "./words.js";
 
-const MOST_BYTES = 4_000_000; // what fits through the API in one request
 
 export function compareView(box, { asked, kept }) {
   const image = asked.get("image");

@@ -6,18 +6,23 @@ import { cameFromHere, forget } from "./visits.js";
 import { announce, bar, el, icon, percent } from "./dom.js";
 import { framed, PHOTO } from "./pictures.js";
 import { productAddress } from "./product.js";
-import { suggest } from "./search.js";
+import { card, suggest } from "./search.js";
 import { mayDecide } from "./signin.js";
 import { language, moment, number, say } from "./words.js";
+
+const ALIKE = 6; // products that look like the photo's
 
 export function photoView(box, { image }) {
   const title = el("h1", {}, nameOf(image));
   const frame = el("div", { class: "large" }, framed(image, { kind: "picture", alt: title.textContent, size: PHOTO }));
   const right = el("div", { class: "told" }, el("p", { class: "hint" }, say("loading")));
+  const alike = el("section", { class: "alike" });
   let gone = false;
   box.append(
     backLink(),
-    el("article", { class: "photo" }, frame, el("div", {}, title, right)));
+    el("article", { class: "photo" }, frame, el("div", {}, title, right)),
+    alike);
+  void loadAlike();
   void load();
   return () => { gone = true; };
 
@@ -31,6 +36,16 @@ export function photoView(box, { image }) {
       if (focus) right.querySelector("h2")?.focus();
     } catch (error) {
       right.replaceChildren(failure(error, load));
+    }
+  }
+
+  // Of the last export: before the first one, nothing is said here.
+  async function loadAlike() {
+    try {
+      const { results } = await ask("POST", "similar", { query: { language: language() }, json: { image, limit: ALIKE } });
+      if (!gone && results.length) alike.replaceChildren(el("h2", {}, say("more_like_this")), el("ul", { class: "grid small" }, results.map(card)));
+    } catch (error) {
+      if (!gone && !["no_export", "not_found"].includes(error.code)) alike.replaceChildren(failure(error, loadAlike));
     }
   }
 

@@ -70,5 +70,5 @@ def test_the_original_is_one_click_away(open_page: Open, site: Site) -> None:
     product = next(iter(site.photos))
     page = open_page(f"photo/{site.bucket}/{product}.jpg")
     with page.context.expect_page() as opened:
-        page.click("text=Original")
-    opened.value.wait_for_url(f"**/{product}.jpg?**")
+        page.click("button:has-text('Original')")
+    opened.value.wait_for_url(f"**/{product}.jpg?**", wait_until="commit")

@@ -43,7 +43,7 @@ class Shop:
         self.made += 1
         if data == b"no photo":
             raise ImageRejected(RejectReason.NOT_IMAGE, "the first bytes are not those of a picture")
-        return b"small " + size.encode() + data
+        return b"\xff small " + size.encode() + data  # as no text begins
 
     def put(self, data: bytes, image: ImageRef = IMAGE, *, tag: bool = True) -> None:
         etag = self.images.put(image, data)
@@ -61,7 +61,7 @@ def test_a_thumbnail_is_made_once_and_then_read_from_where_it_is_kept(shop: Shop
     shop.put(b"photo")
     first, second = shop.caller.get(PATH), shop.caller.get(PATH)
 
-    assert (first.status, first.data, first.headers["content-type"]) == (200, b"small 320photo", "image/webp")
+    assert (first.status, first.data, first.headers["content-type"]) == (200, b"\xff small 320photo", "image/webp")
     assert second.data == first.data
     assert (shop.made, shop.images.fetches) == (1, 1)
     assert all(name.startswith(FOLDER) for name in shop.kept.files)
@@ -70,7 +70,7 @@ def test_a_thumbnail_is_made_once_and_then_read_from_where_it_is_kept(shop: Shop
 def test_each_size_is_its_own_picture_and_other_sizes_there_are_none(shop: Shop) -> None:
     shop.put(b"photo")
 
-    assert shop.caller.get(PATH.replace("320", "640")).data == b"small 640photo"
+    assert shop.caller.get(PATH.replace("320", "640")).data == b"\xff small 640photo"
     refused = shop.caller.get(PATH.replace("320", "500"))
     assert (refused.status, refused.body["code"]) == (400, "invalid_request")
     assert "'320' or '640'" in refused.body["detail"]
@@ -85,14 +85,14 @@ def test_who_has_the_picture_already_is_sent_no_bytes_and_a_replaced_photo_is_an
 
     assert (known.status, known.data) == (304, b"")
     assert known.headers["cache-control"].startswith("private, max-age=600")
-    assert (replaced.status, replaced.data) == (200, b"small 320another")
+    assert (replaced.status, replaced.data) == (200, b"\xff small 320another")
 
 
 def test_a_photo_that_was_replaced_and_not_tagged_yet_is_shown_as_it_is_now(shop: Shop) -> None:
     shop.put(b"photo")
     shop.put(b"another", tag=False)
 
-    assert [shop.caller.get(PATH).data for _ in range(2)] == [b"small 320another"] * 2
+    assert [shop.caller.get(PATH).data for _ in range(2)] == [b"\xff small 320another"] * 2
 
 
 def test_only_photos_with_a_record_in_a_bucket_of_the_catalogue_are_shown(shop: Shop) -> None:
