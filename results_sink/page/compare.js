@@ -1,11 +1,11 @@
 // Compare: one photo, several models, side by side, where they differ, and what people say of their keywords.
 
-import { ask, askOnce, photo } from "./api.js";
+import { ask, askOnce, MOST_BYTES, thumbnail } from "./api.js";
 import { announce, bar, el, icon, percent } from "./dom.js";
 import { missingWord, rateButtons } from "./photo.js";
+import { PHOTO } from "./pictures.js";
 import { language, say } from "./words.js";
 
-const MOST_BYTES = 4_000_000; // what fits through the API in one request
 const DIFFERENCE = 0.1; // of two scores, chosen by us: below it two models say the same
 
 export function compareView(box, { parameters, kept }) {
@@ -72,7 +72,7 @@ export function compareView(box, { parameters, kept }) {
     frame.replaceChildren(icon("photo"));
     frame.hidden = false;
     if (address) see(address);
-    if (name.startsWith("s3://")) void photo(name).then((readable) => readable && mine === requests && see(readable)).catch(() => {});
+    if (name.startsWith("s3://")) void thumbnail(name, PHOTO).then((small) => mine === requests && see(URL.createObjectURL(small))).catch(() => {});
     try {
       const answer = await classify(source);
       if (mine !== requests) return;

@@ -1,6 +1,6 @@
 // Search: a box with suggestions, facets to narrow by, and a grid of photos.
 
-import { ask } from "./api.js";
+import { ask, MOST_BYTES } from "./api.js";
 import { announce, el, icon, percent } from "./dom.js";
 import { failure } from "./notices.js";
 import { framed } from "./pictures.js";
@@ -33,7 +33,8 @@ export function searchView(box, { parameters, kept }) {
   const wrong = el("div");
   const notes = el("div", { class: "notes" });
   const stop = new AbortController();
-  const form = searchBox({ q: kept ?? (state.inListing ? state.text : state.q), inListing: state.inListing }, (typed, inListing) => change({ q: inListing ? "" : typed, text: inListing ? typed : "", inListing, narrow: [], reason: "" }), () => ({ needs_a_look: state.look || undefined }));
+  const file = el("input", { type: "file", id: "photo", accept: "image/*", class: "hidden", onchange: () => { void byPhoto(file.files[0]); file.value = ""; } });
+  const form = searchBox({ q: kept ?? (state.inListing ? state.text : state.q), inListing: state.inListing }, (typed, inListing) => change({ q: inListing ? "" : typed, text: inListing ? typed : "", inListing, narrow: [], reason: "" }), () => ({ needs_a_look: state.look || undefined }), [file, el("label", { class: "button round", for: "photo", title: say("by_photo") }, icon("photo"), el("span", { class: "hidden" }, say("by_photo")))]);
   let asks = 0;
   let listed = []; // the results so far
 
@@ -82,6 +83,26 @@ export function searchView(box, { parameters, kept }) {
       if (mine === asks) show(page, Boolean(cursor));
     } catch (error) {
       if (error.name !== "AbortError" && mine === asks) fail(error, cursor);
+    }
+  }
+
+  // What looks like a photo of this device, which is not kept anywhere.
+  async function byPhoto(photo) {
+    if (photo.size > MOST_BYTES) { wrong.replaceChildren(el("p", { class: "notice bad", role: "alert" }, say("too_large", photo.name))); return; }
+    const mine = ++asks;
+    wrong.replaceChildren();
+    count.textContent = say("loading");
+    try {
+      const { vector } = await ask("POST", "classify", { body: await photo.arrayBuffer(), type: "application/octet-stream", signal: stop.signal });
+      const answer = await ask("POST", "similar", { query: { language: language() }, json: { vector, by: state.product ? "product" : "image", limit: PAGE }, signal: stop.signal });
+      if (mine !== asks) return;
+      for (const part of [notes, facets]) part.replaceChildren();
+      more.hidden = true;
+      results.replaceChildren(...answer.results.map(card));
+      count.textContent = answer.results.length ? say("like_photo", photo.name) : say("none");
+      announce(count.textContent);
+    } catch (error) {
+      if (error.name !== "AbortError" && mine === asks) fail(error, true);
     }
   }
 
@@ -144,7 +165,7 @@ function chosen(state, change) {
       keyword, icon("cross")))));
 }
 
-function card(result) {
+export function card(result) {
   const words = result.keywords.slice(0, 3);
   return el("li", { class: "card" },
     el("a", { href: addressOf(result.image) },
@@ -156,7 +177,7 @@ function card(result) {
 
 // ---- The box: a text field with a list of suggestions, as the ARIA combobox pattern asks ----
 
-export function searchBox(state, submit, filters) {
+export function searchBox(state, submit, filters, further) {
   const list = el("ul", { id: "suggestions", role: "listbox", "aria-label": say("keywords"), hidden: true });
   const field = el("input", {
     type: "search", id: "q", name: "q", value: state.q, autocomplete: "off", spellcheck: "false", placeholder: say("what"),
@@ -167,7 +188,7 @@ export function searchBox(state, submit, filters) {
   const inListing = () => mode.value === "listing";
   suggest(field, list, (word, id, query) => submit(query || withLast(field.value, word)), filters, inListing);
   return el("form", { role: "search", class: "search", onsubmit: (event) => { event.preventDefault(); submit(field.value.trim(), inListing()); } },
-    el("div", { class: "field" }, icon("search"), field, list), mode,
+    el("div", { class: "field" }, icon("search"), field, list), mode, further,
     el("button", { type: "submit", class: "main" }, say("search")),
     el("p", { id: "hint", class: "hint" }, say("search_hint")));
 }

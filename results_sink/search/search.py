@@ -161,6 +161,7 @@ class SimilarRequest:
     limit: int
     per_product: bool = False
     without_product: str = ""
+    without_image: str = ""
 
 
 class Searcher:
@@ -293,13 +294,13 @@ class Searcher:
             current = self._catalogue.current_row(row)
             if current is None or not is_shown[current]:
                 continue
-            product = self._catalogue.product_of(current)
-            if product in passed:
+            product, image = self._catalogue.product_of(current), self._catalogue.image_of(current)
+            if product in passed or image == request.without_image:
                 continue
             if request.per_product:
                 passed.add(product)
             score = min(max(cosine, 0.0), 1.0)  # float32 may round beyond 1
-            hits.append(SearchHit(self._catalogue.image_of(current), product, score, *self._said_of(current)))
+            hits.append(SearchHit(image, product, score, *self._said_of(current)))
         return tuple(hits)
 
     def counts_of(self, nodes: Mapping[str, Node], request: SearchRequest) -> dict[str, int]:

@@ -55,6 +55,15 @@ def test_a_photo_is_added_to_a_product_replaced_and_removed(open_page: Open, sit
     assert page.locator(".photos .card").count() == 1
 
 
+def test_a_photo_that_another_product_has_too_is_named(open_page: Open, site: Site) -> None:
+    page = open_page("product/copied")
+    page.set_input_files("#more-photos", photo(site, CAMERA))
+    page.wait_for_selector(".photos .chip:has-text('camera')")
+    page.reload()
+    page.wait_for_selector("h2:has-text('The same photo elsewhere') + .grid .card")
+    assert page.inner_text("h2:has-text('The same photo elsewhere') + .grid .name") == CAMERA
+
+
 def test_a_photo_of_the_shops_own_is_not_offered_to_be_removed(open_page: Open, site: Site) -> None:
     page = open_page(f"product/{SHOE}")
     page.wait_for_selector(".photos .card a")
