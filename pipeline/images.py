@@ -22,6 +22,7 @@ SCHEME = "s3://"
 FILE_SCHEME = "file://"
 
 
+# The object itself says its product: a message after an upload may be lost (DECISIONS.md, 115).
 def product_metadata(product: str) -> dict[str, str]:
     """Return the user metadata by which an object says its product: percent-encoded, since headers are ASCII.
 

@@ -16,6 +16,7 @@ FIELDS = tuple(LIMITS)
 LINKS = ("https://", "http://")
 
 
+# On each image's record: a table of products would be a second thing to keep (DECISIONS.md, 117).
 @dataclass(frozen=True, slots=True)
 class Listing:
     """What the shop says of a product, each as it wrote it; empty where it says nothing."""

@@ -30,6 +30,7 @@ class PrecisionForecast:
     looks: int
 
 
+# In the order of the review, so that the number is what a person will see (DECISIONS.md, 116).
 def forecast(
     counts: NDArray[np.int64],
     errors: NDArray[np.float64],

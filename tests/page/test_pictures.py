@@ -81,6 +81,7 @@ def compare_two(page: Any, site: Site) -> None:
     page.wait_for_selector(".column >> nth=1")
 
 
+# A test and no script, so that no picture outlives its view (DECISIONS.md, 118).
 @dataclass(frozen=True)
 class Picture:
     """A picture of the documentation: which view, what must be seen in it, and what is done before."""
