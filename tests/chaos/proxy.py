@@ -135,7 +135,7 @@ class Weather:
         if self.calm:
             return None
         self._change()
-        kinds = KINDS[call.service]
+        kinds = [kind for kind in KINDS[call.service] if _fits(kind, call)]
         found: Injury | None = None
         if self._storm and self._storm[0] == call.service and self.chance.random() < STORM:
             found = self._storm[1] or self.chance.choice(kinds)

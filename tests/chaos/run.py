@@ -185,7 +185,7 @@ def killing(here: Deployed, seed: int) -> Iterator[Killed]:
     def kill() -> None:
         next_at = 0
         while not over.wait(POLL_S):
-            # By calls and not by seconds: on a busy machine no worker would live long enough to do anything.
+            # On a busy machine no worker would live long enough to do anything (DECISIONS.md, 106).
             calls = here.proxy("counts").get("calls", 0)
             if calls >= next_at and _kill_one(here, chance, killed):
                 next_at = calls + chance.randrange(*CALLS_A_KILL)
@@ -315,13 +315,13 @@ class Ran:
             ("of them injured", injured),
             *((f"  {name}", count) for name, count in sorted(self.proxy.items()) if name != "calls"),
             *((f"{what} killed", count) for what, count in sorted(self.killed.items())),
-            ("looks that had to be repeated later", int(self.counted[Metric.RETRIED])),
-            ("looks without the time to begin", int(self.counted[Metric.NOT_BEGUN])),
-            ("files whose content was asked for", self.counted[f"{Metric.CONTENTS_RECOGNISED} told"]),
-            ("of them known to the worker", int(self.counted[Metric.CONTENTS_RECOGNISED])),
+            ("images that had to be tried again", int(self.counted[Metric.RETRIED])),
+            ("images without the time to begin", int(self.counted[Metric.NOT_BEGUN])),
+            ("photos classified, or known by their bytes", self.counted[f"{Metric.CONTENTS_RECOGNISED} told"]),
+            ("of them known by their bytes", int(self.counted[Metric.CONTENTS_RECOGNISED])),
             ("images that ended as they were", int(self.counted[Metric.UNCHANGED])),
             ("seconds under fire", round(self.under_fire_s)),
-            ("events a second", round(self.used / self.under_fire_s, 1)),
+            ("images a second", round(self.used / self.under_fire_s, 1)),
             ("seconds to the last end, in peace", round(self.drained_s)),
             ("gaps made on purpose, told and closed", self.gaps),
             *self.verdict.asked.items(),

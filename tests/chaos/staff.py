@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.aws.clients import client
+from pipeline.errors import RetryLater
 from tests.chaos.verdict import ask, start_command
 from tests.chaos.words import read_words
 
@@ -98,7 +99,7 @@ class Staff:
         while not self.over.wait(chance.uniform(*BETWEEN_S)):
             try:
                 duty(chance)
-            except (BotoCoreError, ClientError, OSError):  # the emulator is being restarted
+            except (BotoCoreError, ClientError, OSError, RetryLater):  # the emulator is being restarted
                 self.counts["interrupted by a restart"] += 1
             except Exception as error:  # noqa: BLE001 - a thread's error is a problem of the run
                 self.problems.append(f"{duty.__name__}: {error!r}")
