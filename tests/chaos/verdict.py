@@ -1,7 +1,8 @@
 """What must be true after a chaos run, read from AWS itself: nothing here goes through the product's own code.
 
 Items of the table, objects, files of the export and dead letters are read by boto3 and pyarrow. What a picture shows is
-known since it was drawn. The product is only asked to be judged: its search API, `audit` and `status` (DECISIONS.md, 105).
+known since it was drawn. The product is only asked to be judged: its search API, `audit` and `status`
+(DECISIONS.md, 105).
 """
 
 from __future__ import annotations
