@@ -169,11 +169,12 @@ class Proxy:
 
     upstream_port: int
     weather: Weather
-    late: set[asyncio.Task[None]] = field(default_factory=set)
+    tasks: set[asyncio.Task[None] | None] = field(default_factory=set)  # what nobody holds may be forgotten half way
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection of a client until either end closes it."""
         upstream: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self.tasks.add(asyncio.current_task())
         try:
             while call := await _request(reader, writer):
                 if call.head.split(b" ", 2)[1].startswith(b"/_chaos/"):
@@ -185,10 +186,11 @@ class Proxy:
         except (OSError, asyncio.IncompleteReadError):
             return
         finally:
-            for each in (upstream[1] if upstream else None, writer):
-                if each is not None:
+            self.tasks.discard(asyncio.current_task())
+            for end in (upstream[1] if upstream else None, writer):
+                if end is not None:
                     with suppress(OSError):
-                        each.close()
+                        end.close()
 
     def _told(self, call: Call, writer: asyncio.StreamWriter) -> None:
         if b"/_chaos/calm" in call.head:
@@ -205,8 +207,8 @@ class Proxy:
             return False
         if injury is Injury.LATE:
             task = asyncio.create_task(self._land(call))
-            self.late.add(task)
-            task.add_done_callback(self.late.discard)
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
         if injury in {Injury.CUT_BEFORE, Injury.LATE}:
             writer.transport.abort()
             return False
