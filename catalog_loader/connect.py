@@ -32,7 +32,7 @@ class Connected:
     Attributes:
         stream_failures: changes of the table that a function could not pass on.
         images_bucket: the stack's own bucket, whose photos are tagged as they arrive.
-        photo_store: writes photos below a prefix of a bucket.
+        files: reads and writes files below a prefix of a bucket.
         probe: has the tagging function read one photo before a load.
         causes: reads what may keep the function from taking messages.
     """
@@ -45,7 +45,7 @@ class Connected:
     watched: tuple[WatchedQueue, ...]
     causes: Callable[[], Iterable[str]]
     images_bucket: str
-    photo_store: Callable[[BucketPrefix], FileStore]
+    files: Callable[[BucketPrefix], FileStore]
     probe: Probe
 
     @property
@@ -89,6 +89,6 @@ def connected() -> Connected:
         ),
         causes=Triggers(functions, stack.tag_function_name).causes,
         images_bucket=stack.images_bucket,
-        photo_store=partial(S3Files, s3),
+        files=partial(S3Files, s3),
         probe=FunctionProbe(functions, sqs, table, stack.tag_function_name, stack.backfill_queue_url),
     )
