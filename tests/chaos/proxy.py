@@ -136,20 +136,20 @@ class Weather:
             return None
         self._change()
         kinds = [kind for kind in KINDS[call.service] if _fits(kind, call)]
-        found: Injury | None = None
+        injury: Injury | None = None
         if self._storm and self._storm[0] == call.service and self.chance.random() < STORM:
-            found = self._storm[1] or self.chance.choice(kinds)
+            injury = self._storm[1] or self.chance.choice(kinds)
         elif self.chance.random() < EVERYDAY:
-            found = Injury.HANGS if self.chance.random() < HANG_SHARE else self.chance.choice(kinds)
-        if found is not None and not _fits(found, call):
-            found = Injury.CUT_AFTER
-        if found is Injury.HANGS and call.is_of_the_export:
+            injury = Injury.HANGS if self.chance.random() < HANG_SHARE else self.chance.choice(kinds)
+        if injury is not None and not _fits(injury, call):
+            injury = Injury.CUT_AFTER
+        if injury is Injury.HANGS and call.is_of_the_export:
             # The emulator calls the functions of a stream one by one, so a hang would stop all the others.
-            found = Injury.SLOW
-        if found:
-            self.counts[f"{call.service}: {found}"] += 1
+            injury = Injury.SLOW
+        if injury:
+            self.counts[f"{call.service}: {injury}"] += 1
             self.counts["injured calls of the export"] += call.is_of_the_export
-        return found
+        return injury
 
     def _change(self) -> None:
         if self.clock.time() < self._until_s:
@@ -338,13 +338,13 @@ async def _response(reader: asyncio.StreamReader, call: Call) -> Call:
 
 
 async def _chunks(reader: asyncio.StreamReader) -> bytes:
-    found = bytearray()
+    data = bytearray()
     while True:
         line = await reader.readuntil(b"\r\n")
         size = int(line.split(b";")[0], 16)
-        found += line + await reader.readexactly(size + 2)
+        data += line + await reader.readexactly(size + 2)
         if not size:
-            return bytes(found)
+            return bytes(data)
 
 
 async def main(port: int, upstream_port: int, seed: int) -> None:

@@ -111,9 +111,9 @@ class Staff:
         """Two people load at the same time: the same folder, or a manifest that gives some images another product."""
         products = [(self._image(chance), f"product {chance.randrange(9)}") for _ in range(DECISIONS)]
         manifest = self._write_csv("manifest", ("image", "product"), products)
-        place = f"s3://{self.shop.bucket}/{chance.choice(PREFIXES)}"
-        second = chance.choice(((place,), (manifest,), (place, "--only", "missing", "--only", "stale")))
-        with self._start("load", place, "--json") as first, self._start("load", *second, "--json") as other:
+        catalogue = f"s3://{self.shop.bucket}/{chance.choice(PREFIXES)}"
+        second = chance.choice(((catalogue,), (manifest,), (catalogue, "--only", "missing", "--only", "stale")))
+        with self._start("load", catalogue, "--json") as first, self._start("load", *second, "--json") as other:
             self._end("load", first)
             self._end("load at the same time", other)
 
@@ -162,8 +162,14 @@ class Staff:
     def keep_house(self, chance: random.Random) -> None:
         """An operator undoes a run, applies the taxonomy anew, redrives, and asks how things are."""
         run = f"20260101T0000{chance.randrange(60):02}Z-c0ffee"
-        place = f"s3://{self.shop.bucket}"
-        commands = (("undo", "--run", run), ("retag", "--all"), ("redrive",), ("status",), ("audit", place, "--deep"))
+        catalogue = f"s3://{self.shop.bucket}"
+        commands = (
+            ("undo", "--run", run),
+            ("retag", "--all"),
+            ("redrive",),
+            ("status",),
+            ("audit", catalogue, "--deep"),
+        )
         command = chance.choice(commands)
         with self._start(*command, "--json") as process:
             self._end(command[0], process)
