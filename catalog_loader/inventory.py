@@ -53,8 +53,8 @@ class Inventory:
         return str(self.manifest)
 
     @property
-    def place(self) -> BucketPrefix:
-        """What the inventory is read for: the part of the bucket that is wanted."""
+    def wanted(self) -> BucketPrefix:
+        """The part of the bucket that the inventory is read for."""
         return BucketPrefix(self.bucket, self.prefix)
 
     @classmethod
