@@ -166,6 +166,7 @@ class Auditor:
             audit.export.settle(self.table, self.sleep)
 
     def _as_now(self, images: Iterable[ComparedImage], versions: Versions, audit: Audit) -> Iterator[ComparedImage]:
+        # An inventory is old: what came, changed or went since would all be gaps (DECISIONS.md, 127).
         for image in with_objects(images, self.images, versions, only=SEEMING_GAPS):
             if image.standing is Standing.ABSENT:
                 audit.found.skipped_by[DELETED_SINCE] += 1

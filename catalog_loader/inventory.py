@@ -86,7 +86,7 @@ class Inventory:
             CallerError: a file is missing, damaged, or not as the manifest says, when it is reached.
         """
         with tempfile.TemporaryDirectory(prefix="inventory-") as folder:
-            for file in self.files:
+            for file in self.files:  # whole, so that nothing is sent before its MD5 is known (DECISIONS.md, 128)
                 path = Path(folder, "file")
                 self._download(file, path)
                 yield from self._candidates(file, path)

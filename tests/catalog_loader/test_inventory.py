@@ -93,14 +93,14 @@ def test_files_are_read_one_after_the_other_and_none_ahead() -> None:
     images = Inventory.load(ADDRESS, lambda _: files).images()
 
     assert next(images).image.key == "a.jpg"
-    files.delete(["lists/shop/daily/data/1.csv.gz"])
+    files.delete(["shop/daily/data/1.csv.gz"])
     with pytest.raises(CallerError, match=r"1\.csv\.gz, which is not there; take a newer inventory"):
         next(images)
 
 
 def test_a_file_that_is_not_what_the_manifest_says_is_not_used() -> None:
     objects = inventory_objects([Listed("a.jpg")])
-    objects["lists/shop/daily/data/0.csv.gz"] = inventory_objects([Listed("b.jpg")])["lists/shop/daily/data/0.csv.gz"]
+    objects["shop/daily/data/0.csv.gz"] = inventory_objects([Listed("b.jpg")])["shop/daily/data/0.csv.gz"]
 
     with pytest.raises(CallerError, match=r"data/0\.csv\.gz has the MD5 [0-9a-f]{32}, and s3://lists/.* says"):
         keys_of(objects)
