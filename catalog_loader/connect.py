@@ -69,7 +69,8 @@ def connected() -> Connected:
     s3 = client("s3", stack.endpoint_url)
     queues = {name: SqsQueue(sqs, url) for name, (url, _) in urls.items()}
     dead_letters = {name: SqsDeadLetters(sqs, dead_url, url) for name, (url, dead_url) in urls.items()}
-    table = DynamoTable(client("dynamodb", stack.endpoint_url), stack.table_name)
+    dynamodb = client("dynamodb", stack.endpoint_url)
+    table = DynamoTable(dynamodb, stack.table_name)
     functions = client("lambda", stack.endpoint_url)
     return Connected(
         images=S3Images(s3),
@@ -80,6 +81,7 @@ def connected() -> Connected:
             SqsDeadLetters(sqs, stack.stream_failures_queue_url, source_url=""),
             client("dynamodbstreams", stack.endpoint_url),
             functions,
+            dynamodb,
         ),
         watched=tuple(
             WatchedQueue(name, queues[name], dead_letters[name], partial(oldest_message_s, cloudwatch, url))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pipeline.colours import decided_colours
 from pipeline.records import GoneImage, RejectedImage, TaggedImage, UndoneImage
 from pipeline.terminal import printable
 
@@ -96,6 +97,7 @@ def record_document(record: Record, names: KeywordNames) -> dict[str, Any]:
         "reason": str(record.reason) if isinstance(record, RejectedImage) else None,
         "detail": record.detail if isinstance(record, RejectedImage) else None,
         "keywords": [],
+        "colours": [],
         "model_keywords": [],
         "classes": [],
         "low_information": False,
@@ -113,6 +115,7 @@ def record_document(record: Record, names: KeywordNames) -> dict[str, Any]:
     if isinstance(record, TaggedImage):
         document |= {
             "keywords": names.documents(record.keywords),
+            "colours": names.colour_documents(decided_colours(record.facts, record.decisions)),
             "model_keywords": names.documents(record.model_keywords),
             "classes": [score.document() for score in record.class_scores[:CLASSES_SHOWN]],
             "low_information": record.low_information,
@@ -299,7 +302,13 @@ def _tagged_lines(record: Record) -> list[tuple[str, str]]:
         return []
     classes = ", ".join(f"{score.class_index} {score.score:.2f}" for score in _strongest(record.class_scores))
     size = f"{record.width_pixels:,} x {record.height_pixels:,} pixels"
-    return [("picture", size + (", low information" if record.low_information else "")), ("classes", classes or "none")]
+    shares = decided_colours(record.facts, record.decisions)
+    colours = ", ".join(f"{share.colour} {share.share:.2f}" for share in shares)
+    return [
+        ("picture", size + (", low information" if record.low_information else "")),
+        *([("colours", colours)] if colours else []),
+        ("classes", classes or "none"),
+    ]
 
 
 def _strongest(scores: Sequence[ClassScore]) -> Sequence[ClassScore]:

@@ -54,8 +54,8 @@ class MemoryFiles:
     def write_if(self, name: str, data: bytes, seen: str | None) -> bool:
         """Write the file as ``FileStore`` promises."""
         with self._lock:
-            found = self.read_version(name)
-            if (found.version if found else None) != seen:
+            current = self.read_version(name)
+            if (current.version if current else None) != seen:
                 return False
             self._keep(name, data)
             return True
