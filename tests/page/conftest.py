@@ -107,9 +107,9 @@ def _wait_for_records(told: dict[str, Any], count: int) -> None:
     wait_for(lambda: dynamodb.scan(TableName=table, Select="COUNT", ConsistentRead=True)["Count"] >= count)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Chromium, of this machine."""
+    """Chromium, of this machine; closed with each file of tests, since its event loop runs until then."""
     playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     path = next(filter(None, map(shutil.which, CHROMIUM)), None)
     if path is None:
