@@ -77,6 +77,9 @@ def main(
     try:
         with _ended_as_stopped():
             result = group.main(arguments, prog_name=name, standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as bare:
+        click.echo(bare.message)
+        return DONE
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.Abort:
