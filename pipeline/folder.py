@@ -39,8 +39,7 @@ class FolderFiles:
         """Copy ``source`` to the file, by a rename."""
         with self._writes(name), written_whole(self.root / name) as partial:
             shutil.copyfile(source, partial)
-            version = _version_of(partial)
-        return version
+            return _version_of(partial)
 
     def read(self, name: str) -> bytes | None:
         """Return the file's bytes, or None where there is none."""
