@@ -119,6 +119,11 @@ PACKAGES = (
         compares=True,
     ),
     Package(
+        function="PictureFunction",
+        rooms=("pipeline", "tagging_lambda"),
+        libraries=("aws-lambda-powertools", "boto3", "numpy", "pillow", "pydantic"),
+    ),
+    Package(
         function="UploadFunction",
         rooms=("pipeline", "catalog_loader"),
         libraries=("aws-lambda-powertools", "boto3", "pydantic"),

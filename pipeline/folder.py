@@ -59,7 +59,7 @@ class FolderFiles:
         return path.is_file()
 
     def write_if(self, name: str, data: bytes, seen: str | None) -> bool:
-        """Write the file by a rename if its version is still ``seen``. A lock on the folder admits one writer at a time."""
+        """Write the file by a rename if its version is still ``seen``; a lock admits one writer at a time."""
         with self._writes(name):
             self.root.mkdir(parents=True, exist_ok=True)
         with self._writes(name), self._alone():

@@ -175,7 +175,7 @@ class StoredFile:
 
 
 class FileStore(Protocol):
-    """Where files are stored, such as an export's: a folder, or a prefix of a bucket. Names are relative and use ``/``."""
+    """Where files are stored: a folder, or a prefix of a bucket. Names are relative and use ``/``."""
 
     def now(self) -> datetime:
         """Return the time by the store's own clock, which also stamps ``modified_at``."""

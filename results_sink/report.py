@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from pipeline.colours import decided_colours
 from pipeline.records import GoneImage, RejectedImage, TaggedImage, UndoneImage
 from pipeline.terminal import printable
 
@@ -99,6 +100,7 @@ def record_document(
         "reason": str(record.reason) if isinstance(record, RejectedImage) else None,
         "detail": record.detail if isinstance(record, RejectedImage) else None,
         "keywords": [],
+        "colours": [],
         "model_keywords": [],
         "classes": [],
         "low_information": False,
@@ -116,6 +118,7 @@ def record_document(
     if isinstance(record, TaggedImage):
         document |= {
             "keywords": names.documents(record.keywords),
+            "colours": names.colour_documents(decided_colours(record.facts, record.decisions)),
             "model_keywords": names.documents(record.model_keywords),
             "classes": [
                 score.document(classes.get(score.class_index)) for score in record.class_scores[:CLASSES_SHOWN]
@@ -307,7 +310,13 @@ def _tagged_lines(record: Record, names: Mapping[int, str]) -> list[tuple[str, s
         for score in _strongest(record.class_scores)
     )
     size = f"{record.width_pixels:,} x {record.height_pixels:,} pixels"
-    return [("picture", size + (", low information" if record.low_information else "")), ("classes", classes or "none")]
+    shares = decided_colours(record.facts, record.decisions)
+    colours = ", ".join(f"{share.colour} {share.share:.2f}" for share in shares)
+    return [
+        ("picture", size + (", low information" if record.low_information else "")),
+        *([("colours", colours)] if colours else []),
+        ("classes", classes or "none"),
+    ]
 
 
 def _strongest(scores: Sequence[ClassScore]) -> Sequence[ClassScore]:

@@ -14,7 +14,7 @@ import httpx
 
 from pipeline.aws.clients import client, signed_headers, stack_outputs
 from pipeline.errors import CallerError, Denied, PageGone, RetryLater
-from pipeline.http import catalogue, classification, deciding, uploading
+from pipeline.http import alike, catalogue, classification, deciding, uploading
 from pipeline.stack import STACK_NAME, STACK_VARIABLE, endpoint_url_of
 
 if TYPE_CHECKING:
@@ -118,6 +118,20 @@ def similar_products(
     """The products that look most like a given one, or None if that one is unknown."""
     path = _path(f"/products/{quote(product_id)}/similar", limit=limit, language=language)
     return ApiRequest(catalogue.SimilarProducts, "GET", path, may_be_missing=True)
+
+
+def similar_images(
+    *, image: ImageRef | None = None, vector: str | None = None, by: str | None = None, limit: int | None = None
+) -> ApiRequest[alike.SimilarImages]:
+    """What looks most like an image of the catalogue, or like a photo by the vector that ``classify`` answered."""
+    sent = {"image": None if image is None else str(image), "vector": vector, "by": by, "limit": limit}
+    return _post(alike.SimilarImages, _path("/similar"), {k: value for k, value in sent.items() if value is not None})
+
+
+def same_photos(image: ImageRef, candidates: Sequence[ImageRef]) -> ApiRequest[alike.SamePhotos]:
+    """Which of up to eight images are the same photo as one."""
+    names = [str(candidate) for candidate in candidates]
+    return _post(alike.SamePhotos, _path("/duplicates"), {"image": str(image), "candidates": names})
 
 
 def products(ids: Sequence[str], *, language: str | None = None) -> ApiRequest[catalogue.Products]:

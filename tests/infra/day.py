@@ -168,6 +168,7 @@ def live_a_day(day: Day) -> None:
         http(api, path="suggest", queryStringParameters={"q": "sh"}),
         http(api, path=f"images/{bucket}/b.jpg"),
         http(api, path="products/b"),
+        http(api, {"image": str(images[1])}, path="similar", method="POST"),
         http(api, {"ids": ["a", "b"]}, path="products:batch", method="POST"),
         *(http(api, path=path) for path in ("keywords", "healthz")),
     ]
@@ -179,6 +180,12 @@ def live_a_day(day: Day) -> None:
         *(post("classify", {"link": str(image)}) for image in images[:2]),
         post("classify", {"link": str(images[2])}),
         http("ANY /v1/models"),
+    )
+    small = "ANY /v1/thumbnails/{proxy+}"
+    day.run(
+        "PictureFunction",
+        *(http(small, path=f"thumbnails/320/{image.bucket}/{image.key}") for image in (*images[:2], images[1])),
+        post("duplicates", {"image": str(images[1]), "candidates": [str(theirs)]}),
     )
     announced = day.run("UploadFunction", post("uploads", {"name": "a.jpg", "type": "image/jpeg", "size": 99}))
     ticket = json.loads(announced[0]["body"])

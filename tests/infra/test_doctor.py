@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-OUTPUTS = {name: f"https://host/1/{name}" for name in Stack.output_names().values()} | {"Version": "0.1.0"}
+OUTPUTS = {name: f"https://host/1/{name}" for name in Stack.output_names().values()}
+OUTPUTS |= {"Version": "0.1.0", "ImagesBucket": "images"}
 
 
 def listed(key: str) -> dict[str, Any]:
@@ -96,6 +97,7 @@ def test_where_all_is_well_nothing_is_to_be_done() -> None:
         "uploads queue",
         "backfill queue",
         "table",
+        "products",
         "export",
         "alarms",
     ]
@@ -166,7 +168,7 @@ def test_what_is_not_well_is_said_with_what_to_do_and_the_rest_is_looked_at(
 ) -> None:
     ill = World(**changed).ill()
 
-    assert [finding.what for finding in ill] == [what]
+    assert {finding.what for finding in ill} == {what}
     assert found in ill[0].found
     assert ill[0].next_step
     assert len(World(**changed).findings()) == len(World().findings())
@@ -222,7 +224,7 @@ def test_it_looks_at_a_deployed_stack(
 
 def test_products_that_merge_photos_of_many_folders_want_attention() -> None:
     world = World()
-    [what] = [finding for finding in world.doctor().findings() if finding.what == "products"]
+    [what] = [finding for finding in world.findings() if finding.what == "products"]
     assert (what.found, what.well) == ("boots/1.jpg is a photo of the product boots/1", True)
 
     variables = {"PRODUCT_PATTERN": r"(?P<product>[^/.]+)[.]jpg$"}

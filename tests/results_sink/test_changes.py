@@ -38,6 +38,7 @@ from tests.results_sink.small_shop import (
     undone,
 )
 
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 QUERIES = (
     "boot",
     "footwear",
