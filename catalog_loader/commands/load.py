@@ -6,10 +6,12 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalog_loader import report
+from catalog_loader.candidates import list_candidates
 from catalog_loader.commands.exit_codes import ATTENTION, DONE
 from catalog_loader.commands.wait import wait_until_empty
 from catalog_loader.compare import Versions
@@ -22,6 +24,7 @@ from pipeline.errors import CallerError
 from pipeline.images import SCHEME, BucketPrefix, is_unicode
 from pipeline.keywords import Vocabulary
 from pipeline.model_version import head_version_in, keywords_version, version_in
+from pipeline.products import SAMPLE, describe_products
 from pipeline.progress import Progress
 from pipeline.run_id import checked_run_id, new_run_id
 from pipeline.settings import model_dir, own_head_dirs, starter_head_dir
@@ -104,6 +107,7 @@ def load(
         total = _total(plan)
         _warn_without_model(plan, console)
         ports = connect()
+        _show_products(plan, ports, console)
         sender = Sender(ports.backfill, sleep=sleep, probe=ports.probe)
         if request.max_waiting:
             sender = sender.throttled(request.max_waiting)
@@ -132,9 +136,25 @@ def _warn_without_model(plan: Plan, console: Console) -> None:
         console.hint("No model was built here, so every model counts as current; name it with --model-version.")
 
 
+def _show_products(plan: Plan, ports: Connected, console: Console) -> None:
+    """Say what the stack makes of the keys, before anything is sent: what people decide holds for a whole product."""
+    if console.as_json:
+        return
+    candidates = islice(
+        list_candidates(ports.images, plan.source) if isinstance(plan.source, BucketPrefix) else plan.source.images(),
+        SAMPLE,
+    )
+    unnamed = [candidate.image for candidate in candidates if candidate.product is None]
+    examples, warning = describe_products(unnamed, ports.product_pattern()) if unnamed else ([], "")
+    for line in [*examples, *([f"Warning: {warning}."] if warning else [])]:
+        console.hint(line)
+
+
 def wait_for_all(ports: Connected, console: Console, sleep: Callable[[float], object]) -> int:
     """Return when no message is left: 0, or 1 if dead letters are there."""
-    with Progress("tagging", unit="messages", quiet=console.as_json) as progress:
+    depths = [queue.depth() for queue in ports.queues.values()]
+    total = sum(depth.waiting + depth.in_flight for depth in depths)
+    with Progress("tagging", total=total or None, unit="messages", quiet=console.as_json) as progress:
         wait_until_empty(ports.queues.values(), sleep, progress)
     dead_letters = sum(queue.state().dead_letters for queue in ports.watched)
     if dead_letters:
@@ -148,6 +168,7 @@ def rehearse(request: LoadRequest, connect: Connect, console: Console) -> int:
         plan = request.plan(open_source(request.source, connect, opened, request.prefix))
         total = _total(plan)
         ports, loaded = connect(), Loaded()
+        _show_products(plan, ports, console)
         with Progress("dry run", total=total, quiet=console.as_json) as progress:
             Loader(ports.images, ports.table, Sender(ports.backfill)).rehearse(plan, loaded, progress)
     facts = (loaded, request.estimator().estimate(loaded.chosen))
