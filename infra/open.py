@@ -16,6 +16,7 @@ import click
 from infra.cli import main as catalog_tagger
 from infra.local.place import default_place
 from infra.local.run import status
+from infra.model.first_use import ensure_model
 from infra.model.install import install
 from infra.model.npm import Npm
 from infra.model.sample_catalogue import sample_catalogue
@@ -69,6 +70,7 @@ def run(folder: str | None = None, *, browser: bool = True) -> str:
         raise CallerError(f"there is no folder {folder}")
     os.environ[TARGET_VARIABLE] = "local"
     with _photos(folder) as photos:
+        ensure_model()
         _step("The model", "model", "build")
         if not (home() / MODELS_FOLDER / COMPARED).exists():
             install(COMPARED, model_dir() / CARD_NAME, home(), COMPARED)
