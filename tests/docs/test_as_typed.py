@@ -52,6 +52,7 @@ NOT_RUN = {
     "make chaos": "ten thousand photos take ten minutes; tests/chaos runs the same with fewer",
     "make bench": "its figures need a machine with nothing else to do",
     "make bench-quick": "its figures need a machine with nothing else to do",
+    "make bench-peers": "its figures need a machine with nothing else to do, and it installs 2 GB",
     "make bench-search": "its figures need a machine with nothing else to do, for ten minutes",
     "make bench-backfill": "its figures need a machine with nothing else to do",
     "make bench-packages": "its figures need a machine with nothing else to do",
