@@ -100,8 +100,9 @@ def test_a_search_finds_local_photos_and_the_page_shows_them(address: str, photo
     status, data, headers = fetch(address + addresses[f"s3://{name}"])
     assert (status, data, headers["content-type"]) == (200, photo.read_bytes(), "image/jpeg")
     bucket, *key = name.split("/")
-    path = f"images/{quote(bucket, safe='')}/{'/'.join(quote(part, safe='') for part in key)}"
-    assert json.loads(fetch(f"{address}/v1/{path}")[1])["image"] == name
+    path = f"{quote(bucket, safe='')}/{'/'.join(quote(part, safe='') for part in key)}"
+    assert json.loads(fetch(f"{address}/v1/images/{path}")[1])["image"] == name
+    assert fetch(f"{address}/v1/thumbnails/320/{path}")[1] == photo.read_bytes()
     assert json.loads(fetch(f"{address}/v1/products/boot")[1])["product"] == "boot"
 
 
@@ -111,6 +112,7 @@ def test_no_file_but_photos_of_the_export_is_given_out(address: str, photo: Path
 
     for path in (secret, photo.parent / "gone.jpg", f"{photo.parent}/../my photos/secret.txt"):
         assert fetch(f"{address}/photo{quote(str(path))}")[0] == 404
+        assert fetch(f"{address}/v1/thumbnails/320/file%3A//{quote(str(path))}")[0] == 404
     names = [f"file://{secret}", f"file://{photo.parent / 'gone.jpg'}"]
     assert json.loads(fetch(f"{address}/v1/photos", {"images": names})[1])["photos"] == {}
 
