@@ -172,3 +172,25 @@ def test_an_export_leaves_nothing_of_the_one_before_it() -> None:
     write_format(Format.MEILISEARCH, options, CATALOGUE[:1], small_vocabulary(), files)
 
     assert list(files.names()) == ["meilisearch/documents-00000.ndjson"]
+
+
+@pytest.mark.parametrize("form", Format)
+def test_the_same_catalogue_makes_the_same_files_whatever_its_order(form: Format) -> None:
+    once = written(form)
+    files = MemoryFiles()
+    for catalogue in (CATALOGUE[::-1], CATALOGUE):
+        write_format(form, FormatOptions("en", IDS), catalogue, small_vocabulary(), files)
+
+    assert {name: data.decode() for name, data in files.files.items()} == {
+        f"{form}/{name}": text for name, text in once.items()
+    }
+
+
+@pytest.mark.parametrize("prefix", ["", "photo:"])
+def test_merging_with_what_was_merged_changes_nothing(tmp_path: Path, prefix: str) -> None:
+    path = tmp_path / "products_export.csv"
+    path.write_text("Handle,Title,Tags,Product Category\np1,Boot,sale,\np1,,,\nother,Hat,new,aa-2-17\n")
+    once = written(Format.SHOPIFY, merge=path, tag_prefix=prefix)["products.csv"]
+    path.write_text(once)
+
+    assert written(Format.SHOPIFY, merge=path, tag_prefix=prefix)["products.csv"] == once
