@@ -179,8 +179,7 @@ class Api:
     ) -> answers.SimilarProducts:
         """Find the products that look most like one, each by its most similar image.
 
-        The product's photos are as they are now; they are compared with the photos of the last snapshot. A score is the
-        cosine of two feature vectors.
+        A score is the cosine of two feature vectors.
         """
         name = unquote(product_id)
         records = readable(self.table.of_product(name))
@@ -196,7 +195,7 @@ class Api:
     ) -> alike.SimilarImages:
         """Find what looks most like a photo: one of the catalogue, or any that was classified.
 
-        It is compared with the photos of the last snapshot. Send `image`, or the `vector` that `POST /v1/classify`
+        Send `image`, or the `vector` that `POST /v1/classify`
         answered; a vector of another model than the catalogue's finds nothing.
         """
         if (request.image is None) == (request.vector is None):
