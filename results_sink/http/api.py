@@ -174,6 +174,7 @@ class Api:
             missing=[name for name, product in products.items() if not product],
         )
 
+    # DECISIONS.md, 97: at the product's own address, whatever its id holds.
     def similar_products(
         self, product_id: ProductPath, language: Language = LANGUAGES[0], limit: Limit = alike.SIMILAR
     ) -> answers.SimilarProducts:
@@ -190,6 +191,7 @@ class Api:
         hits = searcher.similar(_similar_to(vectors, name, limit)) if vectors else ()
         return answers.SimilarProducts(product=name, results=_results(hits, names), snapshot=searcher.state.snapshot)
 
+    # DECISIONS.md, 113: the vector comes with the request, since the model is another function's.
     def similar_images(
         self, request: Annotated[alike.SimilarTo, Body()], language: Language = LANGUAGES[0]
     ) -> alike.SimilarImages:
