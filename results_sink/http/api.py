@@ -174,7 +174,7 @@ class Api:
             missing=[name for name, product in products.items() if not product],
         )
 
-    # DECISIONS.md, 97: at the product's own address, whatever its id holds.
+    # DECISIONS.md, 97: at the product's own address, whatever the id holds.
     def similar_products(
         self, product_id: ProductPath, language: Language = LANGUAGES[0], limit: Limit = alike.SIMILAR
     ) -> answers.SimilarProducts:

@@ -1,4 +1,4 @@
-"""What is alike, as people see it: an upload that is there already, a search by a photo, and colours that they decide."""
+"""What is alike, as people see it: uploads that are there already, a search by a photo, and colours they decide on."""
 
 from __future__ import annotations
 
