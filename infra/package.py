@@ -129,6 +129,7 @@ PACKAGES = (
         rooms=("pipeline", "catalog_loader"),
         libraries=("aws-lambda-powertools", "boto3", "pydantic"),
     ),
+    Package(function="BatchJobFunction", rooms=("pipeline", "catalog_loader"), libraries=("boto3",)),
     Package(function="WatchFunction", rooms=("pipeline", "results_sink"), libraries=("boto3",)),
     Package(function="NotifyFunction", rooms=("pipeline", "results_sink"), libraries=("boto3",)),
     Package(

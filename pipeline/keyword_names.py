@@ -1,4 +1,4 @@
-"""Names of keywords in one language, and how the keywords of an image stand in every JSON answer."""
+"""Names of keywords in one language, and the JSON form of an image's keywords."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class KeywordNames:
         """
         if language not in vocabulary.languages:
             known = ", ".join(vocabulary.languages)
-            raise CallerError(f"there are no words in {language!r}; there are in {known}")
+            raise CallerError(f"there are no words in the language {language!r}; choose one of {known}")
         return cls(vocabulary, language)
 
     def name(self, keyword_id: str) -> str:
@@ -42,7 +42,7 @@ class KeywordNames:
         return keyword_id if node is None else node.name(self.language)
 
     def documents(self, tags: Iterable[KeywordTag]) -> list[dict[str, Any]]:
-        """Return the keywords of an image as they stand in every JSON answer."""
+        """Return the keywords of an image in the form of every JSON answer."""
         return [
             {"keyword": self.name(tag.keyword_id), "id": tag.keyword_id, "score": tag.score, "source": str(tag.source)}
             for tag in tags

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pipeline.errors import RejectReason
     from pipeline.keyword_names import KeywordNames
-    from pipeline.records import ClassScore, Decision, Record, Rejection
+    from pipeline.records import ClassScore, Decision, Record, RecordSummary, Rejection
     from results_sink.export.bulk import BulkReport
     from results_sink.export.manifest import Manifest
     from results_sink.search.search import SearchAnswer
@@ -186,8 +186,27 @@ def rejections_text(reason: RejectReason, rejections: Sequence[Rejection], limit
     if not rejections:
         return f"No image is rejected for {reason}."
     rows = [(printable(str(rejection.image)), printable(rejection.detail)) for rejection in rejections[:limit]]
-    more = f"the first {limit:,}; there are more: --limit shows them"
-    return f"{table(('image', 'detail'), rows)}\n\n{more if len(rejections) > limit else f'{len(rejections):,} in all'}"
+    return f"{table(('image', 'detail'), rows)}\n\n{_how_many(len(rejections), limit)}"
+
+
+def gone_document(tombstones: Sequence[RecordSummary], limit: int) -> dict[str, Any]:
+    """Return the first of the images that are gone as JSON, and whether there are more."""
+    images = [
+        {"image": str(summary.image), "observed_at": summary.observed_at.isoformat()} for summary in tombstones[:limit]
+    ]
+    return {"images": images, "more": len(tombstones) > limit}
+
+
+def gone_text(tombstones: Sequence[RecordSummary], limit: int) -> str:
+    """Return the first of the images that are gone for a person, and whether there are more."""
+    if not tombstones:
+        return "No image is gone."
+    rows = [(printable(str(summary.image)), moment(summary.observed_at)) for summary in tombstones[:limit]]
+    return f"{table(('image', 'looked for'), rows)}\n\n{_how_many(len(tombstones), limit)}"
+
+
+def _how_many(count: int, limit: int) -> str:
+    return f"the first {limit:,}; there are more: --limit shows them" if count > limit else f"{count:,} in all"
 
 
 def manifest_document(manifest: Manifest, target: str) -> dict[str, Any]:

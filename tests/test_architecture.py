@@ -42,6 +42,7 @@ DOORS = {
     "onnxruntime": ("tagging_lambda/classify.py", "infra/model/"),
     "PIL": ("tagging_lambda/image/preprocess.py", "infra/heads/", "infra/demo.py"),
     "pyarrow": (
+        "catalog_loader/inventory_rows.py",
         "results_sink/export/tables.py",
         "results_sink/export/parquet.py",
         "results_sink/export/delta.py",

@@ -1,4 +1,4 @@
-"""What decisions about keywords take and answer, as pydantic models."""
+"""Pydantic models of the requests and answers of decisions about keywords."""
 
 from pydantic import Field
 
@@ -30,18 +30,18 @@ class KeywordDecisions(RequestModel):
 
 
 class AppliedDecision(AnswerModel):
-    """What became of a decision."""
+    """The result of a decision."""
 
     image: str
     keyword: str = Field(description="The keyword's id.")
     decision: KeywordAction
-    changed: bool = Field(description="Whether the image's record is another one now.")
+    changed: bool = Field(description="Whether the image's record changed.")
     failure: str | None = Field(
         default=None, description="Why the record could not be written; send the decision again."
     )
 
 
 class AppliedDecisions(AnswerModel):
-    """What became of each decision, in the order of the request."""
+    """The result of each decision, in the order of the request."""
 
     decisions: list[AppliedDecision]

@@ -125,6 +125,17 @@ def record_of(day: Day, image: ImageRef) -> dict[str, Any]:
     return dynamodb.get_item(TableName=day.names["Table"], Key={"image": {"S": str(image)}})["Item"]
 
 
+def batch_event(bucket: str, key: str) -> dict[str, Any]:
+    """Return what S3 Batch Operations hands over for an object of a job's manifest, in schema 2.0."""
+    task = {"taskId": "dGFzaw", "s3Key": key, "s3VersionId": None, "s3Bucket": bucket}
+    return {
+        "invocationSchemaVersion": "2.0",
+        "invocationId": "aW52b2NhdGlvbg",
+        "job": {"id": "f3cc4f60-61f6-4a2b-8a21-d07600c373ce", "userArguments": {}},
+        "tasks": [task],
+    }
+
+
 def live_a_day(day: Day) -> None:
     """Let every function do all that it can do: each route asked, each kind of event handed over."""
     bucket, table = day.names["ImagesBucket"], day.names["Table"]
@@ -180,6 +191,7 @@ def live_a_day(day: Day) -> None:
     ticket = json.loads(announced[0]["body"])
     upload = ImageRef(bucket, ticket["fields"]["key"])
     account.s3.put_object(Bucket=bucket, Key=upload.key, Body=photo())
+    day.run("BatchJobFunction", batch_event(bucket, "b.jpg"))
     admit = said(json.dumps({"ticket": ticket["ticket"]}))
     day.run("WatchFunction", admit, said("no ticket"))
     day.run("TagFunction", messages(TagImage(upload).encode()))

@@ -244,7 +244,8 @@ def test_a_page_whose_snapshot_is_gone_says_so(asker: Asker, tmp_path: Path) -> 
 def test_a_cursor_is_of_one_search_alone(asker: Asker) -> None:
     cursor = asker.get("/search", q="boot", limit=1).body["next"]
 
-    assert_problem(asker.get("/search", q="chair", cursor=cursor), 400, "another search")
+    for other in ({"q": "chair"}, {"min": 0.5}, {"by": "image"}, {"language": "de"}, {"sort": "newest"}):
+        assert_problem(asker.get("/search", **{"q": "boot", "cursor": cursor, **other}), 400, "another search")
     for nonsense in ("x", "e30", "eyJwbGFjZSI6MX0", "%"):
         assert_problem(asker.get("/search", q="boot", cursor=nonsense), 400, "cursor")
 
@@ -323,7 +324,7 @@ def test_a_parameter_that_is_wrong_is_named_with_its_limit(asker: Asker, query: 
     ("query", "said"),
     [
         ({"q": "boot AND"}, "column"),
-        ({"q": "boot", "language": "nl"}, "there are no words in 'nl'; there are in en, de, fr, es"),
+        ({"q": "boot", "language": "nl"}, "there are no words in the language 'nl'; choose one of en, de, fr, es"),
     ],
 )
 def test_a_query_that_is_wrong_is_answered_as_the_command_answers_it(asker: Asker, query: dict, said: str) -> None:
@@ -334,7 +335,7 @@ def test_before_the_first_export_only_the_search_has_to_wait(tmp_path: Path) -> 
     asker = Asker(MemoryFiles(), tmp_path)
 
     told = asker.get("/search", q="boot")
-    assert_problem(told, 503, "nothing was exported yet")
+    assert_problem(told, 503, "nothing has been exported yet")
     assert told.body["code"] == "no_export"
     assert asker.get("/healthz").body["snapshot"] is None
     assert asker.get("/suggest", q="boo").body["suggestions"][0]["images"] == 0
@@ -347,7 +348,7 @@ def test_an_export_that_is_damaged_is_no_lack_of_one(tmp_path: Path) -> None:
     files.files[LATEST_NAME] = b"{"
     told = Asker(files, tmp_path).get("/search", q="boot")
 
-    assert_problem(told, 503, "ask again")
+    assert_problem(told, 503, "try again")
     assert told.body["code"] == "unavailable"
 
 
@@ -541,7 +542,7 @@ def test_what_is_larger_than_a_function_may_answer_is_a_problem_that_names_the_l
     asker = Asker(MemoryFiles(), tmp_path, table_of(product))
 
     for told in (asker.get("/products/many"), asker.post("/products:batch", '{"ids": ["many"]}')):
-        assert_problem(told, 413, "the limit is 6,291,456", "ask for less")
+        assert_problem(told, 413, "the limit is 6,291,456", "request less")
     fewer = Asker(MemoryFiles(), tmp_path, table_of(product[:2_000]))
     assert len(fewer.get("/products/many").body["images"]) == 2_000
 
@@ -579,7 +580,7 @@ def test_a_key_that_no_bucket_can_hold_is_the_callers_mistake(asker: Asker) -> N
 def test_another_method_is_told_which_ones_there_are(asker: Asker) -> None:
     told = asker.ask("DELETE", "/search")
 
-    assert_problem(told, 405, "/v1/search takes GET, not DELETE")
+    assert_problem(told, 405, "/v1/search accepts GET, not DELETE")
     assert told.headers["allow"] == "GET"
     assert asker.ask("GET", "/products:batch").headers["allow"] == "POST"
 
@@ -591,6 +592,6 @@ def test_what_fails_on_our_side_is_not_told_to_the_caller(tmp_path: Path) -> Non
 
     told = Asker(MemoryFiles(), tmp_path, Throttled()).get("/images/shop/a.jpg")
 
-    assert_problem(told, 503, "ask again")
+    assert_problem(told, 503, "try again")
     assert "secret" not in json.dumps(told.body)
     assert told.headers["retry-after"] == "2"

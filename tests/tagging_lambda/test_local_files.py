@@ -157,7 +157,7 @@ def test_strict_exits_with_one_when_a_photo_was_rejected(photos, real_model, cap
 
 def test_a_language_that_no_keyword_has_is_the_callers_mistake_before_the_model_loads(photos, capsys):
     assert main(["tag", str(photos), "--language", "it"]) == 2
-    assert "there are no words in 'it'; there are in en, de, fr, es" in capsys.readouterr().err
+    assert "there are no words in the language 'it'; choose one of en, de, fr, es" in capsys.readouterr().err
 
 
 @pytest.mark.slow
