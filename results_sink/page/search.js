@@ -230,7 +230,7 @@ export function suggest(field, list, choose, filters, isOff = () => false) {
     list.hidden = !answer.suggestions.length;
     field.setAttribute("aria-expanded", String(!list.hidden));
     at = -1;
-    field.answer = answer.suggestions.map((suggestion) => ({ ...suggestion, query: isWhole ? suggestion.query : "" }));
+    field.suggestions = answer.suggestions.map((suggestion) => ({ ...suggestion, query: isWhole ? suggestion.query : "" }));
   }
 
   field.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(fill, TYPING_MS); });

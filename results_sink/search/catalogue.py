@@ -43,6 +43,11 @@ class Catalogue:
         return [self._base, self._changed] if self._changed else [self._base]
 
     @property
+    def changed(self) -> ImageColumns | None:
+        """What changed since the snapshot, whose rows follow the snapshot's."""
+        return self._changed.columns if self._changed else None
+
+    @property
     def rows(self) -> int:
         """How many rows there are, hidden ones among them."""
         return sum(len(part) for part in self.parts)
@@ -106,19 +111,6 @@ class Catalogue:
     def expected_errors(self) -> NDArray[np.float64]:
         """How many keywords of each image are expected to be wrong: float64 [N]."""
         return np.concatenate([part.columns.expected_errors for part in self.parts])
-
-    @cached_property
-    def _successors(self) -> dict[int, int | None]:
-        """The row of each image that is hidden in the snapshot, as it is now; None where it is gone."""
-        rows: dict[int, int | None] = dict.fromkeys(self._hidden.tolist())
-        changed = self._changed.columns.images.to_pylist() if self._changed else []
-        numbers = {image: len(self._base) + index for index, image in enumerate(changed)}
-        rows |= {self._base_rows[image]: row for image, row in numbers.items() if self._base_rows[image] != ABSENT}
-        return rows
-
-    def current_row(self, row: int) -> int | None:
-        """Return the row of a snapshot's image as it is now; None where it is gone."""
-        return self._successors.get(row, row)
 
     def image_of(self, row: int) -> str:
         """Return the name of an image."""
