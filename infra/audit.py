@@ -1,4 +1,4 @@
-"""`catalog-tagger audit`: compares bucket and records with what the sink has exported, and the export with itself."""
+"""`catalog-tagger audit`: compares bucket and records with the export, and the export with itself."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from results_sink.export.verify import ExportVerifier
 @click.command()
 @click.argument("place", metavar="s3://BUCKET/PREFIX")
 @click.option("--enqueue", is_flag=True, help="Send a message for every image that is missing, stale or orphaned.")
-@click.option("--wait", is_flag=True, help="Begin when no message waits any more.")
+@click.option("--wait", is_flag=True, help="Start when no message is waiting any more.")
 @click.option("--export", "export_place", metavar="DIR|s3://...", help="The export.  [default: the stack's own]")
-@click.option("--no-export", is_flag=True, help="Leave the export out.")
+@click.option("--no-export", is_flag=True, help="Do not check the export.")
 @click.option("--deep", is_flag=True, help="Read every file of the export, even those whose size and ETag are right.")
 @model_version_option
 @taxonomy_version_option
@@ -42,15 +42,15 @@ def audit(  # noqa: PLR0913 - one for each option
     """Prove that no image was lost.
 
     Compares every image below a prefix with its record, every record with the bucket, and every record with what
-    searches see. An orphan is a record whose image is no longer there. Dead letters are read and released. Waiting
-    messages are only counted, since reading one counts as a failure of its image: audit again when none waits.
+    searches see. An orphan is a record whose image no longer exists. Dead letters are read and released. Waiting
+    messages are only counted, because reading one counts as a failure of its image: audit again when none is waiting.
 
-    Of the export, every file that searches read is compared with what names it: by its size and ETag in a listing, with
-    --deep by its bytes. Then its keywords, with the changes since, are compared with those of the table. Images that
-    were observed in the last minute are counted and not compared; other differences have seconds to reach the export.
+    Every file of the export that searches read is checked against the file that lists it: by size and ETag, with --deep
+    by content. Then the keywords of the export and its deltas are compared with those of the table. Images observed in
+    the last minute are counted but not compared; other differences get some seconds to reach the export.
 
-    Exits 1 where anything is dead-lettered, missing, stale, orphaned, or wrong or damaged in the export, or where dead
-    letters are hidden since somebody has received them.
+    Exits with 1 if anything is dead-lettered, missing, stale, orphaned, or wrong or damaged in the export, or if dead
+    letters are hidden because somebody has received them.
     """
     if export_place and no_export:
         raise CallerError("--export and --no-export exclude each other")
@@ -76,5 +76,5 @@ def _open_export(named: str | None, *, is_deep: bool) -> OpenedExport:
         return OpenedExport(None, damages)
     images = exported_images(prefix, is_followed=named is None)
     if images is None and named:
-        raise CallerError(f"{named} holds no export")
+        raise CallerError(f"there is no export at {named}")
     return OpenedExport(images, damages)

@@ -37,8 +37,7 @@ class FolderFiles:
         """Copy ``source`` to the file, by a rename."""
         with written_whole(self.root / name) as partial:
             shutil.copyfile(source, partial)
-            version = _version_of(partial)
-        return version
+            return _version_of(partial)
 
     def read(self, name: str) -> bytes | None:
         """Return the file's bytes, or None where there is none."""
@@ -51,7 +50,7 @@ class FolderFiles:
         return None if data is None else FileVersion(data, hashlib.sha256(data).hexdigest())
 
     def write_if(self, name: str, data: bytes, seen: str | None) -> bool:
-        """Write the file by a rename if its version is still ``seen``. A lock on the folder admits one writer at a time."""
+        """Write the file by a rename if its version is still ``seen``; a lock on the folder admits one writer."""
         self.root.mkdir(parents=True, exist_ok=True)
         with self._alone():
             current = self.read_version(name)

@@ -1,4 +1,4 @@
-"""The function that classifies on demand, as it is deployed: wired from its environment."""
+"""The deployed function that classifies on demand, wired from its environment."""
 
 import os
 import tempfile
@@ -32,7 +32,7 @@ if _settings.heads_uri:
     _heads = (*_own, *_heads)
 _vocabulary = vocabulary_with(Vocabulary.load(), _heads)
 _models = installed(_model_dir, _settings.models_dir, _vocabulary, _heads)
-_models.named(_models.names[0])  # at start, where time is not the caller's
+_models.named(_models.names[0])  # at start, so that no caller waits for it
 _source = PhotoSource(LinkFetcher(allows_http=_settings.allows_http), S3Images(_s3), _settings.buckets)
 _http = HttpSettings.from_environment(os.environ)
 _app = Resolver(make_logger("classify").error, _http)

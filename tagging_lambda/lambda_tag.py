@@ -1,4 +1,4 @@
-"""The tagging function as it is deployed: wired from its environment."""
+"""The deployed tagging function, wired from its environment."""
 
 import os
 import tempfile
@@ -37,12 +37,12 @@ model_dir = settings.model_dir
 if settings.model_uri:
     model_dir = fetched(settings.model_uri, partial(S3Files, s3), Path(tempfile.gettempdir()) / "catalog-tagger-model")
 heads: tuple[Head, ...] = (Head.load(STARTER),)
-if settings.heads_uri:  # the shop's own come first: where both are sure, they are believed
+if settings.heads_uri:  # the shop's own come first: they win where both are certain
     own = fetch_heads(settings.heads_uri, partial(S3Files, s3), Path(tempfile.gettempdir()) / "catalog-tagger-heads")
     heads = (*own, *heads)
 reader = ProcessReader(ModelCard.load(model_dir / CARD_NAME).input)
-reader.start()  # before the model loads: both take their time
-# AWS Lambda has checked the package; a model that was fetched was checked when it arrived.
+reader.start()  # before the model loads, so that both start in parallel
+# AWS Lambda has verified the package, and a fetched model was verified when it arrived.
 classifier = Classifier.load(model_dir / CARD_NAME, is_checked=True)
 logger = make_logger("tag")
 handler = make_handler(

@@ -1,4 +1,4 @@
-"""Brings the local stack up, says how it is, and takes it down."""
+"""Starts the local stack, reports its state, and stops it."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
 
 
 class Life(StrEnum):
-    """How the embedded AWS is."""
+    """The state of the embedded AWS."""
 
     UP = "up"
-    DOWN = "down"  # stopped so that its state was kept
-    DIED = "died"  # ended without being asked to
-    SILENT = "silent"  # its process runs, and does not answer
+    DOWN = "down"  # stopped, with its state saved
+    DIED = "died"  # ended unexpectedly
+    SILENT = "silent"  # its process runs but does not answer
     NONE = "none"  # there is no local stack
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What is deployed: the template, the folder of the rooms, and the model."""
+    """What to deploy: the template, the folder of the rooms, and the model."""
 
     template: Path
     root: Path
@@ -56,7 +56,7 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Up:
-    """What ``up`` did. ``before`` is how it was, and ``recovered`` what a hard end would have lost."""
+    """What ``up`` did. ``before`` is the earlier state, and ``recovered`` what the journal brought back."""
 
     before: Life
     recovered: Recovered
@@ -68,7 +68,7 @@ class Up:
 
 @dataclass(frozen=True, slots=True)
 class QueueCounts:
-    """How many messages a queue holds, and how many its dead-letter queue."""
+    """How many messages a queue and its dead-letter queue hold."""
 
     waiting: int
     in_flight: int
@@ -77,7 +77,7 @@ class QueueCounts:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How the local stack is; what is None is only known while it is up."""
+    """The state of the local stack; fields that are None are only known while it is up."""
 
     life: Life
     run: LocalRun | None
@@ -88,7 +88,7 @@ class Status:
 
 
 def life_of(state: Place) -> Life:
-    """Return how the embedded AWS is."""
+    """Return the state of the embedded AWS."""
     run = LocalRun.load(state.folder)
     if run is None:
         return Life.NONE
@@ -98,7 +98,7 @@ def life_of(state: Place) -> Life:
 
 
 def up(state: Place, sources: Sources) -> Up:
-    """Start the embedded AWS if it is not up, and make its stack what the sources say.
+    """Start the embedded AWS if it is not up, and deploy the sources to it.
 
     Raises:
         DeployerError: it cannot be started, or the template cannot be deployed.
@@ -108,7 +108,7 @@ def up(state: Place, sources: Sources) -> Up:
     with state.alone():
         before, recovered = life_of(state), Journal(state.state).count()
         if before is Life.SILENT:
-            raise DeployerError("ministack runs and does not answer; `catalog-tagger local down` stops it")
+            raise DeployerError("ministack runs but does not answer; `catalog-tagger local down` stops it")
         try:
             run = _running(state)
             deployed = Deployment.at(run.endpoint_url).deploy(template, zips)
@@ -116,7 +116,7 @@ def up(state: Place, sources: Sources) -> Up:
             _give_up(state)
             raise
         if deployed.changed:
-            # Only a clean stop keeps what is deployed, and what the journal brings back needs its tables and queues.
+            # Only a clean stop saves the deployed tables and queues, which a replay of the journal needs.
             Deployment.at(run.endpoint_url).drain()
             emulator.stop(state, run)
             run = emulator.start(state, run.port)
@@ -125,7 +125,7 @@ def up(state: Place, sources: Sources) -> Up:
 
 
 def _give_up(state: Place) -> None:
-    """Take half a first stack away, which would be in the way of the next. One that was whole once stays as it is."""
+    """Remove an incomplete first stack, which would block the next attempt. A stack that was complete before stays."""
     run = LocalRun.load(state.folder)
     if run is not None and not state.was_stopped_cleanly_once():
         emulator.stop(state, run)
@@ -133,7 +133,7 @@ def _give_up(state: Place) -> None:
 
 
 def _running(state: Place) -> LocalRun:
-    """Return the run that is up, which is started if there is none: on the port it had, if that is free."""
+    """Return the run that is up; if none is, start one, on its former port if that is free."""
     run = LocalRun.load(state.folder)
     if run is not None and state.is_alive():
         return run
@@ -147,7 +147,7 @@ def _running(state: Place) -> LocalRun:
 
 
 def down(state: Place, *, purge: bool) -> Life:
-    """Stop the embedded AWS and return how it was. ``purge`` forgets all that it holds."""
+    """Stop the embedded AWS and return its earlier state. ``purge`` deletes everything it holds."""
     if not state.folder.exists():
         return Life.NONE
     with state.alone():
@@ -164,10 +164,10 @@ def down(state: Place, *, purge: bool) -> Life:
 
 
 def status(state: Place) -> Status:
-    """Return how the local stack is.
+    """Return the state of the local stack.
 
     Raises:
-        NoStack: the embedded AWS is up, and nothing is deployed on it.
+        NoStack: the embedded AWS is up, but nothing is deployed on it.
     """
     life, run = life_of(state), LocalRun.load(state.folder)
     if life is not Life.UP or run is None:

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class Runs:
-    """Takes rows in any order, and yields them sorted once all are there."""
+    """Takes rows in any order, and yields them sorted once all have been added."""
 
     def __init__(self, folder: Path, order: Order, sizes: Sizes) -> None:
-        """Keep the runs in a folder of their own, which is made."""
+        """Keep the runs in a new folder of their own."""
         folder.mkdir()
         self._folder, self._order, self._sizes = folder, order, sizes
         self._waiting: list[Any] = []
@@ -43,9 +43,10 @@ class Runs:
         self._paths.append(path)
 
     def merged(self) -> Iterator[Any]:
-        """Yield all rows in order, some ten thousands at once, and remove the runs.
+        """Yield all rows in order, some tens of thousands at a time, and remove the runs.
 
-        Between two ends that follow each other lies at most a batch of each run; so of every so-many-th end.
+        Between two consecutive batch ends lies at most one batch of each run. Merging up to every n-th end therefore
+        holds at most about n batches, which bounds the memory.
         """
         if sum(len(table) for table in self._waiting):
             self._spill()

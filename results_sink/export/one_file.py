@@ -1,4 +1,4 @@
-"""Images in one Parquet file: the rows of ``images/``, in the order in which the records come."""
+"""Images in one Parquet file: the rows of ``images/``, in the order of the records."""
 
 from __future__ import annotations
 

@@ -93,5 +93,5 @@ def test_the_template_of_images_deploys_the_image_and_leaves_the_others_as_they_
 
 
 def test_a_function_that_there_is_not_is_refused() -> None:
-    with pytest.raises(CallerError, match="there is no function Tag; there are TagFunction, "):
+    with pytest.raises(CallerError, match="there is no function Tag; choose from TagFunction, "):
         with_images("", {"Tag": ADDRESS})

@@ -175,7 +175,7 @@ def test_there_is_a_lock_for_each_package_and_no_other() -> None:
 
 
 def test_what_is_no_line_of_a_lock_is_refused() -> None:
-    with pytest.raises(DeployerError, match="no line of a lock; `make lock` writes them"):
+    with pytest.raises(DeployerError, match="not a line of a lock file; `make lock` writes one"):
         Locked.parse("numpy>=2")
 
 

@@ -214,8 +214,8 @@ def test_redirects_are_followed_and_end() -> None:
         ("https://shop.example\\@127.0.0.1/", "backslash"),
         ("https://shop.example/a b.jpg", "space"),
         ("https://shop.example/\r\nX: y", "space"),
-        ("https://shöp.example/", "letter"),
-        ("https://shop.example:x/", "not an address"),
+        ("https://shöp.example/", "character"),
+        ("https://shop.example:x/", "not a web address"),
         ("https://shop.example/" + "a" * 3000, "limit is 2,048"),
     ],
 )
