@@ -21,7 +21,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: style cost bench-packages help setup demo open test test-quick check lint check-aws check-cpu audit package lock deploy chaos bench bench-quick bench-search bench-backfill quality clean dist
+.PHONY: style cost bench-packages help setup demo open test test-quick check lint check-aws check-cpu audit package lock deploy chaos bench bench-quick bench-search bench-backfill bench-peers quality clean dist
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -107,6 +107,9 @@ bench: .venv/dev.stamp  ## measure images per second, CPU time and memory agains
 
 bench-quick: .venv/dev.stamp  ## the same in a few minutes, for its ratios, into build/bench-quick.json
 	@$(BIN)/python -m tests.bench.tagging --rounds 1 --passes 2 --json build/bench-quick.json
+
+bench-peers: .venv/dev.stamp  ## measure `tag` beside what others would use, which is installed into build/peers (some 2 GB)
+	@$(BIN)/python -m tests.bench.bench_peers --json build/bench-peers.json
 
 quality: .venv/dev.stamp  ## measure how right keywords are on labelled photos, and draw the plots of README
 	$(if $(DATA),$(BIN)/python -m tests.quality.domains $(DATA),$(BIN)/python -m tests.quality.measure)

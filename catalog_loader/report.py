@@ -125,6 +125,8 @@ def _audit_hints(audit: Audit, versions: Versions) -> list[str]:
         lines.append(
             f"About {audit.unread_letters:,} dead letters were not read: what they ask for counts as missing or stale."
         )
+    if audit.standings[Gap.ABSENT]:
+        lines.append("Absent is what the manifest names and no bucket holds: correct the manifest, or upload it.")
     if audit.standings[Standing.STALE]:
         model = versions.model or "any"
         lines.append(f"Stale is also what is not of the model {model} and the taxonomy {versions.taxonomy or 'any'}.")

@@ -12,13 +12,14 @@ from catalog_loader.commands import audit as audit_command
 from catalog_loader.commands.load import current_versions
 from pipeline.errors import CallerError
 from pipeline.exported import OpenedExport
+from pipeline.images import SCHEME
 from results_sink.connect import export_place
 from results_sink.export.exported_images import exported_images
 from results_sink.export.verify import ExportVerifier
 
 
 @click.command()
-@click.argument("place", metavar="s3://BUCKET/PREFIX")
+@click.argument("source", metavar="s3://BUCKET/PREFIX|MANIFEST")
 @click.option("--enqueue", is_flag=True, help="Send a message for every image that is missing, stale or orphaned.")
 @click.option("--wait", is_flag=True, help="Start when no message is waiting any more.")
 @click.option("--export", "export_place", metavar="DIR|s3://...", help="The export.  [default: the stack's own]")
@@ -29,7 +30,7 @@ from results_sink.export.verify import ExportVerifier
 @as_json_option
 def audit(  # noqa: PLR0913 - one for each option
     *,
-    place: str,
+    source: str,
     enqueue: bool,
     wait: bool,
     export_place: str | None,
@@ -49,17 +50,22 @@ def audit(  # noqa: PLR0913 - one for each option
     by content. Then the keywords of the export and its deltas are compared with those of the table. Images observed in
     the last minute are counted but not compared; other differences get some seconds to reach the export.
 
-    Exits with 1 if anything is dead-lettered, missing, stale, orphaned, or wrong or damaged in the export, or if dead
-    letters are hidden because somebody has received them.
+    For a manifest, each image that it names is compared with its record and its object. An image is absent if no bucket
+    holds it. Other images, other records and the export are not checked.
+
+    Exits with 1 if anything is dead-lettered, missing, stale, orphaned, absent, or wrong or damaged in the export, or
+    if dead letters are hidden because somebody has received them.
     """
     if export_place and no_export:
         raise CallerError("--export and --no-export exclude each other")
+    if (export_place or deep) and not source.startswith(SCHEME):
+        raise CallerError("a manifest is not compared with the export; leave --export and --deep out")
 
     def exported() -> OpenedExport | None:
         return None if no_export else _open_export(export_place, is_deep=deep)
 
     return audit_command.audit(
-        place,
+        source,
         current_versions(model_version, taxonomy_version),
         connect.connected,
         console_for(as_json=as_json),

@@ -54,6 +54,7 @@ _COMMANDS = {
     "verify": ("tagging_lambda.words.cli:verify", "Find the photos that contradict their own keywords."),
     "heads": ("infra.command_groups:heads", "List, publish, remove and roll back heads."),
     "model": ("infra.command_groups:model", "Build, import, show, shadow and promote the model."),
+    "vocabulary": ("infra.command_groups:vocabulary", "Give keywords their ids in Google's and Shopify's taxonomies."),
     "openapi": ("infra.openapi:openapi", "Print the API's OpenAPI document."),
 }
 

@@ -74,17 +74,18 @@ def run(folder: str | None = None, *, browser: bool = True) -> str:
             install(COMPARED, model_dir() / CARD_NAME, home(), COMPARED)
         _step("The local stack", "local", "up")
         stack_status = status(default_place())
-        if stack_status.stack is None or stack_status.page_url is None:
+        page_url = stack_status.api.page_url if stack_status.api else None
+        if stack_status.stack is None or page_url is None:
             raise RetryLater("the local stack does not say where its page is")
         # Search reads a snapshot and the changes since. With an empty one first, photos are found as they are tagged.
         if export_place(None, os.environ).files.read(LATEST_NAME) is None:
             _step("The search", "export")
-        click.secho(f"The page: {stack_status.page_url}", bold=True)
+        click.secho(f"The page: {page_url}", bold=True)
         if browser:
-            webbrowser.open(stack_status.page_url)
+            webbrowser.open(page_url)
         _upload_and_wait(photos, _prefix(folder), stack_status.stack)
     click.echo("`catalog-tagger local down` stops it. What it holds is kept for the next `catalog-tagger open`.")
-    return stack_status.page_url
+    return page_url
 
 
 @contextmanager

@@ -5,12 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline.keywords import Source, fold
+from pipeline.records import DecisionKind
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from pipeline.facts import PhotoFacts
+    from pipeline.records import Decision
 
 MULTICOLOURED = "multicoloured"
+COLOUR_PREFIX = "colour-"  # of a colour's id where ids of keywords stand too: in decisions and suggestions
 _LANGUAGES = ("en", "de", "fr", "es")
 _WORDS = {
     "black": ("black", "schwarz", "noir", "negro"),
@@ -40,10 +45,35 @@ _DULL = frozenset({"black", "white", "grey", "brown", "beige"})
 
 @dataclass(frozen=True, slots=True)
 class ColourShare:
-    """A colour's name and the share of the product that has it, in [0, 1]."""
+    """A colour's name, the share of the product that has it, in [0, 1], and who says so; a pinned colour's is 1."""
 
     colour: str
     share: float
+    source: Source = Source.MODEL
+
+
+def colour_id(colour: str) -> str:
+    """Return the id of a colour among ids of keywords."""
+    return f"{COLOUR_PREFIX}{colour}"
+
+
+def colour_of(keyword_id: str) -> str | None:
+    """Return the colour with this id; None where it is a keyword's."""
+    colour = keyword_id.removeprefix(COLOUR_PREFIX)
+    return colour if keyword_id.startswith(COLOUR_PREFIX) and colour in _WORDS else None
+
+
+def colour_named(text: str) -> str | None:
+    """Return the colour that is called so in any language, ``colour:`` in front of it or not; None where none is."""
+    word = fold(text.removeprefix("colour:"))
+    return next((colour for colour, words in _WORDS.items() if word in map(fold, words)), None)
+
+
+def decided_colours(facts: PhotoFacts | None, decisions: Iterable[Decision]) -> tuple[ColourShare, ...]:
+    """Return the colours of a photo: those that people pinned, then the measured ones that nobody suppressed."""
+    kinds = {colour: decision.kind for decision in decisions if (colour := colour_of(decision.keyword_id))}
+    pinned = (ColourShare(name, 1.0, Source.HUMAN) for name, kind in kinds.items() if kind is DecisionKind.PIN)
+    return (*pinned, *(colour for colour in colours_of(facts) if colour.colour not in kinds))
 
 
 def colour_words(colour: str) -> Mapping[str, str]:

@@ -49,8 +49,15 @@ class FolderFiles:
         data = self.read(name)
         return None if data is None else FileVersion(data, hashlib.sha256(data).hexdigest())
 
+    def download(self, name: str, target: Path) -> bool:
+        """Copy the file, or return False where there is none."""
+        path = self.root / name
+        if path.is_file():
+            shutil.copyfile(path, target)
+        return path.is_file()
+
     def write_if(self, name: str, data: bytes, seen: str | None) -> bool:
-        """Write the file by a rename if its version is still ``seen``; a lock on the folder admits one writer."""
+        """Write the file by a rename if its version is still ``seen``; a lock admits one writer at a time."""
         self.root.mkdir(parents=True, exist_ok=True)
         with self._alone():
             current = self.read_version(name)

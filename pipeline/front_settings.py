@@ -108,6 +108,24 @@ class ClassifySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PictureSettings:
+    """What the function is told that makes thumbnails and compares photos; ``kept_bucket`` keeps its thumbnails."""
+
+    table_name: str
+    kept_bucket: str
+    buckets: tuple[str, ...]
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> PictureSettings:
+        """Return the settings of TABLE_NAME, THUMBNAILS_BUCKET and CATALOGUE_BUCKETS."""
+        return cls(
+            table_name=required(environment, "TABLE_NAME"),
+            kept_bucket=required(environment, "THUMBNAILS_BUCKET"),
+            buckets=names_in(environment, "CATALOGUE_BUCKETS"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class UploadSettings:
     """Settings of the function that takes uploads."""
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pipeline.colours import colour_id, colour_of, colour_words
 from pipeline.errors import CallerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from pipeline.colours import ColourShare
     from pipeline.keywords import KeywordTag, Vocabulary
 
 
@@ -33,7 +35,9 @@ class KeywordNames:
         return cls(vocabulary, language)
 
     def name(self, keyword_id: str) -> str:
-        """Return the keyword's name."""
+        """Return the name of the keyword, or of the colour."""
+        if colour := colour_of(keyword_id):
+            return colour_words(colour).get(self.language, colour)
         node = self.vocabulary.nodes.get(keyword_id)
         return keyword_id if node is None else node.name(self.language)
 
@@ -42,6 +46,18 @@ class KeywordNames:
         return [
             {"keyword": self.name(tag.keyword_id), "id": tag.keyword_id, "score": tag.score, "source": str(tag.source)}
             for tag in tags
+        ]
+
+    def colour_documents(self, colours: Iterable[ColourShare]) -> list[dict[str, Any]]:
+        """Return the colours of an image as they stand in every JSON answer."""
+        return [
+            {
+                "colour": self.name(colour_id(share.colour)),
+                "id": colour_id(share.colour),
+                "share": round(share.share, 4),
+                "source": str(share.source),
+            }
+            for share in colours
         ]
 
     def line(self, tags: Sequence[KeywordTag]) -> str:

@@ -84,7 +84,7 @@ class Vocabulary:
 
     @classmethod
     def load(cls, path: Path | None = None, overlay: Path | None = None) -> Vocabulary:
-        """Return the vocabulary of a taxonomy file and a shop's overlay; by default the built-in and the installed one.
+        """Return the vocabulary of a taxonomy file and a shop's overlay (default: the built-in and the installed one).
 
         Raises:
             BadTaxonomy: a file is missing or contradicts itself; the message names the file, line and column.

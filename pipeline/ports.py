@@ -175,7 +175,7 @@ class StoredFile:
 
 
 class FileStore(Protocol):
-    """Where an export is stored: a folder, or a prefix of a bucket. Names are relative and use ``/``."""
+    """Where files are stored: a folder, or a prefix of a bucket. Names are relative and use ``/``."""
 
     def now(self) -> datetime:
         """Return the time by the store's own clock, which also stamps ``modified_at``."""
@@ -194,6 +194,10 @@ class FileStore(Protocol):
 
     def read_version(self, name: str) -> FileVersion | None:
         """Return the file's bytes and version, or None where there is none."""
+        ...
+
+    def download(self, name: str, target: Path) -> bool:
+        """Make ``target`` hold what the file holds, whatever its size; return False where there is none."""
         ...
 
     def write_if(self, name: str, data: bytes, seen: str | None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -58,6 +59,22 @@ class FeatureVector:
     def pack(self) -> bytes:
         """Return the vector as a record stores it: D + 10 bytes."""
         return _HEADER.pack(bytes.fromhex(self.space), self.scale) + self.data
+
+    def pack_text(self) -> str:
+        """Return the same as text, in base64."""
+        return base64.b64encode(self.pack()).decode()
+
+    @classmethod
+    def unpack_text(cls, text: str) -> FeatureVector:
+        """Return the vector that ``pack_text`` packed.
+
+        Raises:
+            CallerError: the text is nothing that it can return.
+        """
+        try:
+            return cls.unpack(base64.b64decode(text, validate=True))
+        except (ValueError, struct.error) as error:
+            raise CallerError("vector is not one that POST /v1/classify answered") from error
 
     @classmethod
     def unpack(cls, packed: bytes) -> FeatureVector:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pipeline.colours import decided_colours
 from pipeline.records import GoneImage, RejectedImage, TaggedImage, UndoneImage
 from pipeline.terminal import printable
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from pipeline.errors import RejectReason
     from pipeline.keyword_names import KeywordNames
-    from pipeline.records import ClassScore, Decision, Record, Rejection
+    from pipeline.records import ClassScore, Decision, Record, RecordSummary, Rejection
     from results_sink.export.bulk import BulkReport
     from results_sink.export.manifest import Manifest
     from results_sink.search.search import SearchAnswer
@@ -96,6 +97,7 @@ def record_document(record: Record, names: KeywordNames) -> dict[str, Any]:
         "reason": str(record.reason) if isinstance(record, RejectedImage) else None,
         "detail": record.detail if isinstance(record, RejectedImage) else None,
         "keywords": [],
+        "colours": [],
         "model_keywords": [],
         "classes": [],
         "low_information": False,
@@ -113,6 +115,7 @@ def record_document(record: Record, names: KeywordNames) -> dict[str, Any]:
     if isinstance(record, TaggedImage):
         document |= {
             "keywords": names.documents(record.keywords),
+            "colours": names.colour_documents(decided_colours(record.facts, record.decisions)),
             "model_keywords": names.documents(record.model_keywords),
             "classes": [score.document() for score in record.class_scores[:CLASSES_SHOWN]],
             "low_information": record.low_information,
@@ -183,8 +186,27 @@ def rejections_text(reason: RejectReason, rejections: Sequence[Rejection], limit
     if not rejections:
         return f"No image is rejected for {reason}."
     rows = [(printable(str(rejection.image)), printable(rejection.detail)) for rejection in rejections[:limit]]
-    more = f"the first {limit:,}; there are more: --limit shows them"
-    return f"{table(('image', 'detail'), rows)}\n\n{more if len(rejections) > limit else f'{len(rejections):,} in all'}"
+    return f"{table(('image', 'detail'), rows)}\n\n{_how_many(len(rejections), limit)}"
+
+
+def gone_document(tombstones: Sequence[RecordSummary], limit: int) -> dict[str, Any]:
+    """Return the first of the images that are gone as JSON, and whether there are more."""
+    images = [
+        {"image": str(summary.image), "observed_at": summary.observed_at.isoformat()} for summary in tombstones[:limit]
+    ]
+    return {"images": images, "more": len(tombstones) > limit}
+
+
+def gone_text(tombstones: Sequence[RecordSummary], limit: int) -> str:
+    """Return the first of the images that are gone for a person, and whether there are more."""
+    if not tombstones:
+        return "No image is gone."
+    rows = [(printable(str(summary.image)), moment(summary.observed_at)) for summary in tombstones[:limit]]
+    return f"{table(('image', 'looked for'), rows)}\n\n{_how_many(len(tombstones), limit)}"
+
+
+def _how_many(count: int, limit: int) -> str:
+    return f"the first {limit:,}; there are more: --limit shows them" if count > limit else f"{count:,} in all"
 
 
 def manifest_document(manifest: Manifest, target: str) -> dict[str, Any]:
@@ -280,7 +302,13 @@ def _tagged_lines(record: Record) -> list[tuple[str, str]]:
         return []
     classes = ", ".join(f"{score.class_index} {score.score:.2f}" for score in _strongest(record.class_scores))
     size = f"{record.width_pixels:,} x {record.height_pixels:,} pixels"
-    return [("picture", size + (", low information" if record.low_information else "")), ("classes", classes or "none")]
+    shares = decided_colours(record.facts, record.decisions)
+    colours = ", ".join(f"{share.colour} {share.share:.2f}" for share in shares)
+    return [
+        ("picture", size + (", low information" if record.low_information else "")),
+        *([("colours", colours)] if colours else []),
+        ("classes", classes or "none"),
+    ]
 
 
 def _strongest(scores: Sequence[ClassScore]) -> Sequence[ClassScore]:

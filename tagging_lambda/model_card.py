@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-FITS = ("crop", "subject", "squash", "pad")
+WHOLE = "whole"
+FITS = ("crop", "subject", "squash", "pad", WHOLE)
 COLOUR_ORDERS = ("RGB", "BGR")
 
 
@@ -29,7 +30,8 @@ class InputContract:
         mean: subtracted per channel, in levels of 0 to 255.
         scale: the factor of the difference, per channel.
         fit: `crop` cuts the middle out after shrinking; `subject` first crops to what stands out from an even border,
-        if there is one; `squash` changes the proportions; `pad` adds white around.
+            if there is one; `squash` changes the proportions; `pad` adds white around; `whole` does neither, so that
+            the size is an upper limit. That is for pictures that no model reads.
         shorter_side_pixels: the length of the shorter side before a crop.
         name: of the input in the graph.
     """
@@ -145,6 +147,8 @@ class ModelCard:
     def __post_init__(self) -> None:
         """Refuse a card that contradicts itself."""
         self.file(self.served)
+        if self.input.fit == WHOLE:
+            raise BadModel(f"the card of {self.name} has the fit {WHOLE!r}, whose pictures differ in size; use 'pad'")
         if not self.temperature > 0:
             raise BadModel(f"the card of {self.name} has the temperature {self.temperature}; it must be above 0")
         if not self.classes or [model_class.class_index for model_class in self.classes] != list(

@@ -25,6 +25,9 @@ DOORS = {
         "pipeline/http/",
         "tagging_lambda/tag.py",
         "tagging_lambda/classify_once.py",
+        "tagging_lambda/recorded_photos.py",
+        "tagging_lambda/same_photos.py",
+        "tagging_lambda/thumbnails.py",
         "tagging_lambda/curate/decide_request.py",
         "catalog_loader/upload.py",
         "results_sink/",
@@ -39,6 +42,7 @@ DOORS = {
     "onnxruntime": ("tagging_lambda/classify.py", "infra/model/"),
     "PIL": ("tagging_lambda/image/preprocess.py", "infra/heads/", "infra/demo.py"),
     "pyarrow": (
+        "catalog_loader/inventory_rows.py",
         "results_sink/export/tables.py",
         "results_sink/export/parquet.py",
         "results_sink/export/delta.py",

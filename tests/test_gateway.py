@@ -18,11 +18,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from infra.local.signatures import GatewayRequest, RefusedError, SignatureAuthorizer
 from pipeline.errors import CallerError, Denied
 from pipeline.http.client import AsyncCatalogClient, BearerToken, CatalogClient, SignedRequests
 from pipeline.images import ImageRef
 from pipeline.memory.files import MemoryFiles
-from tests.gateway import GatewayRequest, RefusedError, SignatureAuthorizer, TokenAuthorizer, gateway
+from tests.gateway import TokenAuthorizer, gateway
 from tests.results_sink.asking import Asker
 from tests.results_sink.small_shop import exported
 

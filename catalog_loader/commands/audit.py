@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from catalog_loader import report
 from catalog_loader.audit import Audit, Auditor
 from catalog_loader.commands.exit_codes import ATTENTION, DONE
+from catalog_loader.commands.load import open_source
 from catalog_loader.commands.wait import wait_until_empty
+from catalog_loader.manifest import Manifest
 from catalog_loader.send import Sender, Sent
-from pipeline.images import BucketPrefix
 from pipeline.messages import TagImage
 from pipeline.progress import Progress
 from pipeline.run_id import new_run_id
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def audit(  # noqa: PLR0913 - one parameter for each option, and the way to the stack
-    place: str,
+    source: str,
     versions: Versions,
     connect: Connect,
     console: Console,
@@ -40,21 +42,30 @@ def audit(  # noqa: PLR0913 - one parameter for each option, and the way to the 
 ) -> int:
     """Audit, and with ``enqueue`` send what is missing, stale or orphaned; with ``wait`` only once no message waits.
 
-    ``exported`` opens the export that the records are compared with, after the wait.
+    ``exported`` opens the export that the records below a prefix are compared with, after the wait.
+
+    Raises:
+        CallerError: the source is neither a prefix nor a manifest that can be used.
     """
-    prefix, ports = BucketPrefix.parse(place), connect()
-    if wait:
-        console.hint("waiting until no message is left")
-        wait_until_empty(ports.queues.values(), sleep)
-    queues, dead_letters = tuple(ports.queues.values()), tuple(ports.dead_letters.values())
-    auditor = Auditor(ports.images, ports.table, queues, dead_letters, exported(), sleep)
     findings, sent, run_id = Audit(), Sent(), new_run_id(datetime.now(UTC))
-    with Progress("audit", unit="images and records", quiet=console.as_json) as progress:
-        messages = (TagImage(image, run_id) for image in auditor.audit(prefix, versions, findings, progress))
-        if enqueue:
-            _enqueue(messages, ports, sent, console)
-        else:
-            deque(messages, maxlen=0)
+    with ExitStack() as opened:
+        place = open_source(source, opened)
+        total = place.check() if isinstance(place, Manifest) else None
+        ports = connect()
+        if wait:
+            console.hint("waiting until no message is left")
+            wait_until_empty(ports.queues.values(), sleep)
+        queues, dead_letters = tuple(ports.queues.values()), tuple(ports.dead_letters.values())
+        export = None if isinstance(place, Manifest) else exported()
+        auditor = Auditor(ports.images, ports.table, queues, dead_letters, export, sleep)
+        unit = "images" if total else "images and records"
+        with Progress("audit", total=total, unit=unit, quiet=console.as_json) as progress:
+            gaps = auditor.audit(place, versions, findings, progress)
+            messages = (TagImage(gap.image, run_id, gap.product) for gap in gaps)
+            if enqueue:
+                _enqueue(messages, ports, sent, console)
+            else:
+                deque(messages, maxlen=0)
     facts = (findings, versions, sent if enqueue else None)
     console.report(report.audit_document(*facts), report.audit_lines(*facts))
     return ATTENTION if findings.has_gap or sent.failed else DONE

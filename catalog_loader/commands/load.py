@@ -14,6 +14,7 @@ from catalog_loader.commands.exit_codes import ATTENTION, DONE
 from catalog_loader.commands.wait import wait_until_empty
 from catalog_loader.compare import Versions
 from catalog_loader.estimate import IMAGE_MS, Estimator
+from catalog_loader.inventory import Inventory, is_inventory
 from catalog_loader.load import Loaded, Loader, Only, Plan
 from catalog_loader.manifest import Manifest, manifest_at
 from catalog_loader.send import Sender
@@ -39,6 +40,7 @@ class LoadRequest:
     """The options of a load."""
 
     source: str
+    prefix: str = ""
     run_id: str | None = None
     only: tuple[str, ...] = ()
     max_cost_usd: float | None = None
@@ -51,7 +53,7 @@ class LoadRequest:
         """Return the estimator of cost and time."""
         return Estimator.load(self.image_ms or IMAGE_MS)
 
-    def plan(self, source: BucketPrefix | Manifest) -> Plan:
+    def plan(self, source: BucketPrefix | Manifest | Inventory) -> Plan:
         """Return the plan, with a new run id if none was given.
 
         Raises:
@@ -61,11 +63,13 @@ class LoadRequest:
             raise CallerError(f"{self.start_after!r} is not valid Unicode, as every key in S3 is")
         if self.start_after.startswith(SCHEME) and isinstance(source, BucketPrefix):
             _check_inside(self.start_after, source)
-        max_cost_usd = self.max_cost_usd
+        start_after, max_cost_usd = self.start_after, self.max_cost_usd
+        if start_after and isinstance(source, Inventory) and not start_after.startswith(SCHEME):
+            start_after = f"{SCHEME}{source.bucket}/{start_after}"
         return Plan(
             source=source,
             run_id=new_run_id(datetime.now(UTC)) if self.run_id is None else checked_run_id(self.run_id),
-            start_after=self.start_after,
+            start_after=start_after,
             only=frozenset(Only(choice) for choice in self.only),
             versions=self.versions,
             max_images=None if max_cost_usd is None else self.estimator().affordable(max_cost_usd),
@@ -96,7 +100,7 @@ def load(
 ) -> int:
     """Load, and report what was sent and where to go on, whatever ends it. With ``wait``, return when all is done."""
     with ExitStack() as opened:
-        plan = request.plan(_open_source(request.source, opened))
+        plan = request.plan(_open_source(request, connect, opened))
         total = _total(plan)
         _warn_without_model(plan, console)
         ports = connect()
@@ -141,7 +145,7 @@ def wait_for_all(ports: Connected, console: Console, sleep: Callable[[float], ob
 def rehearse(request: LoadRequest, connect: Connect, console: Console) -> int:
     """Report what a load would send, cost and take, and send nothing."""
     with ExitStack() as opened:
-        plan = request.plan(_open_source(request.source, opened))
+        plan = request.plan(_open_source(request, connect, opened))
         total = _total(plan)
         ports, loaded = connect(), Loaded()
         with Progress("dry run", total=total, quiet=console.as_json) as progress:
@@ -151,7 +155,20 @@ def rehearse(request: LoadRequest, connect: Connect, console: Console) -> int:
     return _exit_code(plan, loaded, console)
 
 
-def _open_source(text: str, opened: ExitStack) -> BucketPrefix | Manifest:
+def _open_source(request: LoadRequest, connect: Connect, opened: ExitStack) -> BucketPrefix | Manifest | Inventory:
+    if is_inventory(request.source):
+        return Inventory.load(request.source, connect().files, request.prefix)
+    if request.prefix:
+        raise CallerError("--prefix is for the manifest.json of an inventory; write s3://bucket/prefix")
+    return open_source(request.source, opened)
+
+
+def open_source(text: str, opened: ExitStack) -> BucketPrefix | Manifest:
+    """Return the prefix or the manifest of this name; ``opened`` closes what had to be opened.
+
+    Raises:
+        CallerError: it is neither.
+    """
     if text.startswith(SCHEME):
         return BucketPrefix.parse(text)
     if Path(text).is_dir():

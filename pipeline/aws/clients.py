@@ -71,14 +71,18 @@ def _made(service: str, s3: dict[str, str], local: dict[str, Any]) -> Any:
         raise Denied(setup_remedy(error) or f"AWS is not configured as it should be: {error}") from error
 
 
-def signed_headers(method: str, url: str, headers: Mapping[str, str], body: bytes) -> dict[str, str]:
+def signed_headers(
+    method: str, url: str, headers: Mapping[str, str], body: bytes, *, on_embedded_aws: bool = False
+) -> dict[str, str]:
     """Return the headers and AWS's signature of the request, by the credentials that boto3 finds.
+
+    On the embedded AWS they are its own.
 
     Raises:
         Denied: no credentials or no region are configured, or they cannot be read.
     """
     with translated(url):  # a profile, a sign-in and a process that gives credentials can each be at fault
-        session = boto3.Session()
+        session = boto3.Session(LOCAL_KEY, LOCAL_KEY, region_name=LOCAL_REGION) if on_embedded_aws else boto3.Session()
         credentials, region = session.get_credentials(), session.region_name
         if credentials is None or region is None:
             missing = "credentials were" if credentials is None else "region was"

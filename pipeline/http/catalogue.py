@@ -34,6 +34,15 @@ class DecisionOnImage(AnswerModel):
     by: str
 
 
+class ColourOfImage(AnswerModel):
+    """A colour of the product on an image."""
+
+    colour: str = Field(description="Its name in the requested language.", examples=["blue"])
+    id: str = Field(description="`colour-` and its name in English, as decisions take it.", examples=["colour-blue"])
+    share: float = Field(ge=0, le=1, description="Of the product; 1 of a colour that somebody pinned.")
+    source: Literal["model", "human"]
+
+
 class PreviousObservation(AnswerModel):
     """What the model said about the same photo in the run before; `undo` of the newest run brings it back."""
 
@@ -53,6 +62,7 @@ class ImageInBrief(AnswerModel):
     reason: str | None = Field(description="Why it was rejected, one of a closed list.")
     detail: str | None
     keywords: list[KeywordOfImage]
+    colours: list[ColourOfImage] = Field(description="The strongest first; none where they are not clear.")
     low_information: bool
     decisions: list[DecisionOnImage]
     width_pixels: int | None = None
@@ -180,12 +190,20 @@ class KeywordOfTaxonomy(AnswerModel):
     images: int = Field(description="How many images of the last snapshot have it.")
 
 
+class ColourOfTaxonomy(AnswerModel):
+    """A colour that an image can have."""
+
+    id: str
+    words: dict[str, str] = Field(description="By language.")
+
+
 class Taxonomy(AnswerModel):
-    """Every keyword that an image can have."""
+    """Every keyword and every colour that an image can have."""
 
     version: str
     languages: list[str]
     keywords: list[KeywordOfTaxonomy]
+    colours: list[ColourOfTaxonomy]
 
 
 class Health(AnswerModel):

@@ -43,6 +43,9 @@ class ModelAnswer(AnswerModel):
     taxonomy_version: str
     classes: list[NamedClass]
     keywords: list[KeywordOfImage]
+    vector: str | None = Field(
+        description="What the model saw, for `POST /v1/similar`; null where the model has no projection."
+    )
     milliseconds: float
 
 

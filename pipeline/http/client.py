@@ -14,7 +14,7 @@ import httpx
 
 from pipeline.aws.clients import client, signed_headers, stack_outputs
 from pipeline.errors import CallerError, Denied, PageGone, RetryLater
-from pipeline.http import catalogue, classification, deciding, uploading
+from pipeline.http import alike, catalogue, classification, deciding, uploading
 from pipeline.stack import STACK_NAME, STACK_VARIABLE, endpoint_url_of
 
 if TYPE_CHECKING:
@@ -120,6 +120,20 @@ def similar_products(
     return ApiRequest(catalogue.SimilarProducts, "GET", path, may_be_missing=True)
 
 
+def similar_images(
+    *, image: ImageRef | None = None, vector: str | None = None, by: str | None = None, limit: int | None = None
+) -> ApiRequest[alike.SimilarImages]:
+    """What looks most like an image of the catalogue, or like a photo by the vector that ``classify`` answered."""
+    sent = {"image": None if image is None else str(image), "vector": vector, "by": by, "limit": limit}
+    return _post(alike.SimilarImages, _path("/similar"), {k: value for k, value in sent.items() if value is not None})
+
+
+def same_photos(image: ImageRef, candidates: Sequence[ImageRef]) -> ApiRequest[alike.SamePhotos]:
+    """Which of up to eight images are the same photo as one."""
+    names = [str(candidate) for candidate in candidates]
+    return _post(alike.SamePhotos, _path("/duplicates"), {"image": str(image), "candidates": names})
+
+
 def products(ids: Sequence[str], *, language: str | None = None) -> ApiRequest[catalogue.Products]:
     """The current records of up to 100 products."""
     return _post(catalogue.Products, _path("/products:batch", language=language), {"ids": list(ids)})
@@ -185,10 +199,15 @@ class SignedRequests(httpx.Auth):
 
     requires_request_body = True
 
+    def __init__(self, *, on_embedded_aws: bool = False) -> None:
+        """Sign with the embedded AWS's own credentials, or with those that boto3 finds."""
+        self._on_embedded_aws = on_embedded_aws
+
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Sign the request."""
         sent = {name: request.headers[name] for name in ("content-type",) if name in request.headers}
-        request.headers.update(signed_headers(request.method, str(request.url), sent, request.content))
+        url, body = str(request.url), request.content
+        request.headers.update(signed_headers(request.method, url, sent, body, on_embedded_aws=self._on_embedded_aws))
         yield request
 
 
@@ -252,7 +271,8 @@ class _Endpoint:
         name = STACK_NAME if endpoint_url else environment.get(STACK_VARIABLE) or STACK_NAME
         outputs = stack_outputs(client("cloudformation", endpoint_url), name)
         if endpoint_url:
-            return cls(f"{endpoint_url}/_aws/execute-api/{outputs['HttpApiId']}/$default", None)
+            address = f"{endpoint_url}/_aws/execute-api/{outputs['HttpApiId']}"
+            return cls(address, SignedRequests(on_embedded_aws=True))
         return cls(outputs["ApiUrl"])
 
     def _url(self, request: ApiRequest[Any]) -> str:

@@ -10,13 +10,14 @@ MAX_WORD_CHARACTERS = 100  # chosen by us: an id, or a word in any language
 
 
 class KeywordDecision(RequestModel):
-    """A decision about one keyword on one image."""
+    """A decision about one keyword, or colour, on one image."""
 
     image: ImageName
     keyword: str = Field(
         min_length=1,
         max_length=MAX_WORD_CHARACTERS,
-        description="Its id, or a word in any language; `de:Boot` where two languages share the word.",
+        description="Its id, or a word in any language; `de:Boot` where two languages share the word. "
+        "A colour is named likewise: `blue`, or `colour-orange` where a keyword has the word too.",
         examples=["n04120489"],
     )
     decision: KeywordAction = Field(description="`release` leaves the keyword to the model again.")

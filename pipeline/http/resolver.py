@@ -107,6 +107,7 @@ class Resolver(APIGatewayHttpResolver):
         status: HTTPStatus = HTTPStatus.OK,
         problems: Sequence[ProblemCode] = (),
         request_body: Mapping[str, Any] | None = None,
+        media_type: str = JSON,
     ) -> Callable[[Function], Function]:
         """Return a decorator that makes a function answer this path of the API, below ``VERSION``.
 
@@ -120,13 +121,17 @@ class Resolver(APIGatewayHttpResolver):
             status: of the answer.
             problems: the problems it can answer with, beside those of every operation.
             request_body: the document's description of a body that the function reads itself.
+            media_type: of the answer. If it is not JSON, the function returns a response with the file's bytes.
         """
         changes = [ProblemCode.ORIGIN_REFUSED] if method not in SAFE_METHODS else []
 
         def register(function: Function) -> Function:
             summary, _, description = (function.__doc__ or "").partition("\n")
             model = get_type_hints(function, include_extras=True)["return"]
-            answer: Any = {"description": summary, "content": {JSON: {"model": model}}}
+            content = {"model": model} if media_type == JSON else {"schema": {"type": "string", "format": "binary"}}
+            answer: Any = {"description": summary, "content": {media_type: content}}
+            if media_type != JSON:
+                del function.__annotations__["return"]  # Powertools would read the bytes as text to validate them
             self.route(
                 VERSION + path,
                 method,

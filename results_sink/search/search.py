@@ -153,6 +153,7 @@ class SimilarRequest:
     limit: int
     per_product: bool = False
     without_product: str = ""
+    without_image: str = ""
 
 
 class Searcher:
@@ -266,12 +267,13 @@ class Searcher:
         hits = []
         for row, cosine in zip(vectors.rows[neighbours.rows].tolist(), neighbours.cosines.tolist(), strict=True):
             product = self._catalogue.product_of(row)
-            if not is_shown[row] or product in passed:
+            image = self._catalogue.image_of(row)
+            if not is_shown[row] or product in passed or image == request.without_image:
                 continue
             if request.per_product:
                 passed.add(product)
             score = min(max(cosine, 0.0), 1.0)  # float32 may round beyond 1
-            hits.append(SearchHit(self._catalogue.image_of(row), product, score, self._catalogue.tags_of(row)))
+            hits.append(SearchHit(image, product, score, self._catalogue.tags_of(row)))
         return tuple(hits)
 
     def counts_of(self, nodes: Mapping[str, Node], request: SearchRequest) -> dict[str, int]:

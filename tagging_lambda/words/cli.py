@@ -25,7 +25,7 @@ from tagging_lambda.local_files import FileTagger
 from tagging_lambda.words import learn_report, verify_report
 from tagging_lambda.words.background import load_background
 from tagging_lambda.words.head_store import InstalledHeads, check_name
-from tagging_lambda.words.labels import read_labels
+from tagging_lambda.words.labels import pinned_labels, read_labels
 from tagging_lambda.words.learn import learn as learn_words
 from tagging_lambda.words.learn import training_source
 from tagging_lambda.words.photo_vectors import PhotoVectors
@@ -33,7 +33,7 @@ from tagging_lambda.words.train import TrainingPlan
 from tagging_lambda.words.verify import verify as verify_labels
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from pipeline.images import ImageRef
     from pipeline.records import Record
@@ -55,7 +55,8 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON doc
 
 
 @click.command()
-@_LABELS
+@click.argument("labels", type=click.Path(path_type=Path), metavar="[LABELS.csv]", required=False)
+@click.option("--from-table", is_flag=True, help="Learn from the keywords that people pinned to tagged photos.")
 @click.option("--name", required=True, help="Of the head: 1 to 32 of a-z 0-9 and -.")
 @click.option("--precision", type=click.FloatRange(0.5, 1), default=0.95, show_default=True, help="What to aim at.")
 @click.option("--below", metavar="KEYWORD", help="What words new to the taxonomy belong below.")
@@ -67,7 +68,8 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON doc
 @_JSON
 def learn(
     *,
-    labels: Path,
+    labels: Path | None,
+    from_table: bool,
     name: str,
     precision: float,
     below: str | None,
@@ -83,6 +85,7 @@ def learn(
     LABELS.csv has the columns file (or image: s3://bucket/key, of a photo that is tagged) and keywords, parted by |.
     Three photos of a word are the least; a photo without keywords is an example of something else. A column product,
     contributor or group says which photos belong together: no word is judged on a group that it was learned from.
+    With --from-table, the photos are those that are tagged and have a pinned keyword; none of them is read again.
 
     A word is said from the lowest score on from which it is right as often as --precision asks for, on photos that
     were held out. What cannot reach it is left out. `catalog-tagger tag PHOTOS --head NAME` uses the head.
@@ -92,10 +95,15 @@ def learn(
     started_s = time.monotonic()
     vocabulary = Vocabulary.load()
     parent = keyword_named(below, vocabulary) if below else None
-    labelled = read_labels(labels, folder or labels.parent, vocabulary, parent)
+    if (labels is None) is not from_table:
+        raise CallerError("name either a file LABELS.csv or --from-table to learn from")
+    if labels is None:
+        labelled, source = pinned_labels(_all_records(), vocabulary), "people's pins"
+    else:
+        labelled, source = read_labels(labels, folder or labels.parent, vocabulary, parent), labels.name
     eyes = _Eyes.open(vocabulary, workers)
     seen = eyes.look(labelled, "learn", quiet=as_json)
-    plan = TrainingPlan(name, eyes.space, (training_source(labels.name, labelled.photos),), precision, seed)
+    plan = TrainingPlan(name, eyes.space, (training_source(source, labelled.photos),), precision, seed)
     learned = learn_words(seen, labelled, plan, eyes.background())
     path = InstalledHeads.of_this_machine().install(name, learned.trained.head)
     new_words = _keep_new_words(labelled)
@@ -197,6 +205,11 @@ def _records(images: Sequence[ImageRef]) -> dict[ImageRef, Record]:
     stack = find_stack()
     items = DynamoTable(client("dynamodb", stack.endpoint_url), stack.table_name).get_many(images)
     return {image: record for image, record in items.items() if not isinstance(record, UnreadableItem)}
+
+
+def _all_records() -> Iterator[Record | UnreadableItem]:
+    stack = find_stack()
+    return DynamoTable(client("dynamodb", stack.endpoint_url), stack.table_name).scan()
 
 
 def _warn(line: str) -> None:

@@ -1,4 +1,4 @@
-"""Reads a shop's own labels: a CSV with a column `file` or `image`, and `keywords` parted by `|`."""
+"""Reads a shop's own labels: from a CSV with a column `file` or `image` and one `keywords`, or from people's pins."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING
 from pipeline.csv_rows import rows
 from pipeline.errors import CallerError
 from pipeline.keywords import LANGUAGES, Keyword, Use, Vocabulary, fold
+from pipeline.records import DecisionKind, TaggedImage
 from tagging_lambda.curate.keyword_lookup import keyword_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pipeline.csv_rows import CsvRow
+    from pipeline.records import Record
+    from pipeline.unreadable import UnreadableItem
 
 FILE, IMAGE, KEYWORDS = "file", "image", "keywords"
 GROUP_COLUMNS = ("product", "contributor", "group")  # the first of these that the file has says what belongs together
@@ -33,10 +36,10 @@ class LabelledPhoto:
 
     Attributes:
         source: the photo's file, or its address where it begins with `s3://`.
-        text: as the CSV names it.
+        text: as the CSV names it; of a tagged photo, its address.
         keywords: ids, without those above another one; none where it shows none of the shop's words.
         group: the product or contributor it belongs to.
-        line: of the CSV.
+        line: of the CSV; of pins, the photo's number.
     """
 
     source: Path | str
@@ -99,6 +102,34 @@ def read_labels(path: Path, folder: Path, vocabulary: Vocabulary, below: str | N
         seen[text] = row.line
         photos.append(LabelledPhoto(_source(row, column, folder), text, words.of_row(row), group, row.line))
     return Labels(tuple(photos), words.vocabulary, words.new)
+
+
+def pinned_labels(records: Iterable[Record | UnreadableItem], vocabulary: Vocabulary) -> Labels:
+    """Return the tagged photos that somebody pinned a keyword to, as photos labelled with what was pinned.
+
+    Photos of one product belong together. Keywords that the vocabulary no longer has are passed over; of a photo
+    without pins, nobody said what it shows.
+
+    Raises:
+        CallerError: nothing is pinned.
+    """
+    tagged = [record for record in records if isinstance(record, TaggedImage)]
+    photos: list[LabelledPhoto] = []
+    for record in sorted(tagged, key=lambda record: str(record.observation.image)):  # a scan has no order
+        keywords, name = _pins(record, vocabulary), str(record.observation.image)
+        if keywords:
+            group = record.observation.product or name
+            photos.append(LabelledPhoto(name, name, keywords, group, len(photos) + 1))
+    if not photos:
+        raise CallerError("nobody has pinned a keyword to a tagged photo; `catalog-tagger pin KEYWORD IMAGE` does")
+    return Labels(tuple(photos), vocabulary, ())
+
+
+def _pins(record: TaggedImage, vocabulary: Vocabulary) -> frozenset[str]:
+    """Return what people pinned to the photo, without what another pin brings along."""
+    pinned = {decision.keyword_id for decision in record.decisions if decision.kind is DecisionKind.PIN}
+    known = pinned & vocabulary.nodes.keys()
+    return frozenset(known.difference(*(vocabulary.ancestors(keyword_id) for keyword_id in known)))
 
 
 def _source(row: CsvRow, column: str, folder: Path) -> Path | str:

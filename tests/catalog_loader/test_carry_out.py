@@ -377,6 +377,22 @@ def test_an_audit_sends_exactly_the_gap(twins: Twins, capsys: pytest.CaptureFixt
     assert said(capsys)["enqueued"] == 3
 
 
+def test_an_audit_of_a_manifest_sends_its_products_and_names_what_is_absent(
+    twins: Twins, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    twins.put("a.jpg", "other.jpg")
+    manifest = tmp_path / "m.csv"
+    manifest.write_text("image,product\ns3://shop/a.jpg,boot\ns3://shop/never.jpg,\n")
+
+    assert audit_command.audit(str(manifest), Versions(), twins.connect, TO_A_PERSON, enqueue=True) == 1
+
+    assert twins.backfill.messages[0].product == "boot"
+    assert twins.sent == ["a.jpg"]
+    out = capsys.readouterr().out
+    assert "\nabsent         1\n  s3://shop/never.jpg\n" in out
+    assert "Absent is what the manifest names and no bucket holds: correct the manifest, or upload it.\n" in out
+
+
 def test_an_audit_names_how_many_letters_cannot_be_read(twins: Twins, capsys: pytest.CaptureFixture[str]) -> None:
     twins.dead_uploads.add("garbage", error="BadMessage: the message is not JSON")
     twins.dead_backfill.add("garbage")
@@ -409,7 +425,7 @@ def test_an_audit_that_waits_begins_when_no_message_does(twins: Twins, capsys: p
 
 
 def test_an_audit_of_no_place_is_the_callers_mistake(twins: Twins) -> None:
-    with pytest.raises(CallerError, match=r"write s3://bucket/prefix"):
+    with pytest.raises(CallerError, match=r"neither s3://bucket/prefix"):
         audit_command.audit("shop", Versions(), twins.connect, TO_A_PERSON, enqueue=False)
 
 

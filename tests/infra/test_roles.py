@@ -83,7 +83,7 @@ def allowed(role: str) -> dict[str, set[str]]:
 
 
 def test_further_buckets_may_only_be_read() -> None:
-    assert roles_with("CataloguePolicy") == READERS | {"DeskFunctionRole"}  # which shows photos
+    assert roles_with("CataloguePolicy") == READERS | {"DeskFunctionRole", "PictureFunctionRole"}  # which show photos
     assert set(allowed("CataloguePolicy")) == {"s3:GetObject", "s3:ListBucket"}
 
 

@@ -100,6 +100,40 @@ def test_what_changed_since_the_snapshot_is_no_similar_product_until_the_next(tm
     assert [result["image"] for result in similar] == ["s3://shop/boot/2.jpg", "s3://shop/shop/chair.jpg"]
 
 
+def test_what_looks_like_an_image_is_found_by_product_or_by_image_and_never_the_image_itself(tmp_path: Path) -> None:
+    files, records = MemoryFiles(), similar_shop()
+    exported(files, tmp_path, records)
+    asker = Asker(files, tmp_path, table_of(records))
+    boot = {"image": "s3://shop/boot/1.jpg"}
+
+    by_product = asker.post("/similar", json.dumps(boot)).body["results"]
+    by_image = asker.post("/similar", json.dumps(boot | {"by": "image", "limit": 2})).body["results"]
+    assert [result["product"] for result in by_product] == ["sneaker", "shop/chair"]
+    assert [result["image"] for result in by_image] == ["s3://shop/sneaker.jpg", "s3://shop/boot/2.jpg"]
+
+
+def test_a_photo_that_was_only_classified_is_searched_by_its_vector(tmp_path: Path) -> None:
+    files, records = MemoryFiles(), similar_shop()
+    exported(files, tmp_path, records)
+    asker = Asker(files, tmp_path, table_of(records))
+    vector = FeatureVector.of("0" * 12, np.array([0, 1], np.float32)).pack_text()
+    elsewhere = FeatureVector.of("f" * 12, np.array([0, 1], np.float32)).pack_text()
+
+    assert asker.post("/similar", json.dumps({"vector": vector})).body["results"][0]["product"] == "shop/chair"
+    assert asker.post("/similar", json.dumps({"vector": elsewhere})).body["results"] == []
+
+
+def test_who_asks_for_what_is_alike_names_one_thing_that_is_there(tmp_path: Path) -> None:
+    files, records = MemoryFiles(), similar_shop()
+    exported(files, tmp_path, records)
+    asker = Asker(files, tmp_path, table_of(records))
+
+    assert asker.post("/similar", json.dumps({"image": "s3://shop/blind.jpg"})).body["results"] == []
+    assert_problem(asker.post("/similar", json.dumps({"image": "s3://shop/none.jpg"})), 404, "s3://shop/none.jpg")
+    assert_problem(asker.post("/similar", json.dumps({})), 400, "either 'image'")
+    assert_problem(asker.post("/similar", json.dumps({"vector": "AAAA"})), 400, "POST /v1/classify answered")
+
+
 def similar_shop() -> list[Record]:
     return [
         with_vector(tagged("sneaker.jpg", sneaker=0.9), 1, 0),
@@ -204,7 +238,8 @@ def test_a_page_whose_snapshot_is_gone_says_so(asker: Asker, tmp_path: Path) -> 
 def test_a_cursor_is_of_one_search_alone(asker: Asker) -> None:
     cursor = asker.get("/search", q="boot", limit=1).body["next"]
 
-    assert_problem(asker.get("/search", q="chair", cursor=cursor), 400, "another search")
+    for other in ({"q": "chair"}, {"min": 0.5}, {"by": "image"}, {"language": "de"}, {"sort": "newest"}):
+        assert_problem(asker.get("/search", **{"q": "boot", "cursor": cursor, **other}), 400, "another search")
     for nonsense in ("x", "e30", "eyJwbGFjZSI6MX0", "%"):
         assert_problem(asker.get("/search", q="boot", cursor=nonsense), 400, "cursor")
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tests.aws_world import AwsWorld
 
 Said = tuple[int, str, str]
-NAME_ONE = "name one image, s3://bucket/key, one product, --product ID, or one reason, --rejected REASON"
+NAME_ONE = "name one image, s3://bucket/key, one product, --product ID, one reason, --rejected REASON, or --gone"
 REASONS = [str(reason) for reason in RejectReason]
 RUNNING_SHOE, FOOTWEAR = "n04120489", "n03380867"
 
@@ -390,6 +390,19 @@ def test_show_says_which_images_were_rejected_for_a_reason(command: Callable[...
         "the first 1; there are more: --limit shows them",
     ]
     assert command("show", "--rejected", "pixels") == (0, "No image is rejected for pixels.\n", "")
+
+
+def test_show_lists_the_images_that_are_gone(command: Callable[..., Said], records: AwsWorld) -> None:
+    assert command("show", "--gone")[1].splitlines() == [
+        "image               looked for",
+        f"s3://shop/gone.jpg  {LOOKED_AT:%Y-%m-%d %H:%M:%S} UTC",
+        "",
+        "1 in all",
+    ]
+    DynamoTable(records.dynamodb, records.name).put(gone("gone too.jpg"), 0)
+    shown = document(command("show", "--gone", "--limit", "1", "--json"))
+    assert (len(shown["images"]), shown["more"]) == (1, True)
+    assert set(shown["images"][0]) == {"image", "observed_at"}
 
 
 def test_show_says_in_json_which_images_were_rejected(command: Callable[..., Said], records: AwsWorld) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.errors import CallerError
 from pipeline.memory.files import MemoryFiles
+from pipeline.standard_ids import Standard, StandardIds
 from results_sink.formats.documents import document_id
 from results_sink.formats.write import Format, FormatOptions, write_format
 from tests.results_sink.small_shop import gone, pinned, small_vocabulary, tagged
@@ -19,6 +20,9 @@ from tests.results_sink.small_shop import gone, pinned, small_vocabulary, tagged
 if TYPE_CHECKING:
     from pathlib import Path
 
+IDS = StandardIds(
+    {"boot": {Standard.SHOPIFY: "aa-8-3"}, "footwear": {Standard.GOOGLE: "187", Standard.SHOPIFY: "aa-8"}}
+)
 CATALOGUE = [
     tagged("front.jpg", "p1", boot=0.9),
     tagged("side.jpg", "p1", sandal=0.8),
@@ -30,7 +34,7 @@ CATALOGUE = [
 def written(form: Format, **options: object) -> dict[str, str]:
     """Return the files of the format, by name without their folder."""
     files = MemoryFiles()
-    names = write_format(form, FormatOptions("en", **options), CATALOGUE, small_vocabulary(), files)
+    names = write_format(form, FormatOptions("en", IDS, **options), CATALOGUE, small_vocabulary(), files)
     return {name.removeprefix(f"{form}/"): files.files[name].decode() for name in names}
 
 
@@ -75,12 +79,24 @@ def test_algolia_gets_batches_with_hierarchical_categories() -> None:
     assert requests[-1]["body"] == {"objectID": document_id("s3://shop/old.jpg")}
 
 
-@pytest.mark.parametrize(("form", "column"), [(Format.SHOPIFY, "Handle"), (Format.WOOCOMMERCE, "SKU")])
-def test_a_shop_gets_the_tags_of_all_photos_of_a_product(form: Format, column: str) -> None:
+@pytest.mark.parametrize(
+    ("form", "column", "category"),
+    [(Format.SHOPIFY, "Handle", {"Product Category": "aa-8-3"}), (Format.WOOCOMMERCE, "SKU", {})],
+)
+def test_a_shop_gets_the_tags_of_all_photos_of_a_product(form: Format, column: str, category: dict[str, str]) -> None:
     assert rows_of(written(form)["products.csv"]) == [
-        {column: "b", "Tags": "boot, footwear, fashion"},
-        {column: "p1", "Tags": "boot, footwear, fashion, sandal"},
+        {column: "b", "Tags": "boot, footwear, fashion"} | category,
+        {column: "p1", "Tags": "boot, footwear, fashion, sandal"} | category,
     ]
+
+
+def test_a_category_is_written_where_the_shop_has_the_column_and_left_it_empty(tmp_path: Path) -> None:
+    path = tmp_path / "products_export.csv"
+    path.write_text("Handle,Product Category,Tags\np1,,\nb,aa-8-1,\nb,,\n")
+
+    rows = rows_of(written(Format.SHOPIFY, merge=path)["products.csv"])
+
+    assert [row["Product Category"] for row in rows] == ["aa-8-3", "aa-8-1", ""]
 
 
 def test_tags_are_added_to_those_of_the_shop_and_everything_else_is_kept(tmp_path: Path) -> None:
@@ -121,8 +137,8 @@ def test_a_file_that_cannot_be_merged_with_is_named(tmp_path: Path, data: bytes,
 
 def test_google_gets_a_supplement_with_the_category_of_each_product() -> None:
     assert rows_of(written(Format.GOOGLE_MERCHANT)["supplement.tsv"], "\t") == [
-        {"id": "b", "product_type": "fashion > footwear > boot"},
-        {"id": "p1", "product_type": "fashion > footwear > boot"},
+        {"id": "b", "product_type": "fashion > footwear > boot", "google_product_category": "187"},
+        {"id": "p1", "product_type": "fashion > footwear > boot", "google_product_category": "187"},
     ]
 
 
@@ -141,7 +157,7 @@ def test_json_ld_describes_products_as_schema_org_does() -> None:
 
 def test_an_export_leaves_nothing_of_the_one_before_it() -> None:
     files = MemoryFiles()
-    options = FormatOptions("en")
+    options = FormatOptions("en", IDS)
     write_format(Format.MEILISEARCH, options, CATALOGUE, small_vocabulary(), files)
     write_format(Format.MEILISEARCH, options, CATALOGUE[:1], small_vocabulary(), files)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,11 +26,8 @@ from tagging_lambda.image.preprocess import read_picture
 from tagging_lambda.model_card import InputContract, ModelCard
 from tagging_lambda.words.keyword_mapper import KeywordMapper
 from tests.builders import jpeg, shop, tagger
-from tests.infra.model.foreign import COLOURS, SIDE, card, network
+from tests.infra.model.foreign import CLASSES, COLOURS, SIDE, card, network
 from tests.results_sink.small_shop import exported
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 class InlineReader:
@@ -168,6 +165,43 @@ def _export(model: Path, photos: list[bytes], place: Path, work: Path) -> None:
     )
     reconciler.reconcile([TagImage(shop(f"{number}.jpg"), "run") for number in range(len(photos))], lambda: 60.0)
     exported(FolderFiles(place), work, reconciler.table.scan(), vocabulary=vocabulary)
+
+
+def test_what_a_candidate_would_change_is_seen_before_it_is_promoted(tmp_path, monkeypatch, capsys):
+    """As typed: the candidate takes bagels for vadas and vadas for bagels."""
+    home, photos, sheet = tmp_path / "home", tmp_path / "photos", tmp_path / "sheet.html"
+    for number, data in enumerate(PHOTOS):
+        folder = photos if number < 3 else tmp_path / "others"
+        folder.mkdir(exist_ok=True)
+        (folder / f"{number}.jpg").write_bytes(data)
+    monkeypatch.setenv("CATALOG_TAGGER_HOME", str(home))
+    monkeypatch.setenv("TAXONOMY_OVERLAY", str(tmp_path / "overlay.csv"))
+    (tmp_path / "overlay.csv").write_text("id\n")
+    arguments = ["--card", str(card(tmp_path)), "--photos", str(tmp_path / "others")]
+    assert main(["model", "import", str(network(tmp_path)), *arguments]) == 0
+    doughnut, bagel, vada = CLASSES
+    swapped = ForeignCard.load(card(tmp_path, classes=[doughnut, vada, bagel]))
+    import_model(network(tmp_path), swapped, PHOTOS, Vocabulary.load(), home / "models" / "other")
+    capsys.readouterr()
+
+    assert main(["model", "shadow", "other", str(photos), "--sheet", str(sheet)]) == 0
+    assert capsys.readouterr().out.startswith("other: 33.3% of 3 photos would keep their keywords; nothing was written")
+    assert "+vada" in sheet.read_text()
+    assert main(["model", "shadow", "other", str(photos), "--json"]) == 0
+    shadow = json.loads(capsys.readouterr().out)
+    assert (shadow["photos"], shadow["agreeing"]) == (3, 1)
+    assert {shadow[change][word] for change in ("gained", "lost") for word in ("bagel", "vada")} == {1}
+    assert [Path(change["image"]).name for change in shadow["changed"]] == ["1.jpg", "2.jpg"]
+
+    def first_keyword() -> str:
+        assert main(["tag", str(photos / "2.jpg"), "--json"]) == 0
+        return str(json.loads(capsys.readouterr().out)["keywords"][0]["keyword"])
+
+    assert first_keyword() == "vada"  # the candidate was only shown
+    for name, keyword in (("other", "bagel"), ("previous", "vada")):
+        assert main(["model", "promote", name]) == 0
+        assert "tags from now on" in capsys.readouterr().out
+        assert first_keyword() == keyword
 
 
 def test_promote_goes_forth_and_back(tmp_path):

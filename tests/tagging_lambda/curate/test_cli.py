@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from infra.cli import main
@@ -14,7 +15,9 @@ from pipeline.keywords import KeywordTag, Vocabulary
 from pipeline.model_version import CARD_NAME
 from pipeline.records import ClassScore
 from pipeline.stack import Stack
+from pipeline.vectors import FeatureVector
 from tagging_lambda.model_card import ModelCard
+from tagging_lambda.words.projection import PROJECTION_NAME, STARTER, Projection
 from tests.aws_world import AwsWorld
 from tests.builders import shop
 from tests.tagging_lambda.curate.conftest import ids, tagged
@@ -112,3 +115,21 @@ def test_the_table_is_retagged_and_a_run_is_undone(table, real_model, capsys):
     assert json.loads(capsys.readouterr().out)["restored"] == 1
     assert (at_rest(table).keywords, at_rest(table).observation.run_id) == ((), "run-1")
     assert main(["undo", "--run", "run-9"]) == 1
+
+
+@pytest.mark.slow
+def test_a_head_is_learned_from_what_people_pinned(table, real_model, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("CATALOG_TAGGER_HOME", str(tmp_path))
+    monkeypatch.setenv("MODEL_DIR", str(real_model))
+    space = Projection.load(STARTER / PROJECTION_NAME).space
+    for number in range(12):
+        direction = np.zeros(256, np.float32)
+        direction[number % 2] = 1
+        record = tagged(f"{number}.jpg", product=f"p{number}")
+        table.put(replace(record, vector=FeatureVector.of(space, direction)), 0)
+        assert main(["pin", ("sandal", "hat")[number % 2], f"s3://shop/{number}.jpg"]) == 0
+    capsys.readouterr()
+    assert main(["learn", "--from-table", "--name", "pins", "--json"]) == 0
+    learned = json.loads(capsys.readouterr().out)
+    assert (learned["photos"], learned["specific"]["count"]) == (12, 12)
+    assert {word["keyword"] for word in learned["words"]} == {"sandal", "hat"}

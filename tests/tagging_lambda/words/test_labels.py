@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pipeline.errors import CallerError
-from tagging_lambda.words.labels import read_labels
+from pipeline.records import Decision, DecisionKind, TaggedImage
+from tagging_lambda.words.labels import pinned_labels, read_labels
+from tests.tagging_lambda.curate.conftest import AT, tagged
 from tests.tagging_lambda.words.shop import VOCABULARY
 
 
@@ -93,3 +97,25 @@ def test_a_tagged_photo_is_named_by_its_address(labels):
 def test_a_mistake_is_said_by_line_and_column(labels, text, message):
     with pytest.raises(CallerError, match=message):
         labels(text)
+
+
+def pinned(key: str, *keywords: str, kind: DecisionKind = DecisionKind.PIN, **observation: object) -> TaggedImage:
+    """Return the record of a photo about which people decided these keywords."""
+    decisions = tuple(Decision(keyword, kind, AT) for keyword in keywords)
+    return replace(tagged(key, **observation), decisions=decisions)
+
+
+def test_what_people_pinned_labels_tagged_photos():
+    labels = pinned_labels(
+        [pinned("b.jpg", "boot", "footwear", "gone"), pinned("a.jpg", "shirt", product=""), tagged("c.jpg")],
+        VOCABULARY,
+    )
+    assert [(photo.text, photo.keywords, photo.group) for photo in labels.photos] == [
+        ("s3://shop/a.jpg", {"shirt"}, "s3://shop/a.jpg"),
+        ("s3://shop/b.jpg", {"boot"}, "p1"),
+    ]
+
+
+def test_what_people_suppressed_says_nothing_of_what_a_photo_shows():
+    with pytest.raises(CallerError, match="nobody has pinned a keyword"):
+        pinned_labels([pinned("a.jpg", "boot", kind=DecisionKind.SUPPRESS)], VOCABULARY)

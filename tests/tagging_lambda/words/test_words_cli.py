@@ -79,6 +79,8 @@ def test_a_shop_learns_tags_verifies_and_goes_back(real_model, labels, monkeypat
     ("arguments", "message"),
     [
         (["learn", "nowhere.csv", "--name", "a"], "nowhere.csv cannot be read"),
+        (["learn", "--name", "a"], "name either a file LABELS.csv or --from-table to learn from"),
+        (["learn", "nowhere.csv", "--from-table", "--name", "a"], "name either a file LABELS.csv or --from-table"),
         (["learn", "nowhere.csv", "--name", "A B"], "'A B' is no name of a head: 1 to 32 of a-z 0-9 and -"),
         (["learn", "nowhere.csv", "--name", "a", "--sheet", "no/sheet.html"], "there is no folder no"),
         (["verify", "nowhere.csv", "--csv", "no/found.csv"], "there is no folder no"),
