@@ -71,6 +71,7 @@ def write_lock(package: Package) -> int:
     return len(libraries)
 
 
+# pip's report names the wheel that each processor gets, and its licence (DECISIONS.md, 123).
 def _resolved(package: Package, architecture: Architecture) -> dict[str, Locked]:
     if not package.libraries:
         return {}

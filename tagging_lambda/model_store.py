@@ -56,16 +56,21 @@ def fetched(address: str, store: Callable[[BucketPrefix], FileStore], cache: Pat
 def _fetch(address: str, card_sha256: str, files: FileStore, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     half = folder / f"{CARD_NAME}.part"
-    half.write_bytes(_verified(address, files, CARD_NAME, card_sha256))
+    half.write_bytes(read_verified(address, files, CARD_NAME, card_sha256))
     card = ModelCard.load(half)
     file = card.file(card.served)
     if file.name != (folder / file.name).name:
         raise BadModel(f"the card at {address} names a file outside its folder")
-    (folder / file.name).write_bytes(_verified(address, files, file.name, file.sha256))
+    (folder / file.name).write_bytes(read_verified(address, files, file.name, file.sha256))
     half.rename(folder / CARD_NAME)
 
 
-def _verified(address: str, files: FileStore, name: str, sha256: str) -> bytes:
+def read_verified(address: str, files: FileStore, name: str, sha256: str) -> bytes:
+    """Return the file's bytes.
+
+    Raises:
+        BadModel: there is no such file, or its hash differs; the message names the ``address``.
+    """
     data = files.read(name)
     if data is None:
         raise BadModel(f"there is no {name} at {address}")

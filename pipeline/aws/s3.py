@@ -109,15 +109,9 @@ class S3Files:
         return str(answer["ETag"])
 
     def read(self, name: str) -> bytes | None:
-        """Return the file's bytes, or None where there is none."""
-        try:
-            with translated(str(self.place)):
-                answer = self.s3.get_object(Bucket=self.place.bucket, Key=self.place.prefix + name)
-                return bytes(answer["Body"].read())
-        except ClientError as error:
-            if code_of(error) in {"404", "NoSuchKey"}:
-                return None
-            raise
+        """Return the file's bytes, or None if there is none."""
+        file = self.read_version(name)
+        return None if file is None else file.data
 
     def read_version(self, name: str) -> FileVersion | None:
         """Return the file's bytes and ETag, or None where there is none."""
