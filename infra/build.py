@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 import click
 
-from infra.package import PACKAGES, ROOT, compared_models, zipped
+from infra.package import PACKAGES, ROOT, compared_models, zip_files
 from infra.sbom import bill_of_materials
 from infra.wheels import Architecture, compile_modules, libraries, recipe
 from pipeline.errors import DeployerError
@@ -100,7 +100,7 @@ def build(package: Package, out: Path, model_dir: Path | None, architecture: Arc
     size_bytes = sum(path.stat().st_size for path in files.values())
     if size_bytes > MAX_UNZIPPED_BYTES:
         raise DeployerError(f"{package.function} has {size_bytes:,} bytes; the limit is {MAX_UNZIPPED_BYTES:,}")
-    archive.write_bytes(zipped(dict(sorted(files.items()))))
+    archive.write_bytes(zip_files(dict(sorted(files.items()))))
     built = Built(archive, size_bytes, sha256)
     built.save()
     return built

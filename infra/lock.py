@@ -48,7 +48,7 @@ class Locked:
         return cls(match["name"], match["version"], match["licence"], hashes)
 
 
-def locked(lock: Path) -> list[Locked]:
+def read_lock(lock: Path) -> list[Locked]:
     """Return the libraries in the lock file."""
     return [Locked.parse(line) for line in locked_lines(lock)]
 
@@ -59,9 +59,9 @@ def write_lock(package: Package) -> int:
     Raises:
         DeployerError: a library's version is not the same for both processors, or pip finds none.
     """
-    by_architecture = [_resolved(package, architecture) for architecture in Architecture]
+    by_architecture = [_resolve(package, architecture) for architecture in Architecture]
     libraries = [
-        _merged([library[name] for library in by_architecture if name in library], by_architecture)
+        _merge([library[name] for library in by_architecture if name in library], by_architecture)
         for name in sorted(by_architecture[0] | by_architecture[1])
     ]
     runtime = f"python{PYTHON_VERSION} on {' and '.join(Architecture)}"
@@ -72,16 +72,16 @@ def write_lock(package: Package) -> int:
 
 
 # pip's report names the wheel that each processor gets, and its licence (DECISIONS.md, 123).
-def _resolved(package: Package, architecture: Architecture) -> dict[str, Locked]:
+def _resolve(package: Package, architecture: Architecture) -> dict[str, Locked]:
     if not package.libraries:
         return {}
     options = ["install", "--quiet", "--dry-run", "--ignore-installed", "--report", "-", "--target", "nowhere"]
     report = json.loads(pip([*options, *architecture.wheels_only, *requirements(package)], f"lock {package.function}"))
-    libraries = [_locked(entry) for entry in report["install"]]
+    libraries = [_parse_entry(entry) for entry in report["install"]]
     return {library.name: library for library in libraries}
 
 
-def _locked(entry: dict[str, Any]) -> Locked:
+def _parse_entry(entry: dict[str, Any]) -> Locked:
     metadata = entry["metadata"]
     name = re.sub(r"[-_.]+", "-", metadata["name"]).lower()
     return Locked(
@@ -100,7 +100,7 @@ def _licence(metadata: dict[str, Any]) -> str:
     return str(licence).strip().splitlines()[0]
 
 
-def _merged(libraries: list[Locked], by_architecture: list[dict[str, Locked]]) -> Locked:
+def _merge(libraries: list[Locked], by_architecture: list[dict[str, Locked]]) -> Locked:
     first = libraries[0]
     if len(libraries) != len(by_architecture) or {library.version for library in libraries} != {first.version}:
         raise DeployerError(f"{first.name} is not the same on {' and '.join(Architecture)}")

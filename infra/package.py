@@ -151,7 +151,7 @@ RUNTIME_CLIENT = Package(
 )  # part of AWS Lambda's own runtime
 
 
-def zipped(sources: Mapping[str, Path]) -> bytes:
+def zip_files(sources: Mapping[str, Path]) -> bytes:
     """Return a zip of the files; the same files make the same bytes."""
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from infra.lock import locked
+from infra.lock import read_lock
 from infra.package import PACKAGES
 from pipeline.model_version import CARD_NAME
 from tagging_lambda.model_card import ModelCard
@@ -27,7 +27,7 @@ NAMESPACE = uuid.UUID("8e0f6f0a-5a0c-5b0e-9d4a-5f3d6f5f2a55")  # chosen by us: s
 # Written as data, and validated by CycloneDX's library in `make check` (DECISIONS.md, 124).
 def bill_of_materials(package: Package, model_dir: Path | None) -> str:
     """Return the bill as JSON; the same package always has the same bill."""
-    components = [_library(library) for library in locked(package.lock)]
+    components = [_library(library) for library in read_lock(package.lock)]
     if package.holds_model and model_dir:
         components.append(_model(ModelCard.load(model_dir / CARD_NAME)))
     metadata = {

@@ -59,7 +59,7 @@ class FolderFiles:
     def write_if(self, name: str, data: bytes, seen: str | None) -> bool:
         """Write the file by a rename if its version is still ``seen``; a lock admits one writer at a time."""
         self.root.mkdir(parents=True, exist_ok=True)
-        with self._alone():
+        with self._lock_folder():
             current = self.read_version(name)
             if (current.version if current else None) != seen:
                 return False
@@ -68,7 +68,7 @@ class FolderFiles:
             return True
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _lock_folder(self) -> Iterator[None]:
         folder = os.open(self.root, os.O_RDONLY)
         try:
             fcntl.flock(folder, fcntl.LOCK_EX)

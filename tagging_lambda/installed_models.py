@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 DEFAULT = "default"  # the model that tags
 
 
-def installed(model_dir: Path, models_dir: Path, vocabulary: Vocabulary, heads: Sequence[Head] = ()) -> Models:
+def find_models(model_dir: Path, models_dir: Path, vocabulary: Vocabulary, heads: Sequence[Head] = ()) -> Models:
     """Return the model in ``model_dir`` as ``default``, and a model for each folder with a card in ``models_dir``.
 
     The heads apply to the models whose vectors they can read.

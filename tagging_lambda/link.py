@@ -34,7 +34,7 @@ _UNSAFE = re.compile(r"[\x00-\x20\x7f\\]|[^\x00-\x7f]")
 _ENDINGS = {404: RejectReason.MISSING, 410: RejectReason.MISSING, 401: RejectReason.DENIED, 403: RejectReason.DENIED}
 
 
-def resolved(host: str, port: int) -> list[str]:
+def resolve_host(host: str, port: int) -> list[str]:
     """Return the addresses of the host, as this machine resolves them.
 
     Raises:
@@ -43,7 +43,7 @@ def resolved(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
 
 
-def connected(address: str, port: int, timeout_s: float) -> socket.socket:
+def open_connection(address: str, port: int, timeout_s: float) -> socket.socket:
     """Return a connection to exactly this address."""
     return socket.create_connection((address, port), timeout_s)
 
@@ -59,8 +59,8 @@ class LinkFetcher:
 
     allows_http: bool = False
     limit_s: float = LINK_LIMIT_S
-    resolve: Callable[[str, int], Sequence[str]] = resolved
-    connect: Callable[[str, int, float], socket.socket] = connected
+    resolve: Callable[[str, int], Sequence[str]] = resolve_host
+    connect: Callable[[str, int, float], socket.socket] = open_connection
     tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)
 
     def fetch(self, link: str, limit_bytes: int = MAX_IMAGE_BYTES) -> bytes:

@@ -132,7 +132,7 @@ class FileTagger:
         count = workers or len(os.sched_getaffinity(0))
         return cls(classifier, mapper, lambda: ProcessReader(contract), count)
 
-    def remembering(self) -> FileTagger:
+    def with_cache(self) -> FileTagger:
         """Return this tagger with a cache by content below the home folder, so that no photo is read twice."""
         return replace(
             self, cache=PhotoCache.open(home() / CACHE_NAME, f"{self.classifier.card.version} {self.space}".strip())
@@ -216,7 +216,7 @@ def photos_in(
     """
     files = files_below(paths)
     tagger = FileTagger.load(model_dir(), vocabulary, workers, InstalledHeads.of_this_machine().load())
-    return tagger.remembering().tag(files)
+    return tagger.with_cache().tag(files)
 
 
 def files_below(paths: Sequence[Path]) -> Iterator[Path]:

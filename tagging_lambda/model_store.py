@@ -36,7 +36,7 @@ def keep(folder: Path, files: FileStore) -> str:
     return name
 
 
-def fetched(address: str, store: Callable[[BucketPrefix], FileStore], cache: Path) -> Path:
+def fetch_model(address: str, store: Callable[[BucketPrefix], FileStore], cache: Path) -> Path:
     """Return a local folder with the model stored at ``s3://bucket/prefix/<sha256>``.
 
     A function that starts again on the same machine finds it there.

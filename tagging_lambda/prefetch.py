@@ -22,7 +22,7 @@ AHEAD = 10
 LONGEST_PATIENCE_S = 3600.0  # chosen by us: longer than any function runs, and than a download takes
 
 
-def prefetched(
+def prefetch(
     fetches: Mapping[ImageRef, Callable[[], T]], pool: Executor, time_left_s: Callable[[], float]
 ) -> Iterator[dict[ImageRef, T | BaseException]]:
     """Yield what the fetches return or raise, in groups of those that have finished.

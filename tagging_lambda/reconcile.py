@@ -22,7 +22,7 @@ from pipeline.images import MAX_IMAGE_BYTES, FetchedImage, Gone, Unchanged
 from pipeline.records import GoneImage, Observation, Previous, RejectedImage, TaggedImage, UndoneImage
 from pipeline.unreadable import UnreadableItem
 from tagging_lambda.classification_cache import LEAST_TIME_S, Classification
-from tagging_lambda.prefetch import LONGEST_PATIENCE_S, prefetched
+from tagging_lambda.prefetch import LONGEST_PATIENCE_S, prefetch
 from tagging_lambda.words.decisions import with_keywords
 from tagging_lambda.words.remap import remapped
 
@@ -139,7 +139,7 @@ class Reconciler:
             if image not in unreadable
         }
         writes: dict[Future[Outcome], ImageRef] = {}
-        for arrived in prefetched(fetches, self.pool, time_left_s):
+        for arrived in prefetch(fetches, self.pool, time_left_s):
             outcomes |= {image: error for image, error in arrived.items() if isinstance(error, BaseException)}
             readings = [reading for reading in arrived.values() if isinstance(reading, _Reading)]
             for image, result in self._classify(readings, time_left_s).items():

@@ -12,7 +12,7 @@ from infra.local import emulator
 from infra.local.authorization import Authorization, UserPool
 from infra.local.deploy import Deployment
 from infra.local.journal import Journal
-from infra.package import PACKAGES, zipped
+from infra.package import PACKAGES, zip_files
 from pipeline.aws.clients import client
 from pipeline.aws.sqs import SqsQueue
 from pipeline.errors import DeployerError, NoStack
@@ -54,7 +54,9 @@ class Sources:
             BadModel: there is no model.
         """
         compared = home() / MODELS_FOLDER
-        return {package.function: zipped(package.sources(self.model_dir, self.root, compared)) for package in PACKAGES}
+        return {
+            package.function: zip_files(package.sources(self.model_dir, self.root, compared)) for package in PACKAGES
+        }
 
 
 @dataclass(frozen=True, slots=True)

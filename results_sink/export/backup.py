@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class BackedUpRecords:
     """The records that searches of an export see: those of its snapshot, updated by its deltas."""
 
-    place: ExportPlace
+    export: ExportPlace
 
     def scan(self) -> Iterator[Record | UnreadableItem]:
         """Yield every record once. One row group of the snapshot is in memory at a time, and all rows of the deltas.
@@ -29,13 +29,13 @@ class BackedUpRecords:
         Raises:
             BadExport: there is none, it is damaged, or an earlier version, which kept no decisions, wrote it.
         """
-        yield from map(self._record, rows_of(self.place))
+        yield from map(self._record, rows_of(self.export))
 
     def _record(self, row: Mapping[str, Any]) -> Record | UnreadableItem:
         # Restoring a record without people's decisions would undo them (DECISIONS.md, 71).
         if row["backup"] is None:
             raise BadExport(
-                f"{self.place.name} was written by an earlier version, which kept no decisions in it; "
+                f"{self.export.name} was written by an earlier version, which kept no decisions in it; "
                 "`catalog-tagger export` writes a new one"
             )
         return restore_record(row)

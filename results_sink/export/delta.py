@@ -33,7 +33,7 @@ def write_delta(changes: Sequence[Change], path: Path, vocabulary: Vocabulary) -
     """Write one row for each change; the row of a gone image has only its names and revision."""
     gone = [change for change in changes if not change.is_visible]
     stats = ExportStats()
-    kept = list(stats.kept(change.record for change in changes if change.is_visible))
+    kept = list(stats.select(change.record for change in changes if change.is_visible))
     raw = tables.raw_images(kept, stats.keyword_lists(kept))
     images = tables.Lexicon(list(stats.numbers), vocabulary).images(raw)
     schema = delta_schema(vocabulary.languages)

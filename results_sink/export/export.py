@@ -20,7 +20,7 @@ from results_sink.export.cleanup import remove_unneeded
 from results_sink.export.external_sort import Runs
 from results_sink.export.manifest import SNAPSHOTS, KeywordRows, Manifest, snapshot_name
 from results_sink.export.part_writer import Parts, Shape
-from results_sink.export.postings_layout import Sizes, divided, row_group_sizes
+from results_sink.export.postings_layout import Sizes, divide_keywords, row_group_sizes
 from results_sink.export.publish import Exported, Publisher, deltas_since_scan
 from results_sink.export.rows import ExportStats
 
@@ -138,7 +138,7 @@ class _Snapshot:
             yield from self._exporter.rows(self._stats)
             return
         records = over(self.unreadable.exclude_from(self._exporter.table.scan()))
-        for batch in _batches(self._stats.kept(records), self._sizes.batch_records):
+        for batch in _batches(self._stats.select(records), self._sizes.batch_records):
             yield tables.raw_images(batch, self._stats.keyword_lists(batch))
 
     def _spill(self, batches: Iterable[Any]) -> Runs:
@@ -169,7 +169,7 @@ class _Snapshot:
         for table in runs.merged():
             parts.add(lexicon.postings(table))
         files = parts.close()
-        inside = divided(keywords, [file.rows for file in files])
+        inside = divide_keywords(keywords, [file.rows for file in files])
         return tuple(replace(file, keywords=part_keywords) for file, part_keywords in zip(files, inside, strict=True))
 
     def _write_coverage(self, name: str) -> tuple[PartFile, ...]:

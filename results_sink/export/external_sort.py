@@ -33,7 +33,7 @@ class Runs:
             self._spill()
 
     def _spill(self) -> None:
-        run = tables.ordered(tables.joined(self._waiting), self._order)
+        run = tables.sort_rows(tables.join(self._waiting), self._order)
         self._waiting = []
         path = self._folder / f"{len(self._paths)}.run"
         step = self._sizes.merged_rows
@@ -55,7 +55,7 @@ class Runs:
         for end in (*sorted(self._ends)[every - 1 :: every], None):
             batches = [table for run in runs for table in run.through(end)]
             if batches:
-                yield tables.ordered(tables.joined(batches), self._order)
+                yield tables.sort_rows(tables.join(batches), self._order)
         for path in self._paths:
             path.unlink()
 

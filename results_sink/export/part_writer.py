@@ -43,7 +43,7 @@ class Parts:
         self._waiting.append(table)
         if sum(len(rows) for rows in self._waiting) < self._size:
             return
-        rows = tables.joined(self._waiting)
+        rows = tables.join(self._waiting)
         while self._size and len(rows) >= self._size:
             self._write(rows.slice(0, self._size))
             rows = rows.slice(self._size)
@@ -52,7 +52,7 @@ class Parts:
 
     def close(self) -> tuple[PartFile, ...]:
         """Write the remaining rows and return every file; without any rows there is one empty file."""
-        rest = tables.joined(self._waiting)
+        rest = tables.join(self._waiting)
         if len(rest) or not (self._groups or self.files):
             self._write(rest)
         if self._writer:

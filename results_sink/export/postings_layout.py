@@ -52,7 +52,7 @@ def row_group_sizes(keyword_rows: Iterable[int], row_group_rows: int) -> Iterato
         yield filled
 
 
-def divided(keywords: Iterable[KeywordRows], file_rows: Sequence[int]) -> list[tuple[KeywordRows, ...]]:
+def divide_keywords(keywords: Iterable[KeywordRows], file_rows: Sequence[int]) -> list[tuple[KeywordRows, ...]]:
     """Return the keywords in each file of so many rows; a keyword may continue in the next file."""
     files: list[tuple[KeywordRows, ...]] = []
     queue = iter(keywords)

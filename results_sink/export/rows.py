@@ -113,7 +113,7 @@ class ExportStats:
         """The counts so far."""
         return RecordCounts(self.tagged, dict(sorted(self.rejected.items())), self.gone, self.undone)
 
-    def kept(self, records: Iterable[Record]) -> Iterator[Kept]:
+    def select(self, records: Iterable[Record]) -> Iterator[Kept]:
         """Count all records, and yield those that become rows."""
         for record in records:
             match record:

@@ -151,12 +151,12 @@ def with_every_column(table: Any) -> Any:
     return table
 
 
-def joined(tables: Iterable[Any]) -> Any:
+def join(tables: Iterable[Any]) -> Any:
     """Return the rows of one or more tables."""
     return pa.concat_tables(tables)
 
 
-def ordered(table: Any, order: Order) -> Any:
+def sort_rows(table: Any, order: Order) -> Any:
     """Return the rows in that order, without reordering equal ones."""
     whole = table.combine_chunks()
     return whole.take(pc.sort_indices(whole, sort_keys=list(order)))

@@ -30,12 +30,12 @@ class ExportVerifier:
     version differs, as in a copied bucket, or with ``is_deep``, its bytes are compared.
     """
 
-    place: ExportPlace
+    export: ExportPlace
     is_deep: bool = False
 
     def damages(self) -> Iterator[ExportDamage]:
         """Yield what is wrong; nothing if nothing was ever exported."""
-        files = self.place.files
+        files = self.export.files
         stored = {file.name: file for file in files.listing(SNAPSHOTS)}
         data = files.read(LATEST_NAME)
         if data is None:
@@ -55,7 +55,7 @@ class ExportVerifier:
     def _snapshot_damages(self, latest: Latest, stored: Mapping[str, StoredFile]) -> Iterator[ExportDamage]:
         damages = list(self._file_damages(latest.manifest, stored))
         yield from damages
-        data = self.place.files.read(latest.manifest.name)
+        data = self.export.files.read(latest.manifest.name)
         if damages or data is None:
             return
         try:
@@ -63,7 +63,7 @@ class ExportVerifier:
         except BadExport as error:
             yield ExportDamage(latest.manifest.name, str(error))
             return
-        snapshot = Snapshot(manifest, self.place.copies)
+        snapshot = Snapshot(manifest, self.export.copies)
         coverage = {part.name for part in manifest.coverage}
         for part in manifest.files:
             damages += self._file_damages(snapshot.sum_of(part), stored, stops_search=part.name not in coverage)
@@ -82,7 +82,7 @@ class ExportVerifier:
             problem = f"has {file.bytes:,} bytes instead of {wanted.bytes:,}"
             yield ExportDamage(wanted.name, problem, stops_search)
         elif self.is_deep or file.version != wanted.version:
-            data = self.place.files.read(wanted.name)
+            data = self.export.files.read(wanted.name)
             if data is None or hashlib.sha256(data).hexdigest() != wanted.sha256:
                 yield ExportDamage(wanted.name, "is damaged: its SHA-256 differs", stops_search)
 
