@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -12,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pipeline.clock import utc_now
+from pipeline.errors import BadSettings, CallerError
 from pipeline.ports import FileVersion, StoredFile
 from pipeline.whole_file import written_whole
 
@@ -35,7 +37,7 @@ class FolderFiles:
 
     def write(self, name: str, source: Path) -> str:
         """Copy ``source`` to the file, by a rename."""
-        with written_whole(self.root / name) as partial:
+        with self._writes(name), written_whole(self.root / name) as partial:
             shutil.copyfile(source, partial)
             return _version_of(partial)
 
@@ -58,14 +60,26 @@ class FolderFiles:
 
     def write_if(self, name: str, data: bytes, seen: str | None) -> bool:
         """Write the file by a rename if its version is still ``seen``; a lock admits one writer at a time."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        with self._lock_folder():
+        with self._writes(name):
+            self.root.mkdir(parents=True, exist_ok=True)
+        with self._writes(name), self._lock_folder():
             current = self.read_version(name)
             if (current.version if current else None) != seen:
                 return False
             with written_whole(self.root / name) as partial:
                 partial.write_bytes(data)
             return True
+
+    @contextmanager
+    def _writes(self, name: str) -> Iterator[None]:
+        """Turn a failure to write the file into an error that the operator can act on."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                message = f"there is no space left in {self.root}; free some, or name another folder"
+                raise BadSettings(message) from error
+            raise CallerError(f"{self.root / name} cannot be written: {error.strerror}") from error
 
     @contextmanager
     def _lock_folder(self) -> Iterator[None]:

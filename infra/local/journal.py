@@ -2,6 +2,9 @@
 
 ministack writes its state only when it stops. Here every change of an item and every message is appended to a file
 before its request is answered, and the next start replays the file (DECISIONS.md, 70).
+
+AWS Lambda's messages about failed batches of the stream need no entry: the replay writes the items again, and so they
+go through the stream again.
 """
 
 from __future__ import annotations
