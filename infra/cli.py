@@ -86,8 +86,7 @@ def main(
     except click.Abort:
         return _failed("stopped", ATTENTION)
     except (click.ClickException, CatalogTaggerError) as error:
-        message = error.format_message() if isinstance(error, click.ClickException) else str(error)
-        return _failed(message, MISTAKE if isinstance(error, MISTAKES) else ATTENTION)
+        return _reported(error)
     except OSError as error:
         if error.errno not in UNWRITABLE:
             raise
@@ -112,6 +111,11 @@ def _ended_as_stopped() -> Iterator[None]:
 def _stop(number: int, frame: object) -> None:
     del number, frame
     raise KeyboardInterrupt
+
+
+def _reported(error: click.ClickException | CatalogTaggerError) -> int:
+    message = error.format_message() if isinstance(error, click.ClickException) else str(error)
+    return _failed(message, MISTAKE if isinstance(error, MISTAKES) else ATTENTION)
 
 
 def _unwritable(error: OSError) -> int:
