@@ -351,7 +351,7 @@ def account_with_a_failed_deployment(endpoint_url: str, folder: Path) -> Account
 
 @pytest.fixture(scope="module")
 def kept_account(operator: tuple[Workbench, str], tmp_path_factory: pytest.TempPathFactory) -> Account:
-    """The account of every block that leaves its stack standing, as one operator has one stack."""
+    """The account of every block that leaves its stack standing, as one operator has one stack (DECISIONS.md, 122)."""
     return account_with_photos(operator[1], tmp_path_factory.mktemp("kept") / "code")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from infra.local.deploy import CAPABILITIES, PARAMETERS, with_literal_numbers
-from infra.package import PACKAGES, TEMPLATE, with_code, zipped
+from infra.package import PACKAGES, TEMPLATE, with_code, zip_files
 from pipeline.aws.clients import client, stack_outputs
 from pipeline.stack import Stack
 from tests.infra.local.scratch import scratch_sources, wait_for
@@ -30,7 +30,7 @@ class Account:
         self.sources, self.asleep = scratch_sources(folder), asleep
         self.s3.create_bucket(Bucket=f"{self.name}-code")
         for package in PACKAGES:
-            code = zipped(package.sources(self.sources.model_dir, self.sources.root))
+            code = zip_files(package.sources(self.sources.model_dir, self.sources.root))
             self.s3.put_object(Bucket=f"{self.name}-code", Key=f"{package.function}.zip", Body=code)
 
     @classmethod
