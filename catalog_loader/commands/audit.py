@@ -13,8 +13,10 @@ from catalog_loader.audit import Audit, Auditor
 from catalog_loader.commands.exit_codes import ATTENTION, DONE
 from catalog_loader.commands.load import open_source
 from catalog_loader.commands.wait import wait_until_empty
+from catalog_loader.inventory import is_inventory
 from catalog_loader.manifest import Manifest
 from catalog_loader.send import Sender, Sent
+from pipeline.errors import CallerError
 from pipeline.messages import TagImage
 from pipeline.progress import Progress
 from pipeline.run_id import new_run_id
@@ -49,6 +51,10 @@ def audit(  # noqa: PLR0913 - one parameter for each option, and the way to the 
     """
     findings, sent, run_id = Audit(), Sent(), new_run_id(datetime.now(UTC))
     with ExitStack() as opened:
+        if is_inventory(source):
+            raise CallerError(
+                f"{source} is an inventory, which is of some time ago; audit the bucket, s3://bucket/prefix"
+            )
         place = open_source(source, opened)
         total = place.check() if isinstance(place, Manifest) else None
         ports = connect()
