@@ -105,6 +105,8 @@ def audit_lines(audit: Audit, versions: Versions, sent: Sent | None) -> list[str
     lines = []
     for name, count in audit.numbers().items():
         lines += [f"{name:<14} {count:,}", *_offender_lines(name, audit)]
+    if audit.standings[Gap.ABSENT]:
+        lines.append("Absent is what the manifest names and no bucket holds: correct the manifest, or upload it.")
     lines += [*_audit_hints(audit, versions), *_export_lines(audit.export)]
     if sent is not None:
         lines += [f"{'enqueued':<14} {sent.count:,}", f"{'failed':<14} {sent.failed:,}"]
@@ -125,8 +127,6 @@ def _audit_hints(audit: Audit, versions: Versions) -> list[str]:
         lines.append(
             f"About {audit.unread_letters:,} dead letters were not read: what they ask for counts as missing or stale."
         )
-    if audit.standings[Gap.ABSENT]:
-        lines.append("Absent is what the manifest names and no bucket holds: correct the manifest, or upload it.")
     if audit.standings[Standing.STALE]:
         model = versions.model or "any"
         lines.append(f"Stale is also what is not of the model {model} and the taxonomy {versions.taxonomy or 'any'}.")

@@ -22,13 +22,15 @@ from pipeline.progress import Progress
 from pipeline.run_id import new_run_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
+    from catalog_loader.candidates import Candidate
     from catalog_loader.commands.load import Connect
     from catalog_loader.compare import Versions
     from catalog_loader.connect import Connected
     from catalog_loader.console import Console
     from pipeline.exported import OpenedExport
+    from pipeline.images import BucketPrefix
 
 
 def audit(  # noqa: PLR0913 - one parameter for each option, and the way to the stack
@@ -49,14 +51,9 @@ def audit(  # noqa: PLR0913 - one parameter for each option, and the way to the 
     Raises:
         CallerError: the source is neither a prefix nor a manifest that can be used.
     """
-    findings, sent, run_id = Audit(), Sent(), new_run_id(datetime.now(UTC))
+    findings, sent = Audit(), Sent()
     with ExitStack() as opened:
-        if is_inventory(source):
-            raise CallerError(
-                f"{source} is an inventory, which is of some time ago; audit the bucket, s3://bucket/prefix"
-            )
-        place = open_source(source, opened)
-        total = place.check() if isinstance(place, Manifest) else None
+        place, total = _open(source, opened)
         ports = connect()
         if wait:
             console.hint("waiting until no message is left")
@@ -64,10 +61,9 @@ def audit(  # noqa: PLR0913 - one parameter for each option, and the way to the 
         queues, dead_letters = tuple(ports.queues.values()), tuple(ports.dead_letters.values())
         export = None if isinstance(place, Manifest) else exported()
         auditor = Auditor(ports.images, ports.table, queues, dead_letters, export, sleep)
-        unit = "images" if total else "images and records"
+        unit = "images" if isinstance(place, Manifest) else "images and records"
         with Progress("audit", total=total, unit=unit, quiet=console.as_json) as progress:
-            gaps = auditor.audit(place, versions, findings, progress)
-            messages = (TagImage(gap.image, run_id, gap.product) for gap in gaps)
+            messages = _messages(auditor.audit(place, versions, findings, progress))
             if enqueue:
                 _enqueue(messages, ports, sent, console)
             else:
@@ -75,6 +71,19 @@ def audit(  # noqa: PLR0913 - one parameter for each option, and the way to the 
     facts = (findings, versions, sent if enqueue else None)
     console.report(report.audit_document(*facts), report.audit_lines(*facts))
     return ATTENTION if findings.has_gap or sent.failed else DONE
+
+
+def _open(source: str, opened: ExitStack) -> tuple[BucketPrefix | Manifest, int | None]:
+    """Return what is audited, and how many images it names where that is known."""
+    if is_inventory(source):
+        raise CallerError(f"{source} is an inventory, which is of some time ago; audit the bucket, s3://bucket/prefix")
+    place = open_source(source, opened)
+    return place, place.check() if isinstance(place, Manifest) else None
+
+
+def _messages(gaps: Iterable[Candidate]) -> Iterator[TagImage]:
+    run_id = new_run_id(datetime.now(UTC))
+    return (TagImage(gap.image, run_id, gap.product) for gap in gaps)
 
 
 def _enqueue(messages: Iterable[TagImage], ports: Connected, sent: Sent, console: Console) -> None:
