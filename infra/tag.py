@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import click
 
+from infra.model.first_use import ensure_model
 from pipeline.clock import utc_now
 from pipeline.errors import CallerError
 from pipeline.folder import FolderFiles
@@ -181,6 +182,7 @@ def tag(  # noqa: PLR0913 - the options of the command
     products = ProductPattern.parse(product_pattern)
     if output is not None:
         check_output(output)
+    ensure_model()
     tagger = FileTagger.load(model_dir(), vocabulary, workers, InstalledHeads.of_this_machine().load(heads))
     tagging = _Tagging(tagger, replace(names, vocabulary=tagger.vocabulary), paths, products)
     summary = TagSummary()

@@ -112,6 +112,8 @@ def test_our_client_does_all_that_the_api_can(address: str) -> None:
     )
     assert client.decide([(ref, "boot", KeywordAction.PIN)]).decisions[0].changed
     assert list(client.photos([ref, ImageRef("shop", "payroll.csv")]).photos) == [str(ref)]
+    assert client.similar_images(image=ref).results == []  # the small shop has no vectors
+    assert client.same_photos(ref, [ImageRef("shop", "boot/1.jpg")]).same == ["s3://shop/boot/1.jpg"]
     assert client.status().queues[0].name == "uploads"
     assert client.announce("a.jpg", "image/jpeg", 5).fields["key"].startswith("uploads/a-")
     with pytest.raises(CallerError, match="not those of a picture"):

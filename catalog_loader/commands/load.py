@@ -103,7 +103,7 @@ def load(
 ) -> int:
     """Load, and report what was sent and where to go on, whatever ends it. With ``wait``, return when all is done."""
     with ExitStack() as opened:
-        plan = request.plan(_open_source(request, connect, opened))
+        plan = request.plan(open_source(request.source, connect, opened, request.prefix))
         total = _total(plan)
         _warn_without_model(plan, console)
         ports = connect()
@@ -165,7 +165,7 @@ def wait_for_all(ports: Connected, console: Console, sleep: Callable[[float], ob
 def rehearse(request: LoadRequest, connect: Connect, console: Console) -> int:
     """Report what a load would send, cost and take, and send nothing."""
     with ExitStack() as opened:
-        plan = request.plan(_open_source(request, connect, opened))
+        plan = request.plan(open_source(request.source, connect, opened, request.prefix))
         total = _total(plan)
         ports, loaded = connect(), Loaded()
         _show_products(plan, ports, console)
@@ -176,20 +176,18 @@ def rehearse(request: LoadRequest, connect: Connect, console: Console) -> int:
     return _exit_code(plan, loaded, console)
 
 
-def _open_source(request: LoadRequest, connect: Connect, opened: ExitStack) -> BucketPrefix | Manifest | Inventory:
-    if is_inventory(request.source):
-        return Inventory.load(request.source, connect().files, request.prefix)
-    if request.prefix:
-        raise CallerError("--prefix is for the manifest.json of an inventory; write s3://bucket/prefix")
-    return open_source(request.source, opened)
-
-
-def open_source(text: str, opened: ExitStack) -> BucketPrefix | Manifest:
-    """Return the prefix or the manifest of this name; ``opened`` closes what had to be opened.
+def open_source(
+    text: str, connect: Connect, opened: ExitStack, prefix: str = ""
+) -> BucketPrefix | Manifest | Inventory:
+    """Return the place, manifest or inventory of this name; ``opened`` closes what had to be opened.
 
     Raises:
-        CallerError: it is neither.
+        CallerError: it is none of them, or ``prefix`` is given and it is no inventory.
     """
+    if is_inventory(text):
+        return Inventory.load(text, connect().files, prefix)
+    if prefix:
+        raise CallerError("--prefix is for the manifest.json of an inventory; write s3://bucket/prefix")
     if text.startswith(SCHEME):
         return BucketPrefix.parse(text)
     if Path(text).is_dir():

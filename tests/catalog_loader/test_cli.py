@@ -29,10 +29,6 @@ if TYPE_CHECKING:
         (["load", "s3://shop/\udcff"], "'s3://shop/\\udcff' is not valid Unicode"),
         (["load", "s3://shop", "--start-after", "\udcff"], "'\\udcff' is not valid Unicode"),
         (["audit", "shop"], "shop is neither s3://bucket/prefix, nor a folder, nor a manifest file"),
-        (
-            ["audit", "s3://inventory/shop/2026/manifest.json"],
-            "is an inventory, which is of some time ago; audit the bucket",
-        ),
         (["audit", "m.csv", "--deep"], "a manifest is not compared with the export; leave --export and --deep out"),
         (["audit", "s3://shop", "--export", ".", "--no-export"], "--export and --no-export exclude each other"),
         (["redrive", "BadMessage"], "unexpected extra argument (BadMessage)"),

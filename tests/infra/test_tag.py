@@ -41,6 +41,7 @@ def photos(tmp_path: Path, classifier: ColourClassifier, monkeypatch: pytest.Mon
     mapper = KeywordMapper.of(colour_vocabulary(), COLOURS)
     monkeypatch.setattr(FileTagger, "load", lambda *_: FileTagger(classifier, mapper, InlineReader, 1))
     monkeypatch.setenv("CATALOG_TAGGER_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("MODEL_DIR", str(tmp_path / "model"))
     monkeypatch.chdir(tmp_path)
     return folder
 
