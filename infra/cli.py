@@ -88,8 +88,6 @@ def main(
     except (click.ClickException, CatalogTaggerError) as error:
         return _reported(error)
     except OSError as error:
-        if error.errno not in UNWRITABLE:
-            raise
         return _unwritable(error)
     return result if isinstance(result, int) else DONE
 
@@ -119,6 +117,8 @@ def _reported(error: click.ClickException | CatalogTaggerError) -> int:
 
 
 def _unwritable(error: OSError) -> int:
+    if error.errno not in UNWRITABLE:
+        raise error
     if error.filename is None:  # the output itself: flushing the rest at exit must not fail again
         os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)
     return _failed(f"{error.filename or 'the output'} cannot be written: {error.strerror}", MISTAKE)

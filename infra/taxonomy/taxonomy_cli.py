@@ -34,8 +34,7 @@ def taxonomy(*, word: str | None, language: str, as_json: bool) -> None:
         click.echo(json.dumps({"keywords": [_document(keyword, names) for keyword in keywords]}))
         return
     width = max(len(keyword.id) for keyword in keywords)
-    for keyword in keywords:
-        click.echo(f"{keyword.id:<{width}}  {_line(keyword, names)}")
+    click.echo("\n".join(f"{keyword.id:<{width}}  {_line(keyword, names)}" for keyword in keywords))
 
 
 def _line(keyword: Keyword, names: KeywordNames) -> str:
