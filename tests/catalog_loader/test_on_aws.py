@@ -24,6 +24,7 @@ from pipeline.images import BucketPrefix, ImageRef
 from pipeline.memory.probe import MemoryProbe
 from pipeline.messages import decode
 from pipeline.records import Observation, TaggedImage
+from pipeline.settings import DEFAULT_PRODUCT_PATTERN, ProductPattern
 from tests.aws_world import ODD_KEYS, AwsWorld, answer, refusal
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Shop:
             self.bucket,
             partial(s3.S3Files, self.world.s3),
             MemoryProbe(),  # there is no function here
+            lambda: ProductPattern.parse(DEFAULT_PRODUCT_PATTERN),
         )
 
     def put(self, *keys: str) -> None:
