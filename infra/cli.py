@@ -89,8 +89,6 @@ def main(
         message = error.format_message() if isinstance(error, click.ClickException) else str(error)
         return _failed(message, MISTAKE if isinstance(error, MISTAKES) else ATTENTION)
     except OSError as error:
-        if error.errno not in UNWRITABLE:
-            raise
         return _unwritable(error)
     return result if isinstance(result, int) else DONE
 
@@ -115,6 +113,8 @@ def _stop(number: int, frame: object) -> None:
 
 
 def _unwritable(error: OSError) -> int:
+    if error.errno not in UNWRITABLE:
+        raise error
     if error.filename is None:  # the output itself: what is left of it must not fail once more at the very end
         os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)
     return _failed(f"{error.filename or 'the output'} cannot be written: {error.strerror}", MISTAKE)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ministack import app
-from ministack.services import dynamodb, eventbridge, s3, sqs
+from ministack.services import dynamodb, eventbridge, lambda_svc, s3, sqs
 
 from infra.local.journal import ItemChange, Journal, SentMessage
 from infra.local.signatures import GatewayRequest, SignatureAuthorizer
@@ -105,6 +105,10 @@ def replay_after_load(journal: Journal) -> None:
 
     def load_and_replay() -> None:
         load()
+        # Positions are kept over a stop and the stream is not: from its old position a function would read nothing
+        # until as many changes had come again.
+        for account, region, mapping in [key for key, _ in lambda_svc._dynamodb_stream_positions.all_items()]:
+            lambda_svc._dynamodb_stream_positions.set_scoped(account, region, mapping, 0)
         for entry in journal.begin_replay():
             replay(entry)
         journal.end_replay()
@@ -113,7 +117,10 @@ def replay_after_load(journal: Journal) -> None:
 
 
 def clear_after_save(journal: Journal, state: Path) -> None:
-    """Forget the journal once the state is on disk. ministack only logs a state that it could not write."""
+    """Forget the journal once the state is on disk, but for changes that the stream has not passed on yet.
+
+    ministack only logs a state that it could not write.
+    """
     save = app.save_all
 
     def save_and_clear(services: Mapping[str, Callable[[], Any]]) -> None:
@@ -122,8 +129,23 @@ def clear_after_save(journal: Journal, state: Path) -> None:
         saved = [state / name for name in SAVED]
         if all(path.exists() and path.stat().st_mtime >= began_s - 1 for path in saved):
             journal.clear()
+            for change in changes_on_their_way():
+                journal.append(change)
 
     app.save_all = save_and_clear
+
+
+def changes_on_their_way() -> list[ItemChange]:
+    """Return the changes in the streams that a function has still to read: the next start sends them once more."""
+    read = min((position for _, position in lambda_svc._dynamodb_stream_positions.all_items()), default=0)
+    changes = []
+    for (account, region, table), records in dynamodb._stream_records.all_items():
+        trimmed = dynamodb._stream_trimmed.get_scoped(account, region, table, 0)
+        for record in records[max(0, read - trimmed) :]:
+            item = record["dynamodb"].get("NewImage")
+            removed = ItemChange(table, record["dynamodb"]["Keys"], is_removed=True)
+            changes.append(removed if item is None else ItemChange(table, item))
+    return changes
 
 
 def replay(entry: Entry) -> None:

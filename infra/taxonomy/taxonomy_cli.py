@@ -32,10 +32,13 @@ def taxonomy(*, word: str | None, language: str, as_json: bool) -> None:
         click.echo(json.dumps({"keywords": [_document(keyword, names) for keyword in keywords]}))
         return
     width = max(len(keyword.id) for keyword in keywords)
-    for keyword in keywords:
-        above = ", ".join(names.name(parent) for parent in keyword.parents)
-        words = ", ".join(keyword.words.get(language) or (keyword.name(),))
-        click.echo(f"{keyword.id:<{width}}  {words}" + (f"  < {above}" if above else ""))
+    click.echo("\n".join(f"{keyword.id:<{width}}  {_line(keyword, names)}" for keyword in keywords))
+
+
+def _line(keyword: Keyword, names: KeywordNames) -> str:
+    above = ", ".join(names.name(parent) for parent in keyword.parents)
+    words = ", ".join(keyword.words.get(names.language) or (keyword.name(),))
+    return f"{words}  < {above}" if above else words
 
 
 def _contains(keyword: Keyword, word: str) -> bool:
