@@ -5,6 +5,7 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,\
 	$(shell $(p) -c 'import sys; print("$(p)") if sys.version_info >= (3, 11) else None' 2>/dev/null)))
 BIN := .venv/bin
 TOOLS := .venv/tools
+STEP := sh infra/step.sh
 SAM_VERSION := 1.170.0
 AWS_VERSION := 1.46.3
 CHECKOV_VERSION := 3.3.30
@@ -27,6 +28,7 @@ help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/run.stamp  ## put the command catalog-tagger into .venv/bin
+	@echo "Ready: .venv/bin/catalog-tagger open photos/"
 
 demo: .venv/run.stamp  ## run the main job on real product photos with the real model, on this machine
 	@$(BIN)/python -m infra demo
@@ -70,10 +72,10 @@ package: .venv/run.stamp  ## build the functions' packages and their bills of ma
 	$(BIN)/python -m infra package --arch $(ARCH) $(if $(filter no,$(MODEL)),--no-model)
 
 # Its packages keep the names infra and pipeline, so it wants an environment of its own (DECISIONS.md, 92).
-dist: .venv/run.stamp  ## build a wheel into dist/, for an environment of its own: pipx install dist/*.whl
-	@rm -rf dist build/lib build/bdist.*; $(BIN)/python -m pip wheel --no-deps --wheel-dir dist . > .venv/dist.log 2>&1 || \
-		{ tail -n 15 .venv/dist.log; echo "The wheel could not be built; .venv/dist.log has all of it."; exit 1; } >&2
-	@ls dist/*.whl
+dist: .venv/run.stamp  ## build a wheel into dist/, for an environment of its own
+	@rm -rf dist build/lib build/bdist.*
+	@$(STEP) "Building the wheel" .venv/dist.log $(BIN)/python -m pip wheel --no-deps --wheel-dir dist .
+	@echo "To install it in an environment of its own: pipx install '$$(ls dist/*.whl)[all]'"
 
 lock: .venv/run.stamp  ## lock the newest libraries that pyproject.toml permits, for the packages
 	$(BIN)/python -m infra lock
@@ -121,40 +123,36 @@ clean:  ## remove everything that was installed, downloaded, built or kept
 
 .venv/bin/python:
 	@[ -n "$(PYTHON)" ] || { echo "catalog-tagger needs Python 3.11 or newer; none was found on PATH" >&2; exit 2; }
-	$(PYTHON) -m venv --upgrade-deps .venv  # an older pip cannot fetch another Python's wheels for the packages
-
-# $(call installed,WHAT,WORDS) installs quietly: what pip says is kept, and shown where it fails.
-define installed
-echo "Installing $(2) into .venv ..."; $(BIN)/python -m pip install -e $(1) \
-	> .venv/setup.log 2>&1 || { tail -n 15 .venv/setup.log; echo "The installation failed; .venv/setup.log has all of it."; exit 1; } >&2
-endef
+	@# Upgraded, since an older pip cannot fetch another Python's wheels for the packages.
+	@mkdir -p .venv && $(STEP) "Making the environment .venv" .venv/venv.log $(PYTHON) -m venv --upgrade-deps .venv
 
 # Tools that want libraries of their own, each in an environment of its own, made under its real path: the commands in
 # it keep the path they were installed under, and a link to the checkout may be gone tomorrow.
 $(TOOLS)/sam.stamp: Makefile | .venv/bin/python
-	$(BIN)/python -m venv $(realpath .venv)/tools/sam
-	$(TOOLS)/sam/bin/pip install --quiet aws-sam-cli==$(SAM_VERSION)
+	@$(BIN)/python -m venv $(realpath .venv)/tools/sam
+	@$(STEP) "Installing AWS SAM" .venv/sam.log $(TOOLS)/sam/bin/pip install aws-sam-cli==$(SAM_VERSION)
 	@touch $@
 
 $(TOOLS)/aws.stamp: Makefile | .venv/bin/python
-	$(BIN)/python -m venv $(realpath .venv)/tools/aws
-	$(TOOLS)/aws/bin/pip install --quiet awscli==$(AWS_VERSION)
+	@$(BIN)/python -m venv $(realpath .venv)/tools/aws
+	@$(STEP) "Installing AWS's command line" .venv/aws.log $(TOOLS)/aws/bin/pip install awscli==$(AWS_VERSION)
 	@touch $@
 
 $(TOOLS)/checkov.stamp: Makefile | .venv/bin/python
-	$(BIN)/python -m venv $(realpath .venv)/tools/checkov
-	$(TOOLS)/checkov/bin/pip install --quiet checkov==$(CHECKOV_VERSION)
+	@$(BIN)/python -m venv $(realpath .venv)/tools/checkov
+	@$(STEP) "Installing Checkov" .venv/checkov.log $(TOOLS)/checkov/bin/pip install checkov==$(CHECKOV_VERSION)
 	@touch $@
 
 $(TOOLS)/lint.stamp: infra/linters.txt | .venv/bin/python
-	$(BIN)/python -m venv $(realpath .venv)/tools/lint
-	$(TOOLS)/lint/bin/pip install --quiet --requirement infra/linters.txt
+	@$(BIN)/python -m venv $(realpath .venv)/tools/lint
+	@$(STEP) "Installing the linters" .venv/linters.log $(TOOLS)/lint/bin/pip install --requirement infra/linters.txt
 	@touch $@
 
 .venv/run.stamp: pyproject.toml | .venv/bin/python
-	@$(call installed,'.[model$(comma)learn$(comma)local$(NPM_EXTRA)]',the libraries)
+	@$(STEP) "Installing the libraries" .venv/setup.log $(BIN)/python -m pip install -e '.[model,learn,local$(NPM_EXTRA)]'
 	@touch $@
 
 .venv/dev.stamp: pyproject.toml | .venv/bin/python
-	@$(call installed,'.[dev$(NPM_EXTRA)]',the libraries and the tools of the tests)
+	@$(STEP) "Installing the libraries and the tools of the tests" .venv/setup.log \
+		$(BIN)/python -m pip install -e '.[dev$(NPM_EXTRA)]'
 	@touch $@ .venv/run.stamp

@@ -50,7 +50,7 @@ class ShopTags:
     Attributes:
         language: of the tags.
         path: the shop's own product export. All of its rows and columns are kept, and our tags are added to those that
-            stand there. Without it, the file has our columns alone, and importing it replaces tags.
+            stand there. Without it, the files have our columns alone, and importing them replaces what stands there.
         prefix: stands before each of our tags. When merging, tags with this prefix that are no longer right go away;
             without a prefix nobody can tell them from the shop's own, and they stay.
     """
@@ -71,7 +71,7 @@ class _ProductCells:
 def shop_csv(
     records: Iterable[Record], vocabulary: Vocabulary, ids: StandardIds, *, shop: ShopCsv, tags: ShopTags
 ) -> Iterator[tuple[str, str]]:
-    """Yield one CSV of products with their tags, in that language, and with their category where the shop has one.
+    """Yield a CSV of products with their tags, and one with their categories; merged with the shop's, all in one.
 
     Raises:
         CallerError: the file to merge with lacks a column, or cannot be read.
@@ -84,14 +84,12 @@ def shop_csv(
         for product in by_product(records)
     }
     if tags.path is None:
-        columns = [column for column in (shop.product, shop.tags, shop.category) if column]
-        rows = [
-            {shop.product: product, shop.tags: ", ".join(cells.tags)}
-            | ({shop.category: cells.category} if shop.category else {})
-            for product, cells in products.items()
-            if cells.tags
-        ]
-        yield "products.csv", _csv(columns, rows, ",")
+        rows = [{shop.product: product, shop.tags: ", ".join(cells.tags)} for product, cells in products.items()]
+        yield "products.csv", _csv([shop.product, shop.tags], [row for row in rows if row[shop.tags]], ",")
+        categories = {product: cells.category for product, cells in products.items() if cells.category}
+        if categories:  # a file of their own: importing an empty cell would take away the category that stands there
+            rows = [{shop.product: product, shop.category: category} for product, category in categories.items()]
+            yield "categories.csv", _csv([shop.product, shop.category], rows, ",")
         return
     columns, existing = _read(tags.path, shop)
     yield "products.csv", _csv(columns, _merged(existing, products, shop, tags.prefix), ",")

@@ -79,15 +79,25 @@ def test_algolia_gets_batches_with_hierarchical_categories() -> None:
     assert requests[-1]["body"] == {"objectID": document_id("s3://shop/old.jpg")}
 
 
-@pytest.mark.parametrize(
-    ("form", "column", "category"),
-    [(Format.SHOPIFY, "Handle", {"Product Category": "aa-8-3"}), (Format.WOOCOMMERCE, "SKU", {})],
-)
-def test_a_shop_gets_the_tags_of_all_photos_of_a_product(form: Format, column: str, category: dict[str, str]) -> None:
+@pytest.mark.parametrize(("form", "column"), [(Format.SHOPIFY, "Handle"), (Format.WOOCOMMERCE, "SKU")])
+def test_a_shop_gets_the_tags_of_all_photos_of_a_product(form: Format, column: str) -> None:
     assert rows_of(written(form)["products.csv"]) == [
-        {column: "b", "Tags": "boot, footwear, fashion"} | category,
-        {column: "p1", "Tags": "boot, footwear, fashion, sandal"} | category,
+        {column: "b", "Tags": "boot, footwear, fashion"},
+        {column: "p1", "Tags": "boot, footwear, fashion, sandal"},
     ]
+
+
+def test_shopify_gets_categories_of_those_products_alone_that_have_one() -> None:
+    """An empty cell that is imported would take the category away that stands there."""
+    catalogue = [*CATALOGUE, tagged("chair.jpg", chair=0.9)]
+    files = MemoryFiles()
+    write_format(Format.SHOPIFY, FormatOptions("en", IDS), catalogue, small_vocabulary(), files)
+
+    assert rows_of(files.files["shopify/categories.csv"].decode()) == [
+        {"Handle": "b", "Product Category": "aa-8-3"},
+        {"Handle": "p1", "Product Category": "aa-8-3"},
+    ]
+    assert "categories.csv" not in written(Format.WOOCOMMERCE)
 
 
 def test_a_category_is_written_where_the_shop_has_the_column_and_left_it_empty(tmp_path: Path) -> None:
@@ -162,3 +172,25 @@ def test_an_export_leaves_nothing_of_the_one_before_it() -> None:
     write_format(Format.MEILISEARCH, options, CATALOGUE[:1], small_vocabulary(), files)
 
     assert list(files.names()) == ["meilisearch/documents-00000.ndjson"]
+
+
+@pytest.mark.parametrize("form", Format)
+def test_the_same_catalogue_makes_the_same_files_whatever_its_order(form: Format) -> None:
+    once = written(form)
+    files = MemoryFiles()
+    for catalogue in (CATALOGUE[::-1], CATALOGUE):
+        write_format(form, FormatOptions("en", IDS), catalogue, small_vocabulary(), files)
+
+    assert {name: data.decode() for name, data in files.files.items()} == {
+        f"{form}/{name}": text for name, text in once.items()
+    }
+
+
+@pytest.mark.parametrize("prefix", ["", "photo:"])
+def test_merging_with_what_was_merged_changes_nothing(tmp_path: Path, prefix: str) -> None:
+    path = tmp_path / "products_export.csv"
+    path.write_text("Handle,Title,Tags,Product Category\np1,Boot,sale,\np1,,,\nother,Hat,new,aa-2-17\n")
+    once = written(Format.SHOPIFY, merge=path, tag_prefix=prefix)["products.csv"]
+    path.write_text(once)
+
+    assert written(Format.SHOPIFY, merge=path, tag_prefix=prefix)["products.csv"] == once

@@ -126,8 +126,10 @@ def test_the_files_are_read_little_by_little(photos):
     assert asked < 70
 
 
-def test_without_a_model_the_command_says_in_one_line_what_to_do(photos, tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("CATALOG_TAGGER_HOME", str(tmp_path / "home"))
+def test_without_the_model_that_was_named_the_command_says_in_one_line_what_to_do(
+    photos, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("MODEL_DIR", str(tmp_path / "mistyped"))
     assert main(["tag", str(photos)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "catalog-tagger model build" in line
