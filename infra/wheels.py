@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -63,7 +64,7 @@ def libraries(lock: Path, out: Path, architecture: Architecture) -> Path:
     sha256 = hashlib.sha256("\n".join(recipe(lock, architecture)).encode()).hexdigest()
     folder = out / "libraries" / sha256[:16]
     if not folder.exists():
-        half = folder.with_suffix(".part")
+        half = folder.with_suffix(f".{os.getpid()}.part")  # two builds may install at once
         shutil.rmtree(half, ignore_errors=True)
         half.mkdir(parents=True)
         if locked_lines(lock):
@@ -72,7 +73,12 @@ def libraries(lock: Path, out: Path, architecture: Architecture) -> Path:
             pip(["install", *into, *architecture.wheels_only, *exactly], f"install what {lock.name} lists")
         _tidy(half)
         compile_modules(half)
-        half.rename(folder)
+        try:
+            half.rename(folder)
+        except OSError:
+            if not folder.exists():
+                raise
+            shutil.rmtree(half)  # another build has put the same there meanwhile
     return folder
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -65,7 +66,9 @@ class Account:
             ],
         }
         known = self.status() not in {None, "DELETE_COMPLETE"}
-        (self.cloudformation.update_stack if known else self.cloudformation.create_stack)(**asked)
+        # Creating a stack answers when it is done here, and a busy machine needs longer than botocore waits: it asks again.
+        with suppress(self.cloudformation.exceptions.AlreadyExistsException):
+            (self.cloudformation.update_stack if known else self.cloudformation.create_stack)(**asked)
         wait_for(lambda: not str(self.status()).endswith("_IN_PROGRESS"))
 
     def stack(self) -> Stack:
