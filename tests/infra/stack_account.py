@@ -66,7 +66,8 @@ class Account:
             ],
         }
         known = self.status() not in {None, "DELETE_COMPLETE"}
-        # Creating a stack answers when it is done here, and a busy machine needs longer than botocore waits: it asks again.
+        # Here, creating a stack answers when it is done. On a busy machine that is later than botocore waits, and it
+        # asks again.
         with suppress(self.cloudformation.exceptions.AlreadyExistsException):
             (self.cloudformation.update_stack if known else self.cloudformation.create_stack)(**asked)
         wait_for(lambda: not str(self.status()).endswith("_IN_PROGRESS"))
