@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
-from array import array
-from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from catalog_loader.candidates import Candidate, CandidateCounts, list_candidates
 from catalog_loader.compare import OBJECTS_AHEAD, OBJECTS_AT_ONCE, Standing, Versions, compared, is_gone, with_objects
-from catalog_loader.export_check import ExportComparison, with_export
+from catalog_loader.export_check import ExportComparison, with_export, with_export_in_any_order
+from catalog_loader.image_set import ImageSet
+from catalog_loader.inventory import Inventory
 from catalog_loader.manifest import Manifest
 from catalog_loader.ordered_map import map_in_order
 from pipeline.dead_letters import RECEIVE_BATCH
@@ -34,8 +31,9 @@ if TYPE_CHECKING:
     from pipeline.records import Record
 
 OFFENDERS = 10  # of each kind are named; chosen by us: enough to see what they have in common
+SEEMING_GAPS = frozenset({Standing.MISSING, Standing.STALE})  # by what was listed; the object itself may be another
 MAX_DEAD_LETTERS = 100_000  # of each queue are read; chosen by us: Amazon SQS hides 120,000 at a time
-DIGEST_BYTES = 8  # of each listed name are kept: two of a billion names collide with a chance of 3 in 100
+DELETED_SINCE = "deleted since the inventory"  # how the report calls images that only an inventory shows any more
 
 
 class Gap(StrEnum):
@@ -116,16 +114,17 @@ class Auditor:
     sleep: Callable[[float], object] = time.sleep
 
     def audit(
-        self, source: BucketPrefix | Manifest, versions: Versions, audit: Audit, progress: Progress
+        self, source: BucketPrefix | Manifest | Inventory, versions: Versions, audit: Audit, progress: Progress
     ) -> Iterator[Candidate]:
         """Yield the images whose gap another reconciliation would close, counting everything in ``audit``.
 
         Those are the missing, the stale and the orphaned; what is dead is redriven instead. Messages that wait have
         no names, so an image that waits is counted as missing or stale as well. Of a manifest, each image that it
-        names is compared with its record and its object; the export and all other records are left out.
+        names is compared with its record and its object; the export and all other records are left out. An inventory
+        is a listing of days ago: the bucket itself is asked about the images that seem to have a gap.
 
         Raises:
-            CallerError: there is no such bucket, or a line of the manifest cannot be used.
+            CallerError: there is no such bucket, or a part of the manifest or inventory cannot be used.
             RetryLater: the bucket, the table or a queue stopped answering.
             BadExport: a file of the export was removed or damaged since it was opened.
         """
@@ -138,27 +137,46 @@ class Auditor:
             named = compared(audit.found.pictures(source.images()), self.table, versions)
             yield from self._gaps(progress.over(with_objects(named, self.images, versions)), dead, audit)
         else:
-            yield from self._audit_prefix(source, versions, dead, audit, progress)
+            yield from self._audit_place(source, versions, dead, audit, progress)
 
-    def _audit_prefix(
-        self, prefix: BucketPrefix, versions: Versions, dead: Collection[ImageRef], audit: Audit, progress: Progress
+    def _audit_place(
+        self,
+        source: BucketPrefix | Inventory,
+        versions: Versions,
+        dead: Collection[ImageRef],
+        audit: Audit,
+        progress: Progress,
     ) -> Iterator[Candidate]:
-        names = _Names()
-        listed = audit.found.pictures(names.noted(list_candidates(self.images, prefix)))
-        images = compared(listed, self.table, versions)
+        names, compare_export = ImageSet(), with_export
+        if isinstance(source, Inventory):
+            prefix, compare_export = source.wanted, with_export_in_any_order
+            images = compared(audit.found.pictures(names.noted(source.images())), self.table, versions)
+            images = self._as_now(images, versions, audit)
+        else:
+            prefix = source
+            listed = audit.found.pictures(names.noted(list_candidates(self.images, prefix)))
+            images = compared(listed, self.table, versions)
         if self.exported:
             audit.export = ExportComparison.of(self.exported)
         if audit.export and audit.export.images:
-            images = with_export(images, audit.export.images.below(prefix), self.table, audit.export)
+            images = compare_export(images, audit.export.images.below(prefix), self.table, audit.export)
         yield from self._gaps(progress.over(images), dead, audit)
         yield from self._orphans(prefix, names, audit, progress)
         if audit.export:
             audit.export.settle(self.table, self.sleep)
 
+    def _as_now(self, images: Iterable[ComparedImage], versions: Versions, audit: Audit) -> Iterator[ComparedImage]:
+        # An inventory is old: what came, changed or went since would all be gaps (DECISIONS.md, 127).
+        for image in with_objects(images, self.images, versions, only=SEEMING_GAPS):
+            if image.standing is Standing.ABSENT:
+                audit.found.skipped_by[DELETED_SINCE] += 1
+            else:
+                yield image
+
     def _gaps(self, images: Iterable[ComparedImage], dead: Collection[ImageRef], audit: Audit) -> Iterator[Candidate]:
         """Count every image, and yield those whose gap another reconciliation would close."""
         for image in images:
-            is_open = image.standing in {Standing.MISSING, Standing.STALE, Standing.ORPHANED}
+            is_open = image.standing in {*SEEMING_GAPS, Standing.ORPHANED}
             if isinstance(image.record, UnreadableItem):
                 audit.add_unreadable(image.record)
                 continue
@@ -181,7 +199,7 @@ class Auditor:
                     audit.letter_errors += [letter.error or letter.reason][: OFFENDERS - len(audit.letter_errors)]
         return dead
 
-    def _orphans(self, prefix: BucketPrefix, names: _Names, audit: Audit, progress: Progress) -> Iterator[Candidate]:
+    def _orphans(self, prefix: BucketPrefix, names: ImageSet, audit: Audit, progress: Progress) -> Iterator[Candidate]:
         names.sort()
         strangers = self._strangers(prefix, names, audit, progress)
 
@@ -194,7 +212,7 @@ class Auditor:
                 audit.add(Gap.ORPHANED, image)
                 yield Candidate(image)
 
-    def _strangers(self, prefix: BucketPrefix, names: _Names, audit: Audit, progress: Progress) -> Iterator[Record]:
+    def _strangers(self, prefix: BucketPrefix, names: ImageSet, audit: Audit, progress: Progress) -> Iterator[Record]:
         """Yield the records of images that were not listed, and count those that cannot be read."""
         for item in progress.over(self.table.scan()):
             image = item.image if isinstance(item, UnreadableItem) else item.observation.image
@@ -228,27 +246,3 @@ def peeked(queue: DeadLetters) -> tuple[list[DeadLetter], bool]:
         for start in range(0, len(received), RECEIVE_BATCH):
             queue.release(received[start : start + RECEIVE_BATCH])
     return received, is_all
-
-
-class _Names:
-    """A set of images in eight bytes each, which is filled first, then sorted, then asked."""
-
-    def __init__(self) -> None:
-        self._digests = array("Q")
-
-    def noted(self, candidates: Iterable[Candidate]) -> Iterator[Candidate]:
-        for candidate in candidates:
-            self._digests.append(_digest(candidate.image))
-            yield candidate
-
-    def sort(self) -> None:
-        np.frombuffer(self._digests, np.uint64).sort() if self._digests else None
-
-    def __contains__(self, image: ImageRef) -> bool:
-        digest = _digest(image)
-        position = bisect_left(self._digests, digest)
-        return position < len(self._digests) and self._digests[position] == digest
-
-
-def _digest(image: ImageRef) -> int:
-    return int.from_bytes(hashlib.blake2b(str(image).encode(), digest_size=DIGEST_BYTES).digest())

@@ -70,6 +70,7 @@ def _send(message: TagImage, queue: MessageQueue) -> tuple[ResultCode, str]:
     reason = skip_reason(message.image.key)
     if reason is not None:
         return ResultCode.SUCCEEDED, f"skipped: {reason}"
+    # Sent, and not reconciled here: one photo a call would be slower, and uploads would wait (DECISIONS.md, 129).
     if queue.send([message]):
         return ResultCode.TEMPORARY_FAILURE, "the queue did not take the message"
     return ResultCode.SUCCEEDED, "sent to be tagged"

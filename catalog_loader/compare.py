@@ -14,7 +14,7 @@ from pipeline.records import GoneImage, RejectedImage, TaggedImage, UndoneImage
 from pipeline.unreadable import UnreadableItem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from catalog_loader.candidates import Candidate
     from pipeline.images import ImageRef
@@ -81,15 +81,18 @@ def compared(candidates: Iterable[Candidate], table: RecordTable, versions: Vers
 
 
 def with_objects(
-    compared_images: Iterable[ComparedImage], images: ImageStore, versions: Versions
+    compared_images: Iterable[ComparedImage],
+    images: ImageStore,
+    versions: Versions,
+    only: Collection[Standing] = frozenset(Standing),
 ) -> Iterator[ComparedImage]:
-    """Yield the images of a manifest with their standing against the objects themselves, which no listing told.
+    """Yield the images with their standing against the objects themselves, which no listing told, or an old one.
 
-    Each costs one conditional GetObject, which downloads nothing.
+    Each that stood as ``only`` says costs one conditional GetObject, which downloads nothing.
     """
 
     def look_up(image: ComparedImage) -> ComparedImage:
-        return _with_object(image, images, versions)
+        return _with_object(image, images, versions) if image.standing in only else image
 
     yield from map_in_order(look_up, compared_images, at_once=OBJECTS_AT_ONCE, ahead=OBJECTS_AHEAD)
 

@@ -10,7 +10,7 @@ from catalog_loader.status import WatchedQueue
 from pipeline.aws.clients import client
 from pipeline.aws.cloudwatch import oldest_message_s
 from pipeline.aws.dynamodb import DynamoTable
-from pipeline.aws.functions import FunctionProbe, Triggers
+from pipeline.aws.functions import FunctionProbe, Triggers, deployed_product_pattern
 from pipeline.aws.s3 import S3Files, S3Images
 from pipeline.aws.sqs import SqsDeadLetters, SqsQueue
 from pipeline.aws.stream_failures import StreamFailures
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from pipeline.images import BucketPrefix
     from pipeline.ports import DeadLetters, FileStore, ImageStore, MessageQueue, Probe, RecordTable
+    from pipeline.settings import ProductPattern
 
 UPLOADS, BACKFILL, STREAM = "uploads", "backfill", "stream"
 
@@ -34,6 +35,7 @@ class Connected:
         images_bucket: the stack's own bucket, whose photos are tagged as they arrive.
         files: reads and writes files below a prefix of a bucket.
         probe: has the tagging function read one photo before a load.
+        product_pattern: reads how the stack tells products from keys.
         causes: reads what may keep the function from taking messages.
     """
 
@@ -47,6 +49,7 @@ class Connected:
     images_bucket: str
     files: Callable[[BucketPrefix], FileStore]
     probe: Probe
+    product_pattern: Callable[[], ProductPattern]
 
     @property
     def backfill(self) -> MessageQueue:
@@ -90,5 +93,6 @@ def connected() -> Connected:
         causes=Triggers(functions, stack.tag_function_name).causes,
         images_bucket=stack.images_bucket,
         files=partial(S3Files, s3),
+        product_pattern=partial(deployed_product_pattern, functions, stack.tag_function_name),
         probe=FunctionProbe(functions, sqs, table, stack.tag_function_name, stack.backfill_queue_url),
     )

@@ -53,8 +53,8 @@ class Inventory:
         return str(self.manifest)
 
     @property
-    def place(self) -> BucketPrefix:
-        """What the inventory is read for: the part of the bucket that is wanted."""
+    def wanted(self) -> BucketPrefix:
+        """The part of the bucket that the inventory is read for."""
         return BucketPrefix(self.bucket, self.prefix)
 
     @classmethod
@@ -86,7 +86,7 @@ class Inventory:
             CallerError: a file is missing, damaged, or not as the manifest says, when it is reached.
         """
         with tempfile.TemporaryDirectory(prefix="inventory-") as folder:
-            for file in self.files:
+            for file in self.files:  # whole, so that nothing is sent before its MD5 is known (DECISIONS.md, 128)
                 path = Path(folder, "file")
                 self._download(file, path)
                 yield from self._candidates(file, path)

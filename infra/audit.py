@@ -7,7 +7,13 @@ import os
 import click
 
 from catalog_loader import connect
-from catalog_loader.cli import as_json_option, console_for, model_version_option, taxonomy_version_option
+from catalog_loader.cli import (
+    as_json_option,
+    console_for,
+    inventory_prefix_option,
+    model_version_option,
+    taxonomy_version_option,
+)
 from catalog_loader.commands import audit as audit_command
 from catalog_loader.commands.load import current_versions
 from pipeline.errors import CallerError
@@ -19,7 +25,8 @@ from results_sink.export.verify import ExportVerifier
 
 
 @click.command()
-@click.argument("source", metavar="s3://BUCKET/PREFIX|MANIFEST")
+@click.argument("source", metavar="s3://BUCKET/PREFIX|MANIFEST|s3://.../manifest.json")
+@inventory_prefix_option
 @click.option("--enqueue", is_flag=True, help="Send a message for every image that is missing, stale or orphaned.")
 @click.option("--wait", is_flag=True, help="Begin when no message waits any more.")
 @click.option("--export", "export_place", metavar="DIR|s3://...", help="The export.  [default: the stack's own]")
@@ -31,6 +38,7 @@ from results_sink.export.verify import ExportVerifier
 def audit(  # noqa: PLR0913 - one for each option
     *,
     source: str,
+    prefix: str,
     enqueue: bool,
     wait: bool,
     export_place: str | None,
@@ -53,6 +61,9 @@ def audit(  # noqa: PLR0913 - one for each option
     Of a manifest, each image that it names is compared with its record and its object. Absent is what it names and no
     bucket holds. Other images, other records and the export are left out.
 
+    s3://.../manifest.json is the manifest of an S3 Inventory, which stands for the listing. It is a day old or a week,
+    so the bucket itself is asked about each image that seems to have a gap.
+
     Exits 1 where anything is dead-lettered, missing, stale, orphaned, absent, or wrong or damaged in the export, or
     where dead letters are hidden since somebody has received them.
     """
@@ -69,6 +80,7 @@ def audit(  # noqa: PLR0913 - one for each option
         current_versions(model_version, taxonomy_version),
         connect.connected,
         console_for(as_json=as_json),
+        prefix=prefix,
         enqueue=enqueue,
         wait=wait,
         exported=exported,

@@ -19,6 +19,7 @@ CHANGES_GB = 0.5  # as the template says
 CHANGES_A_CALL = 10_000  # as the template says
 CALLS_A_DELTA = 2  # of S3, to write: the delta, and latest.json, which names it
 READ_UNIT_BYTES = 4096  # as Amazon DynamoDB counts
+SHOWN_MS = 10  # of a call that finds the thumbnail where it is kept: a guess, mostly of waiting for the table and S3
 LONGEST_S = 900  # the longest that AWS Lambda lets a function run
 # What AWS permits without being asked, by its own documentation.
 ACCOUNT_CONCURRENCY = 1000
@@ -97,6 +98,14 @@ class Bill:
             _same("Export: DynamoDB", "once, the whole table", usd["dynamodb_read_unit"] * read_units / MILLION),
         ]
 
+    def thumbnails_usd(self, *, is_made: bool) -> float:
+        """Return what a million thumbnails cost that are made and kept, or that were kept already."""
+        usd = self.usd
+        made_ms = self._slow("thumbnail_ms") if is_made else 0.0
+        made = self._lambda("", "", made_ms + SHOWN_MS, FUNCTION_GB, MILLION).x86_usd
+        of_s3 = 2 * usd["s3_get"] + usd["s3_put"] if is_made else usd["s3_get"]
+        return made + of_s3 + usd["dynamodb_read_unit"]
+
     def ways_in(self) -> list[WayIn]:
         """Return the ways in which a catalogue comes into the queue."""
         usd, send_usd = self.usd, self.usd["sqs_request"] / SQS_BATCH
@@ -145,6 +154,10 @@ def page(bill: Bill) -> str:
         start_ms=bill.measured["tag_start_ms"],
         tag_mib=bill.measured["tag_mib"],
         sizes=_sizes(bill, x86_usd),
+        previous_usd=WRITE_UNITS * bill.usd["dynamodb_write_unit"],
+        made_usd=bill.thumbnails_usd(is_made=True),
+        shown_usd=bill.thumbnails_usd(is_made=False),
+        thumbnail_ms=bill.measured["thumbnail_ms"] * SLOWER,
         ways_in=_ways_in(bill),
         job_usd=bill.usd["s3_batch_job"] / MILLION,
         batch_wait_usd=0.01 * BATCH_JOB_GB * bill.usd["lambda_gb_s"],

@@ -108,6 +108,7 @@ PACKAGES = (
             "pydantic",
             "pyspellchecker",
             "rapidfuzz",
+            "simsimd",
             "snowballstemmer",
         ),
     ),

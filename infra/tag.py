@@ -35,6 +35,7 @@ from results_sink.export.one_file import write_images
 from tagging_lambda.file_documents import CSV_COLUMNS, file_document, file_record, file_row
 from tagging_lambda.local_files import FileTagger, RejectedFile, count_beside_photos, files_below
 from tagging_lambda.words.head_store import InstalledHeads
+from tagging_lambda.words.heads_cli import heads_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -146,13 +147,7 @@ class FileRecords:
     "--language", default="en", show_default=True, help="Of the keywords shown: en, de, fr, es, or the shop's."
 )
 @click.option("--workers", type=click.IntRange(1, 256), help="Files at once.  [default: one for each core]")
-@click.option(
-    "--head",
-    "heads",
-    multiple=True,
-    metavar="NAME_OR_FOLDER",
-    help="Use this head; may be given several times.  [default: all that are installed]",
-)
+@heads_option
 @click.option(
     "--product-pattern",
     metavar="REGEX",

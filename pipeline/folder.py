@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -12,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pipeline.clock import utc_now
+from pipeline.errors import BadSettings, CallerError
 from pipeline.ports import FileVersion, StoredFile
 from pipeline.whole_file import written_whole
 
@@ -35,7 +37,7 @@ class FolderFiles:
 
     def write(self, name: str, source: Path) -> str:
         """Copy ``source`` to the file, by a rename."""
-        with written_whole(self.root / name) as partial:
+        with self._writes(name), written_whole(self.root / name) as partial:
             shutil.copyfile(source, partial)
             return _version_of(partial)
 
@@ -58,14 +60,25 @@ class FolderFiles:
 
     def write_if(self, name: str, data: bytes, seen: str | None) -> bool:
         """Write the file by a rename if its version is still ``seen``; a lock admits one writer at a time."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        with self._alone():
+        with self._writes(name):
+            self.root.mkdir(parents=True, exist_ok=True)
+        with self._writes(name), self._alone():
             current = self.read_version(name)
             if (current.version if current else None) != seen:
                 return False
             with written_whole(self.root / name) as partial:
                 partial.write_bytes(data)
             return True
+
+    @contextmanager
+    def _writes(self, name: str) -> Iterator[None]:
+        """Raise what the operator can act on where the file cannot be written."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                raise BadSettings(f"no room is left in {self.root}; make room, or name another folder") from error
+            raise CallerError(f"{self.root / name} cannot be written: {error.strerror}") from error
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -20,6 +20,17 @@ def names_in(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in environment.get(name, "").split(",") if part.strip())
 
 
+def bucket_regions(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the region of each bucket in BUCKET_REGIONS, ``bucket=region`` parted by commas, that has another.
+
+    Those of the embedded AWS are all in one place.
+    """
+    if on_embedded_aws(environment):
+        return {}
+    pairs = (part.partition("=") for part in names_in(environment, "BUCKET_REGIONS"))
+    return {bucket: region for bucket, _, region in pairs if bucket and region}
+
+
 def yes_or_no(environment: Mapping[str, str], name: str) -> bool:
     """Return whether the variable is ``true``; unset means false.
 
@@ -169,16 +180,21 @@ class PageSettings:
 
     watch: ApiPlace
     buckets: tuple[str, ...]
+    regions: Mapping[str, str]
     sign_in_url: str
     sign_in_client: str
     decide_scope: str
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> PageSettings:
-        """Return the settings in the WATCH API, PHOTO_BUCKETS, SIGN_IN_URL, SIGN_IN_CLIENT and DECIDE_SCOPE."""
+        """Return the settings in the WATCH API, PHOTO_BUCKETS, SIGN_IN_URL, SIGN_IN_CLIENT and DECIDE_SCOPE.
+
+        BUCKET_REGIONS says which of the buckets lie in another region.
+        """
         return cls(
             watch=ApiPlace.from_environment(environment, "WATCH"),
             buckets=names_in(environment, "PHOTO_BUCKETS"),
+            regions=bucket_regions(environment),
             sign_in_url=environment.get("SIGN_IN_URL", ""),
             sign_in_client=environment.get("SIGN_IN_CLIENT", ""),
             decide_scope=environment.get("DECIDE_SCOPE", ""),
@@ -192,11 +208,11 @@ class PageSettings:
         """
         if self.watch.endpoint_url:
             return (self.watch.endpoint_url, self.watch.endpoint_url.replace("127.0.0.1", "localhost"))
-        regional_host = f"s3.{self.watch.region}.{self.watch.url_suffix}"
-        return tuple(
-            f"https://{regional_host}/{bucket}/" if "." in bucket else f"https://{bucket}.{regional_host}"
-            for bucket in self.buckets
-        )
+        return tuple(self._photo_host(bucket) for bucket in self.buckets)
+
+    def _photo_host(self, bucket: str) -> str:
+        regional_host = f"s3.{self.regions.get(bucket, self.watch.region)}.{self.watch.url_suffix}"
+        return f"https://{regional_host}/{bucket}/" if "." in bucket else f"https://{bucket}.{regional_host}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,16 +222,18 @@ class DeskSettings:
     table_name: str
     ratings_table_name: str
     buckets: tuple[str, ...]
+    regions: Mapping[str, str]
     queues: tuple[tuple[str, QueueSettings], ...]
     on_embedded_aws: bool
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> DeskSettings:
-        """Return the settings in TABLE_NAME, RATINGS_TABLE_NAME, CATALOGUE_BUCKETS, and of the two queues."""
+        """Return the settings in TABLE_NAME, RATINGS_TABLE_NAME, CATALOGUE_BUCKETS, BUCKET_REGIONS, and two queues."""
         return cls(
             table_name=required(environment, "TABLE_NAME"),
             ratings_table_name=required(environment, "RATINGS_TABLE_NAME"),
             buckets=names_in(environment, "CATALOGUE_BUCKETS"),
+            regions=bucket_regions(environment),
             queues=tuple(
                 (name.lower(), QueueSettings.from_environment(environment, name)) for name in ("UPLOADS", "BACKFILL")
             ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pipeline.colours import decided_colours
@@ -9,7 +10,7 @@ from pipeline.records import GoneImage, RejectedImage, TaggedImage, UndoneImage
 from pipeline.terminal import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from pipeline.errors import RejectReason
@@ -87,7 +88,9 @@ def _alternatives(answer: SearchAnswer) -> list[str]:
     return [*([f"did you mean {near}?"] if near else []), *([f"the catalogue has: {most}"] if most else [])]
 
 
-def record_document(record: Record, names: KeywordNames) -> dict[str, Any]:
+def record_document(
+    record: Record, names: KeywordNames, classes: Mapping[int, str] = MappingProxyType({})
+) -> dict[str, Any]:
     """Return what is known of an image as JSON."""
     observation = record.observation
     document: dict[str, Any] = {
@@ -117,7 +120,9 @@ def record_document(record: Record, names: KeywordNames) -> dict[str, Any]:
             "keywords": names.documents(record.keywords),
             "colours": names.colour_documents(decided_colours(record.facts, record.decisions)),
             "model_keywords": names.documents(record.model_keywords),
-            "classes": [score.document() for score in record.class_scores[:CLASSES_SHOWN]],
+            "classes": [
+                score.document(classes.get(score.class_index)) for score in record.class_scores[:CLASSES_SHOWN]
+            ],
             "low_information": record.low_information,
             "width_pixels": record.width_pixels,
             "height_pixels": record.height_pixels,
@@ -147,13 +152,13 @@ def _previous_document(record: Record, names: KeywordNames) -> dict[str, Any] | 
     }
 
 
-def record_text(record: Record, names: KeywordNames) -> str:
-    """Return what is known of an image for a person."""
+def record_text(record: Record, names: KeywordNames, classes: Mapping[int, str] = MappingProxyType({})) -> str:
+    """Return what is known of an image for a person; a class without a name in ``classes`` is shown by its index."""
     observation = record.observation
     lines = [
         ("status", _status_line(record)),
         ("product", printable(observation.product)),
-        *_tagged_lines(record),
+        *_tagged_lines(record, classes),
         ("model", f"{observation.model_version}, taxonomy {observation.taxonomy_version}"),
         (
             "looked at",
@@ -297,10 +302,13 @@ def _decision_line(decision: Decision, names: KeywordNames) -> str:
     return f"{decision.kind} {names.name(decision.keyword_id)}, {moment(decision.decided_at)}{by}"
 
 
-def _tagged_lines(record: Record) -> list[tuple[str, str]]:
+def _tagged_lines(record: Record, names: Mapping[int, str]) -> list[tuple[str, str]]:
     if not isinstance(record, TaggedImage):
         return []
-    classes = ", ".join(f"{score.class_index} {score.score:.2f}" for score in _strongest(record.class_scores))
+    classes = ", ".join(
+        f"{names.get(score.class_index, score.class_index)} {score.score:.2f}"
+        for score in _strongest(record.class_scores)
+    )
     size = f"{record.width_pixels:,} x {record.height_pixels:,} pixels"
     shares = decided_colours(record.facts, record.decisions)
     colours = ", ".join(f"{share.colour} {share.share:.2f}" for share in shares)

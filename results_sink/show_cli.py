@@ -12,7 +12,9 @@ from pipeline.errors import CallerError, RejectReason
 from pipeline.images import ImageRef
 from pipeline.keyword_names import KeywordNames
 from pipeline.keywords import Vocabulary
+from pipeline.model_version import class_names_in
 from pipeline.records import RecordStatus
+from pipeline.settings import model_dir
 from pipeline.unreadable import UnreadableItem, UnreadableItems, readable
 from results_sink.report import (
     gone_document,
@@ -38,9 +40,17 @@ REASONS = tuple(str(reason) for reason in RejectReason)
 @click.option("--rejected", "reason", type=click.Choice(REASONS), help="The images rejected for a reason.")
 @click.option("--gone", is_flag=True, help="The images that were asked for, or were there, and are not.")
 @click.option("--limit", default=100, show_default=True, type=click.IntRange(1), help="The most of them shown.")
+@click.option("--language", default="en", show_default=True, help="Of the keywords: en, de, fr, es, or the shop's own.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
 def show(  # noqa: PLR0913 - one parameter for each option
-    *, image: str | None, product: str | None, reason: str | None, gone: bool, limit: int, as_json: bool
+    *,
+    image: str | None,
+    product: str | None,
+    reason: str | None,
+    gone: bool,
+    limit: int,
+    language: str,
+    as_json: bool,
 ) -> None:
     """Show what is known of an image, of all images of a product, or which images were rejected, or are gone.
 
@@ -57,12 +67,17 @@ def show(  # noqa: PLR0913 - one parameter for each option
         _show_rejected(RejectReason(reason), limit, as_json)
         return
     records = _product_records(product) if image is None else _image_records(image)
-    names = KeywordNames(Vocabulary.load())
+    names = KeywordNames.in_language(Vocabulary.load(), language)
     if not as_json:
-        click.echo("\n\n".join(record_text(record, names) for record in records))
+        click.echo("\n\n".join(record_text(record, names, _class_names(record)) for record in records))
         return
-    documents = [record_document(record, names) for record in records]
+    documents = [record_document(record, names, _class_names(record)) for record in records]
     click.echo(json.dumps(documents[0] if image else {"product": product, "images": documents}))
+
+
+def _class_names(record: Record) -> dict[int, str]:
+    """Return the names of the classes, where the model that looked is the one of this machine."""
+    return class_names_in(model_dir(), record.observation.model_version)
 
 
 def _image_records(image: str) -> list[Record]:

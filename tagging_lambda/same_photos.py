@@ -17,6 +17,7 @@ from tagging_lambda.image.same_photo import PhotoPrint, is_same_photo
 from tagging_lambda.recorded_photos import RecordedPhotos
 
 
+# DECISIONS.md, 114: asked after an upload's result, and decided by pixels.
 @dataclass(frozen=True)
 class PhotoComparison:
     """Compares photos; ``print_of`` returns a photo's print by its bytes, or raises ImageRejected."""

@@ -6,6 +6,7 @@ import base64
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,8 @@ from urllib.parse import unquote
 
 import jwt
 
-from infra.local.signatures import GatewayRequest, RefusedError
+from infra.local.signatures import GatewayRequest
+from pipeline.errors import Denied
 from tests.api_caller import CONTEXT, event_of
 
 if TYPE_CHECKING:
@@ -22,6 +24,15 @@ if TYPE_CHECKING:
     from pipeline.http.resolver import HttpHandler
 
     Authorize = Callable[["GatewayRequest"], Mapping[str, Any]]
+
+
+class RefusedError(Denied):
+    """The gateway answers by itself, with this status."""
+
+    def __init__(self, status: int, message: str) -> None:
+        """Refuse with the gateway's own message."""
+        super().__init__(message)
+        self.status = status
 
 
 # ---- JSON Web Tokens, as an HTTP API's JWT authorizer checks them ----------------------------------------------------
@@ -85,9 +96,10 @@ def gateway(handler: HttpHandler, authorize: Authorize | None = None) -> Iterato
             request = GatewayRequest(self.command, path, query, headers, body)
             try:
                 authorizer = authorize(request) if authorize else None
-            except RefusedError as refused:
-                data = json.dumps({"message": refused.message}).encode()
-                self._send(refused.status, {"content-type": "application/json"}, data)
+            except Denied as denied:
+                data = json.dumps({"message": str(denied)}).encode()
+                status = denied.status if isinstance(denied, RefusedError) else int(HTTPStatus.FORBIDDEN)
+                self._send(status, {"content-type": "application/json"}, data)
                 return
             decoded = unquote(path.replace("%25", "%2525"))  # as API Gateway does: every escape but that of %
             with one_at_a_time:

@@ -18,7 +18,7 @@ from pyarrow import orc, parquet
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-MANIFEST = "lists/shop/daily/2026-11-26T01-00Z/manifest.json"
+MANIFEST = "shop/daily/2026-11-26T01-00Z/manifest.json"
 MODIFIED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 CSV_COLUMNS = ("Bucket", "Key", "VersionId", "IsLatest", "IsDeleteMarker", "Size", "LastModifiedDate", "ETag")
 ARROW_COLUMNS = ("bucket", "key", "version_id", "is_latest", "is_delete_marker", "size", "last_modified_date", "e_tag")
@@ -58,7 +58,7 @@ def inventory_objects(
     ending = {"CSV": "csv.gz", "Parquet": "parquet", "ORC": "orc"}[file_format]
     objects: dict[str, bytes] = {}
     for number, rows in enumerate(files):
-        objects[f"lists/shop/daily/data/{number}.{ending}"] = _write(file_format, rows, kept)
+        objects[f"shop/daily/data/{number}.{ending}"] = _write(file_format, rows, kept)
     schema = {"CSV": ", ".join(CSV_COLUMNS[index] for index in kept), "Parquet": PARQUET_SCHEMA, "ORC": ORC_SCHEMA}
     manifest = {
         "sourceBucket": "shop",

@@ -51,6 +51,7 @@ DOORS = {
     ),
     "pydantic": ("pipeline/http/",),
     "rapidfuzz": ("pipeline/suggest.py", "results_sink/search/words.py"),
+    "simsimd": ("results_sink/search/nearest.py",),
     "snowballstemmer": ("results_sink/search/words.py",),
     "samtranslator": ("infra/local/",),
     "scipy": ("tagging_lambda/words/train.py", "infra/heads/"),

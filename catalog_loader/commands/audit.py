@@ -36,6 +36,7 @@ def audit(  # noqa: PLR0913 - one parameter for each option, and the way to the 
     console: Console,
     *,
     enqueue: bool,
+    prefix: str = "",
     wait: bool = False,
     exported: Callable[[], OpenedExport | None] = lambda: None,
     sleep: Callable[[float], object] = time.sleep,
@@ -45,33 +46,33 @@ def audit(  # noqa: PLR0913 - one parameter for each option, and the way to the 
     ``exported`` opens the export that the records below a prefix are compared with, after the wait.
 
     Raises:
-        CallerError: the source is neither a prefix nor a manifest that can be used.
+        CallerError: the source is no prefix, manifest or inventory that can be used.
     """
     findings, sent, run_id = Audit(), Sent(), new_run_id(datetime.now(UTC))
     with ExitStack() as opened:
-        place = open_source(source, opened)
-        total = place.check() if isinstance(place, Manifest) else None
+        opened_source = open_source(source, connect, opened, prefix)
+        total = opened_source.check() if isinstance(opened_source, Manifest) else None
         ports = connect()
         if wait:
             console.hint("waiting until no message is left")
             wait_until_empty(ports.queues.values(), sleep)
         queues, dead_letters = tuple(ports.queues.values()), tuple(ports.dead_letters.values())
-        export = None if isinstance(place, Manifest) else exported()
+        export = None if isinstance(opened_source, Manifest) else exported()
         auditor = Auditor(ports.images, ports.table, queues, dead_letters, export, sleep)
-        unit = "images" if total else "images and records"
-        with Progress("audit", total=total, unit=unit, quiet=console.as_json) as progress:
-            gaps = auditor.audit(place, versions, findings, progress)
+        with Progress("audit", total=total, unit="images and records", quiet=console.as_json) as progress:
+            gaps = auditor.audit(opened_source, versions, findings, progress)
             messages = (TagImage(gap.image, run_id, gap.product) for gap in gaps)
-            if enqueue:
-                _enqueue(messages, ports, sent, console)
-            else:
-                deque(messages, maxlen=0)
+            _follow(messages, ports, sent, console, enqueue=enqueue)
     facts = (findings, versions, sent if enqueue else None)
     console.report(report.audit_document(*facts), report.audit_lines(*facts))
     return ATTENTION if findings.has_gap or sent.failed else DONE
 
 
-def _enqueue(messages: Iterable[TagImage], ports: Connected, sent: Sent, console: Console) -> None:
+def _follow(messages: Iterable[TagImage], ports: Connected, sent: Sent, console: Console, *, enqueue: bool) -> None:
+    """Go through the messages, which is what makes the audit go on, and send them where that is wanted."""
+    if not enqueue:
+        deque(messages, maxlen=0)
+        return
     is_complete = False
     try:
         Sender(ports.backfill).send(messages, sent)

@@ -6,10 +6,12 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalog_loader import report
+from catalog_loader.candidates import list_candidates
 from catalog_loader.commands.exit_codes import ATTENTION, DONE
 from catalog_loader.commands.wait import wait_until_empty
 from catalog_loader.compare import Versions
@@ -22,6 +24,7 @@ from pipeline.errors import CallerError
 from pipeline.images import SCHEME, BucketPrefix, is_unicode
 from pipeline.keywords import Vocabulary
 from pipeline.model_version import head_version_in, keywords_version, version_in
+from pipeline.products import SAMPLE, describe_products
 from pipeline.progress import Progress
 from pipeline.run_id import checked_run_id, new_run_id
 from pipeline.settings import model_dir, own_head_dirs, starter_head_dir
@@ -100,10 +103,11 @@ def load(
 ) -> int:
     """Load, and report what was sent and where to go on, whatever ends it. With ``wait``, return when all is done."""
     with ExitStack() as opened:
-        plan = request.plan(_open_source(request, connect, opened))
+        plan = request.plan(open_source(request.source, connect, opened, request.prefix))
         total = _total(plan)
         _warn_without_model(plan, console)
         ports = connect()
+        _show_products(plan, ports, console)
         sender = Sender(ports.backfill, sleep=sleep, probe=ports.probe)
         if request.max_waiting:
             sender = sender.throttled(request.max_waiting)
@@ -132,9 +136,25 @@ def _warn_without_model(plan: Plan, console: Console) -> None:
         console.hint("No model was built here, so every model counts as current; name it with --model-version.")
 
 
+def _show_products(plan: Plan, ports: Connected, console: Console) -> None:
+    """Say what the stack makes of the keys, before anything is sent: what people decide holds for a whole product."""
+    if console.as_json:
+        return
+    candidates = islice(
+        list_candidates(ports.images, plan.source) if isinstance(plan.source, BucketPrefix) else plan.source.images(),
+        SAMPLE,
+    )
+    unnamed = [candidate.image for candidate in candidates if candidate.product is None]
+    examples, warning = describe_products(unnamed, ports.product_pattern()) if unnamed else ([], "")
+    for line in [*examples, *([f"Warning: {warning}."] if warning else [])]:
+        console.hint(line)
+
+
 def wait_for_all(ports: Connected, console: Console, sleep: Callable[[float], object]) -> int:
     """Return when no message is left: 0, or 1 if dead letters are there."""
-    with Progress("tagging", unit="messages", quiet=console.as_json) as progress:
+    depths = [queue.depth() for queue in ports.queues.values()]
+    total = sum(depth.waiting + depth.in_flight for depth in depths)
+    with Progress("tagging", total=total or None, unit="messages", quiet=console.as_json) as progress:
         wait_until_empty(ports.queues.values(), sleep, progress)
     dead_letters = sum(queue.state().dead_letters for queue in ports.watched)
     if dead_letters:
@@ -145,9 +165,10 @@ def wait_for_all(ports: Connected, console: Console, sleep: Callable[[float], ob
 def rehearse(request: LoadRequest, connect: Connect, console: Console) -> int:
     """Report what a load would send, cost and take, and send nothing."""
     with ExitStack() as opened:
-        plan = request.plan(_open_source(request, connect, opened))
+        plan = request.plan(open_source(request.source, connect, opened, request.prefix))
         total = _total(plan)
         ports, loaded = connect(), Loaded()
+        _show_products(plan, ports, console)
         with Progress("dry run", total=total, quiet=console.as_json) as progress:
             Loader(ports.images, ports.table, Sender(ports.backfill)).rehearse(plan, loaded, progress)
     facts = (loaded, request.estimator().estimate(loaded.chosen))
@@ -155,20 +176,18 @@ def rehearse(request: LoadRequest, connect: Connect, console: Console) -> int:
     return _exit_code(plan, loaded, console)
 
 
-def _open_source(request: LoadRequest, connect: Connect, opened: ExitStack) -> BucketPrefix | Manifest | Inventory:
-    if is_inventory(request.source):
-        return Inventory.load(request.source, connect().files, request.prefix)
-    if request.prefix:
-        raise CallerError("--prefix is for the manifest.json of an inventory; write s3://bucket/prefix")
-    return open_source(request.source, opened)
-
-
-def open_source(text: str, opened: ExitStack) -> BucketPrefix | Manifest:
-    """Return the prefix or the manifest of this name; ``opened`` closes what had to be opened.
+def open_source(
+    text: str, connect: Connect, opened: ExitStack, prefix: str = ""
+) -> BucketPrefix | Manifest | Inventory:
+    """Return the place, manifest or inventory of this name; ``opened`` closes what had to be opened.
 
     Raises:
-        CallerError: it is neither.
+        CallerError: it is none of them, or ``prefix`` is given and it is no inventory.
     """
+    if is_inventory(text):
+        return Inventory.load(text, connect().files, prefix)
+    if prefix:
+        raise CallerError("--prefix is for the manifest.json of an inventory; write s3://bucket/prefix")
     if text.startswith(SCHEME):
         return BucketPrefix.parse(text)
     if Path(text).is_dir():

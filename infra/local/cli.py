@@ -14,8 +14,12 @@ from infra.local.run import down as take_down
 from infra.local.run import status as status_of
 from infra.local.run import up as bring_up
 from infra.package import ROOT, TEMPLATE
-from pipeline.aws.clients import LOCAL_KEY, LOCAL_REGION
-from pipeline.settings import model_dir
+from pipeline.aws.clients import LOCAL_KEY, LOCAL_REGION, client
+from pipeline.aws.functions import PATTERN_VARIABLE, deployed_product_pattern
+from pipeline.aws.s3 import S3Images
+from pipeline.images import BucketPrefix
+from pipeline.products import describe_products
+from pipeline.settings import ProductPattern, model_dir
 
 if TYPE_CHECKING:
     from infra.local.deploy import LocalApi
@@ -36,13 +40,20 @@ COMES_BACK = (
     show_default=True,
     help="Whom the API answers: everybody, whoever signs as AWS asks, or whoever signs in at the page.",
 )
+@click.option(
+    "--product-pattern",
+    envvar=PATTERN_VARIABLE,
+    metavar="REGEX",
+    help="Reads the product from a key, by a group named product.  [default: the key without its ending]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, and nothing else.")
-def up(*, auth: str, as_json: bool) -> int:
+def up(*, auth: str, product_pattern: str | None, as_json: bool) -> int:
     """Start the local stack, or bring it up to date.
 
     It runs in the background until `local down`. Template, code and model are deployed as they are now.
     """
-    done = bring_up(default_place(), Sources(TEMPLATE, ROOT, model_dir()), Authorization(auth))
+    parameters = {"ProductPattern": ProductPattern.parse(product_pattern).pattern.pattern} if product_pattern else {}
+    done = bring_up(default_place(), Sources(TEMPLATE, ROOT, model_dir()), Authorization(auth), parameters)
     if as_json:
         facts = {**_run_facts(done.run), "was": str(done.before), "changed": done.changed, **_api_facts(done.api)}
         facts["recovered"] = {"items": done.recovered.items, "messages": done.recovered.messages}
@@ -59,6 +70,7 @@ def up(*, auth: str, as_json: bool) -> int:
     news = "" if done.before is not Life.UP else ", and up to date" if not done.changed else ", and now up to date"
     click.echo(f"The local stack is{already} up{news}: {done.run.endpoint_url} (process {done.run.pid}).")
     _show_names(done.stack, done.api)
+    _show_products(done.stack)
     return DONE
 
 
@@ -134,6 +146,16 @@ def _show_status(report: Status) -> None:
                 f"{counts.waiting:,} waiting, {counts.in_flight:,} in flight, {counts.dead_lettered:,} dead letters"
             )
             click.echo(f"  {name + ' queue':<15}{numbers}")
+
+
+def _show_products(stack: Stack) -> None:
+    pattern = deployed_product_pattern(client("lambda", stack.endpoint_url), stack.tag_function_name)
+    listing = S3Images(client("s3", stack.endpoint_url)).listing(BucketPrefix(stack.images_bucket))
+    examples, warning = describe_products((listed.image for listed in listing), pattern)
+    for line in examples[:1]:
+        click.echo(f"  {'products':<15}{line}")
+    if warning:
+        click.echo(f"{warning}: `catalog-tagger local up --product-pattern REGEX`", err=True)
 
 
 def _show_names(stack: Stack, api: LocalApi | None) -> None:

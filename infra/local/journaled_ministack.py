@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,9 @@ from ministack import app
 from ministack.services import dynamodb, eventbridge, s3, sqs
 
 from infra.local.journal import ItemChange, Journal, SentMessage
-from infra.local.signatures import GatewayRequest, RefusedError, SignatureAuthorizer
+from infra.local.signatures import GatewayRequest, SignatureAuthorizer
 from pipeline.aws.clients import LOCAL_KEY, LOCAL_REGION
+from pipeline.errors import Denied
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -80,9 +82,9 @@ def verify_signatures(authorize: SignatureAuthorizer) -> None:
         if _needs_signature(host, path, method):
             try:
                 authorize(GatewayRequest(method, raw_path or path, raw_query_string or "", headers, body))
-            except RefusedError as refused:
-                message = json.dumps({"message": refused.message}).encode()
-                return refused.status, {"Content-Type": "application/json"}, message
+            except Denied as denied:
+                message = json.dumps({"message": str(denied)}).encode()
+                return int(HTTPStatus.FORBIDDEN), {"Content-Type": "application/json"}, message
         return await handle(host, path, method, headers, body, query, raw_path, raw_query_string)
 
     app._handle_execute_api_request = verify_and_handle

@@ -6,6 +6,7 @@ import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from infra.local import emulator
@@ -100,7 +101,12 @@ def life_of(state: Place) -> Life:
     return Life.UP if emulator.answers(run) else Life.SILENT
 
 
-def up(state: Place, sources: Sources, authorization: Authorization = Authorization.NONE) -> Up:
+def up(
+    state: Place,
+    sources: Sources,
+    authorization: Authorization = Authorization.NONE,
+    parameters: Mapping[str, str] = MappingProxyType({}),
+) -> Up:
     """Start the embedded AWS if it is not up, and make its stack what the sources say.
 
     Raises:
@@ -114,7 +120,7 @@ def up(state: Place, sources: Sources, authorization: Authorization = Authorizat
             raise DeployerError("ministack runs and does not answer; `catalog-tagger local down` stops it")
         try:
             run = _running(state)
-            deployed = _deploy(Deployment.at(run.endpoint_url), template, zips, authorization)
+            deployed = _deploy(Deployment.at(run.endpoint_url), template, zips, authorization, parameters)
         except DeployerError:
             _give_up(state)
             raise
@@ -127,10 +133,16 @@ def up(state: Place, sources: Sources, authorization: Authorization = Authorizat
     return Up(before, recovered, run, deployed.stack, deployed.changed, Deployment.at(run.endpoint_url).api())
 
 
-def _deploy(deployment: Deployment, template: str, zips: Mapping[str, bytes], authorization: Authorization) -> Deployed:
+def _deploy(
+    deployment: Deployment,
+    template: str,
+    zips: Mapping[str, bytes],
+    authorization: Authorization,
+    parameters: Mapping[str, str],
+) -> Deployed:
     if authorization is Authorization.NONE:
-        return deployment.deploy(template, zips)
-    parameters = {"ApiAuthorization": authorization.parameter}
+        return deployment.deploy(template, zips, parameters)
+    parameters = {**parameters, "ApiAuthorization": authorization.parameter}
     if authorization is Authorization.IAM:
         return deployment.deploy(template, zips, parameters)
     pool = UserPool.open(deployment.endpoint_url)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from pipeline.clock import utc_now
+from pipeline.errors import Denied
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,15 +35,6 @@ class GatewayRequest:
     body: bytes
 
 
-class RefusedError(Exception):
-    """The gateway answers by itself."""
-
-    def __init__(self, status: int, message: str) -> None:
-        """Refuse with a status and the gateway's own message."""
-        super().__init__(message)
-        self.status, self.message = status, message
-
-
 @dataclass(frozen=True)
 class SignatureAuthorizer:
     """Lets in requests that are signed with a known key, for this region and service.
@@ -59,24 +51,24 @@ class SignatureAuthorizer:
         """Return what the gateway tells the function of who signed.
 
         Raises:
-            RefusedError: nobody signed, or the signature is not that of this request.
+            Denied: nobody signed, or the signature is not that of this request.
         """
         match = _AUTHORIZATION.fullmatch(request.headers.get("authorization", ""))
         if match is None:
-            raise RefusedError(403, "Missing Authentication Token")
+            raise Denied("Missing Authentication Token")
         signed = match["headers"].split(";")
         moment = request.headers.get("x-amz-date", "")
         if not {"host", "x-amz-date"} <= set(signed) or signed != sorted(signed):
-            raise RefusedError(403, "host and x-amz-date must be signed")
+            raise Denied("host and x-amz-date must be signed")
         if abs(self.now() - _parse_moment(moment)) > MAX_SKEW:
-            raise RefusedError(403, "Signature expired")
+            raise Denied("Signature expired")
         if match["scope"] != f"{moment[:8]}/{self.region}/{self.service}/aws4_request":
-            raise RefusedError(403, "Credential should be scoped to a valid region and service")
+            raise Denied("Credential should be scoped to a valid region and service")
         canonical = hashlib.sha256(canonical_request(request, signed).encode()).hexdigest()
         to_sign = f"AWS4-HMAC-SHA256\n{moment}\n{match['scope']}\n{canonical}"
         signature = self._sign(match["key"], match["scope"], to_sign)
         if match["key"] not in self.secrets or not hmac.compare_digest(signature, match["signature"]):
-            raise RefusedError(403, "The request signature we calculated does not match the signature you provided.")
+            raise Denied("The request signature we calculated does not match the signature you provided.")
         return {"iam": {"userArn": f"arn:aws:iam::123456789012:user/{match['key']}"}}
 
     def _sign(self, access_key: str, scope: str, text: str) -> str:
@@ -104,4 +96,4 @@ def _parse_moment(text: str) -> datetime:
     try:
         return datetime.strptime(text, _MOMENT).replace(tzinfo=UTC)
     except ValueError as error:
-        raise RefusedError(403, "x-amz-date is no time, such as 20260101T120000Z") from error
+        raise Denied("x-amz-date is no time, such as 20260101T120000Z") from error

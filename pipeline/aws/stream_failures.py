@@ -76,6 +76,7 @@ class StreamFailures:
 
     def _is_current(self, change: Mapping[str, Any], stream_arn: str) -> bool:
         """Return whether the item is still as the change left it; where it was removed, neither has a revision."""
+        # An older state that is recorded late would lie over a newer one (DECISIONS.md, 104).
         key, image = change["dynamodb"]["Keys"], change["dynamodb"].get("NewImage", {})
         item = self.dynamodb.get_item(TableName=_table_of(stream_arn), Key=key, ConsistentRead=True).get("Item", {})
         return bool(item.get(REVISION) == image.get(REVISION))

@@ -30,7 +30,7 @@ class SimilarImages(AnswerModel):
     """What looks most like a photo, most alike first; a score is the cosine of two feature vectors."""
 
     results: list[Result]
-    snapshot: str = Field(description="The snapshot whose photos were compared.")
+    snapshot: str = Field(description="The snapshot that was searched, with what changed since.")
 
 
 class ComparedPhotos(RequestModel):

@@ -127,7 +127,7 @@ class SimilarProducts(AnswerModel):
 
     product: str
     results: list[Result]
-    snapshot: str = Field(description="The snapshot whose photos were compared.")
+    snapshot: str = Field(description="The snapshot that was searched, with what changed since.")
 
 
 class FacetCount(AnswerModel):

@@ -174,13 +174,13 @@ class Api:
             missing=[name for name, product in products.items() if not product],
         )
 
+    # DECISIONS.md, 97: at the product's own address, whatever the id holds.
     def similar_products(
         self, product_id: ProductPath, language: Language = LANGUAGES[0], limit: Limit = alike.SIMILAR
     ) -> answers.SimilarProducts:
         """Find the products that look most like one, each by its most similar image.
 
-        The product's photos are as they are now; they are compared with the photos of the last snapshot. A score is the
-        cosine of two feature vectors.
+        A score is the cosine of two feature vectors.
         """
         name = unquote(product_id)
         records = readable(self.table.of_product(name))
@@ -191,12 +191,13 @@ class Api:
         hits = searcher.similar(_similar_to(vectors, name, limit)) if vectors else ()
         return answers.SimilarProducts(product=name, results=_results(hits, names), snapshot=searcher.state.snapshot)
 
+    # DECISIONS.md, 113: the vector comes with the request, since the model is another function's.
     def similar_images(
         self, request: Annotated[alike.SimilarTo, Body()], language: Language = LANGUAGES[0]
     ) -> alike.SimilarImages:
         """Find what looks most like a photo: one of the catalogue, or any that was classified.
 
-        It is compared with the photos of the last snapshot. Send `image`, or the `vector` that `POST /v1/classify`
+        Send `image`, or the `vector` that `POST /v1/classify`
         answered; a vector of another model than the catalogue's finds nothing.
         """
         if (request.image is None) == (request.vector is None):

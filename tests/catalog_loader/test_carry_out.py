@@ -226,13 +226,33 @@ def test_a_load_that_would_cost_too_much_stops_and_says_where_to_go_on(
     assert twins.sent == ["a.jpg", "b.jpg", "c d.jpg", "e.jpg"]
 
 
+def test_a_load_warns_before_it_sends_where_the_pattern_merges_folders(
+    twins: Twins, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """A manifest that names products needs no pattern."""
+    twins.put(*(f"SKU-{number}/front.jpg" for number in range(20)))
+    twins.product_pattern = r"(?P<product>[^/.]+)[.]jpg$"
+
+    assert load_command.load(LoadRequest(PLACE), twins.connect, TO_A_PERSON) == 0
+    err = capsys.readouterr().err
+    assert "SKU-0/front.jpg is a photo of the product front\n" in err
+    assert "Warning: 20 of the first 20 photos, from 20 folders, are one product, front" in err
+    manifest = tmp_path / "m.csv"
+    manifest.write_text("image,product\n" + "".join(f"s3://shop/SKU-{n}/front.jpg,SKU-{n}\n" for n in range(20)))
+    assert load_command.rehearse(LoadRequest(str(manifest)), twins.connect, TO_A_PERSON) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_a_load_that_may_cost_less_than_an_image_says_so(twins: Twins, capsys: pytest.CaptureFixture[str]) -> None:
     twins.put("a.jpg")
 
     assert load_command.load(LoadRequest(PLACE, max_cost_usd=0), twins.connect, TO_A_PERSON) == 1
 
     assert twins.sent == []
-    assert capsys.readouterr().err == "--max-cost is reached before the first image\n"
+    assert capsys.readouterr().err.splitlines() == [
+        "a.jpg is a photo of the product a",
+        "--max-cost is reached before the first image",
+    ]
 
 
 def test_a_load_that_breaks_off_says_what_was_sent_and_where_to_go_on(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,21 +11,29 @@ import click
 import pytest
 
 from catalog_loader.candidates import Candidate
+from catalog_loader.commands import audit as audit_command
 from catalog_loader.commands import load as load_command
 from catalog_loader.commands.load import LoadRequest
+from catalog_loader.compare import Versions
 from catalog_loader.console import Console
 from catalog_loader.inventory import Inventory
 from pipeline.errors import CallerError, NoStack
+from pipeline.exported import ExportedImage, OpenedExport
 from pipeline.images import ImageRef, ListedImage
+from pipeline.memory.exported import MemoryExportedImages
 from pipeline.memory.files import MemoryFiles
+from tests.catalog_loader.conftest import LOOKED_AT, shop
 from tests.inventories import MANIFEST, MODIFIED_AT, Listed, inventory_objects
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from tests.catalog_loader.conftest import Twins
 
 ADDRESS = f"s3://lists/{MANIFEST}"
 ODD = 'a b+c/größe & "1", 100%.jpg'
 every_format = pytest.mark.parametrize("file_format", ["CSV", "Parquet", "ORC"])
+LATER = LOOKED_AT + timedelta(days=1)
 TO_A_PROGRAM = Console(True, click.echo, partial(click.echo, err=True))
 
 
@@ -84,14 +93,14 @@ def test_files_are_read_one_after_the_other_and_none_ahead() -> None:
     images = Inventory.load(ADDRESS, lambda _: files).images()
 
     assert next(images).image.key == "a.jpg"
-    files.delete(["lists/shop/daily/data/1.csv.gz"])
+    files.delete(["shop/daily/data/1.csv.gz"])
     with pytest.raises(CallerError, match=r"1\.csv\.gz, which is not there; take a newer inventory"):
         next(images)
 
 
 def test_a_file_that_is_not_what_the_manifest_says_is_not_used() -> None:
     objects = inventory_objects([Listed("a.jpg")])
-    objects["lists/shop/daily/data/0.csv.gz"] = inventory_objects([Listed("b.jpg")])["lists/shop/daily/data/0.csv.gz"]
+    objects["shop/daily/data/0.csv.gz"] = inventory_objects([Listed("b.jpg")])["shop/daily/data/0.csv.gz"]
 
     with pytest.raises(CallerError, match=r"data/0\.csv\.gz has the MD5 [0-9a-f]{32}, and s3://lists/.* says"):
         keys_of(objects)
@@ -196,3 +205,113 @@ def test_images_that_changed_are_told_by_what_the_inventory_lists(
 def test_a_prefix_is_for_inventories(twins: Twins) -> None:
     with pytest.raises(CallerError, match=r"--prefix is for the manifest\.json of an inventory"):
         load_command.load(LoadRequest("s3://shop/", prefix="photos/"), twins.connect, TO_A_PROGRAM)
+
+
+# ---- audit -----------------------------------------------------------------------------------------------------------
+
+
+def audited(
+    twins: Twins,
+    capsys: pytest.CaptureFixture[str],
+    rows: list[Listed],
+    export: MemoryExportedImages | None = None,
+    prefix: str = "",
+) -> dict[str, Any]:
+    """Audit by an inventory of these rows and return the report; gaps are enqueued."""
+    twins.files["s3://lists/"] = MemoryFiles(inventory_objects(rows[::2], rows[1::2]))
+    audit_command.audit(
+        ADDRESS,
+        Versions(),
+        twins.connect,
+        TO_A_PROGRAM,
+        enqueue=True,
+        prefix=prefix,
+        exported=lambda: export and OpenedExport(export),
+        sleep=lambda _: None,
+    )
+    document: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return document
+
+
+def row_of(twins: Twins, key: str) -> Listed:
+    """Return what an inventory lists of the photo as it is."""
+    return Listed(key, twins.images.objects[shop(key)].etag.strip('"'))
+
+
+def test_an_audit_by_an_inventory_finds_what_an_audit_by_a_listing_finds(
+    twins: Twins, capsys: pytest.CaptureFixture[str], later: datetime
+) -> None:
+    twins.put("tagged.jpg", "missing.jpg", "replaced.jpg", "a-rejected.jpg")
+    twins.tag("tagged.jpg", "replaced.jpg", "orphan.jpg")
+    twins.reject("a-rejected.jpg")
+    twins.put("replaced.jpg", data=b"another", at=later)
+    keys = ("tagged.jpg", "missing.jpg", "replaced.jpg", "a-rejected.jpg")
+
+    report = audited(twins, capsys, [*(row_of(twins, key) for key in keys), Listed("notes.txt")])
+
+    counts = {"listed": 4, "tagged": 1, "rejected": 1, "missing": 1, "stale": 1, "orphaned": 1, "skipped": 1}
+    assert {name: report[name] for name in counts} == counts
+    assert twins.sent == ["missing.jpg", "orphan.jpg", "replaced.jpg"]
+
+
+def test_what_happened_since_the_inventory_was_written_is_no_gap(
+    twins: Twins, capsys: pytest.CaptureFixture[str], later: datetime
+) -> None:
+    twins.put("same.jpg", "replaced.jpg", "deleted.jpg")
+    rows = [row_of(twins, key) for key in ("same.jpg", "replaced.jpg", "deleted.jpg")]
+    twins.put("replaced.jpg", data=b"another", at=later)
+    twins.put("new.jpg", at=later)
+    twins.tag("same.jpg", "replaced.jpg", "new.jpg")
+    twins.images.delete(shop("deleted.jpg"))
+    twins.bury("deleted.jpg")
+
+    report = audited(twins, capsys, rows)
+
+    assert (report["listed"], report["tagged"], report["skipped"]) == (2, 2, 1)
+    assert not any(report[gap] for gap in ("missing", "stale", "orphaned", "unreadable"))
+    assert not twins.sent
+
+
+def test_what_was_deleted_since_and_is_still_recorded_is_an_orphan(
+    twins: Twins, capsys: pytest.CaptureFixture[str]
+) -> None:
+    twins.put("a.jpg")
+    twins.tag("a.jpg")
+    rows = [row_of(twins, "a.jpg"), Listed("b.jpg")]
+    twins.tag("b.jpg", etag="other")
+
+    report = audited(twins, capsys, rows)
+
+    assert (report["listed"], report["orphaned"], report["missing"]) == (2, 1, 0)
+    assert twins.sent == ["b.jpg"]
+
+
+def test_an_export_is_compared_with_an_inventory_in_any_order(twins: Twins, capsys: pytest.CaptureFixture[str]) -> None:
+    keys = [f"{number}.jpg" for number in (3, 1, 4, 2, 0)]
+    twins.put(*keys)
+    twins.tag(*keys)
+    exported = [
+        ExportedImage(record.observation.image, LOOKED_AT, record.observation.etag, record.revision)
+        for record in twins.table.scan()
+        if record.observation.image.key != "4.jpg"
+    ]
+    exported += [exported[0], ExportedImage(shop("stranger.jpg"), LOOKED_AT, '"e"', 1)]
+    exported[1] = ExportedImage(exported[1].image, LOOKED_AT, '"old"', 1)
+
+    report = audited(twins, capsys, [row_of(twins, key) for key in keys], MemoryExportedImages(LATER, exported))
+
+    counts = {"tagged": 5, "not_exported": 1, "export_stale": 1, "export_wrong": 0, "exported_orphan": 2}
+    assert {name: report[name] for name in counts} == counts
+    assert report["offenders"]["not_exported"] == ["s3://shop/4.jpg"]
+
+
+def test_an_audit_of_a_part_of_an_inventory_knows_nothing_of_the_rest(
+    twins: Twins, capsys: pytest.CaptureFixture[str]
+) -> None:
+    twins.put("photos/a.jpg", "other/b.jpg")
+    twins.tag("photos/a.jpg", "other/orphan.jpg")
+    rows = [row_of(twins, "photos/a.jpg"), row_of(twins, "other/b.jpg")]
+
+    report = audited(twins, capsys, rows, prefix="photos/")
+
+    assert (report["listed"], report["tagged"], report["missing"], report["orphaned"]) == (1, 1, 0, 0)

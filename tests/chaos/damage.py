@@ -22,8 +22,8 @@ from tests.chaos.verdict import (
     ExportFiles,
     read_items,
     read_objects,
+    report_of,
     start_command,
-    told_by,
     wait_until,
 )
 from tests.chaos.words import read_words
@@ -144,9 +144,9 @@ def swap_keywords(copy: ExportCopy) -> None:
 
     def swap(table: pa.Table) -> pa.Table:
         rows = table.to_pylist()
-        one, *others = _comparable(copy, rows)
-        other = next(number for number in others if rows[number]["keywords"] != rows[one]["keywords"])
-        rows[one]["keywords"], rows[other]["keywords"] = rows[other]["keywords"], rows[one]["keywords"]
+        first, *others = _comparable(copy, rows)
+        other = next(number for number in others if rows[number]["keywords"] != rows[first]["keywords"])
+        rows[first]["keywords"], rows[other]["keywords"] = rows[other]["keywords"], rows[first]["keywords"]
         return pa.Table.from_pylist(rows, table.schema)
 
     copy.forge("images", swap)
@@ -182,8 +182,8 @@ DAMAGES = (
 
 def judge_damages(verdict: Verdict, here: Deployed, shop: DisorderlyShop) -> None:
     """Damage a copy of the export in each way, and an item of the table, and see that `audit` notices each."""
-    place = f"s3://{shop.bucket}"
-    told_by(here, "export", "--json")
+    catalogue = f"s3://{shop.bucket}"
+    report_of(here, "export", "--json")
     _decide_on_the_oldest(here)
     for first in range(0, len(DAMAGES), AT_ONCE):
         audits = {}
@@ -191,13 +191,15 @@ def judge_damages(verdict: Verdict, here: Deployed, shop: DisorderlyShop) -> Non
             copy = ExportCopy.make(here, damage.__name__)
             damage(copy)
             address = f"s3://{here.stack.export_bucket}/{copy.prefix}"
-            audits[damage] = start_command(here, "audit", place, "--export", address, "--deep", "--json")
+            audits[damage] = start_command(here, "audit", catalogue, "--export", address, "--deep", "--json")
         for damage, audit in audits.items():
             _judge_audit(verdict, damage.__doc__ or "", audit)
     whole = ExportCopy.make(here, "nothing")
-    report = told_by(here, "audit", place, "--export", f"s3://{here.stack.export_bucket}/{whole.prefix}", "--json")
+    report = report_of(
+        here, "audit", catalogue, "--export", f"s3://{here.stack.export_bucket}/{whole.prefix}", "--json"
+    )
     verdict.expect(not _noticed(report), f"a copy without damage is noticed: {_noticed(report)}")
-    _judge_unreadable_item(verdict, here, place)
+    _judge_unreadable_item(verdict, here, catalogue)
 
 
 def _judge_audit(verdict: Verdict, damage: str, audit: subprocess.Popen[str]) -> None:
@@ -206,7 +208,7 @@ def _judge_audit(verdict: Verdict, damage: str, audit: subprocess.Popen[str]) ->
     report = json.loads(output) if output else {}
     is_noticed = audit.returncode == 1 and _noticed(report)
     verdict.expect(is_noticed, f"audit does not notice that {damage} It ends with {audit.returncode}: {error[-200:]}")
-    verdict.asked["damages noticed"] += bool(is_noticed)
+    verdict.checks["damages noticed"] += bool(is_noticed)
 
 
 def _noticed(report: Mapping[str, Any]) -> dict[str, Any]:
@@ -221,7 +223,7 @@ def _decide_on_the_oldest(here: Deployed) -> None:
     tagged = [(item["observed_at"], image) for image, item in read_items(here).items() if item["status"] == "tagged"]
     image = min(tagged)[1]
     files = ExportFiles(here, here.stack.export_prefix)
-    told_by(here, "pin", read_words().leaves(40)[-1], image, "--json")
+    report_of(here, "pin", read_words().leaves(40)[-1], image, "--json")
 
     def is_told() -> bool:
         deltas = files.latest()["deltas"]
@@ -230,7 +232,7 @@ def _decide_on_the_oldest(here: Deployed) -> None:
     assert wait_until(is_told, SETTLED_S), "a decision is not in the export"
 
 
-def _judge_unreadable_item(verdict: Verdict, here: Deployed, place: str) -> None:
+def _judge_unreadable_item(verdict: Verdict, here: Deployed, catalogue: str) -> None:
     item = next(item for item in read_items(here).values() if item["status"] == "tagged")
     dynamodb, key = client("dynamodb", here.endpoint_url), {"image": {"S": item["image"]}}
     update = {
@@ -240,7 +242,7 @@ def _judge_unreadable_item(verdict: Verdict, here: Deployed, place: str) -> None
         "ExpressionAttributeNames": {"#status": "status"},
     }
     dynamodb.update_item(**update, ExpressionAttributeValues={":status": {"S": "paused"}})
-    report = told_by(here, "audit", place, "--json")
+    report = report_of(here, "audit", catalogue, "--json")
     verdict.expect(report["unreadable"] == 1, f"audit counts {report['unreadable']} items that cannot be read, not 1")
     dynamodb.update_item(**update, ExpressionAttributeValues={":status": {"S": "tagged"}})
-    verdict.asked["damages noticed"] += report["unreadable"] == 1
+    verdict.checks["damages noticed"] += report["unreadable"] == 1

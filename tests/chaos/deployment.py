@@ -125,8 +125,8 @@ def depth(sqs: Any, here: Deployed) -> tuple[int, int]:
     """Return how many messages wait in both queues, and how many are being worked on or wait for another try."""
     counts: Counter[str] = Counter()
     for url in (here.stack.uploads_queue_url, here.stack.backfill_queue_url):
-        found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-        counts.update({name: int(value) for name, value in found.items() if name.startswith("Approximate")})
+        attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        counts.update({name: int(value) for name, value in attributes.items() if name.startswith("Approximate")})
     waiting, not_visible = "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"
     return counts[waiting] + counts["ApproximateNumberOfMessagesDelayed"], counts[not_visible]
 

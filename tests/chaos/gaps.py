@@ -19,7 +19,7 @@ from pipeline.images import ImageRef
 from pipeline.messages import TagImage
 from tests.chaos.deployment import depth
 from tests.chaos.shop import Put
-from tests.chaos.verdict import read_items, told_by
+from tests.chaos.verdict import read_items, report_of
 
 if TYPE_CHECKING:
     from tests.chaos.deployment import Deployed
@@ -81,9 +81,9 @@ class Gaps:
 
 def judge_gaps(verdict: Verdict, here: Deployed, shop: DisorderlyShop, seed: int) -> Gaps:
     """Make gaps, hold what the commands say of them against what was done, and let the gap be sent."""
-    place, deployment = f"s3://{shop.bucket}", Deployment.at(here.endpoint_url)
+    address, deployment = f"s3://{shop.bucket}", Deployment.at(here.endpoint_url)
     rejected = sum(count for name, count in verdict.ends.items() if name.startswith("rejected"))
-    told_by(here, "export", "--json")
+    report_of(here, "export", "--json")
     deployment.listen(to_queues=False)
     gaps = Gaps.make(here, shop, seed)
     _wait_for(here, gaps.waiting)
@@ -103,11 +103,11 @@ def judge_gaps(verdict: Verdict, here: Deployed, shop: DisorderlyShop, seed: int
         "enqueued": gaps.count,
     }
     most_per_s = _ended_per_s(here)[1]
-    status = told_by(here, "status", "--json")
+    status = report_of(here, "status", "--json")
     least_per_s = _ended_per_s(here)[0]
     waiting = Counter({name: queue["waiting"] for name, queue in status["queues"].items()})
-    told = {"uploads": len(gaps.replaced) + len(gaps.deleted), "backfill": len(gaps.sent)}
-    verdict.expect(dict(waiting) == told, f"status says that {dict(waiting)} wait; counted: {told}")
+    expected = {"uploads": len(gaps.replaced) + len(gaps.deleted), "backfill": len(gaps.sent)}
+    verdict.expect(dict(waiting) == expected, f"status says that {dict(waiting)} wait; counted: {expected}")
     rate_per_s, left_s = status["rate_per_s"], status["left_s"]
     verdict.expect(
         least_per_s - ROUNDED <= rate_per_s <= most_per_s + ROUNDED,
@@ -117,9 +117,9 @@ def judge_gaps(verdict: Verdict, here: Deployed, shop: DisorderlyShop, seed: int
         abs(left_s * rate_per_s - gaps.waiting) < 0.1 * gaps.waiting if rate_per_s else status["idle_because"],
         f"at {rate_per_s} images a second status says {left_s} s are left, idle because {status['idle_because']}",
     )
-    audit = told_by(here, "audit", place, "--enqueue", "--json")
-    found = {name: audit.get(name) for name in counted}
-    verdict.expect(found == counted, f"with gaps, audit says {found}; counted: {counted}")
+    audit = report_of(here, "audit", address, "--enqueue", "--json")
+    reported = {name: audit.get(name) for name in counted}
+    verdict.expect(reported == counted, f"with gaps, audit says {reported}; counted: {counted}")
     _wait_for(here, gaps.waiting + gaps.count)
     deployment.listen(to_queues=True)
     return gaps

@@ -135,21 +135,21 @@ class Weather:
         if self.calm:
             return None
         self._change()
-        kinds = KINDS[call.service]
-        found: Injury | None = None
+        kinds = [kind for kind in KINDS[call.service] if _fits(kind, call)]
+        injury: Injury | None = None
         if self._storm and self._storm[0] == call.service and self.chance.random() < STORM:
-            found = self._storm[1] or self.chance.choice(kinds)
+            injury = self._storm[1] or self.chance.choice(kinds)
         elif self.chance.random() < EVERYDAY:
-            found = Injury.HANGS if self.chance.random() < HANG_SHARE else self.chance.choice(kinds)
-        if found is not None and not _fits(found, call):
-            found = Injury.CUT_AFTER
-        if found is Injury.HANGS and call.is_of_the_export:
+            injury = Injury.HANGS if self.chance.random() < HANG_SHARE else self.chance.choice(kinds)
+        if injury is not None and not _fits(injury, call):
+            injury = Injury.CUT_AFTER
+        if injury is Injury.HANGS and call.is_of_the_export:
             # The emulator calls the functions of a stream one by one, so a hang would stop all the others.
-            found = Injury.SLOW
-        if found:
-            self.counts[f"{call.service}: {found}"] += 1
+            injury = Injury.SLOW
+        if injury:
+            self.counts[f"{call.service}: {injury}"] += 1
             self.counts["injured calls of the export"] += call.is_of_the_export
-        return found
+        return injury
 
     def _change(self) -> None:
         if self.clock.time() < self._until_s:
@@ -169,11 +169,12 @@ class Proxy:
 
     upstream_port: int
     weather: Weather
-    late: set[asyncio.Task[None]] = field(default_factory=set)
+    tasks: set[asyncio.Task[None] | None] = field(default_factory=set)  # what nobody holds may be forgotten half way
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection of a client until either end closes it."""
         upstream: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self.tasks.add(asyncio.current_task())
         try:
             while call := await _request(reader, writer):
                 if call.head.split(b" ", 2)[1].startswith(b"/_chaos/"):
@@ -185,10 +186,11 @@ class Proxy:
         except (OSError, asyncio.IncompleteReadError):
             return
         finally:
-            for each in (upstream[1] if upstream else None, writer):
-                if each is not None:
+            self.tasks.discard(asyncio.current_task())
+            for end in (upstream[1] if upstream else None, writer):
+                if end is not None:
                     with suppress(OSError):
-                        each.close()
+                        end.close()
 
     def _told(self, call: Call, writer: asyncio.StreamWriter) -> None:
         if b"/_chaos/calm" in call.head:
@@ -205,8 +207,8 @@ class Proxy:
             return False
         if injury is Injury.LATE:
             task = asyncio.create_task(self._land(call))
-            self.late.add(task)
-            task.add_done_callback(self.late.discard)
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
         if injury in {Injury.CUT_BEFORE, Injury.LATE}:
             writer.transport.abort()
             return False
@@ -336,13 +338,13 @@ async def _response(reader: asyncio.StreamReader, call: Call) -> Call:
 
 
 async def _chunks(reader: asyncio.StreamReader) -> bytes:
-    found = bytearray()
+    data = bytearray()
     while True:
         line = await reader.readuntil(b"\r\n")
         size = int(line.split(b";")[0], 16)
-        found += line + await reader.readexactly(size + 2)
+        data += line + await reader.readexactly(size + 2)
         if not size:
-            return bytes(found)
+            return bytes(data)
 
 
 async def main(port: int, upstream_port: int, seed: int) -> None:

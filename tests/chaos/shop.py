@@ -143,11 +143,11 @@ class DisorderlyShop:
             yield send
 
     def _changes(self, chance: random.Random) -> list[Put | Delete]:
-        there = [key for key in self.keys if chance.random() >= MENTIONED_ONLY]
-        first: list[Put | Delete] = [self._put(chance, key) for key in there]
+        stored = [key for key in self.keys if chance.random() >= MENTIONED_ONLY]
+        first: list[Put | Delete] = [self._put(chance, key) for key in stored]
         later: list[Put | Delete] = []
         while len(later) < round(self.size * CHANGES):
-            key = chance.choice(there)
+            key = chance.choice(stored)
             if chance.random() < A_B_A:
                 before = self._put(chance, key)
                 later += [before, self._put(chance, key), before]
@@ -240,8 +240,8 @@ def bad_body(chance: random.Random, number: int) -> str:
 def s3_event(chance: random.Random, bucket: str, key: str) -> str:
     """Return S3's message of something that may or may not have happened, early or late."""
     name = chance.choice(("ObjectCreated:Put", "ObjectCreated:CompleteMultipartUpload", "ObjectRemoved:Delete"))
-    place = {
+    entity = {
         "bucket": {"name": bucket},
         "object": {"key": quote_plus(key), "sequencer": f"{chance.getrandbits(64):016X}"},
     }
-    return json.dumps({"Records": [{"eventVersion": "2.1", "eventName": name, "s3": place}]})
+    return json.dumps({"Records": [{"eventVersion": "2.1", "eventName": name, "s3": entity}]})

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.aws.clients import client
+from pipeline.errors import RetryLater
 from tests.chaos.verdict import ask, start_command
 from tests.chaos.words import read_words
 
@@ -98,7 +99,7 @@ class Staff:
         while not self.over.wait(chance.uniform(*BETWEEN_S)):
             try:
                 duty(chance)
-            except (BotoCoreError, ClientError, OSError):  # the emulator is being restarted
+            except (BotoCoreError, ClientError, OSError, RetryLater):  # the emulator is being restarted
                 self.counts["interrupted by a restart"] += 1
             except Exception as error:  # noqa: BLE001 - a thread's error is a problem of the run
                 self.problems.append(f"{duty.__name__}: {error!r}")
@@ -110,9 +111,9 @@ class Staff:
         """Two people load at the same time: the same folder, or a manifest that gives some images another product."""
         products = [(self._image(chance), f"product {chance.randrange(9)}") for _ in range(DECISIONS)]
         manifest = self._write_csv("manifest", ("image", "product"), products)
-        place = f"s3://{self.shop.bucket}/{chance.choice(PREFIXES)}"
-        second = chance.choice(((place,), (manifest,), (place, "--only", "missing", "--only", "stale")))
-        with self._start("load", place, "--json") as first, self._start("load", *second, "--json") as other:
+        catalogue = f"s3://{self.shop.bucket}/{chance.choice(PREFIXES)}"
+        second = chance.choice(((catalogue,), (manifest,), (catalogue, "--only", "missing", "--only", "stale")))
+        with self._start("load", catalogue, "--json") as first, self._start("load", *second, "--json") as other:
             self._end("load", first)
             self._end("load at the same time", other)
 
@@ -161,8 +162,14 @@ class Staff:
     def keep_house(self, chance: random.Random) -> None:
         """An operator undoes a run, applies the taxonomy anew, redrives, and asks how things are."""
         run = f"20260101T0000{chance.randrange(60):02}Z-c0ffee"
-        place = f"s3://{self.shop.bucket}"
-        commands = (("undo", "--run", run), ("retag", "--all"), ("redrive",), ("status",), ("audit", place, "--deep"))
+        catalogue = f"s3://{self.shop.bucket}"
+        commands = (
+            ("undo", "--run", run),
+            ("retag", "--all"),
+            ("redrive",),
+            ("status",),
+            ("audit", catalogue, "--deep"),
+        )
         command = chance.choice(commands)
         with self._start(*command, "--json") as process:
             self._end(command[0], process)

@@ -39,8 +39,8 @@ def test_every_image_has_one_end_and_the_right_one_whatever_happens(tmp_path: Pa
     assert ran.verdict.dead["BadMessage"] >= ran.done["bad messages"] > 0
     assert ran.killed.total() > 0, table
     assert {name.split(":")[0] for name in ran.proxy} >= {"s3", "dynamodb", "sqs"}, table
-    assert ran.verdict.asked["damages noticed"] == len(DAMAGES) + 1, table
-    assert ran.verdict.asked["searches compared"] > 0, table
+    assert ran.verdict.checks["damages noticed"] == len(DAMAGES) + 1, table
+    assert ran.verdict.checks["searches compared"] > 0, table
 
 
 def test_the_same_seed_is_the_same_disorder() -> None:

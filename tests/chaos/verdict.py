@@ -1,7 +1,8 @@
 """What must be true after a chaos run, read from AWS itself: nothing here goes through the product's own code.
 
 Items of the table, objects, files of the export and dead letters are read by boto3 and pyarrow. What a picture shows is
-known since it was drawn. The product is only asked to be judged: its search API, `audit` and `status`.
+known since it was drawn. The product is only asked to be judged: its search API, `audit` and `status`
+(DECISIONS.md, 105).
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Verdict:
 
     ends: Counter[str] = field(default_factory=Counter)
     dead: Counter[str] = field(default_factory=Counter)
-    asked: Counter[str] = field(default_factory=Counter)
+    checks: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
 
     def expect(self, is_so: object, problem: str) -> None:
@@ -256,7 +257,7 @@ def judge_export(verdict: Verdict, here: Deployed, items: Mapping[str, Item]) ->
         (row["image"], row["keyword_id"], round(row["score"], 4)) for row in files.part_rows(latest, "postings")
     ]
     verdict.expect(set(postings) == tags and len(postings) == len(tags), "postings are not the keywords of the images")
-    verdict.asked["exported rows compared"] += len(expected)
+    verdict.checks["exported rows compared"] += len(expected)
 
 
 def _exported(row: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -280,12 +281,12 @@ def judge_searches(verdict: Verdict, here: Deployed, items: Mapping[str, Item]) 
 
     first, second = alone[0], alone[1]
     queries = {f'"{words.names[keyword_id]}"': images_of(keyword_id) for keyword_id in alone}
-    one, other = f'"{words.names[first]}"', f'"{words.names[second]}"'
+    left, right = f'"{words.names[first]}"', f'"{words.names[second]}"'
     queries |= {
-        f"{one} OR {other}": images_of(first) | images_of(second),
-        f"{one} AND {other}": images_of(first) & images_of(second),
-        f"{one} AND NOT {other}": images_of(first) - images_of(second),
-        f"({one} min:0.9) OR {other}": images_of(first) | images_of(second),
+        f"{left} OR {right}": images_of(first) | images_of(second),
+        f"{left} AND {right}": images_of(first) & images_of(second),
+        f"{left} AND NOT {right}": images_of(first) - images_of(second),
+        f"({left} min:0.9) OR {right}": images_of(first) | images_of(second),
     }
     for query, expected in queries.items():
         wait_until(lambda query=query, expected=expected: search_all(here, query) == sorted(expected), 10)
@@ -294,7 +295,7 @@ def judge_searches(verdict: Verdict, here: Deployed, items: Mapping[str, Item]) 
         verdict.expect(
             answered == sorted(expected), f"search {query} finds {len(answered)} images, not {len(expected)}: {odd}"
         )
-    verdict.asked["searches compared"] += len(queries)
+    verdict.checks["searches compared"] += len(queries)
 
 
 def _is_name_of_one(names: Mapping[str, str], keyword_id: str) -> bool:
@@ -339,7 +340,7 @@ def _judge_letters(verdict: Verdict, letters: Sequence[Mapping[str, Any]], bad_b
 def _judge_commands(verdict: Verdict, here: Deployed, shop: DisorderlyShop, listed: int, letters: int) -> None:
     """The commands count the same as is counted here."""
     rejected = {name.split(": ")[1]: count for name, count in verdict.ends.items() if name.startswith("rejected")}
-    audit = told_by(here, "audit", f"s3://{shop.bucket}", "--json")
+    audit = report_of(here, "audit", f"s3://{shop.bucket}", "--json")
     counted = {
         "listed": listed,
         "tagged": verdict.ends["tagged"],
@@ -351,9 +352,9 @@ def _judge_commands(verdict: Verdict, here: Deployed, shop: DisorderlyShop, list
         "orphaned": 0,
         "unreadable": 0,
     }
-    found = {name: audit.get(name) for name in counted}
-    verdict.expect(found == counted, f"audit says {found}; counted: {counted}")
-    status = told_by(here, "status", "--json")
+    reported = {name: audit.get(name) for name in counted}
+    verdict.expect(reported == counted, f"audit says {reported}; counted: {counted}")
+    status = report_of(here, "status", "--json")
     dead = sum(queue["dead_letters"] for queue in status["queues"].values())
     verdict.expect(dead == letters, f"status says {dead} dead letters; counted: {letters}")
     verdict.expect(
@@ -387,7 +388,7 @@ def start_command(
     )
 
 
-def told_by(here: Deployed, *command: str) -> dict[str, Any]:
+def report_of(here: Deployed, *command: str) -> dict[str, Any]:
     """Return the document that a command of the product prints, in peace."""
     with start_command(here, *command) as process:
         output, error = process.communicate()

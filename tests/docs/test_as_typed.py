@@ -9,6 +9,7 @@ shown.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import subprocess
@@ -31,6 +32,7 @@ from tests.docs.idle_code import give_idle_code
 from tests.docs.workbench import Workbench, search_engine
 from tests.infra.local.scratch import wait_for
 from tests.infra.stack_account import Account
+from tests.inventories import MANIFEST, Listed, inventory_objects
 from tests.strace import strangers, tracing
 
 if TYPE_CHECKING:
@@ -61,6 +63,9 @@ NOT_RUN = {
     "catalog-tagger tag new-photos": "it uses what was learned from a shop's photos; the same test types it",
     "make dist": "it takes a minute; tests/infra/test_wheel.py types it",
     "make clean": "it removes what these tests stand on; it is typed in a copy below",
+    "aws s3api put-bucket-inventory-configuration": "the embedded AWS writes no inventories; its form is checked",
+    "aws s3control create-job": "the embedded AWS has no S3 Batch Operations; its form is checked",
+    "aws s3control describe-job": "the embedded AWS has no S3 Batch Operations; its form is checked",
     "apt-get install": "it changes the machine, and needs its administrator",
     ".venv/bin/python -m infra taxonomy": "it needs that apt-get; tests/infra/taxonomy runs it where WordNet is",
 }
@@ -98,6 +103,11 @@ def test_what_is_not_run_is_still_there() -> None:
 # ---- README, CONTRIBUTING, docs: one local stack ---------------------------------------------------------------------
 
 
+def md5_of(photo: Path) -> str:
+    """Return the ETag that S3 gives to a photo, without its quotes."""
+    return hashlib.md5(photo.read_bytes(), usedforsecurity=False).hexdigest()
+
+
 class Reader:
     """A reader with a local stack, which each block finds up whatever the block before did."""
 
@@ -124,6 +134,11 @@ class Reader:
             for photo in self.photos:
                 s3.put_object(Bucket=bucket, Key=f"photos/{photo.name}", Body=photo.read_bytes())
         s3.put_object(Bucket="my-bucket", Key="shoes/1.jpg", Body=self.photos[0].read_bytes())
+        s3.create_bucket(Bucket="my-inventory")
+        changes = {"sourceBucket": "my-shop", "destinationBucket": "arn:aws:s3:::my-inventory"}
+        rows = [Listed(f"photos/{photo.name}", md5_of(photo), photo.stat().st_size) for photo in self.photos]
+        for key, data in inventory_objects(rows, file_format="Parquet", **changes).items():
+            s3.put_object(Bucket="my-inventory", Key=f"my-{key}" if key == MANIFEST else key, Body=data)
         self.workbench.type(
             "catalog-tagger load s3://my-bucket/ --wait; catalog-tagger export; catalog-tagger export out"
         )

@@ -184,7 +184,7 @@ def live_a_day(day: Day) -> None:
     small = "ANY /v1/thumbnails/{proxy+}"
     day.run(
         "PictureFunction",
-        *(http(small, path=f"thumbnails/320/{image.bucket}/{image.key}") for image in (*images[:2], images[1])),
+        *(http(small, path=f"320/{image.bucket}/{image.key}") for image in (*images[:2], images[1])),
         post("duplicates", {"image": str(images[1]), "candidates": [str(theirs)]}),
     )
     announced = day.run("UploadFunction", post("uploads", {"name": "a.jpg", "type": "image/jpeg", "size": 99}))

@@ -53,6 +53,15 @@ def test_help_is_there_for_every_command_and_without_a_trace_of_its_markup(
         assert mark not in out
 
 
+@pytest.mark.parametrize("words", [[], ["local"], ["model"], ["heads"]], ids=" ".join)
+def test_a_group_alone_prints_its_help_as_help(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 0
+    bare = capsys.readouterr()
+    assert main([*words, "--help"]) == 0
+
+    assert bare == capsys.readouterr()
+
+
 def test_every_option_says_what_it_is_for() -> None:
     silent = [
         f"{name} {option.opts[0]}"

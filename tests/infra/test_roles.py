@@ -135,6 +135,25 @@ def test_the_timer_may_start_the_export_and_nothing_else() -> None:
     assert allowed("ExportTimerRole") == {"lambda:InvokeFunction": {"ExportFunction"}}
 
 
+def test_a_job_of_s3_batch_operations_may_read_its_bucket_report_there_and_call_its_function(
+    aws_environment: None,
+) -> None:
+    role = as_deployed(InventoryBucket="lists")["BatchJobRole"]["Properties"]
+    [trusted] = role["AssumeRolePolicyDocument"]["Statement"]
+    let = {
+        name: s["Resource"] for s in role["Policies"][0]["PolicyDocument"]["Statement"] for name in as_list(s["Action"])
+    }
+
+    assert trusted["Principal"] == {"Service": "batchoperations.s3.amazonaws.com"}
+    assert let == {
+        "s3:GetObject": {"Fn::Sub": "arn:${AWS::Partition}:s3:::${InventoryBucket}/*"},
+        "s3:GetObjectVersion": {"Fn::Sub": "arn:${AWS::Partition}:s3:::${InventoryBucket}/*"},
+        "s3:PutObject": {"Fn::Sub": "arn:${AWS::Partition}:s3:::${InventoryBucket}/batch-reports/*"},
+        "lambda:InvokeFunction": {"Fn::GetAtt": ["BatchJobFunction", "Arn"]},
+    }
+    assert "BatchJobRole" not in as_deployed()
+
+
 @pytest.mark.parametrize("place", [*BUCKETS, *QUEUES, *QUEUES.values()])
 def test_buckets_and_queues_refuse_connections_that_are_not_encrypted(place: str) -> None:
     refusing = [

@@ -13,6 +13,7 @@ from pipeline.errors import BadMessage, CallerError
 from pipeline.images import MAX_KEY_BYTES, ImageRef
 from pipeline.messages import KIND, MAX_BODY_BYTES, MAX_PRODUCT_BYTES, UPLOAD_RUN, TagImage, checked_product, decode
 
+# In the shapes that AWS documents for S3, EventBridge, SNS and Lambda's batches. Raw delivery by SNS adds nothing.
 EVENTS = Path(__file__).with_name("events")
 OURS = {"kind": KIND, "bucket": "shop", "key": "a.jpg", "run_id": "run-1"}
 
@@ -48,8 +49,10 @@ any_json = st.recursive(
         ("s3_object_removed_delete_marker.json", ["shoes/runner-01.jpg"]),
         ("s3_lifecycle_expiration.json", ["old/runner-01.jpg"]),
         ("s3_two_records.json", ["a.jpg", "b.jpg"]),
+        ("s3_object_restore_completed.json", ["archive/red flower.jpg"]),
         ("s3_test_event.json", []),
         ("eventbridge_object_created.json", ["summer 2026/naïve+chic 100% %20 👟.jpg"]),
+        ("eventbridge_object_created_of_a_version.json", ["shoes/runner-01.jpg"]),
         ("eventbridge_object_deleted.json", ["shoes/runner-01.jpg"]),
         ("sns_s3_object_created.json", ["summer 2026/naïve+chic 100% 👟.jpg"]),
         ("sns_eventbridge_object_deleted.json", ["shoes/runner-01.jpg"]),

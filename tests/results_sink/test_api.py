@@ -88,16 +88,22 @@ def test_a_product_without_a_vector_has_no_similar_ones_and_one_that_nobody_know
     assert_problem(asker.get("/products/none/similar"), 404, "'none'")
 
 
-def test_what_changed_since_the_snapshot_is_no_similar_product_until_the_next(tmp_path: Path) -> None:
+def test_what_changed_since_the_snapshot_is_similar_as_it_is_now(tmp_path: Path) -> None:
     files, table = MemoryFiles(), table_of(similar_shop())
     exported(files, tmp_path, similar_shop())
     shop = Shop(tmp_path, files, table)
     shop.put(gone("boot/1.jpg"))
+    shop.put(with_vector(tagged("new.jpg", boot=0.9), 8, 1))
+    shop.put(with_vector(tagged("shop/chair.jpg", chair=0.9), 2, 1))
     shop.record()
     asker = Asker(files, tmp_path, table)
 
     similar = asker.get("/products/sneaker/similar").body["results"]
-    assert [result["image"] for result in similar] == ["s3://shop/boot/2.jpg", "s3://shop/shop/chair.jpg"]
+    assert [result["image"] for result in similar] == [
+        "s3://shop/new.jpg",
+        "s3://shop/shop/chair.jpg",
+        "s3://shop/boot/2.jpg",
+    ]
 
 
 def test_what_looks_like_an_image_is_found_by_product_or_by_image_and_never_the_image_itself(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from results_sink.search.newest import state_of
 from results_sink.search.search import SearchRequest
 from tests.results_sink.changing import Shop
 from tests.results_sink.small_shop import (
+    NOW,
     Breaking,
     gone,
     pinned,
@@ -38,7 +39,6 @@ from tests.results_sink.small_shop import (
     undone,
 )
 
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 QUERIES = (
     "boot",
     "footwear",
