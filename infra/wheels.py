@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -69,7 +70,7 @@ def libraries(lock: Path, out: Path, architecture: Architecture) -> Path:
     sha256 = hashlib.sha256("\n".join(recipe(lock, architecture)).encode()).hexdigest()
     folder = out / "libraries" / sha256[:16]
     if not folder.exists():
-        partial = folder.with_suffix(".part")
+        partial = folder.with_suffix(f".{os.getpid()}.part")  # two builds may install at once
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         if locked_lines(lock):
@@ -78,7 +79,12 @@ def libraries(lock: Path, out: Path, architecture: Architecture) -> Path:
             pip(["install", *into, *architecture.wheels_only, *exactly], f"install what {lock.name} lists")
         _tidy(partial)
         compile_modules(partial)
-        partial.rename(folder)
+        try:
+            partial.rename(folder)
+        except OSError:
+            if not folder.exists():
+                raise
+            shutil.rmtree(partial)  # another build has put the same libraries there meanwhile
     return folder
 
 

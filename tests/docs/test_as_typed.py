@@ -365,7 +365,7 @@ def type_block(operator: tuple[Workbench, str], block: Block, account: Account, 
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)  # the first one's includes a deployment of the stack, and libraries that are fetched
 @pytest.mark.parametrize(
     "block",
     [block for block in RUNBOOK if block.heading not in ENDS_THE_STACK],
@@ -376,7 +376,7 @@ def test_what_the_runbook_says_works(operator: tuple[Workbench, str], kept_accou
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     "block",
     [block for block in RUNBOOK if block.heading in ENDS_THE_STACK],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -65,7 +66,10 @@ class Account:
             ],
         }
         known = self.status() not in {None, "DELETE_COMPLETE"}
-        (self.cloudformation.update_stack if known else self.cloudformation.create_stack)(**asked)
+        # Here, creating a stack answers when it is done. On a busy machine that is later than botocore waits, and it
+        # asks again.
+        with suppress(self.cloudformation.exceptions.AlreadyExistsException):
+            (self.cloudformation.update_stack if known else self.cloudformation.create_stack)(**asked)
         wait_for(lambda: not str(self.status()).endswith("_IN_PROGRESS"))
 
     def stack(self) -> Stack:
