@@ -186,7 +186,10 @@ export function searchBox(state, submit, filters, further) {
   const mode = el("select", { class: "mode", "aria-label": say("search_in"), onchange: () => { if (field.value.trim()) submit(field.value.trim(), mode.value === "listing"); } },
     ["keywords", "listing"].map((value) => el("option", { value, selected: (value === "listing") === state.inListing }, say(`in_${value}`))));
   const inListing = () => mode.value === "listing";
-  suggest(field, list, (word, id, query) => submit(query || withLast(field.value, word)), filters, inListing);
+  suggest(field, list, (word, id, query) => {
+    field.value = query || withLast(field.value, word); // what was chosen, and not what is being typed, goes on
+    submit(field.value);
+  }, filters, inListing);
   return el("form", { role: "search", class: "search", onsubmit: (event) => { event.preventDefault(); submit(field.value.trim(), inListing()); } },
     el("div", { class: "field" }, icon("search"), field, list), mode, further,
     el("button", { type: "submit", class: "main" }, say("search")),
