@@ -30,7 +30,7 @@ class Classification:
 
     Attributes:
         scores: float32 [classes], each in [0, 1], summing to 1.
-        features: float32 [features], what the last layer reads: any range, never meaningful one by one.
+        features: float32 [features], what the network saw before its last layer: never meaningful one by one.
         vector: what a record keeps of the features; None where no projection is known for the model.
     """
 
