@@ -5,6 +5,7 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,\
 	$(shell $(p) -c 'import sys; print("$(p)") if sys.version_info >= (3, 11) else None' 2>/dev/null)))
 BIN := .venv/bin
 TOOLS := .venv/tools
+STEP := sh infra/step.sh
 SAM_VERSION := 1.170.0
 AWS_VERSION := 1.46.3
 CHECKOV_VERSION := 3.3.30
@@ -21,12 +22,13 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: style cost bench-packages help setup demo open test test-quick check lint check-aws check-cpu audit package lock deploy chaos bench bench-quick bench-search bench-backfill quality clean dist
+.PHONY: style cost bench-packages help setup demo open test test-quick check lint check-aws check-cpu audit package lock deploy chaos bench bench-quick bench-search bench-backfill bench-peers quality clean dist
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/run.stamp  ## put the command catalog-tagger into .venv/bin
+	@echo "Ready: .venv/bin/catalog-tagger open photos/"
 
 demo: .venv/run.stamp  ## run the main job on real product photos with the real model, on this machine
 	@$(BIN)/python -m infra demo
@@ -70,10 +72,10 @@ package: .venv/run.stamp  ## build the functions' packages and their bills of ma
 	$(BIN)/python -m infra package --arch $(ARCH) $(if $(filter no,$(MODEL)),--no-model)
 
 # Its packages keep the names infra and pipeline, so it wants an environment of its own (DECISIONS.md, 92).
-dist: .venv/run.stamp  ## build a wheel into dist/, for an environment of its own: pipx install dist/*.whl
-	@rm -rf dist build/lib build/bdist.*; $(BIN)/python -m pip wheel --no-deps --wheel-dir dist . > .venv/dist.log 2>&1 || \
-		{ tail -n 15 .venv/dist.log; echo "The wheel could not be built; .venv/dist.log has all of it."; exit 1; } >&2
-	@ls dist/*.whl
+dist: .venv/run.stamp  ## build a wheel into dist/, for an environment of its own
+	@rm -rf dist build/lib build/bdist.*
+	@$(STEP) "Building the wheel" .venv/dist.log $(BIN)/python -m pip wheel --no-deps --wheel-dir dist .
+	@echo "To install it in an environment of its own: pipx install '$$(ls dist/*.whl)[all]'"
 
 lock: .venv/run.stamp  ## lock the newest libraries that pyproject.toml permits, for the packages
 	$(BIN)/python -m infra lock
@@ -93,8 +95,8 @@ deploy: .venv/run.stamp $(TOOLS)/sam.stamp  ## deploy to AWS with what infra/par
 check-cpu: .venv/dev.stamp  ## hold the model against itself on a CPU without VNNI, played by qemu-user
 	@$(BIN)/python -m tests.bench.check_cpu
 
-chaos: .venv/dev.stamp  ## nothing lost, nothing wrong: SIZE images (10000) and ten times as many messages, by SEED; EVERYWHERE=yes injures all functions
-	$(BIN)/python -m tests.chaos.run $(if $(SEED),--seed $(SEED)) --size $(or $(SIZE),10000) $(if $(EVERYWHERE),--everywhere)
+chaos: .venv/dev.stamp  ## nothing lost, nothing wrong: SIZE images (10000) and ten times as many messages, by SEED (docs/reliability.md)
+	$(BIN)/python -m tests.chaos.run $(if $(SEED),--seed $(SEED)) --size $(or $(SIZE),10000)
 
 bench-search: .venv/dev.stamp  ## measure export, fold and search at a million products, beside other ways (some ten minutes)
 	$(BIN)/python -m tests.bench.bench_search
@@ -108,6 +110,9 @@ bench: .venv/dev.stamp  ## measure images per second, CPU time and memory agains
 bench-quick: .venv/dev.stamp  ## the same in a few minutes, for its ratios, into build/bench-quick.json
 	@$(BIN)/python -m tests.bench.tagging --rounds 1 --passes 2 --json build/bench-quick.json
 
+bench-peers: .venv/dev.stamp  ## measure `tag` beside what others would use, which is installed into build/peers (some 2 GB)
+	@$(BIN)/python -m tests.bench.bench_peers --json build/bench-peers.json
+
 quality: .venv/dev.stamp  ## measure how right keywords are on labelled photos, and draw the plots of README
 	$(if $(DATA),$(BIN)/python -m tests.quality.domains $(DATA),$(BIN)/python -m tests.quality.measure)
 
@@ -118,40 +123,36 @@ clean:  ## remove everything that was installed, downloaded, built or kept
 
 .venv/bin/python:
 	@[ -n "$(PYTHON)" ] || { echo "catalog-tagger needs Python 3.11 or newer; none was found on PATH" >&2; exit 2; }
-	$(PYTHON) -m venv --upgrade-deps .venv  # an older pip cannot fetch another Python's wheels for the packages
-
-# $(call installed,WHAT,WORDS) installs quietly: what pip says is kept, and shown where it fails.
-define installed
-echo "Installing $(2) into .venv ..."; $(BIN)/python -m pip install -e $(1) \
-	> .venv/setup.log 2>&1 || { tail -n 15 .venv/setup.log; echo "The installation failed; .venv/setup.log has all of it."; exit 1; } >&2
-endef
+	@# Upgraded, since an older pip cannot fetch another Python's wheels for the packages.
+	@mkdir -p .venv && $(STEP) "Making the environment .venv" .venv/venv.log $(PYTHON) -m venv --upgrade-deps .venv
 
 # Tools that want libraries of their own, each in an environment of its own, made under its real path: the commands in
 # it keep the path they were installed under, and a link to the checkout may be gone tomorrow.
 $(TOOLS)/sam.stamp: Makefile | .venv/bin/python
-	$(BIN)/python -m venv $(realpath .venv)/tools/sam
-	$(TOOLS)/sam/bin/pip install --quiet aws-sam-cli==$(SAM_VERSION)
+	@$(BIN)/python -m venv $(realpath .venv)/tools/sam
+	@$(STEP) "Installing AWS SAM" .venv/sam.log $(TOOLS)/sam/bin/pip install aws-sam-cli==$(SAM_VERSION)
 	@touch $@
 
 $(TOOLS)/aws.stamp: Makefile | .venv/bin/python
-	$(BIN)/python -m venv $(realpath .venv)/tools/aws
-	$(TOOLS)/aws/bin/pip install --quiet awscli==$(AWS_VERSION)
+	@$(BIN)/python -m venv $(realpath .venv)/tools/aws
+	@$(STEP) "Installing AWS's command line" .venv/aws.log $(TOOLS)/aws/bin/pip install awscli==$(AWS_VERSION)
 	@touch $@
 
 $(TOOLS)/checkov.stamp: Makefile | .venv/bin/python
-	$(BIN)/python -m venv $(realpath .venv)/tools/checkov
-	$(TOOLS)/checkov/bin/pip install --quiet checkov==$(CHECKOV_VERSION)
+	@$(BIN)/python -m venv $(realpath .venv)/tools/checkov
+	@$(STEP) "Installing Checkov" .venv/checkov.log $(TOOLS)/checkov/bin/pip install checkov==$(CHECKOV_VERSION)
 	@touch $@
 
 $(TOOLS)/lint.stamp: infra/linters.txt | .venv/bin/python
-	$(BIN)/python -m venv $(realpath .venv)/tools/lint
-	$(TOOLS)/lint/bin/pip install --quiet --requirement infra/linters.txt
+	@$(BIN)/python -m venv $(realpath .venv)/tools/lint
+	@$(STEP) "Installing the linters" .venv/linters.log $(TOOLS)/lint/bin/pip install --requirement infra/linters.txt
 	@touch $@
 
 .venv/run.stamp: pyproject.toml | .venv/bin/python
-	@$(call installed,'.[model$(comma)learn$(comma)local$(NPM_EXTRA)]',the libraries)
+	@$(STEP) "Installing the libraries" .venv/setup.log $(BIN)/python -m pip install -e '.[model,learn,local$(NPM_EXTRA)]'
 	@touch $@
 
 .venv/dev.stamp: pyproject.toml | .venv/bin/python
-	@$(call installed,'.[dev$(NPM_EXTRA)]',the libraries and the tools of the tests)
+	@$(STEP) "Installing the libraries and the tools of the tests" .venv/setup.log \
+		$(BIN)/python -m pip install -e '.[dev$(NPM_EXTRA)]'
 	@touch $@ .venv/run.stamp

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
-from array import array
-from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from catalog_loader.candidates import Candidate, CandidateCounts, list_candidates
-from catalog_loader.compare import Standing, Versions, compared
-from catalog_loader.export_check import ExportComparison, with_export
+from catalog_loader.compare import OBJECTS_AHEAD, OBJECTS_AT_ONCE, Standing, Versions, compared, is_gone, with_objects
+from catalog_loader.export_check import ExportComparison, with_export, with_export_in_any_order
+from catalog_loader.image_set import ImageSet
+from catalog_loader.inventory import Inventory
+from catalog_loader.manifest import Manifest
 from catalog_loader.ordered_map import map_in_order
 from pipeline.dead_letters import RECEIVE_BATCH
-from pipeline.errors import ImageRejected, RejectReason
-from pipeline.images import Gone
 from pipeline.records import RejectedImage, TaggedImage
 from pipeline.unreadable import UnreadableItem, UnreadableItems
 
@@ -35,10 +31,9 @@ if TYPE_CHECKING:
     from pipeline.records import Record
 
 OFFENDERS = 10  # of each kind are named; chosen by us: enough to see what they have in common
-AT_ONCE = 16  # images that seem gone and are asked for at the same time; chosen by us: hides S3's 20 to 30 ms an answer
-AHEAD = 64  # of them that were asked for and not yet told; chosen by us: no thread waits for a slow one
+SEEMING_GAPS = frozenset({Standing.MISSING, Standing.STALE})  # by what was listed; the object itself may be another
 MAX_DEAD_LETTERS = 100_000  # of each queue are read; chosen by us: Amazon SQS hides 120,000 at a time
-DIGEST_BYTES = 8  # of each listed name are kept: two of a billion names collide with a chance of 3 in 100
+DELETED_SINCE = "deleted since the inventory"  # how the report calls images that only an inventory shows any more
 
 
 class Gap(StrEnum):
@@ -49,11 +44,15 @@ class Gap(StrEnum):
     STALE = "stale"  # there, and recorded as it was
     ORPHANED = "orphaned"  # recorded, and not there
     UNREADABLE = "unreadable"  # its record cannot be read
+    ABSENT = "absent"  # a manifest names it, and it is neither there nor recorded
 
 
 @dataclass
 class Audit:
-    """What an audit found. Every image that is listed is tagged, rejected, dead-lettered, missing or stale."""
+    """What an audit found. Every image that is listed is tagged, rejected, dead-lettered, missing or stale.
+
+    Of a manifest (``names_images``), every image that it names is one of these, orphaned, or absent.
+    """
 
     found: CandidateCounts = field(default_factory=CandidateCounts)
     standings: Counter[str] = field(default_factory=Counter)
@@ -65,9 +64,11 @@ class Audit:
     unreadable: UnreadableItems = field(default_factory=UnreadableItems)
     offenders: dict[Gap, list[ImageRef]] = field(default_factory=lambda: {gap: [] for gap in Gap})
     export: ExportComparison | None = None  # None where the export is left out
+    names_images: bool = False
 
     def numbers(self) -> dict[str, int]:
         """Return the counts by name."""
+        absent = {str(Gap.ABSENT): self.standings[Gap.ABSENT]} if self.names_images else {}
         return {
             "listed": self.found.count - self.found.skipped,
             "tagged": self.standings[Standing.TAGGED],
@@ -78,15 +79,15 @@ class Audit:
             "stale": self.standings[Gap.STALE],
             "orphaned": self.standings[Gap.ORPHANED],
             "unreadable": self.unreadable.count,
+            **absent,
         }
 
     @property
     def has_gap(self) -> bool:
         """Whether anything is not as it should be, or cannot be seen."""
         in_export = self.export is not None and self.export.has_gap
-        return (
-            any(self.numbers()[gap] for gap in Gap) or self.hidden_letters > 0 or self.unread_letters > 0 or in_export
-        )
+        is_blind = self.hidden_letters > 0 or self.unread_letters > 0
+        return any(self.numbers().get(gap) for gap in Gap) or is_blind or in_export
 
     def add_unreadable(self, item: UnreadableItem) -> None:
         """Count an item of the table that cannot be read. It has no other standing, and nothing is enqueued for it."""
@@ -112,14 +113,18 @@ class Auditor:
     exported: OpenedExport | None = None
     sleep: Callable[[float], object] = time.sleep
 
-    def audit(self, prefix: BucketPrefix, versions: Versions, audit: Audit, progress: Progress) -> Iterator[ImageRef]:
+    def audit(
+        self, source: BucketPrefix | Manifest | Inventory, versions: Versions, audit: Audit, progress: Progress
+    ) -> Iterator[Candidate]:
         """Yield the images whose gap another reconciliation would close, counting everything in ``audit``.
 
         Those are the missing, the stale and the orphaned; what is dead is redriven instead. Messages that wait have
-        no names, so an image that waits is counted as missing or stale as well.
+        no names, so an image that waits is counted as missing or stale as well. Of a manifest, each image that it
+        names is compared with its record and its object; the export and all other records are left out. An inventory
+        is a listing of days ago: the bucket itself is asked about the images that seem to have a gap.
 
         Raises:
-            CallerError: there is no such bucket.
+            CallerError: there is no such bucket, or a part of the manifest or inventory cannot be used.
             RetryLater: the bucket, the table or a queue stopped answering.
             BadExport: a file of the export was removed or damaged since it was opened.
         """
@@ -127,29 +132,58 @@ class Auditor:
         depths = [queue.depth() for queue in self.queues]
         audit.waiting = sum(depth.waiting + depth.in_flight for depth in depths)
         dead = self._dead_images(audit)
-        names = _Names()
-        listed = audit.found.pictures(names.noted(list_candidates(self.images, prefix)))
-        images = compared(listed, self.table, versions)
+        if isinstance(source, Manifest):
+            audit.names_images = True
+            named = compared(audit.found.pictures(source.images()), self.table, versions)
+            yield from self._gaps(progress.over(with_objects(named, self.images, versions)), dead, audit)
+        else:
+            yield from self._audit_place(source, versions, dead, audit, progress)
+
+    def _audit_place(
+        self,
+        source: BucketPrefix | Inventory,
+        versions: Versions,
+        dead: Collection[ImageRef],
+        audit: Audit,
+        progress: Progress,
+    ) -> Iterator[Candidate]:
+        names, compare_export = ImageSet(), with_export
+        if isinstance(source, Inventory):
+            prefix, compare_export = source.wanted, with_export_in_any_order
+            images = compared(audit.found.pictures(names.noted(source.images())), self.table, versions)
+            images = self._as_now(images, versions, audit)
+        else:
+            prefix = source
+            listed = audit.found.pictures(names.noted(list_candidates(self.images, prefix)))
+            images = compared(listed, self.table, versions)
         if self.exported:
             audit.export = ExportComparison.of(self.exported)
         if audit.export and audit.export.images:
-            images = with_export(images, audit.export.images.below(prefix), self.table, audit.export)
+            images = compare_export(images, audit.export.images.below(prefix), self.table, audit.export)
         yield from self._gaps(progress.over(images), dead, audit)
         yield from self._orphans(prefix, names, audit, progress)
         if audit.export:
             audit.export.settle(self.table, self.sleep)
 
-    def _gaps(self, images: Iterable[ComparedImage], dead: Collection[ImageRef], audit: Audit) -> Iterator[ImageRef]:
-        """Count every listed image, and yield those that are missing or stale."""
+    def _as_now(self, images: Iterable[ComparedImage], versions: Versions, audit: Audit) -> Iterator[ComparedImage]:
+        # An inventory is old: what came, changed or went since would all be gaps (DECISIONS.md, 127).
+        for image in with_objects(images, self.images, versions, only=SEEMING_GAPS):
+            if image.standing is Standing.ABSENT:
+                audit.found.skipped_by[DELETED_SINCE] += 1
+            else:
+                yield image
+
+    def _gaps(self, images: Iterable[ComparedImage], dead: Collection[ImageRef], audit: Audit) -> Iterator[Candidate]:
+        """Count every image, and yield those whose gap another reconciliation would close."""
         for image in images:
-            fine = image.standing in {Standing.TAGGED, Standing.REJECTED}
+            is_open = image.standing in {*SEEMING_GAPS, Standing.ORPHANED}
             if isinstance(image.record, UnreadableItem):
                 audit.add_unreadable(image.record)
                 continue
-            is_dead = not fine and image.candidate.image in dead
+            is_dead = is_open and image.candidate.image in dead
             audit.add(Gap.DEAD_LETTERED if is_dead else image.standing, image.candidate.image)
-            if not fine and not is_dead:
-                yield image.candidate.image
+            if is_open and not is_dead:
+                yield image.candidate
 
     def _dead_images(self, audit: Audit) -> set[ImageRef]:
         dead: set[ImageRef] = set()
@@ -165,16 +199,20 @@ class Auditor:
                     audit.letter_errors += [letter.error or letter.reason][: OFFENDERS - len(audit.letter_errors)]
         return dead
 
-    def _orphans(self, prefix: BucketPrefix, names: _Names, audit: Audit, progress: Progress) -> Iterator[ImageRef]:
+    def _orphans(self, prefix: BucketPrefix, names: ImageSet, audit: Audit, progress: Progress) -> Iterator[Candidate]:
         names.sort()
         strangers = self._strangers(prefix, names, audit, progress)
-        answers = map_in_order(lambda record: (record, self._is_gone(record)), strangers, at_once=AT_ONCE, ahead=AHEAD)
-        for record, is_gone in answers:
-            if is_gone:
-                audit.add(Gap.ORPHANED, record.observation.image)
-                yield record.observation.image
 
-    def _strangers(self, prefix: BucketPrefix, names: _Names, audit: Audit, progress: Progress) -> Iterator[Record]:
+        # The bucket itself is asked: the image may have come since the listing went by.
+        def look_up(record: Record) -> tuple[ImageRef, bool]:
+            return record.observation.image, is_gone(record, self.images)
+
+        for image, gone in map_in_order(look_up, strangers, at_once=OBJECTS_AT_ONCE, ahead=OBJECTS_AHEAD):
+            if gone:
+                audit.add(Gap.ORPHANED, image)
+                yield Candidate(image)
+
+    def _strangers(self, prefix: BucketPrefix, names: ImageSet, audit: Audit, progress: Progress) -> Iterator[Record]:
         """Yield the records of images that were not listed, and count those that cannot be read."""
         for item in progress.over(self.table.scan()):
             image = item.image if isinstance(item, UnreadableItem) else item.observation.image
@@ -185,13 +223,6 @@ class Auditor:
                 audit.add_unreadable(item)
             elif isinstance(item, TaggedImage | RejectedImage):
                 yield item
-
-    def _is_gone(self, record: Record) -> bool:
-        """Ask the bucket itself: the image may have come since the listing went by. Nothing is downloaded."""
-        try:
-            return isinstance(self.images.fetch(record.observation.image, record.observation.etag, limit_bytes=0), Gone)
-        except ImageRejected as rejected:
-            return rejected.reason is RejectReason.MISSING
 
 
 def _is_inside(image: ImageRef, prefix: BucketPrefix) -> bool:
@@ -215,27 +246,3 @@ def peeked(queue: DeadLetters) -> tuple[list[DeadLetter], bool]:
         for start in range(0, len(received), RECEIVE_BATCH):
             queue.release(received[start : start + RECEIVE_BATCH])
     return received, is_all
-
-
-class _Names:
-    """A set of images in eight bytes each, which is filled first, then sorted, then asked."""
-
-    def __init__(self) -> None:
-        self._digests = array("Q")
-
-    def noted(self, candidates: Iterable[Candidate]) -> Iterator[Candidate]:
-        for candidate in candidates:
-            self._digests.append(_digest(candidate.image))
-            yield candidate
-
-    def sort(self) -> None:
-        np.frombuffer(self._digests, np.uint64).sort() if self._digests else None
-
-    def __contains__(self, image: ImageRef) -> bool:
-        digest = _digest(image)
-        position = bisect_left(self._digests, digest)
-        return position < len(self._digests) and self._digests[position] == digest
-
-
-def _digest(image: ImageRef) -> int:
-    return int.from_bytes(hashlib.blake2b(str(image).encode(), digest_size=DIGEST_BYTES).digest())

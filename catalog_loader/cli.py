@@ -31,8 +31,14 @@ taxonomy_version_option = click.option(
 )
 
 
+inventory_prefix_option = click.option(
+    "--prefix", default="", metavar="PREFIX", help="Of an inventory, only keys that begin with this."
+)
+
+
 @click.command()
-@click.argument("source", metavar="s3://BUCKET/PREFIX|MANIFEST")
+@click.argument("source", metavar="s3://BUCKET/PREFIX|MANIFEST|s3://.../manifest.json")
+@inventory_prefix_option
 @click.option("--run", "run_id", metavar="ID", help="The id of this run.  [default: a new one, which sorts by time]")
 @click.option(
     "--only",
@@ -67,6 +73,7 @@ taxonomy_version_option = click.option(
 def load(
     *,
     source: str,
+    prefix: str,
     run_id: str | None,
     only: tuple[str, ...],
     dry_run: bool,
@@ -88,6 +95,9 @@ def load(
     or tabs; in UTF-8 or UTF-16; plain or gzipped; `-` is standard input. It is checked to its end before anything is
     sent. Without a manifest the product is the key without its ending, or what the stack's ProductPattern says.
 
+    s3://.../manifest.json is the manifest of an S3 Inventory, in CSV, Parquet or ORC: nothing is listed then. Older
+    versions and delete markers are left out; what changed since the inventory was written comes right all the same.
+
     Folder markers and files that are no pictures by their name (.txt, .json, .mp4, .DS_Store, ...) are skipped and
     counted. Everything else is sent, whatever its size: what cannot be tagged is recorded as rejected, with the reason.
 
@@ -98,6 +108,7 @@ def load(
         raise click.UsageError("--wait and --dry-run exclude each other")
     request = load_command.LoadRequest(
         source=source,
+        prefix=prefix,
         run_id=run_id,
         only=only,
         max_cost_usd=max_cost_usd,

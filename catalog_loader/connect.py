@@ -10,7 +10,7 @@ from catalog_loader.status import WatchedQueue
 from pipeline.aws.clients import client
 from pipeline.aws.cloudwatch import oldest_message_s
 from pipeline.aws.dynamodb import DynamoTable
-from pipeline.aws.functions import FunctionProbe, Triggers
+from pipeline.aws.functions import FunctionProbe, Triggers, deployed_product_pattern
 from pipeline.aws.s3 import S3Files, S3Images
 from pipeline.aws.sqs import SqsDeadLetters, SqsQueue
 from pipeline.aws.stream_failures import StreamFailures
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from pipeline.images import BucketPrefix
     from pipeline.ports import DeadLetters, FileStore, ImageStore, MessageQueue, Probe, RecordTable
+    from pipeline.settings import ProductPattern
 
 UPLOADS, BACKFILL, STREAM = "uploads", "backfill", "stream"
 
@@ -32,8 +33,9 @@ class Connected:
     Attributes:
         stream_failures: changes of the table that a function could not pass on.
         images_bucket: the stack's own bucket, whose photos are tagged as they arrive.
-        photo_store: writes photos below a prefix of a bucket.
+        files: reads and writes files below a prefix of a bucket.
         probe: has the tagging function read one photo before a load.
+        product_pattern: reads how the stack tells products from keys.
         causes: reads what may keep the function from taking messages.
     """
 
@@ -45,8 +47,9 @@ class Connected:
     watched: tuple[WatchedQueue, ...]
     causes: Callable[[], Iterable[str]]
     images_bucket: str
-    photo_store: Callable[[BucketPrefix], FileStore]
+    files: Callable[[BucketPrefix], FileStore]
     probe: Probe
+    product_pattern: Callable[[], ProductPattern]
 
     @property
     def backfill(self) -> MessageQueue:
@@ -69,7 +72,8 @@ def connected() -> Connected:
     s3 = client("s3", stack.endpoint_url)
     queues = {name: SqsQueue(sqs, url) for name, (url, _) in urls.items()}
     dead_letters = {name: SqsDeadLetters(sqs, dead_url, url) for name, (url, dead_url) in urls.items()}
-    table = DynamoTable(client("dynamodb", stack.endpoint_url), stack.table_name)
+    dynamodb = client("dynamodb", stack.endpoint_url)
+    table = DynamoTable(dynamodb, stack.table_name)
     functions = client("lambda", stack.endpoint_url)
     return Connected(
         images=S3Images(s3),
@@ -80,6 +84,7 @@ def connected() -> Connected:
             SqsDeadLetters(sqs, stack.stream_failures_queue_url, source_url=""),
             client("dynamodbstreams", stack.endpoint_url),
             functions,
+            dynamodb,
         ),
         watched=tuple(
             WatchedQueue(name, queues[name], dead_letters[name], partial(oldest_message_s, cloudwatch, url))
@@ -87,6 +92,7 @@ def connected() -> Connected:
         ),
         causes=Triggers(functions, stack.tag_function_name).causes,
         images_bucket=stack.images_bucket,
-        photo_store=partial(S3Files, s3),
+        files=partial(S3Files, s3),
+        product_pattern=partial(deployed_product_pattern, functions, stack.tag_function_name),
         probe=FunctionProbe(functions, sqs, table, stack.tag_function_name, stack.backfill_queue_url),
     )

@@ -60,7 +60,10 @@ class Estimator:
     @property
     def image_usd(self) -> float:
         """What one image costs: function, queue, table and bucket, but neither listing nor storage nor logs."""
-        used = {
+        return sum(amount * self.prices[item].usd_per_million / MILLION for item, amount in self._amounts().items())
+
+    def _amounts(self) -> dict[str, float]:
+        return {
             "lambda_gb_s": self.image_ms / 1000 * FUNCTION_GB,
             "lambda_request": 1 / FUNCTION_BATCH,
             "sqs_request": SQS_CALLS / SQS_BATCH,
@@ -68,12 +71,11 @@ class Estimator:
             "dynamodb_read_unit": READ_UNITS,
             "s3_get": 1,
         }
-        return sum(amount * self.prices[item].usd_per_million / MILLION for item, amount in used.items())
 
     def estimate(self, images: int) -> Estimate:
         """Return what so many images cost, and how long they take with all functions of the backfill at work."""
         seconds = images * self.image_ms / 1000 / BACKFILL_FUNCTIONS
-        newest = max(self.prices.values(), key=lambda price: price.date)
+        newest = max((self.prices[item] for item in self._amounts()), key=lambda price: price.date)
         return Estimate(images * self.image_usd, seconds, f"{newest.source}, {newest.region}, {newest.date}")
 
     def affordable(self, max_cost_usd: float) -> int:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from catalog_loader.compare import READ_BATCH
+from catalog_loader.image_set import ImageSet
 from pipeline.images import BucketPrefix
 from pipeline.records import RejectedImage, TaggedImage
 from pipeline.unreadable import UnreadableItem
@@ -158,6 +159,29 @@ def with_export(
         strangers = _look_up([*strangers, following], table, comparison, READ_BATCH)
         following = next(exported, None)
     _look_up(strangers, table, comparison, 1)
+
+
+def with_export_in_any_order(
+    images: Iterable[ComparedImage], exported: Iterator[ExportedImage], table: RecordTable, comparison: ExportComparison
+) -> Iterator[ComparedImage]:
+    """Yield the images as they come, in whatever order, and compare the export's with them.
+
+    The export goes first, against the table, so each record in it is read once more than ``with_export`` does.
+    """
+    names, last = ImageSet(), None
+    strangers: list[ExportedImage] = []
+    for entry in exported:
+        if entry.image == last:
+            comparison.add_doubled(entry.image)
+            continue
+        names.add(entry.image)
+        strangers, last = _look_up([*strangers, entry], table, comparison, READ_BATCH), entry.image
+    _look_up(strangers, table, comparison, 1)
+    names.sort()
+    for image in images:
+        if image.candidate.image not in names:
+            comparison.compare(image.candidate.image, image.record, None)
+        yield image
 
 
 def _look_up(

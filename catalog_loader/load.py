@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from catalog_loader.candidates import Candidate, CandidateCounts, list_candidates, skip_past
 from catalog_loader.compare import ComparedImage, Standing, Versions, compared
+from catalog_loader.inventory import Inventory
 from catalog_loader.manifest import Manifest
 from catalog_loader.send import Sent
 from pipeline.messages import TagImage
@@ -37,7 +38,7 @@ class Only(StrEnum):
 class Plan:
     """What to load. No choice in ``only`` means every image; ``max_images`` is where to stop."""
 
-    source: BucketPrefix | Manifest
+    source: BucketPrefix | Manifest | Inventory
     run_id: str
     start_after: str = ""
     only: frozenset[Only] = frozenset()
@@ -101,7 +102,7 @@ class Loader:
 
     def _candidates(self, plan: Plan, progress: Progress) -> Iterator[Candidate]:
         # Progress counts candidates, not messages: of a catalogue that is up to date, nothing is sent.
-        if isinstance(plan.source, Manifest):
+        if isinstance(plan.source, Manifest | Inventory):
             return skip_past(plan.start_after, progress.over(plan.source.images()))
         return progress.over(list_candidates(self.images, plan.source, plan.start_after))
 

@@ -134,7 +134,7 @@ class Manifest:
             try:
                 yield raw.decode("utf-8-sig" if number == 1 else "utf-8")
             except UnicodeDecodeError as error:
-                raise self._mistake(number, f"is not UTF-8 from its byte {error.start + 1:,} on") from error
+                raise self._mistake(number, f"is not UTF-8 from byte {error.start + 1:,} on") from error
 
     def _utf_16_lines(self, file: IO[bytes]) -> Iterator[str]:
         text, number = io.TextIOWrapper(file, encoding="utf-16", newline=""), 0
@@ -191,7 +191,7 @@ def _header(row: Sequence[str]) -> _Header:
     names = [name.strip().casefold() for name in row]
     repeated = [name for index, name in enumerate(names) if name and name in names[:index]]
     if repeated:
-        raise CallerError(f"the column {repeated[0]} stands twice")
+        raise CallerError(f"the column {repeated[0]} appears twice")
     if IMAGE not in names:
         raise CallerError(f"there is no column {IMAGE}; the columns are {', '.join(names)}")
     return _Header(names.index(IMAGE), names.index(PRODUCT) if PRODUCT in names else None, len(names))

@@ -125,10 +125,16 @@ def _audit_hints(audit: Audit, versions: Versions) -> list[str]:
         lines.append(
             f"About {audit.unread_letters:,} dead letters were not read: what they ask for counts as missing or stale."
         )
-    if audit.standings[Standing.STALE]:
-        model = versions.model or "any"
-        lines.append(f"Stale is also what is not of the model {model} and the taxonomy {versions.taxonomy or 'any'}.")
-    return lines
+    if audit.standings[Gap.ABSENT]:
+        lines.append("Absent is what the manifest names and no bucket holds: correct the manifest, or upload it.")
+    return [*lines, *_stale_hints(audit, versions)]
+
+
+def _stale_hints(audit: Audit, versions: Versions) -> list[str]:
+    if not audit.standings[Standing.STALE]:
+        return []
+    model, taxonomy = versions.model or "any", versions.taxonomy or "any"
+    return [f"Stale is also what is not of the model {model} and the taxonomy {taxonomy}."]
 
 
 def _offender_lines(name: str, audit: Audit) -> list[str]:

@@ -7,18 +7,26 @@ import os
 import click
 
 from catalog_loader import connect
-from catalog_loader.cli import as_json_option, console_for, model_version_option, taxonomy_version_option
+from catalog_loader.cli import (
+    as_json_option,
+    console_for,
+    inventory_prefix_option,
+    model_version_option,
+    taxonomy_version_option,
+)
 from catalog_loader.commands import audit as audit_command
 from catalog_loader.commands.load import current_versions
 from pipeline.errors import CallerError
 from pipeline.exported import OpenedExport
+from pipeline.images import SCHEME
 from results_sink.connect import export_place
 from results_sink.export.exported_images import exported_images
 from results_sink.export.verify import ExportVerifier
 
 
 @click.command()
-@click.argument("place", metavar="s3://BUCKET/PREFIX")
+@click.argument("source", metavar="s3://BUCKET/PREFIX|MANIFEST|s3://.../manifest.json")
+@inventory_prefix_option
 @click.option("--enqueue", is_flag=True, help="Send a message for every image that is missing, stale or orphaned.")
 @click.option("--wait", is_flag=True, help="Begin when no message waits any more.")
 @click.option("--export", "export_place", metavar="DIR|s3://...", help="The export.  [default: the stack's own]")
@@ -29,7 +37,8 @@ from results_sink.export.verify import ExportVerifier
 @as_json_option
 def audit(  # noqa: PLR0913 - one for each option
     *,
-    place: str,
+    source: str,
+    prefix: str,
     enqueue: bool,
     wait: bool,
     export_place: str | None,
@@ -49,20 +58,29 @@ def audit(  # noqa: PLR0913 - one for each option
     --deep by its bytes. Then its keywords, with the changes since, are compared with those of the table. Images that
     were observed in the last minute are counted and not compared; other differences have seconds to reach the export.
 
-    Exits 1 where anything is dead-lettered, missing, stale, orphaned, or wrong or damaged in the export, or where dead
-    letters are hidden since somebody has received them.
+    Of a manifest, each image that it names is compared with its record and its object. Absent is what it names and no
+    bucket holds. Other images, other records and the export are left out.
+
+    s3://.../manifest.json is the manifest of an S3 Inventory, which stands for the listing. It is a day old or a week,
+    so the bucket itself is asked about each image that seems to have a gap.
+
+    Exits 1 where anything is dead-lettered, missing, stale, orphaned, absent, or wrong or damaged in the export, or
+    where dead letters are hidden since somebody has received them.
     """
     if export_place and no_export:
         raise CallerError("--export and --no-export exclude each other")
+    if (export_place or deep) and not source.startswith(SCHEME):
+        raise CallerError("a manifest is not compared with the export; leave --export and --deep out")
 
     def exported() -> OpenedExport | None:
         return None if no_export else _open_export(export_place, is_deep=deep)
 
     return audit_command.audit(
-        place,
+        source,
         current_versions(model_version, taxonomy_version),
         connect.connected,
         console_for(as_json=as_json),
+        prefix=prefix,
         enqueue=enqueue,
         wait=wait,
         exported=exported,

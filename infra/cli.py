@@ -54,6 +54,8 @@ _COMMANDS = {
     "verify": ("tagging_lambda.words.cli:verify", "Find the photos that contradict their own keywords."),
     "heads": ("infra.command_groups:heads", "List, publish, remove and roll back heads."),
     "model": ("infra.command_groups:model", "Build, import, show, shadow and promote the model."),
+    "taxonomy": ("infra.taxonomy.taxonomy_cli:taxonomy", "Print the keywords with their ids."),
+    "vocabulary": ("infra.command_groups:vocabulary", "Give keywords their ids in Google's and Shopify's taxonomies."),
     "openapi": ("infra.openapi:openapi", "Print the API's OpenAPI document."),
 }
 
@@ -76,6 +78,9 @@ def main(
     try:
         with _ended_as_stopped():
             result = group.main(arguments, prog_name=name, standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as bare:
+        click.echo(bare.message)
+        return DONE
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.Abort:

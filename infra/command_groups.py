@@ -1,4 +1,4 @@
-"""The command groups `local`, `model` and `heads`; each of their commands is imported when it is used."""
+"""The command groups `local`, `model`, `heads` and `vocabulary`; each of their commands is imported when it is used."""
 
 from __future__ import annotations
 
@@ -26,6 +26,9 @@ _HEADS_COMMANDS = {
     "remove": ("tagging_lambda.words.heads_cli:remove", "Remove a head from this machine."),
     "rollback": ("tagging_lambda.words.heads_cli:rollback", "Bring back the head that NAME replaced last."),
 }
+_VOCABULARY_COMMANDS = {
+    "import": ("infra.taxonomy.vocabulary_cli:import_command", "Read a published taxonomy, and keep ids by name."),
+}
 
 
 @click.group(cls=LazyGroup, targets=_LOCAL_COMMANDS)
@@ -41,3 +44,8 @@ def model() -> None:
 @click.group(cls=LazyGroup, targets=_HEADS_COMMANDS)
 def heads() -> None:
     """List, publish, remove and roll back the heads that add words of your own."""
+
+
+@click.group(cls=LazyGroup, targets=_VOCABULARY_COMMANDS)
+def vocabulary() -> None:
+    """Hold the keywords against product taxonomies that others publish."""

@@ -19,6 +19,7 @@ CHANGES_GB = 0.5  # as the template says
 CHANGES_A_CALL = 10_000  # as the template says
 CALLS_A_DELTA = 2  # of S3, to write: the delta, and latest.json, which names it
 READ_UNIT_BYTES = 4096  # as Amazon DynamoDB counts
+SHOWN_MS = 10  # of a call that finds the thumbnail where it is kept: a guess, mostly of waiting for the table and S3
 LONGEST_S = 900  # the longest that AWS Lambda lets a function run
 # What AWS permits without being asked, by its own documentation.
 ACCOUNT_CONCURRENCY = 1000
@@ -26,6 +27,8 @@ NEW_TABLE_WRITES_A_SECOND = 4000
 TABLE_WRITES_A_SECOND = 40_000
 PREFIX_GETS_A_SECOND = 5500
 INDEX_KEY_WRITES_A_SECOND = 1000
+LISTED_A_CALL = 1000  # keys that Amazon S3 lists in one answer
+BATCH_JOB_GB = 0.25  # as the template says
 SIZES, CONCURRENCIES = (10 * MILLION, 100 * MILLION), (10, 100, 1000)
 
 
@@ -37,6 +40,21 @@ class Part:
     what: str
     x86_usd: float
     arm_usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class WayIn:
+    """What it costs in US dollars to bring the names of a million photos into the queue, by who bills it."""
+
+    name: str
+    s3_usd: float
+    sqs_usd: float
+    lambda_usd: float
+
+    @property
+    def usd(self) -> float:
+        """All of it."""
+        return self.s3_usd + self.sqs_usd + self.lambda_usd
 
 
 @dataclass(frozen=True)
@@ -80,6 +98,30 @@ class Bill:
             _same("Export: DynamoDB", "once, the whole table", usd["dynamodb_read_unit"] * read_units / MILLION),
         ]
 
+    def thumbnails_usd(self, *, is_made: bool) -> float:
+        """Return what a million thumbnails cost that are made and kept, or that were kept already."""
+        usd = self.usd
+        made_ms = self._slow("thumbnail_ms") if is_made else 0.0
+        made = self._lambda("", "", made_ms + SHOWN_MS, FUNCTION_GB, MILLION).x86_usd
+        of_s3 = 2 * usd["s3_get"] + usd["s3_put"] if is_made else usd["s3_get"]
+        return made + of_s3 + usd["dynamodb_read_unit"]
+
+    def ways_in(self) -> list[WayIn]:
+        """Return the ways in which a catalogue comes into the queue."""
+        usd, send_usd = self.usd, self.usd["sqs_request"] / SQS_BATCH
+        # A function of less memory has as much less of a processor, and takes as much longer: it costs the same.
+        task = self._lambda("", "", self._slow("batch_job_ms"), FUNCTION_GB, MILLION)
+        return [
+            WayIn("`load` of a prefix", usd["s3_list"] / LISTED_A_CALL, send_usd, 0),
+            WayIn("`load` of an S3 Inventory", usd["s3_inventory_object"], send_usd, 0),
+            WayIn(
+                "S3 Batch Operations",
+                usd["s3_inventory_object"] + usd["s3_batch_object"],
+                usd["sqs_request"],
+                task.x86_usd,
+            ),
+        ]
+
     def _slow(self, metric: str) -> float:
         return self.measured[metric] * SLOWER
 
@@ -112,8 +154,24 @@ def page(bill: Bill) -> str:
         start_ms=bill.measured["tag_start_ms"],
         tag_mib=bill.measured["tag_mib"],
         sizes=_sizes(bill, x86_usd),
+        previous_usd=WRITE_UNITS * bill.usd["dynamodb_write_unit"],
+        made_usd=bill.thumbnails_usd(is_made=True),
+        shown_usd=bill.thumbnails_usd(is_made=False),
+        thumbnail_ms=bill.measured["thumbnail_ms"] * SLOWER,
+        ways_in=_ways_in(bill),
+        job_usd=bill.usd["s3_batch_job"] / MILLION,
+        batch_wait_usd=0.01 * BATCH_JOB_GB * bill.usd["lambda_gb_s"],
         **_limits(bill),
     )
+
+
+def _ways_in(bill: Bill) -> str:
+    head = "| way | S3 | SQS: send | Lambda | **all** |\n|---|---:|---:|---:|---:|"
+    rows = [
+        f"| {way.name} | {way.s3_usd:.4f} | {way.sqs_usd:.3f} | {way.lambda_usd:.3f} | **{way.usd:.3f}** |"
+        for way in bill.ways_in()
+    ]
+    return "\n".join([head, *rows])
 
 
 def _limits(bill: Bill) -> dict[str, float]:

@@ -27,7 +27,7 @@ from infra.model.npm import Npm
 from infra.model.sample_catalogue import SampleCatalogue, SamplePhoto, sample_catalogue
 from pipeline.aws.clients import client
 from pipeline.aws.dynamodb import DynamoTable
-from pipeline.colours import colours_of
+from pipeline.colours import decided_colours
 from pipeline.errors import CatalogTaggerError, RetryLater
 from pipeline.keywords import Vocabulary
 from pipeline.messages import UPLOAD_RUN
@@ -176,7 +176,7 @@ def _small_copy(path: Path) -> bytes:
 def _print_colours(records: list[Record]) -> None:
     """Print the colours of each product whose photo shows them clearly."""
     tagged = [record for record in records if isinstance(record, TaggedImage)]
-    lines = {record.observation.product: colours_of(record.facts) for record in tagged}
+    lines = {record.observation.product: decided_colours(record.facts, record.decisions) for record in tagged}
     named = {product: colours for product, colours in sorted(lines.items()) if colours}
     width = max(map(len, named), default=0)
     for product, colours in named.items():

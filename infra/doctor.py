@@ -14,9 +14,13 @@ import click
 
 from pipeline.aws.clients import client, stack_outputs
 from pipeline.aws.errors import is_code, translated
+from pipeline.aws.functions import deployed_product_pattern
+from pipeline.aws.s3 import S3Images
 from pipeline.aws.sqs import SqsQueue
 from pipeline.clock import utc_now
 from pipeline.errors import CatalogTaggerError, Denied, NoStack
+from pipeline.images import BucketPrefix
+from pipeline.products import describe_products
 from pipeline.stack import STACK_NAME, STACK_VARIABLE, Stack, endpoint_url_of
 
 if TYPE_CHECKING:
@@ -28,6 +32,7 @@ EXPORT_IS_OLD = timedelta(hours=26)  # chosen by us: a day and some, for those w
 LEFT_TO_OTHERS = 100  # concurrency that AWS Lambda keeps for the account's other functions
 STANDING = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"}
 SIGN_IN = "sign in to AWS with `aws sso login`, or name other credentials with AWS_PROFILE"
+SET_PATTERN = "deploy a ProductPattern that tells them apart"
 READY = ("Active", "Successful")  # a function's state, and that of its last update
 
 
@@ -70,6 +75,7 @@ class Doctor:
         yield partial(self._queue, "uploads queue", stack.uploads_queue_url, stack.uploads_dead_letter_queue_url)
         yield partial(self._queue, "backfill queue", stack.backfill_queue_url, stack.backfill_dead_letter_queue_url)
         yield partial(self._table, stack.table_name)
+        yield partial(self._products, stack)
         yield partial(self._export, stack.export_bucket, f"{stack.export_prefix}latest.json")
         yield self._alarms
 
@@ -149,6 +155,13 @@ class Doctor:
         safe = held["TableStatus"] == "ACTIVE" and held.get("DeletionProtectionEnabled")
         state = f"{held['TableStatus'].lower()}, about {held['ItemCount']:,} images"
         return Finding("table", state, "" if safe else "`make deploy`: it shall be active, and protected from deletion")
+
+    def _products(self, stack: Stack) -> Finding:
+        pattern = deployed_product_pattern(self.connect("lambda"), stack.tag_function_name)
+        listing = S3Images(self.connect("s3")).listing(BucketPrefix(stack.images_bucket))
+        examples, warning = describe_products((listed.image for listed in listing), pattern)
+        example = examples[0] if examples else "the images bucket is empty"
+        return Finding("products", warning or example, f"{SET_PATTERN}, then `load --only stale`" if warning else "")
 
     def _export(self, bucket: str, key: str) -> Finding:
         try:

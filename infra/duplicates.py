@@ -17,8 +17,8 @@ from pipeline.keywords import Vocabulary
 from pipeline.progress import Progress
 from pipeline.terminal import printable
 from results_sink.search.duplicates import alike_pairs, groups_of
-from tagging_lambda.image.photo_print import print_reader
 from tagging_lambda.image.same_photo import is_same_photo
+from tagging_lambda.image.small_photo import print_reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

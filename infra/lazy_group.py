@@ -7,8 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from pipeline.errors import CallerError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+# The modules that only some commands need, each with the extra of pyproject.toml that brings it.
+EXTRAS = {
+    "onnx": "model",
+    "sympy": "model",
+    "sklearn": "learn",
+    "scipy": "learn",
+    "threadpoolctl": "learn",
+    "ministack": "local",
+    "samtranslator": "local",
+}
 
 
 class LazyGroup(click.Group):
@@ -40,5 +53,14 @@ class LazyGroup(click.Group):
             return None
         target, _ = self.targets[cmd_name]
         module, _, name = target.partition(":")
-        command: click.Command = getattr(importlib.import_module(module), name)
+        try:
+            command: click.Command = getattr(importlib.import_module(module), name)
+        except ModuleNotFoundError as error:
+            if error.name not in EXTRAS:
+                raise
+            extra = EXTRAS[error.name]
+            raise CallerError(
+                f"`{cmd_name}` needs {error.name}, which is not installed: install catalog-tagger[{extra}], "
+                "or catalog-tagger[all]"
+            ) from error
         return command

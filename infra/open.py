@@ -6,7 +6,7 @@ import os
 import sys
 import time
 import webbrowser
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 import click
 
 from infra.cli import main as catalog_tagger
+from infra.export_page import HOST, ExportPage, make_server
 from infra.local.place import default_place
 from infra.local.run import status
+from infra.model.first_use import ensure_model
 from infra.model.install import install
 from infra.model.npm import Npm
 from infra.model.sample_catalogue import sample_catalogue
@@ -24,6 +26,7 @@ from pipeline.aws.dynamodb import DynamoTable
 from pipeline.errors import CallerError, CatalogTaggerError, RetryLater
 from pipeline.front_settings import MODELS_FOLDER
 from pipeline.images import ImageRef
+from pipeline.keywords import Vocabulary
 from pipeline.model_version import CARD_NAME
 from pipeline.not_pictures import skip_reason
 from pipeline.progress import Progress
@@ -46,17 +49,46 @@ READ_IMAGES = 100  # records a read: the most keys Amazon DynamoDB permits in on
 
 @click.command(name="open")
 @click.argument("folder", required=False, metavar="[FOLDER]")
+@click.option(
+    "--from",
+    "export",
+    metavar="EXPORT",
+    help="Show what this export holds, such as the folder of `tag -o`: to search and look, without a stack.",
+)
 @click.option("--no-browser", is_flag=True, help="Print the address of the page, and open no browser.")
-def open_page(folder: str | None, *, no_browser: bool) -> None:
+def open_page(folder: str | None, *, export: str | None, no_browser: bool) -> None:
     """Open the page with the photos of a folder, or with a sample catalogue.
 
     Needs no AWS and no account: the deployed template runs on this machine, and the photos are copied into it. The
     folder is only read. The page opens at once, and photos appear as they are tagged. Run it again to continue: only
     new and changed photos are tagged. What you decide on the page is kept in .catalog-tagger.
 
-    `catalog-tagger local down` stops it.
+    `catalog-tagger local down` stops it. With --from, Ctrl-C does.
     """
-    run(folder, browser=not no_browser)
+    if folder and export:
+        raise click.UsageError("name a folder of photos, or --from EXPORT, not both")
+    if export:
+        show_export(export, browser=not no_browser)
+    else:
+        run(folder, browser=not no_browser)
+
+
+def show_export(export: str, *, browser: bool = True) -> None:
+    """Serve the page over an export on this machine, until Ctrl-C.
+
+    Raises:
+        NoExport: nothing was exported there.
+    """
+    page = ExportPage(export_place(export, os.environ), Vocabulary.load(), lambda line: click.echo(line, err=True))
+    with make_server(page) as server:
+        address = f"http://{HOST}:{server.server_port}/"
+        click.secho(f"The page: {address}", bold=True)
+        click.echo("Ctrl-C stops it.")
+        sys.stdout.flush()
+        if browser:
+            webbrowser.open(address)
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()
 
 
 def run(folder: str | None = None, *, browser: bool = True) -> str:
@@ -69,22 +101,24 @@ def run(folder: str | None = None, *, browser: bool = True) -> str:
         raise CallerError(f"there is no folder {folder}")
     os.environ[TARGET_VARIABLE] = "local"
     with _photos(folder) as photos:
+        ensure_model()
         _step("The model", "model", "build")
         if not (home() / MODELS_FOLDER / COMPARED).exists():
             install(COMPARED, model_dir() / CARD_NAME, home(), COMPARED)
         _step("The local stack", "local", "up")
         stack_status = status(default_place())
-        if stack_status.stack is None or stack_status.page_url is None:
+        page_url = stack_status.api.page_url if stack_status.api else None
+        if stack_status.stack is None or page_url is None:
             raise RetryLater("the local stack does not say where its page is")
         # Search reads a snapshot and the changes since. With an empty one first, photos are found as they are tagged.
         if export_place(None, os.environ).files.read(LATEST_NAME) is None:
             _step("The search", "export")
-        click.secho(f"The page: {stack_status.page_url}", bold=True)
+        click.secho(f"The page: {page_url}", bold=True)
         if browser:
-            webbrowser.open(stack_status.page_url)
+            webbrowser.open(page_url)
         _upload_and_wait(photos, _prefix(folder), stack_status.stack)
     click.echo("`catalog-tagger local down` stops it. What it holds is kept for the next `catalog-tagger open`.")
-    return stack_status.page_url
+    return page_url
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -25,10 +25,11 @@ from pipeline.memory.watchers import MemoryWatchers
 from results_sink.http import api, photos, ratings, status
 from results_sink.search.newest import ExportReader
 from results_sink.search.snapshot import InPlace
-from tagging_lambda import classify_once
+from tagging_lambda import classify_once, same_photos, thumbnails
 from tagging_lambda.curate import decide_request
 from tagging_lambda.curate.rewrite import Rewriter
 from tagging_lambda.link import LinkFetcher
+from tagging_lambda.recorded_photos import RecordedPhotos
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +47,9 @@ def whole_app(vocabulary: Vocabulary, warn: Callable[[str], None] = click.echo) 
     source = classify_once.PhotoSource(LinkFetcher(), MemoryImages(), ())
     models = classify_once.Models(("default",), _no_model)
     classify_once.add_routes(app, classify_once.PhotoClassifier(models, source, vocabulary))
+    recorded = RecordedPhotos(table, MemoryImages(), ())
+    thumbnails.add_routes(app, thumbnails.Thumbnails(recorded, files, _make_nothing))
+    same_photos.add_routes(app, same_photos.PhotoComparison(recorded, _make_nothing))
     upload.add_routes(
         app, upload.Uploads("images", MemoryAddresses(), MemoryWatchers(), utc_now, secrets.token_hex, minutes=10)
     )
@@ -64,6 +68,10 @@ def whole_document() -> dict[str, Any]:
 
 def _no_model(name: str) -> LoadedModel:
     raise NotImplementedError(f"the document needs no model {name}")
+
+
+def _make_nothing(*photo: object) -> NoReturn:
+    raise NotImplementedError("the document needs no pixels")
 
 
 @click.command()

@@ -108,6 +108,7 @@ PACKAGES = (
             "pydantic",
             "pyspellchecker",
             "rapidfuzz",
+            "simsimd",
             "snowballstemmer",
         ),
     ),
@@ -119,10 +120,16 @@ PACKAGES = (
         compares=True,
     ),
     Package(
+        function="PictureFunction",
+        rooms=("pipeline", "tagging_lambda"),
+        libraries=("aws-lambda-powertools", "boto3", "numpy", "pillow", "pydantic"),
+    ),
+    Package(
         function="UploadFunction",
         rooms=("pipeline", "catalog_loader"),
         libraries=("aws-lambda-powertools", "boto3", "pydantic"),
     ),
+    Package(function="BatchJobFunction", rooms=("pipeline", "catalog_loader"), libraries=("boto3",)),
     Package(function="WatchFunction", rooms=("pipeline", "results_sink"), libraries=("boto3",)),
     Package(function="NotifyFunction", rooms=("pipeline", "results_sink"), libraries=("boto3",)),
     Package(

@@ -29,8 +29,8 @@ from results_sink.connect import export_place
 from results_sink.export.exported_records import ExportedRecords
 from results_sink.formats.documents import category_path
 from tagging_lambda.image.contact_sheet import Figure, Section, contact_sheet
-from tagging_lambda.image.photo_print import print_reader
 from tagging_lambda.image.reader import ProcessReader
+from tagging_lambda.image.small_photo import print_reader
 from tagging_lambda.model_card import ModelCard
 
 if TYPE_CHECKING:

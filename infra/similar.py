@@ -18,7 +18,7 @@ from pipeline.keywords import Vocabulary
 from pipeline.progress import Progress
 from pipeline.terminal import printable
 from results_sink.connect import export_place
-from results_sink.search.nearest import nearest
+from results_sink.search.nearest import VectorIndex
 from results_sink.search.search import Searcher, SimilarRequest
 from results_sink.search.snapshot import open_latest
 
@@ -100,7 +100,7 @@ def similar_in_export(query: FeatureVector, place: str, count: int, vocabulary: 
 
 
 def _nearest(query: FeatureVector, names: Sequence[str], vectors: np.ndarray, count: int) -> list[SimilarPhoto]:
-    neighbours = nearest(vectors, query.to_array(), count)
+    neighbours = VectorIndex.of(vectors).nearest(query.to_array(), count)
     return [
         SimilarPhoto(names[row], cosine)
         for row, cosine in zip(neighbours.rows.tolist(), neighbours.cosines.tolist(), strict=True)

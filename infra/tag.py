@@ -15,6 +15,7 @@ from uuid import uuid4
 
 import click
 
+from infra.model.first_use import ensure_model
 from pipeline.clock import utc_now
 from pipeline.errors import CallerError
 from pipeline.folder import FolderFiles
@@ -34,6 +35,7 @@ from results_sink.export.one_file import write_images
 from tagging_lambda.file_documents import CSV_COLUMNS, file_document, file_record, file_row
 from tagging_lambda.local_files import FileTagger, RejectedFile, count_beside_photos, files_below
 from tagging_lambda.words.head_store import InstalledHeads
+from tagging_lambda.words.heads_cli import heads_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -145,13 +147,7 @@ class FileRecords:
     "--language", default="en", show_default=True, help="Of the keywords shown: en, de, fr, es, or the shop's."
 )
 @click.option("--workers", type=click.IntRange(1, 256), help="Files at once.  [default: one for each core]")
-@click.option(
-    "--head",
-    "heads",
-    multiple=True,
-    metavar="NAME_OR_FOLDER",
-    help="Use this head; may be given several times.  [default: all that are installed]",
-)
+@heads_option
 @click.option(
     "--product-pattern",
     metavar="REGEX",
@@ -186,6 +182,7 @@ def tag(  # noqa: PLR0913 - the options of the command
     products = ProductPattern.parse(product_pattern)
     if output is not None:
         check_output(output)
+    ensure_model()
     tagger = FileTagger.load(model_dir(), vocabulary, workers, InstalledHeads.of_this_machine().load(heads))
     tagging = _Tagging(tagger, replace(names, vocabulary=tagger.vocabulary), paths, products)
     summary = TagSummary()

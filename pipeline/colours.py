@@ -1,16 +1,21 @@
-"""Colour names: the twelve that shoppers type, their words in four languages, and which of them a photo is given."""
+"""The twelve colour names that shoppers type, their translations into four languages, and the colours of a photo."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline.keywords import Source, fold
+from pipeline.records import DecisionKind
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from pipeline.facts import PhotoFacts
+    from pipeline.records import Decision
 
 MULTICOLOURED = "multicoloured"
+COLOUR_PREFIX = "colour-"  # of a colour's id where ids of keywords stand too: in decisions and suggestions
 _LANGUAGES = ("en", "de", "fr", "es")
 _WORDS = {
     "black": ("black", "schwarz", "noir", "negro"),
@@ -30,35 +35,60 @@ _WORDS = {
 COLOURS = tuple(name for name in _WORDS if name != MULTICOLOURED)  # the order in which a record stores their shares
 
 # Chosen by us on one half of the labelled packshots, and measured on the other half: docs/signals.md.
-LEAST_CERTAINTY = 0.5  # below it the product cannot be told from its background
-LEAST_FIRST_SHARE = 0.45  # of the product: below it no colour leads
-LEAST_SHARE = 0.15  # a colour of less is a detail, not a colour of the product
-MULTICOLOURED_COUNT = 3  # colours, none of which leads,
-MULTICOLOURED_HUES = 3  # all of them bright ones: shaded leather is brown, beige and grey at once
+LEAST_CERTAINTY = 0.5  # below this, the product cannot be told apart from its background
+LEAST_FIRST_SHARE = 0.45  # of the product; below this, no colour dominates
+LEAST_SHARE = 0.15  # a colour with a smaller share is a detail, not a colour of the product
+MULTICOLOURED_COUNT = 3  # this many colours, none of which dominates,
+MULTICOLOURED_HUES = 3  # and this many bright ones: shaded leather is brown, beige and grey at once
 _DULL = frozenset({"black", "white", "grey", "brown", "beige"})
 
 
 @dataclass(frozen=True, slots=True)
 class ColourShare:
-    """A colour's name and the share of the product that has it, in [0, 1]."""
+    """A colour's name, the share of the product that has it, in [0, 1], and who says so; a pinned colour's is 1."""
 
     colour: str
     share: float
+    source: Source = Source.MODEL
+
+
+def colour_id(colour: str) -> str:
+    """Return the id of a colour among ids of keywords."""
+    return f"{COLOUR_PREFIX}{colour}"
+
+
+def colour_of(keyword_id: str) -> str | None:
+    """Return the colour with this id; None where it is a keyword's."""
+    colour = keyword_id.removeprefix(COLOUR_PREFIX)
+    return colour if keyword_id.startswith(COLOUR_PREFIX) and colour in _WORDS else None
+
+
+def colour_named(text: str) -> str | None:
+    """Return the colour that is called so in any language, ``colour:`` in front of it or not; None where none is."""
+    word = fold(text.removeprefix("colour:"))
+    return next((colour for colour, words in _WORDS.items() if word in map(fold, words)), None)
+
+
+def decided_colours(facts: PhotoFacts | None, decisions: Iterable[Decision]) -> tuple[ColourShare, ...]:
+    """Return the colours of a photo: those that people pinned, then the measured ones that nobody suppressed."""
+    kinds = {colour: decision.kind for decision in decisions if (colour := colour_of(decision.keyword_id))}
+    pinned = (ColourShare(name, 1.0, Source.HUMAN) for name, kind in kinds.items() if kind is DecisionKind.PIN)
+    return (*pinned, *(colour for colour in colours_of(facts) if colour.colour not in kinds))
 
 
 def colour_words(colour: str) -> Mapping[str, str]:
     """Return the colour's word in each language.
 
     Raises:
-        KeyError: no colour is called so.
+        KeyError: there is no such colour.
     """
     return dict(zip(_LANGUAGES, _WORDS[colour], strict=True))
 
 
 def colours_of(facts: PhotoFacts | None) -> tuple[ColourShare, ...]:
-    """Return the product's colours, the largest share first; none where the photo does not show them clearly.
+    """Return the product's colours, largest share first, or nothing if the photo does not show them clearly.
 
-    A product of several colours, of which none leads, is ``multicoloured`` first and then each of them.
+    A product with several colours, none dominant, gets ``multicoloured`` first and then each of them.
     """
     if facts is None or facts.colour_certainty < LEAST_CERTAINTY:
         return ()
@@ -70,7 +100,7 @@ def colours_of(facts: PhotoFacts | None) -> tuple[ColourShare, ...]:
 
 
 def _multicoloured(large: list[ColourShare]) -> tuple[ColourShare, ...]:
-    """Return the colours of a product that no colour leads; none where they are too few to call it multicoloured."""
+    """Return the colours of a product without a dominant one, or nothing if they are too few for ``multicoloured``."""
     hues = [colour for colour in large if colour.colour not in _DULL]
     if len(large) >= MULTICOLOURED_COUNT and len(hues) >= MULTICOLOURED_HUES:
         whole = ColourShare(MULTICOLOURED, round(sum(colour.share for colour in large), 4))

@@ -1,4 +1,4 @@
-"""Coverage: how many images have a keyword and how many have none, by the folder they lie in."""
+"""Coverage: how many images have a keyword and how many have none, by folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.records import RejectedImage, TaggedImage
 if TYPE_CHECKING:
     from pipeline.records import Record
 
-MOST_FOLDERS = 1000  # chosen by us: a folder for each product would be as many rows as images
+MOST_FOLDERS = 1000  # chosen by us: with a folder for each product there would be as many rows as images
 EXAMPLES = 1000  # names of images without a keyword, chosen by us: the export has all of them
 OTHERS = "(other folders)"
 
@@ -32,7 +32,7 @@ class FolderCoverage:
 
 @dataclass
 class Coverage:
-    """Counts images as they pass by. Memory does not grow with their number.
+    """Counts images as they are added, in bounded memory.
 
     Attributes:
         untagged: names of the first images without a keyword.
@@ -45,7 +45,7 @@ class Coverage:
     _with_keyword: Counter[str] = field(default_factory=Counter)
 
     def add(self, name: str, *, has_keyword: bool) -> None:
-        """Count one image. Its folder is all of its name up to the last slash."""
+        """Count one image; its folder is its name up to the last slash."""
         folder = name.rpartition("/")[0] + "/"
         if folder not in self._images and len(self._images) >= MOST_FOLDERS:
             folder = OTHERS
@@ -57,7 +57,7 @@ class Coverage:
             self.untagged.append(name)
 
     def add_record(self, record: Record) -> None:
-        """Count an image by its record; one that is gone or undone counts for nothing."""
+        """Count an image by its record; gone and undone images are not counted."""
         if isinstance(record, TaggedImage | RejectedImage):
             has_keyword = isinstance(record, TaggedImage) and bool(record.keywords)
             self.add(str(record.observation.image), has_keyword=has_keyword)

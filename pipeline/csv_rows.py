@@ -1,4 +1,4 @@
-"""Rows of a CSV file that a person wrote: read line by line, and every mistake said by its line and column."""
+"""Rows of a CSV file that a person wrote, read line by line; every mistake is reported with its line and column."""
 
 from __future__ import annotations
 
@@ -18,43 +18,43 @@ MAX_LINE_BYTES = 65_536  # chosen by us: ten times what the longest key, product
 
 @dataclass(frozen=True, slots=True)
 class CsvRow:
-    """One row: its cells by column, and where it stands."""
+    """One row: its cells by column, its file and its line."""
 
     file: str
     line: int
     cells: Mapping[str, str]
 
     def __getitem__(self, column: str) -> str:
-        """Return the cell without the spaces around it; an empty text where the file has no such column."""
+        """Return the cell without surrounding spaces, or an empty string if the file has no such column."""
         return self.exact(column).strip()
 
     def __contains__(self, column: str) -> bool:
-        """Return whether the cell holds anything."""
+        """Return whether the cell is not empty."""
         return bool(self[column])
 
     def exact(self, column: str) -> str:
-        """Return the cell as it stands; an empty text where the file has no such column."""
+        """Return the cell unchanged, or an empty string if the file has no such column."""
         return self.cells.get(column, "")
 
     def several(self, column: str) -> tuple[str, ...]:
-        """Return what the cell lists, parted by ``|``."""
+        """Return the values in the cell, which ``|`` separates."""
         return tuple(part.strip() for part in self[column].split("|") if part.strip())
 
     def mistake(self, column: str, problem: str) -> CallerError:
-        """Return the error that says what is wrong in this cell."""
+        """Return an error that names this cell and the problem."""
         return CallerError(f"{self.file}, line {self.line:,}, column {column}: {problem}")
 
 
 def rows(path: Path, needed: Collection[str], allowed: Collection[str] | None = None) -> Iterator[CsvRow]:
-    """Yield the rows below the header, empty lines left out, one line in memory at a time.
+    """Yield the rows below the header without empty lines, holding one line in memory at a time.
 
     Args:
-        path: the file, UTF-8 with or without a byte order mark, parted by commas.
-        needed: columns that must be there.
-        allowed: columns that may be there; None is any.
+        path: the file, comma-separated, UTF-8 with or without a byte order mark.
+        needed: columns that must be present.
+        allowed: columns that may be present; None allows any.
 
     Raises:
-        CallerError: the file or a line of it is not as it should be, when the line is reached.
+        CallerError: the file or a line is malformed; raised when that line is reached.
     """
     header: list[str] = []
     for line, cells in _numbered(path):
@@ -72,10 +72,12 @@ def _header(path: Path, cells: list[str], needed: Collection[str], allowed: Coll
     names = [name.strip() for name in cells]
     twice = [name for position, name in enumerate(names) if name in names[:position]]
     if twice:
-        raise _mistake(path, 1, f"the column {twice[0]} stands twice")
+        raise _mistake(path, 1, f"the column {twice[0]} appears twice")
     missing = [name for name in needed if name not in names]
     if missing:
-        raise _mistake(path, 1, f"there is no column {missing[0]}; its columns, parted by commas: {', '.join(names)}")
+        raise _mistake(
+            path, 1, f"there is no column {missing[0]}; the first line, read as comma-separated, has {', '.join(names)}"
+        )
     unknown = [name for name in names if allowed is not None and name not in allowed]
     if unknown:
         raise _mistake(path, 1, f"the column {unknown[0]!r} is not one of {', '.join(allowed or ())}")
@@ -105,7 +107,7 @@ def _lines(path: Path, file: BinaryIO) -> Iterator[str]:
         try:
             yield raw.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
-            raise _mistake(path, number, f"is not UTF-8 from its byte {error.start + 1:,} on") from error
+            raise _mistake(path, number, f"is not UTF-8 from byte {error.start + 1:,} on") from error
 
 
 def _mistake(path: Path, line: int, problem: str) -> CallerError:

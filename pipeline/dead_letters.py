@@ -1,4 +1,4 @@
-"""Dead letters: messages that failed too often, as they are read from where they rest."""
+"""Dead letters: messages that failed too often, as read from their dead-letter queue."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 RECEIVE_BATCH = 10  # the most messages Amazon SQS permits in one call
 HIDDEN_S = 300  # chosen by us: longer than reading 100,000 of them takes, short enough to wait for after a crash
-UNDONE = "Undone"  # the reason of what was delivered again and again without an error that says why
+UNDONE = "Undone"  # the reason of a message that was redelivered too often without a recorded error
 _NAME = re.compile(r"[A-Za-z_]\w*")
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A message as it was received; the receipt is what it is released or deleted by.
+    """A received message; its receipt releases or deletes it.
 
-    The error is the one that it was buried with; None where the queue gave it up, having delivered it too often.
+    ``error`` is what the function recorded; None if the queue itself moved the message after too many deliveries.
     """
 
     id: str
@@ -35,7 +35,7 @@ class DeadLetter:
 
     @property
     def images(self) -> tuple[ImageRef, ...]:
-        """The images that the message names; none where it cannot be read."""
+        """The images that the message names, or none if it cannot be decoded."""
         try:
             return tuple(message.image for message in decode(self.body))
         except BadMessage:
@@ -43,6 +43,6 @@ class DeadLetter:
 
     @property
     def reason(self) -> str:
-        """Why it is dead, in one word: the name of its error, or ``Undone``."""
+        """Why the message failed, in one word: the name of its error, or ``Undone``."""
         name = _NAME.match(self.error or "")
         return name[0] if name else UNDONE

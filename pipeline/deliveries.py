@@ -1,4 +1,4 @@
-"""Messages as queues deliver them, and what stands beside one that ends as a dead letter."""
+"""Deliveries: messages as a queue hands them out, and the attributes of a dead letter."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pipeline.errors import BadSettings, CallerError
 from pipeline.messages import UPLOAD_RUN
 from pipeline.run_id import checked_run_id
 
-ERROR, RUN = "error", "run"  # the attributes of a dead letter that was buried, beside its body as it came
-REDRIVEN = "redriven"  # the attribute of a message that was a dead letter
+ERROR, RUN = "error", "run"  # attributes of a dead letter, beside its unchanged body
+REDRIVEN = "redriven"  # attribute of a message that was a dead letter before
 MAX_ERROR_CHARACTERS = 300  # chosen by us: a line or two
 
 
 @dataclass(frozen=True, slots=True)
 class QueueName:
-    """A queue by its account and its name: what its ARN and its address have in common."""
+    """A queue's account and name, which its ARN and its URL have in common."""
 
     account: str
     name: str
@@ -41,7 +41,7 @@ class QueueName:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One delivery of a message. The receipt is this delivery's own; ``receives`` counts this one and those before."""
+    """One delivery of a message. The receipt belongs to this delivery; ``receives`` counts it and all earlier ones."""
 
     id: str
     receipt: str
@@ -52,7 +52,7 @@ class Delivery:
 
     @property
     def is_redelivery(self) -> bool:
-        """Whether the message was delivered before, so that a write of then may still be on its way."""
+        """Whether the message was delivered before, so that an earlier write may still be in flight."""
         return self.receives > 1 or self.was_redriven
 
     @classmethod
@@ -69,9 +69,9 @@ class Delivery:
 
 
 def letter_attributes(error: str, run_id: str | None) -> dict[str, str]:
-    """Return what stands beside a dead letter: nothing empty, nothing long, and no character that SQS refuses.
+    """Return a dead letter's attributes: none is empty or long, or has a character that SQS refuses.
 
-    The run comes from the message, which may hold anything: one that no loader of ours would name is left out.
+    The run id comes from the message, which may hold anything, so an id that no loader would write is left out.
     """
     attributes = {ERROR: _to_ascii(error)[:MAX_ERROR_CHARACTERS] or "unknown"}
     if run_id is not None and _is_run(run_id):

@@ -5,14 +5,14 @@ CatalogTaggerError
 │   └── TooLarge           likewise: the object was seen, but not downloaded
 ├── RetryLater             nobody: the message goes back and is tried again
 │   ├── RevisionConflict   nobody: somebody else wrote the record since it was read; it is read and reconciled again
-│   └── NotBegun           nobody: the function's time was nearly over; the message comes again at once
+│   └── NotBegun           nobody: the function's time was nearly over; the message is redelivered at once
 ├── BadMessage             the operator: the message can never be read and ends as a dead letter
 ├── UnreadableRecord       the operator: the image's item in the table must be repaired or deleted, then redriven
 ├── CallerError            the caller: a command line, query, manifest or file that must be corrected
 │   ├── BadExport          the caller: the folder named holds no export that can be read
 │   │   └── NoExport       likewise: nothing was ever exported there
-│   ├── BadQuery           the caller: a search whose form is broken; its code says how
-│   └── PageGone           the caller: what the pages of a search were read from is gone; search again
+│   ├── BadQuery           the caller: a malformed search query; its code says how
+│   └── PageGone           the caller: the snapshot behind the pages of a search is gone; search again
 └── DeployerError          the deployer: the process refuses to start
     ├── BadSettings        an environment variable or parameter is missing or out of range
     ├── BadModel           the model or its card is missing, damaged or not what the card says
@@ -20,7 +20,7 @@ CatalogTaggerError
     ├── Denied             AWS refuses: credentials, region or permission are missing
     └── NoStack            no deployed stack answers where one is needed
 
-Anything else is a bug, and nobody catches it.
+Anything else is a bug and is not caught.
 """
 
 from __future__ import annotations
@@ -70,13 +70,13 @@ class TooLarge(ImageRejected):
     def __init__(self, detail: str, etag: str, modified_at: datetime) -> None:
         """Reject the object of that ETag, written at that time; ``detail`` says its bytes and the limit."""
         super().__init__(RejectReason.BYTES, detail)
-        self.args = (detail, etag, modified_at)  # what it is made from again, in another process
+        self.args = (detail, etag, modified_at)  # what unpickling, in another process, calls the constructor with
         self.etag = etag
         self.modified_at = modified_at
 
 
 class RetryLater(CatalogTaggerError):
-    """A throttle, a timeout or a fault on the other side: the image is not at fault."""
+    """A throttle, a timeout or a failure of the other side; the image is not at fault."""
 
 
 class RevisionConflict(RetryLater):
@@ -88,7 +88,7 @@ class NotBegun(RetryLater):
 
 
 class BadMessage(CatalogTaggerError):
-    """A message in no format that we read."""
+    """A message in an unknown format."""
 
 
 class UnreadableRecord(CatalogTaggerError):
@@ -100,7 +100,7 @@ class CallerError(CatalogTaggerError):
 
 
 class BadQuery(CallerError):
-    """A search whose form is broken. Words that nobody knows are no mistake: they are left out."""
+    """A malformed query. Unknown words are not a mistake: searches ignore them."""
 
     def __init__(self, code: str, message: str) -> None:
         """Refuse the query; ``code`` tells programs what is broken, such as ``open_quote``."""
@@ -109,23 +109,23 @@ class BadQuery(CallerError):
 
 
 class BadExport(CallerError):
-    """A place that was named as an export and is not one, or is damaged."""
+    """The folder or prefix given as an export is not one, or is damaged."""
 
 
 class NoExport(BadExport):
-    """A place that was named as an export and holds none yet."""
+    """The folder or prefix given as an export does not hold one yet."""
 
 
 class PageGone(CallerError):
-    """The next page of a search cannot be had any more."""
+    """The next page of a search is no longer available."""
 
 
 class DeployerError(CatalogTaggerError):
-    """The process cannot run as it was set up."""
+    """The process cannot run with its configuration."""
 
 
 class BadSettings(DeployerError):
-    """A setting is missing, of the wrong form, or out of range."""
+    """A setting is missing, malformed, or out of range."""
 
 
 class BadModel(DeployerError):

@@ -1,4 +1,4 @@
-"""What an export says of images, and what is wrong with its files, for whoever compares it with bucket and table."""
+"""The images of an export and the damage to its files, as an audit compares them with bucket and table."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ExportedImage:
 
 @dataclass(frozen=True, slots=True)
 class ExportDamage:
-    """What is wrong with a file of an export; ``stops_search`` where searches fail or answer wrongly because of it."""
+    """Damage to a file of an export; ``stops_search`` says whether searches fail or answer wrongly because of it."""
 
     file: str
     problem: str
@@ -34,7 +34,7 @@ class ExportDamage:
 
 @dataclass(frozen=True, slots=True)
 class OpenedExport:
-    """An export as an audit opens it; no images where it cannot be read, or nothing was ever exported."""
+    """An export as an audit opens it; ``images`` is None if it cannot be read or does not exist."""
 
     images: ExportedImages | None = None
     damages: tuple[ExportDamage, ...] = ()

@@ -1,4 +1,4 @@
-"""Facts of a photo: what one pass over its small picture yields, stored so that verdicts need no photo."""
+"""Facts about a photo, measured in one pass over a small copy and stored, so that rules need no photo."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _LAYOUT = struct.Struct(f"<BIIIB3B{_SHARES + len(COLOURS) + 1}B{PALETTE_BYTES}s"
 
 
 def in_steps(share: float) -> float:
-    """Return the value nearest to the share, held to [0, 1], that one byte can hold."""
+    """Return the share, clamped to [0, 1] and rounded to what one byte can store."""
     return round(min(1.0, max(0.0, share)) * STEPS) / STEPS
 
 
 @dataclass(frozen=True, slots=True)
 class Margins:
-    """How far the product stays from each edge, as a share of the picture's width or height, in [0, 1]."""
+    """The distance of the product from each edge, as a share of the picture's width or height, in [0, 1]."""
 
     left: float
     top: float
@@ -33,7 +33,7 @@ class Margins:
 # Facts are stored and rules computed from them, so that a changed rule needs no photo (DECISIONS.md, 39).
 @dataclass(frozen=True, slots=True)
 class PhotoFacts:
-    """What is known of a photo without judging it. Every share lies in [0, 1], in steps of 1/255.
+    """What was measured in a photo, without judgement. Every share lies in [0, 1], in steps of 1/255.
 
     Attributes:
         width_pixels: of the original, upright.
@@ -43,15 +43,15 @@ class PhotoFacts:
         border_rgb: the median colour of the outermost ring, 0 to 255 each, sRGB.
         border_evenness: the share of that ring within a small distance of its median.
         border_whiteness: the share of that ring that is white.
-        frame: 1 where an even line in another colour runs along all four edges, else 0.
+        frame: 1 if an even line in another colour runs along all four edges, else 0.
         fill: the share of the picture that the product covers.
         margins: the distances of the product's box from the edges.
-        sharpness: the steepest step between neighbours of the small picture, by its contrast.
+        sharpness: the steepest step between neighbouring pixels of the small copy, relative to its contrast.
         brightness: the mean level.
-        clipped: the share of the product that is black or white at the limit of what a level can say.
+        clipped: the share of the product that is at the darkest or the brightest possible level.
         colour_shares: of the product, for each of ``COLOURS``; they sum to about 1.
         colour_certainty: how clearly the product stands apart from its background.
-        palette: quartiles and tails of lightness, a and b over the product: a photo's fingerprint of colour.
+        palette: quartiles and tails of lightness, a and b over the product: the photo's colour fingerprint.
     """
 
     width_pixels: int
@@ -72,7 +72,7 @@ class PhotoFacts:
     palette: bytes
 
     def pack(self) -> bytes:
-        """Return the facts as they rest in a record: 56 bytes."""
+        """Return the facts as a record stores them: 56 bytes."""
         sides = self.margins
         shares = (
             self.border_evenness,
@@ -98,7 +98,7 @@ class PhotoFacts:
 
     @classmethod
     def unpack(cls, packed: bytes) -> PhotoFacts | None:
-        """Return the facts that ``pack`` packed; None where a later version laid them down otherwise."""
+        """Return the facts that ``pack`` packed, or None if a later version used another layout."""
         if len(packed) != _LAYOUT.size or packed[0] != _VERSION:
             return None
         _, width, height, size_bytes, kind, red, green, blue, *steps, palette = _LAYOUT.unpack(packed)

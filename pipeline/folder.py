@@ -1,7 +1,8 @@
-"""An export in a folder of this machine."""
+"""An export in a local folder."""
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -12,7 +13,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pipeline.clock import utc_now
+from pipeline.errors import BadSettings, CallerError
 from pipeline.ports import FileVersion, StoredFile
+from pipeline.whole_file import written_whole
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -26,21 +29,17 @@ class FolderFiles:
     """Files below ``root``, as ``FileStore`` promises."""
 
     root: Path
-    clock: Clock = utc_now  # of the machine: it stamps the files too
+    clock: Clock = utc_now  # the machine's own, which also stamps the files
 
     def now(self) -> datetime:
         """Return this machine's time."""
         return self.clock()
 
     def write(self, name: str, source: Path) -> str:
-        """Make the file hold what ``source`` holds, by a rename."""
-        target = self.root / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        half = target.with_name(f".{target.name}.half")
-        shutil.copyfile(source, half)
-        version = _version_of(half)
-        half.replace(target)
-        return version
+        """Copy ``source`` to the file, by a rename."""
+        with self._writes(name), written_whole(self.root / name) as partial:
+            shutil.copyfile(source, partial)
+            return _version_of(partial)
 
     def read(self, name: str) -> bytes | None:
         """Return the file's bytes, or None where there is none."""
@@ -52,18 +51,34 @@ class FolderFiles:
         data = self.read(name)
         return None if data is None else FileVersion(data, hashlib.sha256(data).hexdigest())
 
+    def download(self, name: str, target: Path) -> bool:
+        """Copy the file, or return False where there is none."""
+        path = self.root / name
+        if path.is_file():
+            shutil.copyfile(path, target)
+        return path.is_file()
+
     def write_if(self, name: str, data: bytes, seen: str | None) -> bool:
-        """Write the file by a rename, if it is still as it was seen: one writer at a time, by a lock on the folder."""
-        target = self.root / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with self._alone():
-            found = self.read_version(name)
-            if (found.version if found else None) != seen:
+        """Write the file by a rename if its version is still ``seen``; a lock admits one writer at a time."""
+        with self._writes(name):
+            self.root.mkdir(parents=True, exist_ok=True)
+        with self._writes(name), self._alone():
+            current = self.read_version(name)
+            if (current.version if current else None) != seen:
                 return False
-            half = target.with_name(f".{target.name}.half")
-            half.write_bytes(data)
-            half.replace(target)
+            with written_whole(self.root / name) as partial:
+                partial.write_bytes(data)
             return True
+
+    @contextmanager
+    def _writes(self, name: str) -> Iterator[None]:
+        """Raise what the operator can act on where the file cannot be written."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+                raise BadSettings(f"no room is left in {self.root}; make room, or name another folder") from error
+            raise CallerError(f"{self.root / name} cannot be written: {error.strerror}") from error
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -80,20 +95,20 @@ class FolderFiles:
         yield from sorted(name for path in paths if (name := path.relative_to(self.root).as_posix()).startswith(prefix))
 
     def listing(self, prefix: str = "") -> Iterator[StoredFile]:
-        """Yield the files; each is read, since a folder keeps no sums."""
+        """Yield the files; each one is read, because a folder stores no checksums."""
         for name in self.names(prefix):
-            with suppress(FileNotFoundError):  # removed since its name was read
+            with suppress(FileNotFoundError):  # deleted since its name was read
                 status = (self.root / name).stat()
                 modified_at = datetime.fromtimestamp(status.st_mtime, UTC)
                 yield StoredFile(name, status.st_size, _version_of(self.root / name), modified_at)
 
     def delete(self, names: Collection[str]) -> None:
-        """Remove these files, and folders that are empty then; one that is not there is no error."""
+        """Delete these files and the folders that this empties; missing ones are no error."""
         for name in names:
             path = self.root / name
             path.unlink(missing_ok=True)
             for folder in path.relative_to(self.root).parents[:-1]:
-                with suppress(OSError):  # it is not empty, or not there
+                with suppress(OSError):  # it is not empty, or does not exist
                     (self.root / folder).rmdir()
 
 

@@ -1,4 +1,4 @@
-"""Settings of the functions that people meet: classify, upload, watch, decide, rate, and the page itself."""
+"""Settings of the functions that answer people: classify, upload, watch, decide, rate, and the page itself."""
 
 from __future__ import annotations
 
@@ -12,19 +12,30 @@ from pipeline.settings import TASK_ROOT, QueueSettings, required, whole_number
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-MODELS_FOLDER = "models"  # of further models, a folder for each; beside the code, or in everything kept on this machine
+MODELS_FOLDER = "models"  # of further models, one folder each; beside the code, or in the command's home folder
 
 
 def names_in(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
-    """Return the names that the variable lists, parted by commas; none where it is not set."""
+    """Return the comma-separated names in the variable, or none if it is not set."""
     return tuple(part.strip() for part in environment.get(name, "").split(",") if part.strip())
 
 
+def bucket_regions(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the region of each bucket in BUCKET_REGIONS, ``bucket=region`` parted by commas, that has another.
+
+    Those of the embedded AWS are all in one place.
+    """
+    if on_embedded_aws(environment):
+        return {}
+    pairs = (part.partition("=") for part in names_in(environment, "BUCKET_REGIONS"))
+    return {bucket: region for bucket, _, region in pairs if bucket and region}
+
+
 def yes_or_no(environment: Mapping[str, str], name: str) -> bool:
-    """Return whether the variable says ``true``; where it is not set, it does not.
+    """Return whether the variable is ``true``; unset means false.
 
     Raises:
-        BadSettings: it says neither ``true`` nor ``false``.
+        BadSettings: it is neither ``true`` nor ``false``.
     """
     text = environment.get(name) or "false"
     if text not in {"true", "false"}:
@@ -33,15 +44,15 @@ def yes_or_no(environment: Mapping[str, str], name: str) -> bool:
 
 
 def on_embedded_aws(environment: Mapping[str, str]) -> bool:
-    """Return whether the function runs on the embedded AWS, which tells every function its one address."""
+    """Return whether the function runs on the embedded AWS, which gives its one address to every function."""
     return bool(environment.get("AWS_ENDPOINT_URL"))
 
 
 @dataclass(frozen=True, slots=True)
 class ApiPlace:
-    """An API of API Gateway: its id and stage, and what its host ends with.
+    """An API of API Gateway: its id, its stage, and the parts of its address.
 
-    The embedded AWS has all of them under its own address, ``endpoint_url``; on AWS each has a host of its own.
+    The embedded AWS serves every API under its own address, ``endpoint_url``; on AWS each API has its own host.
     """
 
     api_id: str
@@ -52,9 +63,9 @@ class ApiPlace:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], name: str) -> ApiPlace:
-        """Return the place of ``name``_API_ID and ``name``_API_STAGE.
+        """Return the API in ``name``_API_ID and ``name``_API_STAGE.
 
-        AWS_REGION, URL_SUFFIX and, on the embedded AWS alone, AWS_ENDPOINT_URL say the rest.
+        The rest comes from AWS_REGION, URL_SUFFIX and, only on the embedded AWS, AWS_ENDPOINT_URL.
         """
         return cls(
             api_id=required(environment, f"{name}_API_ID"),
@@ -66,25 +77,25 @@ class ApiPlace:
 
     @property
     def host(self) -> str:
-        """The host on AWS; empty on the embedded AWS, where it is the one of the page."""
+        """The host on AWS; empty on the embedded AWS, where the page's host serves the API."""
         return "" if self.endpoint_url else f"{self.api_id}.execute-api.{self.region}.{self.url_suffix}"
 
     @property
     def path(self) -> str:
-        """What stands behind the host, without a slash at the end."""
+        """The path behind the host, without a trailing slash."""
         if self.endpoint_url:
             return f"/_aws/execute-api/{self.api_id}/{self.stage}"
         return "" if self.stage == "$default" else f"/{self.stage}"
 
     @property
     def url(self) -> str:
-        """Where it is called, and where its connections are written to."""
+        """The address for calls, and for writing to its connections."""
         return f"{self.endpoint_url}{self.path}" if self.endpoint_url else f"https://{self.host}{self.path}"
 
 
 @dataclass(frozen=True, slots=True)
 class ClassifySettings:
-    """What the function is told that classifies on demand."""
+    """Settings of the function that classifies on demand."""
 
     model_dir: Path
     models_dir: Path
@@ -95,7 +106,7 @@ class ClassifySettings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> ClassifySettings:
-        """Return the settings of MODEL_DIR, MODELS_DIR, MODEL_URI, HEADS_URI, CATALOGUE_BUCKETS and HTTP_LINKS."""
+        """Return the settings in MODEL_DIR, MODELS_DIR, MODEL_URI, HEADS_URI, CATALOGUE_BUCKETS and HTTP_LINKS."""
         task_root = environment.get("LAMBDA_TASK_ROOT", TASK_ROOT)
         return cls(
             model_dir=Path(environment.get("MODEL_DIR") or f"{task_root}/model"),
@@ -108,8 +119,26 @@ class ClassifySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PictureSettings:
+    """What the function is told that makes thumbnails and compares photos; ``kept_bucket`` keeps its thumbnails."""
+
+    table_name: str
+    kept_bucket: str
+    buckets: tuple[str, ...]
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> PictureSettings:
+        """Return the settings of TABLE_NAME, THUMBNAILS_BUCKET and CATALOGUE_BUCKETS."""
+        return cls(
+            table_name=required(environment, "TABLE_NAME"),
+            kept_bucket=required(environment, "THUMBNAILS_BUCKET"),
+            buckets=names_in(environment, "CATALOGUE_BUCKETS"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class UploadSettings:
-    """What the function is told that takes uploads."""
+    """Settings of the function that takes uploads."""
 
     bucket: str
     watchers_table_name: str
@@ -118,7 +147,7 @@ class UploadSettings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> UploadSettings:
-        """Return the settings of IMAGES_BUCKET, WATCHERS_TABLE_NAME and UPLOAD_MINUTES (1 to 60)."""
+        """Return the settings in IMAGES_BUCKET, WATCHERS_TABLE_NAME and UPLOAD_MINUTES (1 to 60)."""
         return cls(
             bucket=required(environment, "IMAGES_BUCKET"),
             watchers_table_name=required(environment, "WATCHERS_TABLE_NAME"),
@@ -129,7 +158,7 @@ class UploadSettings:
 
 @dataclass(frozen=True, slots=True)
 class WatchSettings:
-    """What the functions are told that watch for results and bring them."""
+    """Settings of the functions that register watchers and send them results."""
 
     table_name: str
     watchers_table_name: str
@@ -137,7 +166,7 @@ class WatchSettings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> WatchSettings:
-        """Return the settings of TABLE_NAME, WATCHERS_TABLE_NAME and the WATCH API."""
+        """Return the settings in TABLE_NAME, WATCHERS_TABLE_NAME and the WATCH API."""
         return cls(
             table_name=required(environment, "TABLE_NAME"),
             watchers_table_name=required(environment, "WATCHERS_TABLE_NAME"),
@@ -147,20 +176,25 @@ class WatchSettings:
 
 @dataclass(frozen=True, slots=True)
 class PageSettings:
-    """What the function is told that gives out the page."""
+    """Settings of the function that serves the page."""
 
     watch: ApiPlace
     buckets: tuple[str, ...]
+    regions: Mapping[str, str]
     sign_in_url: str
     sign_in_client: str
     decide_scope: str
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> PageSettings:
-        """Return the settings of the WATCH API, PHOTO_BUCKETS, SIGN_IN_URL, SIGN_IN_CLIENT and DECIDE_SCOPE."""
+        """Return the settings in the WATCH API, PHOTO_BUCKETS, SIGN_IN_URL, SIGN_IN_CLIENT and DECIDE_SCOPE.
+
+        BUCKET_REGIONS says which of the buckets lie in another region.
+        """
         return cls(
             watch=ApiPlace.from_environment(environment, "WATCH"),
             buckets=names_in(environment, "PHOTO_BUCKETS"),
+            regions=bucket_regions(environment),
             sign_in_url=environment.get("SIGN_IN_URL", ""),
             sign_in_client=environment.get("SIGN_IN_CLIENT", ""),
             decide_scope=environment.get("DECIDE_SCOPE", ""),
@@ -168,36 +202,38 @@ class PageSettings:
 
     @property
     def photo_hosts(self) -> tuple[str, ...]:
-        """Where photos come from and go to: on AWS each bucket has a host of its own, here it is the page's.
+        """The hosts that photos are read from and uploaded to: each bucket's own on AWS, else the page's.
 
-        A bucket with a dot in its name is a folder of its region's host: no certificate has a host with more dots.
+        A bucket with a dot in its name is addressed by path, because no certificate covers a host with more dots.
         """
         if self.watch.endpoint_url:
             return (self.watch.endpoint_url, self.watch.endpoint_url.replace("127.0.0.1", "localhost"))
-        regional_host = f"s3.{self.watch.region}.{self.watch.url_suffix}"
-        return tuple(
-            f"https://{regional_host}/{bucket}/" if "." in bucket else f"https://{bucket}.{regional_host}"
-            for bucket in self.buckets
-        )
+        return tuple(self._photo_host(bucket) for bucket in self.buckets)
+
+    def _photo_host(self, bucket: str) -> str:
+        regional_host = f"s3.{self.regions.get(bucket, self.watch.region)}.{self.watch.url_suffix}"
+        return f"https://{regional_host}/{bucket}/" if "." in bucket else f"https://{bucket}.{regional_host}"
 
 
 @dataclass(frozen=True, slots=True)
 class DeskSettings:
-    """What the function behind the page's desk is told."""
+    """Settings of the function behind the page's status and ratings."""
 
     table_name: str
     ratings_table_name: str
     buckets: tuple[str, ...]
+    regions: Mapping[str, str]
     queues: tuple[tuple[str, QueueSettings], ...]
     on_embedded_aws: bool
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> DeskSettings:
-        """Return the settings of TABLE_NAME, RATINGS_TABLE_NAME, CATALOGUE_BUCKETS, and of the two queues."""
+        """Return the settings in TABLE_NAME, RATINGS_TABLE_NAME, CATALOGUE_BUCKETS, BUCKET_REGIONS, and two queues."""
         return cls(
             table_name=required(environment, "TABLE_NAME"),
             ratings_table_name=required(environment, "RATINGS_TABLE_NAME"),
             buckets=names_in(environment, "CATALOGUE_BUCKETS"),
+            regions=bucket_regions(environment),
             queues=tuple(
                 (name.lower(), QueueSettings.from_environment(environment, name)) for name in ("UPLOADS", "BACKFILL")
             ),

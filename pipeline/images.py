@@ -1,4 +1,4 @@
-"""Images by name: where one lies, and what a listing says of it."""
+"""Images by name, and what a listing or a download says about them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_KEY_BYTES = 1024  # the longest key Amazon S3 permits, in UTF-8
-MAX_IMAGE_BYTES = 20 * 1024 * 1024  # accepts all of 6,780 honest photos that were measured
+MAX_IMAGE_BYTES = 20 * 1024 * 1024  # chosen by us: accepts all 6,780 real photos that were measured
 SCHEME = "s3://"
 FILE_SCHEME = "file://"
 
 
 def is_unicode(text: str) -> bool:
-    """Return whether the text can be written in UTF-8: what a terminal or a file says may hold halves of characters."""
+    """Return whether the text can be encoded in UTF-8: text from a terminal or a file may hold lone surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -29,7 +29,7 @@ def is_unicode(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True, order=True)
 class ImageRef:
-    """The one name of an image: its bucket and its key, decoded."""
+    """The name of an image: its bucket and its decoded key."""
 
     bucket: str
     key: str
@@ -47,7 +47,7 @@ class ImageRef:
 
     @classmethod
     def parse(cls, uri: str) -> ImageRef:
-        """Return the image that ``s3://bucket/key`` names. The key is taken as it stands, not decoded.
+        """Return the image that ``s3://bucket/key`` names. The key is taken literally, not decoded.
 
         Raises:
             CallerError: the text is not such a name.
@@ -64,19 +64,19 @@ class ImageRef:
 
     @property
     def ending(self) -> str:
-        """The file ending in lower case with its dot, or an empty text."""
-        # Not by pathlib, which keeps something of every name it has ever seen.
+        """The file extension in lower case with its dot, or an empty string."""
+        # Not by pathlib, which interns the parts of every name and would grow with the catalogue.
         stem, _, ending = self.key.rpartition("/")[2].rpartition(".")
         return f".{ending.lower()}" if stem and ending else ""
 
 
-# A kind of its own, so that no message, manifest or route can name a file of this machine (DECISIONS.md, 90).
+# A type of its own, so that no message, manifest or route can name a file of this machine (DECISIONS.md, 90).
 @dataclass(frozen=True, slots=True, order=True)
 class LocalImage(ImageRef):
-    """A photo in a file of this machine, as an export of local photos names it: no bucket, and its path as the key."""
+    """A photo in a local file, as an export of local photos names it: no bucket, and its path as the key."""
 
     def __post_init__(self) -> None:
-        """Refuse names that no export can hold: its texts are UTF-8."""
+        """Refuse names that an export cannot store, because its strings are UTF-8."""
         if not is_unicode(self.key):
             raise CallerError(f"{self.key!r} is not valid Unicode; rename the file")
 
@@ -94,10 +94,10 @@ class LocalImage(ImageRef):
 
 
 def exported_image(name: str) -> ImageRef:
-    """Return the image that an export names: ``s3://bucket/key``, or ``file://`` and the path as it is, not encoded.
+    """Return the image that an export names: ``s3://bucket/key``, or ``file://`` and the path, not encoded.
 
     Raises:
-        CallerError: the text is no such name.
+        CallerError: the text is not such a name.
     """
     return LocalImage("", name.removeprefix(FILE_SCHEME)) if name.startswith(FILE_SCHEME) else ImageRef.parse(name)
 
@@ -129,7 +129,7 @@ class BucketPrefix:
 
 @dataclass(frozen=True, slots=True)
 class ListedImage:
-    """One line of a bucket's listing."""
+    """One entry of a bucket's listing."""
 
     image: ImageRef
     etag: str

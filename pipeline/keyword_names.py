@@ -1,15 +1,17 @@
-"""Names of keywords in one language, and how the keywords of an image stand in every JSON answer."""
+"""Names of keywords in one language, and the JSON form of an image's keywords."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pipeline.colours import colour_id, colour_of, colour_words
 from pipeline.errors import CallerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from pipeline.colours import ColourShare
     from pipeline.keywords import KeywordTag, Vocabulary
 
 
@@ -29,19 +31,33 @@ class KeywordNames:
         """
         if language not in vocabulary.languages:
             known = ", ".join(vocabulary.languages)
-            raise CallerError(f"there are no words in {language!r}; there are in {known}")
+            raise CallerError(f"there are no words in the language {language!r}; choose one of {known}")
         return cls(vocabulary, language)
 
     def name(self, keyword_id: str) -> str:
-        """Return the keyword's name."""
+        """Return the name of the keyword, or of the colour."""
+        if colour := colour_of(keyword_id):
+            return colour_words(colour).get(self.language, colour)
         node = self.vocabulary.nodes.get(keyword_id)
         return keyword_id if node is None else node.name(self.language)
 
     def documents(self, tags: Iterable[KeywordTag]) -> list[dict[str, Any]]:
-        """Return the keywords of an image as they stand in every JSON answer."""
+        """Return the keywords of an image in the form of every JSON answer."""
         return [
             {"keyword": self.name(tag.keyword_id), "id": tag.keyword_id, "score": tag.score, "source": str(tag.source)}
             for tag in tags
+        ]
+
+    def colour_documents(self, colours: Iterable[ColourShare]) -> list[dict[str, Any]]:
+        """Return the colours of an image as they stand in every JSON answer."""
+        return [
+            {
+                "colour": self.name(colour_id(share.colour)),
+                "id": colour_id(share.colour),
+                "share": round(share.share, 4),
+                "source": str(share.source),
+            }
+            for share in colours
         ]
 
     def line(self, tags: Sequence[KeywordTag]) -> str:

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     from pipeline.taxonomy_file import NodeCells
 
-LANGUAGES = ("en", "de", "fr", "es")  # ours; the first names a keyword where no language is asked for
+LANGUAGES = ("en", "de", "fr", "es")  # built in; the first is the default
 TAXONOMY_PATH = Path(__file__).with_name("taxonomy.csv")
 
 
 class Source(StrEnum):
-    """Who says that a keyword fits."""
+    """Where a keyword on an image comes from."""
 
     MODEL = "model"
     HEAD = "head"
@@ -31,11 +31,11 @@ class Source(StrEnum):
 
 
 class Use(StrEnum):
-    """What becomes of a node of the tree."""
+    """How a node of the tree is used."""
 
     KEYWORD = "keyword"  # a word of a shop: may be emitted
-    FALLBACK = "fallback"  # a whole department: emitted where nothing narrower is sure
-    THROUGH = "through"  # too general or only structure: summed through, never emitted
+    FALLBACK = "fallback"  # a whole department: emitted if nothing narrower is certain
+    THROUGH = "through"  # too general, or only structure: passes sums on, is never emitted
     NOT_GOODS = "not_goods"  # nothing a shop sells: never emitted
 
 
@@ -60,11 +60,11 @@ class Keyword:
 
     @property
     def is_emitted(self) -> bool:
-        """Whether a photo can get it."""
+        """Whether a photo can get this keyword."""
         return self.use in (Use.KEYWORD, Use.FALLBACK)
 
     def name(self, language: str = LANGUAGES[0]) -> str:
-        """Return the word shown in ``language``; the first language's where that one has none."""
+        """Return the name in ``language``, or in the first language if that one has none."""
         return (self.words.get(language) or self.words[LANGUAGES[0]])[0]
 
 
@@ -76,7 +76,7 @@ def fold(word: str) -> str:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Every node by id, and what can be asked of the tree. The version names the files' content."""
+    """Every node by id, and queries on the tree. The version identifies the content of the files."""
 
     nodes: Mapping[str, Keyword]
     version: str
@@ -84,7 +84,7 @@ class Vocabulary:
 
     @classmethod
     def load(cls, path: Path | None = None, overlay: Path | None = None) -> Vocabulary:
-        """Return the vocabulary of a taxonomy file with a shop's own file over it; of neither: ours, and the shop's.
+        """Return the vocabulary of a taxonomy file and a shop's overlay (default: the built-in and the installed one).
 
         Raises:
             BadTaxonomy: a file is missing or contradicts itself; the message names the file, line and column.
@@ -105,12 +105,12 @@ class Vocabulary:
         """Return the vocabulary of these nodes, whose parents must be among them, without a cycle.
 
         Raises:
-            BadTaxonomy: a node stands twice, a parent is missing, or a node is its own ancestor.
+            BadTaxonomy: a node appears twice, a parent is missing, or a node is its own ancestor.
         """
         nodes: dict[str, Keyword] = {}
         for keyword in keywords:
             if keyword.id in nodes:
-                raise BadTaxonomy(f"{keyword.id} stands twice in the taxonomy")
+                raise BadTaxonomy(f"{keyword.id} appears twice in the taxonomy")
             nodes[keyword.id] = keyword
         vocabulary = cls(nodes, version, languages)
         for node_id in vocabulary._in_cycles():

@@ -12,20 +12,20 @@ from pipeline.images import ImageRef
 KIND = "tag_image"
 MAX_PRODUCT_BYTES = 1024  # chosen by us: half of what DynamoDB permits in an index key (2,048 bytes)
 MAX_BODY_BYTES = 1_048_576  # the largest message Amazon SQS permits, since August 2025
-UPLOAD_RUN = "upload"  # the run of an image that came by an S3 event
+UPLOAD_RUN = "upload"  # the run id of images that arrive by an S3 event
 S3_SOURCE = "aws.s3"  # what Amazon EventBridge calls S3
-SNS_TYPE = "Notification"  # of the envelope that Amazon SNS puts around what a topic receives
+SNS_TYPE = "Notification"  # in the envelope that Amazon SNS wraps around a topic's messages
 
 
 @dataclass(frozen=True, slots=True)
 class TagImage:
-    """Reconcile this image now. It says nothing of what happened: the object is read as it is.
+    """Reconcile this image now. The message does not say what happened: the object is read in its current state.
 
     Attributes:
-        image: where it is.
+        image: the image's name.
         run_id: the pass of the loader that sends it, or ``UPLOAD_RUN``.
-        product: whose photo it is, where that is known.
-        again: whether an object that was rejected is read once more though it did not change.
+        product: the product of the photo, if known.
+        again: whether to read a rejected object once more although it has not changed.
     """
 
     image: ImageRef
@@ -49,10 +49,10 @@ class TagImage:
 
 
 def decode(body: str) -> tuple[TagImage, ...]:
-    """Return the messages in a body: one image from the loader, one or more from S3, none from S3's test.
+    """Return the messages in a body: one image from the loader, one or more from S3, none from S3's test event.
 
-    S3 sends its own notifications or, by Amazon EventBridge, events. Either may come through a topic of Amazon SNS, as
-    it is (raw delivery) or in the topic's envelope.
+    S3 sends notifications of its own, or events through Amazon EventBridge. Either may arrive through a topic of
+    Amazon SNS, unwrapped (raw delivery) or in the topic's envelope.
 
     Raises:
         BadMessage: the body is none of these.
@@ -109,7 +109,7 @@ def _decode_s3(record: object) -> TagImage:
 
 
 def _decode_eventbridge(detail: object) -> TagImage:
-    """Return what an event asks for that came by Amazon EventBridge: S3 does not encode the key there."""
+    """Return the message of an Amazon EventBridge event, in which S3 does not encode the key."""
     try:
         event = cast("dict[str, Any]", detail)
         return TagImage(ImageRef(_bucket(event["bucket"], "name"), _text(event["object"], "key")))
@@ -119,7 +119,7 @@ def _decode_eventbridge(detail: object) -> TagImage:
 
 def _bucket(body: object, name: str) -> str:
     bucket = _text(body, name)
-    if "/" in bucket:  # not left to ImageRef, which would name it: a dead letter's error holds no stranger's text
+    if "/" in bucket:  # ImageRef would quote it, and a dead letter's error holds no untrusted text
         raise BadMessage(f"the message's {name!r} is not the name of a bucket")
     return bucket
 
@@ -128,7 +128,7 @@ def _text(body: object, name: str) -> str:
     value = body.get(name) if isinstance(body, dict) else None
     if not isinstance(value, str) or not value:
         actual = "an empty one" if value == "" else f"a JSON {type(value).__name__}"
-        raise BadMessage(f"the message's {name!r} must be a text of at least one character, not {actual}")
+        raise BadMessage(f"the message's {name!r} must be a non-empty string, not {actual}")
     try:
         value.encode()
     except UnicodeEncodeError as error:

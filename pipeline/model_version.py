@@ -52,6 +52,18 @@ def head_version_in(folder: Path) -> str:
         raise BadModel(f"{path} cannot be read ({error.strerror})") from error
 
 
+def class_names_in(folder: Path, version: str) -> dict[int, str]:
+    """Return the names of the model's classes by index; none where the folder's model is not of this version.
+
+    Raises:
+        BadModel: the card cannot be understood.
+    """
+    if version_in(folder) != version:
+        return {}
+    card = json.loads((folder / CARD_NAME).read_text(encoding="utf-8"))
+    return {known["class_index"]: known["name"] for known in card["classes"]}
+
+
 def version_in(folder: Path) -> str | None:
     """Return the version of the model that lies in the folder, by its card alone; None where there is none.
 

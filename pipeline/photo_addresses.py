@@ -1,4 +1,4 @@
-"""Addresses by which a browser reaches a photo in its bucket itself, for some minutes."""
+"""Addresses at which a browser reaches a photo directly in its bucket, for a few minutes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class UploadForm:
-    """A form that S3 takes as it is, with the file as its last field, and in no other form."""
+    """An upload form: S3 accepts exactly these fields, followed by the file as the last field."""
 
     url: str
     fields: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""Photo rules of the places where a shop shows its products, and which of them a photo breaks."""
+"""Photo rules of the marketplaces where a shop sells, and which of them a photo breaks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pipeline.keywords import KeywordTag, Vocabulary
 
 RULES_FILE = Path(__file__).with_name("photo_rules.csv")
-RULE_SETS = ("google", "amazon")  # those that ship
+RULE_SETS = ("google", "amazon")  # built in
 _COLUMNS = (
     "rule_set",
     "id",
@@ -34,35 +34,35 @@ _COLUMNS = (
     "source_date",
     "text",
 )
-# Between them a product stands apart from its ground, so that its box says anything; measured: docs/signals.md.
+# Only within these limits can a product be separated from its background; measured in docs/signals.md.
 _SEPARABLE_FILL = (0.02, 0.97)
 _SEPARABLE_EVENNESS = 0.7
 
 
 class Comparison(StrEnum):
-    """How a measure is held against its limit."""
+    """How a measured value is compared with its limit."""
 
     MIN = "min"
     MAX = "max"
-    ONE_OF = "one_of"  # the limit is a list of words with blanks between
-    NOT_JUDGED = "not_judged"  # a rule that pixels cannot answer; listed, so that nobody takes silence for consent
+    ONE_OF = "one_of"  # the limit is a list of words separated by spaces
+    NOT_JUDGED = "not_judged"  # cannot be judged from pixels; listed, so that nobody takes silence for approval
 
 
 class Level(StrEnum):
     """What happens to a photo that breaks a rule."""
 
-    REQUIRED = "required"  # it is refused
-    RECOMMENDED = "recommended"  # it is shown less
+    REQUIRED = "required"  # the photo is refused
+    RECOMMENDED = "recommended"  # the photo is shown less often
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule as a row of the file says it.
+    """One rule, a row of the rules file.
 
     Attributes:
-        keyword_id: the rule holds for photos with this keyword or one below it; empty where it holds for all.
-        since: from when it holds; None where it holds already.
-        source: the page that says so, as of ``source_date``.
+        keyword_id: the rule applies to photos with this keyword or one below it; empty if it applies to all.
+        since: the date it takes effect; None if it is in effect already.
+        source: the page that states it, as of ``source_date``.
     """
 
     id: str
@@ -87,7 +87,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """The rules of one place, and those of them that nobody can judge from pixels."""
+    """The rules of one marketplace, and those that cannot be judged from pixels."""
 
     name: str
     rules: tuple[Rule, ...]
@@ -98,13 +98,13 @@ class RuleSet:
         """Return the rule set of that name, ``google`` or ``amazon``, or the one in the CSV file of that path.
 
         Raises:
-            CallerError: there is none, or a row of the file is not as it should be; the message names the line.
+            CallerError: there is none, or a row of the file is invalid; the message names the line.
         """
         is_shipped = name in RULE_SETS
         path = RULES_FILE if is_shipped else Path(name)
         if not path.is_file():
             known = ", ".join(RULE_SETS)
-            raise CallerError(f"no rules are called {name!r}; there are {known}, or a CSV file of your own")
+            raise CallerError(f"there is no rule set {name!r}; choose one of {known}, or name a CSV file of your own")
         rows = [rule for rule_set, rule in _rows(path) if not is_shipped or rule_set == name]
         judged = tuple(rule for rule in rows if rule.comparison is not Comparison.NOT_JUDGED)
         if not judged:
@@ -112,15 +112,15 @@ class RuleSet:
         return cls(name if is_shipped else path.stem, judged, tuple(rule for rule in rows if rule not in judged))
 
     def findings(self, facts: PhotoFacts, keyword_ids: Collection[str], today: date) -> tuple[Finding, ...]:
-        """Return what the photo breaks, in the rules' order, one finding for each id.
+        """Return the rules that the photo breaks, in the order of the file, one finding for each id.
 
-        A rule that holds already goes before the same one with a later date, and of those that hold the strictest is
-        reported last in the file, so it is the one that remains.
+        A rule in effect takes precedence over the same rule with a later date. Of several in effect the last one in
+        the file remains, so a file lists the strictest last.
 
         Args:
-            facts: of the photo.
-            keyword_ids: of the photo, with those above them: rules by category are found by them.
-            today: decides which rules hold already; later ones are findings too, with their date.
+            facts: the photo's facts.
+            keyword_ids: the photo's keywords and their ancestors, which select the rules by category.
+            today: decides which rules are in effect; later ones are reported too, with their date.
         """
         broken: dict[str, Finding] = {}
         for rule in self.rules:
@@ -129,22 +129,22 @@ class RuleSet:
             value = _MEASURES[rule.measure](facts)
             if value is None or not _breaks(rule, value):
                 continue
-            holds_already = rule.since is None or rule.since <= today
-            if rule.id not in broken or holds_already:
+            is_in_effect = rule.since is None or rule.since <= today
+            if rule.id not in broken or is_in_effect:
                 broken[rule.id] = Finding(rule, _shown(value))
         return tuple(broken.values())
 
 
 @lru_cache(maxsize=1)
 def shipped_rule_sets() -> tuple[RuleSet, ...]:
-    """Return the rule sets that ship, read once."""
+    """Return the built-in rule sets, read once."""
     return tuple(RuleSet.load(name) for name in RULE_SETS)
 
 
 def broken_ids(
     sets: Iterable[RuleSet], facts: PhotoFacts | None, keyword_ids: Collection[str], today: date
 ) -> dict[str, list[str]]:
-    """Return for each rule set the ids that the photo breaks; nothing at all for a photo without facts."""
+    """Return the ids that the photo breaks by rule set; an empty dict for a photo without facts."""
     if facts is None:
         return {}
     return {rules.name: [finding.rule.id for finding in rules.findings(facts, keyword_ids, today)] for rules in sets}
@@ -173,7 +173,7 @@ def _shown(value: Value) -> str:
 
 
 def _product_extent(facts: PhotoFacts) -> float | None:
-    """Return the share of the picture's width or height, the larger, that the product's box takes; None if unclear."""
+    """Return how much of the width or height, whichever is more, the product's box fills; None if unclear."""
     least, most = _SEPARABLE_FILL
     if facts.border_evenness < _SEPARABLE_EVENNESS or not least <= facts.fill <= most:
         return None
@@ -218,10 +218,10 @@ def _rows(path: Path) -> Iterator[tuple[str, Rule]]:
 def _rule(row: Mapping[str, str]) -> Rule:
     comparison, measure = Comparison(row["comparison"]), row["measure"]
     if comparison is not Comparison.NOT_JUDGED and measure not in _MEASURES:
-        raise ValueError(f"{measure!r} is not measured; there are {', '.join(_MEASURES)}")
+        raise ValueError(f"there is no measure {measure!r}; choose one of {', '.join(_MEASURES)}")
     if comparison in {Comparison.MIN, Comparison.MAX}:
         if measure == "format":
-            raise ValueError("a format has no least and most; write one_of")
+            raise ValueError("a format has no minimum or maximum; use one_of")
         float(row["limit"])
     return Rule(
         id=row["id"],

@@ -1,4 +1,4 @@
-"""Ports: what the verbs need of the world. Each has an adapter in ``aws`` and a fake in ``memory``."""
+"""Ports: what the verbs need from the outside. Each has an adapter in ``aws`` and a fake in ``memory``."""
 
 from __future__ import annotations
 
@@ -27,45 +27,45 @@ SEND_BATCH = 10  # the most entries Amazon SQS permits in one SendMessageBatch
 
 
 class ImageStore(Protocol):
-    """Where photos lie."""
+    """Where photos are stored."""
 
     def fetch(self, image: ImageRef, known_etag: str | None, limit_bytes: int) -> Fetched:
         """Return the object as it is now; ``Unchanged`` when it still has ``known_etag``; ``Gone`` when there is none.
 
         Raises:
-            TooLarge: it is larger than the limit: nothing is downloaded, but its ETag and time are told.
+            TooLarge: it exceeds the limit: nothing is downloaded, but the error carries its ETag and time.
             ImageRejected: the role may not read it, or there is no such bucket.
             RetryLater: the store was throttled, timed out or failed.
         """
         ...
 
     def listing(self, place: BucketPrefix, start_after: str = "") -> Iterator[ListedImage]:
-        """Yield every object of the place whose key follows ``start_after``, in the order of their UTF-8 keys."""
+        """Yield every object below the prefix whose key follows ``start_after``, ordered by UTF-8 key."""
         ...
 
 
 class RecordTable(Protocol):
-    """Where records rest: one per image.
+    """Where records are stored, one per image.
 
-    An item that cannot be read is an ``UnreadableItem`` among the answers, so that it costs no other record anything,
-    and so that no reader can forget it: its type says that it may come.
+    An item that cannot be read is returned as an ``UnreadableItem``, so that it does not affect other records, and so
+    that the types make every reader handle it.
     """
 
     def get_many(self, images: Collection[ImageRef]) -> dict[ImageRef, Record | UnreadableItem]:
-        """Return the newest record of each image that has one. A write that ended before is always seen."""
+        """Return the newest record of each image that has one. A completed write is always visible."""
         ...
 
     def put(self, record: Record, seen_revision: int) -> None:
-        """Write the record as revision ``seen_revision + 1``, if the one at rest still is ``seen_revision`` (0: none).
+        """Write the record as revision ``seen_revision + 1``, if the stored one is still ``seen_revision`` (0: none).
 
         Raises:
-            RevisionConflict: somebody else wrote since.
+            RevisionConflict: another writer changed the record since.
             RetryLater: the table was throttled, timed out or failed.
         """
         ...
 
     def scan(self) -> Iterator[Record | UnreadableItem]:
-        """Yield every record once, in no order. Not a point in time: records written meanwhile may be either."""
+        """Yield every record once, in no order. One that is written meanwhile may be the old or the new one."""
         ...
 
     def summaries(self) -> Iterator[RecordSummary | UnreadableItem]:
@@ -83,7 +83,7 @@ class RecordTable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class QueueDepth:
-    """How many messages a queue holds, about."""
+    """Approximately how many messages a queue holds."""
 
     waiting: int
     in_flight: int
@@ -106,25 +106,25 @@ class MessageQueue(Protocol):
 
 
 class Deliveries(Protocol):
-    """The way back to one queue, and to its dead-letter queue, for deliveries that could not be finished."""
+    """Returns unfinished deliveries to their queue, or sends them to its dead-letter queue."""
 
     def postpone(self, waits_s: Mapping[str, int]) -> None:
-        """Let these deliveries, by their receipts, be seen again after so many seconds from now.
+        """Make these deliveries, by receipt, visible again after so many seconds.
 
-        One whose receipt is no longer good is no error: its message was delivered again since.
+        An expired receipt is no error: its message has been redelivered since.
 
         Raises:
-            RetryLater: some waits could not be set; those messages are seen again when the queue's own time is over.
+            RetryLater: some waits could not be set; those messages become visible when the queue's own timeout ends.
         """
         ...
 
     def bury(self, body: str, error: str, run_id: str | None) -> None:
-        """Put a message with this body among the dead letters, with the error beside it, and the run where known.
+        """Send a message with this body to the dead-letter queue, with the error and, if known, the run as attributes.
 
-        The delivery itself stays: whoever buries it must acknowledge it as well.
+        The delivery itself remains: the caller must acknowledge it as well.
 
         Raises:
-            RetryLater: it was not taken.
+            RetryLater: the queue did not accept it.
         """
         ...
 
@@ -133,32 +133,32 @@ class DeadLetters(Protocol):
     """A dead-letter queue, and the queue that its messages came from."""
 
     def receive(self) -> tuple[DeadLetter, ...]:
-        """Return up to ten letters and hide them for ``HIDDEN_S``, or nothing where none can be seen."""
+        """Return up to ten letters and hide them for ``HIDDEN_S``, or nothing if none is visible."""
         ...
 
     def release(self, letters: Sequence[DeadLetter]) -> None:
-        """Let up to ten letters be seen again at once.
+        """Make up to ten letters visible again at once.
 
         Raises:
-            RetryLater: some could not be released; they are seen again when ``HIDDEN_S`` is over.
+            RetryLater: some could not be released; they become visible after ``HIDDEN_S``.
         """
         ...
 
     def resend(self, letters: Sequence[DeadLetter]) -> tuple[DeadLetter, ...]:
-        """Send up to ten letters to the queue they came from, delete what it took, and return those that remain here.
+        """Send up to ten letters to the queue they came from, delete those it accepted, and return those that remain.
 
         A letter that was sent but could not be deleted is among the latter: sending it once more does no harm.
         """
         ...
 
     def depth(self) -> QueueDepth:
-        """Return how many letters rest here, and how many are hidden."""
+        """Return how many letters are visible, and how many are hidden."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class FileVersion:
-    """A file as it was read, and what tells this content from any other it may have had."""
+    """A file's content, and the version that identifies it."""
 
     data: bytes
     version: str
@@ -175,16 +175,16 @@ class StoredFile:
 
 
 class FileStore(Protocol):
-    """Where an export lies: a folder, or a prefix of a bucket. Names are relative and use ``/``."""
+    """Where files are stored: a folder, or a prefix of a bucket. Names are relative and use ``/``."""
 
     def now(self) -> datetime:
         """Return the time by the store's own clock, which also stamps ``modified_at``."""
         ...
 
     def write(self, name: str, source: Path) -> str:
-        """Make the file ``name`` hold what ``source`` holds and return its version.
+        """Copy ``source`` to the file ``name`` and return its version.
 
-        A reader sees the old file or the new one, never half.
+        A reader sees the old file or the new one, never a part.
         """
         ...
 
@@ -196,8 +196,12 @@ class FileStore(Protocol):
         """Return the file's bytes and version, or None where there is none."""
         ...
 
+    def download(self, name: str, target: Path) -> bool:
+        """Make ``target`` hold what the file holds, whatever its size; return False where there is none."""
+        ...
+
     def write_if(self, name: str, data: bytes, seen: str | None) -> bool:
-        """Write the file if it still is of the version ``seen`` (None: there is none), and return whether it was."""
+        """Write the file if its version is still ``seen`` (None: there is none), and return whether it was written."""
         ...
 
     def names(self, prefix: str = "") -> Iterator[str]:
@@ -209,7 +213,7 @@ class FileStore(Protocol):
         ...
 
     def delete(self, names: Collection[str]) -> None:
-        """Remove these files; one that is not there is no error."""
+        """Delete these files; missing ones are no error."""
         ...
 
 
@@ -218,11 +222,11 @@ class ExportedImages(Protocol):
 
     @property
     def as_of(self) -> datetime:
-        """Up to when the export must hold every record that was written; it may hold later ones too."""
+        """The time up to which the export must contain every record; it may contain later ones too."""
         ...
 
     def below(self, place: BucketPrefix) -> Iterator[ExportedImage]:
-        """Yield the images of the place, in the order of their UTF-8 keys.
+        """Yield the images below the prefix, ordered by UTF-8 key.
 
         Raises:
             BadExport: a file of it is missing or damaged.
@@ -233,20 +237,20 @@ class ExportedImages(Protocol):
         """Return the export as it is now.
 
         Raises:
-            BadExport: it cannot be opened any more.
+            BadExport: it can no longer be opened.
         """
         ...
 
 
 class PhotoAddresses(Protocol):
-    """Makes addresses. Nothing is asked of anybody."""
+    """Makes addresses of photos, without sending any request."""
 
     def to_read(self, image: ImageRef, seconds: int) -> str:
-        """Return where the photo can be read."""
+        """Return the address at which the photo can be read."""
         ...
 
     def to_write(self, image: ImageRef, media_type: str, size_bytes: int, seconds: int) -> UploadForm:
-        """Return where a photo of exactly this name, type and size can be put."""
+        """Return the form by which a photo of exactly this name, type and size can be uploaded."""
         ...
 
 
@@ -254,10 +258,10 @@ class Connections(Protocol):
     """Open WebSockets of browsers."""
 
     def send(self, connection: str, message: Mapping[str, Any]) -> bool:
-        """Send the message as JSON and return whether it was received: False means that it is closed for good.
+        """Send the message as JSON; return False if the connection is closed for good.
 
         Raises:
-            RetryLater: it is not known.
+            RetryLater: it is unknown whether the message was received.
         """
         ...
 
@@ -267,18 +271,18 @@ class Connections(Protocol):
 
 
 class Watchers(Protocol):
-    """Who watches for what."""
+    """Tickets, and the connections that wait for an image."""
 
     def issue(self, ticket: Ticket) -> None:
-        """Let the ticket be good until it expires. Only a digest of the secret is kept."""
+        """Make the ticket valid until it expires. Only a digest of the secret is kept."""
         ...
 
     def image_of(self, secret: str, at_time: datetime) -> ImageRef | None:
-        """Return the image that the ticket with this secret is for; None where there is none that is still good."""
+        """Return the image of the ticket with this secret, or None if no such ticket is still valid."""
         ...
 
     def watch(self, image: ImageRef, waiting: Waiting, at_time: datetime) -> None:
-        """Let the connection be among those that wait for the image."""
+        """Register the connection as waiting for the image."""
         ...
 
     def waiting_for(self, image: ImageRef, at_time: datetime) -> Sequence[Waiting]:
@@ -286,15 +290,15 @@ class Watchers(Protocol):
         ...
 
     def forget(self, image: ImageRef, connection: str) -> None:
-        """Let the connection wait for the image no more."""
+        """Remove the connection from those that wait for the image."""
         ...
 
 
 class Ratings(Protocol):
-    """Where ratings rest."""
+    """Where ratings are stored."""
 
     def put(self, rating: Rating) -> None:
-        """Keep the rating instead of what the same person said of the same keyword of the same model before."""
+        """Store the rating, replacing the same person's earlier one of the same keyword and model."""
         ...
 
     def of_image(self, image: str) -> Iterator[Rating]:
@@ -307,13 +311,13 @@ class Ratings(Protocol):
 
 
 class Probe(Protocol):
-    """Tries one message before many are sent."""
+    """Tries one message before a load sends many."""
 
     def check(self, message: TagImage) -> None:
-        """Return if the tagging function reads the message's photo, whatever it finds in it.
+        """Return if the tagging function can read the message's photo, whatever it shows.
 
         Raises:
-            Denied: it may not read the photo, or we may not call it.
-            DeployerError: it fails as a whole.
+            Denied: the function may not read the photo, or the caller may not call the function.
+            DeployerError: the function itself fails.
         """
         ...

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from typing import Self
 
 T = TypeVar("T")
-LINE_EVERY_S = 5.0  # chosen by us: often enough to see that it lives, seldom enough for a log
+LINE_EVERY_S = 5.0  # chosen by us: often enough to show that it is alive, seldom enough for a log
 
 
 class Progress:
     """Counts units of work, of which ``total`` may be unknown, and shows the count on ``stream``."""
 
-    def __init__(  # noqa: PLR0913 - each says one thing of how it is shown, and all but the first have defaults
+    def __init__(  # noqa: PLR0913 - all but the first have defaults
         self,
         title: str,
         *,
@@ -52,7 +52,7 @@ class Progress:
             self._line("done")
 
     def step(self, count: int = 1) -> None:
-        """Say that ``count`` more units are done."""
+        """Count ``count`` more units as done."""
         self._done += count
         if self._bar is not None:
             self._bar.update(count)

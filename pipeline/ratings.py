@@ -1,4 +1,4 @@
-"""Ratings: what people say of the keywords that a model found."""
+"""Ratings: what people say about the keywords that a model gave."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
 
 
 class Verdict(StrEnum):
-    """What a person says of a keyword on an image."""
+    """What a person says about a keyword on an image."""
 
     RIGHT = "right"
     WRONG = "wrong"
-    MISSING = "missing"  # it fits, and the model did not say it
+    MISSING = "missing"  # it fits, but the model did not give it
 
 
 @dataclass(frozen=True, slots=True)
 class Rating:
-    """What a person says.
+    """One person's verdict on one keyword of one image.
 
     Attributes:
-        image: ``s3://bucket/key``, or ``sha256:`` and the digest of a photo that lies nowhere.
-        keyword: its id, or for a missing one that the vocabulary lacks, the word.
+        image: ``s3://bucket/key``, or ``sha256:`` and the digest of a photo that is not stored.
+        keyword: its id, or the word itself if the vocabulary lacks it.
     """
 
     image: str
@@ -38,13 +38,13 @@ class Rating:
 
     @property
     def part(self) -> str:
-        """The rating's name among those of its image: of a person, a keyword and a model, the newest alone is kept."""
+        """The sort key among an image's ratings: only the newest for each person, keyword and model is kept."""
         return f"{self.model_version}#{self.keyword}#{self.by}"
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How often people said what of one keyword of one model."""
+    """How many verdicts of each kind people gave on one keyword of one model."""
 
     model_version: str
     keyword: str
@@ -54,12 +54,12 @@ class Tally:
 
     @property
     def share_right(self) -> float | None:
-        """How often the model was right when it said the keyword, in [0, 1]; None where nobody rated that."""
+        """The share of ratings that call the model's keyword right, in [0, 1]; None if nobody rated it."""
         return self.right / (self.right + self.wrong) if self.right + self.wrong else None
 
 
 def tallies(ratings: Iterable[Rating]) -> list[Tally]:
-    """Return the sums for each model and keyword, those with the most wrong ones first."""
+    """Return a tally for each model and keyword; within a model, the most often wrong first."""
     counts: Counter[tuple[str, str, Verdict]] = Counter((r.model_version, r.keyword, r.verdict) for r in ratings)
     pairs = sorted({(model, keyword) for model, keyword, _ in counts})
     sums = [Tally(*pair, *(counts[*pair, verdict] for verdict in Verdict)) for pair in pairs]

@@ -1,4 +1,4 @@
-"""What an export keeps of a record beside the columns that searches read, so that the record can come back from it."""
+"""The part of a record that an export stores beside its search columns, so that the record can be restored."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BYTES, _SCALE = "base64", "vector_scale"
 
 
 def pack_backup(record: Record) -> bytes:
-    """Return as JSON in UTF-8 what an export's other columns do not hold of the record: decisions first of all."""
+    """Return, as JSON in UTF-8, what the other columns of an export lack of the record: above all the decisions."""
     item = to_item(record, record.revision)
     kept: dict[str, Any] = {name: item[name] for name in _KEPT if name in item}
     if isinstance(record, TaggedImage) and record.vector:
@@ -32,7 +32,7 @@ def pack_backup(record: Record) -> bytes:
 
 
 def restore_record(row: Mapping[str, Any]) -> Record | UnreadableItem:
-    """Return the record that a row of an export was made of; ``row`` has a value or None for each column."""
+    """Return the record that a row of an export was made from; ``row`` has a value or None for each column."""
     kept = json.loads(row["backup"], object_hook=_bytes)
     scale = kept.pop(_SCALE, None)
     item = {name: value for name, value in row.items() if value is not None} | kept

@@ -1,4 +1,4 @@
-"""Records: what is known of an image, at rest in the table."""
+"""Records: what the table stores about an image."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipeline.vectors import FeatureVector
 
 SCORE_STEPS = 65_535  # a stored class score is a whole number of these steps: two bytes
-# Chosen by us: over twice the 14 days a message can wait in a queue, so that no old message finds a blank
+# Chosen by us: over twice the 14 days a message can wait in a queue, so that no old message finds nothing
 # (DECISIONS.md, 3).
 TOMBSTONE_DAYS = 30
 # For each image, chosen by us: twelve times the keywords that the model gives, and far below the 400 kB that DynamoDB
@@ -33,13 +33,13 @@ class ClassScore:
     score: float
 
     def document(self, name: str | None = None) -> dict[str, object]:
-        """Return the score as it stands in every JSON answer, with the class's name where the caller knows it."""
+        """Return the score in the form of every JSON answer, with the class's name if given."""
         named = {} if name is None else {"class": name}
         return {"class_index": self.class_index, **named, "score": round(self.score, 4)}
 
 
 def pack_class_scores(scores: tuple[ClassScore, ...]) -> bytes:
-    """Return the scores as they rest: four bytes each, strongest first as given."""
+    """Return the scores as a record stores them: four bytes each, in the order given."""
     return b"".join(_PAIR.pack(s.class_index, round(s.score * SCORE_STEPS)) for s in scores)
 
 
@@ -56,7 +56,7 @@ class DecisionKind(StrEnum):
 
 
 class KeywordAction(StrEnum):
-    """What a person can say of a keyword on an image."""
+    """What a person can decide about a keyword on an image."""
 
     PIN = "pin"
     SUPPRESS = "suppress"
@@ -65,7 +65,7 @@ class KeywordAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a person decided about one keyword on one image, and when; ``by`` is empty where nobody said who."""
+    """What a person decided about one keyword on one image, and when; ``by`` is empty if unknown."""
 
     keyword_id: str
     kind: DecisionKind
@@ -75,7 +75,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Previous:
-    """What the model said of the same object before the run at rest: enough to take that run back."""
+    """What the model said about the same object before the recorded run: enough to undo that run."""
 
     run_id: str
     observed_at: datetime
@@ -89,11 +89,11 @@ class Previous:
 
     @classmethod
     def of(cls, record: Record | None, etag: str | None, run_id: str) -> Previous | None:
-        """Return what a run has to keep of the record it overwrites; None where it saw another object, or nothing.
+        """Return what a run must keep of the record it overwrites; None if that is of another object, or absent.
 
-        A run that reconciles an image twice keeps what was there before the first time.
+        A run that reconciles an image twice keeps what it overwrote the first time.
         """
-        # Another photo's class scores would come back as this one's, so only the same object counts (DECISIONS.md, 14).
+        # An undo must not bring back another photo's class scores, so only the same object counts (DECISIONS.md, 14).
         if not isinstance(record, TaggedImage | RejectedImage) or etag is None or record.observation.etag != etag:
             return None
         if record.observation.run_id == run_id or isinstance(record, RejectedImage):
@@ -113,7 +113,7 @@ class Previous:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What was seen of an image: when, by which run, and of which object (no ETag: there was none)."""
+    """What was observed of an image: when, by which run, and which object (no ETag: there was none)."""
 
     image: ImageRef
     product: str
@@ -127,13 +127,13 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class TaggedImage:
-    """An image with its keywords, the model's and people's, and the class scores the model's follow from.
+    """An image with its keywords, from the model and from people, and the class scores behind the model's.
 
     Attributes:
         decisions: what people decided, one for each keyword, the oldest first.
-        overruled: what the model alone says, where people decided anything; else nothing.
-        previous: what the run before said of the same object, if there was one.
-        vector: what the model saw, for heads; None in records older than vectors, or of a model without a projection.
+        overruled: the model's own keywords, if people decided anything; else empty.
+        previous: what the run before recorded for the same object, if there was one.
+        vector: what the model saw, for heads; None in older records, or if the model has no projection.
         facts: what rules, colours and groups are computed from; None in a record written before facts were stored.
     """
 
@@ -152,13 +152,13 @@ class TaggedImage:
 
     @property
     def model_keywords(self) -> tuple[KeywordTag, ...]:
-        """What the model says, before people."""
+        """The model's keywords, before people's decisions."""
         return self.overruled if self.decisions else self.keywords
 
 
 @dataclass(frozen=True, slots=True)
 class RejectedImage:
-    """An image that can never be tagged as it is; the detail is in plain words, of our own making."""
+    """An image that can never be tagged as it is; the detail is our own sentence, without text from the file."""
 
     observation: Observation
     reason: RejectReason
@@ -170,7 +170,7 @@ class RejectedImage:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Which image was rejected, and why, and no more of its record."""
+    """Which image was rejected and why, without the rest of its record."""
 
     image: ImageRef
     product: str
@@ -180,9 +180,9 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class GoneImage:
-    """The tombstone of an image that is no longer there. It expires when no message can remember the image.
+    """The tombstone of an image that no longer exists. It expires when no message about the image can be left.
 
-    What people decided is kept as long, for a photo that comes back.
+    People's decisions are kept until then, in case the photo comes back.
     """
 
     observation: Observation
@@ -208,7 +208,7 @@ class UndoneImage:
 
     @property
     def expires_at(self) -> datetime | None:
-        """When the table may forget the image; None where it may not."""
+        """When the table may forget the image; None if it must not."""
         return None if self.decisions else self.observation.observed_at + timedelta(days=TOMBSTONE_DAYS)
 
 
@@ -216,7 +216,7 @@ Record = TaggedImage | RejectedImage | GoneImage | UndoneImage
 
 
 class RecordStatus(StrEnum):
-    """Which of the records an image has."""
+    """The kind of record that an image has."""
 
     TAGGED = "tagged"
     REJECTED = "rejected"

@@ -26,7 +26,7 @@ def checked_run_id(run_id: str) -> str:
     """Return the id as given.
 
     Raises:
-        CallerError: it has other characters or is longer than 64, or it is the one of uploads.
+        CallerError: it has other characters, is longer than 64, or is the id of uploads.
     """
     if not _FORM.fullmatch(run_id) or run_id == UPLOAD_RUN:
         raise CallerError(f"{run_id!r} is not the id of a run: 1 to 64 of A-Z a-z 0-9 . _ - and not {UPLOAD_RUN!r}")

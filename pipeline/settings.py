@@ -1,4 +1,4 @@
-"""Settings: what a deployed function is told by its environment, and where things lie on this machine."""
+"""Settings: what a deployed function reads from its environment, and where this machine keeps files."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 HOME_VARIABLE = "CATALOG_TAGGER_HOME"
 OVERLAY_VARIABLE = "TAXONOMY_OVERLAY"
 OVERLAY_NAME = "overlay.csv"
-# The key without its ending: photos of different folders never become one product by having the same file name.
+# The key without its extension: equal file names in different folders do not make one product.
 DEFAULT_PRODUCT_PATTERN = r"(?s)^(?P<product>.+?)(?:\.[^./]*)?$"
-WAIT_S = 900  # chosen by us: after an outage of hours, work goes on within a quarter of an hour
+WAIT_S = 900  # chosen by us: after an outage of hours, work resumes within a quarter of an hour
 MOST_WAIT_S = 36_000  # Amazon SQS permits twelve hours since the message was received; ten leave room for the batch
-TASK_ROOT_VARIABLE = "LAMBDA_TASK_ROOT"  # AWS Lambda sets it, and nobody else
+TASK_ROOT_VARIABLE = "LAMBDA_TASK_ROOT"  # only AWS Lambda sets it
 TASK_ROOT = "/var/task"  # where AWS Lambda unpacks a function
-NAMESPACE = "CatalogTagger"  # of the metrics, where the template says no other
+NAMESPACE = "CatalogTagger"  # of the metrics, unless the template sets another
 
 
-HEADS_FOLDER = "heads"  # below the folder of everything kept on this machine
+HEADS_FOLDER = "heads"  # below the home folder
 
 
 def home(environment: Mapping[str, str] = os.environ) -> Path:
     """Return the folder of everything downloaded, built or kept on this machine.
 
-    It is ``CATALOG_TAGGER_HOME`` where that is set; else ``.catalog-tagger`` at the root of a checkout; else in the
+    It is ``CATALOG_TAGGER_HOME`` if that is set; else ``.catalog-tagger`` at the root of a checkout; else in the
     user's home.
     """
     if environment.get(HOME_VARIABLE):
@@ -49,21 +49,20 @@ def model_dir(environment: Mapping[str, str] = os.environ) -> Path:
 
 
 def starter_head_dir() -> Path:
-    """Return the folder of the head that ships: what tags and what compares versions both know it by its place."""
+    """Return the folder of the built-in head, which both tagging and the comparison of versions need."""
     return Path(__file__).resolve().parents[1] / "tagging_lambda" / "words" / "starter"
 
 
 def own_head_dirs(environment: Mapping[str, str] = os.environ) -> tuple[Path, ...]:
-    """Return the folders of the shop's own heads on this machine, by name: with the one that ships, all that speak."""
+    """Return the folders of the shop's own heads on this machine, by name; with the built-in one, all heads in use."""
     return tuple(sorted(card.parent for card in (home(environment) / HEADS_FOLDER).glob("*/card.json")))
 
 
 def overlay_path(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """Return the shop's own file over the taxonomy, or None where there is none.
+    """Return the shop's overlay of the taxonomy, or None.
 
-    It is ``TAXONOMY_OVERLAY`` where that is set (``-`` is none); else ``overlay.csv`` beside the taxonomy, where a
-    package holds it; else ``overlay.csv`` in the folder of everything kept on this machine. A deployed function has its
-    package alone: whatever home its user has is not looked at.
+    It is ``TAXONOMY_OVERLAY`` if that is set (``-`` means none); else ``overlay.csv`` beside the taxonomy, as in a
+    package; else ``overlay.csv`` in the home folder. A deployed function reads its package only, never its user's home.
     """
     named = environment.get(OVERLAY_VARIABLE)
     if named:
@@ -82,7 +81,7 @@ def overlay_path(environment: Mapping[str, str] = os.environ) -> Path | None:
 
 @dataclass(frozen=True, slots=True)
 class ProductPattern:
-    """How a product's id is read from a key where no manifest gives it."""
+    """How a product's id is read from a key if no manifest gives it."""
 
     pattern: re.Pattern[str]
 
@@ -116,7 +115,7 @@ class QueueSettings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str], name: str) -> QueueSettings:
-        """Return the settings of ``name``_QUEUE_URL and ``name``_DEAD_LETTER_QUEUE_URL.
+        """Return the settings in ``name``_QUEUE_URL and ``name``_DEAD_LETTER_QUEUE_URL.
 
         Raises:
             BadSettings: one is missing.
@@ -126,7 +125,7 @@ class QueueSettings:
 
 @dataclass(frozen=True, slots=True)
 class TaggingSettings:
-    """What the tagging function is told."""
+    """Settings of the tagging function."""
 
     table_name: str
     model_dir: Path
@@ -140,15 +139,14 @@ class TaggingSettings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> TaggingSettings:
-        """Return the settings of what the template says, and of what it leaves to the defaults.
+        """Return the settings in the variables that the template sets; the others have defaults.
 
-        TABLE_NAME, MODEL_DIR, MODEL_URI (where the model is fetched from instead), HEADS_URI (where the shop's heads
-        are fetched from), METRICS_NAMESPACE, PRODUCT_PATTERN, DOWNLOADS (at once, 1 to 64), LONGEST_WAIT_S (of a
-        message that comes again, 1 to 36,000), and for UPLOADS and
-        BACKFILL: ..._QUEUE_URL and ..._DEAD_LETTER_QUEUE_URL.
+        TABLE_NAME, MODEL_DIR, MODEL_URI (to fetch the model from instead), HEADS_URI (to fetch the shop's heads from),
+        METRICS_NAMESPACE, PRODUCT_PATTERN, DOWNLOADS (in parallel, 1 to 64), LONGEST_WAIT_S (of a retried message, 1 to
+        36,000), and for UPLOADS and BACKFILL: ..._QUEUE_URL and ..._DEAD_LETTER_QUEUE_URL.
 
         Raises:
-            BadSettings: one is missing, of the wrong form, or out of range.
+            BadSettings: one is missing, malformed, or out of range.
         """
         task_root = environment.get(TASK_ROOT_VARIABLE, TASK_ROOT)
         return cls(
@@ -166,7 +164,7 @@ class TaggingSettings:
 
 @dataclass(frozen=True, slots=True)
 class ExportSettings:
-    """What the export function is told."""
+    """Settings of the export function."""
 
     table_name: str
     bucket: str
@@ -175,7 +173,7 @@ class ExportSettings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> ExportSettings:
-        """Return the settings of TABLE_NAME, EXPORT_BUCKET, EXPORT_PREFIX (default ``export/``), METRICS_NAMESPACE.
+        """Return the settings in TABLE_NAME, EXPORT_BUCKET, EXPORT_PREFIX (default ``export/``), METRICS_NAMESPACE.
 
         Raises:
             BadSettings: one is missing.

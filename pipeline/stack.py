@@ -1,11 +1,11 @@
-"""The deployed stack: what its buckets, queues, table and functions are called, and where they are asked for.
+"""The deployed stack: the names of its buckets, queues, tables and functions, and how commands find it.
 
-Which stack a command works on, by the first that holds:
+A command works on the first of these stacks that applies:
 
 1. ``CATALOG_TAGGER_TARGET`` is ``aws`` or ``local``: that one.
 2. ``AWS_ENDPOINT_URL`` is set: whatever answers there.
-3. There is a local stack on this machine, up or down: the local one. While it is down, nothing is done: a command
-   that was meant for it never reaches AWS. ``catalog-tagger local down --purge`` takes it away.
+3. A local stack exists on this machine, up or down: the local one. While it is down commands fail, so that a command
+   meant for it never reaches AWS. ``catalog-tagger local down --purge`` removes it.
 4. AWS, with the credentials and the region that boto3 finds.
 
 On AWS the stack is named ``catalog-tagger``, or as ``CATALOG_TAGGER_STACK`` says.
@@ -79,14 +79,14 @@ class Stack:
 
 @dataclass(frozen=True, slots=True)
 class LocalRun:
-    """The embedded AWS of this machine: its port, which it keeps, and its process, None while it is down."""
+    """The embedded AWS of this machine: its port, kept across restarts, and its process id, None while it is down."""
 
     port: int
     pid: int | None
 
     @property
     def endpoint_url(self) -> str:
-        """Where it answers while it is up."""
+        """Its address while it is up."""
         return f"http://{LOCAL_HOST}:{self.port}"
 
     @classmethod
@@ -99,7 +99,7 @@ class LocalRun:
         return cls(port=state["port"], pid=state["pid"])
 
     def save(self, folder: Path) -> None:
-        """Make this what ``load`` returns. A reader sees the old file or the new one, never half."""
+        """Save this for ``load``. A reader sees the old file or the new one, never a part."""
         with written_whole(_file(folder)) as partial:
             partial.write_text(
                 json.dumps({"endpoint_url": self.endpoint_url, "port": self.port, "pid": self.pid}) + "\n"
@@ -107,7 +107,7 @@ class LocalRun:
 
     @staticmethod
     def forget(folder: Path) -> None:
-        """Make it as if there had never been a local stack."""
+        """Delete what ``save`` wrote: there is no local stack any more."""
         _file(folder).unlink(missing_ok=True)
 
 
@@ -121,11 +121,11 @@ def local_folder(environment: Mapping[str, str] = os.environ) -> Path:
 
 
 def endpoint_url_of(environment: Mapping[str, str]) -> str | None:
-    """Return where the stack is asked for, by the rule at the top; None means AWS as boto3 finds it.
+    """Return the stack's endpoint by the rules above; None means AWS as boto3 finds it.
 
     Raises:
         BadSettings: ``CATALOG_TAGGER_TARGET`` is neither ``aws`` nor ``local``.
-        NoStack: the local stack is meant, and it is down or was never made.
+        NoStack: the local stack is selected, but it is down or does not exist.
     """
     target = environment.get(TARGET_VARIABLE, "")
     if target not in {"", AWS, LOCAL}:
@@ -139,16 +139,16 @@ def endpoint_url_of(environment: Mapping[str, str]) -> str | None:
         return None
     # A command meant for the local stack must never reach AWS because that is down (DECISIONS.md, 12).
     if run.pid is None:
-        raise NoStack(f"the local stack is down; {START_IT}, {TARGET_VARIABLE}={AWS} asks AWS instead")
+        raise NoStack(f"the local stack is down; {START_IT}, {TARGET_VARIABLE}={AWS} uses AWS instead")
     return run.endpoint_url
 
 
 def find_stack(environment: Mapping[str, str] = os.environ, connect: Callable[..., Any] = client) -> Stack:
-    """Return the stack that commands work on, by the rule at the top.
+    """Return the stack that commands work on, by the rules above.
 
     Raises:
         NoStack: there is none, or it does not answer.
-        Denied: AWS refuses to say, for want of credentials, region or permission.
+        Denied: AWS refuses to answer: credentials, region or permission are missing.
     """
     endpoint_url = endpoint_url_of(environment)
     name = STACK_NAME if endpoint_url else environment.get(STACK_VARIABLE) or STACK_NAME

@@ -1,4 +1,4 @@
-"""The changes in the table's stream: how records changed, in the order in which each changed."""
+"""Changes in the table's stream, in the order in which each record changed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A record as it became, or as it was before it was removed. The sequence number is the stream's."""
+    """A record after a change, or before its removal. The sequence number is the stream's."""
 
     sequence: str
     changed_at: datetime
@@ -26,14 +26,14 @@ class Change:
 
     @property
     def is_there(self) -> bool:
-        """Whether there is an image to be shown now."""
+        """Whether searches show the image now."""
         return not self.removed and isinstance(self.record, TaggedImage | RejectedImage)
 
 
 def changes_of(event: dict[str, Any]) -> list[Change | UnreadableItem]:
-    """Return the changes in an event by which AWS Lambda hands over a part of the stream.
+    """Return the changes in an event that AWS Lambda makes from the stream.
 
-    A change to an item that cannot be read is an ``UnreadableItem``: it may not hold up the changes behind it.
+    A change to an item that cannot be read is an ``UnreadableItem``: it must not hold up the changes behind it.
     """
     return [_change(entry["dynamodb"]) for entry in event["Records"]]
 
@@ -53,7 +53,7 @@ def read_record(item: dict[str, Any]) -> Record | UnreadableItem:
 
 
 def _plain(value: Any) -> Any:
-    """Return the item with its bytes as bytes: an event is JSON, and has them as texts in base64."""
+    """Return the item with its bytes decoded: an event is JSON, and has them in base64."""
     if isinstance(value, list):
         return [_plain(element) for element in value]
     if not isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Did you mean: words of the vocabulary that are spelled almost like another word."""
+"""Suggestions: words of the vocabulary that are spelled almost like an unknown word."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LETTERS_PER_SLIP = 4  # one slip in each four letters: chair may be off by one, 
 
 
 def suggestions(word: str, vocabulary: Vocabulary) -> tuple[str, ...]:
-    """Return up to three words that are nearly ``word``: nearest first, then those it is a part of.
+    """Return up to three words that are spelled almost like ``word`` or contain it, nearest first.
 
     A slip is a letter that is added, left out, changed, or swapped with its neighbour.
     """
@@ -27,12 +27,12 @@ def suggestions(word: str, vocabulary: Vocabulary) -> tuple[str, ...]:
     near = process.extract(folded_word, spellings.keys(), scorer=OSA.distance, score_cutoff=limit, limit=None)
     slips = {spelling: count for spelling, count, _ in near}
     slips |= {spelling: 1 for spelling in spellings if folded_word in spelling.split()}
-    ranked = sorted(slips, key=lambda spelling: slips[spelling])  # level ones in the order of the taxonomy
+    ranked = sorted(slips, key=lambda spelling: slips[spelling])  # ties stay in the order of the taxonomy
     return tuple(dict.fromkeys(spellings[spelling] for spelling in ranked))[:MOST]
 
 
 def _spellings(vocabulary: Vocabulary) -> dict[str, str]:
-    """Return how each word is shown, by its folded form; the first language's words come first."""
+    """Return each word as it is shown, by its folded form; the first language's words come first."""
     spellings: dict[str, str] = {}
     languages = dict.fromkeys(language for keyword in vocabulary.emitted for language in keyword.words)
     for language in languages:

@@ -1,7 +1,7 @@
-"""Words that shoppers type for what the taxonomy calls otherwise, or for the nearest thing that it has.
+"""Words that shoppers type for something the taxonomy calls by another name, or for its nearest match.
 
-They are for searching alone: a photo never gets them, and an export does not say them. A shop adds its own words to a
-keyword in its overlay of the taxonomy.
+They are for searching only: neither photos nor exports carry them. A shop adds words of its own to a keyword in its
+overlay of the taxonomy.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SYNONYMS_PATH = Path(__file__).with_name("synonyms.csv")
 
-# Plurals, and other forms, that no rule of the language gives; folded, without accents.
+# Plurals and other forms that no rule of the language covers; folded, without accents.
 IRREGULAR_PLURALS = {
     "en": {
         "mice": "mouse",
@@ -49,7 +49,7 @@ IRREGULAR_PLURALS = {
     "es": {"luces": "luz", "lapices": "lapiz", "peces": "pez", "jerseis": "jersey", "relojes": "reloj"},
 }
 
-# Colours by other names than their own.
+# Other names of colours.
 COLOUR_SYNONYMS = {
     "en": {"navy": "blue", "gray": "grey", "violet": "purple", "burgundy": "red", "multicolored": "multicoloured"},
     "de": {"violett": "purple", "dunkelblau": "blue", "hellblau": "blue", "weinrot": "red", "bunt": "multicoloured"},
@@ -57,7 +57,7 @@ COLOUR_SYNONYMS = {
     "es": {"violeta": "purple", "granate": "red", "celeste": "blue", "rosado": "pink", "castano": "brown"},
 }
 
-# Words that say nothing about a photo, and that nobody misses in an answer; folded.
+# Words that say nothing about a photo, so that searches ignore them silently; folded.
 STOP_WORDS = {
     "en": frozenset(["a", "an", "and", "the", "for", "with", "of", "in", "on", "to", "from", "my", "by", "at", "some"]),
     "de": frozenset(
@@ -89,7 +89,7 @@ STOP_WORDS = {
     ),
 }
 
-# Words that photos do not show and that are no misspelling, though word lists lack them; folded.
+# Words for what photos do not show; spelled correctly, although word lists lack them; folded.
 UNSAID_WORDS = {
     "en": frozenset(
         [
@@ -118,12 +118,12 @@ UNSAID_WORDS = {
 def load_synonyms(vocabulary: Vocabulary, path: Path = SYNONYMS_PATH) -> dict[str, dict[str, tuple[str, ...]]]:
     """Return for each language the ids of the keywords that a synonym leads to.
 
-    A keyword that the vocabulary does not have is passed over: a shop may have another taxonomy.
+    A keyword that the vocabulary lacks is skipped: a shop may have another taxonomy.
 
     Raises:
         BadTaxonomy: the file cannot be read.
     """
-    # DECISIONS.md, 60: kept apart from names, which photos and exports show.
+    # Kept apart from names, which photos and exports show (DECISIONS.md, 60).
     synonyms: dict[str, dict[str, tuple[str, ...]]] = {language: {} for language in vocabulary.languages}
     for row in _rows(path):
         for language, words in synonyms.items() if row["id"] in vocabulary.nodes else ():

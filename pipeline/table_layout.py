@@ -69,7 +69,7 @@ def key_of(image: ImageRef) -> Item:
 
 
 def to_item(record: Record, revision: int) -> Item:
-    """Return the item at rest of this record, as that revision."""
+    """Return the item that stores this record as that revision."""
     item = {**_observation_item(record.observation), REVISION: revision}
     if record.decisions:
         item["decisions"] = [_decision_item(decision) for decision in record.decisions]
@@ -111,7 +111,7 @@ def _read(item: Item, parse: Callable[[Item], T]) -> T | UnreadableItem:
 
 
 def unreadable_item(item: Item, error: Exception) -> UnreadableItem:
-    """Return what stands for an item that reading ended with this error."""
+    """Return the stand-in for an item whose reading failed with this error."""
     detail = f"the attribute {error} is missing" if isinstance(error, KeyError) else str(error)
     try:
         image = _image(item)
@@ -186,7 +186,7 @@ def _keyword_items(tags: Iterable[KeywordTag]) -> list[Item]:
 
 
 def _keyword_item(tag: KeywordTag) -> Item:
-    """Return a keyword; the model's names no source, since records are paid by size."""
+    """Return a keyword; the model's names no source, because DynamoDB bills by size."""
     item = {"id": tag.keyword_id, "score": Decimal(repr(tag.score))}
     return item if tag.source is Source.MODEL else {**item, "source": str(tag.source)}
 
@@ -209,7 +209,7 @@ def _decision(item: Item) -> Decision:
 
 
 def _previous_item(previous: Previous | None) -> Item:
-    """Return the attribute of what came before: a list, whose entries have no names, since writes are paid by size."""
+    """Return the attribute of the run before: a list without names, because DynamoDB bills writes by size."""
     if previous is None:
         return {}
     keywords = [part for tag in previous.keywords for part in (tag.keyword_id, Decimal(repr(tag.score)))]
@@ -230,7 +230,7 @@ def _previous_item(previous: Previous | None) -> Item:
 
 
 def _sources(tags: Sequence[KeywordTag]) -> list[list[str]]:
-    """Return who said each keyword; nothing where the model said all."""
+    """Return the source of each keyword; nothing if all are the model's."""
     return [[str(tag.source) for tag in tags]] if any(tag.source is not Source.MODEL for tag in tags) else []
 
 

@@ -1,4 +1,4 @@
-"""The taxonomy's file, and the shop's own file over it: cells by node, and who wrote each."""
+"""The taxonomy file and a shop's overlay of it: cells by node, each with the row that it was read from."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 ID, PARENTS, USE, THRESHOLD, NOTE = "id", "parents", "use", "threshold", "note"
 FIXED = (ID, PARENTS, USE, THRESHOLD, NOTE)
-OWN_ID = re.compile(r"shop-[a-z0-9-]+")  # what a node that WordNet does not have is called
-NOTHING = "-"  # in a shop's file: the cell below holds nothing any more
-ALSO = "+"  # in a shop's file, at the beginning of a cell: the words below stay, and these come behind them
+OWN_ID = re.compile(r"shop-[a-z0-9-]+")  # the id of a node that WordNet lacks
+NOTHING = "-"  # in an overlay: clears the cell below
+ALSO = "+"  # at the start of an overlay's cell: adds to the words below instead of replacing them
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z]{2})?")
 
 
@@ -32,15 +32,15 @@ class NodeCells:
     cells: dict[str, str]
 
     def several(self, column: str) -> tuple[str, ...]:
-        """Return what the cell lists, parted by ``|``."""
+        """Return the values in the cell, which ``|`` separates."""
         return tuple(part.strip() for part in self.cells.get(column, "").split("|") if part.strip())
 
     def mistake(self, column: str, problem: str) -> BadTaxonomy:
-        """Return the error that says what is wrong in this cell, by the file and line that it was read from."""
+        """Return an error that names the cell's file, line and problem."""
         return BadTaxonomy(str(self.rows.get(column, self.rows[ID]).mistake(column, problem)))
 
     def over(self, row: CsvRow) -> NodeCells:
-        """Return the cells with what the row of a shop's file says otherwise."""
+        """Return the cells as a row of the overlay changes them."""
         changed = {column: self._changed(column, row[column]) for column in row.cells if column in row and column != ID}
         return NodeCells(self.rows | dict.fromkeys(changed, row), self.cells | changed)
 
@@ -55,7 +55,7 @@ class NodeCells:
 
 @dataclass(frozen=True, slots=True)
 class TaxonomyFile:
-    """What the files say: the nodes by id, the languages in the files' order, and a name for exactly this content."""
+    """The content of the files: nodes by id, languages in the files' order, and a version that identifies it all."""
 
     nodes: dict[str, NodeCells]
     languages: tuple[str, ...]
@@ -63,10 +63,10 @@ class TaxonomyFile:
 
     @classmethod
     def read(cls, path: Path, overlay: Path | None = None) -> TaxonomyFile:
-        """Return the taxonomy's file with the shop's over it, if there is one.
+        """Return the taxonomy file with the shop's overlay, if there is one.
 
         Raises:
-            BadTaxonomy: a file cannot be read, or a row of it says nothing that can be meant.
+            BadTaxonomy: a file cannot be read, or a row of it is invalid.
         """
         content = _Content()
         try:
@@ -104,19 +104,19 @@ class _Content:
                 continue
             if not _LANGUAGE.fullmatch(column):
                 known = ", ".join(FIXED)
-                raise CallerError(f"{row.file}, line 1: the column {column!r} is none of {known}, and no language")
+                raise CallerError(f"{row.file}, line 1: the column {column!r} is neither one of {known} nor a language")
             self.languages[column] = None
 
     def add(self, row: CsvRow) -> None:
         if row[ID] in self.nodes:
-            raise row.mistake(ID, f"{row[ID]} stands twice in the taxonomy")
+            raise row.mistake(ID, f"{row[ID]} appears twice in the taxonomy")
         self.nodes[row[ID]] = NodeCells(dict.fromkeys(row.cells, row), {column: row[column] for column in row.cells})
 
     def lay_over(self, row: CsvRow) -> None:
         if row[ID] in self.laid_over:
-            raise row.mistake(ID, f"{row[ID]} stands twice")
+            raise row.mistake(ID, f"{row[ID]} appears twice")
         self.laid_over.add(row[ID])
         known = self.nodes.get(row[ID])
         if known is None and not OWN_ID.fullmatch(row[ID]):
-            raise row.mistake(ID, f"{row[ID]} is not in the taxonomy; a node of the shop's own is called shop-...")
+            raise row.mistake(ID, f"{row[ID]} is not in the taxonomy; the id of a node of your own begins with shop-")
         self.nodes[row[ID]] = (known or NodeCells({ID: row}, {ID: row[ID]})).over(row)

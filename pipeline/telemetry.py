@@ -19,20 +19,20 @@ class Metric(StrEnum):
     GONE = "ImagesGone"
     UNCHANGED = "ImagesUnchanged"
     RETRIED = "ImagesSentBack"
-    NOT_BEGUN = "ImagesNotBegun"  # for want of time; nothing has failed
+    NOT_BEGUN = "ImagesNotBegun"  # too little time was left; nothing has failed
     BUGS = "Bugs"
     CONTENTS_RECOGNISED = "ContentsRecognised"  # 1 or 0 for each file: the average is the hit rate, the sum the hits
     BAD_MESSAGES = "BadMessages"
     DEAD_LETTERED = "MessagesDeadLettered"
     EXPORTED = "ImagesExported"
-    UNREADABLE = "UnreadableRecords"  # items of the table that no record can be read from
+    UNREADABLE = "UnreadableRecords"  # items of the table that cannot be read as records
     CHANGED = "ImagesChanged"  # recorded in deltas
 
 
 def make_logger(function: str) -> Logger:
-    """Return the structured logger of one deployed function: a line of JSON in ASCII for each thing that is said.
+    """Return the structured logger of one deployed function: a line of JSON in ASCII for each entry.
 
-    Whatever a name holds, it can neither end a line nor turn it around.
+    No file name can end a line or reverse its direction.
     """
     return Logger(service=function, json_serializer=partial(json.dumps, default=str))
 

@@ -1,4 +1,4 @@
-"""Items of the table that no record can be read from, and how a reader of many goes on without them."""
+"""Items of the table that cannot be read as records, and how a reader of many goes on without them."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ EXAMPLES = 10  # unreadable items that a report names; chosen by us: enough to s
 class UnreadableItem:
     """An item that this version cannot read: damaged, edited by hand, or written by a later version.
 
-    It is a value and no exception, so that it ends no reader of many (DECISIONS.md, 50).
+    It is a value, not an exception, so that it does not end a reader of many (DECISIONS.md, 50).
 
     Attributes:
         key: the item's partition key, by which ``aws dynamodb get-item`` finds it.
-        problem: what is wrong with it, in words of our own.
+        problem: what is wrong with it, in our own words.
         image: the image that the key names; None where the key is a digest or no image's name.
     """
 

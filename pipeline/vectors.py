@@ -1,7 +1,8 @@
-"""Feature vectors: what a model saw in a photo, compact enough to rest in the photo's record."""
+"""Feature vectors: what a model saw in a photo, compact enough for the photo's record."""
 
 from __future__ import annotations
 
+import base64
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-SPACE_CHARACTERS = 12  # hexadecimal digits: what names one model's features under one projection
+SPACE_CHARACTERS = 12  # hexadecimal digits that identify one model's features under one projection
 LEVELS = 127  # of int8 on each side of zero; -128 stays unused, so that a vector and its negative are alike
 _HEADER = struct.Struct("<6sf")  # the space and the scale, before the levels
 
@@ -36,7 +37,7 @@ class FeatureVector:
 
     @classmethod
     def of(cls, space: str, values: NDArray[np.float32]) -> FeatureVector:
-        """Return the vector that holds float32 [D] in 255 levels, whose largest value is exact."""
+        """Return float32 [D] as a vector of 255 levels; the largest value stays exact."""
         import numpy as np  # noqa: PLC0415 - functions that only carry records are packaged without it
 
         scale = float(np.float32(np.abs(values).max(initial=0.0) / LEVELS))
@@ -48,7 +49,7 @@ class FeatureVector:
         return len(self.data)
 
     def to_array(self) -> NDArray[np.float32]:
-        """Return float32 [D]: the projected features, of length 1 (0 where all of them are 0)."""
+        """Return float32 [D]: the projected features, scaled to length 1 (0 if all of them are 0)."""
         import numpy as np  # noqa: PLC0415 - as above
 
         levels = np.frombuffer(self.data, np.int8).astype(np.float32)
@@ -56,8 +57,24 @@ class FeatureVector:
         return levels / np.float32(length) if length else levels
 
     def pack(self) -> bytes:
-        """Return the vector as it rests: D + 10 bytes."""
+        """Return the vector as a record stores it: D + 10 bytes."""
         return _HEADER.pack(bytes.fromhex(self.space), self.scale) + self.data
+
+    def pack_text(self) -> str:
+        """Return the same as text, in base64."""
+        return base64.b64encode(self.pack()).decode()
+
+    @classmethod
+    def unpack_text(cls, text: str) -> FeatureVector:
+        """Return the vector that ``pack_text`` packed.
+
+        Raises:
+            CallerError: the text is nothing that it can return.
+        """
+        try:
+            return cls.unpack(base64.b64decode(text, validate=True))
+        except (ValueError, struct.error) as error:
+            raise CallerError("vector is not one that POST /v1/classify answered") from error
 
     @classmethod
     def unpack(cls, packed: bytes) -> FeatureVector:

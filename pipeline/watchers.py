@@ -1,4 +1,4 @@
-"""Watchers: who waits for the result of an upload, and the tickets that let them."""
+"""Watchers: connections that wait for the result of an upload, and the tickets that allow it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WATCH_HOURS = 2  # chosen by us: as long as Amazon API Gateway keeps a connectio
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What an uploader may watch with: a secret, for one image, until a moment."""
+    """A secret that lets an uploader watch one image until it expires."""
 
     secret: str
     image: ImageRef
@@ -33,6 +33,6 @@ class Waiting:
 
 
 def digest_of(secret: str) -> str:
-    """Return what is kept of a secret: whoever reads the table learns no ticket (DECISIONS.md, 22)."""
-    # Anybody may send anything: half a character is a wrong secret like any other.
+    """Return what is stored of a secret, so that a reader of the table learns no ticket (DECISIONS.md, 22)."""
+    # Anybody may send anything; a lone surrogate is a wrong secret like any other.
     return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()

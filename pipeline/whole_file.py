@@ -1,4 +1,4 @@
-"""Files that a reader sees whole or not at all: written beside their place, and renamed into it."""
+"""Files that a reader sees whole or not at all: written under another name, then renamed."""
 
 from __future__ import annotations
 

@@ -15,6 +15,8 @@ from pipeline.clock import utc_now
 from pipeline.errors import CallerError
 from pipeline.keywords import LANGUAGES, Vocabulary
 from pipeline.progress import Progress
+from pipeline.settings import home
+from pipeline.standard_ids import OWN_NAME, StandardIds
 from pipeline.unreadable import UnreadableItems
 from results_sink.connect import export_place
 from results_sink.export.bulk import BulkExporter
@@ -84,7 +86,8 @@ def export(  # noqa: PLR0917 - one for each option
         _export_bulk(records, destination, as_json)
         return
     if form != PARQUET:
-        _export_format(records, destination, Format(form), FormatOptions(language, merge, tag_prefix), as_json)
+        options = FormatOptions(language, StandardIds.load(home() / OWN_NAME), merge, tag_prefix)
+        _export_format(records, destination, Format(form), options, as_json)
         return
 
     _export_snapshot(records, destination, keep, as_json)

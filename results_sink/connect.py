@@ -43,6 +43,8 @@ def export_place(named: str | None, environment: Mapping[str, str]) -> ExportPla
     if named.startswith(SCHEME):
         prefix = BucketPrefix.parse(named)
         return _in_s3(folder_of(prefix.bucket, prefix.prefix), endpoint_url_of(environment))
+    if "://" in named:
+        raise CallerError(f"{named} is no place of an export; name a folder, or s3://bucket/prefix")
     root = Path(named)
     if root.exists() and not root.is_dir():
         raise CallerError(f"{root} is a file; an export is a folder")

@@ -17,7 +17,10 @@ from results_sink.http import photos, ratings, status
 _settings = DeskSettings.from_environment(os.environ)
 _dynamodb, _sqs = client("dynamodb"), client("sqs")
 _table = DynamoTable(_dynamodb, _settings.table_name)
-_addresses = S3Addresses(presigning_client(on_embedded_aws=_settings.on_embedded_aws))
+_addresses = S3Addresses(
+    presigning_client(on_embedded_aws=_settings.on_embedded_aws),
+    {bucket: presigning_client(region=region) for bucket, region in _settings.regions.items()},
+)
 _ratings = DynamoRatings(_dynamodb, _settings.ratings_table_name)
 _queues = [
     status.TaggingQueue(name, SqsQueue(_sqs, queue.url), SqsQueue(_sqs, queue.dead_letter_url))

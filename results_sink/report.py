@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from pipeline.colours import decided_colours
 from pipeline.records import GoneImage, RejectedImage, TaggedImage, UndoneImage
 from pipeline.terminal import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from pipeline.errors import RejectReason
     from pipeline.keyword_names import KeywordNames
-    from pipeline.records import ClassScore, Decision, Record, Rejection
+    from pipeline.records import ClassScore, Decision, Record, RecordSummary, Rejection
     from results_sink.export.bulk import BulkReport
     from results_sink.export.manifest import Manifest
     from results_sink.search.search import SearchAnswer
@@ -86,7 +88,9 @@ def _alternatives(answer: SearchAnswer) -> list[str]:
     return [*([f"did you mean {near}?"] if near else []), *([f"the catalogue has: {most}"] if most else [])]
 
 
-def record_document(record: Record, names: KeywordNames) -> dict[str, Any]:
+def record_document(
+    record: Record, names: KeywordNames, classes: Mapping[int, str] = MappingProxyType({})
+) -> dict[str, Any]:
     """Return what is known of an image as JSON."""
     observation = record.observation
     document: dict[str, Any] = {
@@ -96,6 +100,7 @@ def record_document(record: Record, names: KeywordNames) -> dict[str, Any]:
         "reason": str(record.reason) if isinstance(record, RejectedImage) else None,
         "detail": record.detail if isinstance(record, RejectedImage) else None,
         "keywords": [],
+        "colours": [],
         "model_keywords": [],
         "classes": [],
         "low_information": False,
@@ -113,8 +118,11 @@ def record_document(record: Record, names: KeywordNames) -> dict[str, Any]:
     if isinstance(record, TaggedImage):
         document |= {
             "keywords": names.documents(record.keywords),
+            "colours": names.colour_documents(decided_colours(record.facts, record.decisions)),
             "model_keywords": names.documents(record.model_keywords),
-            "classes": [score.document() for score in record.class_scores[:CLASSES_SHOWN]],
+            "classes": [
+                score.document(classes.get(score.class_index)) for score in record.class_scores[:CLASSES_SHOWN]
+            ],
             "low_information": record.low_information,
             "width_pixels": record.width_pixels,
             "height_pixels": record.height_pixels,
@@ -144,13 +152,13 @@ def _previous_document(record: Record, names: KeywordNames) -> dict[str, Any] | 
     }
 
 
-def record_text(record: Record, names: KeywordNames) -> str:
-    """Return what is known of an image for a person."""
+def record_text(record: Record, names: KeywordNames, classes: Mapping[int, str] = MappingProxyType({})) -> str:
+    """Return what is known of an image for a person; a class without a name in ``classes`` is shown by its index."""
     observation = record.observation
     lines = [
         ("status", _status_line(record)),
         ("product", printable(observation.product)),
-        *_tagged_lines(record),
+        *_tagged_lines(record, classes),
         ("model", f"{observation.model_version}, taxonomy {observation.taxonomy_version}"),
         (
             "looked at",
@@ -183,8 +191,27 @@ def rejections_text(reason: RejectReason, rejections: Sequence[Rejection], limit
     if not rejections:
         return f"No image is rejected for {reason}."
     rows = [(printable(str(rejection.image)), printable(rejection.detail)) for rejection in rejections[:limit]]
-    more = f"the first {limit:,}; there are more: --limit shows them"
-    return f"{table(('image', 'detail'), rows)}\n\n{more if len(rejections) > limit else f'{len(rejections):,} in all'}"
+    return f"{table(('image', 'detail'), rows)}\n\n{_how_many(len(rejections), limit)}"
+
+
+def gone_document(tombstones: Sequence[RecordSummary], limit: int) -> dict[str, Any]:
+    """Return the first of the images that are gone as JSON, and whether there are more."""
+    images = [
+        {"image": str(summary.image), "observed_at": summary.observed_at.isoformat()} for summary in tombstones[:limit]
+    ]
+    return {"images": images, "more": len(tombstones) > limit}
+
+
+def gone_text(tombstones: Sequence[RecordSummary], limit: int) -> str:
+    """Return the first of the images that are gone for a person, and whether there are more."""
+    if not tombstones:
+        return "No image is gone."
+    rows = [(printable(str(summary.image)), moment(summary.observed_at)) for summary in tombstones[:limit]]
+    return f"{table(('image', 'looked for'), rows)}\n\n{_how_many(len(tombstones), limit)}"
+
+
+def _how_many(count: int, limit: int) -> str:
+    return f"the first {limit:,}; there are more: --limit shows them" if count > limit else f"{count:,} in all"
 
 
 def manifest_document(manifest: Manifest, target: str) -> dict[str, Any]:
@@ -275,12 +302,21 @@ def _decision_line(decision: Decision, names: KeywordNames) -> str:
     return f"{decision.kind} {names.name(decision.keyword_id)}, {moment(decision.decided_at)}{by}"
 
 
-def _tagged_lines(record: Record) -> list[tuple[str, str]]:
+def _tagged_lines(record: Record, names: Mapping[int, str]) -> list[tuple[str, str]]:
     if not isinstance(record, TaggedImage):
         return []
-    classes = ", ".join(f"{score.class_index} {score.score:.2f}" for score in _strongest(record.class_scores))
+    classes = ", ".join(
+        f"{names.get(score.class_index, score.class_index)} {score.score:.2f}"
+        for score in _strongest(record.class_scores)
+    )
     size = f"{record.width_pixels:,} x {record.height_pixels:,} pixels"
-    return [("picture", size + (", low information" if record.low_information else "")), ("classes", classes or "none")]
+    shares = decided_colours(record.facts, record.decisions)
+    colours = ", ".join(f"{share.colour} {share.share:.2f}" for share in shares)
+    return [
+        ("picture", size + (", low information" if record.low_information else "")),
+        *([("colours", colours)] if colours else []),
+        ("classes", classes or "none"),
+    ]
 
 
 def _strongest(scores: Sequence[ClassScore]) -> Sequence[ClassScore]:

@@ -251,6 +251,7 @@ def _model_document(
         "model_version": model.classifier.card.version,
         "taxonomy_version": model.mapper.version,
         "classes": [ClassScore(index, float(scores[index])).document(classes[index].name) for index in best],
+        "vector": classification.vector.pack_text() if classification.vector else None,
         "keywords": names.documents(model.mapper.keywords(strongest(scores), classification.vector)),
     }
 

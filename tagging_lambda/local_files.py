@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from pipeline.errors import CallerError, ImageRejected, RejectReason
-from pipeline.images import MAX_IMAGE_BYTES
+from pipeline.images import MAX_IMAGE_BYTES, SCHEME
 from pipeline.model_version import CARD_NAME
 from pipeline.not_pictures import lies_beside_photos
 from pipeline.settings import home, model_dir
@@ -226,6 +226,9 @@ def files_below(paths: Sequence[Path]) -> Iterator[Path]:
         CallerError: a path is neither a file nor a folder; said before anything is yielded.
     """
     for path in paths:
+        if path.parts[:1] == (SCHEME.rstrip("/"),):  # as a path, s3://bucket/key has lost one of its two slashes
+            address = SCHEME + "/".join(path.parts[1:])
+            raise CallerError(f"{address} lies in Amazon S3; `catalog-tagger load {address}` has it tagged there")
         if not path.is_dir() and not path.is_file():
             raise CallerError(f"{path} is neither a file nor a folder")
     return (file for path in paths for file in (_photos_below(path) if path.is_dir() else (path,)))

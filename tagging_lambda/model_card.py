@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-FITS = ("crop", "subject", "squash", "pad")
+WHOLE = "whole"
+FITS = ("crop", "subject", "squash", "pad", WHOLE)
 COLOUR_ORDERS = ("RGB", "BGR")
 
 
@@ -29,7 +30,8 @@ class InputContract:
         mean: subtracted per channel, in levels of 0 to 255.
         scale: what the difference is multiplied by, per channel.
         fit: `crop` cuts the middle out after shrinking; `subject` does so with what stands out from an even border,
-            where there is one; `squash` changes the proportions; `pad` lays white around.
+            where there is one; `squash` changes the proportions; `pad` lays white around; `whole` does neither, so
+            that the size is the most a picture may have. It is for pictures that no model is given.
         shorter_side_pixels: what the shorter side is shrunk to before a crop.
         name: of the input in the graph.
     """
@@ -146,6 +148,8 @@ class ModelCard:
     def __post_init__(self) -> None:
         """Refuse a card that contradicts itself."""
         self.file(self.served)
+        if self.input.fit == WHOLE:
+            raise BadModel(f"the card of {self.name} has the fit {WHOLE!r}, whose pictures differ in size; use 'pad'")
         if not self.temperature > 0:
             raise BadModel(f"the card of {self.name} has the temperature {self.temperature}; it must be above 0")
         if not self.classes or [model_class.class_index for model_class in self.classes] != list(

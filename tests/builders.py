@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -16,12 +17,16 @@ from pipeline.images import ImageRef
 from pipeline.keywords import LANGUAGES, Keyword, Use, Vocabulary
 from pipeline.memory.images import MemoryImages
 from pipeline.memory.table import MemoryTable
+from pipeline.records import Observation, RejectedImage, TaggedImage
 from pipeline.settings import DEFAULT_PRODUCT_PATTERN, ProductPattern
 from tagging_lambda.classification_cache import ClassificationCache
 from tagging_lambda.image.preprocess import read_picture
 from tagging_lambda.model_card import InputContract
 from tagging_lambda.reconcile import Reconciler
 from tagging_lambda.words.keyword_mapper import KeywordMapper
+
+if TYPE_CHECKING:
+    from pipeline.errors import RejectReason
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"
@@ -44,6 +49,22 @@ def encoded(picture: Image.Image, kind: str, **options: object) -> bytes:
 def shop(key: str = "a.jpg") -> ImageRef:
     """Return an image of the one shop there is."""
     return ImageRef("shop", key)
+
+
+def observation(image: ImageRef, etag: str | None = '"e"') -> Observation:
+    """Return what was seen of the image, as that object."""
+    seen_at = datetime(2026, 3, 1, tzinfo=UTC)
+    return Observation(image, image.key, "run-1", seen_at, etag, seen_at, "model-1", "words-1")
+
+
+def tagged_image(image: ImageRef, etag: str = '"e"') -> TaggedImage:
+    """Return the record of a tagged image without keywords."""
+    return TaggedImage(observation(image, etag), (), (), 640, 480)
+
+
+def rejected_image(image: ImageRef, reason: RejectReason, detail: str) -> RejectedImage:
+    """Return the record of an image that was rejected."""
+    return RejectedImage(observation(image), reason, detail)
 
 
 def keyword(name: str, *parents: str, use: Use = Use.KEYWORD, threshold: float | None = None) -> Keyword:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import hmac
 import json
-import re
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 import jwt
 
+from infra.local.signatures import GatewayRequest
+from pipeline.errors import Denied
 from tests.api_caller import CONTEXT, event_of
 
 if TYPE_CHECKING:
@@ -26,83 +25,14 @@ if TYPE_CHECKING:
 
     Authorize = Callable[["GatewayRequest"], Mapping[str, Any]]
 
-MAX_SKEW = timedelta(minutes=5)  # between the signer's clock and AWS's
-_AUTHORIZATION = re.compile(
-    r"AWS4-HMAC-SHA256 Credential=(?P<key>[^/,]+)/(?P<scope>\d{8}/[^/]+/[^/]+/aws4_request), ?"
-    r"SignedHeaders=(?P<headers>[a-z0-9;-]+), ?Signature=(?P<signature>[0-9a-f]{64})"
-)
 
-
-@dataclass(frozen=True)
-class GatewayRequest:
-    """A request as it came over the wire: neither path nor query is decoded; header names are in lower case."""
-
-    method: str
-    path: str
-    query: str
-    headers: Mapping[str, str]
-    body: bytes
-
-
-class RefusedError(Exception):
-    """The gateway answers by itself."""
+class RefusedError(Denied):
+    """The gateway answers by itself, with this status."""
 
     def __init__(self, status: int, message: str) -> None:
-        """Refuse with a status and the gateway's own message."""
+        """Refuse with the gateway's own message."""
         super().__init__(message)
-        self.status, self.message = status, message
-
-
-# ---- AWS Signature Version 4, by its specification -------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class SignatureAuthorizer:
-    """Lets in requests that are signed with a known key, for this region and service.
-
-    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
-    """
-
-    secrets: Mapping[str, str]
-    region: str = "eu-central-1"
-    service: str = "execute-api"
-    now: Callable[[], datetime] = lambda: datetime.now(UTC)
-
-    def __call__(self, request: GatewayRequest) -> Mapping[str, Any]:
-        """Return what the gateway tells the function of who signed."""
-        match = _AUTHORIZATION.fullmatch(request.headers.get("authorization", ""))
-        if match is None:
-            raise RefusedError(403, "Missing Authentication Token")
-        signed = match["headers"].split(";")
-        moment = request.headers.get("x-amz-date", "")
-        if not {"host", "x-amz-date"} <= set(signed) or signed != sorted(signed):
-            raise RefusedError(403, "host and x-amz-date must be signed")
-        if abs(self.now() - datetime.strptime(moment, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)) > MAX_SKEW:
-            raise RefusedError(403, "Signature expired")
-        if match["scope"] != f"{moment[:8]}/{self.region}/{self.service}/aws4_request":
-            raise RefusedError(403, "Credential should be scoped to a valid region and service")
-        canonical = hashlib.sha256(canonical_request(request, signed).encode()).hexdigest()
-        to_sign = f"AWS4-HMAC-SHA256\n{moment}\n{match['scope']}\n{canonical}"
-        key = f"AWS4{self.secrets.get(match['key'], '')}".encode()
-        for part in match["scope"].split("/"):
-            key = hmac.digest(key, part.encode(), "sha256")
-        if not hmac.compare_digest(hmac.digest(key, to_sign.encode(), "sha256").hex(), match["signature"]):
-            raise RefusedError(403, "The request signature we calculated does not match the signature you provided.")
-        return {"iam": {"userArn": f"arn:aws:iam::123456789012:user/{match['key']}"}}
-
-
-def canonical_request(request: GatewayRequest, signed: list[str]) -> str:
-    """Return the canonical request of the specification."""
-    path = quote(request.path, safe="/-_.~")  # every service but S3 signs a path whose segments are encoded twice
-    # Each name and value is decoded and encoded again, with %20 for a space: a + in a query is a plus to AWS.
-    pairs = [pair.partition("=") for pair in request.query.split("&") if pair]
-    encoded = sorted(
-        (quote(unquote(name), safe="-_.~"), quote(unquote(value), safe="-_.~")) for name, _, value in pairs
-    )
-    headers = "".join(f"{name}:{' '.join(request.headers.get(name, '').split())}\n" for name in signed)
-    digest = request.headers.get("x-amz-content-sha256") or hashlib.sha256(request.body).hexdigest()
-    query = "&".join(f"{name}={value}" for name, value in encoded)
-    return "\n".join((request.method, path or "/", query, headers, ";".join(signed), digest))
+        self.status = status
 
 
 # ---- JSON Web Tokens, as an HTTP API's JWT authorizer checks them ----------------------------------------------------
@@ -166,9 +96,10 @@ def gateway(handler: HttpHandler, authorize: Authorize | None = None) -> Iterato
             request = GatewayRequest(self.command, path, query, headers, body)
             try:
                 authorizer = authorize(request) if authorize else None
-            except RefusedError as refused:
-                data = json.dumps({"message": refused.message}).encode()
-                self._send(refused.status, {"content-type": "application/json"}, data)
+            except Denied as denied:
+                data = json.dumps({"message": str(denied)}).encode()
+                status = denied.status if isinstance(denied, RefusedError) else int(HTTPStatus.FORBIDDEN)
+                self._send(status, {"content-type": "application/json"}, data)
                 return
             decoded = unquote(path.replace("%25", "%2525"))  # as API Gateway does: every escape but that of %
             with one_at_a_time:

@@ -18,11 +18,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from infra.local.signatures import GatewayRequest, SignatureAuthorizer
 from pipeline.errors import CallerError, Denied
 from pipeline.http.client import AsyncCatalogClient, BearerToken, CatalogClient, SignedRequests
 from pipeline.images import ImageRef
 from pipeline.memory.files import MemoryFiles
-from tests.gateway import GatewayRequest, RefusedError, SignatureAuthorizer, TokenAuthorizer, gateway
+from tests.gateway import TokenAuthorizer, gateway
 from tests.results_sink.asking import Asker
 from tests.results_sink.small_shop import exported
 
@@ -85,7 +86,7 @@ def test_the_verifier_agrees_with_the_example_of_aws() -> None:
 
     assert verify(request)["iam"]["userArn"].endswith(KEY)
     for changed in ({"query": "Action=ListUsers"}, {"method": "POST"}, {"body": b"x"}, {"path": "/x"}):
-        with pytest.raises(RefusedError):
+        with pytest.raises(Denied):
             verify(replace(request, **changed))
 
 

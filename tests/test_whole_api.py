@@ -4,25 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from contextlib import suppress
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, assume, given, settings
-from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    negative_data_rejection,
-    response_headers_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-    unsupported_method,
-)
 
 from infra.openapi import whole_document
 from pipeline.errors import CallerError
@@ -33,20 +20,12 @@ from pipeline.ratings import Verdict
 from pipeline.records import KeywordAction
 from tests.gateway import gateway
 from tests.generated_client import generated_client
+from tests.strangers import send_many
 from tests.whole_api import LINKED, PHOTO, SHOE, whole_api
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-PROMISES = (
-    not_a_server_error,
-    status_code_conformance,
-    content_type_conformance,
-    response_headers_conformance,
-    response_schema_conformance,
-    negative_data_rejection,
-    unsupported_method,
-)
 OPERATIONS = [(method, path) for path, by_method in whole_document()["paths"].items() for method in by_method]
 
 
@@ -67,24 +46,7 @@ def test_whatever_strangers_send_the_answer_is_as_the_document_says(
 ) -> None:
     schema = schemathesis.openapi.from_dict(whole_document())
     schema.config.update(base_url=address)
-    cases = schema[path][method.upper()].as_strategy(generation_mode=mode)
-
-    @settings(
-        max_examples=25,
-        phases=[Phase.generate],
-        deadline=None,
-        derandomize=True,
-        suppress_health_check=list(HealthCheck),
-        database=None,
-    )
-    @given(case=cases)
-    def send(case: Any) -> None:
-        # No route holds a line break, which may come encoded already.
-        assume(not any("\n" in unquote(str(value)) for value in case.path_parameters.values()))
-        case.call_and_validate(checks=PROMISES)
-
-    with suppress(Unsatisfiable):  # what takes no parameter cannot be asked wrongly
-        send()
+    send_many(schema[path][method.upper()], mode)
 
 
 # ---- A client that was made from the document ------------------------------------------------------------------------
@@ -150,6 +112,8 @@ def test_our_client_does_all_that_the_api_can(address: str) -> None:
     )
     assert client.decide([(ref, "boot", KeywordAction.PIN)]).decisions[0].changed
     assert list(client.photos([ref, ImageRef("shop", "payroll.csv")]).photos) == [str(ref)]
+    assert client.similar_images(image=ref).results == []  # the small shop has no vectors
+    assert client.same_photos(ref, [ImageRef("shop", "boot/1.jpg")]).same == ["s3://shop/boot/1.jpg"]
     assert client.status().queues[0].name == "uploads"
     assert client.announce("a.jpg", "image/jpeg", 5).fields["key"].startswith("uploads/a-")
     with pytest.raises(CallerError, match="not those of a picture"):

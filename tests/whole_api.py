@@ -24,13 +24,15 @@ from pipeline.memory.watchers import MemoryWatchers
 from results_sink.http import api, photos, ratings, status
 from results_sink.search.newest import ExportReader
 from results_sink.search.snapshot import Downloaded
-from tagging_lambda import classify_once
+from tagging_lambda import classify_once, same_photos, thumbnails
 from tagging_lambda.classify import Classification
 from tagging_lambda.curate import decide_request
 from tagging_lambda.curate.rewrite import Rewriter
 from tagging_lambda.image.picture import Picture
+from tagging_lambda.image.same_photo import PhotoPrint
 from tagging_lambda.link import LinkFetcher
 from tagging_lambda.model_card import InputContract, ModelClass
+from tagging_lambda.recorded_photos import RecordedPhotos
 from tagging_lambda.words.keyword_mapper import KeywordMapper
 from tests.results_sink.small_shop import exported, small_shop, small_vocabulary, table_of
 
@@ -38,10 +40,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.http.resolver import HttpHandler
+    from pipeline.memory.table import MemoryTable
 
 PHOTO = b"\xff\xd8 a photo \xff\xd9"
 LINKED = ImageRef("shop", "linked.jpg")
 BUCKETS = ("shop",)
+WEBP = b"RIFF\xff\x00\x00\x00WEBP"
+_ONE_PRINT = PhotoPrint.of(np.random.default_rng(1).integers(0, 255, (96, 96, 3)).astype(np.uint8))
 SHOE, CAMERA = "n04120489", "n04069434"
 
 
@@ -99,7 +104,18 @@ def whole_api(work: Path) -> HttpHandler:
     rewriter = Rewriter(table, ThreadPoolExecutor(1))
     decide_request.add_routes(app, decide_request.DecisionWriter(rewriter, vocabulary, utc_now))
     classify_once.add_routes(app, _classifier())
+    recorded = RecordedPhotos(table, _photos_of(table), BUCKETS)
+    thumbnails.add_routes(app, thumbnails.Thumbnails(recorded, MemoryFiles(), lambda data, size: WEBP))
+    same_photos.add_routes(app, same_photos.PhotoComparison(recorded, lambda data: _ONE_PRINT))
     return make_http_handler(app)
+
+
+def _photos_of(table: MemoryTable) -> MemoryImages:
+    """Return a photo for each image of the table, all the same."""
+    images = MemoryImages()
+    for image in table.records:
+        images.put(image, PHOTO)
+    return images
 
 
 def _classifier() -> classify_once.PhotoClassifier:

@@ -6,14 +6,17 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalog_loader import report
+from catalog_loader.candidates import list_candidates
 from catalog_loader.commands.exit_codes import ATTENTION, DONE
 from catalog_loader.commands.wait import wait_until_empty
 from catalog_loader.compare import Versions
 from catalog_loader.estimate import IMAGE_MS, Estimator
+from catalog_loader.inventory import Inventory, is_inventory
 from catalog_loader.load import Loaded, Loader, Only, Plan
 from catalog_loader.manifest import Manifest, manifest_at
 from catalog_loader.send import Sender
@@ -21,6 +24,7 @@ from pipeline.errors import CallerError
 from pipeline.images import SCHEME, BucketPrefix, is_unicode
 from pipeline.keywords import Vocabulary
 from pipeline.model_version import head_version_in, keywords_version, version_in
+from pipeline.products import SAMPLE, describe_products
 from pipeline.progress import Progress
 from pipeline.run_id import checked_run_id, new_run_id
 from pipeline.settings import model_dir, own_head_dirs, starter_head_dir
@@ -39,6 +43,7 @@ class LoadRequest:
     """The options of a load."""
 
     source: str
+    prefix: str = ""
     run_id: str | None = None
     only: tuple[str, ...] = ()
     max_cost_usd: float | None = None
@@ -51,7 +56,7 @@ class LoadRequest:
         """Return the estimator of cost and time."""
         return Estimator.load(self.image_ms or IMAGE_MS)
 
-    def plan(self, source: BucketPrefix | Manifest) -> Plan:
+    def plan(self, source: BucketPrefix | Manifest | Inventory) -> Plan:
         """Return the plan, with a new run id if none was given.
 
         Raises:
@@ -61,11 +66,13 @@ class LoadRequest:
             raise CallerError(f"{self.start_after!r} is not valid Unicode, as every key in S3 is")
         if self.start_after.startswith(SCHEME) and isinstance(source, BucketPrefix):
             _check_inside(self.start_after, source)
-        max_cost_usd = self.max_cost_usd
+        start_after, max_cost_usd = self.start_after, self.max_cost_usd
+        if start_after and isinstance(source, Inventory) and not start_after.startswith(SCHEME):
+            start_after = f"{SCHEME}{source.bucket}/{start_after}"
         return Plan(
             source=source,
             run_id=new_run_id(datetime.now(UTC)) if self.run_id is None else checked_run_id(self.run_id),
-            start_after=self.start_after,
+            start_after=start_after,
             only=frozenset(Only(choice) for choice in self.only),
             versions=self.versions,
             max_images=None if max_cost_usd is None else self.estimator().affordable(max_cost_usd),
@@ -96,10 +103,11 @@ def load(
 ) -> int:
     """Load, and report what was sent and where to go on, whatever ends it. With ``wait``, return when all is done."""
     with ExitStack() as opened:
-        plan = request.plan(_open_source(request.source, opened))
+        plan = request.plan(open_source(request.source, connect, opened, request.prefix))
         total = _total(plan)
         _warn_without_model(plan, console)
         ports = connect()
+        _show_products(plan, ports, console)
         sender = Sender(ports.backfill, sleep=sleep, probe=ports.probe)
         if request.max_waiting:
             sender = sender.throttled(request.max_waiting)
@@ -128,9 +136,25 @@ def _warn_without_model(plan: Plan, console: Console) -> None:
         console.hint("No model was built here, so every model counts as current; name it with --model-version.")
 
 
+def _show_products(plan: Plan, ports: Connected, console: Console) -> None:
+    """Say what the stack makes of the keys, before anything is sent: what people decide holds for a whole product."""
+    if console.as_json:
+        return
+    candidates = islice(
+        list_candidates(ports.images, plan.source) if isinstance(plan.source, BucketPrefix) else plan.source.images(),
+        SAMPLE,
+    )
+    unnamed = [candidate.image for candidate in candidates if candidate.product is None]
+    examples, warning = describe_products(unnamed, ports.product_pattern()) if unnamed else ([], "")
+    for line in [*examples, *([f"Warning: {warning}."] if warning else [])]:
+        console.hint(line)
+
+
 def wait_for_all(ports: Connected, console: Console, sleep: Callable[[float], object]) -> int:
     """Return when no message is left: 0, or 1 if dead letters are there."""
-    with Progress("tagging", unit="messages", quiet=console.as_json) as progress:
+    depths = [queue.depth() for queue in ports.queues.values()]
+    total = sum(depth.waiting + depth.in_flight for depth in depths)
+    with Progress("tagging", total=total or None, unit="messages", quiet=console.as_json) as progress:
         wait_until_empty(ports.queues.values(), sleep, progress)
     dead_letters = sum(queue.state().dead_letters for queue in ports.watched)
     if dead_letters:
@@ -141,9 +165,10 @@ def wait_for_all(ports: Connected, console: Console, sleep: Callable[[float], ob
 def rehearse(request: LoadRequest, connect: Connect, console: Console) -> int:
     """Report what a load would send, cost and take, and send nothing."""
     with ExitStack() as opened:
-        plan = request.plan(_open_source(request.source, opened))
+        plan = request.plan(open_source(request.source, connect, opened, request.prefix))
         total = _total(plan)
         ports, loaded = connect(), Loaded()
+        _show_products(plan, ports, console)
         with Progress("dry run", total=total, quiet=console.as_json) as progress:
             Loader(ports.images, ports.table, Sender(ports.backfill)).rehearse(plan, loaded, progress)
     facts = (loaded, request.estimator().estimate(loaded.chosen))
@@ -151,7 +176,18 @@ def rehearse(request: LoadRequest, connect: Connect, console: Console) -> int:
     return _exit_code(plan, loaded, console)
 
 
-def _open_source(text: str, opened: ExitStack) -> BucketPrefix | Manifest:
+def open_source(
+    text: str, connect: Connect, opened: ExitStack, prefix: str = ""
+) -> BucketPrefix | Manifest | Inventory:
+    """Return the place, manifest or inventory of this name; ``opened`` closes what had to be opened.
+
+    Raises:
+        CallerError: it is none of them, or ``prefix`` is given and it is no inventory.
+    """
+    if is_inventory(text):
+        return Inventory.load(text, connect().files, prefix)
+    if prefix:
+        raise CallerError("--prefix is for the manifest.json of an inventory; write s3://bucket/prefix")
     if text.startswith(SCHEME):
         return BucketPrefix.parse(text)
     if Path(text).is_dir():

@@ -45,7 +45,7 @@ def upload(  # noqa: PLR0913 - one parameter for each option, and the way to the
     names = list_photos(root, skipped_by)
     ports = connect()
     target = BucketPrefix(ports.images_bucket, _prefix(root.resolve().name if prefix is None else prefix))
-    store = None if dry_run else ports.photo_store(target)
+    store = None if dry_run else ports.files(target)
     job = FolderUpload(root, store, existing_below(ports.images, target))
     results: Counter[UploadResult] = Counter()
     with Progress("upload", total=len(names), quiet=console.as_json) as progress:

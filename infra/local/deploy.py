@@ -6,11 +6,13 @@ import hashlib
 import re
 import time
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 from samtranslator.yaml_helper import yaml_parse
 
+from infra.local.authorization import Authorization
 from infra.package import with_code
 from pipeline.aws.clients import client, stack_outputs
 from pipeline.errors import DeployerError
@@ -20,10 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ARTEFACTS_BUCKET = f"{STACK_NAME}-artefacts"
-PARAMETERS = [
-    {"ParameterKey": "Alarms", "ParameterValue": "false"},  # the embedded AWS knows no alarm that calculates
-    {"ParameterKey": "ApiAuthorization", "ParameterValue": "NONE"},  # it is reached from this machine alone
-]
+PARAMETERS = {
+    "Alarms": "false",  # the embedded AWS knows no alarm that calculates
+    "ApiAuthorization": "NONE",  # it is reached from this machine alone
+}
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]  # the template makes roles, and is written in SAM's words
 DEPLOY_LIMIT_S = 120.0  # chosen by us: it takes under a second on an idle machine
 DRAIN_LIMIT_S = 10.0  # chosen by us: a batch takes a second or two; what fails stays in flight for minutes
@@ -47,12 +49,30 @@ def with_literal_numbers(template: str) -> str:
     return template
 
 
+def with_plain_sign_in(template: str) -> str:
+    """Return the template with a sign-in address that may be without TLS, which the embedded issuer does not speak."""
+    return template.replace('"(https://[^ /]+)?"', '"(https?://[^ /]+)?"')
+
+
 @dataclass(frozen=True, slots=True)
 class Deployed:
     """What a deployment did, and the stack it left."""
 
     stack: Stack
     changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LocalApi:
+    """Where the API answers, without a slash at the end, and whom."""
+
+    url: str
+    authorization: Authorization
+
+    @property
+    def page_url(self) -> str | None:
+        """Where a browser opens the page; None where only signed requests are answered, which a page cannot send."""
+        return None if self.authorization is Authorization.IAM else f"{self.url}/"
 
 
 @dataclass(frozen=True)
@@ -71,20 +91,34 @@ class Deployment:
         names = ("cloudformation", "s3", "sqs", "lambda")
         return cls(endpoint_url, *(client(name, endpoint_url) for name in names))
 
-    def deploy(self, template: str, zips: Mapping[str, bytes]) -> Deployed:
+    def deploy(
+        self, template: str, zips: Mapping[str, bytes], parameters: Mapping[str, str] = MappingProxyType({})
+    ) -> Deployed:
         """Make the stack what the template and the functions' code say, and return what that took.
+
+        Args:
+            template: its text.
+            zips: the code of each function.
+            parameters: of the template, beside those that every local stack has.
 
         Raises:
             DeployerError: CloudFormation refused it; the message says which resource and why.
         """
         keys = {function: f"{function}/{hashlib.sha256(code).hexdigest()}.zip" for function, code in zips.items()}
         places = {function: f"s3://{ARTEFACTS_BUCKET}/{key}" for function, key in keys.items()}
-        body = with_literal_numbers(with_code(template, places)).encode()
+        body = with_plain_sign_in(with_literal_numbers(with_code(template, places))).encode()
         key = f"template/{hashlib.sha256(body).hexdigest()}.yaml"
         self._upload({key: body, **{keys[function]: code for function, code in zips.items()}})
         url = f"{self.endpoint_url}/{ARTEFACTS_BUCKET}/{key}"  # a request itself may hold no more than 51,200 bytes
         created = self._status() is None
-        changed = self._create(url) if created else self._update(url)
+        named = {**PARAMETERS, **parameters}.items()
+        arguments = {
+            "StackName": STACK_NAME,
+            "TemplateURL": url,
+            "Parameters": [{"ParameterKey": name, "ParameterValue": value} for name, value in named],
+            "Capabilities": CAPABILITIES,
+        }
+        changed = self._create(arguments) if created else self._update(arguments)
         if created:
             self._forget_test_events()
         self._remove_all_but({key, *keys.values()})
@@ -98,14 +132,17 @@ class Deployment:
         """
         return Stack.from_outputs(stack_outputs(self.cloudformation, STACK_NAME), self.endpoint_url)
 
-    def page_url(self) -> str:
-        """Return where a browser opens the page.
+    def api(self) -> LocalApi:
+        """Return where the API answers, and whom.
 
         Raises:
             NoStack: the stack is not deployed.
         """
         api_id = stack_outputs(self.cloudformation, STACK_NAME)["HttpApiId"]
-        return f"{self.endpoint_url}/_aws/execute-api/{api_id}/$default/"
+        parameters = self.cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"][0]["Parameters"]
+        values = {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in parameters}
+        authorization = Authorization.of_parameter(values["ApiAuthorization"])
+        return LocalApi(f"{self.endpoint_url}/_aws/execute-api/{api_id}", authorization)
 
     def listen(self, *, to_queues: bool) -> None:
         """Let the functions take messages, or no more of them."""
@@ -152,18 +189,14 @@ class Deployment:
         except ClientError:
             return None
 
-    def _create(self, url: str) -> bool:
-        self.cloudformation.create_stack(
-            StackName=STACK_NAME, TemplateURL=url, Parameters=PARAMETERS, Capabilities=CAPABILITIES
-        )
+    def _create(self, arguments: Mapping[str, Any]) -> bool:
+        self.cloudformation.create_stack(**arguments)
         self._wait_for("CREATE_COMPLETE")
         return True
 
-    def _update(self, url: str) -> bool:
+    def _update(self, arguments: Mapping[str, Any]) -> bool:
         try:
-            self.cloudformation.update_stack(
-                StackName=STACK_NAME, TemplateURL=url, Parameters=PARAMETERS, Capabilities=CAPABILITIES
-            )
+            self.cloudformation.update_stack(**arguments)
         except ClientError as error:
             if "No updates are to be performed" in str(error):
                 return False

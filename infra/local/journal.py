@@ -2,6 +2,9 @@
 
 ministack writes its state when it stops, and only then. Here every change of an item and every message is appended to a
 file before its request is answered; the next start carries the file out again (DECISIONS.md, 70).
+
+What AWS Lambda says of a batch of the stream that failed needs no entry: the replay writes the items once more, and
+they go down the stream again.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """The process of the embedded AWS: ministack with a journal of what it acknowledges (DECISIONS.md, 70).
 
+It also verifies the signatures that an API with AWS_IAM asks for, where ministack looks for the header alone.
+
 ministack has no hook for this, so functions of the pinned version are wrapped, each through which all changes of its
 kind pass. ``tests/infra/local/test_run.py`` kills the process and sees that they do.
 """
@@ -9,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +19,9 @@ from ministack import app
 from ministack.services import dynamodb, eventbridge, s3, sqs
 
 from infra.local.journal import ItemChange, Journal, SentMessage
+from infra.local.signatures import GatewayRequest, SignatureAuthorizer
+from pipeline.aws.clients import LOCAL_KEY, LOCAL_REGION
+from pipeline.errors import Denied
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -57,6 +63,40 @@ def journal_messages(journal: Journal) -> None:
     sqs._act_send_message = sqs._HANDLERS["SendMessage"] = send_and_append
     s3._deliver_event_to_sqs = deliver_s3_and_append
     eventbridge._dispatch_to_sqs = deliver_event_and_append
+
+
+def verify_signatures(authorize: SignatureAuthorizer) -> None:
+    """Refuse requests to routes with AWS_IAM that are not signed as AWS asks."""
+    handle = app._handle_execute_api_request
+
+    async def verify_and_handle(  # noqa: PLR0913, PLR0917 - the parameters of what is wrapped
+        host: str,
+        path: str,
+        method: str,
+        headers: dict[str, str],
+        body: bytes,
+        query: dict[str, Any],
+        raw_path: str | None = None,
+        raw_query_string: str | None = None,
+    ) -> Any:
+        if _needs_signature(host, path, method):
+            try:
+                authorize(GatewayRequest(method, raw_path or path, raw_query_string or "", headers, body))
+            except Denied as denied:
+                message = json.dumps({"message": str(denied)}).encode()
+                return int(HTTPStatus.FORBIDDEN), {"Content-Type": "application/json"}, message
+        return await handle(host, path, method, headers, body, query, raw_path, raw_query_string)
+
+    app._handle_execute_api_request = verify_and_handle
+
+
+def _needs_signature(host: str, path: str, method: str) -> bool:
+    parsed = app._parse_execute_api_url(host, path)
+    if parsed is None or parsed[2].startswith("/@connections/"):  # the functions' own calls
+        return False
+    api_id, first_part, rest = parsed
+    stage, api_path = app._resolve_stage_and_path(api_id, first_part, rest)
+    return bool(app._execute_api_authorization_type(api_id, stage, method, api_path) == "AWS_IAM")
 
 
 def replay_after_load(journal: Journal) -> None:
@@ -109,6 +149,7 @@ def main() -> None:
     journal_messages(journal)
     replay_after_load(journal)
     clear_after_save(journal, state)
+    verify_signatures(SignatureAuthorizer({LOCAL_KEY: LOCAL_KEY}, LOCAL_REGION))
     app.main()
 
 

@@ -6,9 +6,11 @@ import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from infra.local import emulator
+from infra.local.authorization import Authorization, UserPool
 from infra.local.deploy import Deployment
 from infra.local.journal import Journal
 from infra.package import PACKAGES, zipped
@@ -20,8 +22,10 @@ from pipeline.settings import home
 from pipeline.stack import LocalRun, Stack
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from infra.local.deploy import Deployed, LocalApi
     from infra.local.journal import Recovered
     from infra.local.place import Place
 
@@ -63,7 +67,7 @@ class Up:
     run: LocalRun
     stack: Stack
     changed: bool
-    page_url: str
+    api: LocalApi
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +88,7 @@ class Status:
     stack: Stack | None
     uploads: QueueCounts | None
     backfill: QueueCounts | None
-    page_url: str | None = None
+    api: LocalApi | None = None
 
 
 def life_of(state: Place) -> Life:
@@ -97,7 +101,12 @@ def life_of(state: Place) -> Life:
     return Life.UP if emulator.answers(run) else Life.SILENT
 
 
-def up(state: Place, sources: Sources) -> Up:
+def up(
+    state: Place,
+    sources: Sources,
+    authorization: Authorization = Authorization.NONE,
+    parameters: Mapping[str, str] = MappingProxyType({}),
+) -> Up:
     """Start the embedded AWS if it is not up, and make its stack what the sources say.
 
     Raises:
@@ -111,7 +120,7 @@ def up(state: Place, sources: Sources) -> Up:
             raise DeployerError("ministack runs and does not answer; `catalog-tagger local down` stops it")
         try:
             run = _running(state)
-            deployed = Deployment.at(run.endpoint_url).deploy(template, zips)
+            deployed = _deploy(Deployment.at(run.endpoint_url), template, zips, authorization, parameters)
         except DeployerError:
             _give_up(state)
             raise
@@ -121,7 +130,25 @@ def up(state: Place, sources: Sources) -> Up:
             emulator.stop(state, run)
             run = emulator.start(state, run.port)
         Deployment.at(run.endpoint_url).listen(to_queues=True)
-    return Up(before, recovered, run, deployed.stack, deployed.changed, Deployment.at(run.endpoint_url).page_url())
+    return Up(before, recovered, run, deployed.stack, deployed.changed, Deployment.at(run.endpoint_url).api())
+
+
+def _deploy(
+    deployment: Deployment,
+    template: str,
+    zips: Mapping[str, bytes],
+    authorization: Authorization,
+    parameters: Mapping[str, str],
+) -> Deployed:
+    if authorization is Authorization.NONE:
+        return deployment.deploy(template, zips, parameters)
+    parameters = {**parameters, "ApiAuthorization": authorization.parameter}
+    if authorization is Authorization.IAM:
+        return deployment.deploy(template, zips, parameters)
+    pool = UserPool.open(deployment.endpoint_url)
+    deployed = deployment.deploy(template, zips, {**parameters, **pool.parameters()})
+    pool.let_back_to(f"{deployment.api().url}/")
+    return deployed
 
 
 def _give_up(state: Place) -> None:
@@ -178,7 +205,7 @@ def status(state: Place) -> Status:
         life,
         run,
         stack,
-        page_url=deployment.page_url(),
+        api=deployment.api(),
         uploads=_counts(run, stack.uploads_queue_url, stack.uploads_dead_letter_queue_url),
         backfill=_counts(run, stack.backfill_queue_url, stack.backfill_dead_letter_queue_url),
     )

@@ -43,17 +43,19 @@ def client(service: str, endpoint_url: str | None = None, at: str | None = None)
     return _made(service, {"addressing_style": "path"} if endpoint_url else {}, local)
 
 
-def presigning_client(*, on_embedded_aws: bool) -> Any:
+def presigning_client(*, on_embedded_aws: bool = False, region: str | None = None) -> Any:
     """Return a client of S3 whose presigned addresses a browser reaches as they are.
 
     On AWS they name the bucket's own host in its region. botocore's default is the host without a region, which
-    redirects or refuses, and a browser's preflight must not be redirected. The embedded AWS has one host.
+    redirects or refuses, and a browser's preflight must not be redirected. The embedded AWS has one host. ``region`` is
+    that of the bucket where it is not the caller's.
 
     Raises:
         Denied: no region is configured.
     """
     own_host = {"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"}
-    return _made("s3", {"addressing_style": "path"} if on_embedded_aws else own_host, {})
+    in_region = {"region_name": region} if region else {}
+    return _made("s3", {"addressing_style": "path"} if on_embedded_aws else own_host, in_region)
 
 
 def _made(service: str, s3: dict[str, str], local: dict[str, Any]) -> Any:
@@ -71,14 +73,18 @@ def _made(service: str, s3: dict[str, str], local: dict[str, Any]) -> Any:
         raise Denied(setup_remedy(error) or f"AWS is not configured as it should be: {error}") from error
 
 
-def signed_headers(method: str, url: str, headers: Mapping[str, str], body: bytes) -> dict[str, str]:
+def signed_headers(
+    method: str, url: str, headers: Mapping[str, str], body: bytes, *, on_embedded_aws: bool = False
+) -> dict[str, str]:
     """Return the headers and AWS's signature of the request, by the credentials that boto3 finds.
+
+    On the embedded AWS they are its own.
 
     Raises:
         Denied: no credentials or no region are configured, or they cannot be read.
     """
     with translated(url):  # a profile, a sign-in and a process that gives credentials can each be at fault
-        session = boto3.Session()
+        session = boto3.Session(LOCAL_KEY, LOCAL_KEY, region_name=LOCAL_REGION) if on_embedded_aws else boto3.Session()
         credentials, region = session.get_credentials(), session.region_name
         if credentials is None or region is None:
             missing = "credentials were" if credentials is None else "region was"

@@ -9,13 +9,23 @@ from typing import TYPE_CHECKING, Any
 from pipeline.aws.errors import translated
 from pipeline.errors import CatalogTaggerError, Denied, DeployerError, RejectReason
 from pipeline.records import RejectedImage
+from pipeline.settings import DEFAULT_PRODUCT_PATTERN, ProductPattern
 
 if TYPE_CHECKING:
     from pipeline.messages import TagImage
     from pipeline.ports import RecordTable
 
+PATTERN_VARIABLE = "PRODUCT_PATTERN"  # of the tagging function
 ENABLED = frozenset({"Enabled", "Enabling", "Updating", "Creating"})  # states in which messages are taken, or soon are
 WHERE_TO_READ = "RUNBOOK.md#a-bucket-that-exists-already says how to let the stack read it; nothing was sent"
+
+
+def deployed_product_pattern(functions: Any, name: str) -> ProductPattern:
+    """Return how the deployed function reads a product from a key."""
+    with translated(name):
+        configuration = functions.get_function_configuration(FunctionName=name)
+    text = configuration.get("Environment", {}).get("Variables", {}).get(PATTERN_VARIABLE)
+    return ProductPattern.parse(text or DEFAULT_PRODUCT_PATTERN)
 
 
 @dataclass(frozen=True)

@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pipeline.photo_addresses import UploadForm
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pipeline.images import ImageRef
 
 
 @dataclass(frozen=True)
 class S3Addresses:
-    """Presigned addresses of S3, as ``PhotoAddresses`` promises. ``s3`` is the client that is made for them."""
+    """Presigned addresses of S3, as ``PhotoAddresses`` promises.
+
+    Attributes:
+        s3: the client that is made for them.
+        elsewhere: a client of its region for each bucket that lies in another.
+    """
 
     s3: Any
+    elsewhere: Mapping[str, Any] = field(default_factory=dict)
 
     def to_read(self, image: ImageRef, seconds: int) -> str:
         """Return a presigned GetObject."""
         target = {"Bucket": image.bucket, "Key": image.key}
-        return str(self.s3.generate_presigned_url("get_object", Params=target, ExpiresIn=seconds))
+        s3 = self.elsewhere.get(image.bucket, self.s3)
+        return str(s3.generate_presigned_url("get_object", Params=target, ExpiresIn=seconds))
 
     def to_write(self, image: ImageRef, media_type: str, size_bytes: int, seconds: int) -> UploadForm:
         """Return a presigned POST, whose policy names key, type and size."""
-        form = self.s3.generate_presigned_post(
+        form = self.elsewhere.get(image.bucket, self.s3).generate_presigned_post(
             image.bucket,
             # Written with ${filename}, the name would be the sender's.
             image.key,

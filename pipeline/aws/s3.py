@@ -130,6 +130,17 @@ class S3Files:
                 return None
             raise
 
+    def download(self, name: str, target: Path) -> bool:
+        """Download the file in parts, several at once, each of which is tried again if it breaks off."""
+        try:
+            with translated(str(self.place)):
+                self.s3.download_file(Bucket=self.place.bucket, Key=self.place.prefix + name, Filename=str(target))
+        except ClientError as error:
+            if code_of(error) in {"404", "NoSuchKey"}:
+                return False
+            raise
+        return True
+
     def write_if(self, name: str, data: bytes, seen: str | None) -> bool:
         """Write the file by one conditional PutObject."""
         condition = {"IfNoneMatch": "*"} if seen is None else {"IfMatch": seen}

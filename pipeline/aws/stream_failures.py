@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from pipeline.aws.errors import code_of, translated
+from pipeline.table_layout import REVISION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,12 +28,14 @@ _FORGOTTEN = frozenset({"TrimmedDataAccessException", "ResourceNotFoundException
 class StreamFailures:
     """The queue of failed batches, as ``DeadLetters`` promises: a letter names a batch, and its error the function.
 
-    Nothing is sent back to the stream, which still has the batch: the function is called with it once more.
+    Nothing is sent back to the stream, which still has the batch: the function is called with it once more, but for
+    changes that later ones replaced. These were passed on meanwhile, and an older state must not come after them.
     """
 
     letters: SqsDeadLetters
     streams: Any
     functions: Any
+    dynamodb: Any
 
     def receive(self) -> tuple[DeadLetter, ...]:
         """Return the letters by one ReceiveMessage."""
@@ -60,13 +63,23 @@ class StreamFailures:
             return False
         try:
             with translated(function):
-                records = [_event_record(record, batch["streamArn"]) for record in self._records(batch)]
+                changes = [change for change in self._records(batch) if self._is_current(change, batch["streamArn"])]
+                if not changes:
+                    return True
+                records = [_event_record(change, batch["streamArn"]) for change in changes]
                 answer = self.functions.invoke(FunctionName=function, Payload=json.dumps({"Records": records}))
         except ClientError as error:
             if code_of(error) in _FORGOTTEN:
                 return False
             raise
         return "FunctionError" not in answer
+
+    def _is_current(self, change: Mapping[str, Any], stream_arn: str) -> bool:
+        """Return whether the item is still as the change left it; where it was removed, neither has a revision."""
+        # An older state that is recorded late would lie over a newer one (DECISIONS.md, 104).
+        key, image = change["dynamodb"]["Keys"], change["dynamodb"].get("NewImage", {})
+        item = self.dynamodb.get_item(TableName=_table_of(stream_arn), Key=key, ConsistentRead=True).get("Item", {})
+        return bool(item.get(REVISION) == image.get(REVISION))
 
     def _records(self, batch: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
         """Yield the changes of the batch, from its first sequence number to its last."""
@@ -86,6 +99,11 @@ class StreamFailures:
             if not answer["Records"] or int(answer["Records"][-1]["dynamodb"]["SequenceNumber"]) >= last:
                 return
             iterator = answer.get("NextShardIterator")
+
+
+def _table_of(stream_arn: str) -> str:
+    """Return the name in ``arn:aws:dynamodb:region:account:table/name/stream/time``."""
+    return stream_arn.split("/")[1]
 
 
 def _function_of(body: str) -> str:

@@ -1,4 +1,4 @@
-"""What searches, lookups, photos, ratings and the status take and answer, as pydantic models."""
+"""Pydantic models of the requests and answers of searches, lookups, photos, ratings and the status."""
 
 from typing import Annotated, Literal
 
@@ -7,7 +7,7 @@ from pydantic import Field
 from pipeline.http.models import AnswerModel, ImageName, KeywordOfImage, RequestModel, Score
 from pipeline.ratings import Verdict
 
-MAX_PRODUCTS = 100  # of one batch, chosen by us: as many queries of the table, some half a second
+MAX_PRODUCTS = 100  # of one batch, chosen by us: each is a query of the table; together some half a second
 MAX_ID_CHARACTERS = 1_024  # of a product's id: the most bytes it can have
 
 MAX_PHOTOS = 100  # of one request, chosen by us: a page of results, and the most that one BatchGetItem reads
@@ -34,8 +34,17 @@ class DecisionOnImage(AnswerModel):
     by: str
 
 
+class ColourOfImage(AnswerModel):
+    """A colour of the product on an image."""
+
+    colour: str = Field(description="Its name in the requested language.", examples=["blue"])
+    id: str = Field(description="`colour-` and its name in English, as decisions take it.", examples=["colour-blue"])
+    share: float = Field(ge=0, le=1, description="Of the product; 1 of a colour that somebody pinned.")
+    source: Literal["model", "human"]
+
+
 class PreviousObservation(AnswerModel):
-    """What the model said of the same photo in the run before, which `undo` of the newest run brings back."""
+    """What the model said about the same photo in the run before; `undo` of the newest run brings it back."""
 
     run_id: str
     observed_at: str
@@ -45,7 +54,7 @@ class PreviousObservation(AnswerModel):
 
 
 class ImageInBrief(AnswerModel):
-    """What is known of an image now, without what the model said in detail."""
+    """The current record of an image, without the details of the model's answer."""
 
     image: str = Field(description="s3://bucket/key, the key as it is, not encoded.")
     product: str
@@ -53,6 +62,7 @@ class ImageInBrief(AnswerModel):
     reason: str | None = Field(description="Why it was rejected, one of a closed list.")
     detail: str | None
     keywords: list[KeywordOfImage]
+    colours: list[ColourOfImage] = Field(description="The strongest first; none where they are not clear.")
     low_information: bool
     decisions: list[DecisionOnImage]
     width_pixels: int | None = None
@@ -67,7 +77,7 @@ class ImageInBrief(AnswerModel):
 
 
 class Image(ImageInBrief):
-    """What is known of an image now."""
+    """The current record of an image."""
 
     model_keywords: list[KeywordOfImage] = Field(description="What the model says, before what people decided.")
     classes: list[ClassOfImage]
@@ -91,20 +101,20 @@ class ProductInBrief(AnswerModel):
 
 
 class ProductIds(RequestModel):
-    """The products that are asked for."""
+    """The products to look up."""
 
     ids: list[ProductId] = Field(min_length=1, max_length=MAX_PRODUCTS)
 
 
 class Products(AnswerModel):
-    """The products that are known, in the order in which they were asked for, and the ids of those that are not."""
+    """The known products, in the order of the request, and the ids of the unknown ones."""
 
     products: list[ProductInBrief]
     missing: list[str]
 
 
 class Result(AnswerModel):
-    """An image that was found; of a product, its best."""
+    """An image that matches; in a search by product, the product's best image."""
 
     image: str
     product: str
@@ -113,15 +123,15 @@ class Result(AnswerModel):
 
 
 class SimilarProducts(AnswerModel):
-    """The products that look most like one, most alike first."""
+    """The products that look most like a given one, most similar first."""
 
     product: str
     results: list[Result]
-    snapshot: str = Field(description="The snapshot whose photos were compared.")
+    snapshot: str = Field(description="The snapshot that was searched, with what changed since.")
 
 
 class FacetCount(AnswerModel):
-    """How many of all results carry a keyword of this name, or one below it."""
+    """How many of all results have a keyword of this name, or one below it."""
 
     keyword: str
     count: int
@@ -138,11 +148,13 @@ class SearchPage(AnswerModel):
     """A page of results, best first."""
 
     query: str
-    ignored: list[str] = Field(description="The words that were left out, because nothing is called so.")
+    ignored: list[str] = Field(description="The words that were left out because no keyword has that name.")
     corrections: list[CorrectionOfQuery]
-    suggestions: list[str] = Field(description="Words near those that were left out, where nothing was found.")
-    available: list[FacetCount] = Field(description="What the catalogue has most of, where nothing was found.")
-    as_of: str | None = Field(description="When the newest change that was searched was made.")
+    suggestions: list[str] = Field(description="If nothing was found: words similar to those that were left out.")
+    available: list[FacetCount] = Field(
+        description="If nothing was found: the most frequent keywords of the catalogue."
+    )
+    as_of: str | None = Field(description="The time of the newest change that was searched.")
     total: int = Field(description="How many results there are on all pages.")
     results: list[Result]
     facets: list[FacetCount]
@@ -152,13 +164,13 @@ class SearchPage(AnswerModel):
 
 
 class Suggestion(AnswerModel):
-    """A word that begins as what was typed."""
+    """A word that begins with what was typed."""
 
     word: str
     keyword: str = Field(description="The name of the keyword that the word means.")
-    id: str = Field(description="Of the keyword; of a colour `colour-` and its id.")
-    images: int = Field(description="How many images carry the keyword; of a query, how many it would leave.")
-    query: str = Field(description="What was typed, completed.")
+    id: str = Field(description="The keyword's id; for a colour, `colour-` and the colour's id.")
+    images: int = Field(description="How many images have the keyword; for a completed query, how many match it.")
+    query: str = Field(description="The completed query.")
 
 
 class Suggestions(AnswerModel):
@@ -175,19 +187,27 @@ class KeywordOfTaxonomy(AnswerModel):
     id: str
     words: dict[str, list[str]] = Field(description="By language, the name first.")
     parents: list[str]
-    images: int = Field(description="How many images of the last snapshot carry it.")
+    images: int = Field(description="How many images of the last snapshot have it.")
+
+
+class ColourOfTaxonomy(AnswerModel):
+    """A colour that an image can have."""
+
+    id: str
+    words: dict[str, str] = Field(description="By language.")
 
 
 class Taxonomy(AnswerModel):
-    """Every keyword that an image can have."""
+    """Every keyword and every colour that an image can have."""
 
     version: str
     languages: list[str]
     keywords: list[KeywordOfTaxonomy]
+    colours: list[ColourOfTaxonomy]
 
 
 class Health(AnswerModel):
-    """That the API answers, and from what."""
+    """That the API works, and what it answers from."""
 
     status: Literal["ok"]
     snapshot: str | None = Field(description="The snapshot that is searched; null before the first export.")
@@ -207,11 +227,11 @@ class PhotoAddresses(AnswerModel):
     photos: dict[str, str] = Field(
         description="The address by the image's name. An image without a record, or of another bucket, is left out."
     )
-    seconds: int = Field(description="How long the addresses are good for.")
+    seconds: int = Field(description="How long the addresses are valid.")
 
 
 class KeywordRating(RequestModel):
-    """What a person says of one keyword on one image."""
+    """What a person says about one keyword on one image."""
 
     image: str = Field(
         min_length=1,
@@ -222,7 +242,7 @@ class KeywordRating(RequestModel):
     keyword: str = Field(
         min_length=1,
         max_length=MAX_WORD_CHARACTERS,
-        description="Its id, or a word in any language; where it is missing, any word.",
+        description="Its id, or a word in any language; any word if the verdict is `missing`.",
         examples=["n04120489"],
     )
     verdict: Verdict
@@ -230,15 +250,15 @@ class KeywordRating(RequestModel):
 
 
 class KeywordRatings(RequestModel):
-    """Ratings of one person: all are kept, or none."""
+    """Ratings of one person: all are stored, or none."""
 
     ratings: list[KeywordRating] = Field(min_length=1, max_length=MAX_RATINGS)
 
 
 class GivenRating(AnswerModel):
-    """What the caller has said of a keyword on an image."""
+    """What the caller said about a keyword on an image."""
 
-    keyword: str = Field(description="Its id; of a missing word that is no keyword, the word.")
+    keyword: str = Field(description="Its id, or the word itself if it is no keyword.")
     verdict: Verdict
     model_version: str
 
@@ -250,7 +270,7 @@ class GivenRatings(AnswerModel):
 
 
 class KeptRatings(AnswerModel):
-    """How many ratings were kept."""
+    """How many ratings were stored."""
 
     kept: int
 
@@ -274,7 +294,7 @@ class RejectedPhoto(AnswerModel):
 
 
 class Status(AnswerModel):
-    """How tagging is: the queues now, and the table as it was at ``counted_at``."""
+    """The state of tagging: the queues now, and the table as of ``counted_at``."""
 
     queues: list[QueueDepth]
     counted_at: str
@@ -283,8 +303,8 @@ class Status(AnswerModel):
     without_keyword: int
     gone: int
     by_minute: list[int] | None = Field(
-        description="Images in each of the last 30 minutes, the latest at the end; null where not all were counted."
+        description="Images in each of the last 30 minutes, the latest last; null if not all were counted."
     )
     rejected: dict[str, int] = Field(description="Images by reason.")
     rejected_complete: bool
-    rejections: list[RejectedPhoto] = Field(description="The first few of each reason, the newest first.")
+    rejections: list[RejectedPhoto] = Field(description="The first few for each reason, newest first.")

@@ -1,16 +1,16 @@
-"""What classification on demand takes and answers, as pydantic models."""
+"""Pydantic models of the requests and answers of classification on demand."""
 
 from pydantic import Field
 
 from pipeline.http.models import AnswerModel, KeywordOfImage, RequestModel
 from pipeline.images import MAX_IMAGE_BYTES
 
-MAX_MODELS = 4  # asked at once, chosen by us: they stand side by side on a page
+MAX_MODELS = 4  # in one request, chosen by us: the page shows them side by side
 MAX_BASE64_CHARACTERS = -(-MAX_IMAGE_BYTES // 3) * 4 + 100  # with "data:image/jpeg;base64," in front
 
 
 class PhotoReference(RequestModel):
-    """A photo in a body of JSON: either ``image`` or ``link``."""
+    """A photo in a JSON body: either ``image`` or ``link``."""
 
     image: str | None = Field(
         default=None,
@@ -43,13 +43,16 @@ class ModelAnswer(AnswerModel):
     taxonomy_version: str
     classes: list[NamedClass]
     keywords: list[KeywordOfImage]
+    vector: str | None = Field(
+        description="What the model saw, for `POST /v1/similar`; null where the model has no projection."
+    )
     milliseconds: float
 
 
 class ClassifiedPhoto(ModelAnswer):
-    """What the first model sees in the photo, and each of them where several were asked."""
+    """What the first model sees in the photo, and what each one sees if `models` was given."""
 
-    sha256: str = Field(description="Of the photo's bytes. Ratings name the photo by it.")
+    sha256: str = Field(description="The digest of the photo's bytes, by which ratings name the photo.")
     width_pixels: int
     height_pixels: int
     low_information: bool = Field(description="Whether the photo is nearly one colour, so that no keyword is right.")
@@ -60,7 +63,7 @@ class ClassifiedPhoto(ModelAnswer):
 
 
 class ModelDescription(AnswerModel):
-    """A model that can be asked."""
+    """An installed model."""
 
     model: str
     model_version: str
@@ -69,6 +72,6 @@ class ModelDescription(AnswerModel):
 
 
 class ModelList(AnswerModel):
-    """The models that can be asked; the first answers where none is named."""
+    """The installed models; the first one answers by default."""
 
     models: list[ModelDescription]

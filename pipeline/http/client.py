@@ -1,4 +1,4 @@
-"""The API for a program in Python, with and without async: each answer is a typed value, each problem an error."""
+"""A Python client of the API, with and without async: each answer is a typed value, each problem an exception."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import httpx
 
 from pipeline.aws.clients import client, signed_headers, stack_outputs
 from pipeline.errors import CallerError, Denied, PageGone, RetryLater
-from pipeline.http import catalogue, classification, deciding, uploading
+from pipeline.http import alike, catalogue, classification, deciding, uploading
 from pipeline.stack import STACK_NAME, STACK_VARIABLE, endpoint_url_of
 
 if TYPE_CHECKING:
@@ -32,13 +32,13 @@ JSON = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest(Generic[T]):
-    """A request, ready to be sent: what both clients have in common.
+    """A request that is ready to be sent; both clients share it.
 
     Attributes:
-        model: of the answer.
-        path: below the version, encoded; with its query.
+        model: the model of the answer.
+        path: the encoded path and query.
         body: the bytes, of type ``media_type``.
-        may_be_missing: whether 404 is the answer None.
+        may_be_missing: whether a 404 becomes None.
     """
 
     model: type[AnswerModel]
@@ -61,10 +61,10 @@ class ApiRequest(Generic[T]):
         if not response.is_success:
             raise _error_of(response)
         try:
-            # What a later API adds is passed over.
+            # Ignore the fields that a later API adds.
             return cast("T", self.model.model_validate_json(response.content, extra="ignore"))
-        except ValueError as error:  # something between here and the API answers in its place
-            raise RetryLater(f"{response.url}: the answer is no {self.model.__name__}") from error
+        except ValueError as error:  # a proxy answered in place of the API
+            raise RetryLater(f"{response.url}: the answer is not a {self.model.__name__}") from error
 
 
 # ---- The requests ----------------------------------------------------------------------------------------------------
@@ -95,19 +95,19 @@ def search(  # noqa: PLR0913 - the parameters of the path
 def suggest(
     q: str, *, language: str | None = None, limit: int | None = None, completes: str | None = None
 ) -> ApiRequest[catalogue.Suggestions]:
-    """Words that begin as what was typed; with ``completes="query"`` those that complete a whole query."""
+    """Words that begin with what was typed; with ``completes="query"``, completions of the whole query."""
     path = _path("/suggest", q=q, language=language, limit=limit, completes=completes)
     return ApiRequest(catalogue.Suggestions, "GET", path)
 
 
 def image(ref: ImageRef, *, language: str | None = None) -> ApiRequest[catalogue.Image | None]:
-    """What is known of an image now, or None where nothing is."""
+    """The current record of an image, or None if there is none."""
     path = _path(f"/images/{quote(ref.bucket)}/{quote(ref.key)}", language=language)
     return ApiRequest(catalogue.Image, "GET", path, may_be_missing=True)
 
 
 def product(product_id: str, *, language: str | None = None) -> ApiRequest[catalogue.Product | None]:
-    """What is known of a product now, or None where nothing is."""
+    """The current records of a product, or None if there are none."""
     path = _path(f"/products/{quote(product_id)}", language=language)
     return ApiRequest(catalogue.Product, "GET", path, may_be_missing=True)
 
@@ -115,13 +115,27 @@ def product(product_id: str, *, language: str | None = None) -> ApiRequest[catal
 def similar_products(
     product_id: str, *, limit: int | None = None, language: str | None = None
 ) -> ApiRequest[catalogue.SimilarProducts | None]:
-    """The products that look most like one, or None where nothing is known of it."""
+    """The products that look most like a given one, or None if that one is unknown."""
     path = _path(f"/products/{quote(product_id)}/similar", limit=limit, language=language)
     return ApiRequest(catalogue.SimilarProducts, "GET", path, may_be_missing=True)
 
 
+def similar_images(
+    *, image: ImageRef | None = None, vector: str | None = None, by: str | None = None, limit: int | None = None
+) -> ApiRequest[alike.SimilarImages]:
+    """What looks most like an image of the catalogue, or like a photo by the vector that ``classify`` answered."""
+    sent = {"image": None if image is None else str(image), "vector": vector, "by": by, "limit": limit}
+    return _post(alike.SimilarImages, _path("/similar"), {k: value for k, value in sent.items() if value is not None})
+
+
+def same_photos(image: ImageRef, candidates: Sequence[ImageRef]) -> ApiRequest[alike.SamePhotos]:
+    """Which of up to eight images are the same photo as one."""
+    names = [str(candidate) for candidate in candidates]
+    return _post(alike.SamePhotos, _path("/duplicates"), {"image": str(image), "candidates": names})
+
+
 def products(ids: Sequence[str], *, language: str | None = None) -> ApiRequest[catalogue.Products]:
-    """What is known of up to 100 products now."""
+    """The current records of up to 100 products."""
     return _post(catalogue.Products, _path("/products:batch", language=language), {"ids": list(ids)})
 
 
@@ -136,12 +150,12 @@ def health() -> ApiRequest[catalogue.Health]:
 
 
 def status() -> ApiRequest[catalogue.Status]:
-    """How tagging is: queues, outcomes, rejected images."""
+    """The state of tagging: queues, outcomes, rejected images."""
     return ApiRequest(catalogue.Status, "GET", _path("/status"))
 
 
 def photos(images: Sequence[ImageRef]) -> ApiRequest[catalogue.PhotoAddresses]:
-    """Addresses by which a browser reads up to 100 photos."""
+    """Addresses at which a browser reads up to 100 photos."""
     return _post(catalogue.PhotoAddresses, _path("/photos"), {"images": [str(ref) for ref in images]})
 
 
@@ -151,13 +165,13 @@ def rate(ratings: Sequence[catalogue.KeywordRating]) -> ApiRequest[catalogue.Kep
 
 
 def decide(decisions: Sequence[tuple[ImageRef, str, KeywordAction]]) -> ApiRequest[deciding.AppliedDecisions]:
-    """Pin, suppress or release keywords on images: the image, the keyword's word or id, and what is decided."""
+    """Pin, suppress or release keywords: each image, the keyword's word or id, and the decision."""
     documents = [{"image": str(ref), "keyword": word, "decision": str(action)} for ref, word, action in decisions]
     return _post(deciding.AppliedDecisions, _path("/decisions"), {"decisions": documents})
 
 
 def models() -> ApiRequest[classification.ModelList]:
-    """The models that can be asked."""
+    """The installed models."""
     return ApiRequest(classification.ModelList, "GET", _path("/models"))
 
 
@@ -179,21 +193,26 @@ def announce(name: str, media_type: str, size_bytes: int) -> ApiRequest[uploadin
 # ---- The clients -----------------------------------------------------------------------------------------------------
 
 
-# DECISIONS.md, 64: after httpx has written the address, so that nothing is encoded differently afterwards.
+# Signed once httpx has built the URL, so that nothing is encoded differently afterwards (DECISIONS.md, 64).
 class SignedRequests(httpx.Auth):
-    """Signs each request, the bytes and the address as they are sent, with the credentials that boto3 finds."""
+    """Signs each request, URL and body as they are sent, with the credentials that boto3 finds."""
 
     requires_request_body = True
+
+    def __init__(self, *, on_embedded_aws: bool = False) -> None:
+        """Sign with the embedded AWS's own credentials, or with those that boto3 finds."""
+        self._on_embedded_aws = on_embedded_aws
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Sign the request."""
         sent = {name: request.headers[name] for name in ("content-type",) if name in request.headers}
-        request.headers.update(signed_headers(request.method, str(request.url), sent, request.content))
+        url, body = str(request.url), request.content
+        request.headers.update(signed_headers(request.method, url, sent, body, on_embedded_aws=self._on_embedded_aws))
         yield request
 
 
 class BearerToken(httpx.Auth):
-    """Sends the access token of who signed in."""
+    """Sends the access token of a signed-in person."""
 
     def __init__(self, token: str) -> None:
         """Send this token with each request."""
@@ -206,7 +225,7 @@ class BearerToken(httpx.Auth):
 
 
 def _blocking(build: Callable[P, ApiRequest[T]]) -> Callable[Concatenate[CatalogClient, P], T]:
-    """Return the request as a method of the client that waits."""
+    """Return a method of the blocking client that builds and sends the request."""
 
     @wraps(build)
     def method(self: CatalogClient, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -216,7 +235,7 @@ def _blocking(build: Callable[P, ApiRequest[T]]) -> Callable[Concatenate[Catalog
 
 
 def _async(build: Callable[P, ApiRequest[T]]) -> Callable[Concatenate[AsyncCatalogClient, P], Coroutine[Any, Any, T]]:
-    """Return the request as a method of the client with async."""
+    """Return a method of the async client that builds and sends the request."""
 
     @wraps(build)
     async def method(self: AsyncCatalogClient, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -231,9 +250,9 @@ class _Endpoint:
 
     Attributes:
         address: of the API, without a version.
-        auth: signs requests; None where nobody is asked who they are, as on the local run.
+        auth: signs requests; None if the API asks for no sign-in, as on the local stack.
         timeout_s: of one request.
-        transport: what carries requests, in place of the network.
+        transport: replaces the network.
     """
 
     address: str
@@ -252,7 +271,8 @@ class _Endpoint:
         name = STACK_NAME if endpoint_url else environment.get(STACK_VARIABLE) or STACK_NAME
         outputs = stack_outputs(client("cloudformation", endpoint_url), name)
         if endpoint_url:
-            return cls(f"{endpoint_url}/_aws/execute-api/{outputs['HttpApiId']}/$default", None)
+            address = f"{endpoint_url}/_aws/execute-api/{outputs['HttpApiId']}"
+            return cls(address, SignedRequests(on_embedded_aws=True))
         return cls(outputs["ApiUrl"])
 
     def _url(self, request: ApiRequest[Any]) -> str:
@@ -272,6 +292,8 @@ class CatalogClient(_Endpoint):
     image = _blocking(image)
     product = _blocking(product)
     similar_products = _blocking(similar_products)
+    similar_images = _blocking(similar_images)
+    same_photos = _blocking(same_photos)
     products = _blocking(products)
     keywords = _blocking(keywords)
     health = _blocking(health)
@@ -304,7 +326,7 @@ class CatalogClient(_Endpoint):
     def upload(self, name: str, media_type: str, photo: bytes) -> uploading.UploadTicket:
         """Upload a photo, and return the ticket to watch it with; its ``image`` is what to look up afterwards."""
         ticket = self.announce(name, media_type, len(photo))
-        # The form is signed in itself; our own signature would be one too many.
+        # The form carries its own signature, and S3 refuses a second one.
         try:
             with httpx.Client(timeout=self.timeout_s, transport=self.transport) as http:
                 response = http.post(ticket.url, data=ticket.fields, files={"file": (name, photo, media_type)})
@@ -324,6 +346,8 @@ class AsyncCatalogClient(_Endpoint):
     image = _async(image)
     product = _async(product)
     similar_products = _async(similar_products)
+    similar_images = _async(similar_images)
+    same_photos = _async(same_photos)
     products = _async(products)
     keywords = _async(keywords)
     health = _async(health)
@@ -370,7 +394,7 @@ class AsyncCatalogClient(_Endpoint):
 
 
 def _path(path: str, **query: str | float | None) -> str:
-    """Return the path with its query. A space is %20, which AWS signs; a + would be another text to it."""
+    """Return the path with its query. A space becomes %20, because AWS would sign a + as a plus."""
     sent = {name: value for name, value in query.items() if value is not None}
     return f"/v1{path}?{urlencode(sent, quote_via=quote)}" if sent else f"/v1{path}"
 
@@ -384,7 +408,7 @@ def _headers(request: ApiRequest[Any]) -> dict[str, str]:
 
 
 def _error_of(response: httpx.Response) -> Exception:
-    """Return the error that an answer stands for, in the words of its problem."""
+    """Return the exception for an answer, with the problem's own words."""
     code = response.status_code
     try:
         detail = str(json.loads(response.content)["detail"])

@@ -1,4 +1,4 @@
-"""What decisions about keywords take and answer, as pydantic models."""
+"""Pydantic models of the requests and answers of decisions about keywords."""
 
 from pydantic import Field
 
@@ -10,13 +10,14 @@ MAX_WORD_CHARACTERS = 100  # chosen by us: an id, or a word in any language
 
 
 class KeywordDecision(RequestModel):
-    """A decision about one keyword on one image."""
+    """A decision about one keyword, or colour, on one image."""
 
     image: ImageName
     keyword: str = Field(
         min_length=1,
         max_length=MAX_WORD_CHARACTERS,
-        description="Its id, or a word in any language; `de:Boot` where two languages share the word.",
+        description="Its id, or a word in any language; `de:Boot` where two languages share the word. "
+        "A colour is named likewise: `blue`, or `colour-orange` where a keyword has the word too.",
         examples=["n04120489"],
     )
     decision: KeywordAction = Field(description="`release` leaves the keyword to the model again.")
@@ -29,18 +30,18 @@ class KeywordDecisions(RequestModel):
 
 
 class AppliedDecision(AnswerModel):
-    """What became of a decision."""
+    """The result of a decision."""
 
     image: str
     keyword: str = Field(description="The keyword's id.")
     decision: KeywordAction
-    changed: bool = Field(description="Whether the image's record is another one now.")
+    changed: bool = Field(description="Whether the image's record changed.")
     failure: str | None = Field(
         default=None, description="Why the record could not be written; send the decision again."
     )
 
 
 class AppliedDecisions(AnswerModel):
-    """What became of each decision, in the order of the request."""
+    """The result of each decision, in the order of the request."""
 
     decisions: list[AppliedDecision]

@@ -1,4 +1,4 @@
-"""The API's one OpenAPI document: how it is made from a resolver with every route, and where it lies."""
+"""The API's one OpenAPI document: how it is made from a resolver with every route, and where it is stored."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -18,21 +18,21 @@ from pipeline.http.problems import MEDIA_TYPE
 from pipeline.http.resolver import VERSION, Resolver, Tag
 from pipeline.keywords import Vocabulary
 
-# DECISIONS.md, 62: no function sees the routes of all stages, so the document is a file.
+# A file, because no function sees the routes of all stages (DECISIONS.md, 62).
 DOCUMENT = Path(__file__).with_name("openapi.json")  # `catalog-tagger openapi` writes it; a test compares it
 DESCRIPTION = """Keywords of product photos: search, lookups, classification on demand, uploads, and review.
 
-Lookups see what was written at once, searches within seconds. A wrong request is answered with a problem (RFC 9457),
+Lookups see a write at once, searches within seconds. A wrong request is answered with a problem (RFC 9457),
 whose `code` never changes. Parameters and fields that are not in this document are refused.
-Answers to GET have an `ETag`. Results of uploads come through a WebSocket: see docs/websocket.md.
+Answers to GET have an `ETag`. Results of uploads arrive through a WebSocket: see docs/websocket.md.
 """
 _TAGS = {
     Tag.SEARCH: "Find products and images by keywords.",
-    Tag.LOOKUP: "What is known of an image or a product, and addresses of photos.",
+    Tag.LOOKUP: "The records of images and products, and addresses of photos.",
     Tag.CLASSIFY: "What is in one photo, without storing anything.",
     Tag.UPLOAD: "Add a photo to the catalogue.",
-    Tag.REVIEW: "What people say of keywords.",
-    Tag.OPERATE: "How the system is.",
+    Tag.REVIEW: "People's decisions about keywords, and their ratings.",
+    Tag.OPERATE: "The state of the system.",
 }
 SIGNED, BEARER = "aws_signature", "sign_in"
 _VALIDATION_SCHEMAS = (
@@ -59,7 +59,7 @@ def make_document(app: Resolver, languages: Sequence[str]) -> dict[str, Any]:
         version=VERSION.removeprefix("/v"),
         description=DESCRIPTION,
         license_info=License(name="MIT"),
-        servers=[Server(url=".", description="Where this document lies.")],
+        servers=[Server(url=".", description="The host of this document.")],
         tags=[DocumentTag(name=str(tag), description=description) for tag, description in _TAGS.items()],
         security_schemes=schemes,
         security=[{SIGNED: []}, {BEARER: []}, {}],
@@ -73,13 +73,13 @@ def make_document(app: Resolver, languages: Sequence[str]) -> dict[str, Any]:
 
 
 def load_document() -> str:
-    """Return the document that lies beside the code, with the languages of the shop's own words, as JSON."""
+    """Return the stored document as JSON, with the languages of this shop's vocabulary."""
     document = json.loads(DOCUMENT.read_text(encoding="utf-8"))
     return json.dumps(with_languages(document, Vocabulary.load().languages), indent=1)
 
 
 def with_languages(document: dict[str, Any], languages: Sequence[str]) -> dict[str, Any]:
-    """Return the document with these languages as the only ones that can be asked for."""
+    """Return the document with these languages as the only ones that requests may name."""
     for operation in _operations(document):
         for parameter in operation.get("parameters", ()):
             if parameter["name"] == "language":

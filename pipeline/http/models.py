@@ -1,4 +1,4 @@
-"""What requests and answers of every function have in common, as pydantic models."""
+"""Pydantic models that the requests and answers of all functions share."""
 
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -28,13 +28,13 @@ ImageName = Annotated[
 
 
 class RequestModel(BaseModel):
-    """The JSON body of a request: fields that nobody knows are refused."""
+    """The JSON body of a request: unknown fields are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class AnswerModel(BaseModel):
-    """The JSON body of an answer: made once, from its fields alone."""
+    """The JSON body of an answer: immutable, without unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -49,7 +49,7 @@ class KeywordOfImage(AnswerModel):
 
 
 class ProblemCode(StrEnum):
-    """What a program can tell apart. A code never changes its meaning."""
+    """The codes by which programs tell problems apart. A code never changes its meaning."""
 
     INVALID_REQUEST = "invalid_request"
     UNKNOWN_PARAMETER = "unknown_parameter"
@@ -74,7 +74,7 @@ class ProblemCode(StrEnum):
     BAD_MIN = "bad_min"
 
 
-# The codes of ``BadQuery``: how the form of a query can be broken.
+# The codes of ``BadQuery``: the ways in which a query can be malformed.
 QUERY_MISTAKES = (
     ProblemCode.EMPTY,
     ProblemCode.TOO_LONG,
@@ -92,12 +92,14 @@ QUERY_MISTAKES = (
 class FieldProblem(AnswerModel):
     """One part of a request that is wrong."""
 
-    field: str = Field(description="Where it stands: query.limit, body.ratings.0.image.", examples=["query.limit"])
+    field: str = Field(
+        description="Its path in the request, such as query.limit or body.ratings.0.image.", examples=["query.limit"]
+    )
     detail: str
 
 
 class Problem(AnswerModel):
-    """What is wrong, in the form of RFC 9457."""
+    """A problem, in the form of RFC 9457."""
 
     type: str = Field(description="A URN that ends in the code.", examples=["urn:catalog-tagger:problem:not_found"])
     title: str = Field(description="The same for every problem of this code.")
@@ -111,6 +113,6 @@ class Problem(AnswerModel):
 
 
 class Refusal(BaseModel):
-    """What Amazon API Gateway itself answers, before any function runs."""
+    """A refusal by Amazon API Gateway itself, before any function runs."""
 
     message: str = Field(description="Unauthorized, Forbidden or Too Many Requests.")

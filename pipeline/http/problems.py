@@ -38,18 +38,18 @@ TYPE_PREFIX = "urn:catalog-tagger:problem:"
 RETRY_AFTER_S = 2  # chosen by us: most throttles are over by then
 
 PROBLEMS: Mapping[ProblemCode, tuple[HTTPStatus, str]] = {
-    ProblemCode.INVALID_REQUEST: (HTTPStatus.BAD_REQUEST, "The request has a mistake"),
-    ProblemCode.UNKNOWN_PARAMETER: (HTTPStatus.BAD_REQUEST, "The request has a parameter that does not exist"),
-    ProblemCode.ORIGIN_REFUSED: (HTTPStatus.FORBIDDEN, "This website may not change anything here"),
-    ProblemCode.NOT_FOUND: (HTTPStatus.NOT_FOUND, "It does not exist"),
-    ProblemCode.METHOD_NOT_ALLOWED: (HTTPStatus.METHOD_NOT_ALLOWED, "This path takes other methods"),
+    ProblemCode.INVALID_REQUEST: (HTTPStatus.BAD_REQUEST, "Invalid request"),
+    ProblemCode.UNKNOWN_PARAMETER: (HTTPStatus.BAD_REQUEST, "Unknown parameter"),
+    ProblemCode.ORIGIN_REFUSED: (HTTPStatus.FORBIDDEN, "This website may not make changes"),
+    ProblemCode.NOT_FOUND: (HTTPStatus.NOT_FOUND, "Not found"),
+    ProblemCode.METHOD_NOT_ALLOWED: (HTTPStatus.METHOD_NOT_ALLOWED, "Method not allowed"),
     ProblemCode.PAGE_GONE: (HTTPStatus.GONE, "The page is gone"),
     ProblemCode.TOO_LARGE: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The answer would be too large"),
-    ProblemCode.UNSUPPORTED_MEDIA_TYPE: (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body has the wrong type"),
+    ProblemCode.UNSUPPORTED_MEDIA_TYPE: (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Unsupported type of body"),
     ProblemCode.PHOTO_REJECTED: (HTTPStatus.UNPROCESSABLE_ENTITY, "The photo cannot be tagged"),
     ProblemCode.NO_EXPORT: (HTTPStatus.SERVICE_UNAVAILABLE, "Nothing has been exported yet"),
-    ProblemCode.UNAVAILABLE: (HTTPStatus.SERVICE_UNAVAILABLE, "Not available now"),
-    **dict.fromkeys(QUERY_MISTAKES, (HTTPStatus.BAD_REQUEST, "The query has a mistake")),
+    ProblemCode.UNAVAILABLE: (HTTPStatus.SERVICE_UNAVAILABLE, "Temporarily unavailable"),
+    **dict.fromkeys(QUERY_MISTAKES, (HTTPStatus.BAD_REQUEST, "Invalid query")),
 }
 
 # A rejected photo is 422 unless HTTP has a more exact status.
@@ -66,7 +66,7 @@ _GATEWAY_REFUSALS = {
     HTTPStatus.FORBIDDEN: "Signed in, but without permission",
     HTTPStatus.TOO_MANY_REQUESTS: "Too many requests",
 }
-# Any operation can end in these.
+# Every operation can answer with these.
 ALWAYS = (
     ProblemCode.INVALID_REQUEST,
     ProblemCode.UNKNOWN_PARAMETER,
@@ -124,7 +124,7 @@ def problem_response(  # noqa: PLR0913 - the members of RFC 9457, and what belon
 
 
 def invalid_request(errors: Iterable[Mapping[str, Any]]) -> Response[str]:
-    """Return the problem that parts of a request are wrong, each by its name; ``errors`` are pydantic's."""
+    """Return the problem of a request with invalid parts, each by its name; ``errors`` are pydantic's."""
     fields = [{"field": ".".join(map(str, error["loc"])), "detail": str(error["msg"])} for error in errors]
     detail = "; ".join(f"{field['field']}: {field['detail']}" for field in fields)
     return problem_response(ProblemCode.INVALID_REQUEST, detail, errors=fields)
@@ -134,7 +134,7 @@ def parse_body(model: type[Model], body: bytes) -> Model:
     """Return the JSON body as the model, for a route that reads its body itself.
 
     Raises:
-        RequestValidationError: it is no JSON, or not of that form.
+        RequestValidationError: it is not JSON, or does not match the model.
     """
     try:
         return model.model_validate_json(body)
@@ -145,7 +145,7 @@ def parse_body(model: type[Model], body: bytes) -> Model:
 
 
 def wrong_type(media_type: str, expected: str) -> RequestUnsupportedContentType:
-    """Return the error that a body says it is of a type that this path does not read."""
+    """Return the error for a body whose Content-Type this path does not accept."""
     sent = f"the body is {media_type}" if media_type else "the request has no Content-Type"
     message = f"{sent}; send {expected}"
     return RequestUnsupportedContentType(message, [{"loc": ("body",), "msg": message}])
@@ -154,7 +154,7 @@ def wrong_type(media_type: str, expected: str) -> RequestUnsupportedContentType:
 def answer_problems(app: APIGatewayHttpResolver, warn: Callable[[str], None]) -> None:
     """Make the app answer every error of ``pipeline.errors``, and every malformed request, as a problem.
 
-    The caller is not told what failed on our side; ``warn`` is. A bug is nobody's to catch.
+    What failed on our side goes to ``warn`` and not to the caller. Bugs are not caught.
     """
 
     def on(error: type[Exception], respond: Callable[[Any], Response[str]]) -> None:
@@ -162,15 +162,17 @@ def answer_problems(app: APIGatewayHttpResolver, warn: Callable[[str], None]) ->
 
     def unavailable(error: Exception) -> Response[str]:
         warn(f"{type(error).__name__}: {error}")
-        return problem_response(ProblemCode.UNAVAILABLE, "this cannot be answered at the moment; ask again")
+        return problem_response(ProblemCode.UNAVAILABLE, "the service cannot answer at the moment; try again")
 
     def not_exported(error: NoExport) -> Response[str]:
         warn(f"{type(error).__name__}: {error}")
-        return problem_response(ProblemCode.NO_EXPORT, "nothing was exported yet; ask again after the first export")
+        return problem_response(
+            ProblemCode.NO_EXPORT, "nothing has been exported yet; try again after the first export"
+        )
 
     def undecodable(error: Exception) -> Response[str]:
         del error
-        return problem_response(ProblemCode.INVALID_REQUEST, "the body is not what its headers say")
+        return problem_response(ProblemCode.INVALID_REQUEST, "the body does not match its headers")
 
     on(CatalogTaggerError, unavailable)
     on(BadExport, unavailable)  # a CallerError for commands; over HTTP the export is ours
@@ -198,11 +200,11 @@ def _unsupported(error: RequestUnsupportedContentType) -> Response[str]:
 
 
 def _not_found(app: APIGatewayHttpResolver, error: NotFoundError) -> Response[str]:
-    """Return that a path, or the thing it names, does not exist; or that the path takes another method."""
+    """Return the problem of an unknown path or resource, or of a method that the path does not accept."""
     path, method = app.current_event.path, app.current_event.http_method
     routes = app._static_routes + app._dynamic_routes  # noqa: SLF001 - nothing public lists the methods of a path
     allowed = sorted({route.method for route in routes if route.rule.match(path)})
     if allowed and method not in allowed:
-        detail = f"{path} takes {' or '.join(allowed)}, not {method}"
+        detail = f"{path} accepts {' or '.join(allowed)}, not {method}"
         return problem_response(ProblemCode.METHOD_NOT_ALLOWED, detail, headers={"allow": ", ".join(allowed)})
     return problem_response(ProblemCode.NOT_FOUND, str(error) if allowed else f"there is nothing at {path}")

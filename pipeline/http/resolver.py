@@ -27,7 +27,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 VERSION = "/v1"  # in front of every path of the API; a change that breaks a client gets another one
 JSON = "application/json"
-MAX_ANSWER_BYTES = 6 * 1024 * 1024  # the largest answer of a function that AWS Lambda hands on
+MAX_ANSWER_BYTES = 6 * 1024 * 1024  # the largest answer that AWS Lambda passes on
 MIN_GZIP_BYTES = 1_024  # chosen by us: below that, gzip saves less than a packet
 GUARDS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 COMPRESSED_TYPES = ("application/json", "application/problem+json", "text/", "image/svg+xml")
@@ -50,8 +50,8 @@ class HttpSettings:
     """Settings of every function that answers over HTTP.
 
     Attributes:
-        origins: further websites whose scripts may change something; the API's own page always may.
-        requests_per_second: the limit that the gateway enforces, as answers announce it; 0 announces none.
+        origins: further websites whose scripts may make changes; the API's own page always may.
+        requests_per_second: the gateway's limit, which answers announce; 0 announces none.
     """
 
     origins: tuple[str, ...] = ()
@@ -59,16 +59,16 @@ class HttpSettings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """Return the settings of CORS_ORIGINS (parted by commas) and API_RATE (requests a second)."""
+        """Return the settings in CORS_ORIGINS (comma-separated) and API_RATE (requests a second)."""
         return cls(
             origins=names_in(environment, "CORS_ORIGINS"),
             requests_per_second=whole_number(environment, "API_RATE", default=0, lowest=0, highest=10_000),
         )
 
 
-# DECISIONS.md, 63: with the check of Origin, this keeps other websites from changing anything.
+# Together with the check of Origin, this keeps other websites from making changes (DECISIONS.md, 63).
 class _JsonValidation(OpenAPIRequestValidationMiddleware):
-    """Reads bodies of JSON alone: a form is what any website can make a browser send without asking first."""
+    """Accepts only JSON bodies: any website can make a browser send a form without a preflight request."""
 
     def _get_body(self, app: Any) -> dict[str, Any]:
         if app.media_type != JSON:
@@ -77,16 +77,16 @@ class _JsonValidation(OpenAPIRequestValidationMiddleware):
         return body
 
 
-# DECISIONS.md, 61: also the functions that take one form go through it, so that a mistake reads alike everywhere.
+# Functions with a single route use it too, so that problems look the same everywhere (DECISIONS.md, 61).
 class Resolver(APIGatewayHttpResolver):
     """Routes requests in API Gateway's payload format 2.0, checks them, and answers mistakes as problems.
 
-    The last part of a path takes slashes, and any character. A resolver answers one request at a time, as AWS Lambda
-    sends them: Powertools keeps the request at hand where all threads see it.
+    The last variable of a path may contain slashes and any other character. A resolver answers one request at a time,
+    as AWS Lambda sends them, because Powertools stores the current request where all threads see it.
     """
 
     def __init__(self, warn: Callable[[str], None], settings: HttpSettings | None = None) -> None:
-        """Make a resolver without routes; ``warn`` hears what failed on our side."""
+        """Make a resolver without routes; ``warn`` receives what failed on our side."""
         super().__init__(enable_validation=True)
         self._settings = settings or HttpSettings()
         self._request_validation_middleware = _JsonValidation()  # type: ignore[no-untyped-call]
@@ -107,6 +107,7 @@ class Resolver(APIGatewayHttpResolver):
         status: HTTPStatus = HTTPStatus.OK,
         problems: Sequence[ProblemCode] = (),
         request_body: Mapping[str, Any] | None = None,
+        media_type: str = JSON,
     ) -> Callable[[Function], Function]:
         """Return a decorator that makes a function answer this path of the API, below ``VERSION``.
 
@@ -114,19 +115,23 @@ class Resolver(APIGatewayHttpResolver):
         both. Its name is the operation's id, and its docstring the summary and the description.
 
         Args:
-            method: of HTTP.
+            method: the HTTP method.
             path: below the version, each variable part as ``<name>``.
             tag: the group in the document.
             status: of the answer.
-            problems: in which the operation can end, beside those of every operation.
-            request_body: what the document says of a body that the function reads itself.
+            problems: the problems it can answer with, beside those of every operation.
+            request_body: the document's description of a body that the function reads itself.
+            media_type: of the answer. If it is not JSON, the function returns a response with the file's bytes.
         """
         changes = [ProblemCode.ORIGIN_REFUSED] if method not in SAFE_METHODS else []
 
         def register(function: Function) -> Function:
             summary, _, description = (function.__doc__ or "").partition("\n")
             model = get_type_hints(function, include_extras=True)["return"]
-            answer: Any = {"description": summary, "content": {JSON: {"model": model}}}
+            content = {"model": model} if media_type == JSON else {"schema": {"type": "string", "format": "binary"}}
+            answer: Any = {"description": summary, "content": {media_type: content}}
+            if media_type != JSON:
+                del function.__annotations__["return"]  # Powertools would read the bytes as text to validate them
             self.route(
                 VERSION + path,
                 method,
@@ -148,24 +153,24 @@ class Resolver(APIGatewayHttpResolver):
 
     @property
     def caller(self) -> str:
-        """Who signed in, by the request at hand; empty where nobody had to."""
+        """The signed-in caller of the current request; empty if no sign-in is required."""
         return caller_of(self.current_event.raw_event)
 
     @property
     def header(self) -> Mapping[str, str]:
-        """The headers of the request at hand, by their names in lower case."""
+        """The headers of the current request, by name in lower case."""
         return {name.lower(): value for name, value in (self.current_event.get("headers") or {}).items()}
 
     @property
     def media_type(self) -> str:
-        """What the body of the request at hand says it is, in lower case, without parameters."""
+        """The media type of the current request's body, in lower case, without parameters."""
         return self.header.get("content-type", "").partition(";")[0].strip().lower()
 
     def body(self) -> bytes:
-        """Return the body of the request at hand, decoded.
+        """Return the decoded body of the current request.
 
         Raises:
-            binascii.Error: it is not base64, as the gateway said.
+            binascii.Error: it is not base64, although the gateway says so.
         """
         text = self.current_event.get("body") or ""
         if self.current_event.get("isBase64Encoded"):
@@ -173,14 +178,14 @@ class Resolver(APIGatewayHttpResolver):
         return str(text).encode(errors="surrogatepass")
 
     def _check_request(self, app: "Resolver", next_middleware: NextMiddleware) -> Response[Any]:
-        """Refuse what no validation of parameters sees."""
+        """Refuse what the validation of parameters does not check."""
         route: Route = app.context["_route"]
         if not route.include_in_schema or route not in (*app._static_routes, *app._dynamic_routes):  # noqa: SLF001 - our own
             return next_middleware(app)
         return self._refuse_origin() or self._refuse_unknown(route) or next_middleware(app)
 
     def _refuse_origin(self) -> Response[str] | None:
-        """Refuse a change that another website's script asks for, with whatever the browser may do here."""
+        """Refuse changes by scripts of other websites, which would act with the rights of the browser's user."""
         origin = self.header.get("origin")
         if self.current_event.http_method in SAFE_METHODS or origin is None:
             return None
@@ -188,7 +193,8 @@ class Resolver(APIGatewayHttpResolver):
         if origin in self._settings.origins or urlsplit(origin).netloc in own:
             return None
         return problem_response(
-            ProblemCode.ORIGIN_REFUSED, f"scripts of {origin} may not change anything; CorsOrigins names who may"
+            ProblemCode.ORIGIN_REFUSED,
+            f"scripts of {origin} may not make changes; the parameter CorsOrigins lists those that may",
         )
 
     def _refuse_unknown(self, route: Route) -> Response[str] | None:
@@ -202,7 +208,7 @@ class Resolver(APIGatewayHttpResolver):
 
 
 def caller_of(event: Mapping[str, Any]) -> str:
-    """Return who signed in by an event of API Gateway: an address, a name or an ARN; empty where nobody did."""
+    """Return the signed-in caller of an API Gateway event: an address, a name or an ARN; empty if nobody signed in."""
     authorizer = event["requestContext"].get("authorizer") or {}
     claims = authorizer.get("jwt", {}).get("claims", {})
     names = (claims.get("email"), claims.get("username"), claims.get("sub"), authorizer.get("iam", {}).get("userArn"))
@@ -229,11 +235,11 @@ def make_http_handler(app: Resolver, settings: HttpSettings | None = None) -> Ht
 
 
 def _revalidated(answer: dict[str, Any], known: str) -> dict[str, Any]:
-    """Return the answer with an ETag; without its body where the caller has it already (RFC 9110, 13.1.2)."""
+    """Return the answer with an ETag, and without its body if the caller has it already (RFC 9110, 13.1.2)."""
     headers = answer["headers"]
     if "etag" not in headers:
         headers["etag"] = f'W/"{hashlib.sha256(str(answer["body"]).encode()).hexdigest()[:16]}"'
-        headers["cache-control"] = "private, no-cache"  # kept by the caller alone, and asked for each time
+        headers["cache-control"] = "private, no-cache"  # cached by the caller alone, and revalidated each time
     tags = {tag.strip().removeprefix("W/") for tag in known.split(",")}
     if headers["etag"].removeprefix("W/") not in tags:
         return answer
@@ -242,7 +248,7 @@ def _revalidated(answer: dict[str, Any], known: str) -> dict[str, Any]:
 
 
 def _compressed(answer: dict[str, Any], accepted: str) -> dict[str, Any]:
-    """Return the answer in gzip where the caller reads that and it saves something."""
+    """Return the answer compressed by gzip if the caller accepts that and it saves something."""
     headers = answer["headers"]
     if not headers.get("content-type", "").startswith(COMPRESSED_TYPES):
         return answer
@@ -263,11 +269,11 @@ def _accepts_gzip(accepted: str) -> bool:
 
 
 def _bounded(answer: dict[str, Any]) -> dict[str, Any]:
-    """Return the answer, or in its place the problem that it is larger than AWS Lambda hands on."""
+    """Return the answer, or a problem if it is larger than AWS Lambda passes on."""
     sent_bytes = len(json.dumps(answer))  # with every quotation mark escaped once more, as it is sent
     if sent_bytes <= MAX_ANSWER_BYTES:
         return answer
-    detail = f"the answer would have {sent_bytes:,} bytes; the limit is {MAX_ANSWER_BYTES:,}: ask for less at once"
+    detail = f"the answer would have {sent_bytes:,} bytes; the limit is {MAX_ANSWER_BYTES:,}: request less at once"
     problem = problem_response(ProblemCode.TOO_LARGE, detail)
     headers = {**GUARDS, "content-type": str(problem.content_type)}
     sent = {"statusCode": problem.status_code, "body": problem.body, "headers": headers}

@@ -1,4 +1,4 @@
-"""What announcing an upload takes and answers, as pydantic models."""
+"""Pydantic models of the request that announces an upload, and of its answer."""
 
 from pydantic import Field
 
@@ -46,7 +46,7 @@ class UploadTicket(AnswerModel):
 
     image: str = Field(description="s3://bucket/key: the photo's name from now on.")
     ticket: str = Field(description="A secret for the WebSocket: whoever has it receives the result.")
-    expires_at: str = Field(description="When form and ticket end.")
-    seconds: int = Field(description="The same from now, for those whose clock is wrong.")
+    expires_at: str = Field(description="When the form and the ticket expire.")
+    seconds: int = Field(description="The same as seconds from now, for callers whose clock is wrong.")
     url: str
     fields: dict[str, str]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class MemoryDeadLetters:
-    """Dead letters in memory, in front of a queue of bodies. ``refuse`` names bodies that are not taken back."""
+    """Dead letters in memory, in front of a queue of bodies. ``refuse`` names bodies that are refused."""
 
     letters: deque[DeadLetter] = field(default_factory=deque)
     source: deque[str] = field(default_factory=deque)
@@ -25,7 +25,7 @@ class MemoryDeadLetters:
     died: int = 0
 
     def add(self, body: str, error: str | None = None, sent_at: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
-        """Let a message die."""
+        """Add a dead letter."""
         name = f"letter-{self.died}"
         self.died += 1
         self.letters.append(DeadLetter(name, f"receipt of {name}", body, sent_at, error))

@@ -44,11 +44,18 @@ class MemoryFiles:
         data = self.read(name)
         return None if data is None else FileVersion(data, _version_of(data))
 
+    def download(self, name: str, target: Path) -> bool:
+        """Copy the file as ``FileStore`` promises."""
+        data = self.read(name)
+        if data is not None:
+            target.write_bytes(data)
+        return data is not None
+
     def write_if(self, name: str, data: bytes, seen: str | None) -> bool:
         """Write the file as ``FileStore`` promises."""
         with self._lock:
-            found = self.read_version(name)
-            if (found.version if found else None) != seen:
+            current = self.read_version(name)
+            if (current.version if current else None) != seen:
                 return False
             self._keep(name, data)
             return True

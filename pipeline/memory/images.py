@@ -1,4 +1,4 @@
-"""An in-memory fake of where photos lie."""
+"""An in-memory fake of the image store."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class MemoryImages:
         return etag
 
     def delete(self, image: ImageRef) -> None:
-        """Remove the object; one that is not there is no error."""
+        """Remove the object; a missing one is no error."""
         self.objects.pop(image, None)
 
     def fetch(self, image: ImageRef, known_etag: str | None, limit_bytes: int) -> Fetched:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class MemoryAddresses:
-    """Addresses that lead nowhere, as ``PhotoAddresses`` promises. ``forms`` keeps what was asked for."""
+    """Addresses that lead nowhere, as ``PhotoAddresses`` promises. ``forms`` keeps the requests."""
 
     forms: list[tuple[ImageRef, str, int, int]] = field(default_factory=list)
 

@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 @dataclass
 class MemoryProbe:
-    """A probe as ``Probe`` promises: it refuses with ``refusal`` where there is one, and keeps the messages."""
+    """A probe as ``Probe`` promises: it raises ``refusal`` if there is one, and keeps the messages."""
 
     refusal: Denied | None = None
     messages: list[TagImage] = field(default_factory=list)
 
     def check(self, message: TagImage) -> None:
-        """Note the message, and refuse it where that is wanted."""
+        """Keep the message, and raise ``refusal`` if there is one."""
         self.messages.append(message)
         if self.refusal is not None:
             raise self.refusal

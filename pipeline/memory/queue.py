@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class MemoryQueue:
-    """Messages in memory. ``calls`` counts the sends; ``refuse`` names images whose first send is not taken."""
+    """Messages in memory. ``calls`` counts the sends; ``refuse`` names images whose first send fails."""
 
     messages: deque[TagImage] = field(default_factory=deque)
     calls: int = 0

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 @dataclass
 class MemoryTable:
-    """Records in memory. ``writes`` counts those that were taken, ``reads`` the calls of ``get_many``.
+    """Records in memory. ``writes`` counts those that succeeded, ``reads`` the calls of ``get_many``.
 
-    What ``unreadable`` holds is read instead of the record of its image.
+    An image in ``unreadable`` yields that item instead of its record.
     """
 
     records: dict[ImageRef, Record] = field(default_factory=dict)
@@ -50,8 +50,8 @@ class MemoryTable:
         """Write the record as ``RecordTable`` promises."""
         image = record.observation.image
         with self._lock:
-            at_rest = self.records.get(image)
-            if image in self.unreadable or (at_rest.revision if at_rest else 0) != seen_revision:
+            stored = self.records.get(image)
+            if image in self.unreadable or (stored.revision if stored else 0) != seen_revision:
                 raise RevisionConflict(f"{image} was written since it was read")
             self.records[image] = replace(record, revision=seen_revision + 1)
             self.writes += 1
@@ -78,7 +78,7 @@ class MemoryTable:
                 yield self.unreadable.get(image) or Rejection(image, record.observation.product, reason, record.detail)
 
     def expire(self, at_time: datetime) -> None:
-        """Forget the tombstones whose time has come, as DynamoDB does by itself."""
+        """Remove the expired tombstones, as DynamoDB does by itself."""
         for image, record in list(self.records.items()):
             expires_at = record.expires_at if isinstance(record, GoneImage | UndoneImage) else None
             if expires_at and expires_at <= at_time:

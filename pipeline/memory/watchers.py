@@ -32,12 +32,12 @@ class MemoryWatchers:
         return ticket.image if ticket and int(ticket.expires_at.timestamp()) > at_time.timestamp() else None
 
     def watch(self, image: ImageRef, waiting: Waiting, at_time: datetime) -> None:
-        """Keep who waits."""
+        """Register the connection."""
         until = (at_time + timedelta(hours=WATCH_HOURS)).astimezone(UTC)
         self.waits[image, waiting.connection] = (waiting.language, until)
 
     def waiting_for(self, image: ImageRef, at_time: datetime) -> Sequence[Waiting]:
-        """Return who waits as ``Watchers`` promises."""
+        """Return the connections as ``Watchers`` promises."""
         return [
             Waiting(connection, language)
             for (watched, connection), (language, until) in sorted(self.waits.items())
@@ -45,5 +45,5 @@ class MemoryWatchers:
         ]
 
     def forget(self, image: ImageRef, connection: str) -> None:
-        """Forget who waits."""
+        """Forget the connection."""
         self.waits.pop((image, connection), None)

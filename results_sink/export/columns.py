@@ -27,6 +27,7 @@ ABSENT = -1  # the row of an image, or the number of a product, that a snapshot 
 REQUIRED = ("image", "product", "status", "reason", "low_information", "observed_at", *TAG_COLUMNS)
 MOST_UINT16 = 65_536  # values of a uint16, which NumPy sorts several times faster than wider numbers
 OPTIONAL = ("needs_a_look", "colours")  # columns that exports of earlier versions do not have
+VECTOR = ("vector", "vector_space")  # of a snapshot too large to be read for every search
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +45,7 @@ class ImageColumns:
         scores: float64 [K], in [0, 1].
         sources: uint8 [K], who gave the keyword: its index in ``SOURCES``.
         colours: the colour ids of each image, or None where the export has no such column.
+        vectors: the two columns of ``VECTOR`` as Arrow's table, or None where those were not read.
         reasons: why each image was rejected, null where it was not: Arrow's strings.
         needs_a_look: bool [N], whether it is tagged and nothing on it is sure, and nobody decided.
         observed_us: int64 [N], when each image was seen, in microseconds since 1970.
@@ -59,6 +61,7 @@ class ImageColumns:
     scores: NDArray[np.float64]
     sources: NDArray[np.uint8]
     colours: ColourColumn | None
+    vectors: Any
     reasons: Any
     needs_a_look: NDArray[np.bool_]
     observed_us: NDArray[np.int64]
@@ -84,6 +87,7 @@ class ImageColumns:
             scores=_numbers(scores, np.float64),
             sources=source_indices,
             colours=ColourColumn.of(whole["colours"]) if "colours" in whole.column_names else None,
+            vectors=whole.select(VECTOR) if set(VECTOR) <= set(whole.column_names) else None,
             reasons=_whole(whole["reason"]),
             needs_a_look=_needs_a_look(whole, is_tagged, offsets, source_indices),
             observed_us=_numbers(_whole(pc.fill_null(whole["observed_at"].cast(pa.int64()), 0)), np.int64),
@@ -149,6 +153,21 @@ class ColourColumn:
         return _flags_of(np.flatnonzero(_flags(pc.equal(self.ids, colour_id))), self.offsets)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class VectorColumn:
+    """Feature vectors of images, and the space of each: Arrow's bytes and strings, null where an image has none."""
+
+    levels: Any
+    spaces: Any
+
+    def in_space(self, space: str) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
+        """Return the rows with a vector of that space, int64 [n], and the vectors, int8 [n, D]."""
+        is_in_space = pc.fill_null(pc.equal(self.spaces, space), fill_value=False)
+        levels = self.levels.filter(is_in_space).to_pylist()
+        vectors = np.frombuffer(b"".join(levels), np.int8).reshape(len(levels), -1 if levels else 0)
+        return np.flatnonzero(is_in_space.to_numpy()), vectors
+
+
 @dataclass(eq=False)
 class DeltaRows:
     """The rows of one delta, and where the snapshot under it has their images, which is looked up once."""
@@ -194,7 +213,7 @@ def read_delta(file: ParquetFile) -> DeltaRows:
     Raises:
         BadExport: the file is damaged.
     """
-    return DeltaRows(file.columns((CHANGE, *REQUIRED), OPTIONAL))
+    return DeltaRows(file.columns((CHANGE, *REQUIRED), (*OPTIONAL, *VECTOR)))
 
 
 class ProductNumbers:

@@ -109,6 +109,7 @@ class _Snapshot:
     def write(self, over: Callable[[Iterable[Record]], Iterable[Record]]) -> Manifest:
         began_at = self._exporter.scan_began_at or self._exporter.files.now()
         name = snapshot_name(began_at, self._exporter.new_id())
+        # By one process: these runs hold keywords by the numbers that it gives out (DECISIONS.md, 130).
         runs = self._spill(self._rows(over))
         ended_at = self._exporter.files.now()
         lexicon = tables.Lexicon(list(self._stats.numbers), self._exporter.vocabulary)

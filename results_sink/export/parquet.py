@@ -144,16 +144,10 @@ class ParquetFile:
         for table in self.tables(*more):
             yield from table.to_pylist()
 
-    def vectors(self, space: str) -> Iterator[tuple[NDArray[np.int64], bytes]]:
-        """Yield by row group the rows of the file with a vector of that space, and the vectors one after the other."""
-        first_row = 0
+    def row_groups(self, *names: str) -> Iterator[Any]:
+        """Yield these columns as tables, a row group at a time; one that an older export lacks is empty."""
         for number in range(self._file.num_row_groups):
-            table = with_every_column(self._read([number], ["image", "vector", "vector_space"]))
-            is_in_space = pc.fill_null(pc.equal(table["vector_space"], space), fill_value=False)
-            rows = np.flatnonzero(is_in_space.to_numpy())
-            if len(rows):
-                yield rows + first_row, b"".join(table["vector"].filter(is_in_space).to_pylist())
-            first_row += len(table)
+            yield with_every_column(self._read([number], ["image", *names])).select(names)
 
     @property
     def first_image(self) -> str:

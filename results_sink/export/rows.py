@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
-from pipeline.colours import colours_of
+from pipeline.colours import decided_colours
 from pipeline.keywords import Source
 from pipeline.record_backup import pack_backup
 from pipeline.records import GoneImage, RejectedImage, TaggedImage, UndoneImage
@@ -51,8 +51,10 @@ class Column:
 
 
 def _colours(record: Kept) -> list[str]:
-    """Return the ids of a photo's colours, the strongest first; none where it shows none clearly."""
-    return [colour.colour for colour in colours_of(record.facts)] if isinstance(record, TaggedImage) else []
+    """Return the ids of a photo's colours, the pinned ones first; none where it shows none clearly."""
+    if not isinstance(record, TaggedImage):
+        return []
+    return [colour.colour for colour in decided_colours(record.facts, record.decisions)]
 
 
 COLUMNS = (

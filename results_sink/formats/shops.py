@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.errors import CallerError
+from pipeline.standard_ids import Standard
 from results_sink.formats.documents import by_product, category_path, keyword_names
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from pipeline.keywords import Vocabulary
     from pipeline.records import Record
+    from pipeline.standard_ids import StandardIds
     from results_sink.formats.documents import ProductKeywords
 
 SHOPIFY_MAX_TAGS = 250  # tags a product; Shopify's limit
@@ -26,60 +28,93 @@ GOOGLE_MAX_TYPE_CHARACTERS = 750  # of product_type; Google's product data speci
 
 @dataclass(frozen=True, slots=True)
 class ShopCsv:
-    """How a shop's product CSV names its columns: the product, and its tags, separated by commas."""
+    """How a shop's product CSV names its columns: the product, its tags, separated by commas, and its category.
+
+    The category is an id of Shopify's taxonomy; a shop that has no such column has an empty name for it.
+    """
 
     name: str
     product: str
     tags: str
+    category: str = ""
 
 
-SHOPIFY = ShopCsv("Shopify", "Handle", "Tags")
+SHOPIFY = ShopCsv("Shopify", "Handle", "Tags", "Product Category")
 WOOCOMMERCE = ShopCsv("WooCommerce", "SKU", "Tags")
 
 
 @dataclass(frozen=True, slots=True)
-class Merge:
-    """How tags are merged with what the shop has.
+class ShopTags:
+    """How tags are written, and merged with what the shop has; a category that stands there stays.
 
     Attributes:
+        language: of the tags.
         path: the shop's own product export. All of its rows and columns are kept, and our tags are added to those that
-            stand there. Without it, the file has two columns alone, and importing it replaces tags.
+            stand there. Without it, the files have our columns alone, and importing them replaces what stands there.
         prefix: stands before each of our tags. When merging, tags with this prefix that are no longer right go away;
             without a prefix nobody can tell them from the shop's own, and they stay.
     """
 
+    language: str
     path: Path | None = None
     prefix: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _ProductCells:
+    """What we say of a product: its tags, and the id of its category in Shopify's taxonomy, or an empty text."""
+
+    tags: list[str]
+    category: str
+
+
 def shop_csv(
-    records: Iterable[Record], vocabulary: Vocabulary, *, shop: ShopCsv, language: str, merge: Merge
+    records: Iterable[Record], vocabulary: Vocabulary, ids: StandardIds, *, shop: ShopCsv, tags: ShopTags
 ) -> Iterator[tuple[str, str]]:
-    """Yield one CSV of products with their tags, in that language.
+    """Yield a CSV of products with their tags, and one with their categories; merged with the shop's, all in one.
 
     Raises:
         CallerError: the file to merge with lacks a column, or cannot be read.
     """
-    tags = {
-        product.product: [f"{merge.prefix}{_tag(name)}" for name in _names(product, vocabulary, language)]
+    products = {
+        product.product: _ProductCells(
+            [f"{tags.prefix}{_tag(name)}" for name in _names(product, vocabulary, tags.language)],
+            _standard_id(product, vocabulary, ids, Standard.SHOPIFY) if shop.category else "",
+        )
         for product in by_product(records)
     }
-    if merge.path is None:
-        rows = [{shop.product: product, shop.tags: ", ".join(names)} for product, names in tags.items() if names]
-        yield "products.csv", _csv([shop.product, shop.tags], rows, ",")
+    if tags.path is None:
+        rows = [{shop.product: product, shop.tags: ", ".join(cells.tags)} for product, cells in products.items()]
+        yield "products.csv", _csv([shop.product, shop.tags], [row for row in rows if row[shop.tags]], ",")
+        categories = {product: cells.category for product, cells in products.items() if cells.category}
+        if categories:  # a file of their own: importing an empty cell would take away the category that stands there
+            rows = [{shop.product: product, shop.category: category} for product, category in categories.items()]
+            yield "categories.csv", _csv([shop.product, shop.category], rows, ",")
         return
-    columns, existing = _read(merge.path, shop)
-    yield "products.csv", _csv(columns, _merged(existing, tags, shop, merge.prefix), ",")
+    columns, existing = _read(tags.path, shop)
+    yield "products.csv", _csv(columns, _merged(existing, products, shop, tags.prefix), ",")
 
 
-def google_supplement(records: Iterable[Record], vocabulary: Vocabulary, language: str) -> Iterator[tuple[str, str]]:
-    """Yield a supplemental feed for Google Merchant Center: the id and ``product_type`` of each product, by tabs."""
+def google_supplement(
+    records: Iterable[Record], vocabulary: Vocabulary, ids: StandardIds, *, language: str
+) -> Iterator[tuple[str, str]]:
+    """Yield a supplemental feed for Google Merchant Center, by tabs.
+
+    Its columns: ``id``, ``product_type`` (the way to the keyword, in our words) and ``google_product_category`` (the
+    number of Google's own category, or empty).
+    """
     rows = []
     for product in by_product(records):
         path = category_path(product.keyword_ids(vocabulary), vocabulary, language)
         if path:
-            rows.append({"id": product.product, "product_type": " > ".join(path)[:GOOGLE_MAX_TYPE_CHARACTERS]})
-    yield "supplement.tsv", _csv(["id", "product_type"], rows, "\t")
+            rows.append(
+                {
+                    "id": product.product,
+                    "product_type": " > ".join(path)[:GOOGLE_MAX_TYPE_CHARACTERS],
+                    "google_product_category": _standard_id(product, vocabulary, ids, Standard.GOOGLE),
+                }
+            )
+    yield "supplement.tsv", _csv(["id", "product_type", "google_product_category"], rows, "\t")
 
 
 def json_ld(records: Iterable[Record], vocabulary: Vocabulary, language: str) -> Iterator[tuple[str, str]]:
@@ -103,6 +138,12 @@ def _names(product: ProductKeywords, vocabulary: Vocabulary, language: str) -> l
     return keyword_names(product.keyword_ids(vocabulary), vocabulary, language)[:SHOPIFY_MAX_TAGS]
 
 
+def _standard_id(product: ProductKeywords, vocabulary: Vocabulary, ids: StandardIds, standard: Standard) -> str:
+    """Return the category of the most specific keyword that has one, or an empty text."""
+    categories = (ids.of(keyword_id, standard, vocabulary) for keyword_id in product.keyword_ids(vocabulary))
+    return next((category for category in categories if category), "")
+
+
 def _tag(name: str) -> str:
     return name.replace(",", " ")[:SHOPIFY_MAX_TAG_CHARACTERS]
 
@@ -123,22 +164,27 @@ def _read(path: Path, shop: ShopCsv) -> tuple[list[str], list[dict[str, str]]]:
 
 
 def _merged(
-    rows: Sequence[dict[str, str]], tags: dict[str, list[str]], shop: ShopCsv, prefix: str
+    rows: Sequence[dict[str, str]], products: dict[str, _ProductCells], shop: ShopCsv, prefix: str
 ) -> list[dict[str, str]]:
-    """Return the rows with our tags added. Only the first row of a product carries tags, as Shopify writes it."""
-    merged, seen = [], set()
+    """Return the rows with what we say added, to the first row of a product alone, as Shopify writes it."""
+    merged: list[dict[str, str]] = []
+    seen: set[str] = set()
     for row in rows:
         product = row[shop.product]
-        if product and product not in seen and product in tags:
-            seen.add(product)
-            own = [tag.strip() for tag in row[shop.tags].split(",") if tag.strip()]
-            kept = [tag for tag in own if not (prefix and tag.startswith(prefix))]
-            known = {tag.casefold() for tag in kept}
-            added = [tag for tag in tags[product] if tag.casefold() not in known]
-            merged.append({**row, shop.tags: ", ".join([*kept, *added][:SHOPIFY_MAX_TAGS])})
-        else:
-            merged.append(row)
+        is_first = product in products and product not in seen
+        seen.add(product)
+        merged.append(_with_cells(row, products[product], shop, prefix) if is_first else row)
     return merged
+
+
+def _with_cells(row: dict[str, str], cells: _ProductCells, shop: ShopCsv, prefix: str) -> dict[str, str]:
+    """Return the row with our tags behind the shop's own, and our category where the shop has none."""
+    own = [tag.strip() for tag in row[shop.tags].split(",") if tag.strip()]
+    kept = [tag for tag in own if not (prefix and tag.startswith(prefix))]
+    known = {tag.casefold() for tag in kept}
+    added = [tag for tag in cells.tags if tag.casefold() not in known]
+    category = {shop.category: cells.category} if row.get(shop.category) == "" else {}
+    return {**row, shop.tags: ", ".join([*kept, *added][:SHOPIFY_MAX_TAGS]), **category}
 
 
 def _csv(columns: Sequence[str], rows: Iterable[dict[str, str]], delimiter: str) -> str:

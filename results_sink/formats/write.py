@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pipeline.keywords import Vocabulary
     from pipeline.ports import FileStore
     from pipeline.records import Record
+    from pipeline.standard_ids import StandardIds
 
     Writer = Callable[[Iterable[Record], Vocabulary], Iterator[tuple[str, str]]]
 
@@ -35,23 +36,31 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FormatOptions:
-    """What some of the formats take: the language of tags, a shop's own export to merge with, a prefix of our tags."""
+    """What some of the formats take.
+
+    Attributes:
+        language: of tags and category names.
+        standard_ids: the categories of keywords in the taxonomies of Google and Shopify.
+        merge: a shop's own export to merge with.
+        tag_prefix: what stands before each of our tags.
+    """
 
     language: str
+    standard_ids: StandardIds
     merge: Path | None = None
     tag_prefix: str = ""
 
     def writer(self, form: Format) -> Writer:
         """Return what writes the format."""
-        merge = shops.Merge(self.merge, self.tag_prefix)
-        language = self.language
+        tags = shops.ShopTags(self.language, self.merge, self.tag_prefix)
+        language, ids = self.language, self.standard_ids
         writers: dict[Format, Writer] = {
             Format.TYPESENSE: engines.typesense,
             Format.MEILISEARCH: engines.meilisearch,
             Format.ALGOLIA: engines.algolia,
-            Format.SHOPIFY: partial(shops.shop_csv, shop=shops.SHOPIFY, language=language, merge=merge),
-            Format.WOOCOMMERCE: partial(shops.shop_csv, shop=shops.WOOCOMMERCE, language=language, merge=merge),
-            Format.GOOGLE_MERCHANT: partial(shops.google_supplement, language=language),
+            Format.SHOPIFY: partial(shops.shop_csv, ids=ids, shop=shops.SHOPIFY, tags=tags),
+            Format.WOOCOMMERCE: partial(shops.shop_csv, ids=ids, shop=shops.WOOCOMMERCE, tags=tags),
+            Format.GOOGLE_MERCHANT: partial(shops.google_supplement, ids=ids, language=language),
             Format.JSON_LD: partial(shops.json_ld, language=language),
         }
         return writers[form]

@@ -11,7 +11,9 @@ import numpy as np
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 
+from pipeline.colours import COLOURS, MULTICOLOURED, colour_id, colour_words
 from pipeline.errors import CallerError, RejectReason
+from pipeline.http import alike
 from pipeline.http import catalogue as answers
 from pipeline.http.models import MAX_BUCKET_CHARACTERS, QUERY_MISTAKES, KeywordOfImage, Language, ProblemCode
 from pipeline.http.resolver import Resolver, Tag
@@ -25,9 +27,8 @@ from pipeline.vectors import FeatureVector
 from results_sink.report import answer_document, record_document
 from results_sink.search import complete, cursor, query
 from results_sink.search.newest import ExportReader
-from results_sink.search.search import FACETS, LIMIT, Filters, SearchRequest, SimilarRequest, Sort
+from results_sink.search.search import FACETS, LIMIT, Filters, SearchHit, SearchRequest, SimilarRequest, Sort
 
-SIMILAR = 12  # similar products, where no limit is given
 MAX_LIMIT = 100  # results of a page, chosen by us: some 100 kB
 IN_DETAIL = ("classes", "model_keywords", "previous")  # of an image: left out of a batch
 ONE_LINE = r"^[^\n]+$"  # what a path can hold
@@ -173,37 +174,59 @@ class Api:
             missing=[name for name, product in products.items() if not product],
         )
 
+    # DECISIONS.md, 97: at the product's own address, whatever the id holds.
     def similar_products(
-        self, product_id: ProductPath, language: Language = LANGUAGES[0], limit: Limit = SIMILAR
+        self, product_id: ProductPath, language: Language = LANGUAGES[0], limit: Limit = alike.SIMILAR
     ) -> answers.SimilarProducts:
         """Find the products that look most like one, each by its most similar image.
 
-        The product's photos are as they are now; they are compared with the photos of the last snapshot. A score is the
-        cosine of two feature vectors.
+        A score is the cosine of two feature vectors.
         """
         name = unquote(product_id)
         records = readable(self.table.of_product(name))
         if not records:
             raise NotFoundError(f"there is no image of the product {name!r}")
         vectors = [record.vector for record in records if isinstance(record, TaggedImage) and record.vector]
-        searcher, names = self.newest.searcher(), self._names(language)
+        names, searcher = self._names(language), self.newest.searcher()
         hits = searcher.similar(_similar_to(vectors, name, limit)) if vectors else ()
-        return answers.SimilarProducts(
-            product=name,
-            results=[
-                answers.Result(
-                    image=hit.image,
-                    product=hit.product,
-                    score=round(hit.score, 4),
-                    keywords=[KeywordOfImage.model_validate(tag) for tag in names.documents(hit.keywords)],
+        return answers.SimilarProducts(product=name, results=_results(hits, names), snapshot=searcher.state.snapshot)
+
+    # DECISIONS.md, 113: the vector comes with the request, since the model is another function's.
+    def similar_images(
+        self, request: Annotated[alike.SimilarTo, Body()], language: Language = LANGUAGES[0]
+    ) -> alike.SimilarImages:
+        """Find what looks most like a photo: one of the catalogue, or any that was classified.
+
+        Send `image`, or the `vector` that `POST /v1/classify`
+        answered; a vector of another model than the catalogue's finds nothing.
+        """
+        if (request.image is None) == (request.vector is None):
+            raise CallerError("the body must have either 'image', s3://bucket/key, or 'vector'")
+        names, per_product = self._names(language), request.by == "product"
+        product, vector = self._seen(request)
+        searcher = self.newest.searcher()
+        hits: Sequence[SearchHit] = ()
+        if vector:
+            without = product if per_product else ""
+            hits = searcher.similar(
+                SimilarRequest(
+                    vector.space, vector.to_array(), request.limit, per_product, without, request.image or ""
                 )
-                for hit in hits
-            ],
-            snapshot=searcher.state.snapshot,
-        )
+            )
+        return alike.SimilarImages(results=_results(hits, names), snapshot=searcher.state.snapshot)
+
+    def _seen(self, request: alike.SimilarTo) -> tuple[str, FeatureVector | None]:
+        """Return the product of the photo, empty where it is none of the catalogue, and what the model saw in it."""
+        if request.image is None:
+            return "", FeatureVector.unpack_text(request.vector or "")
+        ref = ImageRef.parse(request.image)
+        record = self.table.get_many([ref]).get(ref)
+        if record is None or isinstance(record, UnreadableItem):
+            raise NotFoundError(f"nothing is known of {ref}")
+        return record.observation.product, record.vector if isinstance(record, TaggedImage) else None
 
     def keywords(self) -> answers.Taxonomy:
-        """Return every keyword that an image can have, in every language."""
+        """Return every keyword and colour that an image can have, in every language."""
         images = self._images_by_keyword()
         keywords = [
             answers.KeywordOfTaxonomy(
@@ -215,7 +238,13 @@ class Api:
             for keyword in self.vocabulary.emitted
         ]
         languages = list(self.vocabulary.languages)
-        return answers.Taxonomy(version=self.vocabulary.version, languages=languages, keywords=keywords)
+        colours = [
+            answers.ColourOfTaxonomy(id=colour_id(colour), words=dict(colour_words(colour)))
+            for colour in (*COLOURS, MULTICOLOURED)
+        ]
+        return answers.Taxonomy(
+            version=self.vocabulary.version, languages=languages, keywords=keywords, colours=colours
+        )
 
     def health(self) -> answers.Health:
         """Return that the API answers, and from which snapshot."""
@@ -255,6 +284,18 @@ def _similar_to(vectors: Sequence[FeatureVector], product: str, limit: int) -> S
     return SimilarRequest(space, middle, limit, per_product=True, without_product=product)
 
 
+def _results(hits: Iterable[SearchHit], names: KeywordNames) -> list[answers.Result]:
+    return [
+        answers.Result(
+            image=hit.image,
+            product=hit.product,
+            score=round(hit.score, 4),
+            keywords=[KeywordOfImage.model_validate(tag) for tag in names.documents(hit.keywords)],
+        )
+        for hit in hits
+    ]
+
+
 def _best(tags: Iterable[KeywordTag]) -> Sequence[KeywordTag]:
     """Return each keyword once, with its best score, the best first."""
     best: dict[str, KeywordTag] = {}
@@ -276,6 +317,8 @@ def add_routes(app: Resolver, api: Api) -> None:
     app.operation("GET", "/products/<product_id>/similar", tag=Tag.SEARCH, problems=[*lost, ProblemCode.NO_EXPORT])(
         api.similar_products
     )
+    alike_problems = [*lost, ProblemCode.NO_EXPORT, ProblemCode.UNSUPPORTED_MEDIA_TYPE]
+    app.operation("POST", "/similar", tag=Tag.SEARCH, problems=alike_problems)(api.similar_images)
     app.operation("GET", "/products/<product_id>", tag=Tag.LOOKUP, problems=lost)(api.product)
     app.operation("POST", "/products:batch", tag=Tag.LOOKUP, problems=[ProblemCode.UNSUPPORTED_MEDIA_TYPE])(
         api.products

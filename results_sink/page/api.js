@@ -5,6 +5,7 @@ import { say } from "./words.js";
 
 const BASE = new URL(".", document.baseURI);
 const UNTOLD = { 401: "not_signed_in", 403: "forbidden" }; // the gateway refuses without a word of ours
+export const MOST_BYTES = 4_000_000; // of a photo that fits through the API in one request
 let settings = { watch: "", sign_in: "" };
 
 export class Problem extends Error {
@@ -29,7 +30,12 @@ export function watchAddress() {
   return address;
 }
 
-export async function ask(method, path, { query = {}, json, body, type, signal } = {}) {
+export async function ask(method, path, options) {
+  const answer = await send(method, path, options);
+  return answer.json().catch(() => ({}));
+}
+
+async function send(method, path, { query = {}, json, body, type, signal } = {}) {
   const address = new URL(`v1/${path}`, BASE);
   for (const [name, value] of Object.entries(query)) if (value !== undefined) address.searchParams.set(name, value);
   const headers = {};
@@ -37,16 +43,33 @@ export async function ask(method, path, { query = {}, json, body, type, signal }
   if (type) headers["content-type"] = type;
   const sent = json === undefined ? body : JSON.stringify(json);
   let used = null;
-  const send = () => {
+  const sendOnce = () => {
     used = token();
     if (used) headers.authorization = `Bearer ${used}`;
     return fetch(address, { method, headers, body: sent, signal });
   };
-  let answer = await send();
-  if (answer.status === 401 && (await renew(used))) answer = await send();
-  const document = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Problem(answer.status, document);
-  return document;
+  let answer = await sendOnce();
+  if (answer.status === 401 && (await renew(used))) answer = await sendOnce();
+  if (!answer.ok) throw new Problem(answer.status, await answer.json().catch(() => ({})));
+  return answer;
+}
+
+// ---- Thumbnails: a few at once, since each that was not made yet starts a function ----
+
+const MOST_AT_ONCE = 6;
+const waiting = [];
+let underWay = 0;
+
+// The photo as a small picture, 320 or 640 pixels; the browser keeps it as the answer says.
+export async function thumbnail(image, size) {
+  if (underWay >= MOST_AT_ONCE) await new Promise((resolve) => waiting.push(resolve));
+  underWay += 1;
+  try {
+    return await (await send("GET", `thumbnails/${size}/${bucketAndKey(image)}`)).blob();
+  } finally {
+    underWay -= 1;
+    waiting.shift()?.();
+  }
 }
 
 // ---- Photos by their names: addresses are asked for in one go, and kept until shortly before they end ----
@@ -75,8 +98,11 @@ export function photo(name) {
 }
 
 export function pathOf(image) {
-  const [bucket, ...key] = image.replace("s3://", "").split("/");
-  return `images/${encodeURIComponent(bucket)}/${key.map(encodeURIComponent).join("/")}`;
+  return `images/${bucketAndKey(image)}`;
+}
+
+function bucketAndKey(image) {
+  return image.replace("s3://", "").split("/").map(encodeURIComponent).join("/");
 }
 
 // ---- What changes only with a deployment ----

@@ -1,11 +1,11 @@
 // Compare: one photo, several models, side by side, and what people say of their keywords.
 
-import { ask, askOnce, photo } from "./api.js";
+import { ask, askOnce, MOST_BYTES, thumbnail } from "./api.js";
 import { announce, bar, el, icon, percent } from "./dom.js";
 import { missingWord, rateButtons } from "./photo.js";
+import { PHOTO } from "./pictures.js";
 import { language, say } from "./words.js";
 
-const MOST_BYTES = 4_000_000; // what fits through the API in one request
 
 export function compareView(box, { asked, kept }) {
   const image = asked.get("image");
@@ -73,7 +73,7 @@ export function compareView(box, { asked, kept }) {
     frame.replaceChildren(icon("photo"));
     missed.replaceChildren();
     if (address) see(address);
-    if (name.startsWith("s3://")) void photo(name).then((found) => found && mine === asks && see(found)).catch(() => {});
+    if (name.startsWith("s3://")) void thumbnail(name, PHOTO).then((small) => mine === asks && see(URL.createObjectURL(small))).catch(() => {});
     try {
       const found = await classified(what);
       if (mine !== asks) return;

@@ -53,7 +53,7 @@ function turn() {
 
 function show() {
   const isBack = visit(location.hash);
-  const isTyping = document.activeElement?.id === "q";
+  const typed = document.activeElement?.id === "q" ? document.activeElement.value : null;
   const before = shown && { ...shown, leave, top: scrollY };
   if (before && before.name === "search" && /^(photo|product)\//.test(route().name)) keep(before); // a person will come back to it
   else leave();
@@ -62,8 +62,9 @@ function show() {
   const title = draw();
   if (!first) {
     scrollTo(0, 0);
-    const field = isTyping && document.getElementById("q");
+    const field = typed !== null && document.getElementById("q");
     if (field) {
+      if (typed.startsWith(field.value)) field.value = typed; // a person types on while the results come
       field.focus({ preventScroll: true });
       field.setSelectionRange(field.value.length, field.value.length);
     } else main.focus({ preventScroll: true });

@@ -4,25 +4,25 @@ import { ask, askOnce, nameOfClass, pathOf, photo } from "./api.js";
 import { explain, failure } from "./notices.js";
 import { cameFromHere, forget } from "./visits.js";
 import { announce, bar, el, icon, percent } from "./dom.js";
+import { framed, PHOTO } from "./pictures.js";
 import { productAddress } from "./product.js";
-import { suggest } from "./search.js";
+import { card, suggest } from "./search.js";
 import { mayDecide } from "./signin.js";
 import { language, moment, number, say } from "./words.js";
 
+const ALIKE = 6; // products that look like the photo's
+
 export function photoView(box, { image }) {
-  const frame = el("div", { class: "large" }, icon("photo"));
-  const right = el("div", { class: "told" }, el("p", { class: "hint" }, say("loading")));
   const title = el("h1", {}, nameOf(image));
+  const frame = el("div", { class: "large" }, framed(image, { kind: "picture", alt: title.textContent, size: PHOTO }));
+  const right = el("div", { class: "told" }, el("p", { class: "hint" }, say("loading")));
+  const alike = el("section", { class: "alike" });
   let gone = false;
   box.append(
     backLink(),
-    el("article", { class: "photo" }, frame, el("div", {}, title, right)));
-  void photo(image).then((address) => {
-    if (!address) return;
-    const picture = el("img", { src: address, alt: title.textContent });
-    picture.addEventListener("error", () => picture.remove());
-    frame.append(picture);
-  }).catch(() => {});
+    el("article", { class: "photo" }, frame, el("div", {}, title, right)),
+    alike);
+  void loadAlike();
   void load();
   return () => { gone = true; };
 
@@ -36,6 +36,16 @@ export function photoView(box, { image }) {
       if (focus) right.querySelector("h2")?.focus();
     } catch (error) {
       right.replaceChildren(failure(error, load));
+    }
+  }
+
+  // Of the last export: before the first one, nothing is said here.
+  async function loadAlike() {
+    try {
+      const { results } = await ask("POST", "similar", { query: { language: language() }, json: { image, limit: ALIKE } });
+      if (!gone && results.length) alike.replaceChildren(el("h2", {}, say("more_like_this")), el("ul", { class: "grid small" }, results.map(card)));
+    } catch (error) {
+      if (!gone && !["no_export", "not_found"].includes(error.code)) alike.replaceChildren(failure(error, loadAlike));
     }
   }
 
@@ -84,7 +94,9 @@ function sections(record, decide, rate, verdicts) {
   } else if (record.status !== "tagged") {
     parts.push(el("p", { class: "notice" }, say(`is_${record.status}`)));
   } else {
-    parts.push(keywords(record, decide, rate, verdicts), missing(record, decide, rate));
+    parts.push(keywords(record, decide, rate, verdicts));
+    if (record.colours.length) parts.push(colours(record, decide));
+    parts.push(missing(record, decide, rate));
   }
   parts.push(timeline(record, decide));
   if (record.classes.length) parts.push(classes(record));
@@ -102,9 +114,23 @@ function keywords(record, decide, rate, verdicts) {
       : el("p", {}, say("no_keywords")));
 }
 
+function colours(record, decide) {
+  const decided = new Set(record.decisions.map((each) => each.id));
+  return el("section", {}, el("h2", {}, say("colours")), el("ul", { class: "colours" }, record.colours.map((each) => el("li", {},
+    el("a", { class: each.source === "human" ? "chip human" : "chip", href: `#/search?q=${encodeURIComponent(each.colour)}` }, each.colour,
+      el("small", {}, ` ${each.source === "human" ? say("by_human") : percent(each.share)}`)),
+    decided.has(each.id) || !mayDecide() ? null : el("span", { class: "offers" },
+      decideButton("pin_it", "pin", () => decide(each.id, "pin", each.colour), each.colour),
+      decideButton("suppress_it", "ban", () => decide(each.id, "suppress", each.colour), each.colour))))));
+}
+
+function decideButton(name, shape, run, word) {
+  return el("button", { type: "button", class: "rate", title: say(name, word), "aria-label": say(name, word), onclick: run }, icon(shape));
+}
+
 function keyword(each, isDecided, record, decide, rate, given) {
   const row = el("li", {});
-  const act = (name, shape, decision) => el("button", { type: "button", class: "rate", title: say(name, each.keyword), "aria-label": say(name, each.keyword), onclick: () => decide(each.id, decision, each.keyword) }, icon(shape));
+  const act = (name, shape, decision) => decideButton(name, shape, () => decide(each.id, decision, each.keyword), each.keyword);
   const rates = rateButtons(each, async (verdict) => {
     await rate(each.id, verdict, record.model_version);
     row.querySelector(".next")?.remove();
@@ -173,10 +199,11 @@ export function missingWord(button, tell) {
     told);
 }
 
-// The keyword that is called so in some language, or nothing: a word that the vocabulary lacks can be missed, not pinned.
+// The keyword, or else the colour, that is called so in some language, or nothing: a word that the vocabulary lacks can
+// be missed, not pinned.
 export async function idOf(word) {
-  const { keywords: all } = await askOnce("keywords");
-  return all.find((each) => Object.values(each.words).flat().some((own) => fold(own) === fold(word)))?.id;
+  const { keywords: all, colours: further } = await askOnce("keywords");
+  return [...all, ...further].find((each) => Object.values(each.words).flat().some((own) => fold(own) === fold(word)))?.id;
 }
 
 // As the vocabulary compares words: no case, no accents, single spaces.
@@ -218,10 +245,18 @@ function classes(record) {
     el("p", {}, el("a", { class: "button", href: `#/compare?image=${encodeURIComponent(record.image)}` }, say("compare_this"))));
 }
 
+// Opened before its address is known, since a browser opens windows only while somebody clicks.
+async function openOriginal(image) {
+  const opened = window.open("", "_blank");
+  const address = await photo(image).catch(() => "");
+  if (address) opened.location = address;
+  else opened.close();
+}
+
 function facts(record) {
   const told = [
     ["product", el("a", { href: productAddress(record.product) }, record.product)],
-    ["place", record.image],
+    ["place", [record.image, " ", el("button", { type: "button", class: "small", onclick: () => openOriginal(record.image) }, say("original"))]],
     ["size", record.width_pixels ? `${number(record.width_pixels)} × ${number(record.height_pixels)}` : ""],
     ["model", record.model_version],
     ["taxonomy", record.taxonomy_version],

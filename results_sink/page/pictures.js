@@ -1,15 +1,20 @@
 // Photos as they are shown: an icon until the picture is there, and where there is none.
 
-import { photo } from "./api.js";
+import { thumbnail } from "./api.js";
 import { el, icon } from "./dom.js";
 
-export function framed(image, { kind = "frame", alt = "" } = {}) {
+export const [GRID, PHOTO] = [320, 640]; // pixels of the longer side
+
+export function framed(image, { kind = "frame", alt = "", size = GRID } = {}) {
   const frame = el("span", { class: kind }, icon("photo"));
-  void photo(image).then((address) => {
-    if (!address) return;
-    const picture = el("img", { src: address, alt, loading: "lazy", decoding: "async" });
-    picture.addEventListener("error", () => picture.remove());
-    frame.append(picture);
-  }).catch(() => {});
+  void thumbnail(image, size).then((small) => frame.append(pictureOf(small, alt))).catch(() => {});
   return frame;
+}
+
+export function pictureOf(small, alt) {
+  const address = URL.createObjectURL(small);
+  const picture = el("img", { src: address, alt, decoding: "async" });
+  picture.addEventListener("load", () => URL.revokeObjectURL(address));
+  picture.addEventListener("error", () => picture.remove());
+  return picture;
 }

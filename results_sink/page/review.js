@@ -4,7 +4,7 @@ import { ask, askOnce, nameOfClass, pathOf } from "./api.js";
 import { announce, el, icon, percent } from "./dom.js";
 import { explain, failure } from "./notices.js";
 import { idOf } from "./photo.js";
-import { framed } from "./pictures.js";
+import { framed, PHOTO } from "./pictures.js";
 import { addressOf, suggest } from "./search.js";
 import { mayDecide } from "./signin.js";
 import { forget } from "./visits.js";
@@ -103,7 +103,7 @@ export function reviewView(box, { asked }) {
     showSaved();
     drawStrip();
     if (!item) { drawEnd(); return; }
-    if (large.dataset.image !== item.image) large.replaceChildren(framed(item.image, { kind: "picture", alt: item.product }));
+    if (large.dataset.image !== item.image) large.replaceChildren(framed(item.image, { kind: "picture", alt: item.product, size: PHOTO }));
     large.dataset.image = item.image;
     name.replaceChildren(el("a", { href: addressOf(item.image) }, item.product));
     drawCandidates(item);

@@ -1,6 +1,6 @@
 // Search: a box with suggestions, facets to narrow by, and a grid of photos.
 
-import { ask } from "./api.js";
+import { ask, MOST_BYTES } from "./api.js";
 import { announce, el, icon, percent } from "./dom.js";
 import { failure } from "./notices.js";
 import { framed } from "./pictures.js";
@@ -31,10 +31,12 @@ export function searchView(box, { asked, kept }) {
   const stop = new AbortController();
   const form = searchBox({ q: kept ?? state.q }, (q) => change({ q, narrow: [], reason: "" }), () => ({ needs_a_look: state.look || undefined }));
   let asks = 0;
+  const file = el("input", { type: "file", id: "photo", accept: "image/*", class: "hidden", onchange: () => { void byPhoto(file.files[0]); file.value = ""; } });
 
   box.append(
     el("h1", {}, say("search_title")),
     form,
+    file, el("label", { class: "button", for: "photo" }, icon("photo"), say("by_photo")),
     el("div", { class: "found" },
       el("aside", { "aria-label": say("narrow") },
         el("label", { class: "switch" },
@@ -76,6 +78,26 @@ export function searchView(box, { asked, kept }) {
       if (mine === asks) show(found, Boolean(cursor));
     } catch (error) {
       if (error.name !== "AbortError" && mine === asks) fail(error, cursor);
+    }
+  }
+
+  // What looks like a photo of this device, which is not kept anywhere.
+  async function byPhoto(photo) {
+    if (photo.size > MOST_BYTES) { wrong.replaceChildren(el("p", { class: "notice bad", role: "alert" }, say("too_large", photo.name))); return; }
+    const mine = ++asks;
+    wrong.replaceChildren();
+    count.textContent = say("loading");
+    try {
+      const { vector } = await ask("POST", "classify", { body: await photo.arrayBuffer(), type: "application/octet-stream", signal: stop.signal });
+      const found = await ask("POST", "similar", { query: { language: language() }, json: { vector, by: state.product ? "product" : "image", limit: PAGE }, signal: stop.signal });
+      if (mine !== asks) return;
+      for (const part of [notes, facets]) part.replaceChildren();
+      more.hidden = true;
+      results.replaceChildren(...found.results.map(card));
+      count.textContent = found.results.length ? say("like_photo", photo.name) : say("none");
+      announce(count.textContent);
+    } catch (error) {
+      if (error.name !== "AbortError" && mine === asks) fail(error, true);
     }
   }
 
@@ -136,7 +158,7 @@ function chosen(state, change) {
       each, icon("cross")))));
 }
 
-function card(found) {
+export function card(found) {
   const words = found.keywords.slice(0, 3);
   return el("li", { class: "card" },
     el("a", { href: addressOf(found.image) },

@@ -1,6 +1,7 @@
 // Upload: photos go straight to the bucket, and each result arrives when it is there.
 
 import { ask, Problem } from "./api.js";
+import { nameOf } from "./photo.js";
 import { framed } from "./pictures.js";
 import { announce, el, icon, percent } from "./dom.js";
 import { addressOf } from "./search.js";
@@ -8,6 +9,8 @@ import { onState, watch } from "./watch.js";
 import { number, say } from "./words.js";
 
 const AT_ONCE = 3;
+const COMPARED = 8; // photos most alike, whose pixels are compared: as `catalog-tagger duplicates` does
+const LEAST_ALIKE = 0.6; // cosine, likewise
 const UNDER_WAY = ["waiting", "uploading", "looking"];
 const UNFOLDED = 12; // uploads that are done and still stand in the open
 const KEPT = "catalog-tagger.uploads"; // as long as this tab lives
@@ -91,8 +94,8 @@ function retry(item) {
 // is no longer ours to read.
 function restored() {
   const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "[]");
-  return kept.map(({ name, image, state, problem, record, place }) => {
-    const item = { file: { name }, image, state, share: 0, place, record, problem, picture: "", row: null };
+  return kept.map(({ name, image, state, problem, record, same, place }) => {
+    const item = { file: { name }, image, state, share: 0, place, record, same, problem, picture: "", row: null };
     item.draw = () => drawn(item);
     if (state === "waiting" || state === "uploading") Object.assign(item, { state: "failed", problem: say("choose_again") });
     return item;
@@ -105,8 +108,8 @@ export function resumeUploads() {
 }
 
 function keep() {
-  const kept = items.slice(-MOST_KEPT).map(({ file, image, state, problem, record, place }) => ({
-    name: file.name, image, state, problem, record,
+  const kept = items.slice(-MOST_KEPT).map(({ file, image, state, problem, record, same, place }) => ({
+    name: file.name, image, state, problem, record, same,
     place: place && { image: place.image, ticket: place.ticket, expires_at: place.expires_at },
   }));
   sessionStorage.setItem(KEPT, JSON.stringify(kept));
@@ -154,6 +157,7 @@ function said(item) {
       ? record.keywords.map((each) => el("span", { class: "chip" }, each.keyword, el("small", {}, ` ${percent(each.score)}`)))
       : el("span", { class: "hint" }, say("no_keywords"))),
     el("a", { href: addressOf(record.image), "aria-label": say("open", item.file.name) }, say("open_it")),
+    item.same?.length ? el("p", { class: "notice same" }, el("strong", {}, say("have_already")), item.same.map((other) => el("a", { href: addressOf(other) }, framed(other, { kind: "nothing" }), nameOf(other)))) : null,
   ];
 }
 
@@ -207,6 +211,19 @@ function deliver(item, record) {
   item.state = { tagged: "done", rejected: "rejected" }[record.status] ?? "ended";
   refresh(item);
   announce(`${item.file.name}: ${outcome(record)}`);
+  if (item.state === "done") void findSame(item).catch(() => {}); // the photo is tagged, whether or not this is known
+}
+
+// Vectors name the photos that are most alike, and pixels decide whether they are the same.
+async function findSame(item) {
+  const { image } = item.record;
+  const { results } = await ask("POST", "similar", { json: { image, by: "image", limit: COMPARED } });
+  const candidates = results.filter((result) => result.score >= LEAST_ALIKE).map((result) => result.image);
+  if (!candidates.length) return;
+  ({ same: item.same } = await ask("POST", "duplicates", { json: { image, candidates } }));
+  if (!item.same.length) return;
+  refresh(item);
+  announce(`${item.file.name}: ${say("have_already")}`);
 }
 
 // The place's time is over: only for an upload that is under way does that say anything.

@@ -42,6 +42,11 @@ class Catalogue:
         return [self._base, self._changed] if self._changed else [self._base]
 
     @property
+    def changed(self) -> ImageColumns | None:
+        """What changed since the snapshot, whose rows follow the snapshot's."""
+        return self._changed.columns if self._changed else None
+
+    @property
     def rows(self) -> int:
         """How many rows there are, hidden ones among them."""
         return sum(len(part) for part in self.parts)

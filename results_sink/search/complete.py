@@ -6,7 +6,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.colours import COLOURS, colour_words
+from pipeline.colours import COLOUR_PREFIX, COLOURS, colour_id, colour_words
 from pipeline.errors import CallerError
 from pipeline.keywords import fold
 from results_sink.search.query import Colour, Term
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from results_sink.search.query import Node
     from results_sink.search.search import Filters, Searcher
 
-COLOUR_PREFIX = "colour-"  # of the id of a completion that is a colour
 LIMIT = 10  # suggestions, where no number is given
 MOST_WORDS = 4  # of a keyword that is completed: so many of the last words typed may be its beginning
 COUNTED_FOR_EACH = 2  # chosen by us: so many times the suggestions wanted are counted, as some would leave nothing
@@ -132,7 +131,5 @@ class Completer:
     def _colours(begun: str, language: str) -> list[Completion]:
         words = ((colour, colour_words(colour).get(language, "")) for colour in COLOURS)
         return [
-            Completion(word, COLOUR_PREFIX + colour)
-            for colour, word in words
-            if fold(word).startswith(fold(begun)) and word
+            Completion(word, colour_id(colour)) for colour, word in words if fold(word).startswith(fold(begun)) and word
         ]

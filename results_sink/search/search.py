@@ -18,11 +18,11 @@ from results_sink.search.facets import FacetCounter, FacetNames
 from results_sink.search.images import NOT_FOUND, ImageIndex
 from results_sink.search.query import Everything, parse
 from results_sink.search.ranking import best_of_products, best_places, by_product
-from results_sink.search.vectors import exported_vectors
+from results_sink.search.vectors import changed_vectors, exported_vectors
 from results_sink.search.words import HEAD_COMES_FIRST, QueryWords
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from numpy.typing import NDArray
@@ -153,6 +153,7 @@ class SimilarRequest:
     limit: int
     per_product: bool = False
     without_product: str = ""
+    without_image: str = ""
 
 
 class Searcher:
@@ -172,6 +173,7 @@ class Searcher:
         self._deltas = list(deltas.values())
         self._last_delta = list(deltas)[-1] if deltas else ""
         self._counters: dict[str, FacetCounter] = {}  # by language
+        self._changed_vectors: dict[str, ExportedVectors | None] = {}  # by space
         self.as_of = as_of or self._snapshot.manifest.scan_began_at
 
     def under(self, deltas: Mapping[str, DeltaRows], as_of: datetime | None = None) -> Searcher:
@@ -240,38 +242,54 @@ class Searcher:
     def similar(self, request: SimilarRequest) -> tuple[SearchHit, ...]:
         """Return what looks most like a vector, nearest first; a hit's score is the cosine, or 0 where that is below.
 
-        Images that changed since the snapshot are left out until the next one: their vectors are not among its own.
-
         Raises:
             BadExport: a file that is needed is missing or damaged.
         """
-        if request.space not in self._vectors:
-            self._vectors[request.space] = exported_vectors(self._snapshot, request.space)
-        vectors = self._vectors[request.space]
-        if vectors is None:
-            return ()
+        parts = self._vectors_of(request.space)
+        most = sum(len(vectors.rows) for _, vectors in parts)
         is_shown = self._catalogue.visible(lambda columns: columns.is_tagged)
         wanted = request.limit
         while True:
-            wanted = min(4 * wanted, len(vectors.rows))  # many may be photos of one product
-            hits = self._similar_hits(vectors, request, wanted, is_shown)
-            if len(hits) >= request.limit or wanted == len(vectors.rows):
+            wanted = min(4 * wanted, most)  # many may be photos of one product
+            hits = self._similar_hits(parts, request, wanted, is_shown)
+            if len(hits) >= request.limit or wanted == most:
                 return hits[: request.limit]
 
+    def _vectors_of(self, space: str) -> list[tuple[int, ExportedVectors]]:
+        """Return the vectors of the snapshot, and of what changed since, each with the row that its rows count from."""
+        if space not in self._vectors:
+            self._vectors[space] = exported_vectors(self._snapshot, space)
+        changed = self._catalogue.changed
+        if changed and space not in self._changed_vectors:
+            self._changed_vectors[space] = changed_vectors(changed, space)
+        first_changed = self._catalogue.rows - len(changed) if changed else 0
+        parts = ((0, self._vectors[space]), (first_changed, self._changed_vectors.get(space)))
+        return [(first_row, vectors) for first_row, vectors in parts if vectors]
+
     def _similar_hits(
-        self, vectors: ExportedVectors, request: SimilarRequest, wanted: int, is_shown: NDArray[np.bool_]
+        self,
+        parts: Sequence[tuple[int, ExportedVectors]],
+        request: SimilarRequest,
+        wanted: int,
+        is_shown: NDArray[np.bool_],
     ) -> tuple[SearchHit, ...]:
-        neighbours = vectors.index.nearest(request.query, wanted)
+        neighbours = [(first, vectors.rows, vectors.index.nearest(request.query, wanted)) for first, vectors in parts]
+        nearest = [
+            (cosine, first + row)
+            for first, rows, found_rows in neighbours
+            for row, cosine in zip(rows[found_rows.rows].tolist(), found_rows.cosines.tolist(), strict=True)
+        ]
         passed = {request.without_product}
         hits = []
-        for row, cosine in zip(vectors.rows[neighbours.rows].tolist(), neighbours.cosines.tolist(), strict=True):
+        for cosine, row in sorted(nearest, key=lambda neighbour: (-neighbour[0], neighbour[1]))[:wanted]:
             product = self._catalogue.product_of(row)
-            if not is_shown[row] or product in passed:
+            image = self._catalogue.image_of(row)
+            if not is_shown[row] or product in passed or image == request.without_image:
                 continue
             if request.per_product:
                 passed.add(product)
             score = min(max(cosine, 0.0), 1.0)  # float32 may round beyond 1
-            hits.append(SearchHit(self._catalogue.image_of(row), product, score, self._catalogue.tags_of(row)))
+            hits.append(SearchHit(image, product, score, self._catalogue.tags_of(row)))
         return tuple(hits)
 
     def counts_of(self, nodes: Mapping[str, Node], request: SearchRequest) -> dict[str, int]:

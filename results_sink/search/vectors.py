@@ -1,26 +1,30 @@
-"""The vectors of a snapshot, for whoever looks for what is alike."""
+"""What the model saw in the images of an export, for whoever looks for what is alike."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from results_sink.export.columns import VECTOR, VectorColumn
 from results_sink.search.nearest import VectorIndex
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
+    from results_sink.export.columns import ImageColumns
     from results_sink.search.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExportedVectors:
-    """The images of a snapshot with a vector of one space.
+    """Images with a vector of one space.
 
     Attributes:
-        rows: int64 [n], the row of each among the snapshot's images.
+        rows: int64 [n], the row of each in its part of the catalogue.
         index: of their vectors.
     """
 
@@ -28,19 +32,31 @@ class ExportedVectors:
     index: VectorIndex
 
 
-# Deltas carry no index, so what is similar is said of the last snapshot (DECISIONS.md, 97).
 def exported_vectors(snapshot: Snapshot, space: str) -> ExportedVectors | None:
-    """Return the vectors of that space; None where the snapshot has none.
+    """Return the vectors of that space in a snapshot; None where it has none.
 
     Raises:
         BadExport: a file of the export is missing or damaged.
     """
+    groups = (group for part in snapshot.manifest.images for group in snapshot.open(part).row_groups(*VECTOR))
+    return _indexed(groups, space)
+
+
+def changed_vectors(changed: ImageColumns, space: str) -> ExportedVectors | None:
+    """Return the vectors of that space of the images that changed since a snapshot; None where they have none."""
+    return _indexed([changed.vectors], space) if changed.vectors is not None else None
+
+
+def _indexed(groups: Iterable[Any], space: str) -> ExportedVectors | None:
+    """Return the vectors of groups of rows that follow each other, which are Arrow's own tables."""
     rows: list[NDArray[np.int64]] = []
-    levels: list[NDArray[np.int8]] = []
+    vectors: list[NDArray[np.int8]] = []
     first_row = 0
-    for part in snapshot.manifest.images:
-        for part_rows, data in snapshot.open(part).vectors(space):
-            rows.append(part_rows + first_row)
-            levels.append(np.frombuffer(data, np.int8).reshape(len(part_rows), -1))
-        first_row += part.rows
-    return ExportedVectors(np.concatenate(rows), VectorIndex.of(np.concatenate(levels))) if rows else None
+    for group in groups:
+        column = VectorColumn(*map(group.column, VECTOR))
+        group_rows, group_vectors = column.in_space(space)
+        if len(group_rows):
+            rows.append(group_rows + first_row)
+            vectors.append(group_vectors)
+        first_row += len(group)
+    return ExportedVectors(np.concatenate(rows), VectorIndex.of(np.concatenate(vectors))) if rows else None

@@ -124,6 +124,8 @@ def undo(run_id: str, dry_run: bool, as_json: bool) -> int:
         undoer = Undoer(rewriter, run_id, vocabulary, utc_now)
         for event in progress.over(undoer.undo(rewriter.table.scan())):
             counts.add(event)
+    if not counts.written_last and not counts.unreadable.count:
+        raise CallerError(f"no image was written last by the run {run_id}; `catalog-tagger show` names an image's run")
     if as_json:
         click.echo(json.dumps(undone_document(counts, run_id, dry_run=dry_run)))
     else:

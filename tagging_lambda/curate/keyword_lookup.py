@@ -1,10 +1,11 @@
-"""Finds the keyword that a person means: by a word in any language, or in one (``de:Boot``), or by its id."""
+"""Finds the keyword or colour that a person means: by a word in any language, or in one (``de:Boot``), or by its id."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
+from pipeline.colours import colour_id, colour_named, colour_of
 from pipeline.errors import CallerError
 from pipeline.keywords import fold
 from pipeline.suggest import suggestions
@@ -16,14 +17,20 @@ _ID = re.compile(r"n\d{8}|shop-[a-z0-9-]+")  # a WordNet id, or one of a shop's 
 
 
 def keyword_named(text: str, vocabulary: Vocabulary) -> str:
-    """Return the id of the emitted keyword that the text names.
+    """Return the id of the emitted keyword that the text names; of the colour, where no keyword is called so.
+
+    *orange* is the fruit; who means the colour writes ``colour:orange``, or its id, ``colour-orange``.
 
     Raises:
         CallerError: no keyword is called that, or several are.
     """
+    if colour_of(text):
+        return text
     if text in vocabulary.nodes:
         return _emitted(text, vocabulary)
     ids = _spelled(text, vocabulary)
+    if not ids and (colour := colour_named(text)):
+        return colour_id(colour)
     if not ids:
         near = suggestions(text, vocabulary)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""

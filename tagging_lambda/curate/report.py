@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pipeline.keyword_names import KeywordNames
 from pipeline.terminal import printable
 
 if TYPE_CHECKING:
@@ -144,8 +145,7 @@ def _keyword_lines(title: str, counts: Counter[str], vocabulary: Vocabulary) -> 
 
 
 def _name(keyword_id: str, vocabulary: Vocabulary) -> str:
-    node = vocabulary.nodes.get(keyword_id)
-    return keyword_id if node is None else node.name()
+    return KeywordNames(vocabulary).name(keyword_id)
 
 
 def _images(count: int) -> str:

@@ -26,6 +26,7 @@ from tagging_lambda.evaluate.report import calibration_document, calibration_tex
 from tagging_lambda.evaluate.sheet import sheet
 from tagging_lambda.local_files import FileTagger
 from tagging_lambda.words.head_store import InstalledHeads
+from tagging_lambda.words.heads_cli import heads_option
 
 if TYPE_CHECKING:
     from tagging_lambda.evaluate.measure import Judged
@@ -41,13 +42,7 @@ if TYPE_CHECKING:
 @click.option("--temperature", is_flag=True, help="Also write the best temperature into the model's card.")
 @click.option("--overlay", type=click.Path(path_type=Path), help="The shop's own file.  [default: the one in use]")
 @click.option("--workers", type=click.IntRange(1, 256), help="Photos at once.  [default: one for each core]")
-@click.option(
-    "--head",
-    "heads",
-    multiple=True,
-    metavar="NAME_OR_FOLDER",
-    help="Use this head; may be given several times.  [default: all that are installed]",
-)
+@heads_option
 @click.option("--full", is_flag=True, help="Print every row; without it, the report fits a screen.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
 def evaluate(

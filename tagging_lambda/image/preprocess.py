@@ -28,8 +28,11 @@ from tagging_lambda.image.file_type import is_lossless_jpeg, picture_format, web
 from tagging_lambda.image.picture import Picture
 from tagging_lambda.image.signals import FACTS_SIDE_PIXELS, FileSize, facts_of
 from tagging_lambda.image.subject import SMALL_SIDE_PIXELS, SubjectBox, find_subject
+from tagging_lambda.model_card import WHOLE
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from tagging_lambda.model_card import InputContract
 
 # Each accepts all of 6,780 honest photos and refuses every harmful one of 30,393 files, measured with Pillow 13.
@@ -72,6 +75,13 @@ def read_picture(data: bytes, contract: InputContract) -> Picture:
     except Exception as error:
         # Damaged files raise nearly every type there is, and the message is the attacker's text: only the type is kept.
         raise ImageRejected(RejectReason.CORRUPT, f"the {kind} data is damaged ({type(error).__name__})") from error
+
+
+def encode_webp(levels: NDArray[np.uint8], quality: int) -> bytes:
+    """Return a picture, uint8 [H, W, 3] in RGB, as a WebP file of this quality, 0 to 100."""
+    file = BytesIO()
+    Image.fromarray(levels).save(file, "WEBP", quality=quality)
+    return file.getvalue()
 
 
 def _read(data: bytes, kind: str, contract: InputContract) -> Picture:
@@ -198,6 +208,8 @@ def _fitted(rgb: Image.Image, contract: InputContract) -> Image.Image:
         return rgb.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
     if contract.fit == "pad":
         return _padded(rgb, size)
+    if contract.fit == WHOLE:
+        return _whole(rgb, size)
     subject = _subject(rgb) if contract.fit == "subject" else None
     if subject is None:
         box = _middle(SubjectBox(0, 0, *rgb.size), contract, contract.shorter_side_pixels)
@@ -233,6 +245,12 @@ def _padded(rgb: Image.Image, size: tuple[int, int]) -> Image.Image:
     small = rgb.resize(inner, Image.Resampling.BICUBIC, reducing_gap=2.0)
     canvas.paste(small, ((size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2))
     return canvas
+
+
+def _whole(rgb: Image.Image, most: tuple[int, int]) -> Image.Image:
+    scale = min(1.0, most[0] / rgb.width, most[1] / rgb.height)
+    size = (max(1, round(rgb.width * scale)), max(1, round(rgb.height * scale)))
+    return rgb.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
 
 
 def _small(rgb: Image.Image) -> Image.Image:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pipeline.colours import colour_of
 from pipeline.keywords import KeywordTag, Source, Use
 from pipeline.records import DecisionKind
 
@@ -37,6 +38,8 @@ def decided(
     finds a pinned boot. A suppressed keyword is absent whoever says it; what is above and below it stays. A keyword
     that the vocabulary no longer has stays pinned.
     """
+    # A decision about a colour lies among them, and is no keyword's (DECISIONS.md, 112).
+    decisions = [decision for decision in decisions if colour_of(decision.keyword_id) is None]
     pinned = [decision.keyword_id for decision in decisions if decision.kind is DecisionKind.PIN]
     suppressed = {decision.keyword_id for decision in decisions if decision.kind is DecisionKind.SUPPRESS}
     along = (keyword_id for decision in pinned for keyword_id in _above(decision, vocabulary))

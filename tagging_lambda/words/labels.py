@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.csv_rows import rows
 from pipeline.errors import CallerError
+from pipeline.images import FILE_SCHEME
 from pipeline.keywords import LANGUAGES, Keyword, Use, Vocabulary, fold
 from pipeline.records import DecisionKind, TaggedImage
 from tagging_lambda.curate.keyword_lookup import keyword_named
@@ -136,7 +137,7 @@ def _source(row: CsvRow, column: str, folder: Path) -> Path | str:
     text = row.exact(column)
     if text.startswith(S3):
         return text
-    photo = folder / text
+    photo = folder / text.removeprefix(FILE_SCHEME)  # as an export of local photos names them; an absolute path stays
     if not photo.is_file():
         raise row.mistake(column, f"there is no file {photo}")
     return photo

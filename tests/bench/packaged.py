@@ -25,7 +25,7 @@ from pipeline.images import ImageRef
 from pipeline.messages import TagImage
 from pipeline.settings import home, model_dir
 from tests.conftest import free_port, wait_for
-from tests.infra.day import Day, on_the_wire, told
+from tests.infra.day import Day, batch_event, on_the_wire, told
 from tests.infra.lambda_place import running
 from tests.infra.stack_account import Account
 from tests.infra.template_parts import functions
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 TAG_BATCH, TAG_BATCHES = 50, 6
 CHANGES = 1000  # in one part of the stream, as the template says
+TASKS = 300  # of S3 Batch Operations, a call each
 RECORDS = 20_000  # in the table that is exported
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
@@ -123,6 +124,15 @@ class Bench:
                 function.call(event, 60)
             return (cpu_ms(function) - before) / CHANGES / 3
 
+    def batch_job(self) -> float:
+        """Return the milliseconds of a task of S3 Batch Operations."""
+        with self.started("BatchJobFunction") as function:
+            function.call(batch_event("shop", "first.jpg"), 30)
+            before = cpu_ms(function)
+            for number in range(TASKS):
+                function.call(batch_event("shop", f"{number}.jpg"), 30)
+            return (cpu_ms(function) - before) / TASKS
+
     def export(self) -> tuple[float, float, int]:
         """Return the milliseconds of a record, the most memory in MiB, and the bytes of a record in the table."""
         items = self.items(RECORDS)
@@ -151,6 +161,7 @@ def main() -> None:
     with emulator() as endpoint_url, tempfile.TemporaryDirectory() as folder:
         bench = Bench(endpoint_url, Path(folder))
         tag_ms, start_ms, tag_mib = bench.tag()
+        batch_job_ms = bench.batch_job()
         changes_ms = bench.changes()
         export_ms, export_mib, record_bytes = bench.export()
     date = datetime.now(UTC).date().isoformat()
@@ -160,6 +171,7 @@ def main() -> None:
         ("tag_ms", f"{tag_ms:.1f}", "processor time of a photo of the sample catalogue, in batches of 50"),
         ("tag_start_ms", f"{start_ms:.0f}", "processor time of a start of the tagging function"),
         ("tag_mib", f"{tag_mib:.0f}", "the most memory of the tagging function over these photos"),
+        ("batch_job_ms", f"{batch_job_ms:.1f}", "processor time of a task of S3 Batch Operations, a call each"),
         ("changes_ms", f"{changes_ms:.2f}", "processor time of a change, in parts of 1,000"),
         ("export_ms", f"{export_ms:.2f}", "processor time of a record, in an export of 20,000"),
         ("export_mib", f"{export_mib:.0f}", "the most memory of that export"),

@@ -246,7 +246,7 @@ def main() -> None:
         stdout = sys.stdout
         print(json.dumps(astuple(measure_here(arguments.way, arguments.passes))), file=stdout)
         return
-    _prepare()
+    prepare()
     rounds: dict[str, list[Measured]] = {way: [] for way in WAYS}
     for number in range(arguments.rounds):
         for way, measured in rounds.items():
@@ -254,16 +254,17 @@ def main() -> None:
             command = [sys.executable, "-m", "tests.bench.tagging", "--passes", str(arguments.passes), "--way", way]
             measured.append(Measured(*json.loads(subprocess.run(command, check=True, capture_output=True).stdout)))
     medians = {way: Measured.median(measured) for way, measured in rounds.items()}
-    print(f"{_machine()}; {len(photos())} photos, median of {arguments.rounds} rounds\n")
+    print(f"{machine()}; {len(photos())} photos, median of {arguments.rounds} rounds\n")
     _print(medians)
     if arguments.json:
-        figures = {"machine": _machine(), "date": datetime.now(UTC).date().isoformat()}
+        figures = {"machine": machine(), "date": datetime.now(UTC).date().isoformat()}
         figures |= {"ways": {way: asdict(measured) for way, measured in medians.items()}}
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
         arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 
-def _prepare() -> None:
+def prepare() -> None:
+    """Build the model where it is not there yet."""
     from infra.model.build import ModelBuilder
     from infra.model.npm import Npm
     from pipeline.settings import home, model_dir
@@ -283,7 +284,8 @@ def _print(medians: dict[str, Measured]) -> None:
         print(f"| {way} | {figures} | {median.peak_mib:,.0f} MiB |")
 
 
-def _machine() -> str:
+def machine() -> str:
+    """Return what this was measured on: processor, Python, libraries."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
     flags = next((line for line in lines if line.startswith("flags")), "")

@@ -18,6 +18,7 @@ from pipeline.memory.probe import MemoryProbe
 from pipeline.memory.queue import MemoryQueue
 from pipeline.memory.table import MemoryTable
 from pipeline.records import GoneImage, Observation, Record, RejectedImage, TaggedImage
+from pipeline.settings import DEFAULT_PRODUCT_PATTERN, ProductPattern
 
 MODEL, TAXONOMY = "model-1", "taxonomy-1"
 PHOTOGRAPHED_AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -42,6 +43,7 @@ class Twins:
     stream_failures: MemoryDeadLetters = field(default_factory=MemoryDeadLetters)
     probe: MemoryProbe = field(default_factory=MemoryProbe)
     causes: tuple[str, ...] = ()
+    product_pattern: str = DEFAULT_PRODUCT_PATTERN
     files: dict[str, MemoryFiles] = field(default_factory=dict)
 
     def connect(self) -> Connected:
@@ -59,6 +61,7 @@ class Twins:
             "shop",
             lambda prefix: self.files.setdefault(str(prefix), MemoryFiles()),
             self.probe,
+            lambda: ProductPattern.parse(self.product_pattern),
         )
 
     def put(self, *keys: str, data: bytes = b"photo", at: datetime = PHOTOGRAPHED_AT) -> None:

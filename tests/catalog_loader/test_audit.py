@@ -10,6 +10,7 @@ import pytest
 
 from catalog_loader.audit import OFFENDERS, Audit, Auditor, Gap, peeked
 from catalog_loader.compare import Versions
+from catalog_loader.manifest import Manifest
 from pipeline.exported import ExportedImage, OpenedExport
 from pipeline.images import BucketPrefix, ImageRef, ListedImage
 from pipeline.memory.dead_letters import MemoryDeadLetters
@@ -22,6 +23,7 @@ from pipeline.records import GoneImage, Observation, TaggedImage, UndoneImage
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
+    from pathlib import Path
 
     from pipeline.records import Record
     from tests.catalog_loader.conftest import Twins
@@ -30,12 +32,14 @@ QUIET = Progress("audit", quiet=True)
 SHOP = BucketPrefix("shop")
 
 
-def audited(twins: Twins, place: BucketPrefix = SHOP, versions: Versions | None = None) -> tuple[Audit, list[str]]:
+def audited(
+    twins: Twins, place: BucketPrefix | Manifest = SHOP, versions: Versions | None = None
+) -> tuple[Audit, list[str]]:
     """Return what an audit of the shop found, and the keys that another look would put right."""
     queues, letters = (twins.uploads, twins.backfill), (twins.dead_uploads, twins.dead_backfill)
     audit = Audit()
     gap = Auditor(twins.images, twins.table, queues, letters).audit(place, versions or Versions(), audit, QUIET)
-    return audit, [image.key for image in gap]
+    return audit, [candidate.image.key for candidate in gap]
 
 
 def numbers(**counts: int) -> dict[str, int]:
@@ -84,8 +88,54 @@ def test_each_kind_of_gap_is_counted_named_and_given_out_to_be_closed(twins: Twi
         Gap.STALE: ["replaced.jpg"],
         Gap.ORPHANED: ["orphan.jpg"],
         Gap.UNREADABLE: [],
+        Gap.ABSENT: [],
     }
     assert audit.has_gap
+
+
+def test_of_a_manifest_every_image_that_it_names_is_held_against_its_record_and_its_object(
+    twins: Twins, later: datetime, tmp_path: Path
+) -> None:
+    """Each is counted once; what is absent cannot be tagged by another message, so none is asked for."""
+    keys = ["tagged.jpg", "refused.jpg", "missing.jpg", "replaced.jpg", "other.jpg", "dead.jpg"]
+    gone = ["orphan.jpg", "never.jpg", "buried.jpg"]
+    twins.put(*keys, "unnamed.jpg")
+    twins.tag("tagged.jpg", "replaced.jpg", "other.jpg", "orphan.jpg")
+    twins.reject("refused.jpg")
+    twins.bury("buried.jpg")
+    twins.put("replaced.jpg", data=b"another", at=later)
+    twins.dead_backfill.add(message("dead.jpg"))
+    path = tmp_path / "m.csv"
+    products = {"other.jpg": "another product"}
+    lines = [f"s3://shop/{key},{products.get(key, 'product')}" for key in [*keys, *gone]]
+    path.write_text("\n".join(["image,product", *lines, "s3://nowhere/a.jpg,product", "s3://shop/notes.txt,"]))
+
+    audit, gap = audited(twins, Manifest(path))
+
+    counts = {"tagged": 1, "rejected": 1, "dead_lettered": 1, "missing": 1, "stale": 2, "orphaned": 1}
+    assert audit.numbers() == numbers(listed=10, **counts) | {"absent": 3}
+    assert gap == ["missing.jpg", "replaced.jpg", "other.jpg", "orphan.jpg"]
+    assert [str(image) for image in audit.offenders[Gap.ABSENT]] == [
+        "s3://shop/never.jpg",
+        "s3://shop/buried.jpg",
+        "s3://nowhere/a.jpg",
+    ]
+    assert audit.has_gap
+    assert twins.images.downloads == 0
+
+
+def test_a_manifest_whose_images_all_ended_has_no_gap(twins: Twins, tmp_path: Path) -> None:
+    twins.put("a.jpg", "empty.jpg")
+    twins.images.put(ImageRef("shop", "empty.jpg"), b"")
+    twins.tag("a.jpg")
+    twins.reject("empty.jpg")
+    path = tmp_path / "m.csv"
+    path.write_text("image\ns3://shop/a.jpg\ns3://shop/empty.jpg\n")
+
+    audit, gap = audited(twins, Manifest(path))
+
+    assert audit.numbers() == numbers(listed=2, tagged=1, rejected=1) | {"absent": 0}
+    assert (audit.has_gap, gap) == (False, [])
 
 
 def test_every_image_that_is_listed_is_counted_once(twins: Twins, later: datetime) -> None:

@@ -226,13 +226,33 @@ def test_a_load_that_would_cost_too_much_stops_and_says_where_to_go_on(
     assert twins.sent == ["a.jpg", "b.jpg", "c d.jpg", "e.jpg"]
 
 
+def test_a_load_warns_before_it_sends_where_the_pattern_merges_folders(
+    twins: Twins, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """A manifest that names products needs no pattern."""
+    twins.put(*(f"SKU-{number}/front.jpg" for number in range(20)))
+    twins.product_pattern = r"(?P<product>[^/.]+)[.]jpg$"
+
+    assert load_command.load(LoadRequest(PLACE), twins.connect, TO_A_PERSON) == 0
+    err = capsys.readouterr().err
+    assert "SKU-0/front.jpg is a photo of the product front\n" in err
+    assert "Warning: 20 of the first 20 photos, from 20 folders, are one product, front" in err
+    manifest = tmp_path / "m.csv"
+    manifest.write_text("image,product\n" + "".join(f"s3://shop/SKU-{n}/front.jpg,SKU-{n}\n" for n in range(20)))
+    assert load_command.rehearse(LoadRequest(str(manifest)), twins.connect, TO_A_PERSON) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_a_load_that_may_cost_less_than_an_image_says_so(twins: Twins, capsys: pytest.CaptureFixture[str]) -> None:
     twins.put("a.jpg")
 
     assert load_command.load(LoadRequest(PLACE, max_cost_usd=0), twins.connect, TO_A_PERSON) == 1
 
     assert twins.sent == []
-    assert capsys.readouterr().err == "--max-cost is reached before the first image\n"
+    assert capsys.readouterr().err.splitlines() == [
+        "a.jpg is a photo of the product a",
+        "--max-cost is reached before the first image",
+    ]
 
 
 def test_a_load_that_breaks_off_says_what_was_sent_and_where_to_go_on(
@@ -377,6 +397,22 @@ def test_an_audit_sends_exactly_the_gap(twins: Twins, capsys: pytest.CaptureFixt
     assert said(capsys)["enqueued"] == 3
 
 
+def test_an_audit_of_a_manifest_sends_its_products_and_names_what_is_absent(
+    twins: Twins, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    twins.put("a.jpg", "other.jpg")
+    manifest = tmp_path / "m.csv"
+    manifest.write_text("image,product\ns3://shop/a.jpg,boot\ns3://shop/never.jpg,\n")
+
+    assert audit_command.audit(str(manifest), Versions(), twins.connect, TO_A_PERSON, enqueue=True) == 1
+
+    assert twins.backfill.messages[0].product == "boot"
+    assert twins.sent == ["a.jpg"]
+    out = capsys.readouterr().out
+    assert "\nabsent         1\n  s3://shop/never.jpg\n" in out
+    assert "Absent is what the manifest names and no bucket holds: correct the manifest, or upload it.\n" in out
+
+
 def test_an_audit_names_how_many_letters_cannot_be_read(twins: Twins, capsys: pytest.CaptureFixture[str]) -> None:
     twins.dead_uploads.add("garbage", error="BadMessage: the message is not JSON")
     twins.dead_backfill.add("garbage")
@@ -409,7 +445,7 @@ def test_an_audit_that_waits_begins_when_no_message_does(twins: Twins, capsys: p
 
 
 def test_an_audit_of_no_place_is_the_callers_mistake(twins: Twins) -> None:
-    with pytest.raises(CallerError, match=r"write s3://bucket/prefix"):
+    with pytest.raises(CallerError, match=r"neither s3://bucket/prefix"):
         audit_command.audit("shop", Versions(), twins.connect, TO_A_PERSON, enqueue=False)
 
 

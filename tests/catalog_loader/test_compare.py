@@ -48,6 +48,14 @@ def test_a_photo_that_was_replaced_since_is_stale(twins: Twins, later: datetime)
     assert set(standings(twins).values()) == {Standing.STALE}
 
 
+def test_a_photo_that_was_replaced_within_the_second_is_stale(twins: Twins) -> None:
+    twins.put("a.jpg")
+    twins.tag("a.jpg")
+    twins.put("a.jpg", data=b"another")
+
+    assert standings(twins) == {"a.jpg": Standing.STALE}
+
+
 def test_a_record_of_a_later_photo_than_the_one_that_was_listed_is_not_stale(twins: Twins, later: datetime) -> None:
     twins.put("a.jpg")
     listed = list(list_candidates(twins.images, BucketPrefix("shop")))

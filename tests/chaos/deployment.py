@@ -1,6 +1,6 @@
 """The deployed template for a chaos run: as it is shipped, but for three numbers and the address of AWS.
 
-What differs, and why: the functions reach AWS through the proxy; a message that a killed worker held comes back after
+What differs, and why: all functions reach AWS through the proxy; a message that a killed worker held comes back after
 seconds and not twelve minutes, and a failed one waits seconds and not a quarter of an hour, or the run would take days.
 """
 
@@ -26,8 +26,9 @@ from infra.local.deploy import Deployment
 from infra.local.place import Place
 from infra.local.run import Sources
 from infra.package import ROOT, TEMPLATE
-from pipeline.keywords import Use, Vocabulary
+from pipeline.aws.clients import client, stack_outputs
 from pipeline.model_version import CARD_NAME
+from pipeline.stack import STACK_NAME, LocalRun
 from tagging_lambda.model_card import (
     InputContract,
     ModelCard,
@@ -38,6 +39,7 @@ from tagging_lambda.model_card import (
     OutputContract,
 )
 from tests.chaos.shop import LEVELS
+from tests.chaos.words import read_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,16 +54,43 @@ SHARPNESS = 0.01  # of the tiny model: a colour next to another one gets e^-77 o
 START_LIMIT_S = 10
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class Deployed:
-    """What runs: the stack, the emulator's process and addresses, and the proxy's."""
+    """What runs: the stack, the emulator with its place and process, and the address of the proxy."""
 
     stack: Stack
-    endpoint_url: str
-    pid: int
+    place: Place
+    run: LocalRun
     proxy_url: str
     model_dir: Path
-    log: Path
+
+    @property
+    def endpoint_url(self) -> str:
+        """The emulator's address."""
+        return self.run.endpoint_url
+
+    @property
+    def api_url(self) -> str:
+        """The address of the search API, which the proxy does not injure; its function is injured."""
+        api = stack_outputs(client("cloudformation", self.endpoint_url), STACK_NAME)["HttpApiId"]
+        return f"{self.endpoint_url}/_aws/execute-api/{api}/$default/v1"
+
+    @property
+    def work(self) -> Path:
+        """A folder for whatever a run writes."""
+        return self.place.folder.parent
+
+    def restart(self) -> None:
+        """Stop the emulator with all workers in the middle of what they do, and start it again."""
+        emulator.stop(self.place, self.run)
+        self.run = emulator.start(self.place, self.run.port)
+
+    def logs(self) -> Iterator[str]:
+        """Yield the lines that the functions printed, before and after a restart."""
+        for path in (self.place.log.with_suffix(".log.1"), self.place.log):
+            if path.exists():
+                with path.open(encoding="utf-8", errors="replace") as log:
+                    yield from log
 
     def proxy(self, path: str) -> dict[str, int]:
         """Ask the proxy itself, and return what it has done so far."""
@@ -70,62 +99,47 @@ class Deployed:
 
 
 @contextmanager
-def deployed(
-    folder: Path, seed: int, model_dir: Path | None = None, *, is_everywhere: bool = False
-) -> Iterator[Deployed]:
-    """Deploy in that folder, with a tiny model unless another is given, and end everything that was started.
-
-    ``is_everywhere`` lets every function reach AWS through the proxy, and not only the one that tags.
-    """
-    model_dir = model_dir or tiny_model(folder / "model")
+def deployed(folder: Path, seed: int) -> Iterator[Deployed]:
+    """Deploy in that folder, with a tiny model, and end everything that was started."""
+    model_dir = tiny_model(folder / "model")
     place = Place(folder / "local")
     run = emulator.start(place, emulator.free_port(None))
     proxy_port = emulator.free_port(None)
     command = [sys.executable, "-m", "tests.chaos.proxy", str(proxy_port), str(run.port), str(seed)]
+    proxy_url = f"http://127.0.0.1:{proxy_port}"
     try:
         with subprocess.Popen(command, cwd=ROOT) as proxy:
             try:
-                proxy_url = f"http://127.0.0.1:{proxy_port}"
                 template = injured(TEMPLATE.read_text(encoding="utf-8"), proxy_url)
-                template = injured_everywhere(template, proxy_url) if is_everywhere else template
                 made = Deployment.at(run.endpoint_url).deploy(template, Sources(TEMPLATE, ROOT, model_dir).zips())
-                assert run.pid
-                here = Deployed(
-                    made.stack, run.endpoint_url, run.pid, f"http://127.0.0.1:{proxy_port}", model_dir, place.log
-                )
+                here = Deployed(made.stack, place, run, proxy_url, model_dir)
                 wait_for_proxy(here)
                 yield here
             finally:
                 proxy.terminate()
     finally:
-        emulator.stop(place, run)
+        emulator.stop(place, LocalRun.load(place.folder) or run)
 
 
 def depth(sqs: Any, here: Deployed) -> tuple[int, int]:
     """Return how many messages wait in both queues, and how many are being worked on or wait for another try."""
     counts: Counter[str] = Counter()
     for url in (here.stack.uploads_queue_url, here.stack.backfill_queue_url):
-        found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-        counts.update({name: int(value) for name, value in found.items() if name.startswith("Approximate")})
+        attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        counts.update({name: int(value) for name, value in attributes.items() if name.startswith("Approximate")})
     waiting, not_visible = "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"
     return counts[waiting] + counts["ApproximateNumberOfMessagesDelayed"], counts[not_visible]
 
 
 def injured(template: str, proxy_url: str) -> str:
     """Return the template with what a chaos run changes."""
-    variables = f'AWS_ENDPOINT_URL: {proxy_url}\n          LONGEST_WAIT_S: "{LONGEST_WAIT_S}"\n          '
-    here = "PRODUCT_PATTERN: !Ref"
-    assert template.count(here) == 1
+    tag_variable = "          PRODUCT_PATTERN: !Ref"
+    assert template.count(tag_variable) == 1
+    template = template.replace(tag_variable, f'          LONGEST_WAIT_S: "{LONGEST_WAIT_S}"\n{tag_variable}')
     shortened, queues = re.subn(r"\bVisibilityTimeout: \d+", f"VisibilityTimeout: {VISIBILITY_S}", template)
     assert queues == len(("uploads", "backfill"))
-    return shortened.replace(here, variables + here)
-
-
-def injured_everywhere(template: str, proxy_url: str) -> str:
-    """Return an injured template whose other functions reach AWS through the proxy, too."""
     address = f"          AWS_ENDPOINT_URL: {proxy_url}\n"
-    assert template.count(address) == 1
-    everywhere, functions = re.subn(r"(?m)^        Variables:\n", rf"\g<0>{address}", template.replace(address, ""))
+    everywhere, functions = re.subn(r"(?m)^        Variables:\n", rf"\g<0>{address}", shortened)
     assert functions == template.count("Type: AWS::Serverless::Function"), "a function without variables is not injured"
     return everywhere
 
@@ -181,22 +195,15 @@ def _card(data: bytes, count: int) -> ModelCard:
         recipe=ModelRecipe(1, "", "", 0),
         files=(ModelFile("colours.onnx", hashlib.sha256(data).hexdigest(), len(data), "float32"),),
         accuracy=(),
-        classes=tuple(ModelClass(at, node, node) for at, node in enumerate(_goods(count))),
+        classes=tuple(ModelClass(at, node, node) for at, node in enumerate(read_words().leaves(count))),
     )
 
 
-def _goods(count: int) -> list[str]:
-    """Return that many keywords of the taxonomy, none above another."""
-    vocabulary = Vocabulary.load()
-    above = {parent for node in vocabulary.nodes.values() for parent in node.parents}
-    leaves = [each.id for each in vocabulary.nodes.values() if each.use is Use.KEYWORD and each.id not in above]
-    return sorted(leaves)[:count]
-
-
-def environment(here: Deployed) -> dict[str, Any]:
-    """Return the variables by which the commands find this deployment and no other."""
+def environment(here: Deployed, *, is_injured: bool = False) -> dict[str, Any]:
+    """Return the variables by which the commands find this deployment and no other, and no copies of other runs."""
     return {
-        "AWS_ENDPOINT_URL": here.endpoint_url,
+        "AWS_ENDPOINT_URL": here.proxy_url if is_injured else here.endpoint_url,
+        "CATALOG_TAGGER_HOME": str(here.work / "home"),
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",

@@ -6,7 +6,6 @@ Nothing is taken from the queues meanwhile. Records are lost, objects are replac
 
 from __future__ import annotations
 
-import hashlib
 import random
 import time
 from collections import Counter
@@ -16,13 +15,11 @@ from typing import TYPE_CHECKING
 
 from infra.local.deploy import Deployment
 from pipeline.aws.clients import client
-from pipeline.aws.dynamodb import DynamoTable
 from pipeline.images import ImageRef
 from pipeline.messages import TagImage
-from pipeline.records import TaggedImage
-from pipeline.table_layout import key_of
 from tests.chaos.deployment import depth
-from tests.chaos.verdict import told_by
+from tests.chaos.shop import Put
+from tests.chaos.verdict import read_items, report_of
 
 if TYPE_CHECKING:
     from tests.chaos.deployment import Deployed
@@ -48,19 +45,20 @@ class Gaps:
     def make(cls, here: Deployed, shop: DisorderlyShop, seed: int) -> Gaps:
         """Make gaps in a shop in which all is right."""
         chance = random.Random(seed)
-        table = DynamoTable(client("dynamodb", here.endpoint_url), here.stack.table_name)
-        tagged = sorted(record.observation.image.key for record in table.scan() if isinstance(record, TaggedImage))
+        items = {image: item for image, item in read_items(here).items() if item["status"] == "tagged"}
+        tagged = sorted(image.removeprefix(f"s3://{shop.bucket}/") for image in items)
         count = max(len(tagged) // SHARE, 1)
         chosen = chance.sample(tagged, 4 * count)
         gaps = cls(*(chosen[at : at + count] for at in range(0, 4 * count, count)))
+        dynamodb = client("dynamodb", here.endpoint_url)
         for key in gaps.lost:
-            wire = {name: {"S": value} for name, value in key_of(ImageRef(shop.bucket, key)).items()}
-            table.dynamodb.delete_item(TableName=here.stack.table_name, Key=wire)
+            wire = {"image": {"S": items[f"s3://{shop.bucket}/{key}"]["image"]}}
+            dynamodb.delete_item(TableName=here.stack.table_name, Key=wire)
         s3 = client("s3", here.endpoint_url)
         for key in gaps.replaced:
-            data = shop.pictures[0] + chance.randbytes(9)  # behind a picture's end: other bytes, same picture
-            shop.files[f'"{hashlib.md5(data).hexdigest()}"'] = 0
-            s3.put_object(Bucket=shop.bucket, Key=key, Body=data)
+            # Behind a picture's end: other bytes, same picture.
+            put = shop.put(Put(key, shop.good[0].data + chance.randbytes(9)), shop.good[0])
+            s3.put_object(Bucket=shop.bucket, Key=key, Body=put.data)
         for key in gaps.deleted:
             s3.delete_object(Bucket=shop.bucket, Key=key)
         sqs = client("sqs", here.endpoint_url)
@@ -83,9 +81,9 @@ class Gaps:
 
 def judge_gaps(verdict: Verdict, here: Deployed, shop: DisorderlyShop, seed: int) -> Gaps:
     """Make gaps, hold what the commands say of them against what was done, and let the gap be sent."""
-    place, deployment = f"s3://{shop.bucket}", Deployment.at(here.endpoint_url)
+    address, deployment = f"s3://{shop.bucket}", Deployment.at(here.endpoint_url)
     rejected = sum(count for name, count in verdict.ends.items() if name.startswith("rejected"))
-    told_by(here, "export", "--json")
+    report_of(here, "export", "--json")
     deployment.listen(to_queues=False)
     gaps = Gaps.make(here, shop, seed)
     _wait_for(here, gaps.waiting)
@@ -105,11 +103,11 @@ def judge_gaps(verdict: Verdict, here: Deployed, shop: DisorderlyShop, seed: int
         "enqueued": gaps.count,
     }
     most_per_s = _ended_per_s(here)[1]
-    status = told_by(here, "status", "--json")
+    status = report_of(here, "status", "--json")
     least_per_s = _ended_per_s(here)[0]
     waiting = Counter({name: queue["waiting"] for name, queue in status["queues"].items()})
-    told = {"uploads": len(gaps.replaced) + len(gaps.deleted), "backfill": len(gaps.sent)}
-    verdict.expect(dict(waiting) == told, f"status says that {dict(waiting)} wait; counted: {told}")
+    expected = {"uploads": len(gaps.replaced) + len(gaps.deleted), "backfill": len(gaps.sent)}
+    verdict.expect(dict(waiting) == expected, f"status says that {dict(waiting)} wait; counted: {expected}")
     rate_per_s, left_s = status["rate_per_s"], status["left_s"]
     verdict.expect(
         least_per_s - ROUNDED <= rate_per_s <= most_per_s + ROUNDED,
@@ -119,9 +117,9 @@ def judge_gaps(verdict: Verdict, here: Deployed, shop: DisorderlyShop, seed: int
         abs(left_s * rate_per_s - gaps.waiting) < 0.1 * gaps.waiting if rate_per_s else status["idle_because"],
         f"at {rate_per_s} images a second status says {left_s} s are left, idle because {status['idle_because']}",
     )
-    audit = told_by(here, "audit", place, "--enqueue", "--json")
-    found = {name: audit.get(name) for name in counted}
-    verdict.expect(found == counted, f"with gaps, audit says {found}; counted: {counted}")
+    audit = report_of(here, "audit", address, "--enqueue", "--json")
+    reported = {name: audit.get(name) for name in counted}
+    verdict.expect(reported == counted, f"with gaps, audit says {reported}; counted: {counted}")
     _wait_for(here, gaps.waiting + gaps.count)
     deployment.listen(to_queues=True)
     return gaps
@@ -129,10 +127,9 @@ def judge_gaps(verdict: Verdict, here: Deployed, shop: DisorderlyShop, seed: int
 
 def _ended_per_s(here: Deployed) -> tuple[float, float]:
     """Return how many images a second came to an end in the last minute, and since the first of them did."""
-    table, now = DynamoTable(client("dynamodb", here.endpoint_url), here.stack.table_name), datetime.now(UTC)
-    recent = [
-        record.observation.observed_at for record in table.scan() if record.observation.observed_at > now - RECENT
-    ]
+    now = datetime.now(UTC)
+    times = [datetime.fromisoformat(item["observed_at"]) for item in read_items(here).values()]
+    recent = [time for time in times if time > now - RECENT]
     since_first_s = max((now - min(recent, default=now)).total_seconds(), 1)
     return len(recent) / RECENT.total_seconds(), len(recent) / since_first_s
 

@@ -25,6 +25,10 @@ CALM_S, STORM_S = (2.0, 6.0), (2.0, 4.0)
 HANG_S = 11.0  # longer than a client of ours reads
 HANG_SHARE = 0.03  # of the injuries: each costs a thread for that long
 SLOW_S = (0.3, 3.0)
+LATE_S = (1.0, 25.0)  # until a write lands that its caller took for lost
+STORE_WRITES = frozenset({"PUT", "DELETE", "PutItem", "UpdateItem", "DeleteItem", "SendMessage", "SendMessageBatch"})
+BATCHES = frozenset({"SendMessageBatch", "DeleteMessageBatch", "ChangeMessageVisibilityBatch"})
+ON_THEIR_WAY = "late writes on their way"
 
 
 class Injury(StrEnum):
@@ -41,6 +45,8 @@ class Injury(StrEnum):
     ENDED_INSIDE = "answer ended half way"
     SLOW = "answered slowly"
     HANGS = "hangs until it times out"
+    LATE = "written late, taken for lost"
+    PARTIAL = "answered with failed entries"
 
 
 AT_S3 = (
@@ -52,6 +58,7 @@ AT_S3 = (
     Injury.RESET_INSIDE,
     Injury.ENDED_INSIDE,
     Injury.SLOW,
+    Injury.LATE,
 )
 AT_DYNAMODB = (
     Injury.ERROR_500,
@@ -62,8 +69,9 @@ AT_DYNAMODB = (
     Injury.RESET_INSIDE,
     Injury.UNPROCESSED,
     Injury.SLOW,
+    Injury.LATE,
 )
-AT_SQS = (Injury.ERROR_500, Injury.THROTTLED, Injury.CUT_BEFORE, Injury.CUT_AFTER)
+AT_SQS = (Injury.ERROR_500, Injury.THROTTLED, Injury.CUT_BEFORE, Injury.CUT_AFTER, Injury.PARTIAL, Injury.LATE)
 KINDS = {"s3": AT_S3, "dynamodb": AT_DYNAMODB, "sqs": AT_SQS}
 
 
@@ -92,6 +100,16 @@ class Call:
         return "dynamodb" if target.startswith(b"DynamoDB") else "sqs" if target.startswith(b"AmazonSQS") else "s3"
 
 
+def _fits(injury: Injury, call: Call) -> bool:
+    """Return whether this can be done to this call."""
+    operations = {
+        Injury.UNPROCESSED: frozenset({"BatchGetItem"}),
+        Injury.PARTIAL: BATCHES,
+        Injury.LATE: STORE_WRITES,
+    }
+    return injury not in operations or call.operation in operations[injury]
+
+
 def _header(head: bytes, name: bytes) -> bytes | None:
     for line in head.split(b"\r\n")[1:]:
         key, _, value = line.partition(b":")
@@ -117,21 +135,21 @@ class Weather:
         if self.calm:
             return None
         self._change()
-        kinds = KINDS[call.service]
-        found: Injury | None = None
+        kinds = [kind for kind in KINDS[call.service] if _fits(kind, call)]
+        injury: Injury | None = None
         if self._storm and self._storm[0] == call.service and self.chance.random() < STORM:
-            found = self._storm[1] or self.chance.choice(kinds)
+            injury = self._storm[1] or self.chance.choice(kinds)
         elif self.chance.random() < EVERYDAY:
-            found = Injury.HANGS if self.chance.random() < HANG_SHARE else self.chance.choice(kinds)
-        if found is Injury.UNPROCESSED and call.operation != "BatchGetItem":
-            found = Injury.THROTTLED
-        if found is Injury.HANGS and call.is_of_the_export:
+            injury = Injury.HANGS if self.chance.random() < HANG_SHARE else self.chance.choice(kinds)
+        if injury is not None and not _fits(injury, call):
+            injury = Injury.CUT_AFTER
+        if injury is Injury.HANGS and call.is_of_the_export:
             # The emulator calls the functions of a stream one by one, so a hang would stop all the others.
-            found = Injury.SLOW
-        if found:
-            self.counts[f"{call.service}: {found}"] += 1
+            injury = Injury.SLOW
+        if injury:
+            self.counts[f"{call.service}: {injury}"] += 1
             self.counts["injured calls of the export"] += call.is_of_the_export
-        return found
+        return injury
 
     def _change(self) -> None:
         if self.clock.time() < self._until_s:
@@ -151,10 +169,12 @@ class Proxy:
 
     upstream_port: int
     weather: Weather
+    tasks: set[asyncio.Task[None] | None] = field(default_factory=set)  # what nobody holds may be forgotten half way
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection of a client until either end closes it."""
         upstream: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self.tasks.add(asyncio.current_task())
         try:
             while call := await _request(reader, writer):
                 if call.head.split(b" ", 2)[1].startswith(b"/_chaos/"):
@@ -166,10 +186,11 @@ class Proxy:
         except (OSError, asyncio.IncompleteReadError):
             return
         finally:
-            for each in (upstream[1] if upstream else None, writer):
-                if each is not None:
+            self.tasks.discard(asyncio.current_task())
+            for end in (upstream[1] if upstream else None, writer):
+                if end is not None:
                     with suppress(OSError):
-                        each.close()
+                        end.close()
 
     def _told(self, call: Call, writer: asyncio.StreamWriter) -> None:
         if b"/_chaos/calm" in call.head:
@@ -184,16 +205,62 @@ class Proxy:
         if injury is Injury.HANGS:
             await asyncio.sleep(HANG_S)
             return False
-        if injury is Injury.CUT_BEFORE:
+        if injury is Injury.LATE:
+            task = asyncio.create_task(self._land(call))
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+        if injury in {Injury.CUT_BEFORE, Injury.LATE}:
             writer.transport.abort()
             return False
         if injury and (refusal := _refusal(injury, call)):
             writer.write(refusal)
             await writer.drain()
             return True
+        if injury is Injury.PARTIAL:
+            return await _pass_on_some(call, upstream, writer, self.weather.chance)
         upstream[1].write(call.head + call.body)
         answer = await _response(upstream[0], call)
         return await _give(answer, injury, writer, self.weather.chance)
+
+    async def _land(self, call: Call) -> None:
+        """Carry out a write when its caller has long given it up."""
+        counts = self.weather.counts
+        counts[ON_THEIR_WAY] += 1
+        try:
+            await asyncio.sleep(self.weather.chance.uniform(*LATE_S))
+            reader, writer = await asyncio.open_connection(HOST, self.upstream_port, limit=HEAD_LIMIT_BYTES)
+            writer.write(call.head + call.body)
+            answer = await _response(reader, call)
+            is_refused = not answer.head.split(b" ", 2)[1].startswith(b"2")
+            counts["late writes that were refused" if is_refused else "late writes that landed"] += 1
+            writer.close()
+        except (OSError, asyncio.IncompleteReadError):
+            counts["late writes that were lost"] += 1  # the emulator was down just then
+        finally:
+            counts[ON_THEIR_WAY] -= 1
+
+
+async def _pass_on_some(
+    call: Call,
+    upstream: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+    writer: asyncio.StreamWriter,
+    chance: random.Random,
+) -> bool:
+    """Let some entries of a batch, perhaps all, fail in an answer that is otherwise a success."""
+    body = json.loads(call.body)
+    entries = body["Entries"]
+    failed = chance.sample(entries, chance.randrange(1, len(entries) + 1))
+    answered: dict[str, object] = {"Successful": []}
+    if len(failed) < len(entries):
+        body["Entries"] = [entry for entry in entries if entry not in failed]
+        data = json.dumps(body).encode()
+        upstream[1].write(re.sub(rb"(?i)(\r\ncontent-length:)[^\r]*", rb"\g<1> %d" % len(data), call.head) + data)
+        answered = json.loads((await _response(upstream[0], call)).body)
+    error = {"SenderFault": False, "Code": "InternalError", "Message": "made up"}
+    answered["Failed"] = [{"Id": entry["Id"], **error} for entry in failed]
+    writer.write(_answer(200, "OK", json.dumps(answered).encode(), b"application/x-amz-json-1.0"))
+    await writer.drain()
+    return True
 
 
 async def _give(answer: Call, injury: Injury | None, writer: asyncio.StreamWriter, chance: random.Random) -> bool:
@@ -271,13 +338,13 @@ async def _response(reader: asyncio.StreamReader, call: Call) -> Call:
 
 
 async def _chunks(reader: asyncio.StreamReader) -> bytes:
-    found = bytearray()
+    data = bytearray()
     while True:
         line = await reader.readuntil(b"\r\n")
         size = int(line.split(b";")[0], 16)
-        found += line + await reader.readexactly(size + 2)
+        data += line + await reader.readexactly(size + 2)
         if not size:
-            return bytes(found)
+            return bytes(data)
 
 
 async def main(port: int, upstream_port: int, seed: int) -> None:

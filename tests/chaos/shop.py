@@ -15,20 +15,21 @@ from PIL import Image
 
 from pipeline.images import ImageRef
 from pipeline.messages import TagImage
+from tests.chaos.words import read_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 GOOD = 60  # different pictures; most keys hold one with a few bytes of their own behind it
-REAL_SIDE_PIXELS = 640  # photos are made smaller: the run is about messages
-HOSTILE_BYTES = 100_000  # larger hostile files are left out, for the same reason
 MENTIONED_ONLY = 0.05  # of the keys are asked for and never put
 CHANGES = 0.5  # changes to the bucket for each key, after the first put
-MESSAGES = 10  # for each key
+MESSAGES = 10  # for each key, unless a run wants fewer
+A_B_A = 0.1  # of the changes are three: a picture, another one, and the first one again
+MULTIPART = 0.2  # of the objects are put in parts, and so have an ETag that is no MD5 of theirs
 NOT_JSON = 0.01  # of the messages
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 LEVELS = (40, 128, 216)  # of the colours that the tiny model tells apart
+COLOURS = len(LEVELS) ** 3
 NAMES = (
     "shoes/{}.jpg",
     "a b/{}.jpg",
@@ -48,13 +49,30 @@ NAMES = (
 )
 
 
+Truth = tuple[str, ...] | str  # the keywords of a picture, all of them sure, or the reason why it has none
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A file, and what must be said of it."""
+
+    data: bytes
+    truth: Truth
+
+
 @dataclass(frozen=True, slots=True)
 class Put:
-    """The object is put or replaced."""
+    """The object is put or replaced, at once or in parts."""
 
     key: str
-    picture: int
     data: bytes
+    in_parts: bool = False
+
+    @property
+    def etag(self) -> str:
+        """What S3 calls the object."""
+        digest = hashlib.md5(self.data)
+        return f'"{hashlib.md5(digest.digest()).hexdigest()}-1"' if self.in_parts else f'"{digest.hexdigest()}"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +98,18 @@ Event = Put | Delete | Send
 class DisorderlyShop:
     """The same pictures, keys and events for the same seed.
 
-    ``files`` says which picture an ETag stands for, ``used`` which keys were put, deleted or asked for so far: of those
-    that are only asked for, chance leaves out one in some thousands.
+    ``truths`` says what must be said of the object with an ETag, ``used`` which keys were put, deleted or asked for so
+    far: of those that are only asked for, chance leaves out one in some thousands.
     """
 
     seed: int
     size: int
     bucket: str
-    good: list[bytes] = field(default_factory=list)
-    bad: list[bytes] = field(default_factory=list)
+    good: list[Picture] = field(default_factory=list)
+    bad: list[Picture] = field(default_factory=list)
+    messages_a_key: int = MESSAGES
     keys: list[str] = field(default_factory=list)
-    files: dict[str, int] = field(default_factory=dict)
+    truths: dict[str, Truth] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -101,14 +120,9 @@ class DisorderlyShop:
         self.keys = [NAMES[number % len(NAMES)].format(f"{number:06}") for number in range(self.size)]
 
     @property
-    def pictures(self) -> list[bytes]:
-        """All pictures, the good ones first, without what may stand behind their end."""
-        return [*self.good, *self.bad]
-
-    @property
     def messages(self) -> int:
         """How many messages are sent, S3's own included, about."""
-        return MESSAGES * self.size
+        return self.messages_a_key * self.size
 
     def events(self) -> Iterator[Event]:
         """Yield everything that happens, in an order of no sense."""
@@ -129,23 +143,30 @@ class DisorderlyShop:
             yield send
 
     def _changes(self, chance: random.Random) -> list[Put | Delete]:
-        there = [key for key in self.keys if chance.random() >= MENTIONED_ONLY]
-        first: list[Put | Delete] = [self._put(chance, key) for key in there]
+        stored = [key for key in self.keys if chance.random() >= MENTIONED_ONLY]
+        first: list[Put | Delete] = [self._put(chance, key) for key in stored]
         later: list[Put | Delete] = []
-        for _ in range(round(self.size * CHANGES)):
-            key = chance.choice(there)
-            later.append(Delete(key) if chance.random() < 0.35 else self._put(chance, key))
+        while len(later) < round(self.size * CHANGES):
+            key = chance.choice(stored)
+            if chance.random() < A_B_A:
+                before = self._put(chance, key)
+                later += [before, self._put(chance, key), before]
+            else:
+                later.append(Delete(key) if chance.random() < 0.35 else self._put(chance, key))
         chance.shuffle(first)
         return first + later
 
     def _put(self, chance: random.Random, key: str) -> Put:
         is_bad = chance.random() < 0.15
-        number = len(self.good) + chance.randrange(len(self.bad)) if is_bad else chance.randrange(len(self.good))
-        data = self.pictures[number]
-        if not is_bad and chance.random() < 0.6:
-            data += chance.randbytes(8)  # behind a picture's end: other bytes, same picture
-        self.files[f'"{hashlib.md5(data).hexdigest()}"'] = number
-        return Put(key, number, data)
+        picture = chance.choice(self.bad if is_bad else self.good)
+        # Behind a picture's end: other bytes, same picture.
+        more = chance.randbytes(8) if not is_bad and chance.random() < 0.6 else b""
+        return self.put(Put(key, picture.data + more, in_parts=chance.random() < MULTIPART), picture)
+
+    def put(self, put: Put, picture: Picture) -> Put:
+        """Return the event, having noted what must be said of the object."""
+        self.truths[put.etag] = picture.truth
+        return put
 
     def _send(self, chance: random.Random, number: int) -> Send:
         if chance.random() < NOT_JSON:
@@ -159,37 +180,22 @@ class DisorderlyShop:
         )
 
 
-def good_picture(chance: random.Random, number: int) -> bytes:
-    """Return a picture of nearly one of the colours that the tiny model knows."""
-    colour = np.array([chance.choice(LEVELS) for _ in range(3)])
+def good_picture(chance: random.Random, number: int) -> Picture:
+    """Return a picture of nearly one of the colours that the tiny model knows, and the keywords of that class."""
+    levels = [chance.randrange(len(LEVELS)) for _ in range(3)]
+    colour = np.array([LEVELS[level] for level in levels])
     width, height = chance.randrange(16, 120), chance.randrange(16, 120)
     noise = np.random.default_rng(number).integers(-8, 9, (height, width, 3))
     file = io.BytesIO()
     picture = Image.fromarray((colour + noise).clip(0, 255).astype(np.uint8))
     kind = FORMATS[number % len(FORMATS)]
     picture.save(file, kind, **({"lossless": True} if kind == "WEBP" else {}))
-    return file.getvalue()
+    words, (red, green, blue) = read_words(), levels
+    class_number = (red * len(LEVELS) + green) * len(LEVELS) + blue
+    return Picture(file.getvalue(), words.line(words.leaves(COLOURS)[class_number]))
 
 
-def real_pictures(catalogue: Path) -> list[bytes]:
-    """Return the photos of a folder, made smaller."""
-    found = []
-    for path in sorted(catalogue.glob("*.jpg")):
-        file = io.BytesIO()
-        with Image.open(path) as photo:
-            photo.thumbnail((REAL_SIDE_PIXELS, REAL_SIDE_PIXELS))
-            photo.save(file, "JPEG")
-        found.append(file.getvalue())
-    return found
-
-
-def hostile_files(folder: Path) -> list[bytes]:
-    """Return the files of a folder of hostile ones, or none where there is no such folder."""
-    files = sorted(path for path in folder.glob("*") if path.is_file() and path.suffix != ".csv")
-    return [path.read_bytes() for path in files if path.stat().st_size <= HOSTILE_BYTES]
-
-
-def bad_pictures(chance: random.Random) -> list[bytes]:
+def bad_pictures(chance: random.Random) -> list[Picture]:
     """Return files that can never be tagged, each for a reason of its own."""
     file = io.BytesIO()
     Image.new("RGB", (64, 64), "red").save(file, "JPEG")
@@ -198,18 +204,18 @@ def bad_pictures(chance: random.Random) -> list[bytes]:
     Image.new("RGB", (8, 400), "red").save(small, "PNG")
     Image.new("F", (64, 64), 0.5).save(deep, "TIFF")
     return [
-        b"",
-        b"no picture at all",
-        b"%PDF-1.7\n" + chance.randbytes(100),
-        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
-        jpeg[: len(jpeg) // 2],
-        jpeg[:20],
-        b"\x89PNG\r\n\x1a\n" + chance.randbytes(50),
-        b"RIFF\x00\x00\x00\x00WEBPVP8 ",
-        b"GIF89a" + bytes(7),
-        small.getvalue(),
-        deep.getvalue(),
-        chance.randbytes(500),
+        Picture(b"", "empty"),
+        Picture(b"no picture at all", "not_image"),
+        Picture(b"%PDF-1.7\n" + chance.randbytes(100), "not_image"),
+        Picture(b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not_image"),
+        Picture(jpeg[: len(jpeg) // 2], "corrupt"),
+        Picture(jpeg[:20], "corrupt"),
+        Picture(b"\x89PNG\r\n\x1a\n" + chance.randbytes(50), "corrupt"),
+        Picture(b"RIFF\x00\x00\x00\x00WEBPVP8 ", "corrupt"),
+        Picture(b"GIF89a" + bytes(7), "corrupt"),
+        Picture(small.getvalue(), "too_small"),
+        Picture(deep.getvalue(), "unsupported"),
+        Picture(chance.randbytes(500), "not_image"),
     ]
 
 
@@ -234,8 +240,8 @@ def bad_body(chance: random.Random, number: int) -> str:
 def s3_event(chance: random.Random, bucket: str, key: str) -> str:
     """Return S3's message of something that may or may not have happened, early or late."""
     name = chance.choice(("ObjectCreated:Put", "ObjectCreated:CompleteMultipartUpload", "ObjectRemoved:Delete"))
-    place = {
+    entity = {
         "bucket": {"name": bucket},
         "object": {"key": quote_plus(key), "sequencer": f"{chance.getrandbits(64):016X}"},
     }
-    return json.dumps({"Records": [{"eventVersion": "2.1", "eventName": name, "s3": place}]})
+    return json.dumps({"Records": [{"eventVersion": "2.1", "eventName": name, "s3": entity}]})

@@ -125,6 +125,17 @@ def record_of(day: Day, image: ImageRef) -> dict[str, Any]:
     return dynamodb.get_item(TableName=day.names["Table"], Key={"image": {"S": str(image)}})["Item"]
 
 
+def batch_event(bucket: str, key: str) -> dict[str, Any]:
+    """Return what S3 Batch Operations hands over for an object of a job's manifest, in schema 2.0."""
+    task = {"taskId": "dGFzaw", "s3Key": key, "s3VersionId": None, "s3Bucket": bucket}
+    return {
+        "invocationSchemaVersion": "2.0",
+        "invocationId": "aW52b2NhdGlvbg",
+        "job": {"id": "f3cc4f60-61f6-4a2b-8a21-d07600c373ce", "userArguments": {}},
+        "tasks": [task],
+    }
+
+
 def live_a_day(day: Day) -> None:
     """Let every function do all that it can do: each route asked, each kind of event handed over."""
     bucket, table = day.names["ImagesBucket"], day.names["Table"]
@@ -157,6 +168,7 @@ def live_a_day(day: Day) -> None:
         http(api, path="suggest", queryStringParameters={"q": "sh"}),
         http(api, path=f"images/{bucket}/b.jpg"),
         http(api, path="products/b"),
+        http(api, {"image": str(images[1])}, path="similar", method="POST"),
         http(api, {"ids": ["a", "b"]}, path="products:batch", method="POST"),
         *(http(api, path=path) for path in ("keywords", "healthz")),
     ]
@@ -169,10 +181,17 @@ def live_a_day(day: Day) -> None:
         post("classify", {"link": str(images[2])}),
         http("ANY /v1/models"),
     )
+    small = "ANY /v1/thumbnails/{proxy+}"
+    day.run(
+        "PictureFunction",
+        *(http(small, path=f"320/{image.bucket}/{image.key}") for image in (*images[:2], images[1])),
+        post("duplicates", {"image": str(images[1]), "candidates": [str(theirs)]}),
+    )
     announced = day.run("UploadFunction", post("uploads", {"name": "a.jpg", "type": "image/jpeg", "size": 99}))
     ticket = json.loads(announced[0]["body"])
     upload = ImageRef(bucket, ticket["fields"]["key"])
     account.s3.put_object(Bucket=bucket, Key=upload.key, Body=photo())
+    day.run("BatchJobFunction", batch_event(bucket, "b.jpg"))
     admit = said(json.dumps({"ticket": ticket["ticket"]}))
     day.run("WatchFunction", admit, said("no ticket"))
     day.run("TagFunction", messages(TagImage(upload).encode()))

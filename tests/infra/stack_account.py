@@ -60,8 +60,9 @@ class Account:
             "StackName": self.name,
             "TemplateURL": f"{self.endpoint_url}/{self.name}-code/template.yaml",
             "Capabilities": CAPABILITIES,
-            "Parameters": PARAMETERS
-            + [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+            "Parameters": [
+                {"ParameterKey": key, "ParameterValue": value} for key, value in {**PARAMETERS, **parameters}.items()
+            ],
         }
         known = self.status() not in {None, "DELETE_COMPLETE"}
         (self.cloudformation.update_stack if known else self.cloudformation.create_stack)(**asked)

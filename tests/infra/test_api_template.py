@@ -70,6 +70,8 @@ def test_a_path_leads_to_the_function_that_answers_it() -> None:
         "/{proxy+}": "Api",
         "/classify": "Classify",
         "/models": "Classify",
+        "/thumbnails/{proxy+}": "Picture",
+        "/duplicates": "Picture",
         "/uploads": "Upload",
         "/photos": "Desk",
         "/ratings": "Desk",

@@ -53,6 +53,15 @@ def test_help_is_there_for_every_command_and_without_a_trace_of_its_markup(
         assert mark not in out
 
 
+@pytest.mark.parametrize("words", [[], ["local"], ["model"], ["heads"]], ids=" ".join)
+def test_a_group_alone_prints_its_help_as_help(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 0
+    bare = capsys.readouterr()
+    assert main([*words, "--help"]) == 0
+
+    assert bare == capsys.readouterr()
+
+
 def test_every_option_says_what_it_is_for() -> None:
     silent = [
         f"{name} {option.opts[0]}"
@@ -160,3 +169,26 @@ def test_a_load_that_is_ended_from_outside_says_where_to_go_on(
     assert 0 < report["sent"] <= len(sent) < 1000
     assert {f"{at:04}.jpg" for at in range(resumed + 1)} <= sent
     assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize(("module", "code"), [("onnx", 2), ("sklearn", 2)])
+def test_a_library_that_was_not_installed_is_named_with_what_brings_it(
+    module: str, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(name: str) -> None:
+        raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+
+    monkeypatch.setattr("infra.lazy_group.importlib.import_module", fail)
+
+    assert main(["tag", "photos"]) == code
+    assert f"`tag` needs {module}, which is not installed: install catalog-tagger[" in capsys.readouterr().err
+
+
+def test_a_module_of_ours_that_is_missing_is_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(name: str) -> None:
+        raise ModuleNotFoundError("No module named 'infra.gone'", name="infra.gone")
+
+    monkeypatch.setattr("infra.lazy_group.importlib.import_module", fail)
+
+    with pytest.raises(ModuleNotFoundError):
+        main(["tag", "photos"])

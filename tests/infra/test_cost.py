@@ -40,6 +40,16 @@ def test_every_line_of_the_bill_is_reckoned_by_hand(bill: Bill) -> None:
     }
 
 
+def test_every_way_in_is_reckoned_by_hand(bill: Bill) -> None:
+    task_ms = 2 * bill.measured["batch_job_ms"]
+
+    assert {way.name: way.usd for way in bill.ways_in()} == {
+        "`load` of a prefix": pytest.approx(5 / 1000 + 0.04),
+        "`load` of an S3 Inventory": pytest.approx(0.0025 + 0.04),
+        "S3 Batch Operations": pytest.approx(0.0025 + 1 + 0.4 + task_ms * 1000 * 1769 / 1024 * 16.67e-6 + 0.2),
+    }
+
+
 def test_arm_costs_less_by_the_price_of_its_function_alone(bill: Bill) -> None:
     for part in bill.parts():
         if "Lambda" in part.name:
@@ -52,6 +62,7 @@ def test_it_reckons_with_what_the_template_says() -> None:
     changes = properties("ChangesFunction")
 
     assert changes["MemorySize"] == cost.CHANGES_GB * 1024
+    assert properties("BatchJobFunction")["MemorySize"] == cost.BATCH_JOB_GB * 1024
     assert changes["Events"]["Changes"]["Properties"]["BatchSize"] == cost.CHANGES_A_CALL
     assert properties("ExportFunction")["Timeout"] == cost.LONGEST_S
     assert number(functions()["ExportFunction"]["MemorySize"]) == round(cost.FUNCTION_GB * 1024)

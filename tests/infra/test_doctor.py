@@ -20,7 +20,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-OUTPUTS = {name: f"https://host/1/{name}" for name in Stack.output_names().values()} | {"Version": "0.1.0"}
+OUTPUTS = {name: f"https://host/1/{name}" for name in Stack.output_names().values()}
+OUTPUTS |= {"Version": "0.1.0", "ImagesBucket": "images"}
+
+
+def listed(key: str) -> dict[str, Any]:
+    return {"Key": key, "ETag": '"1"', "Size": 1, "LastModified": NOW}
 
 
 def refuses(code: str) -> Callable[..., Any]:
@@ -52,10 +57,12 @@ class World:
         )
         outputs = [{"OutputKey": key, "OutputValue": value} for key, value in OUTPUTS.items()]
         mappings = [{"EventSourceArn": f"arn:a:b:{name}", "State": "Enabled"} for name in ("uploads", "backfill")]
+        self.photos = [listed("boots/1.jpg")]
         self.calls: dict[str, Callable[..., Any]] = {
             "get_caller_identity": says({"Account": "123456789012", "Arn": "arn:aws:iam::123456789012:user/me"}),
             "describe_stacks": says({"Stacks": [{"StackStatus": "CREATE_COMPLETE", "Outputs": outputs}]}),
             "get_function_configuration": says({"Architectures": ["arm64"], "MemorySize": 1769, "Timeout": 120}),
+            "get_paginator": lambda _: SimpleNamespace(paginate=says([{"Contents": self.photos}])),
             "get_account_settings": says({"AccountLimit": {"ConcurrentExecutions": 1000}}),
             "get_function_concurrency": says({"ReservedConcurrentExecutions": 15}),
             "list_event_source_mappings": says({"EventSourceMappings": mappings}),
@@ -90,6 +97,7 @@ def test_where_all_is_well_nothing_is_to_be_done() -> None:
         "uploads queue",
         "backfill queue",
         "table",
+        "products",
         "export",
         "alarms",
     ]
@@ -160,7 +168,7 @@ def test_what_is_not_well_is_said_with_what_to_do_and_the_rest_is_looked_at(
 ) -> None:
     ill = World(**changed).ill()
 
-    assert [finding.what for finding in ill] == [what]
+    assert {finding.what for finding in ill} == {what}
     assert found in ill[0].found
     assert ill[0].next_step
     assert len(World(**changed).findings()) == len(World().findings())
@@ -212,3 +220,17 @@ def test_it_looks_at_a_deployed_stack(
     assert [(finding["what"], finding["found"]) for finding in ill] == [("export", "there is none yet")]
     assert main(["doctor"]) == 1
     assert capsys.readouterr().out.endswith("Next: wait for the timer, or `catalog-tagger export`.\n")
+
+
+def test_products_that_merge_photos_of_many_folders_want_attention() -> None:
+    world = World()
+    [what] = [finding for finding in world.findings() if finding.what == "products"]
+    assert (what.found, what.well) == ("boots/1.jpg is a photo of the product boots/1", True)
+
+    variables = {"PRODUCT_PATTERN": r"(?P<product>[^/.]+)[.]jpg$"}
+    configuration = {"Architectures": ["arm64"], "MemorySize": 1, "Timeout": 1, "Environment": {"Variables": variables}}
+    world = World(get_function_configuration=says(configuration))
+    world.photos = [listed(f"SKU-{number}/front.jpg") for number in range(20)]
+    [finding] = world.ill()
+    assert finding.found.startswith("20 of the first 20 photos, from 20 folders, are one product, front")
+    assert "ProductPattern" in finding.next_step

@@ -83,7 +83,7 @@ def allowed(role: str) -> dict[str, set[str]]:
 
 
 def test_further_buckets_may_only_be_read() -> None:
-    assert roles_with("CataloguePolicy") == READERS | {"DeskFunctionRole"}  # which shows photos
+    assert roles_with("CataloguePolicy") == READERS | {"DeskFunctionRole", "PictureFunctionRole"}  # which show photos
     assert set(allowed("CataloguePolicy")) == {"s3:GetObject", "s3:ListBucket"}
 
 
@@ -133,6 +133,25 @@ def test_where_calls_are_traced_each_role_may_write_traces_before_its_function_i
 
 def test_the_timer_may_start_the_export_and_nothing_else() -> None:
     assert allowed("ExportTimerRole") == {"lambda:InvokeFunction": {"ExportFunction"}}
+
+
+def test_a_job_of_s3_batch_operations_may_read_its_bucket_report_there_and_call_its_function(
+    aws_environment: None,
+) -> None:
+    role = as_deployed(InventoryBucket="lists")["BatchJobRole"]["Properties"]
+    [trusted] = role["AssumeRolePolicyDocument"]["Statement"]
+    let = {
+        name: s["Resource"] for s in role["Policies"][0]["PolicyDocument"]["Statement"] for name in as_list(s["Action"])
+    }
+
+    assert trusted["Principal"] == {"Service": "batchoperations.s3.amazonaws.com"}
+    assert let == {
+        "s3:GetObject": {"Fn::Sub": "arn:${AWS::Partition}:s3:::${InventoryBucket}/*"},
+        "s3:GetObjectVersion": {"Fn::Sub": "arn:${AWS::Partition}:s3:::${InventoryBucket}/*"},
+        "s3:PutObject": {"Fn::Sub": "arn:${AWS::Partition}:s3:::${InventoryBucket}/batch-reports/*"},
+        "lambda:InvokeFunction": {"Fn::GetAtt": ["BatchJobFunction", "Arn"]},
+    }
+    assert "BatchJobRole" not in as_deployed()
 
 
 @pytest.mark.parametrize("place", [*BUCKETS, *QUEUES, *QUEUES.values()])

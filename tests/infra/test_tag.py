@@ -41,6 +41,7 @@ def photos(tmp_path: Path, classifier: ColourClassifier, monkeypatch: pytest.Mon
     mapper = KeywordMapper.of(colour_vocabulary(), COLOURS)
     monkeypatch.setattr(FileTagger, "load", lambda *_: FileTagger(classifier, mapper, InlineReader, 1))
     monkeypatch.setenv("CATALOG_TAGGER_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("MODEL_DIR", str(tmp_path / "model"))
     monkeypatch.chdir(tmp_path)
     return folder
 
@@ -183,3 +184,11 @@ def test_search_duplicates_and_similar_work_on_the_folder_as_typed(
     assert json.loads(capsys.readouterr().out) == {"groups": [names]}
     assert main(["similar", "photos/same.jpg", "--in", "out", "--json"]) == 0
     assert {match["image"] for match in json.loads(capsys.readouterr().out)["results"]} == set(names)
+
+
+def test_a_place_in_s3_leads_to_load(photos: Path, capsys) -> None:
+    assert main(["tag", "s3://shop/a b/c.jpg"]) == 2
+
+    address = "s3://shop/a b/c.jpg"
+    mistake = f"{address} lies in Amazon S3; `catalog-tagger load {address}` has it tagged there"
+    assert capsys.readouterr().err == f"catalog-tagger: {mistake}\n"

@@ -108,6 +108,7 @@ def test_every_parameter_has_a_default_says_what_it_does_and_refuses_nonsense() 
     ("parameter", "good", "bad"),
     [
         ("CatalogueBucket1", ["", "a-bucket", "my.photos"], ["A_Bucket", "bucket/", "bucket/prefix", "-a", "b"]),
+        ("CatalogueRegion1", ["", "eu-west-1", "us-gov-west-1"], ["Frankfurt", "eu", "eu-west-1,us-east-1"]),
         ("CataloguePrefix1", ["", "photos/", "a/b_c/d.e"], ["a*", "a b", 'a"']),
         ("AlarmAddress", ["", "shop@example.org"], ["shop", "a b@c", "@", "a@"]),
         ("ModelUri", ["", f"s3://models/resnet/{'0a' * 32}", f"s3://m/{'f' * 64}"], ["s3://m", f"s3://m/{'f' * 63}"]),

@@ -1,4 +1,4 @@
-"""`make dist`: the wheel works outside of the checkout, with nothing of the checkout beside it."""
+"""`make dist`: the wheel works outside of the checkout, and builds the model at its first use."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.package import ROOT
+from pipeline.settings import home
 from tests.builders import jpeg
 
 if TYPE_CHECKING:
@@ -31,20 +32,24 @@ def test_the_wheel_holds_every_file_and_runs_without_the_checkout(real_model: Pa
 
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "installed")
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "downloads").symlink_to(home() / "downloads")  # what `model build` would fetch
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.jpg").write_bytes(jpeg())
     environment = {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name != "MODEL_DIR"},
         "PYTHONPATH": str(tmp_path / "installed"),
-        "MODEL_DIR": str(real_model),
         "CATALOG_TAGGER_HOME": str(tmp_path / "home"),
     }
 
-    def run(*words: str) -> str:
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, *words]
-        done = subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True, text=True)
-        return done.stdout
+        return subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True, text=True)
 
-    assert run("-c", "import infra; print(infra.__file__)").startswith(str(tmp_path))
-    assert "1 tagged" in run("-m", "infra.cli", "tag", "photos", "-o", "out")
-    assert run("-m", "infra.cli", "search", "NOT shoe", "--from", "out")
+    assert run("-c", "import infra; print(infra.__file__)").stdout.startswith(str(tmp_path))
+    first = run("-m", "infra.cli", "tag", "photos", "-o", "out")  # the first use builds the model
+    assert first.stdout.startswith("1 tagged")
+    assert "The model is not here yet" in first.stderr
+    assert (tmp_path / "home" / "model" / "card.json").exists()
+    assert "not here yet" not in run("-m", "infra.cli", "tag", "photos", "-o", "out").stderr
+    assert run("-m", "infra.cli", "search", "NOT shoe", "--from", "out").stdout

@@ -41,6 +41,7 @@ class Site:
     endpoint_url: str
     photos: dict[str, Path]
     home: Path
+    table: str
 
     def at(self, view: str) -> str:
         """Return the address of a view."""
@@ -49,6 +50,13 @@ class Site:
     def s3(self) -> Any:
         """Return a client of its S3."""
         return client("s3", self.endpoint_url)
+
+    def wait_for_record(self, key: str) -> None:
+        """Return when the photo has a record."""
+        from tests.infra.local.scratch import wait_for  # noqa: PLC0415 - only here
+
+        dynamodb, name = client("dynamodb", self.endpoint_url), f"s3://{self.bucket}/{key}"
+        wait_for(lambda: "Item" in dynamodb.get_item(TableName=self.table, Key={"image": {"S": name}}))
 
     def type(self, *words: str) -> str:
         """Run a command as a person would, on this stack."""
@@ -89,7 +97,9 @@ def site(real_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     try:
         told = json.loads(_typed(("local", "up", "--json"), environment))
         photos = {each.product: each.path for each in catalogue.photos}
-        site = Site(told["page"], told["stack"]["ImagesBucket"], told["endpoint_url"], photos, home)
+        site = Site(
+            told["page"], told["stack"]["ImagesBucket"], told["endpoint_url"], photos, home, told["stack"]["TableName"]
+        )
         for product, path in photos.items():
             site.s3().put_object(Bucket=site.bucket, Key=f"{product}.jpg", Body=path.read_bytes())
         _wait_for_records(told, len(photos))
@@ -107,9 +117,9 @@ def _wait_for_records(told: dict[str, Any], count: int) -> None:
     wait_for(lambda: dynamodb.scan(TableName=table, Select="COUNT", ConsistentRead=True)["Count"] >= count)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """Chromium, of this machine."""
+    """Chromium, of this machine; closed with each file of tests, since its event loop runs until then."""
     playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     path = next(filter(None, map(shutil.which, CHROMIUM)), None)
     if path is None:

@@ -137,7 +137,7 @@ def test_going_back_from_a_photo_finds_the_search_as_it_was_left(open_page: Open
     opened = page.locator(".card a").nth(30).get_attribute("href")
     top, count = page.evaluate("() => [scrollY, document.querySelectorAll('.card').length]")
     page.locator(".card a").nth(30).click()
-    page.wait_for_selector(".keywords")
+    page.wait_for_selector(".back")
 
     if way == "the link":
         page.click(".back")

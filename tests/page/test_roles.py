@@ -74,7 +74,7 @@ def strict(tmp_path: Path, real_model: Path) -> Iterator[Strict]:
     template = tmp_path / "template.yaml"
     template.write_text(TEMPLATE.read_text("utf-8").replace('SecureTransport: "false"', 'SecureTransport: "void"'))
     try:
-        yield Strict(up(place, Sources(template, ROOT, real_model)).page_url)
+        yield Strict(up(place, Sources(template, ROOT, real_model)).api.page_url)
     finally:
         down(place, purge=True)
 

@@ -94,15 +94,11 @@ def shop(tmp_path_factory: pytest.TempPathFactory, real_model: Path) -> Iterator
             "SignInUrl": run.endpoint_url.replace("127.0.0.1", "localhost"),
             "DecideScope": SCOPE,
         }
-        # The embedded issuer speaks no TLS, and the template takes no issuer without.
-        template = folder / "template.yaml"
-        template.write_text(TEMPLATE.read_text("utf-8").replace('"(https://[^ /]+)?"', '"(https?://[^ /]+)?"'))
         with pytest.MonkeyPatch.context() as patch:
-            named = [{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()]
-            patch.setattr(deploy, "PARAMETERS", named)
-            done = up(place, Sources(template, ROOT, real_model))
+            patch.setattr(deploy, "PARAMETERS", parameters)
+            done = up(place, Sources(TEMPLATE, ROOT, real_model))
         yield SignedShop(
-            done.page_url,
+            done.api.page_url,
             pool,
             app,
             cognito,

@@ -144,8 +144,8 @@ def test_each_answer_that_is_none_has_its_error(
         ((200, b"{}"), 0, "disconnected without sending a response"),
         ((200, b'{"status":"ok"}'), 4, "peer closed connection without sending complete message body"),
         ((503, b'{"detail":"ask again"}'), 4, "peer closed connection"),
-        ((200, b"<html>Sign in to this network</html>"), None, "the answer is no Health"),
-        ((200, b'{"mood":"good"}'), None, "the answer is no Health"),
+        ((200, b"<html>Sign in to this network</html>"), None, "the answer is not a Health"),
+        ((200, b'{"mood":"good"}'), None, "the answer is not a Health"),
     ],
 )
 def test_an_answer_that_is_cut_off_or_somebody_elses_may_come_later(

@@ -30,13 +30,13 @@ def test_rows_have_their_cells_by_column_and_their_line(file):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ("b,c\n", r"words\.csv, line 1: there is no column a; its columns, parted by commas: b, c"),
-        ("a,a\n", r"line 1: the column a stands twice"),
+        ("b,c\n", r"words\.csv, line 1: there is no column a; the first line, read as comma-separated, has b, c"),
+        ("a,a\n", r"line 1: the column a appears twice"),
         ("a,z\n", r"line 1: the column 'z' is not one of a, b"),
         ("a,b\n1\n", r"line 2: has 1 cells where the first line has 2"),
         ("a,b\n1,2,3\n", r"line 2: has 3 cells where the first line has 2"),
         ('a,b\n1,"2\n', r"line 2: is not CSV"),
-        (b"a,b\n1,\xff\n", r"line 2: is not UTF-8 from its byte 3 on"),
+        (b"a,b\n1,\xff\n", r"line 2: is not UTF-8 from byte 3 on"),
         ("a,b\n1," + "x" * MAX_LINE_BYTES, r"line 2: has over 65,536 bytes; the limit is 65,536"),
         ("", r"is empty; its first line must name the columns a"),
     ],

@@ -71,6 +71,15 @@ def test_a_file_that_is_not_there_reads_as_none(files: FileStore) -> None:
     assert files.read("latest.json") is None
 
 
+def test_a_file_is_downloaded_into_another(files: FileStore, source: Callable[[bytes], Path], tmp_path: Path) -> None:
+    files.write("inventory/a b.csv.gz", source(b"rows"))
+
+    assert files.download("inventory/a b.csv.gz", tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == b"rows"
+    assert not files.download("inventory/other", tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
 def test_names_are_sorted_and_keep_to_their_prefix(files: FileStore, source: Callable[[bytes], Path]) -> None:
     for name in ("b/2", "b/1", "a", "b.json", "c/d/e"):
         files.write(name, source(b"x"))

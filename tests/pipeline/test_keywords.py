@@ -87,7 +87,7 @@ def test_a_file_is_a_vocabulary_whose_version_names_its_content(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        (HEADER + CHAIR + CHAIR, "line 3, column id: n1 stands twice"),
+        (HEADER + CHAIR + CHAIR, "line 3, column id: n1 appears twice"),
         (HEADER + ROCKER, "line 2, column parents: n1 is named as a parent, but is not in the taxonomy"),
         (HEADER + "n1,n2,keyword,,a,,,\nn2,n1,keyword,,b,,,\n", "line 2, column parents: n1 is its own ancestor"),
         (HEADER + "n1,,keyword,1.5,a,,,\n", r"line 2, column threshold: 1\.5 is not in \[0, 1\]"),
@@ -97,7 +97,10 @@ def test_a_file_is_a_vocabulary_whose_version_names_its_content(tmp_path: Path) 
         (HEADER + ",,keyword,,a,,,\n", "line 2, column id: is empty"),
         (HEADER + CHAIR + "n2,n1\n", "line 3: has 2 cells where the first line has 8"),
         ("id,parents\nn1,\n", "line 1: there is no column use"),
-        ("id,parents,use,threshold,English\nn1,,keyword,,a\n", "line 1: the column 'English' is none of id, parents"),
+        (
+            "id,parents,use,threshold,English\nn1,,keyword,,a\n",
+            "line 1: the column 'English' is neither one of id, parents",
+        ),
     ],
 )
 def test_a_file_that_contradicts_itself_is_refused_with_its_line(tmp_path: Path, text: str, complaint: str) -> None:
@@ -177,14 +180,17 @@ def test_the_shops_file_is_part_of_the_version(overlaid, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("id,en\nn9,thing\n", r"overlay\.csv, line 2, column id: n9 is not in the taxonomy; a node of the shop's own"),
-        ("id,en\nn1,a\nn1,b\n", r"overlay\.csv, line 3, column id: n1 stands twice"),
+        (
+            "id,en\nn9,thing\n",
+            r"overlay\.csv, line 2, column id: n9 is not in the taxonomy; the id of a node of your own",
+        ),
+        ("id,en\nn1,a\nn1,b\n", r"overlay\.csv, line 3, column id: n1 appears twice"),
         ("id,threshold\nn2,2\n", r"overlay\.csv, line 2, column threshold: 2 is not in \[0, 1\]"),
         ("id,parents\nn1,n2\n", r"overlay\.csv, line 2, column parents: n1 is its own ancestor"),
         ("id,parents\nn1,n7\n", r"overlay\.csv, line 2, column parents: n7 is named as a parent"),
         ("id,en\nn1,-\n", r"overlay\.csv, line 2, column en: n1 has no English word"),
         ("id,parents,use\nshop-x,,keyword\n", r"overlay\.csv, line 2, column en: shop-x has no English word"),
-        ("id,treshold\nn1,1\n", r"overlay\.csv, line 1: the column 'treshold' is none of id, parents"),
+        ("id,treshold\nn1,1\n", r"overlay\.csv, line 1: the column 'treshold' is neither one of id, parents"),
         ("en\nstool\n", r"overlay\.csv, line 1: there is no column id"),
     ],
 )

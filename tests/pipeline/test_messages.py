@@ -13,6 +13,7 @@ from pipeline.errors import BadMessage, CallerError
 from pipeline.images import MAX_KEY_BYTES, ImageRef
 from pipeline.messages import KIND, MAX_BODY_BYTES, MAX_PRODUCT_BYTES, UPLOAD_RUN, TagImage, checked_product, decode
 
+# In the shapes that AWS documents for S3, EventBridge, SNS and Lambda's batches. Raw delivery by SNS adds nothing.
 EVENTS = Path(__file__).with_name("events")
 OURS = {"kind": KIND, "bucket": "shop", "key": "a.jpg", "run_id": "run-1"}
 
@@ -48,8 +49,10 @@ any_json = st.recursive(
         ("s3_object_removed_delete_marker.json", ["shoes/runner-01.jpg"]),
         ("s3_lifecycle_expiration.json", ["old/runner-01.jpg"]),
         ("s3_two_records.json", ["a.jpg", "b.jpg"]),
+        ("s3_object_restore_completed.json", ["archive/red flower.jpg"]),
         ("s3_test_event.json", []),
         ("eventbridge_object_created.json", ["summer 2026/naïve+chic 100% %20 👟.jpg"]),
+        ("eventbridge_object_created_of_a_version.json", ["shoes/runner-01.jpg"]),
         ("eventbridge_object_deleted.json", ["shoes/runner-01.jpg"]),
         ("sns_s3_object_created.json", ["summer 2026/naïve+chic 100% 👟.jpg"]),
         ("sns_eventbridge_object_deleted.json", ["shoes/runner-01.jpg"]),
@@ -103,14 +106,14 @@ def test_a_body_is_ascii_and_ten_of_them_fit_into_one_call(key: str, product: st
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"bucket": None}, "'bucket' must be a text"),
-        ({"bucket": ""}, "'bucket' must be a text"),
+        ({"bucket": None}, "'bucket' must be a non-empty string"),
+        ({"bucket": ""}, "'bucket' must be a non-empty string"),
         ({"bucket": "a/b"}, "the message's 'bucket' is not the name of a bucket"),
-        ({"key": 7}, "'key' must be a text"),
+        ({"key": 7}, "'key' must be a non-empty string"),
         ({"key": "k" * 1025}, "a key has 1 to 1,024 bytes; this one has 1,025"),
-        ({"run_id": None}, "'run_id' must be a text"),
-        ({"product": ["p"]}, "'product' must be a text"),
-        ({"product": ""}, "'product' must be a text"),
+        ({"run_id": None}, "'run_id' must be a non-empty string"),
+        ({"product": ["p"]}, "'product' must be a non-empty string"),
+        ({"product": ""}, "'product' must be a non-empty string"),
         ({"again": 1}, "'again' must be true or false"),
         ({"product": "p" * 1025}, "a product's id has 1 to 1,024 bytes; this one has 1,025"),
         ({"kind": "delete_image"}, "neither ours"),

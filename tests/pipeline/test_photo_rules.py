@@ -124,7 +124,7 @@ def test_a_shop_can_bring_rules_of_its_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ("ours,a,smell,max,1,,required,,u,2026-01-01,t", "line 2: 'smell' is not measured"),
+        ("ours,a,smell,max,1,,required,,u,2026-01-01,t", "line 2: there is no measure 'smell'"),
         ("ours,a,aspect,max,wide,,required,,u,2026-01-01,t", "line 2: could not convert"),
         ("ours,a,aspect,max,1,,perhaps,,u,2026-01-01,t", "line 2: 'perhaps' is not a valid Level"),
         ("ours,a,aspect,max,1,,required,soon,u,2026-01-01,t", "line 2: Invalid isoformat"),
@@ -139,5 +139,5 @@ def test_a_mistake_in_a_file_of_rules_is_said_by_its_line(tmp_path: Path, row: s
 
 
 def test_a_rule_set_that_is_not_there_names_those_that_are() -> None:
-    with pytest.raises(CallerError, match="no rules are called 'ebay'; there are google, amazon"):
+    with pytest.raises(CallerError, match="there is no rule set 'ebay'; choose one of google, amazon"):
         RuleSet.load("ebay")

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.aws.clients import presigning_client
 from pipeline.aws.photo_addresses import S3Addresses
-from pipeline.front_settings import DeskSettings, PageSettings, UploadSettings
+from pipeline.front_settings import DeskSettings, PageSettings, UploadSettings, bucket_regions
 from pipeline.images import ImageRef
 
 HERE = "http://127.0.0.1:4566"
@@ -47,6 +47,24 @@ def test_a_bucket_with_a_dot_is_a_folder_of_the_regions_host(
     [source] = policy_sources("eu-south-1", "photos.shop.example")
     assert source == "https://s3.eu-south-1.amazonaws.com/photos.shop.example/"
     assert read.startswith(source)
+
+
+@pytest.mark.parametrize("bucket", ["their-photos", "their.photos"])
+def test_a_bucket_in_another_region_is_reached_there_and_the_page_may(
+    aws_environment: None, monkeypatch: pytest.MonkeyPatch, bucket: str
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    environment = {"BUCKET_REGIONS": f"{bucket}=us-west-2,shop-images=,="}
+    regions = bucket_regions(environment)
+    made = S3Addresses(presigning_client(), {name: presigning_client(region=at) for name, at in regions.items()})
+    read = made.to_read(ImageRef(bucket, "a.jpg"), 60)
+    own, source = policy_sources("eu-central-1", "shop-images", bucket, **environment)
+
+    assert regions == {bucket: "us-west-2"}
+    assert read.startswith(f"{source.rstrip('/')}/a.jpg?")
+    assert "%2Fus-west-2%2Fs3%2Faws4_request" in read
+    assert made.to_read(ImageRef("shop-images", "a.jpg"), 60).startswith(f"{own}/a.jpg?")
+    assert bucket_regions({**environment, "AWS_ENDPOINT_URL": HERE}) == {}
 
 
 @pytest.mark.parametrize("bucket", ["shop-images", "photos.shop.example"])

@@ -239,6 +239,14 @@ def test_a_photo_of_usual_names_with_its_vector_and_facts_costs_one_write_unit()
     assert 700 < size_bytes(table_layout.to_item(record, 2)) <= 1024
 
 
+def test_a_photo_with_a_vector_that_was_tagged_twice_costs_two_write_units() -> None:
+    """docs/cost.md reckons with it."""
+    before = Previous.of(a_tagged_image(), '"e1"', "20260301T120000Z-a1b2c3")
+    record = replace(a_tagged_image(), previous=before, vector=FeatureVector("0123456789ab", bytes(256), 1.0))
+
+    assert 1024 < size_bytes(table_layout.to_item(replace(record, facts=USUAL_FACTS), 2)) <= 2048
+
+
 def size_bytes(value: object) -> int:
     """Return the size that Amazon DynamoDB's documentation gives a value."""
     match value:

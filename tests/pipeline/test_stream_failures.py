@@ -48,7 +48,7 @@ def world(ministack: str, aws_environment: None) -> Iterator[SimpleNamespace]:
         StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
     )["TableDescription"]
     for key in "abcd":
-        aws.dynamodb.put_item(TableName=name, Item={"image": {"S": key}, "scores": {"B": b"\x00\xff"}})
+        put(aws, name, key, revision=1)
     streams, arn = client("dynamodbstreams", ministack), made["LatestStreamArn"]
     shard = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"][0]["ShardId"]
     start = streams.get_shard_iterator(StreamArn=arn, ShardId=shard, ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
@@ -59,10 +59,31 @@ def world(ministack: str, aws_environment: None) -> Iterator[SimpleNamespace]:
     letter = {"requestContext": {"functionArn": FUNCTION}, "DDBStreamBatchInfo": batch}
     yield SimpleNamespace(
         functions=functions,
-        failures=StreamFailures(SqsDeadLetters(aws.sqs, url, "", long_poll_s=0), streams, functions),
+        failures=StreamFailures(SqsDeadLetters(aws.sqs, url, "", long_poll_s=0), streams, functions, aws.dynamodb),
+        put=lambda key, revision: put(aws, name, key, revision),
+        remove=lambda key: aws.dynamodb.delete_item(TableName=name, Key={"image": {"S": key}}),
         add=lambda body="": aws.sqs.send_message(QueueUrl=url, MessageBody=body or json.dumps(letter)),
     )
     aws.dynamodb.delete_table(TableName=name)
+
+
+def put(aws: AwsWorld, table: str, key: str, revision: int) -> None:
+    """Write an item, which the stream tells of."""
+    item = {"image": {"S": key}, "scores": {"B": b"\x00\xff"}, "revision": {"N": str(revision)}}
+    aws.dynamodb.put_item(TableName=table, Item=item)
+
+
+def test_what_changed_again_or_was_removed_since_is_not_passed_on_as_it_was(world: SimpleNamespace) -> None:
+    world.add()
+    world.put("b", revision=2)
+    assert world.failures.resend(world.failures.receive()) == ()
+    [event] = world.functions.events
+    assert [record["dynamodb"]["NewImage"]["image"]["S"] for record in event["Records"]] == ["c"]
+
+    world.add()
+    world.remove("c")
+    assert world.failures.resend(world.failures.receive()) == ()
+    assert len(world.functions.events) == 1
 
 
 def test_a_function_gets_its_batch_once_more_and_the_letter_is_gone(world: SimpleNamespace) -> None:

@@ -25,9 +25,9 @@ from pipeline.photo_rules import RuleSet
 from pipeline.settings import model_dir
 from results_sink.search.duplicates import alike_pairs
 from tagging_lambda.classify import Classifier
-from tagging_lambda.image.photo_print import print_reader
 from tagging_lambda.image.picture import model_input
 from tagging_lambda.image.preprocess import read_picture
+from tagging_lambda.image.small_photo import print_reader
 
 HERE = Path(__file__).resolve().parent
 DATA = Path(os.environ.get("CATALOG_TAGGER_PHOTOS", HERE.parents[1].parent / "shared" / "data"))

@@ -88,16 +88,56 @@ def test_a_product_without_a_vector_has_no_similar_ones_and_one_that_nobody_know
     assert_problem(asker.get("/products/none/similar"), 404, "'none'")
 
 
-def test_what_changed_since_the_snapshot_is_no_similar_product_until_the_next(tmp_path: Path) -> None:
+def test_what_changed_since_the_snapshot_is_similar_as_it_is_now(tmp_path: Path) -> None:
     files, table = MemoryFiles(), table_of(similar_shop())
     exported(files, tmp_path, similar_shop())
     shop = Shop(tmp_path, files, table)
     shop.put(gone("boot/1.jpg"))
+    shop.put(with_vector(tagged("new.jpg", boot=0.9), 8, 1))
+    shop.put(with_vector(tagged("shop/chair.jpg", chair=0.9), 2, 1))
     shop.record()
     asker = Asker(files, tmp_path, table)
 
     similar = asker.get("/products/sneaker/similar").body["results"]
-    assert [result["image"] for result in similar] == ["s3://shop/boot/2.jpg", "s3://shop/shop/chair.jpg"]
+    assert [result["image"] for result in similar] == [
+        "s3://shop/new.jpg",
+        "s3://shop/shop/chair.jpg",
+        "s3://shop/boot/2.jpg",
+    ]
+
+
+def test_what_looks_like_an_image_is_found_by_product_or_by_image_and_never_the_image_itself(tmp_path: Path) -> None:
+    files, records = MemoryFiles(), similar_shop()
+    exported(files, tmp_path, records)
+    asker = Asker(files, tmp_path, table_of(records))
+    boot = {"image": "s3://shop/boot/1.jpg"}
+
+    by_product = asker.post("/similar", json.dumps(boot)).body["results"]
+    by_image = asker.post("/similar", json.dumps(boot | {"by": "image", "limit": 2})).body["results"]
+    assert [result["product"] for result in by_product] == ["sneaker", "shop/chair"]
+    assert [result["image"] for result in by_image] == ["s3://shop/sneaker.jpg", "s3://shop/boot/2.jpg"]
+
+
+def test_a_photo_that_was_only_classified_is_searched_by_its_vector(tmp_path: Path) -> None:
+    files, records = MemoryFiles(), similar_shop()
+    exported(files, tmp_path, records)
+    asker = Asker(files, tmp_path, table_of(records))
+    vector = FeatureVector.of("0" * 12, np.array([0, 1], np.float32)).pack_text()
+    elsewhere = FeatureVector.of("f" * 12, np.array([0, 1], np.float32)).pack_text()
+
+    assert asker.post("/similar", json.dumps({"vector": vector})).body["results"][0]["product"] == "shop/chair"
+    assert asker.post("/similar", json.dumps({"vector": elsewhere})).body["results"] == []
+
+
+def test_who_asks_for_what_is_alike_names_one_thing_that_is_there(tmp_path: Path) -> None:
+    files, records = MemoryFiles(), similar_shop()
+    exported(files, tmp_path, records)
+    asker = Asker(files, tmp_path, table_of(records))
+
+    assert asker.post("/similar", json.dumps({"image": "s3://shop/blind.jpg"})).body["results"] == []
+    assert_problem(asker.post("/similar", json.dumps({"image": "s3://shop/none.jpg"})), 404, "s3://shop/none.jpg")
+    assert_problem(asker.post("/similar", json.dumps({})), 400, "either 'image'")
+    assert_problem(asker.post("/similar", json.dumps({"vector": "AAAA"})), 400, "POST /v1/classify answered")
 
 
 def similar_shop() -> list[Record]:
@@ -204,7 +244,8 @@ def test_a_page_whose_snapshot_is_gone_says_so(asker: Asker, tmp_path: Path) -> 
 def test_a_cursor_is_of_one_search_alone(asker: Asker) -> None:
     cursor = asker.get("/search", q="boot", limit=1).body["next"]
 
-    assert_problem(asker.get("/search", q="chair", cursor=cursor), 400, "another search")
+    for other in ({"q": "chair"}, {"min": 0.5}, {"by": "image"}, {"language": "de"}, {"sort": "newest"}):
+        assert_problem(asker.get("/search", **{"q": "boot", "cursor": cursor, **other}), 400, "another search")
     for nonsense in ("x", "e30", "eyJwbGFjZSI6MX0", "%"):
         assert_problem(asker.get("/search", q="boot", cursor=nonsense), 400, "cursor")
 
@@ -283,7 +324,7 @@ def test_a_parameter_that_is_wrong_is_named_with_its_limit(asker: Asker, query: 
     ("query", "said"),
     [
         ({"q": "boot AND"}, "column"),
-        ({"q": "boot", "language": "nl"}, "there are no words in 'nl'; there are in en, de, fr, es"),
+        ({"q": "boot", "language": "nl"}, "there are no words in the language 'nl'; choose one of en, de, fr, es"),
     ],
 )
 def test_a_query_that_is_wrong_is_answered_as_the_command_answers_it(asker: Asker, query: dict, said: str) -> None:
@@ -294,7 +335,7 @@ def test_before_the_first_export_only_the_search_has_to_wait(tmp_path: Path) -> 
     asker = Asker(MemoryFiles(), tmp_path)
 
     told = asker.get("/search", q="boot")
-    assert_problem(told, 503, "nothing was exported yet")
+    assert_problem(told, 503, "nothing has been exported yet")
     assert told.body["code"] == "no_export"
     assert asker.get("/healthz").body["snapshot"] is None
     assert asker.get("/suggest", q="boo").body["suggestions"][0]["images"] == 0
@@ -307,7 +348,7 @@ def test_an_export_that_is_damaged_is_no_lack_of_one(tmp_path: Path) -> None:
     files.files[LATEST_NAME] = b"{"
     told = Asker(files, tmp_path).get("/search", q="boot")
 
-    assert_problem(told, 503, "ask again")
+    assert_problem(told, 503, "try again")
     assert told.body["code"] == "unavailable"
 
 
@@ -501,7 +542,7 @@ def test_what_is_larger_than_a_function_may_answer_is_a_problem_that_names_the_l
     asker = Asker(MemoryFiles(), tmp_path, table_of(product))
 
     for told in (asker.get("/products/many"), asker.post("/products:batch", '{"ids": ["many"]}')):
-        assert_problem(told, 413, "the limit is 6,291,456", "ask for less")
+        assert_problem(told, 413, "the limit is 6,291,456", "request less")
     fewer = Asker(MemoryFiles(), tmp_path, table_of(product[:2_000]))
     assert len(fewer.get("/products/many").body["images"]) == 2_000
 
@@ -539,7 +580,7 @@ def test_a_key_that_no_bucket_can_hold_is_the_callers_mistake(asker: Asker) -> N
 def test_another_method_is_told_which_ones_there_are(asker: Asker) -> None:
     told = asker.ask("DELETE", "/search")
 
-    assert_problem(told, 405, "/v1/search takes GET, not DELETE")
+    assert_problem(told, 405, "/v1/search accepts GET, not DELETE")
     assert told.headers["allow"] == "GET"
     assert asker.ask("GET", "/products:batch").headers["allow"] == "POST"
 
@@ -551,6 +592,6 @@ def test_what_fails_on_our_side_is_not_told_to_the_caller(tmp_path: Path) -> Non
 
     told = Asker(MemoryFiles(), tmp_path, Throttled()).get("/images/shop/a.jpg")
 
-    assert_problem(told, 503, "ask again")
+    assert_problem(told, 503, "try again")
     assert "secret" not in json.dumps(told.body)
     assert told.headers["retry-after"] == "2"

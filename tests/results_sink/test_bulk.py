@@ -18,6 +18,7 @@ from pipeline.errors import RetryLater
 from pipeline.folder import FolderFiles
 from pipeline.keywords import Vocabulary
 from pipeline.memory.files import MemoryFiles
+from pipeline.standard_ids import StandardIds
 from results_sink import cli
 from results_sink.export.bulk import NEWEST_NAME, BulkExporter, bulk_lines
 from results_sink.formats.documents import document_id
@@ -109,7 +110,7 @@ def test_the_lines_of_readme_load_the_newest_export_only(tmp_path: Path, engine:
     bulk_exporter(files, *(tagged(f"old-{number}.jpg", boot=0.9) for number in range(9))).export()
     bulk_exporter(files, tagged("a b.jpg", boot=0.9), gone("gone é.jpg"), tagged("c.jpg", boot=0.5), hour=1).export()
     newest = [tagged("a b.jpg", boot=0.9), gone("gone é.jpg"), tagged("c.jpg", boot=0.5)]
-    write_format(Format.TYPESENSE, FormatOptions("en"), newest, small_vocabulary(), files)
+    write_format(Format.TYPESENSE, FormatOptions("en", StandardIds({})), newest, small_vocabulary(), files)
     curl = tmp_path / "bin" / "curl"
     curl.parent.mkdir()
     curl.write_text(

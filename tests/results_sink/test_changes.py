@@ -24,11 +24,12 @@ from pipeline.telemetry import Metric, make_logger
 from results_sink.export.changes import delta_stem, make_handler
 from results_sink.export.cleanup import RUNNING
 from results_sink.export.manifest import LATEST_NAME, SCHEMA_VERSION, SUPERSEDED_NAME, Latest
-from results_sink.export.publish import CLOCK_TOLERANCE
+from results_sink.export.publish import CLOCK_TOLERANCE, is_before_scan
 from results_sink.search.newest import state_of
 from results_sink.search.search import SearchRequest
 from tests.results_sink.changing import Shop
 from tests.results_sink.small_shop import (
+    NOW,
     Breaking,
     gone,
     pinned,
@@ -668,6 +669,13 @@ def test_a_state_that_was_removed_is_gone(shop: Shop) -> None:
 
     with pytest.raises(PageGone, match="is gone; search again without a cursor"):
         shop.newest().searcher_of(begun)
+
+
+@pytest.mark.parametrize(("earlier", "is_seen"), [(-1, False), (0, False), (1, True)])
+def test_a_scan_has_certainly_seen_what_changed_over_a_minute_before_it(earlier: int, is_seen: bool) -> None:
+    changed_at = NOW - CLOCK_TOLERANCE - timedelta(microseconds=earlier)
+
+    assert is_before_scan(changed_at, NOW) is is_seen
 
 
 def test_a_snapshot_that_was_replaced_keeps_what_lay_over_it(shop: Shop) -> None:

@@ -14,6 +14,7 @@ from pipeline.aws.dynamodb import DynamoTable
 from pipeline.clock import utc_now
 from pipeline.errors import RejectReason
 from pipeline.folder import FolderFiles
+from pipeline.images import ImageRef
 from pipeline.keywords import KeywordTag, Source, Vocabulary
 from pipeline.records import ClassScore, Decision, DecisionKind, Previous, TaggedImage
 from results_sink.report import cut
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from tests.aws_world import AwsWorld
 
 Said = tuple[int, str, str]
-NAME_ONE = "name one image, s3://bucket/key, one product, --product ID, or one reason, --rejected REASON"
+NAME_ONE = "name one image, s3://bucket/key, one product, --product ID, one reason, --rejected REASON, or --gone"
 REASONS = [str(reason) for reason in RejectReason]
 RUNNING_SHOE, FOOTWEAR = "n04120489", "n03380867"
 
@@ -303,6 +304,12 @@ def test_a_place_that_is_a_file_or_no_bucket_is_one_line_and_exit_2(
     file.write_text("x")
 
     assert command("export", str(file)) == (2, "", f"catalog-tagger: {file} is a file; an export is a folder\n")
+    code, out, err = command("export", str(file / "deeper"))
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"catalog-tagger: {file}/deeper/")
+    assert err.endswith(" cannot be written: Not a directory\n")
+    mistake = "https://shop.example/out is no place of an export; name a folder, or s3://bucket/prefix"
+    assert command("export", "https://shop.example/out") == (2, "", f"catalog-tagger: {mistake}\n")
     for words in (("export", "s3://no-such-bucket/x"), ("search", "boot", "--from", "s3://no-such-bucket/x")):
         code, out, err = command(*words)
         assert (code, out) == (2, "")
@@ -366,6 +373,25 @@ def test_show_says_why_an_image_was_rejected_or_is_gone(command: Callable[..., S
     assert document(command("show", "s3://shop/broken.jpg", "--json"))["reason"] == "corrupt"
 
 
+def test_show_names_classes_and_speaks_other_languages(
+    command: Callable[..., Said], records: AwsWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Classes have names where the model that looked is the one of this machine, whose card holds them."""
+    [record] = DynamoTable(records.dynamodb, records.name).get_many([ImageRef("shop", "a.jpg")]).values()
+    weights = {"sha256": f"{record.observation.model_version:0<64}", "precision": "int8"}
+    classes = [{"class_index": score.class_index, "id": "n1", "name": "clog"} for score in record.class_scores]
+    (tmp_path / "card.json").write_text(json.dumps({"served": "int8", "files": [weights], "classes": classes}))
+    monkeypatch.setenv("MODEL_DIR", str(tmp_path))
+    monkeypatch.setattr("pipeline.model_version.VERSION_LENGTH", len(record.observation.model_version))
+
+    assert "  classes    clog " in command("show", "s3://shop/a.jpg")[1]
+    shown = document(command("show", "s3://shop/a.jpg", "--language", "de", "--json"))
+    assert shown["classes"][0]["class"] == "clog"
+    assert shown["keywords"][0]["keyword"] == "Laufschuh"
+    monkeypatch.setenv("MODEL_DIR", str(tmp_path / "none"))
+    assert "clog" not in command("show", "s3://shop/a.jpg")[1]
+
+
 def test_show_says_all_images_of_a_product(command: Callable[..., Said], records: AwsWorld) -> None:
     shown = document(command("show", "--product", "runner", "--json"))
 
@@ -390,6 +416,19 @@ def test_show_says_which_images_were_rejected_for_a_reason(command: Callable[...
         "the first 1; there are more: --limit shows them",
     ]
     assert command("show", "--rejected", "pixels") == (0, "No image is rejected for pixels.\n", "")
+
+
+def test_show_lists_the_images_that_are_gone(command: Callable[..., Said], records: AwsWorld) -> None:
+    assert command("show", "--gone")[1].splitlines() == [
+        "image               looked for",
+        f"s3://shop/gone.jpg  {LOOKED_AT:%Y-%m-%d %H:%M:%S} UTC",
+        "",
+        "1 in all",
+    ]
+    DynamoTable(records.dynamodb, records.name).put(gone("gone too.jpg"), 0)
+    shown = document(command("show", "--gone", "--limit", "1", "--json"))
+    assert (len(shown["images"]), shown["more"]) == (1, True)
+    assert set(shown["images"][0]) == {"image", "observed_at"}
 
 
 def test_show_says_in_json_which_images_were_rejected(command: Callable[..., Said], records: AwsWorld) -> None:

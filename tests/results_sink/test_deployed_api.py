@@ -5,26 +5,14 @@ from __future__ import annotations
 import json
 import time
 import urllib.request
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, assume, given, settings
-from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    negative_data_rejection,
-    response_headers_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-    unsupported_method,
-)
 
 from infra.local.place import Place
 from infra.local.run import Sources, down, up
@@ -34,6 +22,7 @@ from pipeline.aws.dynamodb import DynamoTable
 from pipeline.stack import STACK_NAME
 from tests.infra.local.scratch import tiny_model
 from tests.results_sink.small_shop import gone, tagged
+from tests.strangers import send_many
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,15 +33,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 PATIENCE_S = 60.0  # chosen by us: everything here takes two or three seconds on an idle machine
 BOOT = "n02872752"  # in German, *boot* is a boat
 NEED_A_MODEL = {"/v1/classify", "/v1/models"}  # this stack's is none; tests/test_whole_api.py asks one
-PROMISES = (
-    not_a_server_error,
-    status_code_conformance,
-    content_type_conformance,
-    response_headers_conformance,
-    response_schema_conformance,
-    negative_data_rejection,
-    unsupported_method,
-)
 
 
 @dataclass(frozen=True)
@@ -137,19 +117,4 @@ def test_whatever_strangers_ask_the_answer_is_as_the_document_tells(document: An
     assert len(operations) == 16
     for operation in operations:
         if operation.path not in NEED_A_MODEL:
-            ask_many(operation, mode)
-
-
-def ask_many(operation: Any, mode: GenerationMode) -> None:
-    """Ask one operation again and again, each time something else."""
-    cases = operation.as_strategy(generation_mode=mode)
-
-    @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None)
-    @given(case=cases)
-    def ask(case: Any) -> None:
-        # No route holds a line break, which may come encoded already.
-        assume(not any("\n" in unquote(str(value)) for value in case.path_parameters.values()))
-        case.call_and_validate(checks=PROMISES)
-
-    with suppress(Unsatisfiable):  # what takes no parameter cannot be asked wrongly
-        ask()
+            send_many(operation, mode)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.keywords import Keyword, Use, Vocabulary
-from results_sink.search.facets import FacetCounter, FacetNames
+from results_sink.search.facets import BITS, FacetCounter, FacetNames
 
 NAMES = [f"word {number:03d}" for number in range(200)]
 VOCABULARY = Vocabulary.of([Keyword(name, (), Use.KEYWORD, None, {"en": (name,)}) for name in NAMES], "words-1")
@@ -39,3 +39,13 @@ def test_a_product_counts_once_for_each_name_of_its_images(
     assert [(facet.count, facet.keyword) for facet in facets] == [
         (count, name) for name, count in sorted(expected.items(), key=lambda item: (-item[1], item[0]))[:limit]
     ]
+
+
+def test_a_name_that_is_counted_last_is_not_behind_its_equals() -> None:
+    """Sixty-four names on two photos of a product are counted before one on a single photo, and all tie."""
+    first, *others = NAMES[: BITS + 1]
+    counter = FacetCounter(FacetNames(VOCABULARY), [[first], others])
+
+    facets = counter.of_products(np.array([0, 1, 1]), np.array([0, 1]), limit=2)
+
+    assert [(facet.keyword, facet.count) for facet in facets] == [(first, 1), (others[0], 1)]

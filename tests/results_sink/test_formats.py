@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.errors import CallerError
 from pipeline.memory.files import MemoryFiles
+from pipeline.standard_ids import Standard, StandardIds
 from results_sink.formats.documents import document_id
 from results_sink.formats.write import Format, FormatOptions, write_format
 from tests.results_sink.small_shop import gone, pinned, small_vocabulary, tagged
@@ -19,6 +20,9 @@ from tests.results_sink.small_shop import gone, pinned, small_vocabulary, tagged
 if TYPE_CHECKING:
     from pathlib import Path
 
+IDS = StandardIds(
+    {"boot": {Standard.SHOPIFY: "aa-8-3"}, "footwear": {Standard.GOOGLE: "187", Standard.SHOPIFY: "aa-8"}}
+)
 CATALOGUE = [
     tagged("front.jpg", "p1", boot=0.9),
     tagged("side.jpg", "p1", sandal=0.8),
@@ -30,7 +34,7 @@ CATALOGUE = [
 def written(form: Format, **options: object) -> dict[str, str]:
     """Return the files of the format, by name without their folder."""
     files = MemoryFiles()
-    names = write_format(form, FormatOptions("en", **options), CATALOGUE, small_vocabulary(), files)
+    names = write_format(form, FormatOptions("en", IDS, **options), CATALOGUE, small_vocabulary(), files)
     return {name.removeprefix(f"{form}/"): files.files[name].decode() for name in names}
 
 
@@ -83,6 +87,28 @@ def test_a_shop_gets_the_tags_of_all_photos_of_a_product(form: Format, column: s
     ]
 
 
+def test_shopify_gets_categories_of_those_products_alone_that_have_one() -> None:
+    """An empty cell that is imported would take the category away that stands there."""
+    catalogue = [*CATALOGUE, tagged("chair.jpg", chair=0.9)]
+    files = MemoryFiles()
+    write_format(Format.SHOPIFY, FormatOptions("en", IDS), catalogue, small_vocabulary(), files)
+
+    assert rows_of(files.files["shopify/categories.csv"].decode()) == [
+        {"Handle": "b", "Product Category": "aa-8-3"},
+        {"Handle": "p1", "Product Category": "aa-8-3"},
+    ]
+    assert "categories.csv" not in written(Format.WOOCOMMERCE)
+
+
+def test_a_category_is_written_where_the_shop_has_the_column_and_left_it_empty(tmp_path: Path) -> None:
+    path = tmp_path / "products_export.csv"
+    path.write_text("Handle,Product Category,Tags\np1,,\nb,aa-8-1,\nb,,\n")
+
+    rows = rows_of(written(Format.SHOPIFY, merge=path)["products.csv"])
+
+    assert [row["Product Category"] for row in rows] == ["aa-8-3", "aa-8-1", ""]
+
+
 def test_tags_are_added_to_those_of_the_shop_and_everything_else_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "products_export.csv"
     path.write_text('Handle,Title,Tags,Image\np1,"A, boot","sale, Boot",1.jpg\np1,,,2.jpg\nother,Hat,new,3.jpg\n')
@@ -121,8 +147,8 @@ def test_a_file_that_cannot_be_merged_with_is_named(tmp_path: Path, data: bytes,
 
 def test_google_gets_a_supplement_with_the_category_of_each_product() -> None:
     assert rows_of(written(Format.GOOGLE_MERCHANT)["supplement.tsv"], "\t") == [
-        {"id": "b", "product_type": "fashion > footwear > boot"},
-        {"id": "p1", "product_type": "fashion > footwear > boot"},
+        {"id": "b", "product_type": "fashion > footwear > boot", "google_product_category": "187"},
+        {"id": "p1", "product_type": "fashion > footwear > boot", "google_product_category": "187"},
     ]
 
 
@@ -141,8 +167,30 @@ def test_json_ld_describes_products_as_schema_org_does() -> None:
 
 def test_an_export_leaves_nothing_of_the_one_before_it() -> None:
     files = MemoryFiles()
-    options = FormatOptions("en")
+    options = FormatOptions("en", IDS)
     write_format(Format.MEILISEARCH, options, CATALOGUE, small_vocabulary(), files)
     write_format(Format.MEILISEARCH, options, CATALOGUE[:1], small_vocabulary(), files)
 
     assert list(files.names()) == ["meilisearch/documents-00000.ndjson"]
+
+
+@pytest.mark.parametrize("form", Format)
+def test_the_same_catalogue_makes_the_same_files_whatever_its_order(form: Format) -> None:
+    once = written(form)
+    files = MemoryFiles()
+    for catalogue in (CATALOGUE[::-1], CATALOGUE):
+        write_format(form, FormatOptions("en", IDS), catalogue, small_vocabulary(), files)
+
+    assert {name: data.decode() for name, data in files.files.items()} == {
+        f"{form}/{name}": text for name, text in once.items()
+    }
+
+
+@pytest.mark.parametrize("prefix", ["", "photo:"])
+def test_merging_with_what_was_merged_changes_nothing(tmp_path: Path, prefix: str) -> None:
+    path = tmp_path / "products_export.csv"
+    path.write_text("Handle,Title,Tags,Product Category\np1,Boot,sale,\np1,,,\nother,Hat,new,aa-2-17\n")
+    once = written(Format.SHOPIFY, merge=path, tag_prefix=prefix)["products.csv"]
+    path.write_text(once)
+
+    assert written(Format.SHOPIFY, merge=path, tag_prefix=prefix)["products.csv"] == once

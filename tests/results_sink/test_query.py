@@ -158,6 +158,7 @@ def test_neighbours_that_are_a_keyword_together_are_that_keyword() -> None:
         ("boot OR chair min:0.6", AtLeast(0.6, AnyOf((BOOT, CHAIR)))),
         ("(boot min:0.6) OR chair", AnyOf((AtLeast(0.6, BOOT), CHAIR))),
         ("boot min:0.6 chair min:0.7", AtLeast(0.7, AllOf((BOOT, CHAIR)))),
+        ("boot min:0.7 chair min:0.6", AtLeast(0.7, AllOf((BOOT, CHAIR)))),
     ],
 )
 def test_a_least_score_is_of_the_parentheses_it_stands_in(query: str, meaning: Node) -> None:

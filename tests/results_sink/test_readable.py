@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
 from pipeline.errors import RejectReason
 from pipeline.folder import FolderFiles
+from pipeline.vectors import FeatureVector, stack
 from results_sink.connect import export_place
 from results_sink.export.changes import delta_stem
 from results_sink.export.exported_records import ExportedRecords
@@ -107,6 +110,23 @@ def test_an_export_comes_back_as_the_records_that_it_was_made_of(export: Path) -
     )
     assert records["s3://shop/huge.jpg"].reason is RejectReason.BYTES
     assert len(records) == 10
+
+
+def test_duckdb_finds_what_looks_alike_as_the_format_says(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    vectors = [FeatureVector.of("0" * 12, rng.normal(size=256).astype(np.float32)) for _ in range(8)]
+    shop = Shop(tmp_path, FolderFiles(tmp_path / "export"))
+    shop.put(*(replace(tagged(f"{row}.jpg", boot=0.9), vector=vector) for row, vector in enumerate(vectors)))
+    shop.export()
+    text = (Path(__file__).resolve().parents[2] / "docs" / "export.md").read_text(encoding="utf-8")
+    query = re.sub(r"snapshots/[^/]+/", "snapshots/*/", text.split("### What looks alike")[1].split("```sql\n")[1])
+    database = duckdb.connect()
+    database.execute(f"SET file_search_path = '{tmp_path / 'export'}'")
+    rows = database.execute(query.split("```")[0]).fetchall()
+
+    cosines = stack(vectors)[1:] @ stack(vectors)[0]
+    wanted = [(f"s3://shop/{row + 1}.jpg", pytest.approx(cosines[row], abs=1e-5)) for row in np.argsort(-cosines)[:5]]
+    assert rows == wanted
 
 
 def test_duckdb_takes_the_order_of_the_deltas_from_the_pointer_and_not_from_their_names(tmp_path: Path) -> None:

@@ -181,7 +181,7 @@ def test_the_models_that_can_be_asked_are_told(ask) -> None:
         (document(link="s3://somebody-elses/a.jpg"), "application/json", {}, 403, "not the catalogue's"),
         (document(link="https://inside.example/a.jpg"), "application/json", {}, 400, "not public"),
         (document(link="javascript:alert(1)"), "application/json", {}, 400, "https://"),
-        (PHOTO, "image/jpeg", {"language": "xx"}, 400, "no words in 'xx'"),
+        (PHOTO, "image/jpeg", {"language": "xx"}, 400, "no words in the language 'xx'"),
         (PHOTO, "image/jpeg", {"models": "none"}, 400, "no model is called"),
         (PHOTO, "image/jpeg", {"models": ","}, 400, "0 models"),
         (PHOTO, "image/jpeg", {"model": "default"}, 400, "no parameter 'model'"),

@@ -196,3 +196,7 @@ def test_a_rejection_keeps_what_was_said_of_the_same_file():
     record = table.records[shop()]
     assert isinstance(record, RejectedImage)
     assert record.previous.run_id == "run-1"
+
+
+def test_a_decision_about_a_colour_makes_and_takes_no_keyword():
+    assert decided(MODEL, (pin("colour-red"), suppress("colour-blue")), VOCABULARY) == MODEL

@@ -126,8 +126,10 @@ def test_the_files_are_read_little_by_little(photos):
     assert asked < 70
 
 
-def test_without_a_model_the_command_says_in_one_line_what_to_do(photos, tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("CATALOG_TAGGER_HOME", str(tmp_path / "home"))
+def test_without_the_model_that_was_named_the_command_says_in_one_line_what_to_do(
+    photos, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("MODEL_DIR", str(tmp_path / "mistyped"))
     assert main(["tag", str(photos)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "catalog-tagger model build" in line
@@ -157,7 +159,7 @@ def test_strict_exits_with_one_when_a_photo_was_rejected(photos, real_model, cap
 
 def test_a_language_that_no_keyword_has_is_the_callers_mistake_before_the_model_loads(photos, capsys):
     assert main(["tag", str(photos), "--language", "it"]) == 2
-    assert "there are no words in 'it'; there are in en, de, fr, es" in capsys.readouterr().err
+    assert "there are no words in the language 'it'; choose one of en, de, fr, es" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -40,13 +40,13 @@ def left_behind(folder: Path, pid: int | None) -> None:
 
 
 def test_status_where_there_is_no_local_stack_says_how_to_make_one(command) -> None:
-    assert command("status") == (0, "There is no local stack; `catalog-tagger local up` makes one.\n", "")
+    assert command("status") == (1, "There is no local stack; `catalog-tagger local up` makes one.\n", "")
 
 
 def test_status_of_a_stack_that_is_down_says_how_to_start_it(command, folder: Path) -> None:
     left_behind(folder, pid=None)
 
-    assert command("status") == (0, "The local stack is down; `catalog-tagger local up` starts it.\n", "")
+    assert command("status") == (1, "The local stack is down; `catalog-tagger local up` starts it.\n", "")
 
 
 def test_status_of_a_stack_that_died_wants_attention(command, folder: Path) -> None:
@@ -61,12 +61,15 @@ def test_status_as_json_is_one_document(command, folder: Path) -> None:
     left_behind(folder, pid=None)
     code, out, err = command("status", "--json")
 
-    assert (code, err) == (0, "")
+    assert (code, err) == (1, "")
     assert json.loads(out) == {
         "state": "down",
         "endpoint_url": "http://127.0.0.1:4567",
         "pid": None,
+        "api": None,
+        "auth": None,
         "page": None,
+        "sign_in": None,
         "stack": None,
         "queues": {},
     }
@@ -94,7 +97,7 @@ def test_down_of_a_stack_that_died_says_that_nothing_is_lost(command, folder: Pa
 
     assert (code, out) == (0, "The local stack is down.\n")
     assert "all that it had acknowledged comes back" in err
-    assert command("status")[0] == 0
+    assert command("status")[0] == 1
 
 
 def test_purge_forgets_everything(command, folder: Path) -> None:

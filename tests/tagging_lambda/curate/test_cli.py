@@ -114,7 +114,7 @@ def test_the_table_is_retagged_and_a_run_is_undone(table, real_model, capsys):
     assert main(["undo", "--run", run_id, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["restored"] == 1
     assert (at_rest(table).keywords, at_rest(table).observation.run_id) == ((), "run-1")
-    assert main(["undo", "--run", "run-9"]) == 1
+    assert main(["undo", "--run", "run-9"]) == 2
 
 
 @pytest.mark.slow

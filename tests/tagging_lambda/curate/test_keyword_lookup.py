@@ -73,3 +73,17 @@ def test_an_id_of_an_older_taxonomy_can_be_released_though_not_pinned(keyword_id
     assert keyword_once_named(keyword_id, colour_vocabulary()) == keyword_id
     with pytest.raises(CallerError):
         keyword_named(keyword_id, colour_vocabulary())
+
+
+@pytest.mark.parametrize("text", ["blue", "BLAU", "bleu", "colour:azul", "colour-blue"])
+def test_a_colour_is_named_by_its_word_in_any_language_or_by_its_id(text):
+    assert keyword_named(text, WORDS) == keyword_once_named(text, WORDS) == "colour-blue"
+
+
+def test_a_word_that_is_a_keyword_and_a_colour_is_the_keyword_unless_the_colour_is_said():
+    fruit = Vocabulary.of([*WORDS.nodes.values(), keyword("orange", "goods")], "t2")
+
+    assert keyword_named("orange", fruit) == "orange"
+    assert keyword_named("colour:orange", fruit) == "colour-orange"
+    with pytest.raises(CallerError, match="no keyword is called 'colour-ochre'"):
+        keyword_named("colour-ochre", fruit)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from pipeline import table_layout
+from pipeline.colours import decided_colours
 from pipeline.errors import RejectReason
 from pipeline.keywords import Vocabulary
 from pipeline.memory.images import MemoryImages
@@ -177,3 +178,15 @@ def _tables(old, new, photos, model):
         observation.reconcile([TagImage(shop(photo.name)) for photo in photos])
     reader.close()
     return tables
+
+
+def test_a_colour_that_people_pinned_stays_and_is_no_keyword(table, rewriter):
+    fill(table)
+    red = Decision("colour-red", DecisionKind.PIN, AT)
+    record = table.records[shop("green.jpg")]
+    table.put(with_keywords(record, record.model_keywords, (red,), VOCABULARY), record.revision)
+    retag(rewriter)
+    green = table.records[shop("green.jpg")]
+
+    assert (ids(green.keywords), green.decisions) == (["green", "plant", "paint"], (red,))
+    assert [share.colour for share in decided_colours(green.facts, green.decisions)] == ["red"]

@@ -83,6 +83,16 @@ def test_a_tagged_photo_is_named_by_its_address(labels):
     assert photo.source == "s3://shop/boots/1.jpg"
 
 
+def test_a_photo_is_named_as_an_export_of_local_photos_names_it(labels, tmp_path):
+    elsewhere = tmp_path / "elsewhere" / "böot #1.jpg"
+    elsewhere.parent.mkdir()
+    elsewhere.write_bytes(b"photo")
+
+    [photo] = labels(f"image,keywords\nfile://{elsewhere},boot\n").photos
+
+    assert photo.source == elsewhere
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -1,0 +1,44 @@
+"""Whole photos made small: read in the child process, as every picture is."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from tagging_lambda.image.reader import ProcessReader
+from tagging_lambda.image.same_photo import PhotoPrint
+from tagging_lambda.image.signals import FACTS_SIDE_PIXELS
+from tagging_lambda.model_card import WHOLE, InputContract
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+def small_photo_reader(side_pixels: int) -> ProcessReader:
+    """Return a reader of whole photos, whose longer side has at most so many pixels."""
+    contract = InputContract(
+        layout="NCHW",
+        width_pixels=side_pixels,
+        height_pixels=side_pixels,
+        shorter_side_pixels=2 * side_pixels,  # a photo is decoded no smaller, so that making it small keeps its detail
+        fit=WHOLE,
+        colour_order="RGB",
+        mean=(0.0, 0.0, 0.0),
+        scale=(1.0, 1.0, 1.0),
+        name="small",
+    )
+    return ProcessReader(contract)
+
+
+@contextmanager
+def print_reader() -> Iterator[Callable[[bytes], PhotoPrint]]:
+    """Give a function from a photo's bytes to its print; its reader ends with the context.
+
+    The function raises:
+        ImageRejected: the photo cannot be read.
+    """
+    reader = small_photo_reader(FACTS_SIDE_PIXELS)
+    try:
+        yield lambda data: PhotoPrint.of(reader.read(data).levels)
+    finally:
+        reader.close()

@@ -1,0 +1,28 @@
+"""OpenVINO in a plain loop over batches of eight.
+
+Command line: the model, the folder of photos, the number of threads.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import openvino
+from PIL import Image, ImageOps
+
+BATCH = 8
+
+
+def pixels(path: Path) -> np.ndarray:
+    picture = ImageOps.fit(Image.open(path).convert("RGB"), (224, 224), Image.Resampling.BILINEAR)
+    return np.asarray(picture, np.float32).transpose(2, 0, 1)
+
+
+model, folder, threads = sys.argv[1:]
+compiled = openvino.compile_model(model, "CPU", {"INFERENCE_NUM_THREADS": int(threads)})
+paths = sorted(Path(folder).iterdir())
+for start in range(0, len(paths), BATCH):
+    batch = paths[start : start + BATCH]
+    logits = compiled({"pixels": np.stack([pixels(path) for path in batch])})["logits"]
+    for path, top in zip(batch, np.argsort(-logits, axis=1)[:, :5], strict=True):
+        print(path.name, *top)
