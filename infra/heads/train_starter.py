@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 NAME = "starter"
 DIMENSIONS = 256  # of a vector: 384 win none where the words' own directions come first, and cost a second write unit
 # Inverse strengths of the regularisation, chosen on held-out photos of clothing, goods and groceries: of the head,
-# on whitened vectors, and of the regression on features whose directions the projection keeps.
+# on whitened vectors, and of the regression on features whose directions the projection keeps (DECISIONS.md, 108).
 STRENGTH, PROJECTION_STRENGTH = 0.0015, 2.0
 PRECISION = 0.9  # of each word by itself, on photos of contributors that the head has not seen
 WORD_THRESHOLDS, GROUP_THRESHOLD = (0.5, 0.6), 0.8  # scores, chosen by what `_steadied` says

@@ -132,7 +132,7 @@ class TrainingPlan:
     name: str
     space: str
     sources: tuple[TrainingSource, ...] = ()
-    precision: float = 0.95
+    precision: float = 0.9
     seed: int = 0
 
 

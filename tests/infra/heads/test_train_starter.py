@@ -35,12 +35,12 @@ def gallery(photos: int, apart: float) -> Gallery:
 
 
 def test_what_tells_words_apart_comes_first_in_a_vector():
-    shown = gallery(400, apart=2.0)
+    shown = gallery(2 * FEATURES, apart=2.0)
     subspace = Subspace.of(shown)
-    vectors = subspace.coordinates @ telling_basis(shown, subspace, np.arange(400))
+    vectors = subspace.coordinates @ telling_basis(shown, subspace, np.arange(2 * FEATURES))
     means = np.stack([vectors[kind :: len(KINDS)].mean(axis=0) for kind in range(len(KINDS))])
     spread = means.std(axis=0)
-    assert vectors.shape == (400, DIMENSIONS)
+    assert vectors.shape == (2 * FEATURES, DIMENSIONS)
     assert spread[: len(KINDS) - 1].min() > 2 * spread[len(KINDS) :].max()
 
 
@@ -53,8 +53,8 @@ def right_when_held_out(shown: Gallery) -> float:
 
 
 def test_no_photo_is_judged_by_what_knows_its_label():
-    assert right_when_held_out(gallery(60, apart=0.0)) < 0.5  # labels are chance: who saw them alone could tell
-    assert right_when_held_out(gallery(60, apart=3.0)) > 0.9
+    assert right_when_held_out(gallery(240, apart=0.0)) < 0.5  # labels are chance: who saw them alone could tell
+    assert right_when_held_out(gallery(240, apart=3.0)) > 0.9
 
 
 def garment(ground: str = "grey") -> Image.Image:
