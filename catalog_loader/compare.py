@@ -80,6 +80,7 @@ def compared(candidates: Iterable[Candidate], table: RecordTable, versions: Vers
         yield from batch
 
 
+# Asked image by image, since listing the buckets could cost far more than a manifest holds (DECISIONS.md, 101).
 def with_objects(
     compared_images: Iterable[ComparedImage],
     images: ImageStore,

@@ -1,4 +1,4 @@
-"""`python -m infra NAME`: what make's targets run beside the one command; each takes `--help`."""
+"""`python -m infra NAME`: the commands behind make's targets; each takes `--help`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`catalog-tagger audit`: compares bucket and records with what the sink has exported, and the export with itself."""
+"""`catalog-tagger audit`: compares bucket and records with the export, and the export with itself."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from results_sink.export.verify import ExportVerifier
 @click.argument("source", metavar="s3://BUCKET/PREFIX|MANIFEST|s3://.../manifest.json")
 @inventory_prefix_option
 @click.option("--enqueue", is_flag=True, help="Send a message for every image that is missing, stale or orphaned.")
-@click.option("--wait", is_flag=True, help="Begin when no message waits any more.")
+@click.option("--wait", is_flag=True, help="Start when no message is waiting any more.")
 @click.option("--export", "export_place", metavar="DIR|s3://...", help="The export.  [default: the stack's own]")
-@click.option("--no-export", is_flag=True, help="Leave the export out.")
+@click.option("--no-export", is_flag=True, help="Do not check the export.")
 @click.option("--deep", is_flag=True, help="Read every file of the export, even those whose size and ETag are right.")
 @model_version_option
 @taxonomy_version_option
@@ -51,21 +51,21 @@ def audit(  # noqa: PLR0913 - one for each option
     """Prove that no image was lost.
 
     Compares every image below a prefix with its record, every record with the bucket, and every record with what
-    searches see. An orphan is a record whose image is no longer there. Dead letters are read and released. Waiting
-    messages are only counted, since reading one counts as a failure of its image: audit again when none waits.
+    searches see. An orphan is a record whose image no longer exists. Dead letters are read and released. Waiting
+    messages are only counted, because reading one counts as a failure of its image: audit again when none is waiting.
 
-    Of the export, every file that searches read is compared with what names it: by its size and ETag in a listing, with
-    --deep by its bytes. Then its keywords, with the changes since, are compared with those of the table. Images that
-    were observed in the last minute are counted and not compared; other differences have seconds to reach the export.
+    Every file of the export that searches read is checked against the file that lists it: by size and ETag, with --deep
+    by content. Then the keywords of the export and its deltas are compared with those of the table. Images observed in
+    the last minute are counted but not compared; other differences get some seconds to reach the export.
 
-    Of a manifest, each image that it names is compared with its record and its object. Absent is what it names and no
-    bucket holds. Other images, other records and the export are left out.
+    For a manifest, each image that it names is compared with its record and its object. An image is absent if no bucket
+    holds it. Other images, other records and the export are not checked.
 
-    s3://.../manifest.json is the manifest of an S3 Inventory, which stands for the listing. It is a day old or a week,
-    so the bucket itself is asked about each image that seems to have a gap.
+    s3://.../manifest.json is the manifest of an S3 Inventory, which replaces the listing. It is a day or a week old, so
+    each image that seems to have a gap is checked in the bucket itself.
 
-    Exits 1 where anything is dead-lettered, missing, stale, orphaned, absent, or wrong or damaged in the export, or
-    where dead letters are hidden since somebody has received them.
+    Exits with 1 if anything is dead-lettered, missing, stale, orphaned, absent, or wrong or damaged in the export, or
+    if dead letters are hidden because somebody has received them.
     """
     if export_place and no_export:
         raise CallerError("--export and --no-export exclude each other")
@@ -94,5 +94,5 @@ def _open_export(named: str | None, *, is_deep: bool) -> OpenedExport:
         return OpenedExport(None, damages)
     images = exported_images(prefix, is_followed=named is None)
     if images is None and named:
-        raise CallerError(f"{named} holds no export")
+        raise CallerError(f"there is no export at {named}")
     return OpenedExport(images, damages)

@@ -1,4 +1,4 @@
-"""The one command, ``catalog-tagger``: mounts each stage's commands and says mistakes in one line."""
+"""The one command, ``catalog-tagger``: mounts each stage's commands and reports errors in one line."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 DONE, ATTENTION, MISTAKE = 0, 1, 2
 MISTAKES = (click.ClickException, CallerError, DeployerError)
-STDOUT = 1  # the number of the file that every process writes its output to
-ENDING = (signal.SIGTERM, signal.SIGHUP)  # a supervisor's, and a terminal's that is closed
+STDOUT = 1  # the file descriptor of the standard output
+ENDING = (signal.SIGTERM, signal.SIGHUP)  # from a supervisor, and from a closed terminal
 UNWRITABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT})
 
 # Each command: the module that holds it, imported when the command is used, and its line in the list of commands.
@@ -86,11 +86,8 @@ def main(
     except click.Abort:
         return _failed("stopped", ATTENTION)
     except (click.ClickException, CatalogTaggerError) as error:
-        message = error.format_message() if isinstance(error, click.ClickException) else str(error)
-        return _failed(message, MISTAKE if isinstance(error, MISTAKES) else ATTENTION)
+        return _reported(error)
     except OSError as error:
-        if error.errno not in UNWRITABLE:
-            raise
         return _unwritable(error)
     return result if isinstance(result, int) else DONE
 
@@ -114,8 +111,15 @@ def _stop(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
+def _reported(error: click.ClickException | CatalogTaggerError) -> int:
+    message = error.format_message() if isinstance(error, click.ClickException) else str(error)
+    return _failed(message, MISTAKE if isinstance(error, MISTAKES) else ATTENTION)
+
+
 def _unwritable(error: OSError) -> int:
-    if error.filename is None:  # the output itself: what is left of it must not fail once more at the very end
+    if error.errno not in UNWRITABLE:
+        raise error
+    if error.filename is None:  # the output itself: flushing the rest at exit must not fail again
         os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)
     return _failed(f"{error.filename or 'the output'} cannot be written: {error.strerror}", MISTAKE)
 

@@ -8,7 +8,7 @@ from infra.lazy_group import LazyGroup
 
 _LOCAL_COMMANDS = {
     "up": ("infra.local.cli:up", "Start the local stack, or bring it up to date."),
-    "status": ("infra.local.cli:status", "Report whether it is up, where it answers, and what its queues hold."),
+    "status": ("infra.local.cli:status", "Report its state, its address and its queues."),
     "down": ("infra.local.cli:down", "Stop the local stack."),
 }
 _MODEL_COMMANDS = {
@@ -18,7 +18,7 @@ _MODEL_COMMANDS = {
     "import": ("infra.model.make_cli:import_command", "Make any ONNX classifier the model that tags."),
     "shadow": ("infra.model.cli:shadow", "Report what a new model, head or taxonomy would change."),
     "promote": ("infra.model.cli:promote_command", "Make an installed model the one that tags."),
-    "publish": ("infra.model.publish:publish", "Put the model into a bucket, for functions that do not hold it."),
+    "publish": ("infra.model.publish:publish", "Put the model into a bucket, for functions that fetch it."),
 }
 _HEADS_COMMANDS = {
     "list": ("tagging_lambda.words.heads_cli:list_heads", "List the heads of this machine."),
@@ -33,7 +33,7 @@ _VOCABULARY_COMMANDS = {
 
 @click.group(cls=LazyGroup, targets=_LOCAL_COMMANDS)
 def local() -> None:
-    """Run what is deployed on AWS on this machine, reachable from here only."""
+    """Run the stack that AWS runs on this machine, reachable only from here."""
 
 
 @click.group(cls=LazyGroup, targets=_MODEL_COMMANDS)

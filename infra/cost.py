@@ -1,4 +1,4 @@
-"""The cost page: what a million photos cost, by part, reckoned from the price file and from what was measured."""
+"""The cost page: what a million photos cost, by part, computed from the price file and from measurements."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ MEASURED_PATH = Path(__file__).with_name("measured.csv")
 PAGE_PATH = Path(__file__).with_name("cost_page.txt")
 HOURS_A_MONTH = 24 * 30
 MILLION = 1_000_000
-CHANGES_GB = 0.5  # as the template says
-CHANGES_A_CALL = 10_000  # as the template says
-CALLS_A_DELTA = 2  # of S3, to write: the delta, and latest.json, which names it
-READ_UNIT_BYTES = 4096  # as Amazon DynamoDB counts
-SHOWN_MS = 10  # of a call that finds the thumbnail where it is kept: a guess, mostly of waiting for the table and S3
-LONGEST_S = 900  # the longest that AWS Lambda lets a function run
-# What AWS permits without being asked, by its own documentation.
+CHANGES_GB = 0.5  # as in the template
+CHANGES_A_CALL = 10_000  # as in the template
+CALLS_A_DELTA = 2  # S3 writes: the delta, and latest.json, which lists it
+READ_UNIT_BYTES = 4096  # the size of one read unit of Amazon DynamoDB
+SHOWN_MS = 10  # of a call that finds a stored thumbnail: a guess, mostly waiting for the table and S3
+LONGEST_S = 900  # AWS Lambda's limit for one call
+# AWS's default limits, from its documentation.
 ACCOUNT_CONCURRENCY = 1000
 NEW_TABLE_WRITES_A_SECOND = 4000
 TABLE_WRITES_A_SECOND = 40_000
@@ -66,23 +66,23 @@ class Bill:
 
     @classmethod
     def load(cls) -> Bill:
-        """Return the bill by the two files."""
+        """Return the bill from the two files."""
         with MEASURED_PATH.open(encoding="utf-8", newline="") as file:
             measured = {row["what"]: float(row["value"]) for row in csv.DictReader(file)}
         return cls({name: price.usd_per_million for name, price in Estimator.load().prices.items()}, measured)
 
     @property
     def photo_ms(self) -> float:
-        """How long the function is taken to look at a photo."""
+        """How long the function is assumed to take for a photo."""
         return self.measured["tag_ms"] * SLOWER
 
     @property
     def exported_at_most(self) -> int:
-        """How many records an export gets through before its function's time is over."""
+        """How many records an export can process within its function's time limit."""
         return round(LONGEST_S * 1000 / (self.measured["export_ms"] * SLOWER))
 
     def parts(self) -> list[Part]:
-        """Return the lines."""
+        """Return the lines of the bill."""
         usd, read_units = self.usd, MILLION * self.measured["record_bytes"] / READ_UNIT_BYTES
         calls, deltas = MILLION / FUNCTION_BATCH, MILLION / CHANGES_A_CALL
         change_ms = self._slow("changes_ms")
@@ -195,7 +195,7 @@ def _limits(bill: Bill) -> dict[str, float]:
 
 
 def _functions(per_second: int, bill: Bill) -> int:
-    """Return how many functions at once do that many photos a second."""
+    """Return how many concurrent functions process that many photos a second."""
     return math.floor(per_second * bill.photo_ms / 1000)
 
 

@@ -1,4 +1,4 @@
-"""`make deploy`: one file holds the parameters of every stack, and AWS SAM deploys exactly those (DECISIONS.md, 44)."""
+"""`make deploy`: one file holds the parameters of every stack, and AWS SAM deploys exactly these (DECISIONS.md, 44)."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ PARAMETERS_PATH = ROOT / "infra" / "parameters.toml"
 PARAMETERS_VARIABLE = "PARAMETERS"
 ARCHITECTURE = "Architecture"
 HEADER = """\
-# What each stack is deployed with: a table for each stack, a line for each parameter of infra/template.yaml.
-# `make deploy` reads this file every time, and writes into it what PARAMETERS="..." says. Edit it as you like.
+# The parameters of each stack: a table for each stack, a line for each parameter of infra/template.yaml.
+# `make deploy` reads this file every time, and adds what PARAMETERS="..." sets. Edit it as you like.
 """
-# The parameters whose defaults a shop is most likely to change, so a first deployment asks for them.
+# A first deployment asks for these, because shops are most likely to change their defaults.
 ASKED_FIRST = ("AlarmAddress", "CatalogueBucket1", "CataloguePrefix1", "ExportSchedule", "ApiAuthorization")
 ASKED_WITH_JWT = ("JwtIssuer", "JwtAudience", "SignInUrl")
 LEFT_TO_OTHERS = 100  # concurrent executions that AWS Lambda never lets an account reserve
-EXPORTS_RESERVED = 1  # as the template says
+EXPORTS_RESERVED = 1  # as in the template
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Parameters:
         return str(self.declared[name].get("Default", ""))
 
     def check(self, name: str, value: str) -> None:
-        """Return if the template accepts the value.
+        """Return if the template accepts the value for the parameter.
 
         Raises:
             CallerError: there is no such parameter, or it does not accept the value.
@@ -71,7 +71,7 @@ class Parameters:
 
 
 def _problem_of(declared: Mapping[str, Any], value: str) -> str:
-    """Return what is wrong with a parameter's value, or an empty text."""
+    """Return what is wrong with a parameter's value, or an empty string."""
     allowed = [str(choice) for choice in declared.get("AllowedValues", ())]
     if allowed and value not in allowed:
         return f"it must be one of {', '.join(allowed)}"
@@ -100,10 +100,10 @@ class ParameterFile:
     path: Path
 
     def load(self) -> dict[str, dict[str, str]]:
-        """Return the parameters of each stack, in the file's order; without a file there is no stack.
+        """Return the parameters of each stack, in the file's order; nothing if there is no file.
 
         Raises:
-            CallerError: the file is not TOML, or a line stands outside of a stack's table.
+            CallerError: the file is not TOML, or a line is outside a stack's table.
         """
         if not self.path.exists():
             return {}
@@ -113,18 +113,18 @@ class ParameterFile:
             raise CallerError(f"{self.path} is not TOML: {error}") from error
         for name, table in tables.items():
             if not isinstance(table, dict):
-                raise CallerError(f"{self.path}: {name} must stand below a line with its stack, such as [{STACK_NAME}]")
+                raise CallerError(f"{self.path}: {name} must be below a line with its stack, such as [{STACK_NAME}]")
         return {stack: {name: _text(value) for name, value in table.items()} for stack, table in tables.items()}
 
     def save(self, stacks: Mapping[str, Mapping[str, str]]) -> None:
-        """Make these the parameters that ``load`` returns."""
+        """Write these parameters, for ``load`` to return."""
         tables = (f"\n[{json.dumps(stack)}]\n{_toml(values)}" for stack, values in stacks.items())
         with written_whole(self.path) as partial:
             partial.write_text(HEADER + "".join(tables), encoding="utf-8")
 
 
 def _text(value: object) -> str:
-    """Return a TOML value as CloudFormation takes it: a list with commas, true and false in lower case."""
+    """Return a TOML value in CloudFormation's form: lists with commas, true and false in lower case."""
     if isinstance(value, list):
         return ",".join(_text(item) for item in value)
     return str(value).lower() if isinstance(value, bool) else str(value)
@@ -138,37 +138,37 @@ def parse_given(text: str) -> dict[str, str]:
     """Return the parameters of a text such as ``A=1 B='rate(1 hour)'``.
 
     Raises:
-        CallerError: a word has no equals sign, or a quotation mark is not closed.
+        CallerError: an assignment has no equals sign, or a quotation mark is not closed.
     """
     try:
-        words = shlex.split(text)
+        assignments = shlex.split(text)
     except ValueError as error:
         raise CallerError(f"{PARAMETERS_VARIABLE} cannot be read: {error}") from error
-    for word in words:
-        if not re.match(r"[A-Za-z0-9]+=", word):
+    for assignment in assignments:
+        if not re.match(r"[A-Za-z0-9]+=", assignment):
             hint = "a value with spaces needs quotes, such as PARAMETERS=\"ExportSchedule='rate(1 day)'\""
-            raise CallerError(f"{PARAMETERS_VARIABLE} holds {word!r}, which is not NAME=VALUE; {hint}")
-    return dict(word.split("=", 1) for word in words)
+            raise CallerError(f"{PARAMETERS_VARIABLE} contains {assignment!r}, which is not NAME=VALUE; {hint}")
+    return dict(assignment.split("=", 1) for assignment in assignments)
 
 
 def first_values(
     stacks: Mapping[str, Mapping[str, str]], ask: Callable[[str], str] | None
 ) -> tuple[dict[str, str], str]:
-    """Return the parameters that a new stack begins with, and a sentence that says where they come from.
+    """Return the parameters that a new stack starts with, and a sentence that says where they come from.
 
-    A second stack begins with the parameters of the first one in the file: a stack that comes back under another name
-    keeps its alarms, its schedule and its way to sign in. ``ask`` returns a person's answer to the question for a
-    parameter; it is None where nobody can be asked.
+    A second stack starts with the parameters of the first one in the file, so that a stack that is deployed again under
+    another name keeps its alarms, its schedule and its sign-in. ``ask`` returns a person's answer to the question for a
+    parameter; it is None without a person.
     """
     if stacks:
         source = next(iter(stacks))
-        return dict(stacks[source]), f"It begins with the parameters of {source}."
+        return dict(stacks[source]), f"It starts with the parameters of {source}."
     if ask is None:
-        return {}, "It begins with the template's defaults, since nobody can be asked here."
+        return {}, "It starts with the template's defaults, because this is not a terminal where you could be asked."
     answers = {name: ask(name) for name in ASKED_FIRST}
     if answers["ApiAuthorization"] == "JWT":
         answers |= {name: ask(name) for name in ASKED_WITH_JWT}
-    return answers, "These answers are kept."
+    return answers, "Your answers are saved."
 
 
 def ask_on_terminal(parameters: Parameters) -> Callable[[str], str] | None:
@@ -192,7 +192,7 @@ def ask_on_terminal(parameters: Parameters) -> Callable[[str], str] | None:
     return ask
 
 
-def reserved(values: Mapping[str, str], parameters: Parameters) -> int:
+def reserved_concurrency(values: Mapping[str, str], parameters: Parameters) -> int:
     """Return how many concurrent executions the stack reserves with these parameters."""
     if values.get("ReserveConcurrency", parameters.default("ReserveConcurrency")) != "true":
         return 0
@@ -204,19 +204,19 @@ def concurrency_limit(functions: Any) -> int:
     """Return how many concurrent executions the account permits.
 
     Raises:
-        Denied: there are no credentials, or they may not ask.
+        Denied: there are no credentials, or they lack the permission.
     """
     with translated("the account's concurrency"):
         return int(functions.get_account_settings()["AccountLimit"]["ConcurrentExecutions"])
 
 
 def without_reservation(values: Mapping[str, str], parameters: Parameters, limit: int) -> tuple[dict[str, str], str]:
-    """Return parameters that an account of this limit can be deployed with, and a sentence if that changed them.
+    """Return parameters that an account with this limit can deploy, and a sentence if that changed them.
 
-    AWS Lambda refuses every reservation that leaves less than 100 to the account's other functions, and a refused
-    reservation fails the whole deployment.
+    AWS Lambda refuses a reservation that leaves fewer than 100 executions to the account's other functions, and a
+    refused reservation fails the whole deployment.
     """
-    wanted = reserved(values, parameters)
+    wanted = reserved_concurrency(values, parameters)
     if not wanted or wanted + LEFT_TO_OTHERS <= limit:
         return dict(values), ""
     return {**values, "ReserveConcurrency": "false"}, (
@@ -226,21 +226,21 @@ def without_reservation(values: Mapping[str, str], parameters: Parameters, limit
     )
 
 
-def sam_words(sam: str, stack: str, values_path: Path) -> list[str]:
+def sam_command(sam: str, stack: str, values_path: Path) -> list[str]:
     """Return the command line by which AWS SAM deploys the template with the parameters in a file."""
-    words = ["--template-file", str(TEMPLATE), "--stack-name", stack, "--resolve-s3", "--no-confirm-changeset"]
-    words += ["--no-fail-on-empty-changeset", "--capabilities", "CAPABILITY_IAM"]
-    return [sam, "deploy", *words, "--parameter-overrides", f"file://{values_path}"]
+    options = ["--template-file", str(TEMPLATE), "--stack-name", stack, "--resolve-s3", "--no-confirm-changeset"]
+    options += ["--no-fail-on-empty-changeset", "--capabilities", "CAPABILITY_IAM"]
+    return [sam, "deploy", *options, "--parameter-overrides", f"file://{values_path}"]
 
 
-def _run(words: Iterable[str]) -> None:
-    """Run AWS SAM, which prints its own progress and reasons.
+def _run(command: Iterable[str]) -> None:
+    """Run AWS SAM, which prints its own progress and errors.
 
     Raises:
         DeployerError: it failed.
     """
     environment = {**os.environ, "SAM_CLI_TELEMETRY": "0"}
-    done = subprocess.run(list(words), check=False, env=environment)  # noqa: S603 - AWS SAM of this project's tools
+    done = subprocess.run(list(command), check=False, env=environment)  # noqa: S603 - AWS SAM of this project's tools
     if done.returncode:
         raise DeployerError("AWS SAM did not deploy the stack; what to do: RUNBOOK.md#a-deployment-that-failed")
 
@@ -250,7 +250,7 @@ def _run(words: Iterable[str]) -> None:
 @click.option(
     "--arch",
     type=architecture_choice,
-    help="What the functions run on.  [default: what the stack runs on; x86_64 for a new one]",
+    help="The processor of the functions.  [default: the stack's own; x86_64 for a new one]",
 )
 @click.option(
     "--file",
@@ -261,9 +261,9 @@ def _run(words: Iterable[str]) -> None:
 )
 @click.option("--sam", default="sam", show_default=True, help="The AWS SAM command.")
 def deploy(*, stack: str, arch: str | None, path: Path, sam: str) -> None:
-    """Deploy a stack with the parameters that the file holds for it.
+    """Deploy a stack with its parameters in the file.
 
-    PARAMETERS in the environment changes some of them first, for this deployment and all later ones.
+    The environment variable PARAMETERS changes some of them first, for this deployment and all later ones.
     """
     parameters = Parameters.of_template(TEMPLATE.read_text(encoding="utf-8"))
     file = ParameterFile(path)
@@ -279,12 +279,12 @@ def deploy(*, stack: str, arch: str | None, path: Path, sam: str) -> None:
     values, sentence = without_reservation(values, parameters, concurrency_limit(client("lambda")))
     if sentence:
         click.echo(sentence, err=True)
-    # Kept before anything is deployed: a deployment that fails must not lose the answers.
+    # Saved before anything is deployed: a failed deployment must not lose the answers.
     file.save({**stacks, stack: values})
     click.echo(f"Deploying {stack} with the parameters in {path}:\n{_toml(values)}", err=True)
-    # A model that is fetched from S3 would lie in the packages for nothing.
+    # Packages need no model if functions fetch it from S3.
     for built in build_all(Architecture(values[ARCHITECTURE]), with_model=not values.get("ModelUri")):
         click.echo(built, err=True)
     values_path = BUILD / "parameters.toml"
     values_path.write_text(_toml(values), encoding="utf-8")
-    _run(sam_words(sam, stack, values_path))
+    _run(sam_command(sam, stack, values_path))

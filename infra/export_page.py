@@ -60,6 +60,7 @@ def _local(image: ImageRef) -> ImageRef:
     return LocalImage("", image.key.removeprefix("/")) if image.bucket == LOCAL_BUCKET else image
 
 
+# Python's own server and not the embedded AWS, which takes longer to start and copies the photos (DECISIONS.md, 121).
 @dataclass
 class ExportPage:
     """Answers the requests of a browser from an export, read anew when a newer one is there."""

@@ -1,4 +1,4 @@
-"""The template of those who deploy functions as container images, written from the one that deploys zips."""
+"""The template for deploying functions as container images, made from the one that deploys zips."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ CODE = re.compile(r"(?m)^      CodeUri: .*/(?P<function>\w+)\.zip\n      Handler
 
 
 def with_images(template: str, images: Mapping[str, str]) -> str:
-    """Return the template with these functions as the images at these addresses, and all others as they are.
+    """Return the template with these functions as the images at these addresses, and the others unchanged.
 
-    AWS SAM takes a runtime for no image, so each function that stays a zip is given its own.
+    AWS SAM accepts no runtime for an image, so each function that stays a zip gets a runtime of its own.
 
     Raises:
         CallerError: there is no function of that name.
@@ -29,7 +29,7 @@ def with_images(template: str, images: Mapping[str, str]) -> str:
     unknown = set(images) - {package.function for package in PACKAGES}
     if unknown:
         known = ", ".join(package.function for package in PACKAGES)
-        raise CallerError(f"there is no function {', '.join(sorted(unknown))}; there are {known}")
+        raise CallerError(f"there is no function {', '.join(sorted(unknown))}; choose from {known}")
 
     def written(match: re.Match[str]) -> str:
         if match["function"] not in images:
@@ -43,6 +43,6 @@ def with_images(template: str, images: Mapping[str, str]) -> str:
 @click.command()
 @click.argument("images", nargs=-1, required=True, metavar="FUNCTION=ADDRESS...")
 def image_template(images: tuple[str, ...]) -> None:
-    """Print the template with these functions as the images at these addresses."""
+    """Print the template with these functions as container images at these addresses."""
     named = dict(pair.partition("=")[::2] for pair in images)
     click.echo(with_images(TEMPLATE.read_text(encoding="utf-8"), named), nl=False)

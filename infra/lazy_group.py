@@ -1,4 +1,4 @@
-"""A click group that imports a command when it is used, so that help is fast and loads no library of a command."""
+"""A click group that imports a command when it is used, so that help is fast and loads no command's libraries."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EXTRAS = {
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are needed.
 
-    ``targets`` maps a command's name to where it is defined (``module:name``) and its line in the list of commands.
+    ``targets`` maps a command's name to its definition (``module:name``) and its line in the list of commands.
     """
 
     def __init__(self, *arguments: Any, targets: Mapping[str, tuple[str, str]], **settings: Any) -> None:
@@ -36,12 +36,12 @@ class LazyGroup(click.Group):
         self.targets = targets
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of all commands, in the order in which they are used."""
+        """Return the names of all commands, in the order of the table."""
         del ctx
         return list(self.targets)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of commands from the table above, so that help imports none of them."""
+        """Write the list of commands from the table, so that help imports none of them."""
         del ctx
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary) for name, (_, summary) in self.targets.items()])

@@ -1,4 +1,4 @@
-"""Locks: the exact versions of each package's libraries, with the hashes of their wheels and their licences."""
+"""Lock files: the exact versions of each package's libraries, with the hashes of their wheels and their licences."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LINE = re.compile(r"(?P<name>[\w.-]+)==(?P<version>\S+)(?P<hashes>(?: --hash=sha
 
 @dataclass(frozen=True, slots=True, order=True)
 class Locked:
-    """One library as it is locked: one wheel for all processors, or one for each."""
+    """One locked library: its hashes are of one wheel for all processors, or of one for each."""
 
     name: str
     version: str
@@ -31,56 +31,57 @@ class Locked:
     sha256: tuple[str, ...]
 
     def __str__(self) -> str:
-        hashes = "".join(f" --hash=sha256:{each}" for each in self.sha256)
+        hashes = "".join(f" --hash=sha256:{sha256}" for sha256 in self.sha256)
         return f"{self.name}=={self.version}{hashes}  # {self.licence}"
 
     @classmethod
     def parse(cls, line: str) -> Self:
-        """Return what a line of a lock says.
+        """Return the library in a line of a lock file.
 
         Raises:
-            DeployerError: it is no such line.
+            DeployerError: the line has another form.
         """
         match = LINE.fullmatch(line)
         if match is None:
-            raise DeployerError(f"{line!r} is no line of a lock; `make lock` writes them")
+            raise DeployerError(f"{line!r} is not a line of a lock file; `make lock` writes one")
         hashes = tuple(match["hashes"].replace(" --hash=sha256:", " ").split())
         return cls(match["name"], match["version"], match["licence"], hashes)
 
 
-def locked(lock: Path) -> list[Locked]:
-    """Return what the lock lists."""
+def read_lock(lock: Path) -> list[Locked]:
+    """Return the libraries in the lock file."""
     return [Locked.parse(line) for line in locked_lines(lock)]
 
 
 def write_lock(package: Package) -> int:
-    """Lock the newest libraries that the project permits, and return how many those are.
+    """Lock the newest libraries that the project permits, and return their number.
 
     Raises:
-        DeployerError: the processors do not have the same versions, or pip finds none.
+        DeployerError: a library's version is not the same for both processors, or pip finds none.
     """
-    by_architecture = [_resolved(package, architecture) for architecture in Architecture]
+    by_architecture = [_resolve(package, architecture) for architecture in Architecture]
     libraries = [
-        _merged([library[name] for library in by_architecture if name in library], by_architecture)
+        _merge([library[name] for library in by_architecture if name in library], by_architecture)
         for name in sorted(by_architecture[0] | by_architecture[1])
     ]
     runtime = f"python{PYTHON_VERSION} on {' and '.join(Architecture)}"
-    head = f"# What {package.function} needs of others, for {runtime}. Written by `make lock`.\n"
+    head = f"# The libraries of {package.function}, for {runtime}. Written by `make lock`.\n"
     package.lock.parent.mkdir(exist_ok=True)
     package.lock.write_text(head + "".join(f"{library}\n" for library in libraries), encoding="utf-8")
     return len(libraries)
 
 
-def _resolved(package: Package, architecture: Architecture) -> dict[str, Locked]:
+# pip's report names the wheel that each processor gets, and its licence (DECISIONS.md, 123).
+def _resolve(package: Package, architecture: Architecture) -> dict[str, Locked]:
     if not package.libraries:
         return {}
-    words = ["install", "--quiet", "--dry-run", "--ignore-installed", "--report", "-", "--target", "nowhere"]
-    report = json.loads(pip([*words, *architecture.wheels_only, *requirements(package)], f"lock {package.function}"))
-    entries = [_one(entry) for entry in report["install"]]
-    return {one.name: one for one in entries}
+    options = ["install", "--quiet", "--dry-run", "--ignore-installed", "--report", "-", "--target", "nowhere"]
+    report = json.loads(pip([*options, *architecture.wheels_only, *requirements(package)], f"lock {package.function}"))
+    libraries = [_parse_entry(entry) for entry in report["install"]]
+    return {library.name: library for library in libraries}
 
 
-def _one(entry: dict[str, Any]) -> Locked:
+def _parse_entry(entry: dict[str, Any]) -> Locked:
     metadata = entry["metadata"]
     name = re.sub(r"[-_.]+", "-", metadata["name"]).lower()
     return Locked(
@@ -89,7 +90,7 @@ def _one(entry: dict[str, Any]) -> Locked:
 
 
 def _licence(metadata: dict[str, Any]) -> str:
-    """Return the licence in the fewest words that the library's own metadata gives."""
+    """Return the licence in the shortest form that the library's metadata gives."""
     classifiers = [
         classifier.rpartition(" :: ")[2]
         for classifier in metadata.get("classifier", ())
@@ -99,11 +100,11 @@ def _licence(metadata: dict[str, Any]) -> str:
     return str(licence).strip().splitlines()[0]
 
 
-def _merged(same: list[Locked], by_architecture: list[dict[str, Locked]]) -> Locked:
-    first = same[0]
-    if len(same) != len(by_architecture) or {digest.version for digest in same} != {first.version}:
+def _merge(libraries: list[Locked], by_architecture: list[dict[str, Locked]]) -> Locked:
+    first = libraries[0]
+    if len(libraries) != len(by_architecture) or {library.version for library in libraries} != {first.version}:
         raise DeployerError(f"{first.name} is not the same on {' and '.join(Architecture)}")
-    hashes = sorted({digest for entry in same for digest in entry.sha256})
+    hashes = sorted({sha256 for library in libraries for sha256 in library.sha256})
     return Locked(first.name, first.version, first.licence, tuple(hashes))
 
 

@@ -1,4 +1,4 @@
-"""The command that prints the API's one OpenAPI document: the routes of all stages, which do not see each other."""
+"""The command that prints the API's one OpenAPI document: the routes of all stages, which do not import each other."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def _make_nothing(*photo: object) -> NoReturn:
 
 
 @click.command()
-@click.option("--write", is_flag=True, help=f"Write {DOCUMENT.name} beside the code, which the API serves, instead.")
+@click.option("--write", is_flag=True, help=f"Instead write {DOCUMENT.name}, which the API serves.")
 def openapi(write: bool) -> None:
     """Print the API's OpenAPI document: every route, its parameters, answers and problems."""
     text = json.dumps(whole_document(), indent=1, ensure_ascii=False)

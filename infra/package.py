@@ -1,4 +1,4 @@
-"""The code packages of the deployed functions: which sources and libraries each needs, as a folder and as a zip."""
+"""The code packages of the deployed functions: which sources and libraries each one contains."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "infra" / "template.yaml"
 LOCKS = ROOT / "infra" / "locks"
-OLDEST_ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # a zip's first moment: the same sources always make the same zip
+OLDEST_ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest time in a zip: the same sources always make the same zip
 OVERLAY_IN_PACKAGE = f"pipeline/{OVERLAY_NAME}"  # beside the taxonomy, where the functions look for it
 COMPARED_VARIABLE = "COMPARED_MODELS"
-STORED = {".onnx"}  # weights hardly shrink, and every worker unpacks them
+STORED = {".onnx"}  # weights hardly compress, and every worker unpacks them
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """What one function's code is made of.
+    """The contents of one function's package.
 
     Attributes:
         function: its name in the template.
-        rooms: the folders of sources.
-        libraries: what it needs of others, by the names in pyproject.toml.
-        holds_model: whether the model lies beside the code, in ``model/``.
-        compares: whether further models that are installed do so as well, each in ``models/NAME/``.
-        locks: the folder of the lock.
+        rooms: the source folders.
+        libraries: the libraries it needs, by their names in pyproject.toml.
+        holds_model: whether it contains the model, in ``model/``.
+        compares: whether it also contains the further installed models, each in ``models/NAME/``.
+        locks: the folder of the lock file.
     """
 
     function: str
@@ -51,22 +51,22 @@ class Package:
 
     @property
     def code_uri(self) -> str:
-        """Where the template says the code is: a zip, which deploying replaces by a place in S3."""
+        """The code's path in the template: a zip, which deploying replaces by an address in S3."""
         return f"../build/{self.function}.zip"
 
     @property
     def lock(self) -> Path:
-        """The file of the libraries' exact versions and hashes."""
+        """The lock file, with the libraries' exact versions and hashes."""
         return self.locks / f"{self.function}.txt"
 
     def sources(self, model_dir: Path | None, root: Path = ROOT, compared: Path | None = None) -> dict[str, Path]:
-        """Return the files by their names in the package, sorted; the shop's own words lie beside the taxonomy.
+        """Return the files by their names in the package, sorted; the shop's overlay goes beside the taxonomy.
 
-        Without a folder of the model, the function fetches it at start. Further models lie in the folder ``compared``.
+        Without ``model_dir``, the function fetches the model at start. ``compared`` is the folder of further models.
 
         Raises:
-            BadModel: the package holds a model, and there is none.
-            BadTaxonomy: the shop's own words contradict themselves.
+            BadModel: the package needs the model, and there is none.
+            BadTaxonomy: the shop's overlay contradicts itself.
         """
         Vocabulary.load()
         files = {path.relative_to(root).as_posix(): path for room in self.rooms for path in files_of(root / room)}
@@ -147,11 +147,13 @@ PACKAGES = (
     ),
 )
 
-RUNTIME_CLIENT = Package(function="RuntimeClient", rooms=(), libraries=("awslambdaric",))  # AWS Lambda has it already
+RUNTIME_CLIENT = Package(
+    function="RuntimeClient", rooms=(), libraries=("awslambdaric",)
+)  # part of AWS Lambda's own runtime
 
 
-def zipped(sources: Mapping[str, Path]) -> bytes:
-    """Return a zip of the files, the same bytes for the same files."""
+def zip_files(sources: Mapping[str, Path]) -> bytes:
+    """Return a zip of the files; the same files make the same bytes."""
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, path in sources.items():
@@ -163,16 +165,16 @@ def zipped(sources: Mapping[str, Path]) -> bytes:
 
 
 def with_code(template: str, places: Mapping[str, str]) -> str:
-    """Return the template with each package's folder replaced by its place in S3, and nothing else changed."""
+    """Return the template with each package's path replaced by its address in S3."""
     for package in PACKAGES:
         template = template.replace(f"CodeUri: {package.code_uri}\n", f"CodeUri: {places[package.function]}\n")
     return template
 
 
 def requirements(package: Package) -> list[str]:
-    """Return the package's libraries with the versions that this project asks for."""
-    asked = {_name(line): line for line in requires("catalog-tagger") or () if "extra ==" not in line}
-    return [asked.get(library, library) for library in package.libraries]
+    """Return the package's libraries with the version ranges of this project."""
+    required = {_name(line): line for line in requires("catalog-tagger") or () if "extra ==" not in line}
+    return [required.get(library, library) for library in package.libraries]
 
 
 def _name(requirement: str) -> str:
@@ -180,15 +182,15 @@ def _name(requirement: str) -> str:
 
 
 def compared_models(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """Return the folder of further models that are packaged for AWS: ``COMPARED_MODELS``, or none.
+    """Return the folder of further models to package for AWS: ``COMPARED_MODELS``, or None.
 
-    Not by themselves those that are installed on this machine: a second model seldom fits into one package.
+    Models installed on this machine are not packaged by default, because a second one seldom fits into a package.
     """
     return Path(environment[COMPARED_VARIABLE]) if environment.get(COMPARED_VARIABLE) else None
 
 
 def _compared(folder: Path) -> dict[str, Path]:
-    """Return the cards and the served files of the models that are installed to be compared."""
+    """Return the cards and the served files of the further models in the folder."""
     files: dict[str, Path] = {}
     for card_path in folder.glob(f"*/{CARD_NAME}"):
         card = ModelCard.load(card_path)
@@ -198,7 +200,7 @@ def _compared(folder: Path) -> dict[str, Path]:
 
 
 def files_of(folder: Path) -> Iterator[Path]:
-    """Yield every file below the folder but what Python compiled."""
+    """Yield every file below the folder except compiled Python."""
     for path in folder.rglob("*"):
         if path.is_file() and "__pycache__" not in path.parts:
             yield path

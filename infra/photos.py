@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pipeline.facts import PhotoFacts
     from pipeline.keywords import KeywordTag, Vocabulary
     from pipeline.ports import ImageStore, RecordTable
-    from pipeline.records import Record
+    from pipeline.records import Decision, Record
     from pipeline.vectors import FeatureVector
     from tagging_lambda.local_files import TaggedFile
 
@@ -45,6 +45,7 @@ class KnownPhoto:
     facts: PhotoFacts | None = None
     vector: FeatureVector | None = None
     refused: str | None = None
+    decisions: tuple[Decision, ...] = ()
 
 
 def known_photos(place: str, vocabulary: Vocabulary) -> Iterator[KnownPhoto]:
@@ -157,7 +158,9 @@ def _known_record(image: ImageRef, record: Record | UnreadableItem | None) -> Kn
 
 def known_photo(record: TaggedImage) -> KnownPhoto:
     """Return what a record knows of its photo."""
-    return KnownPhoto(str(record.observation.image), record.keywords, record.facts, record.vector)
+    return KnownPhoto(
+        str(record.observation.image), record.keywords, record.facts, record.vector, decisions=record.decisions
+    )
 
 
 def _batches(images: Iterable[ImageRef]) -> Iterator[list[ImageRef]]:

@@ -17,7 +17,7 @@ import click
 from infra.check import checked_photos
 from infra.duplicates import comparable_photos, duplicate_names, same_by_pixels
 from infra.photos import known_photos, named_bytes, photo_bytes, photos_of
-from pipeline.colours import colours_of
+from pipeline.colours import decided_colours
 from pipeline.errors import CallerError
 from pipeline.keywords import Vocabulary
 from pipeline.model_version import CARD_NAME
@@ -81,7 +81,9 @@ class CatalogueReport:
     @property
     def colours(self) -> Counter[str]:
         """How many photos show each colour."""
-        return Counter(colour.colour for photo in self.tagged for colour in colours_of(photo.facts))
+        return Counter(
+            colour.colour for photo in self.tagged for colour in decided_colours(photo.facts, photo.decisions)
+        )
 
     @property
     def rejected(self) -> Counter[str]:

@@ -1,4 +1,4 @@
-"""The bill of materials of a package, in CycloneDX's JSON: what it holds of others, by version, hash and licence."""
+"""The bill of materials of a package, in CycloneDX's JSON: its libraries and model, by version, hash and licence."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from infra.lock import locked
+from infra.lock import read_lock
 from infra.package import PACKAGES
 from pipeline.model_version import CARD_NAME
 from tagging_lambda.model_card import ModelCard
@@ -21,15 +21,16 @@ if TYPE_CHECKING:
     from infra.package import Package
 
 SPEC_VERSION = "1.6"
-NAMESPACE = uuid.UUID("8e0f6f0a-5a0c-5b0e-9d4a-5f3d6f5f2a55")  # chosen by us, once: serial numbers are made from it
+NAMESPACE = uuid.UUID("8e0f6f0a-5a0c-5b0e-9d4a-5f3d6f5f2a55")  # chosen by us: serial numbers are derived from it
 
 
+# Written as data, and validated by CycloneDX's library in `make check` (DECISIONS.md, 124).
 def bill_of_materials(package: Package, model_dir: Path | None) -> str:
-    """Return the bill as JSON: the same package has the same bill, wherever and whenever it is written."""
-    components = [_library(library) for library in locked(package.lock)]
+    """Return the bill as JSON; the same package always has the same bill."""
+    components = [_library(library) for library in read_lock(package.lock)]
     if package.holds_model and model_dir:
         components.append(_model(ModelCard.load(model_dir / CARD_NAME)))
-    held = {
+    metadata = {
         "component": {
             "type": "application",
             "bom-ref": package.function,
@@ -38,13 +39,13 @@ def bill_of_materials(package: Package, model_dir: Path | None) -> str:
             "licenses": [{"license": {"name": "MIT"}}],
         },
     }
-    told = json.dumps([held, components], sort_keys=True)
+    content = json.dumps([metadata, components], sort_keys=True)
     document = {
         "bomFormat": "CycloneDX",
         "specVersion": SPEC_VERSION,
-        "serialNumber": f"urn:uuid:{uuid.uuid5(NAMESPACE, told)}",
+        "serialNumber": f"urn:uuid:{uuid.uuid5(NAMESPACE, content)}",
         "version": 1,
-        "metadata": held,
+        "metadata": metadata,
         "components": components,
     }
     return json.dumps(document, indent=1) + "\n"
@@ -59,7 +60,7 @@ def _library(library: Locked) -> dict[str, Any]:
         "version": library.version,
         "purl": purl,
         "licenses": [{"license": {"name": library.licence}}],
-        # One file or the other, by the processor: they are hashes of two things, so they stand on two references.
+        # One file for each processor: hashes of different files belong to different references.
         "externalReferences": [
             {"type": "distribution", "url": purl, "hashes": [{"alg": "SHA-256", "content": sha256}]}
             for sha256 in library.sha256
@@ -82,6 +83,6 @@ def _model(card: ModelCard) -> dict[str, Any]:
 
 @click.command()
 def bills() -> None:
-    """Print the bill of each package without a model, one JSON document on each line."""
+    """Print the bill of each package without a model, one JSON document per line."""
     for package in PACKAGES:
         click.echo(json.dumps(json.loads(bill_of_materials(package, None))))

@@ -190,7 +190,7 @@ def tag(  # noqa: PLR0913 - the options of the command
         _print_results(summary.over(tagger.tag(files)), tagging, as_json=as_json)
     else:
         # By content: what an output says of a path is worth nothing once its file has changed (DECISIONS.md, 91).
-        results = summary.over(tagger.remembering().tag(files))
+        results = summary.over(tagger.with_cache().tag(files))
         with Progress("tag", total=sum(1 for _ in files_below(paths)), unit="photos", quiet=as_json) as progress:
             write_output(output, progress.over(results), tagging)
     if not as_json:

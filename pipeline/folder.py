@@ -62,7 +62,7 @@ class FolderFiles:
         """Write the file by a rename if its version is still ``seen``; a lock admits one writer at a time."""
         with self._writes(name):
             self.root.mkdir(parents=True, exist_ok=True)
-        with self._writes(name), self._alone():
+        with self._writes(name), self._lock_folder():
             current = self.read_version(name)
             if (current.version if current else None) != seen:
                 return False
@@ -72,16 +72,17 @@ class FolderFiles:
 
     @contextmanager
     def _writes(self, name: str) -> Iterator[None]:
-        """Raise what the operator can act on where the file cannot be written."""
+        """Turn a failure to write the file into an error that the operator can act on."""
         try:
             yield
         except OSError as error:
             if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-                raise BadSettings(f"no room is left in {self.root}; make room, or name another folder") from error
+                message = f"there is no space left in {self.root}; free some, or name another folder"
+                raise BadSettings(message) from error
             raise CallerError(f"{self.root / name} cannot be written: {error.strerror}") from error
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _lock_folder(self) -> Iterator[None]:
         folder = os.open(self.root, os.O_RDONLY)
         try:
             fcntl.flock(folder, fcntl.LOCK_EX)

@@ -20,6 +20,7 @@ def names_in(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in environment.get(name, "").split(",") if part.strip())
 
 
+# Told by a parameter, so that the page's function needs no right to ask S3 (DECISIONS.md, 102).
 def bucket_regions(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the region of each bucket in BUCKET_REGIONS, ``bucket=region`` parted by commas, that has another.
 
@@ -120,7 +121,7 @@ class ClassifySettings:
 
 @dataclass(frozen=True, slots=True)
 class PictureSettings:
-    """What the function is told that makes thumbnails and compares photos; ``kept_bucket`` keeps its thumbnails."""
+    """Settings of the function that makes thumbnails and compares photos; ``kept_bucket`` keeps its thumbnails."""
 
     table_name: str
     kept_bucket: str

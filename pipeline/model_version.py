@@ -1,4 +1,4 @@
-"""The version of a model: the name of exactly the answers it gives, on every record that it made."""
+"""The version of a model identifies its answers, and is stored in every record that it made."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ VERSION_LENGTH = 12  # hexadecimal digits; 48 bits tell any number of a shop's m
 
 
 def version_of(weights_sha256: str, temperature: float = 1.0, fit: str = DEFAULT_FIT) -> str:
-    """Return the first digits of the served file's SHA-256, how pictures are fitted and what cools its answers.
+    """Return the first digits of the served file's SHA-256, with the fit of pictures and the temperature.
 
-    The two latter only where they are not as they always were, so that older versions keep their names.
+    The last two appear only if they are not the defaults, so that older versions keep their names.
     """
     parts = [weights_sha256[:VERSION_LENGTH]]
     parts += [fit] if fit != DEFAULT_FIT else []
@@ -29,9 +29,9 @@ def version_of(weights_sha256: str, temperature: float = 1.0, fit: str = DEFAULT
 
 
 def keywords_version(taxonomy_version: str, head_versions: Sequence[str]) -> str:
-    """Return what names exactly the way from a record to its keywords: the taxonomy's version, and the heads'.
+    """Return what identifies the way from a record to its keywords: the versions of the taxonomy and of the heads.
 
-    Without heads it is the taxonomy's, as it was before there were any.
+    Without heads it is the taxonomy's version, as before heads existed.
     """
     if not head_versions:
         return taxonomy_version
@@ -40,7 +40,7 @@ def keywords_version(taxonomy_version: str, head_versions: Sequence[str]) -> str
 
 
 def head_version_in(folder: Path) -> str:
-    """Return the version of the head that lies in the folder: its card's, byte by byte.
+    """Return the version of the head in the folder: a hash of its card.
 
     Raises:
         BadModel: there is no head.
@@ -53,7 +53,7 @@ def head_version_in(folder: Path) -> str:
 
 
 def class_names_in(folder: Path, version: str) -> dict[int, str]:
-    """Return the names of the model's classes by index; none where the folder's model is not of this version.
+    """Return the names of the model's classes by index; empty if the model in the folder has another version.
 
     Raises:
         BadModel: the card cannot be understood.
@@ -65,7 +65,7 @@ def class_names_in(folder: Path, version: str) -> dict[int, str]:
 
 
 def version_in(folder: Path) -> str | None:
-    """Return the version of the model that lies in the folder, by its card alone; None where there is none.
+    """Return the version of the model in the folder, from its card alone; None if there is no model.
 
     Raises:
         BadModel: the card cannot be understood.

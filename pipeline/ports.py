@@ -39,7 +39,7 @@ class ImageStore(Protocol):
         """
         ...
 
-    def listing(self, place: BucketPrefix, start_after: str = "") -> Iterator[ListedImage]:
+    def listing(self, location: BucketPrefix, start_after: str = "") -> Iterator[ListedImage]:
         """Yield every object below the prefix whose key follows ``start_after``, ordered by UTF-8 key."""
         ...
 
@@ -225,7 +225,7 @@ class ExportedImages(Protocol):
         """The time up to which the export must contain every record; it may contain later ones too."""
         ...
 
-    def below(self, place: BucketPrefix) -> Iterator[ExportedImage]:
+    def below(self, location: BucketPrefix) -> Iterator[ExportedImage]:
         """Yield the images below the prefix, ordered by UTF-8 key.
 
         Raises:

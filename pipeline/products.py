@@ -1,4 +1,4 @@
-"""What a product pattern makes of a catalogue's keys: examples, and products that photos of many folders fall into."""
+"""What a product pattern makes of a catalogue's keys: examples, and products that merge photos of several folders."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pipeline.images import ImageRef
     from pipeline.settings import ProductPattern
 
-SAMPLE = 1000  # images that are looked at; chosen by us: one call of a listing
+SAMPLE = 1000  # images; chosen by us: one call of a listing, and enough to show a pattern (DECISIONS.md, 103)
 EXAMPLES = 3
 MANY_PHOTOS = 20  # of one product, from several folders, are a warning; chosen by us: few products have as many
 

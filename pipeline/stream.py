@@ -25,7 +25,7 @@ class Change:
     removed: bool = False
 
     @property
-    def is_there(self) -> bool:
+    def is_visible(self) -> bool:
         """Whether searches show the image now."""
         return not self.removed and isinstance(self.record, TaggedImage | RejectedImage)
 

@@ -2,6 +2,6 @@
 
 import os
 
-# onnxruntime reads this once, when it loads. Where it is not set, it reports every session to its maker and keeps an id
-# of the machine in the user's cache.
+# onnxruntime reads this once, when it loads. Without it, it reports every session to its vendor and keeps an id of the
+# machine in the user's cache.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

@@ -1,4 +1,4 @@
-"""Classifications by content: a file is read and classified once, however many names it has."""
+"""Classifications by content: the same file is read and classified once, under however many names."""
 
 from __future__ import annotations
 
@@ -24,12 +24,14 @@ if TYPE_CHECKING:
     from tagging_lambda.image.reader import Reader
 
 KNOWN_CONTENTS = 4096  # chosen by us: the class scores of each take about 2 KB
-LEAST_TIME_S = 45.0  # what one image may need: 10 s to be read, three tries of 10 s at the table, and waits between
+LEAST_TIME_S = (
+    45.0  # what one image may need: 10 s for reading, three tries of 10 s at the table, and waits between them
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Classification:
-    """What the model says of a picture, whatever its name."""
+    """What the model says about a picture, whatever its name."""
 
     class_scores: tuple[ClassScore, ...]
     width_pixels: int
@@ -44,7 +46,7 @@ ContentResult = Classification | ImageRejected
 
 @dataclass
 class ClassificationCache:
-    """Reads and classifies files, and remembers the results of the last ``most`` contents. For one thread."""
+    """Reads and classifies files, and remembers the results of the last ``most`` contents. Not thread-safe."""
 
     reader: Reader
     classifier: Classifier
@@ -53,9 +55,9 @@ class ClassificationCache:
     _recognitions: list[bool] = field(default_factory=list, repr=False)
 
     def classify(self, files: Sequence[bytes], time_left_s: Callable[[], float]) -> list[ContentResult | RetryLater]:
-        """Return each file's classification or its rejection; ``RetryLater`` where it could not be read now.
+        """Return each file's classification or its rejection; ``RetryLater`` if it could not be read now.
 
-        Files of the same bytes are read once, and no file is begun without the time to finish it.
+        Files with the same bytes are read once, and no file is started without the time to finish it.
         """
         names = [hashlib.sha256(data).digest() for data in files]
         results: dict[bytes, ContentResult | RetryLater] = {}
@@ -77,13 +79,13 @@ class ClassificationCache:
         return [results[name] for name in names]
 
     def forget_rejection(self, data: bytes) -> None:
-        """Forget that this file was rejected, if it was, so that it is read once more."""
+        """Forget a rejection of this file, so that it is read again."""
         name = hashlib.sha256(data).digest()
         if isinstance(self._known.get(name), ImageRejected):
             del self._known[name]
 
     def take_recognitions(self) -> list[bool]:
-        """Return for each file since the last call whether its content was known, and start anew."""
+        """Return whether the content of each file since the last call was known, and reset the list."""
         taken, self._recognitions = self._recognitions, []
         return taken
 
@@ -93,7 +95,9 @@ class ClassificationCache:
         try:
             return self.reader.read(data)
         except ImageRejected as error:
-            return ImageRejected(error.reason, error.detail)  # without the traceback, which would keep the file alive
+            return ImageRejected(
+                error.reason, error.detail
+            )  # without the traceback, which would keep the file in memory
         except RetryLater as error:
             return error
 

@@ -1,4 +1,4 @@
-"""From pixels to class scores: the model's file, checked and run. onnxruntime's only door while tagging."""
+"""From pixels to class scores: checks and runs the model's file. While tagging, only this module uses onnxruntime."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Classification:
 
     Attributes:
         scores: float32 [classes], each in [0, 1], summing to 1.
-        features: float32 [features], what the network saw before its last layer: never meaningful one by one.
-        vector: what a record keeps of the features; None where no projection is known for the model.
+        features: float32 [features], what the network saw before its last layer, without individual meaning.
+        vector: what a record keeps of the features; None if the model has no projection.
     """
 
     scores: NDArray[np.float32]
@@ -40,7 +40,7 @@ class Classification:
 
 
 class Classifier:
-    """A loaded model that has been found to be what its card says."""
+    """A loaded model that was checked against its card."""
 
     def __init__(self, card: ModelCard, session: ort.InferenceSession, projection: Projection | None = None) -> None:
         """Classify with `session`, which runs one of the files of `card`."""
@@ -55,9 +55,9 @@ class Classifier:
 
         Args:
             card_path: The card's file.
-            threads: How many compute one batch; 0 is one for each core. One Lambda function has one core.
-            precision: Which of the card's files to run; None is the one that is served.
-            is_checked: Whether the file's hash was compared with the card's already.
+            threads: How many threads compute one batch; 0 is one for each core. One Lambda function has one core.
+            precision: Which of the card's files to run; None is the served one.
+            is_checked: Whether the file's hash was already compared with the card's.
 
         Raises:
             BadModel: A file is missing, damaged, or not what the card says.
@@ -71,7 +71,7 @@ class Classifier:
             # The ONNX file itself is loaded: an optimized one is bound to a processor (DECISIONS.md, 5).
             session = ort.InferenceSession(path, _options(threads), providers=["CPUExecutionProvider"])
         except Exception as error:
-            # The runtime raises a family of its own that is no part of its interface; the file is what the card says.
+            # onnxruntime raises exceptions of its own that are not part of its interface; the file matches the card.
             raise BadModel(f"{file.name} cannot be run by onnxruntime {ort.__version__}: {_line(error)}") from error
         _check(card, file, session)
         return cls(card, session, projection_for(card))
@@ -80,7 +80,7 @@ class Classifier:
         """Return an answer for each picture.
 
         Args:
-            pixels: float32 [N, 3, H, W] as the card's input contract says; N may be anything, 0 included.
+            pixels: float32 [N, 3, H, W] as the card's input contract says; N may be 0.
         """
         if not len(pixels):
             return []
@@ -104,7 +104,7 @@ def _verify(path: Path, file: ModelFile) -> None:
         with path.open("rb") as opened:
             sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
     except OSError as error:
-        raise BadModel(f"{path} is named by the model card and cannot be read ({error.strerror})") from error
+        raise BadModel(f"{path} is listed on the model card but cannot be read ({error.strerror})") from error
     if size_bytes != file.size_bytes:
         raise BadModel(f"{path} has {size_bytes:,} bytes; the model card says {file.size_bytes:,}")
     if sha256 != file.sha256:
@@ -123,7 +123,7 @@ def _options(threads: int) -> ort.SessionOptions:
 
 
 def _check(card: ModelCard, file: ModelFile, session: ort.InferenceSession) -> None:
-    """Refuse a graph whose inputs and outputs are not those of the card."""
+    """Refuse a graph whose inputs and outputs are not those on the card."""
     shapes = {node.name: node.shape for node in (*session.get_inputs(), *session.get_outputs())}
     contract = card.input
     promised = {
@@ -133,14 +133,14 @@ def _check(card: ModelCard, file: ModelFile, session: ort.InferenceSession) -> N
     }
     for name, shape in promised.items():
         if name not in shapes:
-            raise BadModel(f"{file.name} has no input or output named {name}; the model card says so")
-        found = shapes[name][1:]
-        if not _fits(found, shape):
-            raise BadModel(f"{file.name} has {name} of shape {found} for each picture; the model card says {shape}")
+            raise BadModel(f"{file.name} has no input or output named {name}, which the model card names")
+        actual = shapes[name][1:]
+        if not _fits(actual, shape):
+            raise BadModel(f"{file.name} has {name} of shape {actual} for each picture; the model card says {shape}")
 
 
 def _fits(shape: Sequence[int | str | None], promised: Sequence[int]) -> bool:
-    """Say whether a graph's shape, in which a name or None stands for any number, can be the promised one."""
+    """Return whether a graph's shape, in which a name or None stands for any number, can be the promised one."""
     if len(shape) != len(promised):
         return False
     return all(not isinstance(own, int) or own == other for own, other in zip(shape, promised, strict=True))

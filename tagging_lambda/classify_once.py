@@ -1,4 +1,4 @@
-"""Classification on demand: one photo, by its bytes or its link, as each of the models asked sees it."""
+"""Classification on demand: one photo, given as bytes or as a link, classified by each of the requested models."""
 
 import base64
 import hashlib
@@ -42,7 +42,9 @@ READ_TYPES = f"image/* or {BINARY} with the photo, {FORM} with the field 'image'
 
 ModelNames = Annotated[
     str | None,
-    Query(max_length=1_000, description=f"Names of 1 to {MAX_MODELS} models, parted by commas.", examples=["default"]),
+    Query(
+        max_length=1_000, description=f"Names of 1 to {MAX_MODELS} models, separated by commas.", examples=["default"]
+    ),
 ]
 REQUEST_BODY = {
     "required": True,
@@ -63,7 +65,7 @@ REQUEST_BODY = {
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model that is ready, with the keywords that its classes lead to."""
+    """A loaded model, with the mapping from its classes to keywords."""
 
     reader: Reader
     classifier: Classifier
@@ -72,7 +74,7 @@ class LoadedModel:
 
 @dataclass
 class Models:
-    """The installed models by name; the first answers where none is named. Each is loaded when it is first asked."""
+    """The installed models by name; the first is the default. Each is loaded when it is first used."""
 
     names: tuple[str, ...]
     load: Callable[[str], LoadedModel]
@@ -85,7 +87,7 @@ class Models:
             CallerError: there is none.
         """
         if name not in self.names:
-            raise CallerError(f"no model is called {name!r}; there are {', '.join(self.names)}")
+            raise CallerError(f"there is no model {name!r}; choose from {', '.join(self.names)}")
         if name not in self._loaded:
             self._loaded[name] = self.load(name)
         return self._loaded[name]
@@ -93,24 +95,24 @@ class Models:
 
 @dataclass(frozen=True)
 class PhotoSource:
-    """Where the bytes of a photo come from: the request itself, the web, or buckets that are the shop's."""
+    """Where the bytes of a photo come from: the request itself, the web, or the shop's own buckets."""
 
     links: LinkFetcher
     images: ImageStore
     buckets: Collection[str]
 
     def photo(self, media_type: str, content_type: str, body: bytes) -> bytes:
-        """Return the photo that the body is, holds or names.
+        """Return the photo that the body is, contains or links to.
 
         Args:
-            media_type: what the body is, without parameters.
+            media_type: the body's media type, without parameters.
             content_type: the same with its parameters.
             body: the bytes.
 
         Raises:
-            CallerError: it holds and names none.
-            RequestUnsupportedContentType: it is of a type that is not read.
-            ImageRejected: what it names is not there, not ours to read, or too large.
+            CallerError: it neither contains nor links to one.
+            RequestUnsupportedContentType: its type is not supported.
+            ImageRejected: the linked photo does not exist, may not be read, or is too large.
         """
         if media_type.startswith("image/") or media_type == BINARY:
             return body
@@ -129,7 +131,7 @@ class PhotoSource:
         return self._of_bucket(ImageRef.parse(link)) if link.startswith(SCHEME) else self.links.fetch(link)
 
     def _of_bucket(self, image: ImageRef) -> bytes:
-        if image.bucket not in self.buckets:  # refused before anything is asked, so that nobody can probe for names
+        if image.bucket not in self.buckets:  # refused before any request, so that nobody can probe for names
             raise ImageRejected(RejectReason.DENIED, "the link names a bucket that is not the catalogue's")
         fetched = self.images.fetch(image, None, MAX_IMAGE_BYTES)
         if not isinstance(fetched, FetchedImage):
@@ -140,12 +142,12 @@ class PhotoSource:
 def _decoded(text: str) -> bytes:
     try:
         return base64.b64decode(text.partition("base64,")[2] or text, validate=True)
-    except ValueError as error:  # a letter beyond ASCII is no binascii.Error
+    except ValueError as error:  # binascii.Error, or a character beyond ASCII
         raise CallerError("'image' is not base64") from error
 
 
 def _photo_in_form(content_type: str, body: bytes) -> bytes:
-    """Return the field ``image`` of a multipart form (RFC 7578), read by the standard library's parser of mail."""
+    """Return the field ``image`` of a multipart form (RFC 7578), parsed by the standard library's email parser."""
     head = f"Content-Type: {content_type}\r\n\r\n".encode("ascii", "replace")
     form = message_from_bytes(head + body, policy=policy.HTTP)
     for part in form.iter_parts() if form.is_multipart() else ():
@@ -157,7 +159,7 @@ def _photo_in_form(content_type: str, body: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class PhotoClassifier:
-    """Classifies one photo by each of the models asked."""
+    """Classifies one photo with each of the requested models."""
 
     models: Models
     source: PhotoSource
@@ -165,7 +167,7 @@ class PhotoClassifier:
     clock_s: Callable[[], float] = time.perf_counter
 
     def choose(self, names: str | None) -> tuple[str, ...]:
-        """Return the names of the models asked: the first installed one where ``names`` is None.
+        """Return the names of the requested models: the first installed one if ``names`` is None.
 
         Raises:
             CallerError: none or too many are named, or one that is not installed.
@@ -174,13 +176,13 @@ class PhotoClassifier:
             return self.models.names[:1]
         chosen = tuple(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
         if not 1 <= len(chosen) <= MAX_MODELS:
-            raise CallerError(f"models names {len(chosen):,} models; 1 to {MAX_MODELS} can be asked at once")
+            raise CallerError(f"models names {len(chosen):,} models; one request takes 1 to {MAX_MODELS}")
         for name in chosen:
             self.models.named(name)
         return chosen
 
     def classify(self, data: bytes, models: tuple[str, ...], language: str) -> tuple[Picture, list[ModelAnswer]]:
-        """Return the photo as it was decoded, and what each of the models sees in it.
+        """Return the decoded photo, and what each of the models sees in it.
 
         Raises:
             ImageRejected: it cannot be read.
@@ -217,7 +219,7 @@ def add_routes(app: Resolver, classifier: PhotoClassifier) -> None:
         """
         began_s = classifier.clock_s()
         chosen = classifier.choose(models)
-        KeywordNames.in_language(classifier.vocabulary, language)  # refused before a link is fetched
+        KeywordNames.in_language(classifier.vocabulary, language)  # refuse a wrong language before fetching a link
         data = classifier.source.photo(app.media_type, app.header.get("content-type", ""), app.body())
         picture, answers = classifier.classify(data, chosen, language)
         first = answers[0].model_dump(by_alias=True)
@@ -236,7 +238,7 @@ def add_routes(app: Resolver, classifier: PhotoClassifier) -> None:
 
     @app.operation("GET", "/models", tag=Tag.CLASSIFY)
     def list_models() -> ModelList:
-        """Return the models that can be asked, and their classes."""
+        """Return the installed models and their classes."""
         installed = classifier.models
         return ModelList(models=[_describe(name, installed.named(name)) for name in installed.names])
 

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from tagging_lambda.reconcile import OutcomeOrError
 
 FIRST_WAIT_S = 5  # chosen by us: longer than a burst of throttling, short enough for an upload
-# A bug that is no accident shows itself again after 5, 10, 20 and 40 s. Chosen by us; the queue's own limit is far
-# higher, since it must not count throttling (DECISIONS.md, 11).
+# A bug that is no accident recurs after 5, 10, 20 and 40 s. Chosen by us; the queue's own limit is far higher, because
+# that one also counts throttling (DECISIONS.md, 11).
 BUG_RECEIVES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Acknowledge:
-    """Every image that the message names is reconciled: the queue may forget it."""
+    """Every image that the message names is reconciled: the queue may delete it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ Disposition = Acknowledge | Retry | DeadLetter
 
 @dataclass(frozen=True)
 class BackOff:
-    """How long a message waits: twice as long after each receive, less a random part of up to one half.
+    """How long a message waits: twice as long after each receive, minus a random part of up to one half.
 
     The random part keeps messages that failed together from returning together.
     """
@@ -62,11 +62,11 @@ class BackOff:
 
 
 def disposition_of(outcomes: Sequence[OutcomeOrError | BadMessage], receives: int, back_off: BackOff) -> Disposition:
-    """Return what becomes of a message, by the outcomes of its images and by how often it was received.
+    """Return the disposition of a message, from the outcomes of its images and how often it was received.
 
-    It depends on who acts next. Nobody: the message is retried, however often, and a lack of time costs no wait. The
-    deployer: likewise, for the image is not at fault. The operator: a message or a record that cannot be read is
-    dead-lettered at once, and a bug after ``BUG_RECEIVES``, unless another image of the message is still to be retried.
+    It depends on who acts next. Nobody: the message is retried, however often; after a lack of time, without a wait.
+    The deployer: the same, because the image is not at fault. The operator: a message or a record that cannot be read
+    is dead-lettered at once, and a bug after ``BUG_RECEIVES``, unless another image of the message must be retried.
     """
     failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
     if not failures:
@@ -83,7 +83,7 @@ def disposition_of(outcomes: Sequence[OutcomeOrError | BadMessage], receives: in
 
 
 def describe(error: BaseException) -> str:
-    """Return the error in words of our own: the text of a library's error may be an attacker's."""
+    """Return the error in our own words: an attacker may control the text of a library's error."""
     if isinstance(error, CatalogTaggerError):
         return f"{type(error).__name__}: {error}"
     frames = traceback.extract_tb(error.__traceback__)[-1:]

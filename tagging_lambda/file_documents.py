@@ -1,4 +1,4 @@
-"""What became of a file of this machine: as a JSON document, as a row of a CSV, as a record."""
+"""The result for a local file: as a JSON document, as a CSV row, as a record."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tagging_lambda.model_card import ModelClass
 
 CLASSES_SHOWN = 5
-SEPARATOR = "|"  # between several in a cell, as `learn` and `evaluate` read it
+SEPARATOR = "|"  # between several values in a cell, as `learn` and `evaluate` read it
 CSV_COLUMNS = (
     "file",
     "keywords",
@@ -38,7 +38,7 @@ CSV_COLUMNS = (
 def file_document(
     result: TaggedFile | RejectedFile, names: KeywordNames, classes: Sequence[ModelClass]
 ) -> dict[str, Any]:
-    """Return what ``tag --json`` prints of a file; ``classes`` are those of the model."""
+    """Return what ``tag --json`` prints for a file; ``classes`` are those of the model."""
     if isinstance(result, RejectedFile):
         refused = {"status": "rejected", "reason": result.reason, "detail": result.detail}
         return {
@@ -66,7 +66,7 @@ def file_document(
 def signals_document(
     facts: PhotoFacts | None, keywords: Sequence[KeywordTag], vocabulary: Vocabulary
 ) -> dict[str, Any]:
-    """Return a photo's colours, and the ids of the rules that it breaks, as ``tag --json`` prints them."""
+    """Return a photo's colours and the ids of the rules that it breaks, as ``tag --json`` prints them."""
     today = datetime.now(UTC).date()
     return {
         "colours": [{"colour": c.colour, "share": round(c.share, 2)} for c in colours_of(facts)],
@@ -75,7 +75,7 @@ def signals_document(
 
 
 def file_row(document: dict[str, Any]) -> dict[str, str]:
-    """Return a document of ``file_document`` as a row of ``CSV_COLUMNS``."""
+    """Return a result of ``file_document`` as a row of ``CSV_COLUMNS``."""
     keywords = document["keywords"]
     cells = {
         "file": document["image"],
@@ -93,7 +93,7 @@ def file_row(document: dict[str, Any]) -> dict[str, str]:
 
 
 def file_record(result: TaggedFile | RejectedFile, observation: Observation) -> TaggedImage | RejectedImage:
-    """Return the record that an image in a bucket would have, had it been observed so."""
+    """Return the record that an image in a bucket with this result would have."""
     if isinstance(result, RejectedFile):
         return RejectedImage(observation, result.reason, result.detail, revision=1)
     return TaggedImage(

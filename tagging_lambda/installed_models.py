@@ -1,4 +1,4 @@
-"""The models that are installed: the one that tags, and others to compare with, each by the name of its folder."""
+"""The installed models: the one that tags, and others to compare with, named after their folders."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 DEFAULT = "default"  # the model that tags
 
 
-def installed(model_dir: Path, models_dir: Path, vocabulary: Vocabulary, heads: Sequence[Head] = ()) -> Models:
-    """Return the model of the one folder as ``default``, and one for each folder with a card in the other.
+def find_models(model_dir: Path, models_dir: Path, vocabulary: Vocabulary, heads: Sequence[Head] = ()) -> Models:
+    """Return the model in ``model_dir`` as ``default``, and a model for each folder with a card in ``models_dir``.
 
-    The heads speak for the models whose vectors they read.
+    The heads apply to the models whose vectors they can read.
     """
     others = sorted(card.parent for card in models_dir.glob(f"*/{CARD_NAME}")) if models_dir.is_dir() else []
     folders = {DEFAULT: model_dir, **{folder.name: folder for folder in others if folder.name != DEFAULT}}

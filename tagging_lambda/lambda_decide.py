@@ -1,4 +1,4 @@
-"""The function by which people decide about keywords, as it is deployed: wired from its environment."""
+"""The deployed function that takes people's decisions about keywords, wired from its environment."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""The tagging function as it is deployed: wired from its environment."""
+"""The deployed tagging function, wired from its environment."""
 
 import os
 import tempfile
@@ -22,7 +22,7 @@ from tagging_lambda.classify import Classifier
 from tagging_lambda.disposition import BackOff
 from tagging_lambda.image.reader import ProcessReader
 from tagging_lambda.model_card import ModelCard
-from tagging_lambda.model_store import fetched
+from tagging_lambda.model_store import fetch_model
 from tagging_lambda.observed_table import ObservedTable
 from tagging_lambda.reconcile import Reconciler
 from tagging_lambda.tag import Redeliverer, make_handler
@@ -35,14 +35,16 @@ settings = TaggingSettings.from_environment(os.environ)
 s3, sqs = client("s3"), client("sqs")
 model_dir = settings.model_dir
 if settings.model_uri:
-    model_dir = fetched(settings.model_uri, partial(S3Files, s3), Path(tempfile.gettempdir()) / "catalog-tagger-model")
+    model_dir = fetch_model(
+        settings.model_uri, partial(S3Files, s3), Path(tempfile.gettempdir()) / "catalog-tagger-model"
+    )
 heads: tuple[Head, ...] = (Head.load(STARTER),)
-if settings.heads_uri:  # the shop's own come first: where both are sure, they are believed
+if settings.heads_uri:  # the shop's own come first: they win where both are certain
     own = fetch_heads(settings.heads_uri, partial(S3Files, s3), Path(tempfile.gettempdir()) / "catalog-tagger-heads")
     heads = (*own, *heads)
 reader = ProcessReader(ModelCard.load(model_dir / CARD_NAME).input)
-reader.start()  # before the model loads: both take their time
-# AWS Lambda has checked the package; a model that was fetched was checked when it arrived.
+reader.start()  # before the model loads, so that both start in parallel
+# AWS Lambda has verified the package, and a fetched model was verified when it arrived.
 classifier = Classifier.load(model_dir / CARD_NAME, is_checked=True)
 logger = make_logger("tag")
 handler = make_handler(

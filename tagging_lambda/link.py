@@ -1,4 +1,4 @@
-"""Fetching a photo by its link, without reaching anything that the sender of the link could not reach."""
+"""Fetches a photo by its link, without reaching anything that the link's sender could not reach."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
     Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-LINK_LIMIT_S = 10.0  # chosen by us, redirects and all: the API itself gives up after 30 s
+LINK_LIMIT_S = 10.0  # chosen by us, redirects included: the API itself gives up after 30 s
 CONNECT_LIMIT_S = 3.0  # chosen by us
-MAX_LINK_CHARACTERS = 2048  # chosen by us: longer ones break elsewhere, too
-MAX_REDIRECTS = 3  # chosen by us: a host's own http to https, and to its store
+MAX_LINK_CHARACTERS = 2048  # chosen by us: longer ones fail elsewhere, too
+MAX_REDIRECTS = 3  # chosen by us: from http to https, and on to a host's image store
 CHUNK_BYTES = 65_536
-PORTS = {"https": 443, "http": 80}  # no others: a link must not knock at what is no web server
+PORTS = {"https": 443, "http": 80}  # no others: a link must not connect to anything but a web server
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 OK = 200
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052: the last four bytes are an IPv4 address
@@ -34,8 +34,8 @@ _UNSAFE = re.compile(r"[\x00-\x20\x7f\\]|[^\x00-\x7f]")
 _ENDINGS = {404: RejectReason.MISSING, 410: RejectReason.MISSING, 401: RejectReason.DENIED, 403: RejectReason.DENIED}
 
 
-def resolved(host: str, port: int) -> list[str]:
-    """Return the addresses of the host, as this machine's resolver says.
+def resolve_host(host: str, port: int) -> list[str]:
+    """Return the addresses of the host, as this machine resolves them.
 
     Raises:
         OSError: there are none.
@@ -43,32 +43,32 @@ def resolved(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
 
 
-def connected(address: str, port: int, timeout_s: float) -> socket.socket:
+def open_connection(address: str, port: int, timeout_s: float) -> socket.socket:
     """Return a connection to exactly this address."""
     return socket.create_connection((address, port), timeout_s)
 
 
-# The address that was checked is opened, so that a second DNS answer changes nothing (DECISIONS.md, 23).
+# The address that was checked is the one opened, so that a second DNS answer changes nothing (DECISIONS.md, 23).
 @dataclass(frozen=True)
 class LinkFetcher:
     """Fetches photos by https, and by http where ``allows_http``.
 
-    Each host is resolved once, all of its addresses must be public, and the connection goes to the one that was
-    checked: a name that answers otherwise the second time gains nothing.
+    Each host is resolved once, all of its addresses must be public, and the connection goes to an address that was
+    checked: a host name that resolves differently the second time gains nothing.
     """
 
     allows_http: bool = False
     limit_s: float = LINK_LIMIT_S
-    resolve: Callable[[str, int], Sequence[str]] = resolved
-    connect: Callable[[str, int, float], socket.socket] = connected
+    resolve: Callable[[str, int], Sequence[str]] = resolve_host
+    connect: Callable[[str, int, float], socket.socket] = open_connection
     tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)
 
     def fetch(self, link: str, limit_bytes: int = MAX_IMAGE_BYTES) -> bytes:
         """Return what the link leads to.
 
         Raises:
-            CallerError: the link is none that is followed, or its host does not answer.
-            ImageRejected: there is nothing, it is not for everybody, or it is larger than the limit.
+            CallerError: the link is not allowed, or its host does not answer.
+            ImageRejected: the photo does not exist, is not public, or is larger than the limit.
         """
         open_ = _Open()
         watch = threading.Timer(self.limit_s, open_.cut)
@@ -76,38 +76,38 @@ class LinkFetcher:
         watch.start()
         try:
             for _ in range(MAX_REDIRECTS + 1):
-                fetched = self._asked(link, limit_bytes, open_)
-                open_.refuse_late()  # what was cut may look whole
+                fetched = self._request(link, limit_bytes, open_)
+                open_.refuse_late()  # a download that the timer cut may look complete
                 if isinstance(fetched, bytes):
                     return fetched
                 link = urljoin(link, fetched.location)
         except (OSError, http.client.HTTPException, ValueError) as error:
             if open_.late.is_set():
                 raise CallerError(f"the link's host takes more than {self.limit_s:g} s") from error
-            raise CallerError(f"the link's host does not answer as a web server does ({_kind(error)})") from error
+            raise CallerError(f"the link's host does not answer like a web server ({_kind(error)})") from error
         finally:
             watch.cancel()
             open_.close()
-        raise CallerError(f"the link leads on more than {MAX_REDIRECTS} times")
+        raise CallerError(f"the link redirects more than {MAX_REDIRECTS} times")
 
-    def _asked(self, link: str, limit_bytes: int, open_: _Open) -> bytes | _Redirect:
+    def _request(self, link: str, limit_bytes: int, open_: _Open) -> bytes | _Redirect:
         parts = self._checked(link)
         port = PORTS[parts.scheme]
         host = str(parts.hostname)
         address = self._address_of(host, port)
         open_.refuse_late()
-        raw = open_.kept(self.connect(address, port, CONNECT_LIMIT_S))
-        raw.settimeout(2 * self.limit_s)  # the timer is the one that ends it, and says why
+        raw = open_.register(self.connect(address, port, CONNECT_LIMIT_S))
+        raw.settimeout(2 * self.limit_s)  # longer than the timer, which ends the request and says why
         if parts.scheme == "https":
-            # Kept before the handshake: what is wrapped is another socket, and the first one can be cut no more.
+            # Registered before the handshake: wrapping makes another socket, and the first can no longer be cut.
             secured = self.tls.wrap_socket(raw, server_hostname=host, do_handshake_on_connect=False)
-            open_.kept(secured)
+            open_.register(secured)
             secured.do_handshake()
             raw = secured
         connection = http.client.HTTPConnection(host, port)
-        connection.sock = raw  # pinned: the library would resolve the name again
+        connection.sock = raw  # pinned, because the library would resolve the name again
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        # No cookie, no referrer, no signature: what is public is all that a link can bring.
+        # No cookie, no referrer, no signature: a link can fetch only what is public.
         headers = {
             "Host": parts.netloc,
             "Accept": "image/*",
@@ -115,7 +115,7 @@ class LinkFetcher:
             "User-Agent": "catalog-tagger",
         }
         connection.request("GET", path, headers=headers)
-        return _answered(connection.getresponse(), limit_bytes)
+        return _parse_response(connection.getresponse(), limit_bytes)
 
     def _checked(self, link: str) -> SplitResult:
         parts, port = _split(link)
@@ -123,9 +123,9 @@ class LinkFetcher:
         if parts.scheme not in allowed:
             raise CallerError(f"the link must begin with {' or '.join(f'{scheme}://' for scheme in allowed)}")
         if "@" in parts.netloc:
-            raise CallerError("the link holds a user's name or password; only what is public is fetched")
+            raise CallerError("the link contains a user name or password; only public links are fetched")
         if port not in (None, PORTS[parts.scheme]):
-            raise CallerError(f"the link names port {port}; only {PORTS[parts.scheme]} is asked")
+            raise CallerError(f"the link names port {port}; only {PORTS[parts.scheme]} is allowed")
         host = parts.netloc.rpartition(":")[0] if port is not None else parts.netloc
         if not _HOST.fullmatch(host):
             raise CallerError("the link names no host")
@@ -135,7 +135,7 @@ class LinkFetcher:
         try:
             addresses = self.resolve(host, port)
         except (OSError, UnicodeError) as error:
-            raise CallerError("the link's host is not known") from error
+            raise CallerError("the link's host is unknown") from error
         if not addresses or not all(is_public(address) for address in addresses):
             raise CallerError("the link leads to an address that is not public")
         return addresses[0]
@@ -143,34 +143,34 @@ class LinkFetcher:
 
 @dataclass
 class _Open:
-    """The connections of one link, which a timer cuts: a timeout for each read ends no trickle."""
+    """The connections of one link, which a timer cuts, because a timeout for each read does not stop a slow trickle."""
 
     late: threading.Event = field(default_factory=threading.Event)
     sockets: list[socket.socket] = field(default_factory=list)
 
-    def kept(self, connection: socket.socket) -> socket.socket:
-        """Return the connection, which the timer cuts from now on.
+    def register(self, connection: socket.socket) -> socket.socket:
+        """Return the connection, registered for the timer to cut.
 
         Raises:
-            TimeoutError: the time was over before, and the timer did not know of it.
+            TimeoutError: the time was up before the connection was registered.
         """
         self.sockets.append(connection)
         self.refuse_late()
         return connection
 
     def refuse_late(self) -> None:
-        """Raise TimeoutError where the time is over."""
+        """Raise TimeoutError if the time is up."""
         if self.late.is_set():
             raise TimeoutError
 
     def cut(self) -> None:
-        """End the connections, which wakes whoever waits for them."""
-        self.late.set()  # first: whoever is woken, or opens one now, asks why
+        """Shut the connections down, which wakes the threads that wait for them."""
+        self.late.set()  # first, for threads that wake up, or open a connection now
         for connection in self.sockets:
             try:
-                socket.socket.shutdown(connection, socket.SHUT_RDWR)  # below TLS, whose state the other thread reads
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)  # below TLS, whose state the other thread uses
             except OSError:
-                continue  # it has ended by itself, or has become another
+                continue  # it has ended by itself, or was wrapped
 
     def close(self) -> None:
         """Close the connections, in the thread that reads them."""
@@ -184,7 +184,7 @@ class _Redirect:
 
 
 def is_public(text: str) -> bool:
-    """Return whether the address is one of the open internet, whatever it is wrapped in."""
+    """Return whether the address is on the public internet, also if it is wrapped in another form."""
     try:
         address: Address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
@@ -196,12 +196,12 @@ def is_public(text: str) -> bool:
 
 
 def _is_site_local(address: Address) -> bool:
-    """Return whether the address is one of fec0::/10: given up by RFC 3879, and still routed inside some networks."""
+    """Return whether the address is one of fec0::/10: deprecated by RFC 3879, but still routed inside some networks."""
     return isinstance(address, ipaddress.IPv6Address) and address.is_site_local
 
 
 def _unwrapped(address: Address) -> list[Address]:
-    """Return the address, and the IPv4 address that it is a wrapping of, if there is one."""
+    """Return the address, and the IPv4 address that it embeds, if any."""
     if isinstance(address, ipaddress.IPv4Address):
         return [address]
     if address.ipv4_mapped:
@@ -217,16 +217,16 @@ def _split(link: str) -> tuple[SplitResult, int | None]:
     if len(link) > MAX_LINK_CHARACTERS:
         raise CallerError(f"the link has {len(link):,} characters; the limit is {MAX_LINK_CHARACTERS:,}")
     if _UNSAFE.search(link):
-        raise CallerError("the link holds a space, a backslash or a letter that must be written with %")
+        raise CallerError("the link contains a space, a backslash or a character that must be %-encoded")
     try:
         parts = urlsplit(link)
         port = parts.port
     except ValueError as error:
-        raise CallerError("the link is not an address of the web") from error
+        raise CallerError("the link is not a web address") from error
     return parts, port
 
 
-def _answered(response: http.client.HTTPResponse, limit_bytes: int) -> bytes | _Redirect:
+def _parse_response(response: http.client.HTTPResponse, limit_bytes: int) -> bytes | _Redirect:
     if response.status in REDIRECTS:
         return _Redirect(response.getheader("Location") or "")
     if response.status in _ENDINGS:
@@ -234,7 +234,7 @@ def _answered(response: http.client.HTTPResponse, limit_bytes: int) -> bytes | _
     if response.status != OK:
         raise CallerError(f"the link's host answers {response.status}")
     if response.getheader("Content-Encoding", "identity").lower() != "identity":
-        raise CallerError("the link's host packs the photo, though it was asked not to")
+        raise CallerError("the link's host compresses the photo, although the request forbids it")
     if (response.length or 0) > limit_bytes:
         raise _too_large(limit_bytes, f"{response.length:,}")
     return _read_body(response, limit_bytes)

@@ -1,4 +1,4 @@
-"""Tags files and folders of this machine, on all its cores, without any AWS."""
+"""Tags local files and folders on all cores, without AWS."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ if TYPE_CHECKING:
     from tagging_lambda.words.taxonomy import Taxonomy
 
 CACHE_NAME = "photos.sqlite3"
-GROUP = 4  # photos that the model sees at once: faster than one by one, and eight gain nothing more (DECISIONS.md, 80)
-GROUPS_PER_WORKER = 2  # begun ahead; enough that no worker waits for the one who prints
+GROUP = 4  # photos in one batch of the model: faster than one by one, and eight gain nothing more (DECISIONS.md, 80)
+GROUPS_PER_WORKER = 2  # submitted ahead, so that no worker waits for the consumer
 
 
 @dataclass(frozen=True, slots=True)
 class TaggedFile:
-    """A file with its keywords, the most specific first, and its class scores, strongest first."""
+    """A file with its keywords, most specific first, and its class scores, strongest first."""
 
     path: Path
     keywords: tuple[KeywordTag, ...]
@@ -68,22 +68,22 @@ class RejectedFile:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _UnseenPhoto:
-    """A photo that the model has not seen: the file's bytes, and its picture."""
+    """A photo that the model has not seen yet: the file's bytes and the decoded picture."""
 
     data: bytes
     picture: Picture
 
     def observed(self, answer: Classification) -> ObservedPhoto:
-        """Return what is known of the photo once the model has answered."""
+        """Return the observation of the photo from the model's answer."""
         picture = self.picture
         return ObservedPhoto(strongest(answer.scores), picture.low_information, picture.facts, answer.vector)
 
 
 class ClosableReader(Reader, Protocol):
-    """A reader that holds something which must be given back."""
+    """A reader that must be closed."""
 
     def close(self) -> None:
-        """Give it back."""
+        """Release what the reader holds."""
         ...
 
 
@@ -99,29 +99,29 @@ class FileTagger:
 
     @property
     def taxonomy(self) -> Taxonomy:
-        """From the model's classes to keywords."""
+        """The mapping from the model's classes to keywords."""
         return self.mapper.taxonomy
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """The keywords that can be said, those of the heads among them."""
+        """The keywords that can be given, including those of the heads."""
         return self.mapper.vocabulary
 
     @property
     def heads(self) -> tuple[Head, ...]:
-        """The heads that speak."""
+        """The heads in use."""
         return self.mapper.heads
 
     @property
     def space(self) -> str:
-        """The space of the vectors; empty where the model has no projection."""
+        """The space of the vectors; empty if the model has no projection."""
         return self.classifier.projection.space if self.classifier.projection else ""
 
     @classmethod
     def load(
         cls, folder: Path, vocabulary: Vocabulary, workers: int | None = None, heads: Sequence[Head] = ()
     ) -> FileTagger:
-        """Return a tagger with the model of that folder and these heads, on all cores unless told otherwise.
+        """Return a tagger with the model in the folder and these heads, with a worker for each core by default.
 
         Raises:
             BadModel: there is no usable model.
@@ -132,14 +132,14 @@ class FileTagger:
         count = workers or len(os.sched_getaffinity(0))
         return cls(classifier, mapper, lambda: ProcessReader(contract), count)
 
-    def remembering(self) -> FileTagger:
-        """Return this tagger with what it reads kept by content below the home folder: nothing is read twice."""
+    def with_cache(self) -> FileTagger:
+        """Return this tagger with a cache by content below the home folder, so that no photo is read twice."""
         return replace(
             self, cache=PhotoCache.open(home() / CACHE_NAME, f"{self.classifier.card.version} {self.space}".strip())
         )
 
     def tag(self, paths: Iterable[Path]) -> Iterator[TaggedFile | RejectedFile]:
-        """Yield what becomes of each file, in the order given. Memory does not grow with their number."""
+        """Yield the result for each file, in the order given, in bounded memory."""
         with self._readers() as reader, ThreadPoolExecutor(self.workers) as pool:
             waiting = iter(paths)
             groups = iter(lambda: tuple(islice(waiting, GROUP)), ())
@@ -152,7 +152,7 @@ class FileTagger:
                 yield from pending.popleft().result()
 
     def _tag_group(self, paths: Sequence[Path], reader: Callable[[], Reader]) -> list[TaggedFile | RejectedFile]:
-        """Return what becomes of each file. The model sees at once all photos that it has not seen before."""
+        """Return the result for each file. Photos that are not cached go through the model as one batch."""
         opened = [self._open(path, reader) for path in paths]
         unseen = [photo for photo in opened if isinstance(photo, _UnseenPhoto)]
         observed = dict(zip(map(id, unseen), self._classify(unseen), strict=True))
@@ -162,7 +162,7 @@ class FileTagger:
         ]
 
     def _open(self, path: Path, reader: Callable[[], Reader]) -> ObservedPhoto | _UnseenPhoto | ImageRejected:
-        """Return what is known of the photo, its picture where these bytes are new, or why it cannot be read."""
+        """Return the cached observation of the photo, its picture if these bytes are new, or why it cannot be read."""
         try:
             data = bytes_of(path)
             known = self.cache.get(data) if self.cache else None
@@ -189,7 +189,7 @@ class FileTagger:
 
     @contextmanager
     def _readers(self) -> Iterator[Callable[[], Reader]]:
-        """Give a function that returns the calling thread's own reader; all are closed at the end."""
+        """Yield a function that returns the calling thread's own reader; all readers are closed at the end."""
         own = threading.local()
         with ExitStack() as closing:
 
@@ -206,24 +206,24 @@ class FileTagger:
 def photos_in(
     paths: Sequence[Path], vocabulary: Vocabulary, workers: int | None = None
 ) -> Iterator[TaggedFile | RejectedFile]:
-    """Yield what becomes of each file of these folders, sorted; files that were read before are not read again.
+    """Yield the result for each file of these folders, sorted; files that were read before are not read again.
 
-    `check`, `duplicates`, `similar`, `learn` and `tag -o` share what one of them has read.
+    `check`, `duplicates`, `similar`, `learn` and `tag -o` share this cache.
 
     Raises:
-        CallerError: a path is neither a file nor a folder; said before anything is yielded.
+        CallerError: a path is neither a file nor a folder; raised before anything is yielded.
         BadModel: there is no usable model.
     """
     files = files_below(paths)
     tagger = FileTagger.load(model_dir(), vocabulary, workers, InstalledHeads.of_this_machine().load())
-    return tagger.remembering().tag(files)
+    return tagger.with_cache().tag(files)
 
 
 def files_below(paths: Sequence[Path]) -> Iterator[Path]:
-    """Yield the files named, and the files of the folders named, sorted, without hidden ones, lists and notes.
+    """Yield the given files, and the files of the given folders, sorted, without hidden files, lists and notes.
 
     Raises:
-        CallerError: a path is neither a file nor a folder; said before anything is yielded.
+        CallerError: a path is neither a file nor a folder; raised before anything is yielded.
     """
     for path in paths:
         if path.parts[:1] == (SCHEME.rstrip("/"),):  # as a path, s3://bucket/key has lost one of its two slashes
@@ -235,7 +235,7 @@ def files_below(paths: Sequence[Path]) -> Iterator[Path]:
 
 
 def count_beside_photos(paths: Sequence[Path]) -> int:
-    """Return how many files of the folders ``files_below`` leaves out because they are lists or notes."""
+    """Return how many files ``files_below`` leaves out of the folders because they are lists or notes."""
     return sum(lies_beside_photos(path.name) for folder in paths if folder.is_dir() for path in _walk(folder))
 
 
@@ -253,10 +253,10 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def bytes_of(path: Path) -> bytes:
-    """Return what is in the file.
+    """Return the file's content.
 
     Raises:
-        ImageRejected: it is too large, no longer there, or not ours to read.
+        ImageRejected: it is too large, no longer exists, or may not be read.
     """
     try:
         size_bytes = path.stat().st_size
@@ -265,6 +265,6 @@ def bytes_of(path: Path) -> bytes:
             raise ImageRejected(RejectReason.BYTES, detail)
         return path.read_bytes()
     except FileNotFoundError as error:
-        raise ImageRejected(RejectReason.MISSING, "the file is no longer there") from error
+        raise ImageRejected(RejectReason.MISSING, "the file no longer exists") from error
     except OSError as error:
         raise ImageRejected(RejectReason.DENIED, f"the file cannot be read ({error.strerror})") from error

@@ -1,4 +1,4 @@
-"""The model card: what a classifier's files are, what they take and answer, and how right they were found to be."""
+"""The model card: a classifier's files, their inputs and outputs, and their measured accuracy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COLOUR_ORDERS = ("RGB", "BGR")
 
 @dataclass(frozen=True, slots=True)
 class InputContract:
-    """What the model wants to be given: float32 [N, 3, height, width], each value (level - mean) * scale.
+    """The model's input: float32 [N, 3, height, width], each value (level - mean) * scale.
 
     Attributes:
         width_pixels: of the picture given to the model.
@@ -28,11 +28,11 @@ class InputContract:
         colour_order: `RGB` or `BGR`, of the three channels, of `mean` and of `scale`.
         layout: `NCHW`; no other is supported.
         mean: subtracted per channel, in levels of 0 to 255.
-        scale: what the difference is multiplied by, per channel.
-        fit: `crop` cuts the middle out after shrinking; `subject` does so with what stands out from an even border,
-            where there is one; `squash` changes the proportions; `pad` lays white around; `whole` does neither, so
-            that the size is the most a picture may have. It is for pictures that no model is given.
-        shorter_side_pixels: what the shorter side is shrunk to before a crop.
+        scale: the factor of the difference, per channel.
+        fit: `crop` cuts the middle out after shrinking; `subject` first crops to what stands out from an even border,
+            if there is one; `squash` changes the proportions; `pad` adds white around; `whole` does neither, so that
+            the size is an upper limit. That is for pictures that no model reads.
+        shorter_side_pixels: the length of the shorter side before a crop.
         name: of the input in the graph.
     """
 
@@ -47,7 +47,7 @@ class InputContract:
     name: str = "pixels"
 
     def __post_init__(self) -> None:
-        """Refuse a contract that no picture can be shaped for."""
+        """Refuse a contract that no picture can meet."""
         if self.layout != "NCHW":
             raise BadModel(f"the card's input layout is {self.layout!r}; only 'NCHW' is supported")
         if self.colour_order not in COLOUR_ORDERS:
@@ -75,7 +75,7 @@ class OutputContract:
 
 @dataclass(frozen=True, slots=True)
 class ModelClass:
-    """One class that the model can answer: its place in the answer, its WordNet 3.0 id and its name."""
+    """One class of the model: its index in the output, its WordNet 3.0 id and its name."""
 
     class_index: int
     id: str
@@ -84,7 +84,7 @@ class ModelClass:
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """One file of the model, by what proves it to be the file that was measured."""
+    """One file of the model, with what identifies it as the file that was measured."""
 
     name: str
     sha256: str
@@ -103,7 +103,7 @@ class ModelSource:
 
 @dataclass(frozen=True, slots=True)
 class ModelRecipe:
-    """How the files were made from the source: a build whose recipe differs is another build."""
+    """How the files were made from the source; another recipe makes another build."""
 
     version: int
     calibrated_on: str
@@ -113,7 +113,7 @@ class ModelRecipe:
 
 @dataclass(frozen=True, slots=True)
 class MeasuredAccuracy:
-    """How right one file of the model was on photos whose class is known.
+    """The accuracy of one file of the model on photos whose class is known.
 
     `top1` and `top5` are shares in [0, 1]: of the photos whose class was the first answer, or among the first five.
     """
@@ -128,10 +128,9 @@ class MeasuredAccuracy:
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """All that is known of one model.
+    """Everything known about one model.
 
-    `temperature` is what its logits are divided by, so that class scores are as sure as they are right; 1 is as the
-    model is.
+    The logits are divided by `temperature`, so that class scores are calibrated; 1 leaves the model unchanged.
     """
 
     name: str
@@ -159,7 +158,7 @@ class ModelCard:
 
     @property
     def version(self) -> str:
-        """The name of exactly these answers: the served file, how pictures are fitted, and what cools the scores."""
+        """The version that identifies the answers: the served file, how pictures are fitted, and the temperature."""
         return version_of(self.file(self.served).sha256, self.temperature, self.input.fit)
 
     def file(self, precision: str) -> ModelFile:
@@ -168,9 +167,9 @@ class ModelCard:
         Raises:
             BadModel: The model has none.
         """
-        for each in self.files:
-            if each.precision == precision:
-                return each
+        for file in self.files:
+            if file.precision == precision:
+                return file
         raise BadModel(f"the card of {self.name} lists no file of precision {precision!r}")
 
     def to_json(self) -> str:
@@ -208,8 +207,8 @@ class ModelCard:
             output=OutputContract(**document["output"]),
             source=ModelSource(**document["source"]),
             recipe=ModelRecipe(**document["recipe"]),
-            files=tuple(ModelFile(**each) for each in document["files"]),
-            accuracy=tuple(MeasuredAccuracy(**each) for each in document["accuracy"]),
-            classes=tuple(ModelClass(**each) for each in document["classes"]),
+            files=tuple(ModelFile(**file) for file in document["files"]),
+            accuracy=tuple(MeasuredAccuracy(**accuracy) for accuracy in document["accuracy"]),
+            classes=tuple(ModelClass(**model_class) for model_class in document["classes"]),
             temperature=float(document.get("temperature", 1)),
         )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ObservedTable:
-    """A table as ``RecordTable`` promises, in front of another. ``log`` writes a line."""
+    """A ``RecordTable`` in front of another. ``log`` writes a line."""
 
     table: RecordTable
     log: Callable[..., None]

@@ -1,4 +1,4 @@
-"""What local photos show, kept by their bytes: a second command over the same folder reads no photo again."""
+"""A cache of what local photos show, by content: a second command over the same folder reads no photo again."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
     from pipeline.records import ClassScore
 
-_LAYOUT = "2"  # raised when what is kept, or how facts are computed, changes: older rows are then read anew
+_LAYOUT = "2"  # raised when the content or the computation of facts changes: photos of older rows are then read again
 _CREATE = (
     "CREATE TABLE IF NOT EXISTS photo (content BLOB, version TEXT, class_scores BLOB, low_information INTEGER,"
     " facts BLOB, vector BLOB, PRIMARY KEY (content, version)) WITHOUT ROWID"
 )
-_WAIT_S = 30.0  # chosen by us: for another command that writes to the same file
+_WAIT_S = 30.0  # chosen by us: the wait for another command that writes to the same file
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +35,10 @@ class ObservedPhoto:
     vector: FeatureVector | None
 
 
-# Kept by content and not by path, so that a moved or renamed photo is not read again (DECISIONS.md, 43).
+# By content and not by path, so that a moved or renamed photo is not read again (DECISIONS.md, 43).
 @dataclass
 class PhotoCache:
-    """A file of photos by content and model version. For any number of threads."""
+    """A file of photos by content and model version. Thread-safe."""
 
     version: str
     _connection: sqlite3.Connection = field(repr=False)
@@ -46,17 +46,17 @@ class PhotoCache:
 
     @classmethod
     def open(cls, path: Path, model_version: str) -> Self:
-        """Return the cache in that file, which need not exist, for one version of the model."""
+        """Return the cache in the file, which is created if needed, for one version of the model."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Each photo is written for itself: a command that is stopped keeps what it has read.
+        # Each photo is committed on its own: a command that is stopped keeps what it has read.
         connection = sqlite3.connect(path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False)
         connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")  # a lost row costs one more reading
+        connection.execute("PRAGMA synchronous=NORMAL")  # a lost row costs reading one photo again
         connection.execute(_CREATE)
         return cls(f"{_LAYOUT} {model_version}", connection)
 
     def get(self, data: bytes) -> ObservedPhoto | None:
-        """Return what these bytes showed; None where they were not read before."""
+        """Return what these bytes show; None if they were not read before."""
         query = "SELECT class_scores, low_information, facts, vector FROM photo WHERE content = ? AND version = ?"
         with self._lock:
             row = self._connection.execute(query, (_digest(data), self.version)).fetchone()

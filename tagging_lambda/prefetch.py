@@ -1,4 +1,4 @@
-"""Downloads ahead of their turn: what has arrived is yielded in groups, and only a few are ever ahead."""
+"""Downloads ahead of their turn: results are yielded in groups as they arrive, and only a few run ahead."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     from pipeline.images import ImageRef
 
 T = TypeVar("T")
-GROUP = 4  # images; on one core, larger groups gain under 4 % and keep the first ones waiting
+GROUP = 4  # images; on one core, larger groups gain under 4 % and delay the first ones
 # Images downloaded or being downloaded before their turn. At 20 MiB each this bounds a batch to 200 MiB, however
 # large it is (DECISIONS.md, 6).
 AHEAD = 10
 LONGEST_PATIENCE_S = 3600.0  # chosen by us: longer than any function runs, and than a download takes
 
 
-def prefetched(
+def prefetch(
     fetches: Mapping[ImageRef, Callable[[], T]], pool: Executor, time_left_s: Callable[[], float]
 ) -> Iterator[dict[ImageRef, T | BaseException]]:
-    """Yield what the fetches return or raise, in groups of what has arrived meanwhile.
+    """Yield what the fetches return or raise, in groups of those that have finished.
 
-    It ends early when the time is nearly over. What was not begun then is in no group; what is still downloading is in
-    the last one, as ``RetryLater``.
+    It ends early when the time is nearly over. Fetches that were not started are then in no group; those still running
+    are in the last one, as ``RetryLater``.
     """
     waiting = iter(fetches.items())
     pending: dict[Future[T], ImageRef] = {}
@@ -47,7 +47,7 @@ def prefetched(
 
 
 def _give_up(pending: Mapping[Future[T], ImageRef]) -> dict[ImageRef, T | BaseException]:
-    """Cancel what was not begun, and return what is still downloading."""
+    """Cancel the fetches that were not started, and return those that are still running."""
     for future in pending:
         future.cancel()
     return {image: RetryLater("the download takes too long") for future, image in pending.items() if future.running()}

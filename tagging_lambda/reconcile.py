@@ -1,4 +1,4 @@
-"""The verb reconcile: reads each image as it is now, and makes its record say so."""
+"""The verb reconcile: reads each image as it is now, and makes its record match."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pipeline.images import MAX_IMAGE_BYTES, FetchedImage, Gone, Unchanged
 from pipeline.records import GoneImage, Observation, Previous, RejectedImage, TaggedImage, UndoneImage
 from pipeline.unreadable import UnreadableItem
 from tagging_lambda.classification_cache import LEAST_TIME_S, Classification
-from tagging_lambda.prefetch import LONGEST_PATIENCE_S, prefetched
+from tagging_lambda.prefetch import LONGEST_PATIENCE_S, prefetch
 from tagging_lambda.words.decisions import with_keywords
 from tagging_lambda.words.remap import remapped
 
@@ -38,12 +38,12 @@ if TYPE_CHECKING:
     from tagging_lambda.classify import Classifier
     from tagging_lambda.words.keyword_mapper import KeywordMapper
 
-TRIES = 3  # chosen by us: an image that changes faster than this goes back to its queue
-CLOSING_S = 5.0  # chosen by us: to postpone messages and to answer, two calls of the queue
+TRIES = 3  # chosen by us: an image that changes more often goes back to its queue
+CLOSING_S = 5.0  # chosen by us: for postponing messages and answering, two calls of the queue
 
 
 class Outcome(StrEnum):
-    """What reconciling an image came to."""
+    """The result of reconciling an image."""
 
     TAGGED = "tagged"
     REJECTED = "rejected"
@@ -56,7 +56,7 @@ OutcomeOrError = Outcome | BaseException
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """What was read of an image: its record, and the object or the reason why there is none."""
+    """What was read of an image: its record, and the object or why there is none."""
 
     message: TagImage
     record: Record | None
@@ -65,7 +65,7 @@ class _Reading:
 
 @dataclass(frozen=True)
 class Reconciler:
-    """Everything that reconciling needs."""
+    """Reconciles images with their records."""
 
     images: ImageStore
     table: RecordTable
@@ -90,13 +90,13 @@ class Reconciler:
 
         An outcome that is an exception concerns that image alone: ``RetryLater`` and ``DeployerError`` ask for another
         try, ``UnreadableRecord`` for an operator, and anything else is a bug. Downloads run beside reading and
-        classifying. No image is begun without the time to finish it.
+        classifying. No image is started without the time to finish it.
 
         Args:
             messages: what to reconcile.
             time_left_s: seconds until the function is stopped.
-            redelivered: images of messages that were delivered before. Of these, an earlier write may still be on its
-                way, so each gets a new revision even where nothing changed.
+            redelivered: images of messages that were delivered before. An earlier write of these may still be in
+            flight, so each gets a new revision even if nothing changed.
         """
         pending = _merge(messages)
         outcomes: _Outcomes = {}
@@ -110,7 +110,7 @@ class Reconciler:
     def _reconcile_isolated(
         self, messages: Mapping[ImageRef, TagImage], time_left_s: Callable[[], float], redelivered: Collection[ImageRef]
     ) -> _Outcomes:
-        """Reconcile the images together; where a bug ends that, each alone, so that it costs no neighbour."""
+        """Reconcile the images together; if a bug stops that, one by one, so that it costs no other image."""
         try:
             return self._reconcile_once(messages, time_left_s, redelivered)
         except Exception as error:  # noqa: BLE001 - it becomes the outcome of the image that causes it
@@ -130,7 +130,7 @@ class Reconciler:
             return dict.fromkeys(messages, error)
         records = {image: item for image, item in items.items() if not isinstance(item, UnreadableItem)}
         outcomes: _Outcomes = dict.fromkeys(messages, NotBegun("the function's time is nearly over"))
-        # What an item holds beside the keywords, people's decisions above all, must not be overwritten unread.
+        # An unreadable item must not be overwritten: it may hold people's decisions.
         unreadable = {i: UnreadableRecord(str(item)) for i, item in items.items() if isinstance(item, UnreadableItem)}
         outcomes |= unreadable
         fetches = {
@@ -139,7 +139,7 @@ class Reconciler:
             if image not in unreadable
         }
         writes: dict[Future[Outcome], ImageRef] = {}
-        for arrived in prefetched(fetches, self.pool, time_left_s):
+        for arrived in prefetch(fetches, self.pool, time_left_s):
             outcomes |= {image: error for image, error in arrived.items() if isinstance(error, BaseException)}
             readings = [reading for reading in arrived.values() if isinstance(reading, _Reading)]
             for image, result in self._classify(readings, time_left_s).items():
@@ -153,7 +153,7 @@ class Reconciler:
     def _settle(
         self, result: Record | Outcome | RetryLater, record: Record | None, *, is_redelivered: bool
     ) -> Future[Outcome] | Outcome | RetryLater:
-        """Return the outcome of an image, or the write that it waits for."""
+        """Return the outcome of an image, or the pending write that decides it."""
         if isinstance(result, RetryLater):
             return result
         if not isinstance(result, Outcome):
@@ -164,39 +164,38 @@ class Reconciler:
 
     def _fetch(self, message: TagImage, record: Record | None) -> _Reading:
         is_known = record is not None and self._is_of_this_model(record)
-        is_to_be_read = message.again and isinstance(record, RejectedImage)
-        known = record.observation.etag if record and is_known and not is_to_be_read else None
+        must_be_read = message.again and isinstance(record, RejectedImage)
+        known = record.observation.etag if record and is_known and not must_be_read else None
         try:
             return _Reading(message, record, self.images.fetch(message.image, known, MAX_IMAGE_BYTES))
         except ImageRejected as rejected:
             return _Reading(message, record, rejected)
 
     def _is_of_this_model(self, record: Record) -> bool:
-        """Return whether the photo need not be read anew: heads are silent about a vector of another projection."""
+        """Return whether the record is of this model and projection, so that an unchanged photo is not read again."""
         projection = self.classifier.projection
         vector = record.vector if isinstance(record, TaggedImage) else None
         is_readable = projection is None or vector is None or vector.space == projection.space
         return is_readable and record.observation.model_version == self.classifier.card.version
 
-    def _write(self, record: Record, at_rest: Record | None) -> Outcome:
-        self.table.put(record, at_rest.revision if at_rest else 0)
-        # Another worker that found the old record right meanwhile wrote nothing that would have stopped this write. So
-        # the bucket is asked whether it still is as it was observed (DECISIONS.md, 1).
-        if at_rest is not None and self._has_changed(record):
+    def _write(self, record: Record, stored: Record | None) -> Outcome:
+        self.table.put(record, stored.revision if stored else 0)
+        # Another worker may meanwhile have found the old record right. It wrote nothing, so no revision stops this
+        # write: check the object once more (DECISIONS.md, 1).
+        if stored is not None and self._has_changed(record):
             raise RevisionConflict(f"{record.observation.image} changed while it was reconciled")
         return _outcome_of(record)
 
     def _renew(self, record: Record, outcome: Outcome) -> Outcome:
-        """Write the record as it is, under a new revision, and return the outcome.
+        """Write the record unchanged, under a new revision, and return the outcome.
 
-        The delivery before may have left a write on its way that has not landed yet: the new revision makes it fail
-        (DECISIONS.md, 49).
+        A write of the earlier delivery may still be in flight: the new revision makes it fail (DECISIONS.md, 49).
         """
         self.table.put(record, record.revision)
         return outcome
 
     def _has_changed(self, record: Record) -> bool:
-        """Return whether the object is another now than the record says."""
+        """Return whether the object is no longer the one in the record."""
         try:
             fetched = self.images.fetch(record.observation.image, record.observation.etag, 0)
         except TooLarge:
@@ -208,7 +207,7 @@ class Reconciler:
     def _classify(
         self, readings: Sequence[_Reading], time_left_s: Callable[[], float]
     ) -> dict[ImageRef, Record | Outcome | RetryLater]:
-        """Return the record to write for each image, or the outcome where there is nothing to write."""
+        """Return the record to write for each image, or the outcome if there is nothing to write."""
         files = {
             reading.message.image: reading.fetched.data
             for reading in readings
@@ -255,16 +254,16 @@ class Reconciler:
         record = RejectedImage(
             observation, rejected.reason, rejected.detail, decisions=_decisions(reading), previous=previous
         )
-        return Outcome.UNCHANGED if _is_at_rest(record, reading.record) else record
+        return Outcome.UNCHANGED if _is_stored(record, reading.record) else record
 
     def _gone(self, reading: _Reading) -> GoneImage | Outcome:
-        # An image that never had a record gets a tombstone too, so that one key has one end (DECISIONS.md, 3).
+        # An image without a record gets a tombstone too, so that a missing key has one outcome (DECISIONS.md, 3).
         if isinstance(reading.record, GoneImage):
             return Outcome.GONE
         return GoneImage(self._observe(reading), decisions=_decisions(reading))
 
     def _unchanged(self, reading: _Reading) -> Record | Outcome:
-        """Return what has to be written although the object is the same: other keywords for it, or another product."""
+        """Return what must be written although the object is unchanged: new keywords, or another product."""
         record = reading.record
         if record is None:
             raise RuntimeError(f"{reading.message.image} is unchanged, but was never observed")
@@ -288,8 +287,8 @@ class Reconciler:
         )
 
     def _product(self, reading: _Reading) -> str:
-        """Return the product that the message names; else the recorded one, which a manifest may have named."""
-        # A pattern over the key must not overrule what a manifest said once (DECISIONS.md, 9).
+        """Return the product that the message names, else the recorded one, which may come from a manifest."""
+        # The pattern on the key must not overrule an earlier manifest (DECISIONS.md, 9).
         if reading.message.product is not None:
             return reading.message.product
         return reading.record.observation.product if reading.record else self.products.product_of(reading.message.image)
@@ -299,7 +298,7 @@ _Outcomes = dict["ImageRef", OutcomeOrError]
 
 
 def _merge(messages: Iterable[TagImage]) -> dict[ImageRef, TagImage]:
-    """Return one message for each image: the last one, but with a product where any of them names one."""
+    """Return one message for each image: the last one, with the last product that any of them names."""
     merged: dict[ImageRef, TagImage] = {}
     for message in messages:
         earlier = merged.get(message.image)
@@ -310,7 +309,7 @@ def _merge(messages: Iterable[TagImage]) -> dict[ImageRef, TagImage]:
 
 
 def _await_writes(writes: dict[Future[Outcome], ImageRef], patience_s: float) -> _Outcomes:
-    """Return the outcomes of the writes. One that takes too long is retried, for nobody knows whether it will land."""
+    """Return the outcomes of the writes. One that takes too long is retried, because it may or may not succeed."""
     finished, hanging = wait(writes, max(0.0, min(patience_s, LONGEST_PATIENCE_S)))
     outcomes: _Outcomes = {writes[future]: future.exception() or future.result() for future in finished}
     for future in hanging:
@@ -324,16 +323,16 @@ def _decisions(reading: _Reading) -> tuple[Decision, ...]:
     return reading.record.decisions if reading.record else ()
 
 
-def _is_at_rest(record: RejectedImage, at_rest: Record | None) -> bool:
-    """Return whether the same run recorded the same refusal before.
+def _is_stored(record: RejectedImage, stored: Record | None) -> bool:
+    """Return whether the same run has already recorded the same rejection.
 
-    Another run's refusal is written anew: without an ETag, an audit knows only by its time that the newer object was
-    seen.
+    Another run's rejection is written again: without an ETag, only its time tells an audit that the newer object was
+    observed.
     """
-    if record.observation.etag is not None or at_rest is None:
+    if record.observation.etag is not None or stored is None:
         return False
-    observation = replace(record.observation, observed_at=at_rest.observation.observed_at)
-    return replace(record, observation=observation, revision=at_rest.revision) == at_rest
+    observation = replace(record.observation, observed_at=stored.observation.observed_at)
+    return replace(record, observation=observation, revision=stored.revision) == stored
 
 
 def _outcome_of(record: Record) -> Outcome:
@@ -342,5 +341,5 @@ def _outcome_of(record: Record) -> Outcome:
             return Outcome.TAGGED
         case RejectedImage():
             return Outcome.REJECTED
-        case GoneImage() | UndoneImage():  # reconciling never ends with the latter
+        case GoneImage() | UndoneImage():  # reconciling never produces the latter
             return Outcome.GONE

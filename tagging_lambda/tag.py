@@ -1,4 +1,4 @@
-"""The tagging function: takes a batch of messages, and returns those that the queue must deliver again."""
+"""The tagging function: takes a batch of messages and returns those that the queue must redeliver."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class _DecodedDelivery:
 
 @dataclass(frozen=True)
 class Redeliverer:
-    """Sends back what was not done. A queue that is none of ours redelivers when its own visibility timeout ends."""
+    """Returns unfinished messages to their queues. A foreign queue redelivers when its visibility timeout ends."""
 
     queues: Mapping[QueueName, Deliveries]
     back_off: BackOff
@@ -74,7 +74,7 @@ class Redeliverer:
     def redeliver(
         self, deliveries: Iterable[_DecodedDelivery], outcomes: Mapping[ImageRef, OutcomeOrError]
     ) -> dict[str, Disposition]:
-        """Return the disposition of each message by its id, once dead letters are sent and waits are set."""
+        """Send dead letters and set waits, and return the disposition of each message by its id."""
         dispositions: dict[str, Disposition] = {}
         waits_s: dict[QueueName, dict[str, int]] = {}
         for decoded in deliveries:
@@ -91,8 +91,8 @@ class Redeliverer:
         return dispositions
 
     def _dead_letter(self, decoded: _DecodedDelivery, disposition: Disposition) -> Disposition:
-        """Return the disposition once a dead letter is sent. Where that fails, or has no queue, it is a retry."""
-        # The function sends dead letters itself, because the queue's own limit counts throttles too (DECISIONS.md, 11).
+        """Send a dead letter and return the disposition. If sending fails, or there is no queue, that is a retry."""
+        # The function sends dead letters itself, because the queue's limit counts throttling too (DECISIONS.md, 11).
         if not isinstance(disposition, DeadLetter):
             return disposition
         delivery = decoded.delivery
@@ -123,7 +123,7 @@ def make_handler(reconciler: Reconciler, redeliverer: Redeliverer, logger: Logge
         _report_messages(deliveries, dispositions, logger, metrics)
         for is_known in reconciler.cache.take_recognitions():
             metrics.add_metric(Metric.CONTENTS_RECOGNISED, "Count", int(is_known))
-        if any(decoded.decoded for decoded in deliveries):  # S3's test event names no image, and nothing is counted
+        if any(decoded.decoded for decoded in deliveries):  # S3's test event names no image, so nothing was counted
             metrics.flush_metrics()
 
         def raise_if_retried(record: SQSRecord) -> None:
@@ -133,7 +133,7 @@ def make_handler(reconciler: Reconciler, redeliverer: Redeliverer, logger: Logge
         return process_partial_response(
             event=event,
             record_handler=raise_if_retried,
-            # A batch of which every message is retried is no error of the function: its queue keeps them.
+            # A batch in which every message is retried is not an error of the function: the queue keeps them.
             processor=BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False),
             context=context,
         )

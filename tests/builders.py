@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from pipeline.facts import Margins, PhotoFacts
 from pipeline.images import ImageRef
 from pipeline.keywords import LANGUAGES, Keyword, Use, Vocabulary
 from pipeline.memory.images import MemoryImages
@@ -44,6 +45,29 @@ def encoded(picture: Image.Image, kind: str, **options: object) -> bytes:
     file = io.BytesIO()
     picture.save(file, kind, **options)
     return file.getvalue()
+
+
+def photo_facts(**changes: object) -> PhotoFacts:
+    """Return the facts of a photo that breaks no rule: a red product on white, with any of them changed."""
+    facts = PhotoFacts(
+        width_pixels=1600,
+        height_pixels=1600,
+        file_bytes=400_000,
+        format="JPEG",
+        border_rgb=(255, 255, 255),
+        border_evenness=1.0,
+        border_whiteness=1.0,
+        frame=0.0,
+        fill=0.6,
+        margins=Margins(0.05, 0.05, 0.05, 0.05),
+        sharpness=0.6,
+        brightness=0.7,
+        clipped=0.0,
+        colour_shares=(1.0,) + (0.0,) * 11,
+        colour_certainty=1.0,
+        palette=bytes(15),
+    )
+    return replace(facts, **changes)
 
 
 def shop(key: str = "a.jpg") -> ImageRef:

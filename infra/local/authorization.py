@@ -18,6 +18,7 @@ ISSUER = "https://cognito-idp.us-east-1.amazonaws.com"  # what the embedded Cogn
 FLOWS = ["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]  # the first is for programs that have no browser
 
 
+# The embedded AWS itself checks both kinds, so the functions know who signed in (DECISIONS.md, 100).
 class Authorization(StrEnum):
     """How whoever calls the API proves who they are; the value is what a person types."""
 

@@ -1,4 +1,4 @@
-"""The process of the embedded AWS: ministack, started, asked whether it answers, and stopped with its state kept."""
+"""The process of the embedded AWS: starts ministack, checks its health, and stops it with its state saved."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ if TYPE_CHECKING:
 
 START_LIMIT_S = 60.0  # chosen by us: a start takes 0.4 s on an idle machine
 STOP_LIMIT_S = 60.0  # chosen by us: a stop takes 0.4 s; with a large table it writes for some seconds
-WORKERS_LIMIT_S = 3.0  # chosen by us: idle workers end at once, and a busy one's messages come back to their queue
+WORKERS_LIMIT_S = 3.0  # chosen by us: idle workers end at once, and a busy worker's messages return to their queue
 POLL_S = 0.02
 ANSWER_LIMIT_S = 2.0  # chosen by us: it answers in milliseconds, but the machine may be busy
-IDLE_WORKER_S = 60  # chosen by us: all but one worker of a function end after this, and free their memory
+IDLE_WORKER_S = 60  # chosen by us: after this, all but one worker of a function end and free their memory
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
-QUEUE_ADDRESSES = ("sqs.json", "cloudformation.json", "lambda.json")  # the parts of the state that hold the port
+QUEUE_ADDRESSES = ("sqs.json", "cloudformation.json", "lambda.json")  # the files of the state that contain the port
 
 
-def check_installed(found: Callable[[str], object | None] = find_spec) -> None:
-    """Return when the embedded AWS can be started.
+def check_installed(find: Callable[[str], object | None] = find_spec) -> None:
+    """Return if the libraries of the embedded AWS are installed.
 
     Raises:
         DeployerError: a library is missing.
     """
     for module, name in (("ministack", "ministack"), ("samtranslator", "aws-sam-translator")):
-        if found(module) is None:
-            raise DeployerError(f"{name} is not installed; pip install 'catalog-tagger[local]' brings it")
+        if find(module) is None:
+            raise DeployerError(f"{name} is not installed; install it with: pip install 'catalog-tagger[local]'")
 
 
 def start(state: Place, port: int) -> LocalRun:
-    """Start the emulator, in a session of its own, and return when it answers.
+    """Start the emulator in its own session, and return when it answers.
 
     Raises:
         DeployerError: it did not start; its log says why.
@@ -64,7 +64,7 @@ def start(state: Place, port: int) -> LocalRun:
             start_new_session=True,
         )
     run = LocalRun(port=port, pid=process.pid)
-    run.save(state.folder)  # at once: what is known to run can be stopped
+    run.save(state.folder)  # at once, so that the process can be stopped in any case
     _within(START_LIMIT_S, lambda: process.poll() is not None or answers(run))
     if process.poll() is not None or not answers(run):
         stop(state, run)
@@ -73,15 +73,15 @@ def start(state: Place, port: int) -> LocalRun:
 
 
 def _environment(state: Place, port: int, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the emulator's environment, which its functions inherit: nothing of the caller's AWS is in it."""
+    """Return the emulator's environment, which its functions inherit, without anything of the caller's AWS."""
     return {
         **{name: environment[name] for name in INHERITED if name in environment},
         "AUTH": str(state.checks_permissions).lower(),
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "BIND_HOST": LOCAL_HOST,  # its default is every interface
+        "BIND_HOST": LOCAL_HOST,  # the default is every interface
         "GATEWAY_PORT": str(port),
-        "IOT_MTLS_ENABLED": "0",  # listeners of protocols that are not used here
+        "IOT_MTLS_ENABLED": "0",  # protocols that are not used here
         "SFTP_ENABLED": "0",
         "LAMBDA_WARM_TTL_SECONDS": str(IDLE_WORKER_S),
         "PERSIST_STATE": "1",
@@ -93,7 +93,7 @@ def _environment(state: Place, port: int, environment: Mapping[str, str]) -> dic
 
 
 def answers(run: LocalRun) -> bool:
-    """Return whether it is up and says so."""
+    """Return whether it is up and answers its health check."""
     try:
         with urllib.request.urlopen(f"{run.endpoint_url}/_ministack/health", timeout=ANSWER_LIMIT_S) as answer:  # noqa: S310 - an http address of this machine
             return bool(answer.status == 200)  # noqa: PLR2004 - OK
@@ -112,7 +112,7 @@ def stop(state: Place, run: LocalRun) -> None:
 def _stop_process(state: Place, pid: int) -> None:
     _end(pid, signal.SIGTERM)
     if not _within(STOP_LIMIT_S, lambda: not state.is_alive()):
-        _end(pid, signal.SIGKILL)  # its journal still has what it could not write
+        _end(pid, signal.SIGKILL)  # the journal still has what it could not save
     _end_group(pid, signal.SIGTERM)
     if not _within(WORKERS_LIMIT_S, lambda: not _group_lives(pid)):
         _end_group(pid, signal.SIGKILL)
@@ -130,7 +130,7 @@ def _end_group(pid: int, how: signal.Signals) -> None:
 
 def _group_lives(pid: int) -> bool:
     with suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)  # it is our own child if it was started by this very command
+        os.waitpid(pid, os.WNOHANG)  # it is our own child if this command started it
     try:
         os.killpg(pid, 0)
     except ProcessLookupError:
@@ -148,7 +148,7 @@ def _within(limit_s: float, reached: Callable[[], bool]) -> bool:
 
 
 def free_port(wanted: int | None) -> int:
-    """Return the port wanted if nobody listens there, else any that is free."""
+    """Return the wanted port if it is free, else any free port."""
     for port in (wanted, 0) if wanted else (0,):
         with socket.socket() as probe, suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -158,7 +158,7 @@ def free_port(wanted: int | None) -> int:
 
 
 def move(state: Place, before: int, after: int) -> None:
-    """Change the port in the kept state: the emulator knows its queues by their addresses."""
+    """Change the port in the saved state, in which queues are identified by their addresses."""
     for name in QUEUE_ADDRESSES:
         path = state.state / name
         if path.exists():

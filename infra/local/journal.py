@@ -1,10 +1,10 @@
-"""The journal of the embedded AWS: what it acknowledged since its last clean stop, so that a hard end loses nothing.
+"""The journal of the embedded AWS: what it acknowledged since its last clean stop, so that a crash loses nothing.
 
-ministack writes its state when it stops, and only then. Here every change of an item and every message is appended to a
-file before its request is answered; the next start carries the file out again (DECISIONS.md, 70).
+ministack writes its state only when it stops. Here every change of an item and every message is appended to a file
+before its request is answered, and the next start replays the file (DECISIONS.md, 70).
 
-What AWS Lambda says of a batch of the stream that failed needs no entry: the replay writes the items once more, and
-they go down the stream again.
+AWS Lambda's messages about failed batches of the stream need no entry: the replay writes the items again, and so they
+go through the stream again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ UNFINISHED_NAME = "journal.replaying.jsonl"
 
 @dataclass(frozen=True, slots=True)
 class ItemChange:
-    """An item of a table as it became, in DynamoDB's JSON; with ``is_removed`` the item that was deleted."""
+    """An item of a table after a change, in DynamoDB's JSON; with ``is_removed``, the item that was deleted."""
 
     table: str
     item: Mapping[str, Any]
@@ -34,7 +34,7 @@ class ItemChange:
 
 @dataclass(frozen=True, slots=True)
 class SentMessage:
-    """A message that a queue took, with its attributes in Amazon SQS's JSON."""
+    """A message that a queue accepted, with its attributes in Amazon SQS's JSON."""
 
     queue: str
     body: str
@@ -53,15 +53,15 @@ class Recovered:
 
 
 class Journal:
-    """The file in a folder of the state. One process appends to it; threads of it may do so at once."""
+    """A file in the folder of the state. One process appends to it, from any number of threads."""
 
     def __init__(self, folder: Path) -> None:
-        """Open nothing yet."""
+        """Name the files, without opening them."""
         self._path, self._unfinished = folder / JOURNAL_NAME, folder / UNFINISHED_NAME
         self._lock = Lock()
 
     def append(self, entry: Entry) -> None:
-        """Write the entry; once this returns, it outlives the end of the process."""
+        """Write the entry; once this returns, the entry survives the end of the process."""
         name = "item" if isinstance(entry, ItemChange) else "message"
         facts = {attribute: getattr(entry, attribute) for attribute in entry.__dataclass_fields__}
         line = json.dumps({name: facts}) + "\n"
@@ -74,9 +74,9 @@ class Journal:
         return Recovered(kinds[ItemChange], kinds[SentMessage])
 
     def begin_replay(self) -> Iterator[Entry]:
-        """Yield all entries, oldest first, from a file of their own: replaying them appends them again.
+        """Yield all entries, oldest first, from a separate file, because replaying them appends them again.
 
-        A process that ends in the middle leaves that file, and the next replay begins with it.
+        A process that ends in the middle leaves that file, and the next replay starts with it.
         """
         if self._path.exists():
             with self._unfinished.open("a", encoding="utf-8") as unfinished:
@@ -85,11 +85,11 @@ class Journal:
         yield from _read(self._unfinished)
 
     def end_replay(self) -> None:
-        """Forget what was replayed: it stands in the journal again."""
+        """Delete the replayed entries: the journal contains them again."""
         self._unfinished.unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Forget everything: the state on disk has it now."""
+        """Delete all entries: the saved state contains them now."""
         self._path.unlink(missing_ok=True)
 
 
@@ -98,7 +98,7 @@ def _read(path: Path) -> Iterator[Entry]:
         return
     with path.open(encoding="utf-8") as lines:
         for line in lines:
-            if not line.endswith("\n"):  # the process ended while it wrote: nobody got an answer to that request
+            if not line.endswith("\n"):  # the process ended during the write, so its request was never answered
                 return
             [(name, facts)] = json.loads(line).items()
             yield ItemChange(**facts) if name == "item" else SentMessage(**facts)

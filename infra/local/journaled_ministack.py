@@ -1,9 +1,9 @@
 """The process of the embedded AWS: ministack with a journal of what it acknowledges (DECISIONS.md, 70).
 
-It also verifies the signatures that an API with AWS_IAM asks for, where ministack looks for the header alone.
+It also verifies the signatures that an API with AWS_IAM requires; ministack only checks that the header is there.
 
-ministack has no hook for this, so functions of the pinned version are wrapped, each through which all changes of its
-kind pass. ``tests/infra/local/test_run.py`` kills the process and sees that they do.
+ministack has no hook for this, so the functions of the pinned version through which all changes pass are wrapped.
+``tests/infra/local/test_run.py`` kills the process and checks that they do.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ministack import app
-from ministack.services import dynamodb, eventbridge, s3, sqs
+from ministack.services import dynamodb, eventbridge, lambda_svc, s3, sqs
 
 from infra.local.journal import ItemChange, Journal, SentMessage
 from infra.local.signatures import GatewayRequest, SignatureAuthorizer
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
     from infra.local.journal import Entry
 
-SAVED = ("dynamodb.json", "sqs.json")  # the state that the journal stands in for
+SAVED = ("dynamodb.json", "sqs.json")  # the state that the journal protects
 
 
 def journal_items(journal: Journal) -> None:
-    """Append every change of an item, before its request is answered."""
+    """Journal every change of an item before its request is answered."""
     emit = dynamodb._emit_stream_event
 
     def emit_and_append(table: str, event: str, old: Any, new: Any, *rest: Any, **named: Any) -> None:
@@ -43,7 +43,7 @@ def journal_items(journal: Journal) -> None:
 
 
 def journal_messages(journal: Journal) -> None:
-    """Append every message that a queue takes: from a caller, from S3, and from EventBridge."""
+    """Journal every message that a queue accepts: from callers, from S3, and from EventBridge."""
     send, deliver_s3, deliver_event = sqs._act_send_message, s3._deliver_event_to_sqs, eventbridge._dispatch_to_sqs
 
     def send_and_append(data: dict[str, Any], url: str) -> dict[str, Any]:
@@ -100,11 +100,15 @@ def _needs_signature(host: str, path: str, method: str) -> bool:
 
 
 def replay_after_load(journal: Journal) -> None:
-    """Carry the journal out over the state that was loaded, before anybody is answered."""
+    """Replay the journal onto the loaded state, before any request is answered."""
     load = app._load_persisted_state
 
     def load_and_replay() -> None:
         load()
+        # Positions are kept over a stop and the stream is not: from its old position a function would read nothing
+        # until as many changes had come again.
+        for account, region, mapping in [key for key, _ in lambda_svc._dynamodb_stream_positions.all_items()]:
+            lambda_svc._dynamodb_stream_positions.set_scoped(account, region, mapping, 0)
         for entry in journal.begin_replay():
             replay(entry)
         journal.end_replay()
@@ -113,7 +117,10 @@ def replay_after_load(journal: Journal) -> None:
 
 
 def clear_after_save(journal: Journal, state: Path) -> None:
-    """Forget the journal once the state is on disk. ministack only logs a state that it could not write."""
+    """Clear the journal once the state is on disk, except for changes that the stream has not passed on yet.
+
+    The state is checked, because ministack only logs a failed write.
+    """
     save = app.save_all
 
     def save_and_clear(services: Mapping[str, Callable[[], Any]]) -> None:
@@ -122,18 +129,35 @@ def clear_after_save(journal: Journal, state: Path) -> None:
         saved = [state / name for name in SAVED]
         if all(path.exists() and path.stat().st_mtime >= began_s - 1 for path in saved):
             journal.clear()
+            for change in changes_on_their_way():
+                journal.append(change)
 
     app.save_all = save_and_clear
 
 
+def changes_on_their_way() -> list[ItemChange]:
+    """Return the changes in the streams that a function has still to read: the next start sends them once more."""
+    read = min((position for _, position in lambda_svc._dynamodb_stream_positions.all_items()), default=0)
+    changes = []
+    for (account, region, table), records in dynamodb._stream_records.all_items():
+        trimmed = dynamodb._stream_trimmed.get_scoped(account, region, table, 0)
+        for record in records[max(0, read - trimmed) :]:
+            item = record["dynamodb"].get("NewImage")
+            removed = ItemChange(table, record["dynamodb"]["Keys"], is_removed=True)
+            changes.append(removed if item is None else ItemChange(table, item))
+    return changes
+
+
 def replay(entry: Entry) -> None:
-    """Make the change once more. Both are safe to repeat: an item is written whole, and a message only says look."""
+    """Repeat the change. Both are idempotent: an item is written whole, and a message only asks for a reconcile."""
     match entry:
         case SentMessage(queue, body, attributes):
             try:
                 sqs._act_send_message({"MessageBody": body, "MessageAttributes": attributes}, sqs._queue_url(queue))
             except sqs._Err as error:
-                print(f"a message of the journal has no queue any more: {queue}: {error.message}", flush=True)
+                print(
+                    f"the journal has a message for a queue that no longer exists: {queue}: {error.message}", flush=True
+                )
         case ItemChange(table, item, is_removed=False):
             dynamodb._put_item({"TableName": table, "Item": item})
         case ItemChange(table, item):

@@ -1,4 +1,4 @@
-"""Brings the local stack up, says how it is, and takes it down."""
+"""Starts the local stack, reports its state, and stops it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from infra.local import emulator
 from infra.local.authorization import Authorization, UserPool
 from infra.local.deploy import Deployment
 from infra.local.journal import Journal
-from infra.package import PACKAGES, zipped
+from infra.package import PACKAGES, zip_files
 from pipeline.aws.clients import client
 from pipeline.aws.sqs import SqsQueue
 from pipeline.errors import DeployerError, NoStack
@@ -31,18 +31,18 @@ if TYPE_CHECKING:
 
 
 class Life(StrEnum):
-    """How the embedded AWS is."""
+    """The state of the embedded AWS."""
 
     UP = "up"
-    DOWN = "down"  # stopped so that its state was kept
-    DIED = "died"  # ended without being asked to
-    SILENT = "silent"  # its process runs, and does not answer
+    DOWN = "down"  # stopped, with its state saved
+    DIED = "died"  # ended unexpectedly
+    SILENT = "silent"  # its process runs but does not answer
     NONE = "none"  # there is no local stack
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What is deployed: the template, the folder of the rooms, and the model."""
+    """What to deploy: the template, the folder of the rooms, and the model."""
 
     template: Path
     root: Path
@@ -55,12 +55,14 @@ class Sources:
             BadModel: there is no model.
         """
         compared = home() / MODELS_FOLDER
-        return {package.function: zipped(package.sources(self.model_dir, self.root, compared)) for package in PACKAGES}
+        return {
+            package.function: zip_files(package.sources(self.model_dir, self.root, compared)) for package in PACKAGES
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class Up:
-    """What ``up`` did. ``before`` is how it was, and ``recovered`` what a hard end would have lost."""
+    """What ``up`` did. ``before`` is the earlier state, and ``recovered`` what the journal brought back."""
 
     before: Life
     recovered: Recovered
@@ -72,7 +74,7 @@ class Up:
 
 @dataclass(frozen=True, slots=True)
 class QueueCounts:
-    """How many messages a queue holds, and how many its dead-letter queue."""
+    """How many messages a queue and its dead-letter queue hold."""
 
     waiting: int
     in_flight: int
@@ -81,7 +83,7 @@ class QueueCounts:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How the local stack is; what is None is only known while it is up."""
+    """The state of the local stack; fields that are None are only known while it is up."""
 
     life: Life
     run: LocalRun | None
@@ -92,7 +94,7 @@ class Status:
 
 
 def life_of(state: Place) -> Life:
-    """Return how the embedded AWS is."""
+    """Return the state of the embedded AWS."""
     run = LocalRun.load(state.folder)
     if run is None:
         return Life.NONE
@@ -107,7 +109,7 @@ def up(
     authorization: Authorization = Authorization.NONE,
     parameters: Mapping[str, str] = MappingProxyType({}),
 ) -> Up:
-    """Start the embedded AWS if it is not up, and make its stack what the sources say.
+    """Start the embedded AWS if it is not up, and deploy the sources to it.
 
     Raises:
         DeployerError: it cannot be started, or the template cannot be deployed.
@@ -117,7 +119,7 @@ def up(
     with state.alone():
         before, recovered = life_of(state), Journal(state.state).count()
         if before is Life.SILENT:
-            raise DeployerError("ministack runs and does not answer; `catalog-tagger local down` stops it")
+            raise DeployerError("ministack runs but does not answer; `catalog-tagger local down` stops it")
         try:
             run = _running(state)
             deployed = _deploy(Deployment.at(run.endpoint_url), template, zips, authorization, parameters)
@@ -125,7 +127,7 @@ def up(
             _give_up(state)
             raise
         if deployed.changed:
-            # Only a clean stop keeps what is deployed, and what the journal brings back needs its tables and queues.
+            # Only a clean stop saves the deployed tables and queues, which a replay of the journal needs.
             Deployment.at(run.endpoint_url).drain()
             emulator.stop(state, run)
             run = emulator.start(state, run.port)
@@ -152,7 +154,7 @@ def _deploy(
 
 
 def _give_up(state: Place) -> None:
-    """Take half a first stack away, which would be in the way of the next. One that was whole once stays as it is."""
+    """Remove an incomplete first stack, which would block the next attempt. A stack that was complete before stays."""
     run = LocalRun.load(state.folder)
     if run is not None and not state.was_stopped_cleanly_once():
         emulator.stop(state, run)
@@ -160,7 +162,7 @@ def _give_up(state: Place) -> None:
 
 
 def _running(state: Place) -> LocalRun:
-    """Return the run that is up, which is started if there is none: on the port it had, if that is free."""
+    """Return the run that is up; if none is, start one, on its former port if that is free."""
     run = LocalRun.load(state.folder)
     if run is not None and state.is_alive():
         return run
@@ -174,7 +176,7 @@ def _running(state: Place) -> LocalRun:
 
 
 def down(state: Place, *, purge: bool) -> Life:
-    """Stop the embedded AWS and return how it was. ``purge`` forgets all that it holds."""
+    """Stop the embedded AWS and return its earlier state. ``purge`` deletes everything it holds."""
     if not state.folder.exists():
         return Life.NONE
     with state.alone():
@@ -191,10 +193,10 @@ def down(state: Place, *, purge: bool) -> Life:
 
 
 def status(state: Place) -> Status:
-    """Return how the local stack is.
+    """Return the state of the local stack.
 
     Raises:
-        NoStack: the embedded AWS is up, and nothing is deployed on it.
+        NoStack: the embedded AWS is up, but nothing is deployed on it.
     """
     life, run = life_of(state), LocalRun.load(state.folder)
     if life is not Life.UP or run is None:

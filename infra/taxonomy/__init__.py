@@ -1,1 +1,1 @@
-"""The taxonomy's workshop: WordNet's tree plus the shop's edits make pipeline/taxonomy.csv."""
+"""How pipeline/taxonomy.csv is made: WordNet's tree with the edits in shop_edits.csv."""

@@ -1,4 +1,4 @@
-"""Makes pipeline/taxonomy.csv: the classes' tree out of WordNet 3.0, with the shop's edits laid over it."""
+"""Makes pipeline/taxonomy.csv: WordNet 3.0's tree above the model's classes, with the edits in shop_edits.csv."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TAXONOMY = ROOT / "pipeline" / "taxonomy.csv"
 CLASSES = ROOT / "tagging_lambda" / "imagenet_classes.csv"
 EDITS = Path(__file__).with_name("shop_edits.csv")
-# A cell of the edits that starts so adds to what WordNet says; any other value replaces it; blank leaves it.
+# An edit's cell that starts with this adds to WordNet's; any other value replaces it; an empty one leaves it.
 ADDS = "+"
 
 
@@ -33,7 +33,7 @@ def class_ids(classes: Path) -> list[str]:
 
 
 def raw_rows(synsets: Mapping[str, Synset]) -> dict[str, TaxonomyRow]:
-    """Return WordNet's own tree by id: nothing in it is a word of a shop before the edits say so."""
+    """Return WordNet's own tree by id, in which nothing is a keyword yet: the edits decide that."""
     return {
         synset.id: TaxonomyRow(
             id=synset.id,
@@ -46,7 +46,7 @@ def raw_rows(synsets: Mapping[str, Synset]) -> dict[str, TaxonomyRow]:
 
 
 def edited(rows: Mapping[str, TaxonomyRow], edits: Iterable[TaxonomyRow]) -> dict[str, TaxonomyRow]:
-    """Return the rows with the edits laid over them; an id that WordNet lacks becomes a node of our own.
+    """Return the rows with the edits applied; an id that WordNet lacks becomes a node of our own.
 
     Raises:
         CallerError: an id is edited twice.
@@ -57,11 +57,11 @@ def edited(rows: Mapping[str, TaxonomyRow], edits: Iterable[TaxonomyRow]) -> dic
         if edit.id in seen:
             raise CallerError(f"{EDITS.name} edits {edit.id} twice")
         seen.add(edit.id)
-        result[edit.id] = _laid_over(result.get(edit.id, TaxonomyRow(edit.id, use="keyword")), edit)
+        result[edit.id] = _apply(result.get(edit.id, TaxonomyRow(edit.id, use="keyword")), edit)
     return result
 
 
-def _laid_over(row: TaxonomyRow, edit: TaxonomyRow) -> TaxonomyRow:
+def _apply(row: TaxonomyRow, edit: TaxonomyRow) -> TaxonomyRow:
     changes = {}
     for column in COLUMNS[1:]:
         cell: str = getattr(edit, column)
@@ -72,8 +72,8 @@ def _laid_over(row: TaxonomyRow, edit: TaxonomyRow) -> TaxonomyRow:
     return replace(row, **changes)
 
 
-def without_inherited(rows: Mapping[str, TaxonomyRow]) -> dict[str, TaxonomyRow]:
-    """Return the rows with `not_goods` handed down: what lies only below such nodes is no goods either."""
+def inherit_not_goods(rows: Mapping[str, TaxonomyRow]) -> dict[str, TaxonomyRow]:
+    """Return the rows with `not_goods` inherited: a node with only such parents is not goods either."""
     settled: dict[str, TaxonomyRow] = {}
     for row in in_tree_order(rows):
         above = [settled[parent].use for parent in row.parent_ids if parent in settled]
@@ -83,7 +83,7 @@ def without_inherited(rows: Mapping[str, TaxonomyRow]) -> dict[str, TaxonomyRow]
 
 
 def in_tree_order(rows: Mapping[str, TaxonomyRow]) -> list[TaxonomyRow]:
-    """Return the rows so that a node follows all its parents and kin stand together."""
+    """Return the rows so that a node follows all its parents, and siblings are adjacent."""
     children: dict[str, list[str]] = {}
     for row in rows.values():
         for parent in row.parent_ids:
@@ -102,13 +102,13 @@ def taxonomy_text(data_noun: Path, classes: Path = CLASSES, edits: Path = EDITS)
     """Return the text of taxonomy.csv.
 
     Raises:
-        CallerError: a file is missing, or a node stands in no tree (a parent that is not there, or a cycle).
+        CallerError: a file is missing, a parent is missing, or there is a cycle.
     """
     raw = raw_rows(with_ancestors(class_ids(classes), read_nouns(data_noun)))
     rows = edited(raw, read_rows(edits))
-    settled = without_inherited(rows)
+    settled = inherit_not_goods(rows)
     if lost := sorted(rows.keys() - settled.keys()):
-        raise CallerError(f"{', '.join(lost)}: a parent is missing or they go round in a circle")
+        raise CallerError(f"{', '.join(lost)}: a parent is missing or they form a cycle")
     return as_csv(settled.values())
 
 
@@ -116,7 +116,7 @@ def taxonomy_text(data_noun: Path, classes: Path = CLASSES, edits: Path = EDITS)
 @click.option("--data-noun", type=click.Path(path_type=Path), default=DATA_NOUN, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), default=TAXONOMY, help="Default: pipeline/taxonomy.csv.")
 def taxonomy(data_noun: Path, out: Path) -> None:
-    """Write the taxonomy: WordNet's tree above the model's classes, with shop_edits.csv laid over it."""
+    """Write the taxonomy: WordNet's tree above the model's classes, with the edits in shop_edits.csv."""
     text = taxonomy_text(data_noun)
     out.write_text(text, encoding="utf-8")
     click.echo(f"{out}: {text.count(chr(10)) - 1} nodes")

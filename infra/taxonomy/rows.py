@@ -1,4 +1,4 @@
-"""A row of the taxonomy file, and the file as text: the format that people edit and programs read."""
+"""The rows of the taxonomy file: the format that people edit and programs read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SEPARATOR = "|"
 
 @dataclass(frozen=True, slots=True)
 class TaxonomyRow:
-    """One node as the file writes it: every column is text; `parents` and words are separated by `|`."""
+    """One node as written in the file: every column is text; `|` separates parents and words."""
 
     id: str
     parents: str = ""
@@ -32,11 +32,11 @@ class TaxonomyRow:
 
     @property
     def parent_ids(self) -> tuple[str, ...]:
-        """The ids right above this node."""
+        """The ids of the node's parents."""
         return split(self.parents)
 
     def words(self, language: str) -> tuple[str, ...]:
-        """Return the node's words in `language`: the name shown, then the synonyms."""
+        """Return the node's words in `language`: first its name, then the synonyms."""
         return split(getattr(self, language))
 
 
@@ -44,7 +44,7 @@ COLUMNS = tuple(field.name for field in fields(TaxonomyRow))
 
 
 def split(cell: str) -> tuple[str, ...]:
-    """Return the values of a cell that separates them by `|`."""
+    """Return the values of a cell, which `|` separates."""
     return tuple(part.strip() for part in cell.split(SEPARATOR) if part.strip())
 
 
@@ -52,7 +52,7 @@ def read_rows(path: Path) -> list[TaxonomyRow]:
     """Return the rows of a taxonomy file in the file's order.
 
     Raises:
-        CallerError: the columns are others, or a row has too many.
+        CallerError: the columns are different, or a row has too many.
     """
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.DictReader(file)
@@ -68,7 +68,7 @@ def _row(path: Path, number: int, cells: dict[str | None, str | None]) -> Taxono
 
 
 def as_csv(rows: Iterable[TaxonomyRow]) -> str:
-    """Return the file's text: a header and one line per row, ending in newlines."""
+    """Return the file's text: a header and one line per row."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)

@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("word", required=False)
-@click.option("--language", default="en", show_default=True, help="Of the words: en, de, fr, es, or the shop's own.")
+@click.option(
+    "--language", default="en", show_default=True, help="The language of the words: en, de, fr, es, or one of your own."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
 def taxonomy(*, word: str | None, language: str, as_json: bool) -> None:
-    """Print the keywords that a photo can get: the id, the words, and what is above each.
+    """Print the keywords that a photo can get: the id, the words and the parents of each.
 
-    With WORD, only those with a word that contains it, in any language. The ids are those that overlay.csv names.
+    With WORD, only keywords with a word that contains it, in any language. overlay.csv uses the same ids.
     """
     names = KeywordNames.in_language(Vocabulary.load(), language)
     keywords = [keyword for keyword in names.vocabulary.emitted if word is None or _contains(keyword, word)]
@@ -32,10 +34,13 @@ def taxonomy(*, word: str | None, language: str, as_json: bool) -> None:
         click.echo(json.dumps({"keywords": [_document(keyword, names) for keyword in keywords]}))
         return
     width = max(len(keyword.id) for keyword in keywords)
-    for keyword in keywords:
-        above = ", ".join(names.name(parent) for parent in keyword.parents)
-        words = ", ".join(keyword.words.get(language) or (keyword.name(),))
-        click.echo(f"{keyword.id:<{width}}  {words}" + (f"  < {above}" if above else ""))
+    click.echo("\n".join(f"{keyword.id:<{width}}  {_line(keyword, names)}" for keyword in keywords))
+
+
+def _line(keyword: Keyword, names: KeywordNames) -> str:
+    parents = ", ".join(names.name(parent) for parent in keyword.parents)
+    words = ", ".join(keyword.words.get(names.language) or (keyword.name(),))
+    return words + (f"  < {parents}" if parents else "")
 
 
 def _contains(keyword: Keyword, word: str) -> bool:

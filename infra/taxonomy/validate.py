@@ -1,4 +1,4 @@
-"""Proves the taxonomy file: every class has a way, every word one meaning, every keyword four languages."""
+"""Checks the taxonomy file: every class leads to a keyword, words have one meaning, keywords four languages."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 EMITTED = frozenset({Use.KEYWORD, Use.FALLBACK})
-# In the note of a row: the ids of the nodes with which it shares a word on purpose.
+# In a row's note: the ids of the nodes with which it shares a word on purpose.
 SHARES = re.compile(r"\bshares: ([\w| -]+)")
 
 
 def problems(path: Path, model_classes: Sequence[str], head_words: Sequence[str] = ()) -> list[str]:
-    """Return what is wrong with a taxonomy file, one line each; empty if nothing.
+    """Return the problems of a taxonomy file, one line each.
 
     Args:
-        path: of the file.
-        model_classes: the ids of the classes that the model knows.
-        head_words: the ids of the keywords that a head may say although no class leads to them.
+        path: the file.
+        model_classes: the ids of the model's classes.
+        head_words: the ids of the keywords that a head can give although no class leads to them.
     """
     try:
         vocabulary = Vocabulary.load(path)
@@ -47,16 +47,16 @@ def problems(path: Path, model_classes: Sequence[str], head_words: Sequence[str]
 def _lost_classes(vocabulary: Vocabulary, model_classes: Iterable[str]) -> Iterator[str]:
     for class_id in model_classes:
         if class_id not in vocabulary.nodes:
-            yield f"{class_id} is a class of the model and not in the taxonomy"
+            yield f"{class_id} is a class of the model but not in the taxonomy"
         elif vocabulary.nodes[class_id].use is not Use.NOT_GOODS and not _emitted_above(vocabulary, class_id):
             yield f"{class_id} ({vocabulary.nodes[class_id].name()}) leads to no keyword and is not not_goods"
 
 
 def _unreachable(vocabulary: Vocabulary, model_classes: Iterable[str]) -> Iterator[str]:
-    goods = [each for each in model_classes if each in vocabulary.nodes]
+    known = [class_id for class_id in model_classes if class_id in vocabulary.nodes]
     reached = {
         node_id
-        for class_id in goods
+        for class_id in known
         if vocabulary.nodes[class_id].use is not Use.NOT_GOODS
         for node_id in _emitted_above(vocabulary, class_id)
     }
@@ -66,8 +66,8 @@ def _unreachable(vocabulary: Vocabulary, model_classes: Iterable[str]) -> Iterat
 
 
 def _emitted_above(vocabulary: Vocabulary, node_id: str) -> list[str]:
-    line = (node_id, *vocabulary.ancestors(node_id))
-    return [node for node in line if vocabulary.nodes[node].use in EMITTED]
+    nodes = (node_id, *vocabulary.ancestors(node_id))
+    return [node for node in nodes if vocabulary.nodes[node].use in EMITTED]
 
 
 def _untranslated(rows: Iterable[TaxonomyRow]) -> Iterator[str]:
@@ -77,7 +77,7 @@ def _untranslated(rows: Iterable[TaxonomyRow]) -> Iterator[str]:
             if not words:
                 yield f"{row.id} ({row.en}) has no word in {language}"
             if len(set(words)) < len(words):
-                yield f"{row.id} ({row.en}) says a word twice in {language}"
+                yield f"{row.id} ({row.en}) lists a word twice in {language}"
 
 
 def _ambiguous(rows: Sequence[TaxonomyRow]) -> Iterator[str]:
@@ -86,16 +86,17 @@ def _ambiguous(rows: Sequence[TaxonomyRow]) -> Iterator[str]:
         for row in rows:
             for word in {fold(word) for word in row.words(language)}:
                 meanings[word].append(row)
-        for word, meant in meanings.items():
-            if not _said_so(meant):
-                yield f"{word!r} ({language}) means {' and '.join(row.id for row in meant)}; no note says 'shares: ID'"
+        for word, sharing in meanings.items():
+            if not _is_intended(sharing):
+                ids = " and ".join(row.id for row in sharing)
+                yield f"{word!r} ({language}) means {ids}; no note says 'shares: ID'"
 
 
-def _said_so(meant: Sequence[TaxonomyRow]) -> bool:
-    """Return whether all of them but one name another of them in their note."""
-    ids = {row.id for row in meant}
-    silent = [row for row in meant if not ids & _shared_with(row)]
-    return len(silent) <= 1
+def _is_intended(sharing: Sequence[TaxonomyRow]) -> bool:
+    """Return whether all of these rows except one name another of them in their notes."""
+    ids = {row.id for row in sharing}
+    without_note = [row for row in sharing if not ids & _shared_with(row)]
+    return len(without_note) <= 1
 
 
 def _shared_with(row: TaxonomyRow) -> set[str]:
@@ -105,7 +106,7 @@ def _shared_with(row: TaxonomyRow) -> set[str]:
 
 @click.command()
 def check_taxonomy() -> int:
-    """Print what is wrong with pipeline/taxonomy.csv; exit 1 if anything is."""
+    """Print the problems of pipeline/taxonomy.csv, and exit with 1 if there are any."""
     faults = problems(TAXONOMY, class_ids(CLASSES), sorted({word.keyword_id for word in starter_words()}))
     for problem in faults:
         click.echo(problem)

@@ -72,7 +72,7 @@ class S3Images:
                 raise RetryLater(f"{image}: the download takes more than {DOWNLOAD_LIMIT_S} s")
         return bytes(data)
 
-    def listing(self, place: BucketPrefix, start_after: str = "") -> Iterator[ListedImage]:
+    def listing(self, location: BucketPrefix, start_after: str = "") -> Iterator[ListedImage]:
         """Yield the objects by ListObjectsV2, a thousand a call.
 
         Raises:
@@ -80,13 +80,13 @@ class S3Images:
         """
         pages = self.s3.get_paginator("list_objects_v2")
         try:
-            with translated(str(place)):
-                for page in pages.paginate(Bucket=place.bucket, Prefix=place.prefix, StartAfter=start_after):
+            with translated(str(location)):
+                for page in pages.paginate(Bucket=location.bucket, Prefix=location.prefix, StartAfter=start_after):
                     for entry in page.get("Contents", ()):
-                        image = ImageRef(place.bucket, entry["Key"])
+                        image = ImageRef(location.bucket, entry["Key"])
                         yield ListedImage(image, entry["ETag"], entry["Size"], entry["LastModified"])
         except NoStack as error:
-            raise CallerError(f"there is no bucket {place.bucket}") from error
+            raise CallerError(f"there is no bucket {location.bucket}") from error
 
 
 @dataclass(frozen=True)
@@ -94,36 +94,30 @@ class S3Files:
     """An export below a prefix of a bucket, as ``FileStore`` promises."""
 
     s3: Any
-    place: BucketPrefix
+    location: BucketPrefix
 
     def now(self) -> datetime:
         """Return the time that S3 puts on every answer, in whole seconds."""
-        with translated(str(self.place)):
-            answer = self.s3.head_bucket(Bucket=self.place.bucket)
+        with translated(str(self.location)):
+            answer = self.s3.head_bucket(Bucket=self.location.bucket)
         return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
 
     def write(self, name: str, source: Path) -> str:
         """Upload the file by one PutObject, whose answer tells its ETag; S3 shows an object only when it is whole."""
-        with translated(str(self.place)), source.open("rb") as body:
-            answer = self.s3.put_object(Bucket=self.place.bucket, Key=self.place.prefix + name, Body=body)
+        with translated(str(self.location)), source.open("rb") as body:
+            answer = self.s3.put_object(Bucket=self.location.bucket, Key=self.location.prefix + name, Body=body)
         return str(answer["ETag"])
 
     def read(self, name: str) -> bytes | None:
-        """Return the file's bytes, or None where there is none."""
-        try:
-            with translated(str(self.place)):
-                answer = self.s3.get_object(Bucket=self.place.bucket, Key=self.place.prefix + name)
-                return bytes(answer["Body"].read())
-        except ClientError as error:
-            if code_of(error) in {"404", "NoSuchKey"}:
-                return None
-            raise
+        """Return the file's bytes, or None if there is none."""
+        file = self.read_version(name)
+        return None if file is None else file.data
 
     def read_version(self, name: str) -> FileVersion | None:
         """Return the file's bytes and ETag, or None where there is none."""
         try:
-            with translated(str(self.place)):
-                answer = self.s3.get_object(Bucket=self.place.bucket, Key=self.place.prefix + name)
+            with translated(str(self.location)):
+                answer = self.s3.get_object(Bucket=self.location.bucket, Key=self.location.prefix + name)
                 return FileVersion(bytes(answer["Body"].read()), answer["ETag"])
         except ClientError as error:
             if code_of(error) in {"404", "NoSuchKey"}:
@@ -133,8 +127,10 @@ class S3Files:
     def download(self, name: str, target: Path) -> bool:
         """Download the file in parts, several at once, each of which is tried again if it breaks off."""
         try:
-            with translated(str(self.place)):
-                self.s3.download_file(Bucket=self.place.bucket, Key=self.place.prefix + name, Filename=str(target))
+            with translated(str(self.location)):
+                self.s3.download_file(
+                    Bucket=self.location.bucket, Key=self.location.prefix + name, Filename=str(target)
+                )
         except ClientError as error:
             if code_of(error) in {"404", "NoSuchKey"}:
                 return False
@@ -145,8 +141,8 @@ class S3Files:
         """Write the file by one conditional PutObject."""
         condition = {"IfNoneMatch": "*"} if seen is None else {"IfMatch": seen}
         try:
-            with translated(str(self.place)):
-                self.s3.put_object(Bucket=self.place.bucket, Key=self.place.prefix + name, Body=data, **condition)
+            with translated(str(self.location)):
+                self.s3.put_object(Bucket=self.location.bucket, Key=self.location.prefix + name, Body=data, **condition)
         except ClientError as error:
             if code_of(error) in _OVERTAKEN:
                 return False
@@ -160,17 +156,17 @@ class S3Files:
 
     def listing(self, prefix: str = "") -> Iterator[StoredFile]:
         """Yield the files by ListObjectsV2, a thousand a call."""
-        inside = BucketPrefix(self.place.bucket, self.place.prefix + prefix)
+        inside = BucketPrefix(self.location.bucket, self.location.prefix + prefix)
         for listed in S3Images(self.s3).listing(inside):
-            name = listed.image.key.removeprefix(self.place.prefix)
+            name = listed.image.key.removeprefix(self.location.prefix)
             yield StoredFile(name, listed.size_bytes, listed.etag, listed.modified_at)
 
     def delete(self, names: Collection[str]) -> None:
         """Remove these files by DeleteObjects, a thousand a call."""
-        keys = [{"Key": self.place.prefix + name} for name in names]
+        keys = [{"Key": self.location.prefix + name} for name in names]
         for start in range(0, len(keys), DELETE_BATCH):
-            with translated(str(self.place)):
+            with translated(str(self.location)):
                 batch = {"Objects": keys[start : start + DELETE_BATCH], "Quiet": True}
-                answer = self.s3.delete_objects(Bucket=self.place.bucket, Delete=batch)
+                answer = self.s3.delete_objects(Bucket=self.location.bucket, Delete=batch)
             if answer.get("Errors"):
-                raise RetryLater(f"{self.place}: {len(answer['Errors']):,} files could not be removed")
+                raise RetryLater(f"{self.location}: {len(answer['Errors']):,} files could not be removed")

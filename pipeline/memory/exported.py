@@ -20,10 +20,10 @@ class MemoryExportedImages:
     as_of: datetime
     images: list[ExportedImage] = field(default_factory=list)
 
-    def below(self, place: BucketPrefix) -> Iterator[ExportedImage]:
+    def below(self, location: BucketPrefix) -> Iterator[ExportedImage]:
         """Yield the images as ``ExportedImages`` promises."""
         for exported in sorted(self.images, key=lambda exported: exported.image.key.encode()):
-            if exported.image.bucket == place.bucket and exported.image.key.startswith(place.prefix):
+            if exported.image.bucket == location.bucket and exported.image.key.startswith(location.prefix):
                 yield exported
 
     def reopen(self) -> MemoryExportedImages:

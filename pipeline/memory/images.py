@@ -50,10 +50,10 @@ class MemoryImages:
             self.downloads += 1
             return stored
 
-    def listing(self, place: BucketPrefix, start_after: str = "") -> Iterator[ListedImage]:
+    def listing(self, location: BucketPrefix, start_after: str = "") -> Iterator[ListedImage]:
         """Yield the objects as ``ImageStore`` promises."""
         for image in sorted(self.objects, key=lambda ref: ref.key.encode()):
-            inside = image.bucket == place.bucket and image.key.startswith(place.prefix)
+            inside = image.bucket == location.bucket and image.key.startswith(location.prefix)
             if inside and image.key.encode() > start_after.encode():
                 stored = self.objects[image]
                 yield ListedImage(image, stored.etag, len(stored.data), stored.modified_at)

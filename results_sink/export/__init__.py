@@ -1,1 +1,1 @@
-"""The way out in bulk: snapshots, deltas, and what reads them back."""
+"""Bulk export: snapshots, deltas, and the code that reads them back."""

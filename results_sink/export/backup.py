@@ -1,4 +1,4 @@
-"""The records of an export, decisions included, for whoever brings them back into a table."""
+"""The records of an export, decisions included, for restoring them into a table."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BackedUpRecords:
-    """The records that searches of an export see: those of its snapshot, under its deltas."""
+    """The records that searches of an export see: those of its snapshot, updated by its deltas."""
 
-    place: ExportPlace
+    export: ExportPlace
 
     def scan(self) -> Iterator[Record | UnreadableItem]:
-        """Yield every record once. Of the snapshot a row group is in memory at a time, of the deltas all rows.
+        """Yield every record once. One row group of the snapshot is in memory at a time, and all rows of the deltas.
 
         Raises:
-            BadExport: there is none, it is damaged, or an earlier version wrote it, which kept no decisions.
+            BadExport: there is none, it is damaged, or an earlier version, which kept no decisions, wrote it.
         """
-        yield from map(self._record, rows_of(self.place))
+        yield from map(self._record, rows_of(self.export))
 
     def _record(self, row: Mapping[str, Any]) -> Record | UnreadableItem:
-        # A record without people's decisions would undo them, so nothing comes back of it (DECISIONS.md, 71).
+        # Restoring a record without people's decisions would undo them (DECISIONS.md, 71).
         if row["backup"] is None:
             raise BadExport(
-                f"{self.place.name} was written by an earlier version, which kept no decisions in it; "
+                f"{self.export.name} was written by an earlier version, which kept no decisions in it; "
                 "`catalog-tagger export` writes a new one"
             )
         return restore_record(row)

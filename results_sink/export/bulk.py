@@ -1,4 +1,4 @@
-"""Rows as other engines load them: newline-delimited JSON of OpenSearch's bulk API, deletions among them."""
+"""Records as newline-delimited JSON for OpenSearch's bulk API, deletions included."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 INDEX = "catalogue"
 FOLDER = "opensearch-bulk/"
-NEWEST_NAME = f"{FOLDER}latest.txt"  # the files of the newest export that is whole, one a line, in their order
+NEWEST_NAME = f"{FOLDER}latest.txt"  # the files of the newest complete export, one per line, in order
 PART_IMAGES = 20_000  # chosen by us: some 20 MB, where OpenSearch takes requests of up to 100 MB
 
 
 def bulk_lines(records: Iterable[Record], vocabulary: Vocabulary, index: str = INDEX) -> Iterator[str]:
-    """Yield two lines for each image that was tagged, its action and itself, and one for each other: its deletion.
+    """Yield two lines for each tagged image, its action and its document, and one line for any other: its deletion.
 
-    The image is the document's id, so that loading twice changes nothing, and each line ends with a line feed.
+    The image's name is the document's id, so that loading twice changes nothing. Each line ends with a line feed.
     """
     for record in records:
         target = {"_index": index, "_id": str(record.observation.image)}
@@ -43,7 +43,7 @@ def bulk_lines(records: Iterable[Record], vocabulary: Vocabulary, index: str = I
 
 
 def document_of(record: TaggedImage, vocabulary: Vocabulary) -> dict[str, Any]:
-    """Return the image as a document: ids of its keywords and of those above them, words by language, scores by id."""
+    """Return the image as a document: ids of its keywords and their ancestors, words by language, scores by id."""
     ids = [tag.keyword_id for tag in record.keywords]
     above = (ancestor for keyword_id in ids for ancestor in _ancestors(keyword_id, vocabulary))
     return {
@@ -78,7 +78,7 @@ def _line(value: dict[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class BulkReport:
-    """What was written: the files, and how many images they put or delete."""
+    """What was written: the files, and how many images they index or delete."""
 
     files: tuple[str, ...]
     indexed: int
@@ -96,9 +96,9 @@ class BulkExporter:
     part_images: int = PART_IMAGES
 
     def export(self, over: Callable[[Iterable[Record]], Iterable[Record]] = iter) -> BulkReport:
-        """Write all records, then the list of the files that hold them, and return what was written.
+        """Write all records, then the list of their files, and return what was written.
 
-        Who loads what the list names loads no half, and nothing that an export before wrote.
+        The list names neither an unfinished export nor files of an earlier one.
         """
         folder = f"{FOLDER}{self.clock().strftime(NAME_TIME)}/"
         records = iter(over(UnreadableItems().exclude_from(self.table.scan())))

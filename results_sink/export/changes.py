@@ -1,4 +1,4 @@
-"""The verb record: what the table's stream tells becomes a delta, which ``latest.json`` lays over the snapshot."""
+"""The verb record: changes from the table's stream become a delta, which ``latest.json`` adds to the snapshot."""
 
 from __future__ import annotations
 
@@ -37,33 +37,33 @@ if TYPE_CHECKING:
     from pipeline.ports import FileStore
     from pipeline.stream import Change
 
-BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)  # the scan time of a snapshot of nothing: any export is newer
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)  # the scan time of the empty snapshot: any export is newer
 
 
 @dataclass(frozen=True)
 class Recorder:
-    """Writes deltas into an export. A batch that is delivered again is named once."""
+    """Writes deltas into an export. A batch that is delivered twice is listed once."""
 
     files: FileStore
     vocabulary: Vocabulary
     new_id: Callable[[], str]
 
     def record(self, changes: Sequence[Change]) -> DeltaFile | None:
-        """Write the last change of each image as a delta, and make ``latest.json`` name it after those before.
+        """Write the last change of each image as a delta, and append it to the list in ``latest.json``.
 
-        Where the stream is late, what is published may have seen some of the changes: these are left out, since they
-        would put an older state over a newer one. Where none is left, None is returned.
+        If the stream is late, the published snapshot may already contain some of the changes. These are left out,
+        because they would put an older state over a newer one. Returns None if no change is left.
 
         Raises:
-            RetryLater: the store failed; nothing is named, or all is.
-            BadExport: what is published is damaged, missing, or of a later schema version; nothing is named.
+            RetryLater: the store failed; the delta is listed as a whole or not at all.
+            BadExport: what is published is damaged, missing, or of a later schema version; the delta is not listed.
         """
         publisher = Publisher(self.files)
         latest = self._published(publisher)
-        news = [change for change in changes if not _is_exported(latest, change.changed_at)]
-        if not news:
+        unseen = [change for change in changes if not _is_exported(latest, change.changed_at)]
+        if not unseen:
             return None
-        delta = self._write(news, latest)
+        delta = self._write(unseen, latest)
         publisher.change(lambda newest: _with_delta(_undamaged(newest), delta))
         return delta
 
@@ -71,9 +71,11 @@ class Recorder:
         latest, seen = publisher.latest()
         if seen is None:
             was_published = any(name.endswith(f"/{SUPERSEDED_NAME}") for name in self.files.names(SNAPSHOTS))
-            latest, seen = publisher.latest()  # again: others may have published twice before the files were listed
+            latest, seen = (
+                publisher.latest()
+            )  # read again: others may have published twice before the files were listed
             if seen is None and was_published:
-                # A snapshot of nothing in its place would hide the whole catalogue from searches.
+                # An empty snapshot in its place would hide the whole catalogue from searches.
                 raise BadExport(f"{LATEST_NAME} was removed; the changes wait for a new export, which writes it")
         if seen is None:
             self._begin()
@@ -81,17 +83,17 @@ class Recorder:
         return _undamaged(latest)
 
     def _begin(self) -> None:
-        """Publish a snapshot of nothing, for deltas to lie upon before the first export."""
-        nothing = Exporter(
+        """Publish an empty snapshot, the base of deltas that come before the first export."""
+        empty = Exporter(
             MemoryTable(),
             self.files,
             self.vocabulary,
             self.new_id,
             scan_began_at=BEGINNING,
-            # Another shard of the stream may have begun meanwhile: its snapshot stays, with the deltas over it.
+            # Another shard of the stream may have published one meanwhile: its snapshot stays, with its deltas.
             choose_deltas=lambda latest: () if latest is None else None,
         )
-        nothing.export()
+        empty.export()
 
     def _write(self, changes: Sequence[Change], latest: Latest) -> DeltaFile:
         newest = {change.record.observation.image: change for change in changes}
@@ -103,8 +105,8 @@ class Recorder:
             stem = delta_stem(changes)
             for delta in latest.deltas:
                 if delta.name.startswith(stem) and delta.sha256 == digest:
-                    return delta  # the batch is delivered again, since the answer of the first time was lost
-            # The id makes the name new. A name that is never written twice can be cleaned up without asking who writes.
+                    return delta  # the batch was delivered again, because the first answer was lost
+            # The id makes the name unique. Names that are never reused can be cleaned up without asking who writes.
             name = f"{stem}-{self.new_id()}.parquet"
             version = self.files.write(name, path)
         newest_change_at = max(change.changed_at for change in changes)
@@ -112,13 +114,13 @@ class Recorder:
 
 
 def delta_stem(changes: Sequence[Change]) -> str:
-    """Return how the name of a batch's delta begins: by its first change, and the number of changes."""
+    """Return the start of the name of a batch's delta: its first change, and the number of changes."""
     first = changes[0]
     return f"{DELTAS}{first.changed_at.strftime(NAME_TIME)}-{first.sequence.zfill(40)}-{len(changes):05d}"
 
 
 def _with_delta(latest: Latest, delta: DeltaFile) -> Latest:
-    """Return what is published with the delta as its last; one that is named already stays where it is."""
+    """Return what is published with the delta appended, unless it is listed already."""
     if delta in latest.deltas or _is_exported(latest, delta.newest_change_at):
         return latest
     return replace(latest, deltas=(*latest.deltas, delta))
@@ -135,14 +137,14 @@ def _undamaged(latest: Latest | None) -> Latest:
 
 
 def make_handler(recorder: Recorder, logger: Logger, metrics: Metrics) -> Callable[[dict[str, Any], Any], None]:
-    """Return the function's entry point, which takes parts of the table's stream: a part that fails comes again."""
+    """Return the function's entry point for batches of the table's stream; a failed batch is delivered again."""
 
     @metrics.log_metrics
     def handler(event: dict[str, Any], context: Any) -> None:
         del context
         unreadable = UnreadableItems()
         changes = list(unreadable.exclude_from(changes_of(event)))
-        if unreadable.count:  # the changes behind them must not wait for somebody to repair them
+        if unreadable.count:  # later changes must not wait until somebody repairs these
             metrics.add_metric(name=Metric.UNREADABLE, unit="Count", value=unreadable.count)
             logger.error("records cannot be read", items=[str(item) for item in unreadable.examples])
         delta = recorder.record(changes) if changes else None

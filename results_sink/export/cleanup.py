@@ -1,4 +1,4 @@
-"""Removes what no reader may need any more. What is removed, and why, is one pure function: ``plan_deletions``."""
+"""Deletes files that no reader may need any more. One pure function, ``plan_deletions``, decides which and why."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ RUNNING = timedelta(days=1)  # chosen by us: over the longest export, and over t
 
 
 class Rule(StrEnum):
-    """Why a file may go. Each rule stays true once it is: a plan that is carried out late deletes nothing needed."""
+    """Why a file may be deleted. A rule that holds once holds for ever, so a late deletion is still safe."""
 
-    REPLACED = "replaced"  # of a snapshot that enough newer ones replaced: ``latest.json`` never names one again
-    HISTORY = "history"  # the list of a replaced snapshot's deltas: no export that began before it still runs
-    ABANDONED = "abandoned"  # of a snapshot that was never published: whoever wrote it has ended without
-    UNNAMED = "unnamed"  # a delta that nothing kept names: its writer has ended, and names are never used twice
+    REPLACED = "replaced"  # its snapshot was replaced by enough newer ones: ``latest.json`` never names it again
+    HISTORY = "history"  # a replaced snapshot's list of deltas: no export that began before it still runs
+    ABANDONED = "abandoned"  # its snapshot was never published, and its writer has ended
+    UNNAMED = "unnamed"  # a delta that no kept file lists: its writer has ended, and names are never reused
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,12 @@ class Deletion:
 
 
 def remove_unneeded(files: FileStore, kept_snapshots: int) -> tuple[Deletion, ...]:
-    """Delete what no reader and no writer may need, and return what was deleted.
+    """Delete what neither readers nor writers may need, and return what was deleted.
 
-    Nothing is deleted where nothing is published or ``latest.json`` is damaged: then all is needed to mend it.
+    Nothing is deleted if nothing is published or ``latest.json`` is damaged: a repair may need every file.
     """
-    # latest.json is read before the files are listed: a snapshot that is published in between is in the list, and
-    # too young to go. The other way round, one that was replaced in between would look as if it never was published.
+    # latest.json is read before the files are listed: a snapshot published in between is listed, and too young to
+    # delete. In the other order, a snapshot replaced in between would look as if it had never been published.
     latest, _ = Publisher(files).latest()
     if latest is None:
         return ()
@@ -61,7 +61,7 @@ def remove_unneeded(files: FileStore, kept_snapshots: int) -> tuple[Deletion, ..
 def _read_superseded(files: FileStore, stored: Iterable[StoredFile]) -> Iterator[tuple[str, Latest]]:
     for name in (file.name for file in stored if file.name.endswith(f"/{SUPERSEDED_NAME}")):
         data = files.read(name)
-        with suppress(BadExport):  # a damaged list leads nobody to its deltas: they may go when they are old
+        with suppress(BadExport):  # nobody reaches deltas through a damaged list: they may be deleted when they are old
             if data is not None:
                 yield _snapshot_of(name), Latest.decode(data, name)
 
@@ -73,14 +73,14 @@ def plan_deletions(
     now: datetime,
     kept_snapshots: int,
 ) -> tuple[Deletion, ...]:
-    """Return which of these files may go, in the order of their names (DECISIONS.md, 54).
+    """Return which of these files may be deleted, in the order of their names (DECISIONS.md, 54).
 
     Args:
         stored: the files below ``snapshots/`` and ``deltas/``.
         latest: what is published.
-        superseded: by snapshot, what was published when that snapshot was replaced.
+        superseded: for each replaced snapshot, what was published when it was replaced.
         now: the store's time.
-        kept_snapshots: how many published snapshots stay, with the latest; at least 1.
+        kept_snapshots: how many published snapshots stay, including the latest; at least 1.
     """
     replaced = _replaced(stored, latest)
     removable = set(replaced[: max(len(replaced) - kept_snapshots + 1, 0)])
@@ -102,10 +102,10 @@ def _unnamed_deltas(stored: Iterable[StoredFile], kept: Iterable[Latest], as_of:
 
 
 def _replaced(stored: Iterable[StoredFile], latest: Latest) -> list[str]:
-    """Return the snapshots that were published and are no more, in the order in which they were replaced."""
+    """Return the snapshots that were published and then replaced, in the order of their replacement."""
     lists = [file for file in stored if file.name.endswith(f"/{SUPERSEDED_NAME}")]
     lists.sort(key=lambda file: (file.modified_at, file.name))
-    # Beside the latest one there may be a list too: of a writer that was about to replace it.
+    # The latest snapshot may have a list too, from a writer that was about to replace it.
     return [snapshot for snapshot in (_snapshot_of(file.name) for file in lists) if snapshot != latest.snapshot]
 
 
@@ -120,9 +120,9 @@ def _by_snapshot(stored: Iterable[StoredFile]) -> dict[str, list[StoredFile]]:
 def _snapshot_deletions(
     snapshot: str, files: Sequence[StoredFile], now: datetime, *, is_replaced: bool
 ) -> Iterator[Deletion]:
-    """Yield the deletions of a snapshot that enough others replaced, or that was never published."""
+    """Yield the deletions of a snapshot that enough newer ones replaced, or that was never published."""
     if not is_replaced:
-        # Its youngest file counts: an export writes one after the other, and may have begun long ago.
+        # Its youngest file counts: an export may have begun long ago and still be writing.
         if all(_is_settled(file, now) for file in files):
             yield from (Deletion(file.name, Rule.ABANDONED) for file in files)
         return
@@ -134,7 +134,7 @@ def _snapshot_deletions(
 
 
 def _is_settled(file: StoredFile, as_of: datetime) -> bool:
-    """Return whether nobody can still be at work who wrote the file, or began before it was written."""
+    """Return whether every process that wrote the file, or began before it was written, has ended by now."""
     return file.modified_at < as_of - RUNNING
 
 

@@ -1,4 +1,4 @@
-"""Columns of ``images/`` in memory: what a search needs of a snapshot's images, or of those that changed since."""
+"""Columns of ``images/`` in memory: what a search needs of the images in a snapshot, or of those that changed since."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.keywords import KeywordTag, Source
-from results_sink.export.delta import last_of_each, there
+from results_sink.export.delta import last_of_each, visible_rows
 from results_sink.export.rows import SOURCES
 from results_sink.export.tables import CHANGE, TAG_COLUMNS
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from results_sink.export.parquet import ParquetFile
 
-ABSENT = -1  # the row of an image, or the number of a product, that a snapshot does not have
+ABSENT = -1  # stands for the row of an image, or the number of a product, that a snapshot lacks
 REQUIRED = ("image", "product", "status", "reason", "low_information", "observed_at", *TAG_COLUMNS)
-MOST_UINT16 = 65_536  # values of a uint16, which NumPy sorts several times faster than wider numbers
+MOST_UINT16 = 65_536  # the number of uint16 values; NumPy sorts uint16 several times faster than wider integers
 OPTIONAL = ("needs_a_look", "colours")  # columns that exports of earlier versions do not have
 VECTOR = ("vector", "vector_space")  # of a snapshot too large to be read for every search
 
@@ -35,20 +35,20 @@ class ImageColumns:
     """Images by row, in the order of the rows of ``images/``.
 
     Attributes:
-        images: the name of each image, s3://bucket/key: Arrow's strings, read by ``image_of``.
+        images: the name of each image, s3://bucket/key: an Arrow string array, read by ``image_of``.
         products: int32 [N], the number of each image's product among ``product_names``.
-        product_names: the different products: Arrow's strings.
+        product_names: the distinct products: an Arrow string array.
         is_tagged: bool [N].
         offsets: int64 [N + 1]; image ``i`` has the keywords from ``offsets[i]`` to ``offsets[i + 1]``.
-        keyword_ids: the different keywords; ``keywords`` are places in this list.
-        keywords: uint16 [K] (int32 beyond 65,536 keywords), one after the other by image.
+        keyword_ids: the distinct keywords; ``keywords`` holds indices into this list.
+        keywords: uint16 [K] (int32 beyond 65,536 keywords), grouped by image.
         scores: float64 [K], in [0, 1].
         sources: uint8 [K], who gave the keyword: its index in ``SOURCES``.
-        colours: the colour ids of each image, or None where the export has no such column.
-        vectors: the two columns of ``VECTOR`` as Arrow's table, or None where those were not read.
-        reasons: why each image was rejected, null where it was not: Arrow's strings.
-        needs_a_look: bool [N], whether it is tagged and nothing on it is sure, and nobody decided.
-        observed_us: int64 [N], when each image was seen, in microseconds since 1970.
+        colours: the colour ids of each image, or None if the export has no such column.
+        vectors: the two columns of ``VECTOR`` as an Arrow table, or None if they were not read.
+        reasons: why each image was rejected, or null: an Arrow string array.
+        needs_a_look: bool [N], whether the image is tagged without a certain keyword or a person's decision.
+        observed_us: int64 [N], when each image was observed, in microseconds since 1970.
     """
 
     images: Any
@@ -125,7 +125,7 @@ class ImageColumns:
         return _flags(pc.equal(self.reasons, reason))
 
     def rows_of(self, images: Sequence[str]) -> NDArray[np.int64]:
-        """Return the row of each of these images, or ``ABSENT``; rows must be in the order of their images' names."""
+        """Return the row of each of these images, or ``ABSENT``; rows must be sorted by image name."""
         return np.array([_bisected(self.images, image, range(len(self))) for image in images], np.int64)
 
 
@@ -135,7 +135,7 @@ class ColourColumn:
 
     Attributes:
         offsets: int64 [N + 1]; image ``i`` has the colours from ``offsets[i]`` to ``offsets[i + 1]``.
-        ids: Arrow's strings [C].
+        ids: an Arrow string array [C].
     """
 
     offsets: NDArray[np.int64]
@@ -170,7 +170,7 @@ class VectorColumn:
 
 @dataclass(eq=False)
 class DeltaRows:
-    """The rows of one delta, and where the snapshot under it has their images, which is looked up once."""
+    """The rows of one delta, and the rows of the same images in its snapshot, which are looked up once."""
 
     table: Any
     _base: ImageColumns | None = field(default=None, init=False)
@@ -193,12 +193,12 @@ class DeltaRows:
 
 
 def changed_columns(deltas: Iterable[DeltaRows]) -> ImageColumns:
-    """Return the last row of each image in these deltas, without those that are gone, in the order of the deltas."""
-    return ImageColumns.of(there(last_of_each(delta.table for delta in deltas)))
+    """Return the last row of each image in these deltas, without gone images, in the order of the deltas."""
+    return ImageColumns.of(visible_rows(last_of_each(delta.table for delta in deltas)))
 
 
 def read_images(files: Iterable[ParquetFile]) -> ImageColumns:
-    """Return the columns of files of ``images/`` that follow each other, of which there is at least one.
+    """Return the columns of one or more consecutive files of ``images/``.
 
     Raises:
         BadExport: a file is damaged.
@@ -217,10 +217,10 @@ def read_delta(file: ParquetFile) -> DeltaRows:
 
 
 class ProductNumbers:
-    """Numbers the products of images that changed as a snapshot numbers them; new products go on counting."""
+    """Numbers the products of changed images as the snapshot does; new products get the next numbers."""
 
     def __init__(self, base: ImageColumns) -> None:
-        """Sort nothing yet: most images keep their product."""
+        """Prepare nothing yet: most images keep their product."""
         self._base = base
         self._order: NDArray[np.int64] | None = None  # numbers of products, sorted by name
         self._known: dict[str, int] = {}
@@ -231,12 +231,12 @@ class ProductNumbers:
 
         Args:
             changed: the images.
-            base_rows: the row of those that the snapshot has, by name.
+            base_rows: the row in the snapshot by image name, ``ABSENT`` if it has none.
         """
         names, firsts = changed.product_names.to_pylist(), np.unique(changed.products, return_index=True)[1]
         images = (changed.image_of(int(row)) for row in firsts)
-        of_names = [self._number(name, base_rows[image]) for name, image in zip(names, images, strict=True)]
-        return np.array(of_names, np.int32)[changed.products] if of_names else changed.products
+        numbers = [self._number(name, base_rows[image]) for name, image in zip(names, images, strict=True)]
+        return np.array(numbers, np.int32)[changed.products] if numbers else changed.products
 
     def _number(self, product: str, base_row: int) -> int:
         if product not in self._known:
@@ -261,18 +261,18 @@ def _bisected(names: Any, wanted: str, order: Sequence[int] | NDArray[np.int64])
     return index if index < len(order) and str(names[int(order[index])]) == wanted else ABSENT
 
 
-def _flags_of(places: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return which of the lists with these offsets hold one of the places: bool [N]."""
+def _flags_of(positions: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which of the lists with these offsets contain one of these positions: bool [N]."""
     flags = np.zeros(len(offsets) - 1, np.bool_)
-    flags[np.searchsorted(offsets, places, side="right") - 1] = True
+    flags[np.searchsorted(offsets, positions, side="right") - 1] = True
     return flags
 
 
-# A stored column would keep the rule of the day it was written (DECISIONS.md, 86).
+# Computed, because a stored column would keep the rule of the day it was written (DECISIONS.md, 86).
 def _needs_a_look(
     table: Any, is_tagged: NDArray[np.bool_], offsets: NDArray[np.int64], sources: NDArray[np.uint8]
 ) -> NDArray[np.bool_]:
-    """Return which images the machine was not sure of, and nobody has given a keyword: bool [N]."""
+    """Return which images have no certain keyword, and none from a person: bool [N]."""
     if "needs_a_look" in table.column_names:
         return _flags(table["needs_a_look"])
     is_decided = _flags_of(np.flatnonzero(sources == SOURCES.index(Source.HUMAN)), offsets)
@@ -292,7 +292,7 @@ def _numbers(column: Any, dtype: type) -> Any:
 
 
 def _source_indices(sources: Any) -> NDArray[np.uint8]:
-    """Return the index in ``SOURCES`` of each source; one that only a later version knows counts as the first."""
+    """Return the index in ``SOURCES`` of each source; a source of a later version counts as the first."""
     indices = pc.index_in(_whole(sources), pa.array([str(source) for source in SOURCES]))
     return np.asarray(_numbers(pc.fill_null(indices, 0), np.uint8))
 

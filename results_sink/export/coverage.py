@@ -26,7 +26,7 @@ COVERAGE_SCHEMA = pa.schema(
 
 
 def count(coverage: Coverage, images: Any) -> None:
-    """Count the rows of ``images/``, raw or not. In their order, so that equal rows make equal counts."""
+    """Count rows of ``images/``, raw or final, in their order, so that equal rows give equal counts."""
     has_keyword = pc.greater(pc.list_value_length(images["keywords"]), 0)
     for name, has in zip(images["image"].to_pylist(), has_keyword.to_pylist(), strict=True):
         coverage.add(name, has_keyword=has)

@@ -1,4 +1,4 @@
-"""Deltas as Parquet: the changed images as rows of ``images/``, each with what became of it.
+"""Deltas as Parquet: the changed images as rows of ``images/``, each with the kind of its change.
 
 Tables are pyarrow's own, as in ``parquet``; other modules only pass them on.
 """
@@ -25,15 +25,15 @@ PUT, DELETED = "put", "deleted"
 
 
 def delta_schema(languages: Sequence[str]) -> Any:
-    """Return the columns of a delta: what became of the image, and those of ``images/``."""
+    """Return the columns of a delta: the kind of change, and the columns of ``images/``."""
     return pa.schema([(CHANGE, pa.string()), *tables.images_schema(languages)])
 
 
 def write_delta(changes: Sequence[Change], path: Path, vocabulary: Vocabulary) -> None:
-    """Write one row for each change; of an image that is gone only what it was called means anything."""
-    gone = [change for change in changes if not change.is_there]
+    """Write one row for each change; the row of a gone image has only its names and revision."""
+    gone = [change for change in changes if not change.is_visible]
     stats = ExportStats()
-    kept = list(stats.kept(change.record for change in changes if change.is_there))
+    kept = list(stats.select(change.record for change in changes if change.is_visible))
     raw = tables.raw_images(kept, stats.keyword_lists(kept))
     images = tables.Lexicon(list(stats.numbers), vocabulary).images(raw)
     schema = delta_schema(vocabulary.languages)
@@ -53,30 +53,30 @@ def write_delta(changes: Sequence[Change], path: Path, vocabulary: Vocabulary) -
 
 
 def last_of_each(deltas: Iterable[Any]) -> Any:
-    """Return of each image its last row."""
+    """Return the last row of each image."""
     rows = pa.concat_tables(deltas, promote_options="default")  # earlier deltas have fewer columns
     last = {image: row for row, image in enumerate(rows["image"].to_pylist())}
     return rows.take(pa.array(sorted(last.values()), pa.int64())).combine_chunks()
 
 
-def without(table: Any, changed: Container[str]) -> Any:
-    """Return the rows of images that did not change."""
+def exclude_images(table: Any, changed: Container[str]) -> Any:
+    """Return the rows of unchanged images."""
     return table.filter(pa.array([image not in changed for image in table["image"].to_pylist()], pa.bool_()))
 
 
 def only_last(table: Any, first_row: int, last_rows: Mapping[str, int]) -> Any:
-    """Return of rows that are numbered from ``first_row`` those that are the last of their image."""
+    """Return the rows, numbered from ``first_row``, that are the last of their image."""
     images = enumerate(table["image"].to_pylist(), first_row)
     return table.filter(pa.array([last_rows[image] == row for row, image in images], pa.bool_()))
 
 
-def there(changed: Any) -> Any:
-    """Return the rows of images that are there."""
+def visible_rows(changed: Any) -> Any:
+    """Return the rows of images that are not gone."""
     return changed.filter(pc.equal(changed[CHANGE], PUT))
 
 
 def raw_of(table: Any, stats: ExportStats) -> Any:
-    """Return rows of ``images/`` as the exporter sorts them, keywords as numbers of the stats, and count them."""
+    """Return rows of ``images/`` as the exporter sorts them, with keywords as numbers of the stats, and count them."""
     whole = table["keywords"].combine_chunks()
     tags = pc.list_flatten(whole)
     ids = tags.field(0).dictionary_encode()

@@ -20,7 +20,7 @@ from results_sink.export.cleanup import remove_unneeded
 from results_sink.export.external_sort import Runs
 from results_sink.export.manifest import SNAPSHOTS, KeywordRows, Manifest, snapshot_name
 from results_sink.export.part_writer import Parts, Shape
-from results_sink.export.postings_layout import Sizes, divided, row_group_sizes
+from results_sink.export.postings_layout import Sizes, divide_keywords, row_group_sizes
 from results_sink.export.publish import Exported, Publisher, deltas_since_scan
 from results_sink.export.rows import ExportStats
 
@@ -37,21 +37,21 @@ if TYPE_CHECKING:
     from results_sink.export.publish import ChooseDeltas
     from results_sink.export.rows import Kept, RecordSource
 
-KEPT_SNAPSHOTS = 3  # chosen by us: who reads one when it is replaced has two more exports' time to end
+KEPT_SNAPSHOTS = 3  # chosen by us: a reader of a replaced snapshot has the time of two more exports
 
-RESERVE_S = 30.0  # of a call are left when the last fold ends; chosen by us: a cleanup takes seconds
+RESERVE_S = 30.0  # kept at the end of a call for the cleanup; chosen by us: it takes seconds
 
 OVERTAKEN = "a newer one was published meanwhile; this one was not"
 
 
 @dataclass(frozen=True)
 class Exporter:
-    """Exports a table into a file store. Work lies in ``work``, a folder of this machine, while it lasts.
+    """Exports a table into a file store, with temporary files in ``work``, a local folder.
 
-    The time is that of the file store, since a machine's own clock may be wrong.
+    Times come from the file store, because a machine's own clock may be wrong.
 
-    What is exported may be no table but ``rows`` that were exported before: then the scan began when that began, and
-    ``choose_deltas`` says which deltas stay over it.
+    A fold exports ``rows`` of an earlier export instead of the table: ``scan_began_at`` is then that export's, and
+    ``choose_deltas`` decides which deltas remain.
     """
 
     table: RecordSource
@@ -68,19 +68,19 @@ class Exporter:
     def export(self, over: Callable[[Iterable[Record]], Iterable[Record]] = iter) -> Exported:
         """Write a snapshot, then make ``latest.json`` name it, then remove snapshots that are too old.
 
-        Until ``latest.json`` is written, and if anything fails before, readers see the snapshot before. It is not
-        written where a newer snapshot is published.
+        Until ``latest.json`` is written, readers see the previous snapshot, also if anything fails. It is not written
+        if a newer snapshot is published.
 
         Args:
             over: sees the records pass by, to show progress.
 
         Raises:
-            BadSettings: the folder for work is too small.
+            BadSettings: the folder for temporary files is too small.
             BadExport: what is published is of a later schema version.
-            RetryLater: what was folded while the table was scanned is no longer known; nothing is published.
+            RetryLater: what was folded during the scan is no longer known; nothing is published.
         """
         publisher = Publisher(self.files)
-        before, _ = publisher.latest()  # a place that does not answer is said before the table is read
+        before, _ = publisher.latest()  # a store that does not answer is reported before the table is read
         self.work.mkdir(parents=True, exist_ok=True)
         free_bytes = shutil.disk_usage(self.work).free
         try:
@@ -90,7 +90,9 @@ class Exporter:
                 is_published = publisher.publish(manifest, Path(work), choose_deltas)
         except OSError as error:
             if error.errno == errno.ENOSPC:
-                raise BadSettings(f"no room is left for the export; {self.work} had {free_bytes:,} bytes") from error
+                raise BadSettings(
+                    f"there is no space left for the export; {self.work} had {free_bytes:,} bytes free"
+                ) from error
             if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
                 raise CallerError(f"{error.filename} cannot be written: {error.strerror}") from error
             raise
@@ -137,7 +139,7 @@ class _Snapshot:
             yield from self._exporter.rows(self._stats)
             return
         records = over(self.unreadable.exclude_from(self._exporter.table.scan()))
-        for batch in _batches(self._stats.kept(records), self._sizes.batch_records):
+        for batch in _batches(self._stats.select(records), self._sizes.batch_records):
             yield tables.raw_images(batch, self._stats.keyword_lists(batch))
 
     def _spill(self, batches: Iterable[Any]) -> Runs:
@@ -168,11 +170,11 @@ class _Snapshot:
         for table in runs.merged():
             parts.add(lexicon.postings(table))
         files = parts.close()
-        inside = divided(keywords, [file.rows for file in files])
+        inside = divide_keywords(keywords, [file.rows for file in files])
         return tuple(replace(file, keywords=part_keywords) for file, part_keywords in zip(files, inside, strict=True))
 
     def _write_coverage(self, name: str) -> tuple[PartFile, ...]:
-        rows = MOST_FOLDERS + 1  # and the row of all other folders: always one file, of one row group
+        rows = MOST_FOLDERS + 1  # plus a row for all other folders: always one file with one row group
         parts = self._parts(name, Shape("coverage", covered.COVERAGE_SCHEMA, rows), repeat(rows))
         parts.add(covered.coverage_table(self._coverage))
         return parts.close()
@@ -192,10 +194,10 @@ def _batches(records: Iterator[Kept], size: int) -> Iterator[list[Kept]]:
 def make_handler(
     exporter: Exporter, logger: Logger, metrics: Metrics, fold: Callable[[float], Exported | None] = lambda _: None
 ) -> Callable[[object, Any], dict[str, object]]:
-    """Return the function's entry point: folds where the event says ``fold``, else exports; answers with what it wrote.
+    """Return the function's entry point: it folds if the event says ``fold``, else exports, and answers what it wrote.
 
-    ``fold`` is told how many seconds it has. The exporter's folder for work must be the function's alone: what an
-    earlier call left, whose time was over before it ended, is removed first.
+    ``fold`` receives the seconds it has. The exporter's ``work`` folder must belong to the function alone: files left
+    by an earlier call that ran out of time are removed first.
     """
 
     @metrics.log_metrics
@@ -206,7 +208,7 @@ def make_handler(
         else:
             exported = exporter.export()
         if exported is None:
-            return {"snapshot": None, "rows": 0, "published": False}  # few deltas, not worth a fold
+            return {"snapshot": None, "rows": 0, "published": False}  # too few deltas to be worth a fold
         snapshot, rows = exported.manifest.snapshot, exported.manifest.counts.rows
         is_published = exported.is_published
         if exported.manifest.counts.unreadable:

@@ -1,4 +1,4 @@
-"""The images of an export as searches see them, for whoever compares it with the bucket and the table."""
+"""The images of an export as searches see them, for comparison with the bucket and the table."""
 
 from __future__ import annotations
 
@@ -27,45 +27,45 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SnapshotImages:
-    """The images of a snapshot under its deltas, as ``ExportedImages`` promises.
+    """The images of a snapshot with its deltas, as ``ExportedImages`` promises.
 
     Attributes:
-        place: where the export lies.
+        export: where the export is stored.
         latest: what was published when it was opened.
         snapshot: the snapshot.
         as_of: the time up to which it must be complete.
     """
 
-    place: ExportPlace
+    export: ExportPlace
     latest: Latest
     snapshot: Snapshot
     as_of: datetime
 
-    def below(self, place: BucketPrefix) -> Iterator[ExportedImage]:
-        """Yield the images of the place. Of the snapshot a row group is in memory at a time, of the deltas all rows."""
-        changed = self._changed(str(place))
-        unchanged = (row for row in self._snapshot_rows(str(place)) if row.image not in changed)
+    def below(self, location: BucketPrefix) -> Iterator[ExportedImage]:
+        """Yield the images below the prefix. One row group of the snapshot is in memory, and all rows of the deltas."""
+        changed = self._changed(str(location))
+        unchanged = (row for row in self._snapshot_rows(str(location)) if row.image not in changed)
         present = (row for row in changed.values() if row.change == PUT)
         rows = merge(unchanged, sorted(present, key=_utf8), key=_utf8)
         for _, same in groupby(rows, key=lambda row: row.image):
-            for row in same:  # more than one only where the export is wrong: an audit has to see it
+            for row in same:  # more than one only if the export is wrong, which an audit has to see
                 ref = ImageRef.parse(row.image)
                 yield ExportedImage(ref, row.observed_at, row.etag, row.revision, row.keywords)
 
     def reopen(self) -> SnapshotImages:
         """Return the export as it is now, with the same ``as_of``."""
-        return _open(self.place, self.as_of)
+        return _open(self.export, self.as_of)
 
     def _changed(self, begin: str) -> dict[str, ImageRow]:
         """Return the last row of each image of the deltas, by image."""
         changed: dict[str, ImageRow] = {}
         for delta in self.latest.deltas:
-            for rows in ParquetFile(self.place.copies.path_of(delta.sum)).image_rows(with_change=True):
+            for rows in ParquetFile(self.export.copies.path_of(delta.sum)).image_rows(with_change=True):
                 changed.update((row.image, row) for row in rows if row.image.startswith(begin))
         return changed
 
     def _snapshot_rows(self, begin: str) -> Iterator[ImageRow]:
-        """Yield the snapshot's rows of names that begin so; files before and after them stay closed."""
+        """Yield the snapshot's rows whose names begin with this; files before and after them stay closed."""
         parts = [part for part in self.snapshot.manifest.images if part.rows]
         first = bisect_right(parts, begin, key=lambda part: self.snapshot.open(part).first_image)
         for part in parts[max(first - 1, 0) :]:
@@ -77,27 +77,27 @@ class SnapshotImages:
                         return
 
 
-def exported_images(place: ExportPlace, *, is_followed: bool) -> SnapshotImages | None:
-    """Return the images of the export at the place, or None where nothing was ever exported to it.
+def exported_images(export: ExportPlace, *, is_followed: bool) -> SnapshotImages | None:
+    """Return the images of the export, or None if nothing was ever exported there.
 
     Args:
-        place: where the export lies.
-        is_followed: whether the table's stream goes on to it: then it must be complete up to now, else up to its scan.
+        export: where the export is stored.
+        is_followed: whether it records the table's stream: then it must be complete up to now, else up to its scan.
 
     Raises:
         BadExport: it is damaged.
     """
-    if place.files.read(LATEST_NAME) is None:
+    if export.files.read(LATEST_NAME) is None:
         return None
-    opened = _open(place, place.files.now())
+    opened = _open(export, export.files.now())
     if is_followed:
         return opened
-    return SnapshotImages(place, opened.latest, opened.snapshot, opened.snapshot.manifest.scan_began_at)
+    return SnapshotImages(export, opened.latest, opened.snapshot, opened.snapshot.manifest.scan_began_at)
 
 
-def _open(place: ExportPlace, as_of: datetime) -> SnapshotImages:
-    latest = read_latest(place.files, place.name)
-    return SnapshotImages(place, latest, open_snapshot(latest, place.files, place.copies, place.name), as_of)
+def _open(export: ExportPlace, as_of: datetime) -> SnapshotImages:
+    latest = read_latest(export.files, export.name)
+    return SnapshotImages(export, latest, open_snapshot(latest, export.files, export.copies, export.name), as_of)
 
 
 def _utf8(row: ImageRow) -> bytes:

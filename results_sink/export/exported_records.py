@@ -1,4 +1,4 @@
-"""The images of an export as records, for whoever would else read the table: other formats, checks, reports."""
+"""The images of an export as records, for uses that do not need the table: other formats, checks, reports."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ExportedRecords:
-    """The records of an export, with the changes since. Class scores and people's decisions are not part of one."""
+    """The records of an export with its deltas, without class scores and people's decisions."""
 
     export: ExportPlace
 
     def scan(self) -> Iterator[TaggedImage | RejectedImage]:
-        """Yield the record of each image. Of the snapshot a row group is in memory at a time, of the deltas all rows.
+        """Yield the record of each image. One row group of the snapshot is in memory, and all rows of the deltas.
 
         Raises:
-            NoExport: nothing was exported to the place.
+            NoExport: nothing was ever exported there.
             BadExport: it is damaged.
         """
         yield from map(record_of, rows_of(self.export))
 
 
 def rows_of(export: ExportPlace) -> Iterator[dict[str, Any]]:
-    """Yield the row of each image that searches of an export see: those of its snapshot, under its deltas.
+    """Yield the row of each image that searches of an export see: those of its snapshot, updated by its deltas.
 
-    Of the snapshot a row group is in memory at a time, of the deltas all rows.
+    One row group of the snapshot is in memory at a time, and all rows of the deltas.
 
     Raises:
-        NoExport: nothing was exported to the place.
+        NoExport: nothing was ever exported there.
         BadExport: it is damaged.
     """
     latest = read_latest(export.files, export.name)
@@ -74,7 +74,7 @@ def record_of(row: dict[str, Any]) -> TaggedImage | RejectedImage:
         height_pixels=row["height_pixels"],
         low_information=row["low_information"],
         revision=row["revision"],
-        # The scale is no part of an export: a vector's direction is all that is ever compared.
+        # An export does not hold the scale: only the directions of vectors are ever compared.
         vector=FeatureVector(row["vector_space"], row["vector"], 1.0) if row["vector"] else None,
         facts=PhotoFacts.unpack(row["facts"]) if row["facts"] else None,
     )

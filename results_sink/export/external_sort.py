@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class Runs:
-    """Takes rows in any order, and yields them sorted once all are there."""
+    """Takes rows in any order, and yields them sorted once all have been added."""
 
     def __init__(self, folder: Path, order: Order, sizes: Sizes) -> None:
-        """Keep the runs in a folder of their own, which is made."""
+        """Keep the runs in a new folder of their own."""
         folder.mkdir()
         self._folder, self._order, self._sizes = folder, order, sizes
         self._waiting: list[Any] = []
@@ -33,7 +33,7 @@ class Runs:
             self._spill()
 
     def _spill(self) -> None:
-        run = tables.ordered(tables.joined(self._waiting), self._order)
+        run = tables.sort_rows(tables.join(self._waiting), self._order)
         self._waiting = []
         path = self._folder / f"{len(self._paths)}.run"
         step = self._sizes.merged_rows
@@ -43,9 +43,10 @@ class Runs:
         self._paths.append(path)
 
     def merged(self) -> Iterator[Any]:
-        """Yield all rows in order, some ten thousands at once, and remove the runs.
+        """Yield all rows in order, some tens of thousands at a time, and remove the runs.
 
-        Between two ends that follow each other lies at most a batch of each run; so of every so-many-th end.
+        Between two consecutive batch ends lies at most one batch of each run. Merging up to every n-th end therefore
+        holds at most about n batches, which bounds the memory.
         """
         if sum(len(table) for table in self._waiting):
             self._spill()
@@ -54,7 +55,7 @@ class Runs:
         for end in (*sorted(self._ends)[every - 1 :: every], None):
             batches = [table for run in runs for table in run.through(end)]
             if batches:
-                yield tables.ordered(tables.joined(batches), self._order)
+                yield tables.sort_rows(tables.join(batches), self._order)
         for path in self._paths:
             path.unlink()
 

@@ -1,4 +1,4 @@
-"""The verb fold: a snapshot and the deltas over it become one new snapshot, without asking the table."""
+"""The verb fold: a snapshot and its deltas become one new snapshot, without reading the table."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
-from results_sink.export.delta import only_last, raw_of, there, without
+from results_sink.export.delta import exclude_images, only_last, raw_of, visible_rows
 from results_sink.export.parquet import ParquetFile
 from results_sink.export.publish import Publisher
 from results_sink.export.tables import CHANGE
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from results_sink.search.snapshot import Copies, Snapshot
 
 LEAST_DELTAS = 20  # chosen by us: fewer cost a search next to nothing
-MOST_ROWS = 1_500_000  # changed rows that are folded at once, chosen by us: their names take some 300 MB
-LONGEST_S = 160.0  # of folding in one call, chosen by us: the next call comes after three minutes
-NEXT_IS_LONGER = 1.3  # chosen by us: by how much a fold may take longer than the one before, as the snapshot grows
+MOST_ROWS = 1_500_000  # changed rows in one fold, chosen by us: their names take some 300 MB
+LONGEST_S = 160.0  # for folding in one call, chosen by us: the next call comes after three minutes
+NEXT_IS_LONGER = 1.3  # chosen by us: as the snapshot grows, a fold may take this much longer than the one before
 
 
 @dataclass(frozen=True)
 class Folding:
-    """Folds deltas into the snapshot of an exporter's place. The exporter's own table is not asked."""
+    """Folds deltas into the snapshot of an exporter's file store, without reading the exporter's table."""
 
     exporter: Exporter
     copies: Copies
@@ -42,8 +42,8 @@ class Folding:
     def fold_all(self, left_s: float = LONGEST_S) -> Exported | None:
         """Fold until few deltas are left or another fold might not end in time, and return what the last one wrote.
 
-        While a large backfill runs, deltas come faster than a fold every three minutes takes them: then folds follow
-        each other, and the next call goes on (DECISIONS.md, 56).
+        During a large backfill, deltas arrive faster than one fold every three minutes can absorb: then folds follow
+        each other, and the next call continues (DECISIONS.md, 56).
         """
         ends_at_s = self.clock_s() + min(left_s, LONGEST_S)
         folded = None
@@ -56,13 +56,13 @@ class Folding:
                 return folded
 
     def fold(self) -> Exported | None:
-        """Write and publish the new snapshot, or return None where there are too few deltas to be worth it.
+        """Write and publish the new snapshot, or return None if there are too few deltas to be worth it.
 
-        Of more deltas than are folded at once the first are, and the others stay over the new snapshot.
-        Where another export or fold is published meanwhile, that one stays, and this one's files are removed later.
+        If there are more deltas than one fold takes, the first are folded and the others remain deltas of the new one.
+        If another export or fold is published meanwhile, that one stays, and this one's files are removed later.
 
         Raises:
-            BadExport: what is to be folded is damaged.
+            BadExport: the snapshot or a delta is damaged.
         """
         files = self.exporter.files
         latest, _ = Publisher(files).latest()
@@ -79,10 +79,10 @@ class Folding:
         return folding.export()
 
     def _merged_rows(self, snapshot: Snapshot, deltas: Deltas, stats: ExportStats) -> Iterator[Any]:
-        """Yield the rows of a snapshot that did not change, then those that did and are there.
+        """Yield the unchanged rows of a snapshot, then the changed ones without gone images.
 
-        One file is open at a time, however many there are. In memory are the names of the images that changed, each
-        with the number of its last row; the rows themselves are sorted on disk by the exporter.
+        Only one file is open at a time. Memory holds the names of the changed images, each with the number of its last
+        row; the exporter sorts the rows themselves on disk.
         """
         last_rows: dict[str, int] = {}
         row = 0
@@ -92,11 +92,11 @@ class Folding:
             row += len(images)
         for part in snapshot.manifest.images:
             for table in self._opened(snapshot.sum_of(part)).tables():
-                yield raw_of(without(table, last_rows), stats)
+                yield raw_of(exclude_images(table, last_rows), stats)
         row = 0
         for delta in deltas:
             for table in self._opened(delta.sum).tables(CHANGE):
-                yield raw_of(there(only_last(table, row, last_rows)), stats)
+                yield raw_of(visible_rows(only_last(table, row, last_rows)), stats)
                 row += len(table)
 
     def _opened(self, file: FileSum) -> ParquetFile:
@@ -104,13 +104,13 @@ class Folding:
 
 
 def _first(deltas: Deltas, most_rows: int) -> Deltas:
-    """Return the first deltas of so many rows together, and one at least."""
+    """Return the first deltas that have at most so many rows together, but at least one."""
     ends = list(accumulate(delta.rows for delta in deltas))
     return deltas[: max(bisect_right(ends, most_rows), 1)]
 
 
 def _left(newest: Latest | None, snapshot: str, folded: Deltas) -> Deltas | None:
-    """Return the deltas that stay; None where the snapshot that was folded is no longer what is published."""
+    """Return the deltas that remain; None if the folded snapshot is no longer the published one."""
     if newest is None or newest.snapshot != snapshot:
         return None
     done = set(folded)

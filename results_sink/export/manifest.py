@@ -1,4 +1,4 @@
-"""What an export says of itself: the manifest of a snapshot, and ``latest.json``, which names the one to read."""
+"""An export's own files: the manifest of a snapshot, and ``latest.json``, which names the snapshot to read."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ SCHEMA_VERSION = 1  # docs/export.md says what may change within a version
 LATEST_NAME = "latest.json"
 SNAPSHOTS = "snapshots/"
 DELTAS = "deltas/"
-SUPERSEDED_NAME = "superseded.json"  # beside a manifest: what latest.json was when it named this snapshot last
+SUPERSEDED_NAME = "superseded.json"  # beside a manifest: the last latest.json that named this snapshot
 MANIFEST_NAME = "manifest.json"
-_DAMAGES = (ValueError, TypeError, KeyError, AttributeError, RecursionError)  # what reading a damaged file ends with
-NAME_TIME = "%Y%m%dT%H%M%S.%fZ"  # how names of snapshots and deltas begin, which so sort by time
+_DAMAGES = (ValueError, TypeError, KeyError, AttributeError, RecursionError)  # what reading a damaged file can raise
+NAME_TIME = "%Y%m%dT%H%M%S.%fZ"  # the start of the names of snapshots and deltas, so that they sort by time
 
 
 def snapshot_name(began_at: datetime, short_id: str) -> str:
-    """Return the name of a snapshot: the time its scan began, and an id that tells two of one moment apart."""
+    """Return the name of a snapshot: the time its scan began, and an id that keeps names of the same moment apart."""
     return f"{began_at.strftime(NAME_TIME)}-{short_id}"
 
 
 def scan_time_of(snapshot: str) -> datetime:
-    """Return when the scan began that a snapshot of this name, folded or not, goes back to."""
+    """Return when the scan behind a snapshot of this name, folded or not, began."""
     return datetime.strptime(snapshot.partition("-")[0], NAME_TIME).replace(tzinfo=UTC)
 
 
 def superseded_name(snapshot: str) -> str:
-    """Return the name, from the export's root, of what ``latest.json`` was when it named this snapshot last."""
+    """Return the name, from the export's root, of the copy of the last ``latest.json`` that named this snapshot."""
     return f"{SNAPSHOTS}{snapshot}/{SUPERSEDED_NAME}"
 
 
@@ -50,7 +50,7 @@ class ColumnType:
 
 @dataclass(frozen=True, slots=True)
 class KeywordRows:
-    """How many rows of a postings file belong to a keyword; they follow each other in the order of this list."""
+    """How many rows of a postings file belong to a keyword; the rows are in the order of this list."""
 
     keyword_id: str
     rows: int
@@ -60,7 +60,7 @@ class KeywordRows:
 class PartFile:
     """A file of the snapshot, named from the snapshot's folder, with the rows of each of its row groups.
 
-    ``version`` is what the store called this content when it was written (S3: the ETag); empty in older manifests.
+    ``version`` is the store's version of the content as written (S3: the ETag); empty in older manifests.
     """
 
     name: str
@@ -74,7 +74,7 @@ class PartFile:
 
 @dataclass(frozen=True, slots=True)
 class RecordCounts:
-    """What the scan saw. Images that are gone or undone and items that cannot be read are counted and are no rows."""
+    """What the scan read. Gone and undone images and unreadable items are counted, but have no rows."""
 
     tagged: int
     rejected: Mapping[str, int]
@@ -90,9 +90,9 @@ class RecordCounts:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A whole snapshot: its files in the order of their rows, and what they were made from.
+    """A complete snapshot: its files in the order of their rows, and what they were made from.
 
-    ``vocabulary_version`` is of the words in the rows; ``taxonomy_versions`` are those the records were tagged by.
+    ``vocabulary_version`` is that of the words in the rows, ``taxonomy_versions`` are those that tagged the records.
     """
 
     snapshot: str
@@ -106,12 +106,12 @@ class Manifest:
     postings_columns: tuple[ColumnType, ...]
     images: tuple[PartFile, ...]
     postings: tuple[PartFile, ...]
-    coverage_columns: tuple[ColumnType, ...] = ()  # none in a snapshot of before there were such files
+    coverage_columns: tuple[ColumnType, ...] = ()  # empty in older snapshots, which have no such files
     coverage: tuple[PartFile, ...] = ()
 
     @property
     def files(self) -> tuple[PartFile, ...]:
-        """Every file of the snapshot but this one."""
+        """Every file of the snapshot except the manifest."""
         return (*self.images, *self.postings, *self.coverage)
 
     def encode(self) -> bytes:
@@ -149,7 +149,7 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class FileSum:
-    """A file by its name from the export's root, with what must be found there; ``version`` as in ``PartFile``."""
+    """A file by its name from the export's root, with its expected size and hash; ``version`` as in ``PartFile``."""
 
     name: str
     bytes: int
@@ -159,7 +159,7 @@ class FileSum:
 
 @dataclass(frozen=True, slots=True)
 class DeltaFile:
-    """A file of changes, by its name from the export's root, and when the last of them was made."""
+    """A file of changes, by its name from the export's root, and the time of its newest change."""
 
     name: str
     rows: int
@@ -170,16 +170,15 @@ class DeltaFile:
 
     @property
     def sum(self) -> FileSum:
-        """What must be found there."""
+        """The name with the expected size and hash."""
         return FileSum(self.name, self.bytes, self.sha256, self.version)
 
 
 @dataclass(frozen=True, slots=True)
 class Latest:
-    """What a reader opens first: the snapshot to read, and the deltas to lay over it, in this order.
+    """What a reader opens first: the snapshot to read, and the deltas to apply to it, in this order.
 
-    ``previous`` is the snapshot that was published before, whose ``superseded.json`` says what lay over it; empty for
-    the first one.
+    ``previous`` is the snapshot published before, whose ``superseded.json`` lists its deltas; empty for the first one.
     """
 
     snapshot: str
@@ -189,16 +188,16 @@ class Latest:
 
     @property
     def as_of(self) -> datetime:
-        """The time of the newest change that it has, or of the scan where there is none since."""
+        """The time of the newest change, or of the scan if nothing changed since."""
         return max((delta.newest_change_at for delta in self.deltas), default=scan_time_of(self.snapshot))
 
     def first_rows(self, most_rows: int) -> Latest:
-        """Return this with its first deltas only, of so many rows together: an older state, and a whole one."""
+        """Return this with only the first deltas, up to so many rows together: an older but consistent state."""
         ends = list(accumulate(delta.rows for delta in self.deltas))
         return replace(self, deltas=self.deltas[: bisect_right(ends, most_rows)])
 
     def through(self, last_delta: str) -> Latest | None:
-        """Return this with its deltas up to the one of that name (empty: none); None where there is no such delta."""
+        """Return this with its deltas up to the one of that name (empty: none); None if there is no such delta."""
         names = [delta.name for delta in self.deltas]
         if last_delta and last_delta not in names:
             return None
@@ -237,7 +236,7 @@ class Latest:
 
 
 def is_later(data: bytes) -> bool:
-    """Return whether this is a file of a later schema version, and no damaged one."""
+    """Return whether this is a file of a later schema version, rather than a damaged one."""
     try:
         return int(json.loads(data)["schema_version"]) > SCHEMA_VERSION
     except _DAMAGES:
@@ -269,4 +268,4 @@ def _part(part: Mapping[str, Any]) -> PartFile:
 def _plain(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
-    raise TypeError(f"{type(value).__name__} has no place in a manifest")
+    raise TypeError(f"{type(value).__name__} cannot be written to a manifest")

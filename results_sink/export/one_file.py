@@ -1,4 +1,4 @@
-"""Images in one Parquet file: the rows of ``images/``, in the order in which the records come."""
+"""Images in one Parquet file: the rows of ``images/``, in the order of the records."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GROUP_ROWS = 2_048  # rows that are in memory at once; as in a snapshot
 def write_images(records: Iterable[Record], path: Path, vocabulary: Vocabulary) -> None:
     """Write the tagged and rejected images of these records."""
     stats = ExportStats()
-    rows = stats.kept(records)
+    rows = stats.select(records)
     writer = parquet.Writer(path, tables.images_schema(vocabulary.languages))
     while group := list(islice(rows, GROUP_ROWS)):
         raw = tables.raw_images(group, stats.keyword_lists(group))

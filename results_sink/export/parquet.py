@@ -1,4 +1,4 @@
-"""Files of tables: rows that wait to be merged, and Parquet, of which single row groups are read.
+"""Files of tables: runs that wait to be merged, and Parquet files that are read by row group.
 
 Tables are pyarrow's own wherever they appear; other modules only pass them on, slice and count them.
 """
@@ -32,7 +32,7 @@ COMPRESSION, COMPRESSION_LEVEL = "zstd", 1
 
 
 def write_run(table: Any, path: Path, batch_rows: int) -> None:
-    """Write rows to be read back by ``read_run``, so many at once."""
+    """Write rows that ``read_run`` reads back, so many at a time."""
     options = pa.ipc.IpcWriteOptions(compression="lz4")
     with pa.ipc.new_stream(str(path), table.schema, options=options) as stream:
         stream.write_table(table, max_chunksize=batch_rows)
@@ -56,7 +56,7 @@ class Writer:
             compression=COMPRESSION,
             compression_level=COMPRESSION_LEVEL,
             write_page_checksum=True,
-            store_schema=False,  # every reader sees the same types, pyarrow too
+            store_schema=False,  # every reader, pyarrow included, sees the same types
         )
 
     def write(self, table: Any) -> None:
@@ -64,13 +64,13 @@ class Writer:
         self._file.write_table(table, row_group_size=max(len(table), 1))
 
     def close(self) -> None:
-        """End the file."""
+        """Finish the file."""
         self._file.close()
 
 
 @dataclass(frozen=True, slots=True)
 class ImageRow:
-    """A row of ``images/`` as an audit compares it; ``change`` is a delta's, else empty."""
+    """A row of ``images/`` as an audit compares it; ``change`` is empty unless the row is a delta's."""
 
     image: str
     observed_at: datetime
@@ -86,7 +86,7 @@ class Tags:
 
     Attributes:
         image_rows: int64 [N], rows of ``images/``.
-        keyword_ids: the different keywords.
+        keyword_ids: the distinct keywords.
         codes: int32 [N], the position in ``keyword_ids`` of each keyword.
         scores: float64 [N], in [0, 1].
     """
@@ -104,13 +104,13 @@ class Tags:
         return cls(rows, coded.dictionary.to_pylist(), coded.indices.to_numpy(), scores.to_numpy())
 
     def numbered(self, numbers: Mapping[str, int]) -> NDArray[np.int64]:
-        """Return the number of each keyword, -1 where it has none: int64 [N]."""
+        """Return the number of each keyword, -1 if it has none: int64 [N]."""
         known = np.array([numbers.get(keyword_id, -1) for keyword_id in self.keyword_ids], np.int64)
         return known[self.codes] if len(known) else np.zeros(0, np.int64)
 
 
 class ParquetFile:
-    """One Parquet file, of which only what is asked for is read. ``row_groups_read`` counts."""
+    """One Parquet file, read only as far as needed. ``row_groups_read`` counts the row groups."""
 
     def __init__(self, path: Path) -> None:
         """Open the file and read its footer.
@@ -124,7 +124,7 @@ class ParquetFile:
             self._file = pq.ParquetFile(str(path), page_checksum_verification=True)
 
     def columns(self, required: Sequence[str], optional: Sequence[str] = ()) -> Any:
-        """Return whole columns as a table, the optional ones where the file has them.
+        """Return whole columns as a table, the optional ones if the file has them.
 
         Raises:
             BadExport: the file is damaged.
@@ -134,18 +134,18 @@ class ParquetFile:
         return self._read(range(self._file.num_row_groups), names)
 
     def tables(self, *more: str) -> Iterator[Any]:
-        """Yield what a record is made from, and further columns, a row group at a time."""
+        """Yield the columns that make a record, and further ones, one row group at a time."""
         columns = [*more, *(column.name for column in COLUMNS), *TAG_COLUMNS]
         for number in range(self._file.num_row_groups):
             yield with_every_column(self._read([number], columns))
 
     def rows(self, *more: str) -> Iterator[dict[str, Any]]:
-        """Yield what a record is made from, and further columns, as a dictionary for each row."""
+        """Yield the columns that make a record, and further ones, as a dictionary for each row."""
         for table in self.tables(*more):
             yield from table.to_pylist()
 
     def row_groups(self, *names: str) -> Iterator[Any]:
-        """Yield these columns as tables, a row group at a time; one that an older export lacks is empty."""
+        """Yield these columns as tables, one row group at a time; a column that an older export lacks is empty."""
         for number in range(self._file.num_row_groups):
             yield with_every_column(self._read([number], ["image", *names])).select(names)
 
@@ -155,7 +155,7 @@ class ParquetFile:
         return str(self._file.metadata.row_group(0).column(0).statistics.min)
 
     def image_rows(self, begin: str = "", *, with_change: bool = False) -> Iterator[list[ImageRow]]:
-        """Yield rows of ``images/`` or a delta, by row group, from where names may reach ``begin``."""
+        """Yield rows of ``images/`` or a delta, by row group, from the first group that may contain ``begin``."""
         names = ["image", "observed_at", "etag", "revision"]
         for number in range(self._file.num_row_groups):
             column = [*names[:1]] + [CHANGE] * with_change
@@ -196,7 +196,7 @@ class ParquetFile:
 
 
 def write_ratings(ratings: Iterable[Rating], path: Path) -> int:
-    """Write what people said of keywords as one file, a row for each rating, and return how many there are."""
+    """Write people's ratings of keywords as one file, a row for each, and return how many there are."""
     texts = ("image", "keyword", "verdict", "model_version", "by")
     kept = sorted(ratings, key=lambda rating: (rating.image, rating.model_version, rating.keyword, rating.by))
     columns = {name: pa.array([str(getattr(rating, name)) for rating in kept], pa.string()) for name in texts}

@@ -1,4 +1,4 @@
-"""Writing many rows as Parquet files of whole row groups, each delivered and forgotten when it is full."""
+"""Writes many rows as Parquet files of whole row groups; each file is delivered and deleted when it is full."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Files of one kind: their folder's name, their schema, and the rows from which a file is full."""
+    """Files of one kind: their folder, their schema, and the number of rows at which a file is full."""
 
     name: str
     schema: Any
@@ -24,10 +24,10 @@ class Shape:
 
 
 class Parts:
-    """Takes rows in their order; ``files`` are those that were delivered."""
+    """Takes rows in their final order; ``files`` are those delivered so far."""
 
     def __init__(self, work: Path, shape: Shape, sizes: Iterator[int], deliver: Callable[[str, Path], str]) -> None:
-        """Write below ``work``; ``sizes`` says the rows of each row group; the last may be smaller.
+        """Write below ``work``; ``sizes`` gives the rows of each row group, of which the last may be smaller.
 
         ``deliver`` takes a file's name and path and returns the version that the store gave it.
         """
@@ -43,7 +43,7 @@ class Parts:
         self._waiting.append(table)
         if sum(len(rows) for rows in self._waiting) < self._size:
             return
-        rows = tables.joined(self._waiting)
+        rows = tables.join(self._waiting)
         while self._size and len(rows) >= self._size:
             self._write(rows.slice(0, self._size))
             rows = rows.slice(self._size)
@@ -51,8 +51,8 @@ class Parts:
         self._waiting = [rows]
 
     def close(self) -> tuple[PartFile, ...]:
-        """Write what is left and return every file; there is at least one, of no rows where there are none."""
-        rest = tables.joined(self._waiting)
+        """Write the remaining rows and return every file; without any rows there is one empty file."""
+        rest = tables.join(self._waiting)
         if len(rest) or not (self._groups or self.files):
             self._write(rest)
         if self._writer:

@@ -1,4 +1,4 @@
-"""Where the rows of a keyword lie: how postings are cut into row groups and files, and how they are found again."""
+"""The layout of postings: how the rows of keywords are divided into row groups and files."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How much of an export is in memory, in a row group and in a file at once. All chosen by us.
+    """How much of an export is in memory, in a row group and in a file. All chosen by us.
 
     Attributes:
         batch_records: records that become a table at once; some 10 MB.
         run_rows: rows that are sorted in memory; some 30 MB.
         merged_rows: rows of each sorted run that are in memory while the runs are merged; some 0.2 MB.
-        merged_batches: the fewest such batches merged at once: with fewer, a few runs would be slow.
-        row_group_rows: the most of a row group; read in half a millisecond, and its place in the footer takes 2 kB.
-        images_part_rows: from which a file of ``images/`` is full; some 20 MB.
-        postings_part_rows: from which a file of ``postings/`` is full; some 20 MB.
+        merged_batches: the fewest such batches merged at once; fewer would make merging a few runs slow.
+        row_group_rows: the most rows of a row group; it is read in half a millisecond and takes 2 kB in the footer.
+        images_part_rows: the rows at which a file of ``images/`` is full; some 20 MB.
+        postings_part_rows: the rows at which a file of ``postings/`` is full; some 20 MB.
     """
 
     batch_records: int = 4_096
@@ -52,8 +52,8 @@ def row_group_sizes(keyword_rows: Iterable[int], row_group_rows: int) -> Iterato
         yield filled
 
 
-def divided(keywords: Iterable[KeywordRows], file_rows: Sequence[int]) -> list[tuple[KeywordRows, ...]]:
-    """Return, for each file of so many rows, which keywords lie in it; a keyword may go on in the next file."""
+def divide_keywords(keywords: Iterable[KeywordRows], file_rows: Sequence[int]) -> list[tuple[KeywordRows, ...]]:
+    """Return the keywords in each file of so many rows; a keyword may continue in the next file."""
     files: list[tuple[KeywordRows, ...]] = []
     queue = iter(keywords)
     keyword_id, left = "", 0

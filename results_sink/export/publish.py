@@ -1,4 +1,4 @@
-"""Publishes a snapshot: the only module that writes ``latest.json``, and what is needed to take changes along."""
+"""Publishes snapshots: the only module that writes ``latest.json``, without losing changes made during a scan."""
 
 from __future__ import annotations
 
@@ -32,8 +32,10 @@ if TYPE_CHECKING:
     from results_sink.export.manifest import Manifest
 
 ATTEMPTS = 30  # chosen by us: with the waits below some 25 s, within the 60 s of the function that records changes
-FIRST_WAIT_S, LONGEST_WAIT_S = 0.05, 2.0  # before another attempt, at most; chosen by us: a write takes 30 ms
-CLOCK_TOLERANCE = timedelta(minutes=1)  # chosen by us: S3 and DynamoDB keep time apart, and tell it in whole seconds
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.05, 2.0  # at most, before another attempt; chosen by us: a write takes 30 ms
+CLOCK_TOLERANCE = timedelta(
+    minutes=1
+)  # chosen by us: S3 and DynamoDB have clocks of their own, and report whole seconds
 
 Deltas = tuple[DeltaFile, ...]
 ChooseDeltas = Callable[[Latest | None], Deltas | None]
@@ -41,7 +43,7 @@ ChooseDeltas = Callable[[Latest | None], Deltas | None]
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What an export or a fold wrote, and whether it is the one to read: else a newer one was published meanwhile."""
+    """What an export or a fold wrote, and whether it was published; if not, a newer one was published meanwhile."""
 
     manifest: Manifest
     is_published: bool
@@ -55,7 +57,7 @@ class Publisher:
     sleep: Callable[[float], object] = time.sleep
 
     def latest(self) -> tuple[Latest | None, FileVersion | None]:
-        """Return what is published and the file that says so; a damaged file gives None, and an export replaces it.
+        """Return what is published, and its file; None for a damaged file, which an export replaces.
 
         Raises:
             BadExport: it is of a later schema version, which this program must not overwrite.
@@ -69,9 +71,9 @@ class Publisher:
             return None, seen
 
     def change(self, changed: Callable[[Latest | None], Latest | None]) -> bool:
-        """Write what ``changed`` makes of what is published; return False where it makes None.
+        """Write what ``changed`` returns for what is published; return False if that is None.
 
-        ``changed`` is called again when another writer was first, so that no change is lost.
+        If another writer was first, ``changed`` is called again, so that no change is lost.
 
         Raises:
             RetryLater: other writers were first every time.
@@ -85,15 +87,15 @@ class Publisher:
             is_ready = not (latest and seen) or latest.snapshot == new.snapshot or self._supersede(latest, seen.data)
             if is_ready and self.files.write_if(LATEST_NAME, new.encode(), seen.version if seen else None):
                 return True
-            # A random wait lets writers that collided pass one after the other.
+            # A random wait lets colliding writers pass one after the other.
             self.sleep(random.uniform(0, min(FIRST_WAIT_S * 2**attempt, LONGEST_WAIT_S)))  # noqa: S311 - no secret
         raise RetryLater(f"{LATEST_NAME} was changed by others {ATTEMPTS} times in a row")
 
     def _supersede(self, latest: Latest, data: bytes) -> bool:
-        """Keep ``latest.json`` beside the snapshot that it names; return False if another writer was first.
+        """Copy ``latest.json`` beside the snapshot that it names; return False if another writer was first.
 
-        It is written before ``latest.json`` names another snapshot: afterwards a crash would lose the list of deltas.
-        A writer that saw fewer deltas than are kept is late: its ``latest.json`` fails anyway, so it writes nothing.
+        This comes before ``latest.json`` names another snapshot: otherwise a crash could lose the list of deltas.
+        A writer that saw fewer deltas than the copy has is late: its write of ``latest.json`` will fail anyway.
         """
         name = superseded_name(latest.snapshot)
         kept = self.files.read_version(name)
@@ -105,7 +107,7 @@ class Publisher:
         """Make this snapshot the one to read, under the deltas chosen from what is published.
 
         Returns:
-            False where no deltas are chosen (None), which means that the snapshot must not be published.
+            False if ``choose_deltas`` returns None, which means that the snapshot must not be published.
         """
         path, data = work / MANIFEST_NAME, manifest.encode()
         path.write_bytes(data)
@@ -123,33 +125,34 @@ class Publisher:
         return self.change(changed)
 
     def _require_files(self, manifest: Manifest, latest: Latest) -> None:
-        """Refuse to name files that are gone: a cleanup takes what a writer leaves unnamed for more than a day.
+        """Refuse to name missing files: a cleanup deletes files that a writer leaves unpublished for more than a day.
 
         Raises:
-            RetryLater: one is gone.
+            RetryLater: one is missing.
         """
         folder = f"{SNAPSHOTS}{manifest.snapshot}/"
         stored = {*self.files.names(folder), *(self.files.names(DELTAS) if latest.deltas else ())}
         needed = [latest.manifest.name, *(folder + part.name for part in manifest.files)]
         for name in (*needed, *(delta.name for delta in latest.deltas)):
             if name not in stored:
-                raise RetryLater(f"{name} was removed before it was published, which took too long; export again")
+                raise RetryLater(f"{name} was cleaned up because the export took too long to publish it; export again")
 
 
 def deltas_since_scan(files: FileStore, before: Latest | None, manifest: Manifest) -> ChooseDeltas:
-    """Return what chooses the deltas over the snapshot of a scan: those with changes that it may have missed.
+    """Return a function that chooses the deltas of a scan's snapshot: those with changes that the scan may have missed.
 
-    Nothing is published (None) where a scan that began later already is: its deltas no longer tell what came between.
+    It chooses None, so that nothing is published, if a scan that began later is published: the deltas between the two
+    scans are no longer listed.
 
     Args:
         files: the export.
         before: what was published when the scan began, or None where nothing was.
         manifest: of the snapshot.
 
-    The function that is returned raises RetryLater where the deltas since the scan began are no longer all known.
+    The returned function raises RetryLater if the deltas since the scan began are no longer all known.
     """
-    # (DECISIONS.md, 29 and DECISIONS.md, 53) What changed while the table was scanned is only in the deltas, so
-    # none may be lost.
+    # What changed during the scan is only in the deltas, so none may be lost (DECISIONS.md, 29 and
+    # DECISIONS.md, 53).
     scan_began_at = manifest.scan_began_at
 
     def choose(latest: Latest | None) -> Deltas | None:
@@ -157,7 +160,7 @@ def deltas_since_scan(files: FileStore, before: Latest | None, manifest: Manifes
             raise RetryLater(f"{LATEST_NAME} was damaged or removed while the table was scanned; export again")
         if latest is None:
             return ()
-        # A snapshot from the future was named by a machine whose clock was wrong; it is in nobody's way.
+        # A machine with a wrong clock may have named a snapshot of the future, which must not block later exports.
         if scan_began_at < scan_time_of(latest.snapshot) <= files.now():
             return None
         published = _published_since(files, latest, before.snapshot if before else "")
@@ -168,9 +171,9 @@ def deltas_since_scan(files: FileStore, before: Latest | None, manifest: Manifes
 
 
 def is_before_scan(changed_at: datetime, scan_began_at: datetime) -> bool:
-    """Return whether a scan that began then has certainly seen a change of that time. The table's reads are consistent.
+    """Return whether a scan that began then must have seen a change of that time, since it reads consistently.
 
-    Both times are AWS's: DynamoDB stamps the change, S3 tells the exporter when its scan begins.
+    Both times are AWS's: DynamoDB stamps the change, and S3's clock says when the scan began.
     """
     return changed_at < scan_began_at - CLOCK_TOLERANCE
 

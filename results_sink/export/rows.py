@@ -1,4 +1,4 @@
-"""The rows of ``images/``: which columns there are, and what of a record stands in each."""
+"""The rows of ``images/``: their columns, and the part of a record that each one holds."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Column:
 
 
 def _colours(record: Kept) -> list[str]:
-    """Return the ids of a photo's colours, the pinned ones first; none where it shows none clearly."""
+    """Return the ids of a photo's colours, pinned ones first, or nothing if it shows none clearly."""
     if not isinstance(record, TaggedImage):
         return []
     return [colour.colour for colour in decided_colours(record.facts, record.decisions)]
@@ -84,9 +84,9 @@ SOURCES = tuple(Source)
 
 @dataclass(slots=True)
 class KeywordLists:
-    """The keywords of some images, one list after the other: image ``i`` has ``offsets[i]`` to ``offsets[i + 1]``.
+    """The keywords of some images, concatenated: those of image ``i`` go from ``offsets[i]`` to ``offsets[i + 1]``.
 
-    Keywords and sources are numbers: that of the keyword in ``ExportStats``, the place of the source in ``SOURCES``.
+    Keywords and sources are numbers: the keyword's in ``ExportStats``, and the source's index in ``SOURCES``.
     """
 
     offsets: list[int] = field(default_factory=lambda: [0])
@@ -97,7 +97,7 @@ class KeywordLists:
 
 @dataclass
 class ExportStats:
-    """Counts what passes by, and numbers the keywords as they are first seen."""
+    """Counts records and keywords, and numbers the keywords as they are first seen."""
 
     tagged: int = 0
     gone: int = 0
@@ -110,11 +110,11 @@ class ExportStats:
 
     @property
     def counts(self) -> RecordCounts:
-        """What was seen so far."""
+        """The counts so far."""
         return RecordCounts(self.tagged, dict(sorted(self.rejected.items())), self.gone, self.undone)
 
-    def kept(self, records: Iterable[Record]) -> Iterator[Kept]:
-        """Yield the records that become rows, and count them all."""
+    def select(self, records: Iterable[Record]) -> Iterator[Kept]:
+        """Count all records, and yield those that become rows."""
         for record in records:
             match record:
                 case TaggedImage():
@@ -147,11 +147,11 @@ class ExportStats:
         self.postings.update(postings)
 
     def numbers_of(self, keyword_ids: Iterable[str]) -> list[int]:
-        """Return the numbers of these keywords, which have them from now on."""
+        """Return the numbers of these keywords; new keywords get the next numbers."""
         return [self.numbers.setdefault(keyword_id, len(self.numbers)) for keyword_id in keyword_ids]
 
     def keyword_lists(self, records: Sequence[Kept]) -> KeywordLists:
-        """Return the keywords of these records, counted; a rejected image has none."""
+        """Count and return the keywords of these records; a rejected image has none."""
         lists = KeywordLists()
         for record in records:
             for tag in record.keywords if isinstance(record, TaggedImage) else ():

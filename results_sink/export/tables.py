@@ -1,4 +1,4 @@
-"""The tables of an export: their columns, from records by way of numbers for keywords, and the order of their rows.
+"""The tables of an export: their columns, the numbers that stand for keywords on the way, and the order of their rows.
 
 Tables are pyarrow's own wherever they appear; other modules only pass them on, slice and count them.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Order = tuple[tuple[str, str], ...]  # columns, each "ascending" or "descending"
 
-CHANGE = "change"  # the column of a delta that says what became of the image
+CHANGE = "change"  # the column of a delta with the kind of change
 _TYPES = {
     Kind.TEXT: pa.string(),
     Kind.WHOLE: pa.int64(),
@@ -32,7 +32,9 @@ _TYPES = {
 }
 _TAG = [("keyword_id", pa.string()), ("score", pa.float64()), ("source", pa.string())]
 _RAW_TAG = pa.struct([("number", pa.int32()), ("score", pa.float64()), ("source", pa.int8())])
-TAG_COLUMNS = tuple(f"keywords.list.element.{name}" for name, _ in _TAG)  # in a file: keyword id, score, source
+TAG_COLUMNS = tuple(
+    f"keywords.list.element.{name}" for name, _ in _TAG
+)  # the paths in a Parquet file of keyword id, score and source
 
 IMAGES_ORDER: Order = (("image", "ascending"),)
 POSTINGS_ORDER: Order = (("rank", "ascending"), ("score", "descending"), ("image_row", "ascending"))
@@ -57,7 +59,7 @@ def _word_columns(languages: Sequence[str]) -> list[tuple[str, Any]]:
 
 
 def column_types(schema: Any) -> tuple[ColumnType, ...]:
-    """Return the columns of a schema, as a manifest names them."""
+    """Return the columns of a schema, as a manifest lists them."""
     return tuple(ColumnType(field.name, str(field.type)) for field in schema)
 
 
@@ -71,10 +73,10 @@ def raw_images(records: Sequence[Kept], lists: KeywordLists) -> Any:
 
 
 class Lexicon:
-    """What the numbers of keywords stand for: ids, words, synonyms, and the rank of each id among the sorted ids."""
+    """What the keyword numbers stand for: ids, words, synonyms, and the rank of each id among the sorted ids."""
 
     def __init__(self, numbered_ids: Sequence[str], vocabulary: Vocabulary) -> None:
-        """Look up the ids, whose places are their numbers; one that the vocabulary lacks has no words."""
+        """Look up the ids, whose indices are their numbers; an id that the vocabulary lacks has no words."""
         languages = vocabulary.languages
         self.images_schema, self.postings_schema = images_schema(languages), postings_schema(languages)
         words = [
@@ -96,7 +98,7 @@ class Lexicon:
         return pa.table({**columns, "keywords": self._lists(raw["keywords"], schema.field("keywords"))}, schema=schema)
 
     def raw_postings(self, raw: Any, first_row: int) -> Any:
-        """Return a row for each keyword of each image, of which the first is row ``first_row`` of ``images/``."""
+        """Return a row for each keyword of each image; the first image is row ``first_row`` of ``images/``."""
         keywords = raw["keywords"].combine_chunks()
         parents = pc.list_parent_indices(keywords)
         number, score, source = pc.list_flatten(keywords).flatten()
@@ -137,30 +139,30 @@ class Lexicon:
 
 
 def _starts(lists: Any) -> Any:
-    """Return the offsets of a list array counted from its own first element, though it be a slice."""
+    """Return the offsets of a list array counted from its first element, even if it is a slice."""
     return pc.subtract(lists.offsets, lists.offsets[0])
 
 
 def with_every_column(table: Any) -> Any:
-    """Return rows of ``images/`` with the columns that an older export lacks, empty."""
+    """Return rows of ``images/``, adding as empty the columns that an older export lacks."""
     for column in COLUMNS:
         if column.name not in table.column_names:
             table = table.append_column(column.name, pa.nulls(len(table), _TYPES[column.kind]))
     return table
 
 
-def joined(tables: Iterable[Any]) -> Any:
-    """Return the rows of all tables, of which there is at least one."""
+def join(tables: Iterable[Any]) -> Any:
+    """Return the rows of one or more tables."""
     return pa.concat_tables(tables)
 
 
-def ordered(table: Any, order: Order) -> Any:
-    """Return the rows in that order; rows that are level stay as they were."""
+def sort_rows(table: Any, order: Order) -> Any:
+    """Return the rows in that order, without reordering equal ones."""
     whole = table.combine_chunks()
     return whole.take(pc.sort_indices(whole, sort_keys=list(order)))
 
 
 def sort_key(table: Any, order: Order, row: int) -> tuple[Any, ...]:
-    """Return what the row is compared by, as Python compares."""
+    """Return the row's sort key, for Python's comparison."""
     values = ((table[name][row].as_py(), direction) for name, direction in order)
     return tuple(-value if direction == "descending" else value for value, direction in values)

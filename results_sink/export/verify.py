@@ -1,4 +1,4 @@
-"""Finds damage: every file that a reader of an export would read, compared with what names it."""
+"""Finds damage: compares every file that a reader of an export would read with the file that lists it."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ExportVerifier:
-    """Compares the files of an export with their sums, never through this machine's copies (DECISIONS.md, 55).
+    """Compares the files of an export with their checksums, never through this machine's copies (DECISIONS.md, 55).
 
-    A file that the store still has by the size and version (S3: the ETag) with which it was written is not read.
-    Where the version is another (a bucket that was copied), or with ``is_deep``, its bytes are.
+    A file whose size and version (S3: the ETag) in the store are those with which it was written is not read. If the
+    version differs, as in a copied bucket, or with ``is_deep``, its bytes are compared.
     """
 
-    place: ExportPlace
+    export: ExportPlace
     is_deep: bool = False
 
     def damages(self) -> Iterator[ExportDamage]:
-        """Yield what is wrong, nothing where nothing was ever exported."""
-        files = self.place.files
+        """Yield what is wrong; nothing if nothing was ever exported."""
+        files = self.export.files
         stored = {file.name: file for file in files.listing(SNAPSHOTS)}
         data = files.read(LATEST_NAME)
         if data is None:
@@ -55,7 +55,7 @@ class ExportVerifier:
     def _snapshot_damages(self, latest: Latest, stored: Mapping[str, StoredFile]) -> Iterator[ExportDamage]:
         damages = list(self._file_damages(latest.manifest, stored))
         yield from damages
-        data = self.place.files.read(latest.manifest.name)
+        data = self.export.files.read(latest.manifest.name)
         if damages or data is None:
             return
         try:
@@ -63,7 +63,7 @@ class ExportVerifier:
         except BadExport as error:
             yield ExportDamage(latest.manifest.name, str(error))
             return
-        snapshot = Snapshot(manifest, self.place.copies)
+        snapshot = Snapshot(manifest, self.export.copies)
         coverage = {part.name for part in manifest.coverage}
         for part in manifest.files:
             damages += self._file_damages(snapshot.sum_of(part), stored, stops_search=part.name not in coverage)
@@ -82,24 +82,24 @@ class ExportVerifier:
             problem = f"has {file.bytes:,} bytes instead of {wanted.bytes:,}"
             yield ExportDamage(wanted.name, problem, stops_search)
         elif self.is_deep or file.version != wanted.version:
-            data = self.place.files.read(wanted.name)
+            data = self.export.files.read(wanted.name)
             if data is None or hashlib.sha256(data).hexdigest() != wanted.sha256:
-                yield ExportDamage(wanted.name, "is damaged: its SHA-256 is another", stops_search)
+                yield ExportDamage(wanted.name, "is damaged: its SHA-256 differs", stops_search)
 
 
 def _wrong_counts(manifest: Manifest, name: str) -> Iterator[ExportDamage]:
-    """Yield where the manifest contradicts itself: rows that were lost or doubled when the snapshot was written."""
+    """Yield contradictions within the manifest: rows that were lost or doubled when the snapshot was written."""
     rows = sum(part.rows for part in manifest.images)
     if rows != manifest.counts.rows:
-        yield ExportDamage(name, f"has {rows:,} rows of images/, of {manifest.counts.rows:,} that were counted")
+        yield ExportDamage(name, f"lists {rows:,} rows of images/, but {manifest.counts.rows:,} were counted")
     for part in manifest.postings:
         keyword_rows = sum(keyword.rows for keyword in part.keywords)
         if part.rows != keyword_rows:
-            yield ExportDamage(name, f"has {part.rows:,} rows in {part.name}, of {keyword_rows:,} that were counted")
+            yield ExportDamage(name, f"lists {part.rows:,} rows in {part.name}, but {keyword_rows:,} were counted")
 
 
 def _wrong_postings(snapshot: Snapshot, name: str) -> Iterator[ExportDamage]:
-    """Yield where postings/ are not the keywords of images/. Each side is summed up in any order, in 64 bits."""
+    """Yield damage if postings/ are not the keywords of images/: both sides give the same 64-bit sum in any order."""
     ids = {keyword.keyword_id for part in snapshot.manifest.postings for keyword in part.keywords}
     numbers = {keyword_id: number for number, keyword_id in enumerate(sorted(ids))}
     in_images = first_row = in_postings = 0
@@ -111,7 +111,7 @@ def _wrong_postings(snapshot: Snapshot, name: str) -> Iterator[ExportDamage]:
         for tags in snapshot.open(part).posting_tags():
             in_postings += _sum_of(tags.image_rows, tags.numbered(numbers), tags.scores)
     if in_images % 2**64 != in_postings % 2**64:
-        yield ExportDamage(name, "names postings/ that are not the keywords of images/")
+        yield ExportDamage(name, "lists postings/ that are not the keywords of images/")
 
 
 def _sum_of(rows: NDArray[np.int64], keywords: NDArray[np.int64], scores: NDArray[np.float64]) -> int:

@@ -177,7 +177,7 @@ class _Eyes:
 
     @classmethod
     def open(cls, vocabulary: Vocabulary, workers: int | None) -> _Eyes:
-        tagger = FileTagger.load(model_dir(), vocabulary, workers).remembering()
+        tagger = FileTagger.load(model_dir(), vocabulary, workers).with_cache()
         if not tagger.space:
             raise CallerError(
                 f"the model {tagger.classifier.card.name} has no projection of its features to learn from"

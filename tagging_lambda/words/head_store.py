@@ -14,6 +14,7 @@ from pipeline.errors import BadModel, CallerError
 from pipeline.images import BucketPrefix
 from pipeline.model_version import CARD_NAME
 from pipeline.settings import HEADS_FOLDER, home
+from tagging_lambda.model_store import read_verified
 from tagging_lambda.words.heads import WEIGHTS_NAME, Head
 from tagging_lambda.words.projection import STARTER as STARTER_HEAD
 
@@ -182,7 +183,7 @@ def fetch_heads(address: str, store: Callable[[BucketPrefix], FileStore], cache:
             f"{address} does not end with a hash; `catalog-tagger heads publish` prints the address of heads"
         )
     files = store(BucketPrefix.parse(address.rstrip("/") + "/"))
-    listing = _verified(address, files, SET_NAME, matched["sha256"])
+    listing = read_verified(address, files, SET_NAME, matched["sha256"])
     try:
         cards = [str(sha256) for sha256 in json.loads(listing)["heads"]]
     except (ValueError, KeyError, TypeError) as error:
@@ -198,15 +199,6 @@ def _fetch(address: str, files: FileStore, card_sha256: str, folder: Path) -> He
             raise BadModel(f"there is no {WEIGHTS_NAME} of the head {card_sha256} at {address}")
         (folder / WEIGHTS_NAME).write_bytes(weights)
         part = folder / f"{CARD_NAME}.part"
-        part.write_bytes(_verified(address, files, f"{card_sha256}/{CARD_NAME}", card_sha256))
+        part.write_bytes(read_verified(address, files, f"{card_sha256}/{CARD_NAME}", card_sha256))
         part.replace(folder / CARD_NAME)
     return Head.load(folder)  # which holds the weights against the card
-
-
-def _verified(address: str, files: FileStore, name: str, sha256: str) -> bytes:
-    data = files.read(name)
-    if data is None:
-        raise BadModel(f"there is no {name} at {address}")
-    if hashlib.sha256(data).hexdigest() != sha256:
-        raise BadModel(f"{name} at {address} is damaged, or was replaced: its sha256 is another one")
-    return data

@@ -114,8 +114,8 @@ def test_an_image_that_stands_twice_is_found_twice(path: Path) -> None:
         ("file,product\na,b\n", ", line 1: there is no column image; the columns are file, product"),
         ("image|product\n", ", line 1: there is no column image; the columns are image|product"),
         ("s3://shop/a.jpg\n", ", line 1: there is no column image; the columns are s3://shop/a.jpg"),
-        ("image,product,image\n", ", line 1: the column image appears twice"),
-        ("image,price,price\n", ", line 1: the column price appears twice"),
+        ("image,product,image\n", ", line 1: the column image stands twice"),
+        ("image,price,price\n", ", line 1: the column price stands twice"),
         (
             "image\ns3://shop/a.jpg\nhttps://shop/b.jpg\n",
             ", line 3: 'https://shop/b.jpg' is not a place in S3; write s3:",
@@ -134,7 +134,7 @@ def test_an_image_that_stands_twice_is_found_twice(path: Path) -> None:
         ("image\ns3://shop/a\n" + 'x"s3://shop/b"\n', ", line 3: 'x\"s3://shop/b\"' is not a place in S3"),
         ('image\n"s3://shop/a"x\n', ", line 2: is not CSV: ',' expected after '\"'"),
         ('image\ns3://shop/a\n"s3://shop/b\n', ", line 3: is not CSV: unexpected end of data"),
-        (b"image\ns3://shop/a\ns3://shop/\xfc.jpg\n", ", line 3: is not UTF-8 from byte 11 on"),
+        (b"image\ns3://shop/a\ns3://shop/\xfc.jpg\n", ", line 3: is not UTF-8 from its byte 11 on"),
         ("image\ns3://shop/ä\n".encode("utf-16")[:-1], ", line 2: is not UTF-16, as the first bytes of the file say"),
         (gzip.compress(b"image\ns3://shop/a\n" * 9)[:-9], " is damaged gzip: "),
         (

@@ -24,6 +24,7 @@ from pipeline.images import BucketPrefix, ImageRef
 from pipeline.memory.probe import MemoryProbe
 from pipeline.messages import decode
 from pipeline.records import Observation, TaggedImage
+from pipeline.settings import DEFAULT_PRODUCT_PATTERN, ProductPattern
 from tests.aws_world import ODD_KEYS, AwsWorld, answer, refusal
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Shop:
             self.bucket,
             partial(s3.S3Files, self.world.s3),
             MemoryProbe(),  # there is no function here
+            lambda: ProductPattern.parse(DEFAULT_PRODUCT_PATTERN),
         )
 
     def put(self, *keys: str) -> None:
@@ -92,14 +94,14 @@ def shop(request: pytest.FixtureRequest) -> Iterator[Shop]:
             yield Shop(AwsWorld(None))
 
 
-def test_25_photos_are_one_listing_and_three_sends(shop: Shop) -> None:
+def test_25_photos_are_three_sends_and_two_listings_of_which_one_shows_their_products(shop: Shop) -> None:
     keys = [f"{at:02}.jpg" for at in range(25)]
     shop.put(*keys)
     shop.world.calls.clear()
 
     assert load_command.load(LoadRequest(f"s3://{shop.bucket}/"), shop.connect, TO_A_PERSON) == 0
 
-    assert shop.world.calls == Counter({"SendMessageBatch": 3, "ListObjectsV2": 1})
+    assert shop.world.calls == Counter({"SendMessageBatch": 3, "ListObjectsV2": 2})
     assert shop.received() == keys
 
 
@@ -110,7 +112,7 @@ def test_only_the_missing_of_250_photos_cost_three_reads_more(shop: Shop) -> Non
 
     assert load_command.load(LoadRequest(f"s3://{shop.bucket}/", only=("missing",)), shop.connect, TO_A_PERSON) == 0
 
-    assert shop.world.calls == Counter({"SendMessageBatch": 25, "BatchGetItem": 3, "ListObjectsV2": 1})
+    assert shop.world.calls == Counter({"SendMessageBatch": 25, "BatchGetItem": 3, "ListObjectsV2": 2})
 
 
 def test_odd_keys_arrive_as_they_lie_in_the_bucket(shop: Shop) -> None:

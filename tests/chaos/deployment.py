@@ -16,6 +16,7 @@ import urllib.request
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,7 +70,7 @@ class Deployed:
         """The emulator's address."""
         return self.run.endpoint_url
 
-    @property
+    @cached_property
     def api_url(self) -> str:
         """The address of the search API, which the proxy does not injure; its function is injured."""
         api = stack_outputs(client("cloudformation", self.endpoint_url), STACK_NAME)["HttpApiId"]

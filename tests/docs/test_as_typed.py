@@ -351,7 +351,7 @@ def account_with_a_failed_deployment(endpoint_url: str, folder: Path) -> Account
 
 @pytest.fixture(scope="module")
 def kept_account(operator: tuple[Workbench, str], tmp_path_factory: pytest.TempPathFactory) -> Account:
-    """The account of every block that leaves its stack standing, as one operator has one stack."""
+    """The account of every block that leaves its stack standing, as one operator has one stack (DECISIONS.md, 122)."""
     return account_with_photos(operator[1], tmp_path_factory.mktemp("kept") / "code")
 
 
@@ -365,7 +365,7 @@ def type_block(operator: tuple[Workbench, str], block: Block, account: Account, 
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)  # the first one's includes a deployment of the stack, and libraries that are fetched
 @pytest.mark.parametrize(
     "block",
     [block for block in RUNBOOK if block.heading not in ENDS_THE_STACK],
@@ -376,7 +376,7 @@ def test_what_the_runbook_says_works(operator: tuple[Workbench, str], kept_accou
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     "block",
     [block for block in RUNBOOK if block.heading in ENDS_THE_STACK],

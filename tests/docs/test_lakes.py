@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PAGE = [block for block in blocks_of(ROOT / "docs" / "lakes.md") if block.language == "sql"]
+# The view takes the highest revision, because Athena cannot read latest.json (DECISIONS.md, 120).
 SPARK, ATHENA, VIEW = "Spark", "Athena and AWS Glue", "The view"
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.build import laid_out
+from infra.build import unpack
 from infra.package import PACKAGES
 from infra.wheels import Architecture
 
@@ -18,4 +18,4 @@ if TYPE_CHECKING:
 def packages(real_model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The folder of each package as AWS Lambda unpacks it, by function."""
     out = tmp_path_factory.mktemp("build")
-    return {each.function: laid_out(each, out, real_model, Architecture.X86_64) for each in PACKAGES}
+    return {each.function: unpack(each, out, real_model, Architecture.X86_64) for each in PACKAGES}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import uuid
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from infra.local.deploy import CAPABILITIES, PARAMETERS, with_literal_numbers
-from infra.package import PACKAGES, TEMPLATE, with_code, zipped
+from infra.package import PACKAGES, TEMPLATE, with_code, zip_files
 from pipeline.aws.clients import client, stack_outputs
 from pipeline.stack import Stack
 from tests.infra.local.scratch import scratch_sources, wait_for
@@ -30,7 +31,7 @@ class Account:
         self.sources, self.asleep = scratch_sources(folder), asleep
         self.s3.create_bucket(Bucket=f"{self.name}-code")
         for package in PACKAGES:
-            code = zipped(package.sources(self.sources.model_dir, self.sources.root))
+            code = zip_files(package.sources(self.sources.model_dir, self.sources.root))
             self.s3.put_object(Bucket=f"{self.name}-code", Key=f"{package.function}.zip", Body=code)
 
     @classmethod
@@ -65,7 +66,10 @@ class Account:
             ],
         }
         known = self.status() not in {None, "DELETE_COMPLETE"}
-        (self.cloudformation.update_stack if known else self.cloudformation.create_stack)(**asked)
+        # Here, creating a stack answers when it is done. On a busy machine that is later than botocore waits, and it
+        # asks again.
+        with suppress(self.cloudformation.exceptions.AlreadyExistsException):
+            (self.cloudformation.update_stack if known else self.cloudformation.create_stack)(**asked)
         wait_for(lambda: not str(self.status()).endswith("_IN_PROGRESS"))
 
     def stack(self) -> Stack:

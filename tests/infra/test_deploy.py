@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra.deploy import ParameterFile, Parameters, first_values, parse_given, reserved, without_reservation
+from infra.deploy import ParameterFile, Parameters, first_values, parse_given, reserved_concurrency, without_reservation
 from infra.package import ROOT, TEMPLATE
 from pipeline.aws.clients import client
 from pipeline.errors import CallerError
@@ -106,12 +106,12 @@ def test_an_account_that_permits_ten_executions_is_deployed_without_a_reservatio
     values, sentence = without_reservation({"Traces": "true"}, PARAMETERS, limit=10)
 
     assert values == {"Traces": "true", "ReserveConcurrency": "false"}
-    assert reserved(values, PARAMETERS) == 0
+    assert reserved_concurrency(values, PARAMETERS) == 0
     assert "permits 10 concurrent executions" in sentence
 
 
 def test_a_reservation_stays_where_the_account_permits_it() -> None:
-    wanted = reserved({}, PARAMETERS)
+    wanted = reserved_concurrency({}, PARAMETERS)
 
     assert wanted == 5 + 10 + 1
     assert without_reservation({}, PARAMETERS, limit=wanted + 100) == ({}, "")

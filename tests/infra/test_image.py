@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.image import with_images
-from infra.lock import locked
+from infra.lock import read_lock
 from infra.package import PACKAGES, ROOT, RUNTIME_CLIENT, TEMPLATE, with_code
 from infra.wheels import PYTHON_VERSION
 from pipeline.errors import CallerError
@@ -56,7 +56,7 @@ def test_it_installs_nothing_but_the_runtime_client_by_its_hash() -> None:
 
     assert len(installed) == 1
     assert {"--require-hashes", "--no-deps", "--only-binary=:all:"} <= set(installed[0].split())
-    assert "awslambdaric" in [each.name for each in locked(RUNTIME_CLIENT.lock)]
+    assert "awslambdaric" in [each.name for each in read_lock(RUNTIME_CLIENT.lock)]
     assert not re.search(r"apt|curl|wget|http", run)
 
 
@@ -93,5 +93,5 @@ def test_the_template_of_images_deploys_the_image_and_leaves_the_others_as_they_
 
 
 def test_a_function_that_there_is_not_is_refused() -> None:
-    with pytest.raises(CallerError, match="there is no function Tag; there are TagFunction, "):
+    with pytest.raises(CallerError, match="there is no function Tag; choose from TagFunction, "):
         with_images("", {"Tag": ADDRESS})

@@ -16,8 +16,8 @@ import pytest
 from packaging.requirements import Requirement
 
 from infra.build import MAX_UNZIPPED_BYTES, build
-from infra.lock import Locked, locked
-from infra.package import LOCKS, PACKAGES, ROOT, RUNTIME_CLIENT, Package, requirements, zipped
+from infra.lock import Locked, read_lock
+from infra.package import LOCKS, PACKAGES, ROOT, RUNTIME_CLIENT, Package, requirements, zip_files
 from infra.sbom import bill_of_materials
 from infra.wheels import KEPT_SERVICES, PYTHON_VERSION, Architecture, runtime_python
 from pipeline.errors import BadModel, BadTaxonomy, DeployerError
@@ -132,14 +132,14 @@ def test_the_same_files_make_the_same_zip(tmp_path: Path) -> None:
     first.write_text("x = 1\n")
     second.write_text("x = 1\n")
 
-    assert zipped({"room/a.py": first}) == zipped({"room/a.py": second})
+    assert zip_files({"room/a.py": first}) == zip_files({"room/a.py": second})
 
 
 def test_a_zip_can_be_read_by_everyone_once_it_is_unpacked(tmp_path: Path) -> None:
     """AWS Lambda runs functions as a user who owns none of the files."""
     (tmp_path / "a.py").write_text("x = 1\n")
     (tmp_path / "a.py").chmod(0o600)
-    with zipfile.ZipFile(io.BytesIO(zipped({"room/a.py": tmp_path / "a.py"}))) as archive:
+    with zipfile.ZipFile(io.BytesIO(zip_files({"room/a.py": tmp_path / "a.py"}))) as archive:
         entry = archive.getinfo("room/a.py")
 
     assert entry.external_attr >> 16 == 0o644
@@ -152,7 +152,7 @@ def test_a_zip_can_be_read_by_everyone_once_it_is_unpacked(tmp_path: Path) -> No
 def test_a_lock_pins_every_library_that_the_package_asks_for_to_a_version_that_the_project_permits(
     package: Package,
 ) -> None:
-    pinned = {each.name: each.version for each in locked(package.lock)}
+    pinned = {each.name: each.version for each in read_lock(package.lock)}
     asked = [Requirement(line) for line in requirements(package)]
 
     assert [each.name for each in asked if not each.specifier.contains(pinned[each.name])] == []
@@ -160,7 +160,7 @@ def test_a_lock_pins_every_library_that_the_package_asks_for_to_a_version_that_t
 
 @every_package
 def test_a_lock_knows_each_library_by_the_hashes_of_what_it_may_be_and_says_its_licence(package: Package) -> None:
-    for each in locked(package.lock):
+    for each in read_lock(package.lock):
         assert 1 <= len(each.sha256) <= len(Architecture), each.name
         assert each.licence not in {"unknown", ""}, each.name
 
@@ -175,7 +175,7 @@ def test_there_is_a_lock_for_each_package_and_no_other() -> None:
 
 
 def test_what_is_no_line_of_a_lock_is_refused() -> None:
-    with pytest.raises(DeployerError, match="no line of a lock; `make lock` writes them"):
+    with pytest.raises(DeployerError, match="not a line of a lock file; `make lock` writes one"):
         Locked.parse("numpy>=2")
 
 
@@ -184,7 +184,7 @@ def test_a_bill_names_every_locked_library_and_is_always_the_same(package: Packa
     bill = json.loads(bill_of_materials(package, model))
     listed = {(each["name"], each["version"]) for each in bill["components"] if each["type"] == "library"}
 
-    assert listed == {(each.name, each.version) for each in locked(package.lock)}
+    assert listed == {(each.name, each.version) for each in read_lock(package.lock)}
     assert [each["name"] for each in bill["components"] if each["type"] != "library"] == ["tiny"] * package.holds_model
     assert bill_of_materials(package, model) == bill_of_materials(package, model)
     assert bill["serialNumber"] != json.loads(bill_of_materials(TAG, None))["serialNumber"]
@@ -203,7 +203,7 @@ def test_a_model_that_is_fetched_is_not_in_the_bill() -> None:
 def small(tmp_path: Path) -> Package:
     """A package of two small libraries of the tagging function's, one of them in machine code."""
     (tmp_path / "locks").mkdir()
-    lines = [str(each) for each in locked(TAG.lock) if each.name in {"pillow", "six"}]
+    lines = [str(each) for each in read_lock(TAG.lock) if each.name in {"pillow", "six"}]
     lock = tmp_path / "locks" / "SmallFunction.txt"
     lock.write_text("# small\n" + "\n".join(lines) + "\n")
     return Package("SmallFunction", ("pipeline",), ("pillow",), locks=lock.parent)

@@ -144,7 +144,7 @@ def test_a_product_pattern_reads_the_path_below_the_folder(photos: Path) -> None
 
 
 def test_a_file_that_vanished_has_a_record_without_a_time(tmp_path: Path) -> None:
-    gone = RejectedFile(tmp_path / "gone.jpg", RejectReason.MISSING, "the file is no longer there")
+    gone = RejectedFile(tmp_path / "gone.jpg", RejectReason.MISSING, "the file no longer exists")
     pattern = ProductPattern.parse(DEFAULT_PRODUCT_PATTERN)
     [record] = FileRecords([gone], [tmp_path], pattern, ("m", "t"), "run").scan()
     assert (record.observation.object_time, record.observation.product) == (None, "gone")

@@ -104,7 +104,7 @@ def test_a_rating_is_there_after_a_reload(open_page: Open, site: Site) -> None:
 def test_the_history_says_what_the_model_said_and_not_what_people_made_of_it(open_page: Open, site: Site) -> None:
     page = open_page(f"photo/{site.bucket}/twin-lens-camera.jpg")
     page.wait_for_selector(".decisions li")
-    looked = ".decisions li:has-text('Looked at')"
+    looked = ".decisions li:has-text('Processed')"
     was = page.inner_text(looked)
     word = page.inner_text(".keywords .word >> nth=0")
     page.click(f"[aria-label='Suppress {word} on this photo']")

@@ -194,7 +194,7 @@ def test_a_connection_that_ends_late_is_not_taken_for_the_next_one(open_page: Op
 
 
 @pytest.mark.parametrize(
-    ("status", "text"), [("gone", "The photo is no longer there."), ("undone", "Its last look was taken back.")]
+    ("status", "text"), [("gone", "The photo is no longer there."), ("undone", "Its last result was undone.")]
 )
 def test_what_has_no_keywords_for_good_is_not_called_tagged(
     open_page: Open, site: Site, status: str, text: str

@@ -246,7 +246,7 @@ def test_of_a_table_that_was_not_counted_as_a_whole_that_is_said_first(open_page
 
     page.route(re.compile("/status$"), partly)
     page.click("text=Status")
-    page.wait_for_selector(".notice:has-text('Only a part of the table was counted.') + .tiles .tile")
+    page.wait_for_selector(".notice:has-text('Only part of the table was counted.') + .tiles .tile")
     assert page.locator(".tile strong").all_inner_texts()[:2] == ["49,000+", "5,000+"]
     assert page.query_selector(".minutes") is None
 

@@ -12,30 +12,14 @@ from pipeline.errors import CallerError
 from pipeline.facts import Margins, PhotoFacts
 from pipeline.keywords import KeywordTag, Vocabulary
 from pipeline.photo_rules import RULE_SETS, RuleSet, broken_ids, shipped_rule_sets, with_ancestors
+from tests.builders import photo_facts
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 TODAY, LATER = date(2026, 11, 27), date(2027, 2, 1)
 CLOTHING = "n03051540"
-GOOD = PhotoFacts(
-    width_pixels=1600,
-    height_pixels=1600,
-    file_bytes=400_000,
-    format="JPEG",
-    border_rgb=(255, 255, 255),
-    border_evenness=1.0,
-    border_whiteness=1.0,
-    frame=0.0,
-    fill=0.6,
-    margins=Margins(0.05, 0.05, 0.05, 0.05),
-    sharpness=0.6,
-    brightness=0.7,
-    clipped=0.0,
-    colour_shares=(1.0,) + (0.0,) * 11,
-    colour_certainty=1.0,
-    palette=bytes(15),
-)
+GOOD = photo_facts()
 
 
 def broken(

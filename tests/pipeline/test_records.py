@@ -30,6 +30,7 @@ from pipeline.records import (
     unpack_class_scores,
 )
 from pipeline.vectors import FeatureVector
+from tests.builders import photo_facts
 
 text = st.text(st.characters(codec="utf-8"), min_size=1, max_size=30)
 times = st.integers(0, 10**17).map(lambda us: datetime(2000, 1, 1, tzinfo=UTC) + timedelta(microseconds=us % 10**15))
@@ -58,24 +59,7 @@ model_tags = st.lists(st.builds(KeywordTag, text, scores), max_size=10).map(tupl
 befores = st.builds(Previous, text, times, text, text, model_tags, class_scores, sizes, sizes, st.booleans())
 previous = st.none() | befores
 no_revision = st.just(0)
-USUAL_FACTS = PhotoFacts(
-    width_pixels=1600,
-    height_pixels=1200,
-    file_bytes=400_000,
-    format="JPEG",
-    border_rgb=(255, 255, 255),
-    border_evenness=1.0,
-    border_whiteness=1.0,
-    frame=0.0,
-    fill=0.6,
-    margins=Margins(0.0, 0.0, 0.0, 0.0),
-    sharpness=0.6,
-    brightness=0.8,
-    clipped=0.4,
-    colour_shares=(1.0,) + (0.0,) * 11,
-    colour_certainty=1.0,
-    palette=bytes(15),
-)
+USUAL_FACTS = photo_facts(height_pixels=1200, margins=Margins(0.0, 0.0, 0.0, 0.0), brightness=0.8, clipped=0.4)
 vectors = st.builds(
     FeatureVector, st.just("0123456789ab"), st.binary(max_size=384), st.floats(0, 1, width=32).map(float)
 )

@@ -102,7 +102,7 @@ def test_an_event_of_the_stream_is_read_with_its_bytes() -> None:
     first, second = changes_of(event_of(("NewImage", to_item(scored, 1)), ("OldImage", to_item(gone("b.jpg"), 4))))
 
     assert first == Change("100", datetime(2026, 3, 1, 12, tzinfo=UTC), scored)
-    assert (second.removed, second.is_there, second.record.revision) == (True, False, 4)
+    assert (second.removed, second.is_visible, second.record.revision) == (True, False, 4)
     assert isinstance(to_item(scored, 1)["keywords"][0]["score"], Decimal)
 
 

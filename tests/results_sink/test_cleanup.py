@@ -181,7 +181,7 @@ def test_files_that_are_gone_are_never_published(tmp_path: Path) -> None:
 
     shop.files.write = write_and_sleep
     before = shop.now
-    with pytest.raises(RetryLater, match="was removed before it was published"):
+    with pytest.raises(RetryLater, match="was cleaned up because the export took too long"):
         shop.export(scan_began_at=before + 3 * RUNNING)
 
     assert shop.found("boot") == [("s3://shop/a.jpg", 0.9)]

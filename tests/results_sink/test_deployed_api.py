@@ -20,7 +20,7 @@ from infra.package import ROOT, TEMPLATE
 from pipeline.aws.clients import client, stack_outputs
 from pipeline.aws.dynamodb import DynamoTable
 from pipeline.stack import STACK_NAME
-from tests.infra.local.scratch import tiny_model
+from tests.infra.local.scratch import kill, tiny_model
 from tests.results_sink.small_shop import gone, tagged
 from tests.strangers import send_many
 
@@ -41,6 +41,8 @@ class Deployed:
 
     address: str
     table: DynamoTable
+    place: Place
+    sources: Sources
 
     def ask(self, path: str) -> tuple[int, Any]:
         """Return the status and the body of an answer."""
@@ -76,10 +78,11 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     """The template, deployed, with our own code and a model that is none."""
     place = Place(tmp_path_factory.mktemp("local") / "local")
     try:
-        run = up(place, Sources(TEMPLATE, ROOT, tiny_model(tmp_path_factory.mktemp("model") / "tiny"))).run
+        sources = Sources(TEMPLATE, ROOT, tiny_model(tmp_path_factory.mktemp("model") / "tiny"))
+        run = up(place, sources).run
         outputs = stack_outputs(client("cloudformation", run.endpoint_url), STACK_NAME)
         address = f"{run.endpoint_url}/_aws/execute-api/{outputs['HttpApiId']}/$default"
-        yield Deployed(address, DynamoTable(client("dynamodb", run.endpoint_url), outputs["TableName"]))
+        yield Deployed(address, DynamoTable(client("dynamodb", run.endpoint_url), outputs["TableName"]), place, sources)
     finally:
         down(place, purge=True)
 
@@ -99,6 +102,24 @@ def test_a_photo_is_told_at_once_and_found_within_seconds_as_it_comes_changes_an
     deployed.put(replace(gone("x.jpg"), observation=record.observation))
     assert deployed.ask(path)[1]["status"] == "gone"
     deployed.seconds_until(lambda: image not in deployed.found())
+
+
+@pytest.mark.parametrize("is_hard", [False, True], ids=["stopped", "killed"])
+def test_what_changed_just_before_an_end_and_after_it_is_found(deployed: Deployed, is_hard: bool) -> None:
+    before, after = (
+        tagged(f"before {is_hard}.jpg", "before", **{BOOT: 0.9}),
+        tagged(f"after {is_hard}.jpg", **{BOOT: 0.9}),
+    )
+    deployed.put(before)
+    if is_hard:
+        kill(deployed.place)
+    else:
+        down(deployed.place, purge=False)
+    up(deployed.place, deployed.sources)
+    deployed.put(after)
+
+    images = {str(record.observation.image) for record in (before, after)}
+    deployed.seconds_until(lambda: images <= deployed.found())
 
 
 @pytest.fixture

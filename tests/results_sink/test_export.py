@@ -368,7 +368,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_behind(tmp_path: Path) -> None:
             raise OSError(errno.ENOSPC, "No space left on device")
 
     work = tmp_path / "work"
-    with pytest.raises(BadSettings, match=r"no room is left for the export; .* had [\d,]+ bytes"):
+    with pytest.raises(BadSettings, match=r"there is no space left for the export; .* had [\d,]+ bytes"):
         exported(Full(), work)
     assert list(work.iterdir()) == []
 

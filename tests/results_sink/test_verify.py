@@ -83,7 +83,7 @@ def test_a_cheap_pass_reads_what_names_the_files_and_a_deep_one_reads_them(shop:
     [
         (lambda _: None, "is missing"),
         (lambda data: data[:-1], "bytes instead of"),
-        (lambda data: data[:9] + bytes([data[9] ^ 1]) + data[10:], "is damaged: its SHA-256 is another"),
+        (lambda data: data[:9] + bytes([data[9] ^ 1]) + data[10:], "is damaged: its SHA-256 differs"),
     ],
 )
 def test_a_file_that_is_not_as_it_was_written_is_named(
@@ -153,9 +153,9 @@ def _sums(data: bytes) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("kind", "change", "problem"),
     [
-        ("images", lambda table: table.slice(1), "has 9 rows of images/, of 10 that were counted"),
-        ("images", lambda table: pa.concat_tables([table.slice(0, 1), table]), "has 11 rows of images/, of 10"),
-        ("postings", lambda table: table.slice(len(table) // 2), "that were counted"),
+        ("images", lambda table: table.slice(1), "lists 9 rows of images/, but 10 were counted"),
+        ("images", lambda table: pa.concat_tables([table.slice(0, 1), table]), "lists 11 rows of images/, but 10 were"),
+        ("postings", lambda table: table.slice(len(table) // 2), "were counted"),
     ],
 )
 def test_rows_that_were_lost_or_doubled_are_found_without_reading_them(

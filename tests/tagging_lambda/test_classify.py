@@ -117,7 +117,7 @@ def test_a_file_cut_short_is_refused_with_both_sizes(card_path, data):
 
 def test_a_missing_file_is_named(card_path):
     (card_path.parent / "small.onnx").unlink()
-    with pytest.raises(BadModel, match=r"small\.onnx is named by the model card and cannot be read \(No such file"):
+    with pytest.raises(BadModel, match=r"small\.onnx is listed on the model card but cannot be read \(No such file"):
         Classifier.load(card_path)
 
 

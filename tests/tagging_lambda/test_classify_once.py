@@ -182,10 +182,10 @@ def test_the_models_that_can_be_asked_are_told(ask) -> None:
         (document(link="https://inside.example/a.jpg"), "application/json", {}, 400, "not public"),
         (document(link="javascript:alert(1)"), "application/json", {}, 400, "https://"),
         (PHOTO, "image/jpeg", {"language": "xx"}, 400, "no words in the language 'xx'"),
-        (PHOTO, "image/jpeg", {"models": "none"}, 400, "no model is called"),
+        (PHOTO, "image/jpeg", {"models": "none"}, 400, "there is no model"),
         (PHOTO, "image/jpeg", {"models": ","}, 400, "0 models"),
         (PHOTO, "image/jpeg", {"model": "default"}, 400, "no parameter 'model'"),
-        (PHOTO, "image/jpeg", {"models": "../../etc"}, 400, "no model is called"),
+        (PHOTO, "image/jpeg", {"models": "../../etc"}, 400, "there is no model"),
     ],
 )
 def test_whatever_is_sent_the_answer_is_a_problem_of_the_callers(  # noqa: PLR0913, PLR0917 - the table's columns
@@ -225,5 +225,5 @@ def test_a_model_loads_when_it_is_first_asked_and_once() -> None:
     models.named("b")
 
     assert loaded == ["b"]
-    with pytest.raises(CallerError, match="there are a, b"):
+    with pytest.raises(CallerError, match="choose from a, b"):
         models.named("c")

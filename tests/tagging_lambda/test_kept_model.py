@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.errors import BadModel
 from pipeline.memory.files import MemoryFiles
-from tagging_lambda.model_store import fetched, keep
+from tagging_lambda.model_store import fetch_model, keep
 from tests.infra.local.scratch import tiny_model
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def address(model: Path, bucket: Bucket) -> str:
 
 
 def test_what_was_kept_is_fetched(model: Path, bucket: Bucket, address: str, tmp_path: Path) -> None:
-    folder = fetched(address, bucket.at, tmp_path / "cache")
+    folder = fetch_model(address, bucket.at, tmp_path / "cache")
 
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
         name: (model / name).read_bytes() for name in ("card.json", "tiny.int8.onnx")
@@ -56,7 +56,7 @@ def test_what_was_kept_is_fetched(model: Path, bucket: Bucket, address: str, tmp
 
 
 def test_it_is_fetched_once(bucket: Bucket, address: str, tmp_path: Path) -> None:
-    folders = {fetched(address, bucket.at, tmp_path / "cache") for _ in range(2)}
+    folders = {fetch_model(address, bucket.at, tmp_path / "cache") for _ in range(2)}
 
     assert len(folders) == len(bucket.opened) == 1
 
@@ -77,10 +77,10 @@ def test_what_was_replaced_is_refused_and_not_remembered(
     honest = bucket.models.files[inside]
     bucket.models.files[inside] = honest + b" "
     with pytest.raises(BadModel, match="damaged, or was replaced"):
-        fetched(address, bucket.at, tmp_path / "cache")
+        fetch_model(address, bucket.at, tmp_path / "cache")
     bucket.models.files[inside] = honest
 
-    assert fetched(address, bucket.at, tmp_path / "cache").joinpath(name).read_bytes() == honest
+    assert fetch_model(address, bucket.at, tmp_path / "cache").joinpath(name).read_bytes() == honest
 
 
 @pytest.mark.parametrize("name", ["card.json", "tiny.int8.onnx"])
@@ -88,13 +88,13 @@ def test_what_is_not_there_is_said(bucket: Bucket, address: str, tmp_path: Path,
     bucket.models.delete([f"{address.rpartition('/')[2]}/{name}"])
 
     with pytest.raises(BadModel, match=f"there is no {name} at {address}"):
-        fetched(address, bucket.at, tmp_path / "cache")
+        fetch_model(address, bucket.at, tmp_path / "cache")
 
 
 @pytest.mark.parametrize("address", ["s3://shop/models", f"s3://shop/{'A' * 64}", "a" * 64, f"s3:///{'a' * 64}"])
 def test_an_address_without_a_hash_is_refused(bucket: Bucket, tmp_path: Path, address: str) -> None:
     with pytest.raises(BadModel, match="does not end with a hash"):
-        fetched(address, bucket.at, tmp_path)
+        fetch_model(address, bucket.at, tmp_path)
 
 
 def test_a_card_cannot_name_a_file_elsewhere(model: Path, bucket: Bucket, tmp_path: Path) -> None:
@@ -105,4 +105,4 @@ def test_a_card_cannot_name_a_file_elsewhere(model: Path, bucket: Bucket, tmp_pa
     address = f"s3://shop/models/{keep(model, bucket.models)}"
 
     with pytest.raises(BadModel, match="outside its folder"):
-        fetched(address, bucket.at, tmp_path / "cache")
+        fetch_model(address, bucket.at, tmp_path / "cache")

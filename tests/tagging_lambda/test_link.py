@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline.errors import CallerError, ImageRejected, RejectReason
-from tagging_lambda.link import LinkFetcher, is_public, resolved
+from tagging_lambda.link import LinkFetcher, is_public, resolve_host
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -148,7 +148,7 @@ def test_no_credential_goes_along() -> None:
 def test_what_is_not_public_is_never_connected_to(host: str, scheme: str) -> None:
     """By this machine's own resolver, which reads every way to write an address."""
     with pytest.raises(CallerError, match=r"not public|not known|no host"):
-        LinkFetcher(allows_http=True, resolve=resolved, connect=refuse_to_connect).fetch(f"{scheme}://{host}/a.jpg")
+        LinkFetcher(allows_http=True, resolve=resolve_host, connect=refuse_to_connect).fetch(f"{scheme}://{host}/a.jpg")
 
 
 @pytest.mark.parametrize("addresses", [["127.0.0.1"], [PUBLIC, "10.0.0.1"], ["fe80::1%eth0"], [], ["no address"]])
@@ -179,7 +179,7 @@ def test_a_name_that_answers_otherwise_the_second_time_gains_nothing() -> None:
 )
 def test_a_redirect_is_checked_as_the_link_was(target: str) -> None:
     def resolve(host: str, port: int) -> list[str]:
-        return [PUBLIC] if host == "shop.example" else resolved(host, port)
+        return [PUBLIC] if host == "shop.example" else resolve_host(host, port)
 
     with web_server(answer(b"", "302 Found", f"Location: {target}"), answer()) as (port, asked):
         fetching = LinkFetcher(allows_http=True, resolve=resolve, connect=fetcher(port).connect)
@@ -214,8 +214,8 @@ def test_redirects_are_followed_and_end() -> None:
         ("https://shop.example\\@127.0.0.1/", "backslash"),
         ("https://shop.example/a b.jpg", "space"),
         ("https://shop.example/\r\nX: y", "space"),
-        ("https://shöp.example/", "letter"),
-        ("https://shop.example:x/", "not an address"),
+        ("https://shöp.example/", "character"),
+        ("https://shop.example:x/", "not a web address"),
         ("https://shop.example/" + "a" * 3000, "limit is 2,048"),
     ],
 )

@@ -9,7 +9,6 @@ import pytest
 
 from pipeline.errors import BadModel, DeployerError
 from tagging_lambda.model_card import (
-    InputContract,
     MeasuredAccuracy,
     ModelCard,
     ModelClass,
@@ -18,17 +17,7 @@ from tagging_lambda.model_card import (
     ModelSource,
     OutputContract,
 )
-
-INPUT = InputContract(
-    width_pixels=224,
-    height_pixels=224,
-    colour_order="RGB",
-    layout="NCHW",
-    mean=(0.0, 0.0, 0.0),
-    scale=(1.0, 1.0, 1.0),
-    fit="crop",
-    shorter_side_pixels=256,
-)
+from tests.builders import CONTRACT
 
 
 @pytest.fixture
@@ -36,7 +25,7 @@ def card():
     return ModelCard(
         name="some-net",
         served="int8",
-        input=INPUT,
+        input=CONTRACT,
         output=OutputContract("logits", "features", 8),
         source=ModelSource("npm some-net@1.0.0", "sha512-abc", "MIT"),
         recipe=ModelRecipe(1, "npm some-shop@1.0.0", "sha512-def", 54),
@@ -118,7 +107,7 @@ def test_a_card_with_an_unknown_entry_is_refused(card, tmp_path):
 )
 def test_an_input_that_no_picture_can_be_shaped_for_is_refused(change, said):
     with pytest.raises(BadModel, match=said):
-        replace(INPUT, **change)
+        replace(CONTRACT, **change)
 
 
 def test_a_served_file_that_is_not_listed_is_refused(card):

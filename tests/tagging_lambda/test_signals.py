@@ -11,19 +11,8 @@ from PIL import Image, ImageFilter
 from pipeline.colours import COLOURS, colours_of
 from pipeline.facts import PhotoFacts
 from tagging_lambda.image.preprocess import read_picture
-from tagging_lambda.model_card import InputContract
+from tests.builders import CONTRACT
 
-CONTRACT = InputContract(
-    width_pixels=224,
-    height_pixels=224,
-    colour_order="RGB",
-    layout="NCHW",
-    mean=(0.0, 0.0, 0.0),
-    scale=(1.0, 1.0, 1.0),
-    fit="crop",
-    shorter_side_pixels=256,
-    name="input",
-)
 LEVELS = {
     "black": (25, 25, 26),
     "white": (250, 250, 250),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import signal
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +12,7 @@ from infra.local.run import Sources
 from infra.package import TEMPLATE
 from pipeline.aws.clients import client
 from pipeline.model_version import CARD_NAME
+from pipeline.stack import LocalRun
 from tagging_lambda.model_card import (
     InputContract,
     ModelCard,
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from infra.local.place import Place
     from pipeline.stack import Stack
 
 WAIT_LIMIT_S = 60  # chosen by us: what is waited for takes a second or two on an idle machine
@@ -75,6 +79,15 @@ def scratch_sources(folder: Path, code: str = "first") -> Sources:
     (folder / "results_sink" / "lambda_export.py").write_text(EXPORTING)
     model = folder / "model"
     return Sources(TEMPLATE, folder, model if model.exists() else tiny_model(model))
+
+
+def kill(place: Place) -> None:
+    """End the embedded AWS as `kill -9` does."""
+    run = LocalRun.load(place.folder)
+    assert run is not None
+    assert run.pid is not None
+    os.kill(run.pid, signal.SIGKILL)
+    wait_for(lambda: not place.is_alive())
 
 
 def calls(stack: Stack) -> list[dict[str, str]]:

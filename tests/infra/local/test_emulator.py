@@ -33,7 +33,9 @@ def taken() -> Iterator[int]:
 
 
 def test_without_its_library_it_says_what_to_install() -> None:
-    with pytest.raises(DeployerError, match=r"^ministack is not installed; pip install 'catalog-tagger\[local\]' "):
+    with pytest.raises(
+        DeployerError, match=r"^ministack is not installed; install it with: pip install 'catalog-tagger\[local\]'"
+    ):
         emulator.check_installed(lambda module: None if module == "ministack" else module)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -23,9 +22,9 @@ from pipeline.errors import DeployerError
 from pipeline.images import BucketPrefix, ImageRef
 from pipeline.messages import TagImage, decode
 from pipeline.records import GoneImage, TaggedImage
-from pipeline.stack import LocalRun, find_stack, local_folder
+from pipeline.stack import find_stack, local_folder
 from tests.builders import jpeg
-from tests.infra.local.scratch import calls, scratch_sources, wait_for
+from tests.infra.local.scratch import calls, kill, scratch_sources, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -221,7 +220,7 @@ def test_a_stack_that_was_killed_comes_back_with_all_that_it_acknowledged(
     waiting, sent = upload(stack, "waits for the kill.jpg"), load(stack, "sent before the kill.jpg")
     wait_for(lambda: (counts := status(place).uploads) and counts.waiting)
     for _ in range(2):
-        _kill(place)
+        kill(place)
         assert life_of(place) is Life.DIED
         again = up(place, sources)
 
@@ -247,7 +246,7 @@ def test_a_first_start_that_was_killed_is_not_in_the_way_of_the_next(tmp_path: P
     place = Place(tmp_path / "local")
     try:
         up(place, sources)
-        _kill(place)
+        kill(place)
         (place.state / "cloudformation.json").unlink()  # as if it had never been stopped
 
         assert up(place, sources).changed
@@ -366,11 +365,3 @@ def test_one_permission_less_is_too_few(strict: Place, real_model: Path, tmp_pat
 
 def _port(stack: Stack) -> int:
     return int(str(stack.endpoint_url).rsplit(":", 1)[-1])
-
-
-def _kill(place: Place) -> None:
-    run = LocalRun.load(place.folder)
-    assert run is not None
-    assert run.pid is not None
-    os.kill(run.pid, signal.SIGKILL)
-    wait_for(lambda: not place.is_alive())

@@ -3,7 +3,7 @@
 import pytest
 from click.testing import CliRunner
 
-from infra.taxonomy.from_wordnet import TAXONOMY, edited, in_tree_order, taxonomy, taxonomy_text, without_inherited
+from infra.taxonomy.from_wordnet import TAXONOMY, edited, in_tree_order, inherit_not_goods, taxonomy, taxonomy_text
 from infra.taxonomy.rows import TaxonomyRow
 from infra.taxonomy.wordnet import DATA_NOUN, parse_synset
 from pipeline.errors import CallerError
@@ -50,7 +50,7 @@ def test_what_lies_below_no_goods_is_no_goods_unless_it_is_said_to_be():
             TaxonomyRow("toy dog", "animal", use="keyword"),
         )
     }
-    assert [row.use for row in without_inherited(rows).values()] == ["not_goods", "not_goods", "keyword"]
+    assert [row.use for row in inherit_not_goods(rows).values()] == ["not_goods", "not_goods", "keyword"]
 
 
 def test_a_missing_wordnet_is_said_in_one_line(tmp_path):

@@ -43,7 +43,7 @@ def test_a_class_that_leads_nowhere_is_found(found):
     lost = TaxonomyRow("lost", "root", "through", en="lost")
     assert found(ROOT, SHOE, lost, classes=["shoe", "lost", "unheard of"]) == [
         "lost (lost) leads to no keyword and is not not_goods",
-        "unheard of is a class of the model and not in the taxonomy",
+        "unheard of is a class of the model but not in the taxonomy",
     ]
 
 
@@ -54,7 +54,7 @@ def test_a_keyword_that_no_class_leads_to_is_found(found):
 def test_a_missing_language_and_a_word_said_twice_are_found(found):
     row = TaxonomyRow("shoe", "root", "keyword", "", "shoe|Shoe", "Schuh", "", "zapato")
     assert found(ROOT, row, classes=["shoe"]) == [
-        "shoe (shoe|Shoe) says a word twice in en",
+        "shoe (shoe|Shoe) lists a word twice in en",
         "shoe (shoe|Shoe) has no word in fr",
     ]
 
