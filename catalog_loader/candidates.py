@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from pipeline.images import BucketPrefix, ImageRef
+    from pipeline.listing import Listing
     from pipeline.ports import ImageStore
 
 
@@ -24,6 +25,7 @@ class Candidate:
     image: ImageRef
     listed: ListedImage | None = None
     product: str | None = None
+    listing: Listing | None = None  # what the shop says of the product, where a manifest has a column of it
     again: bool = False  # read it once more, though it was rejected and has not changed
 
 

@@ -6,6 +6,7 @@ import secrets
 from catalog_loader.upload import Uploads, add_routes
 from pipeline.aws.clients import client, presigning_client
 from pipeline.aws.photo_addresses import S3Addresses
+from pipeline.aws.s3 import S3Images
 from pipeline.aws.watchers import DynamoWatchers
 from pipeline.clock import utc_now
 from pipeline.front_settings import UploadSettings
@@ -16,6 +17,7 @@ _settings = UploadSettings.from_environment(os.environ)
 _uploads = Uploads(
     bucket=_settings.bucket,
     addresses=S3Addresses(presigning_client(on_embedded_aws=_settings.on_embedded_aws)),
+    images=S3Images(client("s3")),
     watchers=DynamoWatchers(client("dynamodb"), _settings.watchers_table_name),
     clock=utc_now,
     random=secrets.token_hex,

@@ -74,7 +74,7 @@ class Loader:
             RetryLater: the listing, the table or the queue stopped answering.
         """
         wanted = self._wanted(plan, loaded, progress)
-        messages = (TagImage(item.image, plan.run_id, item.product, item.again) for item in wanted)
+        messages = (TagImage(item.image, plan.run_id, item.product, item.again, item.listing) for item in wanted)
         self.sender.send(messages, loaded.sent)
 
     def rehearse(self, plan: Plan, loaded: Loaded, progress: Progress) -> None:

@@ -1,4 +1,4 @@
-"""Reads a manifest: a CSV file with the columns `image` (s3://bucket/key) and, optionally, `product`."""
+"""Reads a manifest: a CSV file of images, perhaps with their products and what the shop says of these."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ import numpy as np
 from catalog_loader.candidates import Candidate
 from pipeline.errors import CallerError
 from pipeline.images import ImageRef
+from pipeline.listing import FIELDS, Listing
 from pipeline.messages import checked_product
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class _Header:
 
     image: int
     product: int | None
+    listing: dict[str, int]
     cells: int
 
 
@@ -194,7 +196,8 @@ def _header(row: Sequence[str]) -> _Header:
         raise CallerError(f"the column {repeated[0]} appears twice")
     if IMAGE not in names:
         raise CallerError(f"there is no column {IMAGE}; the columns are {', '.join(names)}")
-    return _Header(names.index(IMAGE), names.index(PRODUCT) if PRODUCT in names else None, len(names))
+    listing = {name: names.index(name) for name in FIELDS if name in names}
+    return _Header(names.index(IMAGE), names.index(PRODUCT) if PRODUCT in names else None, listing, len(names))
 
 
 def _candidate(row: Sequence[str], header: _Header) -> Candidate:
@@ -204,6 +207,7 @@ def _candidate(row: Sequence[str], header: _Header) -> Candidate:
     return Candidate(
         ImageRef.parse(row[header.image]),
         product=checked_product(product) if product.strip() else None,
+        listing=Listing.parse({name: row[index] for name, index in header.listing.items()}) if header.listing else None,
     )
 
 

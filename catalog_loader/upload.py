@@ -1,4 +1,4 @@
-"""Uploads: a photo that is announced gets a key of its own in the bucket, and a ticket to watch it with."""
+"""Uploads: an announced photo gets a key in the bucket and a ticket; an uploaded one is replaced or removed."""
 
 import re
 import unicodedata
@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated
+from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from pipeline.errors import ImageRejected, RejectReason
-from pipeline.http.models import ProblemCode
+from pipeline.errors import CallerError, ImageRejected, RejectReason
+from pipeline.http.models import Bucket, Key, ProblemCode
 from pipeline.http.resolver import Resolver, Tag
-from pipeline.http.uploading import TYPES, AnnouncedPhoto, UploadTicket
+from pipeline.http.uploading import TYPES, AnnouncedPhoto, AnnouncedUpload, RemovedPhoto, UploadTicket
 from pipeline.images import MAX_IMAGE_BYTES, ImageRef
-from pipeline.ports import Clock, PhotoAddresses, Watchers
+from pipeline.ports import Clock, ImageStore, PhotoAddresses, Watchers
 from pipeline.watchers import UPLOADS_PREFIX, Ticket
 
 MAX_SLUG_CHARACTERS = 60  # chosen by us: what is kept of it, for people who read the key
@@ -25,26 +26,61 @@ SECRET_BYTES = 32  # nobody guesses 256 bits
 
 @dataclass(frozen=True)
 class Uploads:
-    """Gives photos that are announced a key each."""
+    """Gives photos that are announced a key each, and takes back what came this way.
+
+    Other photos of the catalogue are the shop's own, and are replaced or removed where they come from.
+    """
 
     bucket: str
     addresses: PhotoAddresses
+    images: ImageStore
     watchers: Watchers
     clock: Clock
     random: Callable[[int], str]
     minutes: int
 
-    def announce(self, name: str, media_type: str, size_bytes: int) -> UploadTicket:
+    def announce(self, name: str, media_type: str, size_bytes: int, product: str | None = None) -> UploadTicket:
         """Return the form that takes the photo, and the ticket to watch it with.
 
         Raises:
             ImageRejected: it would be rejected anyway: too large, empty, or of a format that is not read.
+            CallerError: the product's id is too long.
         """
         _check(media_type, size_bytes)
-        image = ImageRef(self.bucket, f"{UPLOADS_PREFIX}{_slug(name)}-{self.random(ID_BYTES)}{TYPES[media_type]}")
+        key = f"{UPLOADS_PREFIX}{_slug(name)}-{self.random(ID_BYTES)}{TYPES[media_type]}"
+        return self._ticket(ImageRef(self.bucket, key), media_type, size_bytes, product)
+
+    def replace(self, image: ImageRef, media_type: str, size_bytes: int) -> UploadTicket:
+        """Return the form that takes a photo in the place of one that was uploaded; it stays the product's.
+
+        Raises:
+            ImageRejected: as for ``announce``.
+            CallerError: it was not uploaded here.
+        """
+        self._check_uploaded(image)
+        _check(media_type, size_bytes)
+        return self._ticket(image, media_type, size_bytes)
+
+    def remove(self, image: ImageRef) -> None:
+        """Remove a photo that was uploaded from the bucket.
+
+        Raises:
+            CallerError: it was not uploaded here.
+        """
+        self._check_uploaded(image)
+        self.images.delete(image)
+
+    def _check_uploaded(self, image: ImageRef) -> None:
+        if image.bucket != self.bucket or not image.key.startswith(UPLOADS_PREFIX):
+            raise CallerError(
+                f"{image} was not uploaded here: only photos below s3://{self.bucket}/{UPLOADS_PREFIX} are replaced "
+                "and removed here; change others where they come from"
+            )
+
+    def _ticket(self, image: ImageRef, media_type: str, size_bytes: int, product: str | None = None) -> UploadTicket:
         ticket = Ticket(self.random(SECRET_BYTES), image, self.clock() + timedelta(minutes=self.minutes))
+        form = self.addresses.to_write(image, media_type, size_bytes, self.minutes * 60, product)
         self.watchers.issue(ticket)
-        form = self.addresses.to_write(image, media_type, size_bytes, self.minutes * 60)
         return UploadTicket(
             image=str(image),
             ticket=ticket.secret,
@@ -65,12 +101,35 @@ def add_routes(app: Resolver, uploads: Uploads) -> None:
         status=HTTPStatus.CREATED,
         problems=[ProblemCode.PHOTO_REJECTED, ProblemCode.UNSUPPORTED_MEDIA_TYPE],
     )
-    def announce_upload(photo: Annotated[AnnouncedPhoto, Body()]) -> UploadTicket:
+    def announce_upload(photo: Annotated[AnnouncedUpload, Body()]) -> UploadTicket:
         """Announce a photo, and get the form that takes it.
 
         The photo is tagged as soon as it has arrived. The ticket lets a WebSocket receive the result.
         """
-        return uploads.announce(photo.name, photo.type.lower(), photo.size)
+        return uploads.announce(photo.name, photo.type.lower(), photo.size, photo.product)
+
+    @app.operation(
+        "PUT",
+        "/images/<bucket>/<key>",
+        tag=Tag.UPLOAD,
+        problems=[ProblemCode.PHOTO_REJECTED, ProblemCode.UNSUPPORTED_MEDIA_TYPE],
+    )
+    def replace_upload(bucket: Bucket, key: Key, photo: Annotated[AnnouncedPhoto, Body()]) -> UploadTicket:
+        """Announce a photo that takes the place of an uploaded one, and get the form that takes it.
+
+        The keywords that people decided on stay.
+        """
+        return uploads.replace(ImageRef(unquote(bucket), unquote(key)), photo.type.lower(), photo.size)
+
+    @app.operation("DELETE", "/images/<bucket>/<key>", tag=Tag.UPLOAD)
+    def remove_upload(bucket: Bucket, key: Key) -> RemovedPhoto:
+        """Remove an uploaded photo from the bucket.
+
+        A photo that is not there is no error. Its keywords are gone within seconds.
+        """
+        image = ImageRef(unquote(bucket), unquote(key))
+        uploads.remove(image)
+        return RemovedPhoto(image=str(image))
 
 
 def _check(media_type: str, size_bytes: int) -> None:

@@ -51,7 +51,10 @@ def whole_app(vocabulary: Vocabulary, warn: Callable[[str], None] = click.echo) 
     thumbnails.add_routes(app, thumbnails.Thumbnails(recorded, files, _make_nothing))
     same_photos.add_routes(app, same_photos.PhotoComparison(recorded, _make_nothing))
     upload.add_routes(
-        app, upload.Uploads("images", MemoryAddresses(), MemoryWatchers(), utc_now, secrets.token_hex, minutes=10)
+        app,
+        upload.Uploads(
+            "images", MemoryAddresses(), MemoryImages(), MemoryWatchers(), utc_now, secrets.token_hex, minutes=10
+        ),
     )
     rewriter = Rewriter(table, ThreadPoolExecutor(1))
     decide_request.add_routes(app, decide_request.DecisionWriter(rewriter, vocabulary, utc_now))

@@ -4,18 +4,43 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import unquote_plus
+from urllib.parse import quote, unquote, unquote_plus
 
 from pipeline.errors import CallerError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
     from pathlib import Path
 
 MAX_KEY_BYTES = 1024  # the longest key Amazon S3 permits, in UTF-8
+MAX_PRODUCT_BYTES = 1024  # chosen by us: half of what DynamoDB permits in an index key (2,048 bytes)
+PRODUCT_METADATA = "product"  # the name of the user metadata; in HTTP x-amz-meta-product
+MAX_METADATA_BYTES = 2_000  # of the 2,048 that Amazon S3 permits, less the name
 MAX_IMAGE_BYTES = 20 * 1024 * 1024  # chosen by us: accepts all 6,780 real photos that were measured
 SCHEME = "s3://"
 FILE_SCHEME = "file://"
+
+
+# The object itself says its product: a message after an upload may be lost (DECISIONS.md, 115).
+def product_metadata(product: str) -> dict[str, str]:
+    """Return the user metadata by which an object says its product: percent-encoded, since headers are ASCII.
+
+    Raises:
+        CallerError: it is too long for the metadata of an object.
+    """
+    encoded = quote(product)
+    if len(encoded) > MAX_METADATA_BYTES:
+        raise CallerError(
+            f"a product's id takes up to {MAX_METADATA_BYTES:,} bytes, percent-encoded; this one takes {len(encoded):,}"
+        )
+    return {PRODUCT_METADATA: encoded}
+
+
+def product_of_metadata(metadata: Mapping[str, str]) -> str | None:
+    """Return the product that an object's user metadata names; None where it names none that a record could have."""
+    product = unquote(metadata.get(PRODUCT_METADATA, ""))
+    return product if 0 < len(product.encode()) <= MAX_PRODUCT_BYTES else None
 
 
 def is_unicode(text: str) -> bool:
@@ -139,11 +164,12 @@ class ListedImage:
 
 @dataclass(frozen=True, slots=True)
 class FetchedImage:
-    """An object as it was when it was read."""
+    """An object as it was when it was read; ``product`` is what its own metadata says, if it says any."""
 
     data: bytes
     etag: str
     modified_at: datetime
+    product: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

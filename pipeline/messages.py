@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from pipeline.errors import BadMessage, CallerError
-from pipeline.images import ImageRef
+from pipeline.images import MAX_PRODUCT_BYTES, ImageRef
+from pipeline.listing import Listing
 
 KIND = "tag_image"
-MAX_PRODUCT_BYTES = 1024  # chosen by us: half of what DynamoDB permits in an index key (2,048 bytes)
 MAX_BODY_BYTES = 1_048_576  # the largest message Amazon SQS permits, since August 2025
 UPLOAD_RUN = "upload"  # the run id of images that arrive by an S3 event
 S3_SOURCE = "aws.s3"  # what Amazon EventBridge calls S3
@@ -26,16 +26,18 @@ class TagImage:
         run_id: the pass of the loader that sends it, or ``UPLOAD_RUN``.
         product: the product of the photo, if known.
         again: whether to read a rejected object once more although it has not changed.
+        listing: what the shop says of the product, if known; it replaces all that was said before.
     """
 
     image: ImageRef
     run_id: str = UPLOAD_RUN
     product: str | None = None
     again: bool = False
+    listing: Listing | None = None
 
     def encode(self) -> str:
         """Return the message's body: compact JSON in ASCII, since SQS refuses some characters that keys may have."""
-        body: dict[str, str | bool] = {
+        body: dict[str, str | bool | dict[str, str]] = {
             "kind": KIND,
             "bucket": self.image.bucket,
             "key": self.image.key,
@@ -45,6 +47,8 @@ class TagImage:
             body["product"] = self.product
         if self.again:
             body["again"] = True
+        if self.listing is not None:
+            body["listing"] = self.listing.document()
         return json.dumps(body, separators=(",", ":"))
 
 
@@ -97,7 +101,16 @@ def _decode_ours(body: dict[str, Any]) -> TagImage:
         run_id=_text(body, "run_id"),
         product=None if product is None else checked_product(product),
         again=_flag(body, "again"),
+        listing=_listing(body.get("listing")),
     )
+
+
+def _listing(fields: object) -> Listing | None:
+    if fields is None:
+        return None
+    if not isinstance(fields, dict) or not all(isinstance(value, str) for value in fields.values()):
+        raise BadMessage("the message's 'listing' must be an object of texts")
+    return Listing.parse(fields)
 
 
 def _decode_s3(record: object) -> TagImage:

@@ -43,6 +43,14 @@ class ImageStore(Protocol):
         """Yield every object below the prefix whose key follows ``start_after``, ordered by UTF-8 key."""
         ...
 
+    def delete(self, image: ImageRef) -> None:
+        """Remove the object; one that is not there is no error.
+
+        Raises:
+            RetryLater: the store was throttled, timed out or failed.
+        """
+        ...
+
 
 class RecordTable(Protocol):
     """Where records are stored, one per image.
@@ -249,8 +257,10 @@ class PhotoAddresses(Protocol):
         """Return the address at which the photo can be read."""
         ...
 
-    def to_write(self, image: ImageRef, media_type: str, size_bytes: int, seconds: int) -> UploadForm:
-        """Return the form by which a photo of exactly this name, type and size can be uploaded."""
+    def to_write(
+        self, image: ImageRef, media_type: str, size_bytes: int, seconds: int, product: str | None = None
+    ) -> UploadForm:
+        """Return the form by which a photo of exactly this name, type, size and product can be uploaded."""
         ...
 
 

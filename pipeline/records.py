@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from pipeline.listing import Listing
+
 if TYPE_CHECKING:
     from pipeline.errors import RejectReason
     from pipeline.facts import PhotoFacts
@@ -22,6 +24,7 @@ TOMBSTONE_DAYS = 30
 # For each image, chosen by us: twelve times the keywords that the model gives, and far below the 400 kB that DynamoDB
 # permits an item (DECISIONS.md, 13).
 MAX_DECISIONS = 100
+NO_LISTING = Listing()
 _PAIR = struct.Struct("<HH")
 
 
@@ -113,7 +116,7 @@ class Previous:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What was observed of an image: when, by which run, and which object (no ETag: there was none)."""
+    """What was observed of an image: when, by which run, which object (no ETag: there was none), which product."""
 
     image: ImageRef
     product: str
@@ -123,6 +126,7 @@ class Observation:
     object_time: datetime | None
     model_version: str
     taxonomy_version: str
+    listing: Listing = NO_LISTING
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from pipeline.errors import CallerError, RejectReason
 from pipeline.facts import PhotoFacts
 from pipeline.images import ImageRef
 from pipeline.keywords import KeywordTag, Source
+from pipeline.listing import FIELDS, Listing
 from pipeline.records import (
     Decision,
     DecisionKind,
@@ -264,6 +265,7 @@ def _observation_item(observation: Observation) -> Item:
         OBSERVED_AT: observation.observed_at.isoformat(),
         "model_version": observation.model_version,
         "taxonomy_version": observation.taxonomy_version,
+        **observation.listing.document(),
     }
     if name != str(observation.image):
         item[LONG_IMAGE] = str(observation.image)
@@ -284,6 +286,7 @@ def _observation(item: Item) -> Observation:
         object_time=_time(item["object_time"]) if "object_time" in item else None,
         model_version=_text(item["model_version"]),
         taxonomy_version=_text(item["taxonomy_version"]),
+        listing=Listing.parse({name: _text(item[name]) for name in FIELDS if name in item}),
     )
 
 

@@ -41,6 +41,7 @@ def answer_document(answer: SearchAnswer, names: KeywordNames) -> dict[str, Any]
                 "product": hit.product,
                 "score": hit.score,
                 "keywords": names.documents(hit.keywords),
+                "listing": hit.listing.document(),
             }
             for hit in answer.results
         ],
@@ -96,6 +97,7 @@ def record_document(
     document: dict[str, Any] = {
         "image": str(observation.image),
         "product": observation.product,
+        "listing": observation.listing.document(),
         "status": status(record),
         "reason": str(record.reason) if isinstance(record, RejectedImage) else None,
         "detail": record.detail if isinstance(record, RejectedImage) else None,

@@ -41,6 +41,9 @@ REASONS = tuple(str(reason) for reason in RejectReason)
     "--source", type=click.Choice([str(source) for source in Source]), help="Only images with a keyword from there."
 )
 @click.option("--reason", type=click.Choice(REASONS), help="Images that were rejected for this reason; without QUERY.")
+@click.option(
+    "--text", default="", help="Words that the product's id, title or brand must hold, as the shop wrote them."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON, and nothing else.")
 def search(  # noqa: PLR0913, PLR0917 - the options of the command
     query: tuple[str, ...],
@@ -52,6 +55,7 @@ def search(  # noqa: PLR0913, PLR0917 - the options of the command
     needs_a_look: bool,
     source: str | None,
     reason: str | None,
+    text: str,
     as_json: bool,
 ) -> None:
     """Find images by keywords, from the last export.
@@ -69,15 +73,15 @@ def search(  # noqa: PLR0913, PLR0917 - the options of the command
     Words that mean nothing are left out and named. Misspelled words are read as the nearest word.
     """  # noqa: D301 - the mark is click's, and no text
     vocabulary = Vocabulary.load()
-    text = " ".join(query)
-    filters = Filters(needs_a_look or None, Source(source) if source else None, reason)
-    if reason and text:
+    words = " ".join(query)
+    filters = Filters(needs_a_look or None, Source(source) if source else None, reason, text.strip())
+    if reason and words:
         raise CallerError("rejected images have no keywords: leave out the query, or --reason")
     may_be_empty = filters != NO_FILTERS
-    parse(text, QueryWords(vocabulary).in_language(language), may_be_empty=may_be_empty)  # before any download
+    parse(words, QueryWords(vocabulary).in_language(language), may_be_empty=may_be_empty)  # before any download
     target = export_place(export_name, os.environ)
     reader = ExportReader(target.files, target.copies, target.name, vocabulary, time.monotonic, _warn)
-    request = SearchRequest(text, limit, per_product=per_product, language=language, filters=filters, sort=Sort(sort))
+    request = SearchRequest(words, limit, per_product=per_product, language=language, filters=filters, sort=Sort(sort))
     answer = reader.searcher().answer(request)
     names = KeywordNames(vocabulary, language)
     unit = "product" if per_product else "image"

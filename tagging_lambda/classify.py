@@ -30,7 +30,7 @@ class Classification:
 
     Attributes:
         scores: float32 [classes], each in [0, 1], summing to 1.
-        features: float32 [features], the input of the last layer: any range, without individual meaning.
+        features: float32 [features], what the network saw before its last layer, without individual meaning.
         vector: what a record keeps of the features; None if the model has no projection.
     """
 

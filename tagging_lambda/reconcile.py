@@ -19,7 +19,7 @@ from pipeline.errors import (
     UnreadableRecord,
 )
 from pipeline.images import MAX_IMAGE_BYTES, FetchedImage, Gone, Unchanged
-from pipeline.records import GoneImage, Observation, Previous, RejectedImage, TaggedImage, UndoneImage
+from pipeline.records import NO_LISTING, GoneImage, Observation, Previous, RejectedImage, TaggedImage, UndoneImage
 from pipeline.unreadable import UnreadableItem
 from tagging_lambda.classification_cache import LEAST_TIME_S, Classification
 from tagging_lambda.prefetch import LONGEST_PATIENCE_S, prefetch
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from pipeline.images import Fetched, ImageRef
+    from pipeline.listing import Listing
     from pipeline.messages import TagImage
     from pipeline.ports import Clock, ImageStore, RecordTable
     from pipeline.records import Decision, Record
@@ -270,7 +271,8 @@ class Reconciler:
         renewed = record
         if isinstance(record, TaggedImage) and record.observation.taxonomy_version != self.mapper.version:
             renewed = remapped(record, self.mapper, reading.message.run_id)
-        renewed = replace(renewed, observation=replace(renewed.observation, product=self._product(reading)))
+        observation = replace(renewed.observation, product=self._product(reading), listing=_listing(reading))
+        renewed = replace(renewed, observation=observation)
         return Outcome.UNCHANGED if renewed == record else renewed
 
     def _observe(self, reading: _Reading) -> Observation:
@@ -284,14 +286,18 @@ class Reconciler:
             object_time=read.modified_at if read else None,
             model_version=self.classifier.card.version,
             taxonomy_version=self.mapper.version,
+            listing=_listing(reading),
         )
 
     def _product(self, reading: _Reading) -> str:
-        """Return the product that the message names, else the recorded one, which may come from a manifest."""
+        """Return the product that the message names, else the recorded one, else what the object itself names."""
         # The pattern on the key must not overrule an earlier manifest (DECISIONS.md, 9).
         if reading.message.product is not None:
             return reading.message.product
-        return reading.record.observation.product if reading.record else self.products.product_of(reading.message.image)
+        if reading.record:
+            return reading.record.observation.product
+        named = reading.fetched.product if isinstance(reading.fetched, FetchedImage) else None
+        return named or self.products.product_of(reading.message.image)
 
 
 _Outcomes = dict["ImageRef", OutcomeOrError]
@@ -304,7 +310,8 @@ def _merge(messages: Iterable[TagImage]) -> dict[ImageRef, TagImage]:
         earlier = merged.get(message.image)
         product = message.product or (earlier.product if earlier else None)
         again = message.again or (earlier is not None and earlier.again)
-        merged[message.image] = replace(message, product=product, again=again)
+        listing = message.listing or (earlier.listing if earlier else None)
+        merged[message.image] = replace(message, product=product, again=again, listing=listing)
     return merged
 
 
@@ -317,6 +324,13 @@ def _await_writes(writes: dict[Future[Outcome], ImageRef], patience_s: float) ->
     return outcomes | {
         writes[future]: RetryLater("the table did not answer in the function's time") for future in hanging
     }
+
+
+def _listing(reading: _Reading) -> Listing:
+    """Return what the message says of the product; else what is on record, as with the product's id."""
+    if reading.message.listing is not None:
+        return reading.message.listing
+    return reading.record.observation.listing if reading.record else NO_LISTING
 
 
 def _decisions(reading: _Reading) -> tuple[Decision, ...]:

@@ -66,7 +66,9 @@ def caller() -> ApiCaller:
     table.put(
         TaggedImage(Observation(IMAGE, "a", "upload", now, '"e"', now, "m", "t"), (KeywordTag(SHOE, 0.9),), (), 9, 9), 0
     )
-    uploads = upload.Uploads("shop", MemoryAddresses(), MemoryWatchers(), utc_now, secrets.token_hex, 10)
+    uploads = upload.Uploads(
+        "shop", MemoryAddresses(), MemoryImages(), MemoryWatchers(), utc_now, secrets.token_hex, 10
+    )
     links = LinkFetcher(resolve=lambda host, port: ["127.0.0.1"])
     models = classify_once.Models(("default",), lambda name: classify_once.LoadedModel(Unread(), None, None))
     source = classify_once.PhotoSource(links, MemoryImages(), BUCKETS)

@@ -99,7 +99,9 @@ def whole_api(work: Path) -> HttpHandler:
     status.add_routes(
         app, status.TaggingStatus(table, [status.TaggingQueue("uploads", MemoryQueue(), MemoryQueue())], utc_now)
     )
-    uploads = upload.Uploads("shop", MemoryAddresses(), MemoryWatchers(), utc_now, secrets.token_hex, 10)
+    uploads = upload.Uploads(
+        "shop", MemoryAddresses(), MemoryImages(), MemoryWatchers(), utc_now, secrets.token_hex, 10
+    )
     upload.add_routes(app, uploads)
     rewriter = Rewriter(table, ThreadPoolExecutor(1))
     decide_request.add_routes(app, decide_request.DecisionWriter(rewriter, vocabulary, utc_now))

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from infra.model.sample_catalogue import SampleCatalogue
 
 # One more with every change to the conversion or the quantization that changes the files: then they are built again.
-RECIPE_VERSION = 1
+RECIPE_VERSION = 2
 FLOAT32, INT8 = "float32", "int8"
 
 

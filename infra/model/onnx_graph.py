@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 OPSET = 17
 IR_VERSION = 8
 PIXELS, LOGITS, FEATURES = "pixels", "logits", "features"
+POOLED = "pooled"  # what the last layer reads
+REGIONS = 6  # whose means are the features: a picture's top, middle and bottom, of each the centre and both sides
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,12 @@ class _Writer:
     def node(self, kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> None:
         self.nodes.append(helper.make_node(kind, list(inputs), [output], name=output, **attributes))
 
+    def pixels(self) -> onnx.ValueInfoProto:
+        if self.input_layer is None:
+            raise BadModel("the network has no input layer; it is not an image classifier")
+        height, width, channels = self.input_layer.config["batch_input_shape"][1:]
+        return helper.make_tensor_value_info(PIXELS, TensorProto.FLOAT, ["N", channels, height, width])
+
     def constant(self, name: str, array: NDArray[np.float32]) -> str:
         self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(array, np.float32), name))
         return name
@@ -61,8 +69,8 @@ def write_graph(model: LayersModel, mean_rgb: tuple[float, float, float]) -> onn
     """Return `model` as an ONNX graph.
 
     In: `pixels`, float32 [N, 3, H, W], RGB, 0 to 255. Out: `logits`, float32 [N, classes], before any softmax, and
-    `features`, float32 [N, features], what the last layer reads. The network must have been trained on BGR with
-    `mean_rgb` subtracted.
+    `features`, float32 [N, channels x REGIONS], the means of the network's last picture in its regions, those of a
+    channel together. The network must have been trained on BGR with `mean_rgb` subtracted.
 
     Raises:
         BadModel: A layer, or a setting of one, has no translation here.
@@ -72,9 +80,9 @@ def write_graph(model: LayersModel, mean_rgb: tuple[float, float, float]) -> onn
         if layer.kind not in _WRITERS:
             raise BadModel(f"layer {layer.name} is a {layer.kind}; only {', '.join(sorted(_WRITERS))} can be written")
         writer.values[layer.name] = _WRITERS[layer.kind](writer, layer)
-    if not writer.classes or writer.input_layer is None:
-        raise BadModel("the network has no input layer or no last Dense layer; it is not an image classifier")
-    return _finish(writer, writer.input_layer)
+    if not writer.classes:
+        raise BadModel("the network has no last Dense layer; it is not an image classifier")
+    return _finish(writer)
 
 
 def feature_count(graph: onnx.ModelProto) -> int:
@@ -83,12 +91,11 @@ def feature_count(graph: onnx.ModelProto) -> int:
     return int(answers[FEATURES][1].dim_value)
 
 
-def _finish(writer: _Writer, input_layer: Layer) -> onnx.ModelProto:
-    height, width, channels = input_layer.config["batch_input_shape"][1:]
+def _finish(writer: _Writer) -> onnx.ModelProto:
     graph = helper.make_graph(
         writer.nodes,
         "classifier",
-        [helper.make_tensor_value_info(PIXELS, TensorProto.FLOAT, ["N", channels, height, width])],
+        [writer.pixels()],
         [
             helper.make_tensor_value_info(LOGITS, TensorProto.FLOAT, ["N", writer.classes]),
             helper.make_tensor_value_info(FEATURES, TensorProto.FLOAT, ["N", writer.features]),
@@ -208,21 +215,56 @@ def _add(writer: _Writer, layer: Layer) -> _Value:
     return _Value(layer.name, never_negative=left.never_negative and right.never_negative)
 
 
+# Where in the picture a garment goes on tells a dress from a top or a skirt, and the mean of all of it forgets that
+# (DECISIONS.md, 107). A picture and its mirror image have the same features but for what each side shows.
 def _global_average(writer: _Writer, layer: Layer) -> _Value:
-    writer.node("GlobalAveragePool", [writer.input_of(layer).name], layer.name)
-    writer.node("Flatten", [layer.name], FEATURES)
-    return _Value(FEATURES)
+    source = writer.input_of(layer).name
+    writer.node("GlobalAveragePool", [source], layer.name)
+    writer.node("Flatten", [layer.name], POOLED)
+    rows, columns = _size_of(writer, source)
+    flat = numpy_helper.from_array(np.array([0, 0, -1], np.int64), "flat_shape")
+    writer.initializers.append(flat)
+    writer.node("Reshape", [source, flat.name], "flat_picture")
+    regions = writer.constant("region_weights", _region_weights(rows, columns))
+    writer.node("MatMul", ["flat_picture", regions], "region_means")
+    writer.node("Flatten", ["region_means"], FEATURES)
+    return _Value(POOLED)
+
+
+def _size_of(writer: _Writer, name: str) -> tuple[int, int]:
+    """Return the height and width of the value `name`, a picture of the graph as far as it is written."""
+    value = helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
+    graph = helper.make_graph(writer.nodes, "so far", [writer.pixels()], [value], writer.initializers)
+    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    inferred = onnx.shape_inference.infer_shapes(proto, strict_mode=True)
+    _, _, height, width = inferred.graph.output[0].type.tensor_type.shape.dim
+    return int(height.dim_value), int(width.dim_value)
+
+
+def _region_weights(rows: int, columns: int) -> NDArray[np.float32]:
+    """Return float32 [rows x columns, REGIONS]: what averages each region of a picture that is read row by row."""
+    across = _thirds(columns)[1]
+    masks = [np.outer(down, inside) for down in _thirds(rows) for inside in (across, ~across)]
+    return np.stack([mask.ravel() / max(1, mask.sum()) for mask in masks], axis=1).astype(np.float32)
+
+
+def _thirds(count: int) -> tuple[NDArray[np.bool_], ...]:
+    """Return bool [count] of the first third of so many rows, of the middle, which may be larger, and of the last."""
+    steps, third = np.arange(count), max(1, count // 3)
+    first, last = steps < third, steps >= count - third
+    return first, ~first & ~last if count > 2 * third else first | last, last
 
 
 def _dense(writer: _Writer, layer: Layer) -> _Value:
     """Write the last layer without its softmax: logits quantize and compare better, and callers want both."""
     kernel = writer.model.weight(layer, "kernel")
-    if writer.model.consumers(layer) or writer.input_of(layer).name != FEATURES:
+    if writer.model.consumers(layer) or writer.input_of(layer).name != POOLED:
         raise BadModel(f"layer {layer.name} is a Dense layer before the last; only a last one can be written")
-    writer.features, writer.classes = kernel.shape
+    channels, writer.classes = kernel.shape
+    writer.features = REGIONS * channels
     bias = writer.model.weight(layer, "bias") if layer.config["use_bias"] else np.zeros(writer.classes, np.float32)
     weights = [writer.constant(f"{layer.name}/kernel", kernel), writer.constant(f"{layer.name}/bias", bias)]
-    writer.node("Gemm", [FEATURES, *weights], LOGITS)
+    writer.node("Gemm", [POOLED, *weights], LOGITS)
     return _Value(LOGITS)
 
 

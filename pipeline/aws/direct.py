@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 # botocore's layers cost more than half of both calls (DECISIONS.md, 81).
 CONNECTIONS = 64  # kept; more than any function has threads
+METADATA_PREFIX = "x-amz-meta-"
 _PUT_HEADERS = {"X-Amz-Target": "DynamoDB_20120810.PutItem", "Content-Type": "application/x-amz-json-1.0"}
 
 
@@ -105,6 +106,11 @@ class DirectS3:
                 "ContentLength": length,
                 "ETag": response.headers["ETag"],
                 "LastModified": parsedate_to_datetime(response.headers["Last-Modified"]),
+                "Metadata": {
+                    name[len(METADATA_PREFIX) :].lower(): value
+                    for name, value in response.headers.items()
+                    if name.lower().startswith(METADATA_PREFIX)
+                },
             }
         if response is not None:
             response.raw.drain_conn()  # so that the connection can be used again

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pipeline.images import product_metadata
 from pipeline.photo_addresses import UploadForm
 
 if TYPE_CHECKING:
@@ -31,15 +32,19 @@ class S3Addresses:
         s3 = self.elsewhere.get(image.bucket, self.s3)
         return str(s3.generate_presigned_url("get_object", Params=target, ExpiresIn=seconds))
 
-    def to_write(self, image: ImageRef, media_type: str, size_bytes: int, seconds: int) -> UploadForm:
-        """Return a presigned POST, whose policy names key, type and size."""
+    def to_write(
+        self, image: ImageRef, media_type: str, size_bytes: int, seconds: int, product: str | None = None
+    ) -> UploadForm:
+        """Return a presigned POST, whose policy names key, type, size and product."""
+        metadata = product_metadata(product) if product else {}
+        fields = {"Content-Type": media_type, **{f"x-amz-meta-{name}": value for name, value in metadata.items()}}
         form = self.elsewhere.get(image.bucket, self.s3).generate_presigned_post(
             image.bucket,
             # Written with ${filename}, the name would be the sender's.
             image.key,
-            Fields={"Content-Type": media_type},
+            Fields=dict(fields),
             Conditions=[
-                {"Content-Type": media_type},
+                *({name: value} for name, value in fields.items()),
                 ["content-length-range", size_bytes, size_bytes],
             ],
             ExpiresIn=seconds,

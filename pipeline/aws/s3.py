@@ -11,7 +11,16 @@ from botocore.exceptions import ClientError
 
 from pipeline.aws.errors import code_of, translated
 from pipeline.errors import CallerError, Denied, ImageRejected, NoStack, RejectReason, RetryLater, TooLarge
-from pipeline.images import BucketPrefix, Fetched, FetchedImage, Gone, ImageRef, ListedImage, Unchanged
+from pipeline.images import (
+    BucketPrefix,
+    Fetched,
+    FetchedImage,
+    Gone,
+    ImageRef,
+    ListedImage,
+    Unchanged,
+    product_of_metadata,
+)
 from pipeline.ports import FileVersion, StoredFile
 
 if TYPE_CHECKING:
@@ -61,7 +70,8 @@ class S3Images:
             body.close()
             actual = f"{image} has {answer['ContentLength']:,} bytes"
             raise TooLarge(f"{actual}; the limit is {limit_bytes:,}", answer["ETag"], answer["LastModified"])
-        return FetchedImage(self._downloaded(image, body), answer["ETag"], answer["LastModified"])
+        product = product_of_metadata(answer.get("Metadata", {}))
+        return FetchedImage(self._downloaded(image, body), answer["ETag"], answer["LastModified"], product)
 
     def _downloaded(self, image: ImageRef, body: Any) -> bytes:
         deadline_s, data = self.clock_s() + DOWNLOAD_LIMIT_S, bytearray()
@@ -71,6 +81,11 @@ class S3Images:
                 body.close()
                 raise RetryLater(f"{image}: the download takes more than {DOWNLOAD_LIMIT_S} s")
         return bytes(data)
+
+    def delete(self, image: ImageRef) -> None:
+        """Remove the object by DeleteObject."""
+        with translated(str(image)):
+            self.s3.delete_object(Bucket=image.bucket, Key=image.key)
 
     def listing(self, location: BucketPrefix, start_after: str = "") -> Iterator[ListedImage]:
         """Yield the objects by ListObjectsV2, a thousand a call.

@@ -34,6 +34,15 @@ class DecisionOnImage(AnswerModel):
     by: str
 
 
+class ListingOfProduct(AnswerModel):
+    """What the shop itself says of a product, as its manifest has it; what it does not say is left out."""
+
+    title: str | None = None
+    brand: str | None = None
+    price: str | None = Field(default=None, description="As the shop writes it, with its currency.")
+    url: str | None = None
+
+
 class ColourOfImage(AnswerModel):
     """A colour of the product on an image."""
 
@@ -58,6 +67,7 @@ class ImageInBrief(AnswerModel):
 
     image: str = Field(description="s3://bucket/key, the key as it is, not encoded.")
     product: str
+    listing: ListingOfProduct = ListingOfProduct()
     status: Literal["tagged", "rejected", "gone", "undone"]
     reason: str | None = Field(description="Why it was rejected, one of a closed list.")
     detail: str | None
@@ -120,6 +130,7 @@ class Result(AnswerModel):
     product: str
     score: Score
     keywords: list[KeywordOfImage]
+    listing: ListingOfProduct = ListingOfProduct()
 
 
 class SimilarProducts(AnswerModel):
@@ -161,6 +172,19 @@ class SearchPage(AnswerModel):
     next: str | None = Field(description="The cursor of the next page; null on the last.")
     snapshot: str = Field(description="The snapshot that was searched.")
     changes: int = Field(description="How many images have changed since the snapshot; they were searched as well.")
+
+
+class Precision(AnswerModel):
+    """How right the keywords are expected to be, and how many looks are left until they are as right as wanted."""
+
+    target: float = Field(ge=0, le=1)
+    photos: int = Field(description="Photos that have a keyword.")
+    decided: int = Field(description="Photos on which a person has pinned a keyword.")
+    keywords: int = Field(description="Of all these photos.")
+    precision: float = Field(ge=0, le=1, description="The share of keywords that is expected to be right now.")
+    looks: int = Field(description="Photos to look at, the least sure first, until the target is reached.")
+    snapshot: str
+    changes: int
 
 
 class Suggestion(AnswerModel):

@@ -83,10 +83,11 @@ def search(  # noqa: PLR0913 - the parameters of the path
     needs_a_look: bool | None = None,
     source: str | None = None,
     reason: str | None = None,
+    text: str | None = None,
 ) -> ApiRequest[catalogue.SearchPage]:
     """One page of results, best first unless ``sort`` says otherwise; of all images where ``q`` is empty."""
     needs = None if needs_a_look is None else str(needs_a_look).lower()
-    filters = {"min": least, "needs_a_look": needs, "source": source, "reason": reason}
+    filters = {"min": least, "needs_a_look": needs, "source": source, "reason": reason, "text": text}
     page = {"limit": limit, "facets": facets, "cursor": cursor, "sort": sort}
     path = _path("/search", q=q, by=by, language=language, **filters, **page)
     return ApiRequest(catalogue.SearchPage, "GET", path)
@@ -100,10 +101,14 @@ def suggest(
     return ApiRequest(catalogue.Suggestions, "GET", path)
 
 
+def precision(target: float | None = None, *, q: str | None = None) -> ApiRequest[catalogue.Precision]:
+    """How right the keywords are expected to be, and how many looks are left until they are as right as wanted."""
+    return ApiRequest(catalogue.Precision, "GET", _path("/precision", target=target, q=q))
+
+
 def image(ref: ImageRef, *, language: str | None = None) -> ApiRequest[catalogue.Image | None]:
     """The current record of an image, or None if there is none."""
-    path = _path(f"/images/{quote(ref.bucket)}/{quote(ref.key)}", language=language)
-    return ApiRequest(catalogue.Image, "GET", path, may_be_missing=True)
+    return ApiRequest(catalogue.Image, "GET", _image_path(ref, language=language), may_be_missing=True)
 
 
 def product(product_id: str, *, language: str | None = None) -> ApiRequest[catalogue.Product | None]:
@@ -185,9 +190,23 @@ def classify(
     return _post(classification.ClassifiedPhoto, path, {"link": photo})
 
 
-def announce(name: str, media_type: str, size_bytes: int) -> ApiRequest[uploading.UploadTicket]:
-    """Announce an upload, and get the form that takes it."""
-    return _post(uploading.UploadTicket, _path("/uploads"), {"name": name, "type": media_type, "size": size_bytes})
+def announce(
+    name: str, media_type: str, size_bytes: int, *, product: str | None = None
+) -> ApiRequest[uploading.UploadTicket]:
+    """Announce an upload, perhaps as one more photo of a product, and get the form that takes it."""
+    document = {"name": name, "type": media_type, "size": size_bytes, "product": product}
+    return _post(uploading.UploadTicket, _path("/uploads"), document)
+
+
+def replace_upload(ref: ImageRef, name: str, media_type: str, size_bytes: int) -> ApiRequest[uploading.UploadTicket]:
+    """Announce a photo that takes the place of an uploaded one, and get the form that takes it."""
+    body = json.dumps({"name": name, "type": media_type, "size": size_bytes}).encode()
+    return ApiRequest(uploading.UploadTicket, "PUT", _image_path(ref), body, JSON)
+
+
+def remove_upload(ref: ImageRef) -> ApiRequest[uploading.RemovedPhoto]:
+    """Remove an uploaded photo from the bucket."""
+    return ApiRequest(uploading.RemovedPhoto, "DELETE", _image_path(ref))
 
 
 # ---- The clients -----------------------------------------------------------------------------------------------------
@@ -288,6 +307,7 @@ class CatalogClient(_Endpoint):
     """
 
     search = _blocking(search)
+    precision = _blocking(precision)
     suggest = _blocking(suggest)
     image = _blocking(image)
     product = _blocking(product)
@@ -304,6 +324,8 @@ class CatalogClient(_Endpoint):
     models = _blocking(models)
     classify = _blocking(classify)
     announce = _blocking(announce)
+    replace_upload = _blocking(replace_upload)
+    remove_upload = _blocking(remove_upload)
 
     def send(self, request: ApiRequest[T]) -> T:
         """Send a request, and return its answer."""
@@ -342,6 +364,7 @@ class AsyncCatalogClient(_Endpoint):
     """Calls the API at an address with async; its errors are those of ``CatalogClient``."""
 
     search = _async(search)
+    precision = _async(precision)
     suggest = _async(suggest)
     image = _async(image)
     product = _async(product)
@@ -358,6 +381,8 @@ class AsyncCatalogClient(_Endpoint):
     models = _async(models)
     classify = _async(classify)
     announce = _async(announce)
+    replace_upload = _async(replace_upload)
+    remove_upload = _async(remove_upload)
 
     async def send(self, request: ApiRequest[T]) -> T:
         """Send a request, and return its answer."""
@@ -397,6 +422,10 @@ def _path(path: str, **query: str | float | None) -> str:
     """Return the path with its query. A space becomes %20, because AWS would sign a + as a plus."""
     sent = {name: value for name, value in query.items() if value is not None}
     return f"/v1{path}?{urlencode(sent, quote_via=quote)}" if sent else f"/v1{path}"
+
+
+def _image_path(ref: ImageRef, **query: str | None) -> str:
+    return _path(f"/images/{quote(ref.bucket)}/{quote(ref.key)}", **query)
 
 
 def _post(model: type[AnswerModel], path: str, document: Mapping[str, object]) -> ApiRequest[Any]:

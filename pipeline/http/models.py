@@ -3,18 +3,21 @@
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from aws_lambda_powertools.event_handler.openapi.params import Query
+from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.errors import RejectReason
 from pipeline.images import MAX_KEY_BYTES
 
 MAX_BUCKET_CHARACTERS = 63  # the longest name Amazon S3 permits
+ONE_LINE = r"^[^\n]+$"  # what a path can hold
 MAX_IMAGE_CHARACTERS = len("s3:///") + MAX_BUCKET_CHARACTERS + MAX_KEY_BYTES
 
 Language = Annotated[
     str, Query(min_length=2, max_length=35, description="The language of the words in the answer.", examples=["de"])
 ]
+Bucket = Annotated[str, Path(min_length=1, max_length=MAX_BUCKET_CHARACTERS)]
+Key = Annotated[str, Path(min_length=1, max_length=MAX_KEY_BYTES, pattern=ONE_LINE, description="With its slashes.")]
 Score = Annotated[float, Field(ge=0, le=1, description="The probability that the keyword is right.")]
 ImageName = Annotated[
     str,

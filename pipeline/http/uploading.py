@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from pipeline.http.models import AnswerModel, RequestModel
-from pipeline.images import MAX_IMAGE_BYTES
+from pipeline.images import MAX_IMAGE_BYTES, MAX_PRODUCT_BYTES
 
 TYPES = {  # the media types that are read, and the suffix of the key for each
     "image/jpeg": ".jpg",
@@ -36,6 +36,24 @@ class AnnouncedPhoto(RequestModel):
     size: int = Field(
         ge=0, strict=True, description=f"The size in bytes; the limit is {MAX_IMAGE_BYTES:,}.", examples=[48_213]
     )
+
+
+class AnnouncedUpload(AnnouncedPhoto):
+    """A photo that somebody is about to upload, perhaps as one more of a product."""
+
+    product: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_PRODUCT_BYTES,
+        description="Whose photo it is; else the photo is a product of its own.",
+        examples=["sku-4711"],
+    )
+
+
+class RemovedPhoto(AnswerModel):
+    """A photo that is no longer in the bucket; its keywords follow within seconds."""
+
+    image: str
 
 
 class UploadTicket(AnswerModel):

@@ -25,10 +25,10 @@ class MemoryImages:
     downloads: int = 0
     _lock: Lock = field(default_factory=Lock)
 
-    def put(self, image: ImageRef, data: bytes, modified_at: datetime | None = None) -> str:
+    def put(self, image: ImageRef, data: bytes, modified_at: datetime | None = None, product: str | None = None) -> str:
         """Store the object and return its ETag."""
         etag = f'"{hashlib.md5(data, usedforsecurity=False).hexdigest()}"'
-        self.objects[image] = FetchedImage(data, etag, modified_at or utc_now())
+        self.objects[image] = FetchedImage(data, etag, modified_at or utc_now(), product)
         return etag
 
     def delete(self, image: ImageRef) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pipeline.images import product_metadata
 from pipeline.photo_addresses import UploadForm
 
 if TYPE_CHECKING:
@@ -21,7 +22,11 @@ class MemoryAddresses:
         """Return an address that says what it is for."""
         return f"https://photos.invalid/{image.bucket}/{image.key}?seconds={seconds}"
 
-    def to_write(self, image: ImageRef, media_type: str, size_bytes: int, seconds: int) -> UploadForm:
+    def to_write(
+        self, image: ImageRef, media_type: str, size_bytes: int, seconds: int, product: str | None = None
+    ) -> UploadForm:
         """Return a form that says what it is for."""
         self.forms.append((image, media_type, size_bytes, seconds))
-        return UploadForm(f"https://photos.invalid/{image.bucket}", {"key": image.key, "Content-Type": media_type})
+        metadata = product_metadata(product) if product else {}
+        fields = {"key": image.key, "Content-Type": media_type, **metadata}
+        return UploadForm(f"https://photos.invalid/{image.bucket}", fields)

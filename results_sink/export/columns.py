@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.keywords import KeywordTag, Source
+from pipeline.listing import FIELDS, Listing
 from results_sink.export.delta import last_of_each, visible_rows
 from results_sink.export.rows import SOURCES
 from results_sink.export.tables import CHANGE, TAG_COLUMNS
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 ABSENT = -1  # stands for the row of an image, or the number of a product, that a snapshot lacks
 REQUIRED = ("image", "product", "status", "reason", "low_information", "observed_at", *TAG_COLUMNS)
 MOST_UINT16 = 65_536  # the number of uint16 values; NumPy sorts uint16 several times faster than wider integers
-OPTIONAL = ("needs_a_look", "colours")  # columns that exports of earlier versions do not have
+OPTIONAL = ("needs_a_look", "colours", *FIELDS)  # columns that exports of earlier versions do not have
 VECTOR = ("vector", "vector_space")  # of a snapshot too large to be read for every search
 
 
@@ -49,6 +50,7 @@ class ImageColumns:
         reasons: why each image was rejected, or null: an Arrow string array.
         needs_a_look: bool [N], whether the image is tagged without a certain keyword or a person's decision.
         observed_us: int64 [N], when each image was observed, in microseconds since 1970.
+        listings: what the shop says of each image's product by field: Arrow string arrays, null where it says nothing.
     """
 
     images: Any
@@ -65,6 +67,7 @@ class ImageColumns:
     reasons: Any
     needs_a_look: NDArray[np.bool_]
     observed_us: NDArray[np.int64]
+    listings: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, table: Any) -> ImageColumns:
@@ -91,6 +94,7 @@ class ImageColumns:
             reasons=_whole(whole["reason"]),
             needs_a_look=_needs_a_look(whole, is_tagged, offsets, source_indices),
             observed_us=_numbers(_whole(pc.fill_null(whole["observed_at"].cast(pa.int64()), 0)), np.int64),
+            listings={name: _whole(whole[name]) for name in FIELDS if name in whole.column_names},
         )
 
     def __len__(self) -> int:
@@ -116,9 +120,31 @@ class ImageColumns:
             for index in inside
         )
 
+    def listing_of(self, row: int) -> Listing:
+        """Return what the shop says of an image's product."""
+        return Listing(**{name: values[row].as_py() or "" for name, values in self.listings.items()})
+
+    def mentions(self, text: str) -> NDArray[np.bool_]:
+        """Return of which images the product's id, title or brand holds each word of the text: bool [N]."""
+        texts = [self.listings[name] for name in ("title", "brand") if name in self.listings]
+        is_named = np.ones(len(self), np.bool_)
+        for word in text.split():
+            flags = _flags(pc.match_substring(self.product_names, word, ignore_case=True))[self.products]
+            for values in texts:
+                flags |= _flags(pc.match_substring(values, word, ignore_case=True))
+            is_named &= flags
+        return is_named
+
     def has_source(self, source: Source) -> NDArray[np.bool_]:
         """Return which images have a keyword of this source: bool [N]."""
         return _flags_of(np.flatnonzero(self.sources == SOURCES.index(source)), self.offsets)
+
+    @property
+    def expected_errors(self) -> NDArray[np.float64]:
+        """How many keywords of each image are expected to be wrong, 0 where a person gave one: float64 [N]."""
+        sums = np.concatenate([[0.0], np.cumsum(1 - self.scores)])
+        errors = sums[self.offsets[1:]] - sums[self.offsets[:-1]]
+        return np.where(self.has_source(Source.HUMAN), 0.0, errors)
 
     def has_reason(self, reason: str) -> NDArray[np.bool_]:
         """Return which images were rejected for a reason: bool [N]."""

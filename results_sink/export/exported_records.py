@@ -9,6 +9,7 @@ from pipeline.errors import RejectReason
 from pipeline.facts import PhotoFacts
 from pipeline.images import exported_image
 from pipeline.keywords import KeywordTag, Source
+from pipeline.listing import FIELDS, Listing
 from pipeline.records import Observation, RejectedImage, TaggedImage
 from pipeline.vectors import FeatureVector
 from results_sink.export.delta import PUT
@@ -63,6 +64,7 @@ def record_of(row: dict[str, Any]) -> TaggedImage | RejectedImage:
         image=exported_image(row["image"]),
         **{name: row[name] for name in ("product", "run_id", "observed_at", "etag", "object_time")},
         **{name: row[name] for name in ("model_version", "taxonomy_version")},
+        listing=Listing(**{name: row[name] or "" for name in FIELDS}),
     )
     if row["status"] == "rejected":
         return RejectedImage(observation, RejectReason(row["reason"]), row["detail"], revision=row["revision"])

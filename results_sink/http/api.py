@@ -15,9 +15,9 @@ from pipeline.colours import COLOURS, MULTICOLOURED, colour_id, colour_words
 from pipeline.errors import CallerError, RejectReason
 from pipeline.http import alike
 from pipeline.http import catalogue as answers
-from pipeline.http.models import MAX_BUCKET_CHARACTERS, QUERY_MISTAKES, KeywordOfImage, Language, ProblemCode
+from pipeline.http.models import ONE_LINE, QUERY_MISTAKES, Bucket, Key, KeywordOfImage, Language, ProblemCode
 from pipeline.http.resolver import Resolver, Tag
-from pipeline.images import MAX_KEY_BYTES, ImageRef
+from pipeline.images import ImageRef
 from pipeline.keyword_names import KeywordNames
 from pipeline.keywords import LANGUAGES, KeywordTag, Source, Vocabulary
 from pipeline.ports import RecordTable
@@ -31,7 +31,6 @@ from results_sink.search.search import FACETS, LIMIT, Filters, SearchHit, Search
 
 MAX_LIMIT = 100  # results of a page, chosen by us: some 100 kB
 IN_DETAIL = ("classes", "model_keywords", "previous")  # of an image: left out of a batch
-ONE_LINE = r"^[^\n]+$"  # what a path can hold
 
 Typed = Annotated[str, Query(min_length=1, max_length=100, description="What was typed so far.")]
 Asking = Annotated[
@@ -50,6 +49,14 @@ Reason = Annotated[
     RejectReason | None,
     Query(description="Images that were rejected for this reason, which have no keywords: without `q`."),
 ]
+ListingText = Annotated[
+    str,
+    Query(
+        max_length=200,
+        description="Words that the product's id, title or brand must hold, as the shop wrote them; case does not "
+        "matter. Keywords are searched by `q`.",
+    ),
+]
 Order = Annotated[Sort, Query(description="By score, least sure first, newest observation first, or by name.")]
 Completing = Annotated[
     Literal["word", "query"],
@@ -58,14 +65,13 @@ Completing = Annotated[
         "colours among it, with the images that the whole query would leave; nothing that leaves none."
     ),
 ]
+Target = Annotated[float, Query(ge=0, le=1, description="The share of keywords that shall be right.")]
 Unit = Annotated[Literal["product", "image"], Query(description="What one result is: a product by its best image.")]
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="The most results of the page.")]
 Facets = Annotated[int, Query(ge=0, le=MAX_LIMIT, description="The most facets.")]
 CursorText = Annotated[
     str, Query(alias="cursor", max_length=cursor.MAX_CHARACTERS, description="`next` of the page before.")
 ]
-Bucket = Annotated[str, Path(min_length=1, max_length=MAX_BUCKET_CHARACTERS)]
-Key = Annotated[str, Path(min_length=1, max_length=MAX_KEY_BYTES, pattern=ONE_LINE, description="With its slashes.")]
 ProductPath = Annotated[
     str, Path(min_length=1, max_length=answers.MAX_ID_CHARACTERS, pattern=ONE_LINE, description="With its slashes.")
 ]
@@ -92,12 +98,13 @@ class Api:
         needs_a_look: NeedsALook = None,
         source: SourceOfKeyword = None,
         reason: Reason = None,
+        text: ListingText = "",
     ) -> answers.SearchPage:
         """Find products, or images, by keywords."""
         if reason and q.strip():
             raise CallerError("rejected images have no keywords: leave out q, or reason")
         names = self._names(language)
-        filters = Filters(needs_a_look, source, None if reason is None else str(reason))
+        filters = Filters(needs_a_look, source, None if reason is None else str(reason), text.strip())
         request = SearchRequest(q, limit, 0, by == "product", least, facets, language, filters, sort, may_be_empty=True)
         searcher = self.newest.searcher()
         if cursor_text:
@@ -108,6 +115,34 @@ class Api:
         return answers.SearchPage(
             **answer_document(answer, names),
             next=cursor.Cursor.after(request, searcher.state, self.vocabulary.version).encode() if more else None,
+            snapshot=searcher.state.snapshot,
+            changes=searcher.changes,
+        )
+
+    def precision(
+        self,
+        target: Target = 0.95,
+        q: Asking = "",
+        language: Language = LANGUAGES[0],
+        needs_a_look: NeedsALook = None,
+        source: SourceOfKeyword = None,
+    ) -> answers.Precision:
+        """Forecast how many photos are left to review until the keywords are as right as you want.
+
+        A score is the probability that a keyword is right, so that the scores of all keywords say how many are expected
+        to be. A photo on which a person has pinned a keyword counts as right; the least sure ones are looked at first.
+        """
+        filters = Filters(needs_a_look, source)
+        request = SearchRequest(q, language=language, filters=filters, may_be_empty=True)
+        searcher = self.newest.searcher()
+        forecast = searcher.forecast(request, target)
+        return answers.Precision(
+            target=target,
+            photos=forecast.photos,
+            decided=forecast.decided,
+            keywords=forecast.keywords,
+            precision=round(forecast.precision, 4),
+            looks=forecast.looks,
             snapshot=searcher.state.snapshot,
             changes=searcher.changes,
         )
@@ -291,6 +326,7 @@ def _results(hits: Iterable[SearchHit], names: KeywordNames) -> list[answers.Res
             product=hit.product,
             score=round(hit.score, 4),
             keywords=[KeywordOfImage.model_validate(tag) for tag in names.documents(hit.keywords)],
+            listing=answers.ListingOfProduct.model_validate(hit.listing.document()),
         )
         for hit in hits
     ]
@@ -309,6 +345,7 @@ def add_routes(app: Resolver, api: Api) -> None:
     """Let the app answer searches and lookups."""
     of_search = [*QUERY_MISTAKES, ProblemCode.NO_EXPORT]
     app.operation("GET", "/search", tag=Tag.SEARCH, problems=[*of_search, ProblemCode.PAGE_GONE])(api.search)
+    app.operation("GET", "/precision", tag=Tag.REVIEW, problems=of_search)(api.precision)
     app.operation("GET", "/suggest", tag=Tag.SEARCH, problems=of_search)(api.suggest)
     app.operation("GET", "/keywords", tag=Tag.SEARCH)(api.keywords)
     lost = [ProblemCode.NOT_FOUND]

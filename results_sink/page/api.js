@@ -87,14 +87,26 @@ export function photo(name) {
       wanted = null;
       const names = [...batch.names];
       for (let at = 0; at < names.length; at += 100) {
-        const found = await ask("POST", "photos", { json: { images: names.slice(at, at + 100) } });
-        const until = Date.now() + (found.seconds - 60) * 1000;
-        for (const [each, address] of Object.entries(found.photos)) known.set(each, { address, until });
+        const answer = await ask("POST", "photos", { json: { images: names.slice(at, at + 100) } });
+        const until = Date.now() + (answer.seconds - 60) * 1000;
+        for (const [image, address] of Object.entries(answer.photos)) known.set(image, { address, until });
       }
     });
   }
   wanted.names.add(name);
   return wanted.promise.then(() => known.get(name)?.address || "");
+}
+
+const COMPARED = 8; // photos most alike, whose pixels are compared: as `catalog-tagger duplicates` does
+const LEAST_ALIKE = 0.6; // cosine, likewise
+
+// The photos of the catalogue that are the same as one: vectors name those that are most alike, and pixels decide.
+export async function samePhotos(image) {
+  const { results } = await ask("POST", "similar", { json: { image, by: "image", limit: COMPARED } });
+  const alike = results.filter((result) => result.score >= LEAST_ALIKE);
+  if (!alike.length) return [];
+  const { same } = await ask("POST", "duplicates", { json: { image, candidates: alike.map((result) => result.image) } });
+  return alike.filter((result) => same.includes(result.image));
 }
 
 export function pathOf(image) {
@@ -116,6 +128,6 @@ export function askOnce(path) {
 
 export async function nameOfClass(version, index) {
   const { models } = await askOnce("models");
-  const model = models.find((each) => each.model_version === version);
+  const model = models.find((candidate) => candidate.model_version === version);
   return model ? model.classes[index] : `#${index}`;
 }

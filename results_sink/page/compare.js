@@ -1,4 +1,4 @@
-// Compare: one photo, several models, side by side, and what people say of their keywords.
+// Compare: one photo, several models, side by side, where they differ, and what people say of their keywords.
 
 import { ask, askOnce, MOST_BYTES, thumbnail } from "./api.js";
 import { announce, bar, el, icon, percent } from "./dom.js";
@@ -6,31 +6,30 @@ import { missingWord, rateButtons } from "./photo.js";
 import { PHOTO } from "./pictures.js";
 import { language, say } from "./words.js";
 
+const DIFFERENCE = 0.1; // of two scores, chosen by us: below it two models say the same
 
-export function compareView(box, { asked, kept }) {
-  const image = asked.get("image");
-  const frame = el("div", { class: "large" }, icon("photo"));
-  const answers = el("div", { class: "columns" }, el("p", { class: "empty" }, icon("photo"), say("compare_hint")));
+export function compareView(box, { parameters, kept }) {
+  const image = parameters.get("image");
+  const frame = el("div", { class: "large", hidden: true }, icon("photo"));
+  const answers = el("div", { class: "answers" }, el("p", { class: "empty" }, icon("photo"), say("compare_hint")));
   const models = el("fieldset", {}, el("legend", {}, say("models")));
   const input = el("input", { type: "file", id: "file", accept: "image/*", class: "hidden", onchange: () => { const [file] = input.files; input.value = ""; if (file) void ofFile(file); } });
   const link = el("input", { type: "url", id: "link", value: kept?.link ?? "", placeholder: "https://", "aria-label": say("from_link") });
   const message = el("p", { class: "hint", role: "status" });
-  const missed = el("div");
-  let last = kept?.last ?? (image ? { what: { link: image }, name: image } : null);
-  let asks = 0;
+  let last = kept?.last ?? (image ? { source: { link: image }, name: image } : null);
+  let requests = 0;
   let listed = null;
 
   box.append(
     el("h1", {}, say("compare_title")),
     el("div", { class: "compare" },
-      el("div", { class: "asked" },
+      el("div", { class: "request" },
         frame,
         input,
         el("label", { class: "button main", for: "file" }, icon("upload"), say("from_file")),
-        el("form", { class: "row", onsubmit: (event) => { event.preventDefault(); if (link.value) void look({ what: { link: link.value }, name: link.value }); } }, link, el("button", { type: "submit" }, say("look"))),
+        el("form", { class: "row", onsubmit: (event) => { event.preventDefault(); if (link.value) void look({ source: { link: link.value }, name: link.value }); } }, link, el("button", { type: "submit" }, say("look"))),
         models,
-        message,
-        missed),
+        message),
       answers));
   if (last) void look(last);
   else list().catch((error) => { message.textContent = say("error", error.message); });
@@ -42,9 +41,9 @@ export function compareView(box, { asked, kept }) {
     return listed;
   }
 
-  function choice(model, at) {
+  function choice(model, index) {
     return el("label", { class: "switch" },
-      el("input", { type: "checkbox", value: model.model, checked: at < 3, onchange: () => last && look(last) }), `${model.model} `, el("small", {}, `${model.precision} · ${model.model_version}`));
+      el("input", { type: "checkbox", value: model.model, checked: index < 3, onchange: () => last && look(last) }), `${model.model} `, el("small", {}, `${model.precision} · ${model.model_version}`));
   }
 
   function see(address) {
@@ -55,65 +54,83 @@ export function compareView(box, { asked, kept }) {
 
   async function ofFile(file) {
     if (file.size > MOST_BYTES) { message.textContent = say("too_large", file.name); return; }
-    const mine = ++asks;
+    const mine = ++requests;
     try {
       const bytes = await file.arrayBuffer();
-      if (mine === asks) await look({ what: bytes, name: "", address: URL.createObjectURL(file) });
+      if (mine === requests) await look({ source: bytes, name: "", address: URL.createObjectURL(file) });
     } catch (error) {
-      if (mine === asks) message.textContent = say("error", error.message);
+      if (mine === requests) message.textContent = say("error", error.message);
     }
   }
 
   // Only the last photo's answer is shown: an earlier one that comes later belongs to another picture.
   async function look(photograph) {
     last = photograph;
-    const mine = ++asks;
-    const { what, name, address } = photograph;
+    const mine = ++requests;
+    const { source, name, address } = photograph;
     message.textContent = say("loading");
     frame.replaceChildren(icon("photo"));
-    missed.replaceChildren();
+    frame.hidden = false;
     if (address) see(address);
-    if (name.startsWith("s3://")) void thumbnail(name, PHOTO).then((small) => mine === asks && see(URL.createObjectURL(small))).catch(() => {});
+    if (name.startsWith("s3://")) void thumbnail(name, PHOTO).then((small) => mine === requests && see(URL.createObjectURL(small))).catch(() => {});
     try {
-      const found = await classified(what);
-      if (mine !== asks) return;
-      message.textContent = found?.low_information ? say("low_information") : "";
-      const told = found?.models ?? [];
-      const rated = name.startsWith("s3://") ? name : `sha256:${found?.sha256}`; // what lies elsewhere is known by its content
-      answers.replaceChildren(...told.map((each) => column(each, rated)));
-      if (told.length) missed.replaceChildren(missingWord(say("tell"), (word, id, thank) => miss(rated, told, id || word).then(() => thank())));
-      if (found) announce(say("compare_title"));
+      const answer = await classify(source);
+      if (mine !== requests) return;
+      message.textContent = answer?.low_information ? say("low_information") : "";
+      answers.replaceChildren(...(answer ? results(answer, name.startsWith("s3://") ? name : `sha256:${answer.sha256}`) : [])); // what lies elsewhere is known by its content
+      if (answer) announce(say("compare_title"));
     } catch (error) {
-      if (mine !== asks) return;
+      if (mine !== requests) return;
       answers.replaceChildren();
       message.textContent = error.reason ? say(`reason_${error.reason}`) : say("error", error.message);
     }
   }
 
-  async function classified(what) {
+  async function classify(source) {
     await list();
-    const chosen = [...models.querySelectorAll("input:checked")].map((each) => each.value);
+    const chosen = [...models.querySelectorAll("input:checked")].map((checkbox) => checkbox.value);
     if (!chosen.length) return null;
-    const sent = what instanceof ArrayBuffer ? { body: what, type: "application/octet-stream" } : { json: what };
+    const sent = source instanceof ArrayBuffer ? { body: source, type: "application/octet-stream" } : { json: source };
     return ask("POST", "classify", { query: { models: chosen.join(","), language: language() }, ...sent });
   }
 }
 
-function miss(image, answers, keyword) {
-  const ratings = answers.map((each) => ({ image, keyword, verdict: "missing", model_version: each.model_version }));
-  return ask("POST", "ratings", { json: { ratings } });
+function results({ models }, rated) {
+  const miss = (word, id, thank) => {
+    const ratings = models.map(({ model_version }) => ({ image: rated, keyword: id || word, verdict: "missing", model_version }));
+    return ask("POST", "ratings", { json: { ratings } }).then(() => thank());
+  };
+  return [
+    models.length > 1 ? differences(models) : null,
+    el("div", { class: "columns" }, models.map((model) => column(model, rated))),
+    models.length ? missingWord(say("tell"), miss) : null,
+  ].filter(Boolean);
+}
+
+// The keywords that not every model gives, or gives with another score; the widest difference first.
+function differences(models) {
+  const names = new Map(models.flatMap(({ keywords }) => keywords.map(({ id, keyword }) => [id, keyword])));
+  const rows = [...names].map(([id, name]) => {
+    const scores = models.map(({ keywords }) => keywords.find((keyword) => keyword.id === id)?.score ?? 0);
+    return { name, scores, spread: Math.max(...scores) - Math.min(...scores) };
+  }).filter(({ spread }) => spread >= DIFFERENCE).sort((one, other) => other.spread - one.spread);
+  if (!rows.length) return el("p", { class: "notice differences" }, say("no_differences"));
+  return el("table", { class: "differences" },
+    el("caption", {}, say("differences")),
+    el("thead", {}, el("tr", {}, el("th", { scope: "col" }, say("keyword")), models.map(({ model }) => el("th", { scope: "col" }, model)))),
+    el("tbody", {}, rows.map(({ name, scores }) => el("tr", {}, el("th", { scope: "row" }, name), scores.map((value) => el("td", {}, value ? percent(value) : el("span", { class: "many" }, say("not_given"))))))));
 }
 
 function column(answer, name) {
-  const rate = (each) => (verdict) => ask("POST", "ratings", { json: { ratings: [{ image: name, keyword: each.id, verdict, model_version: answer.model_version }] } }).then(() => announce(say("thanks")));
+  const rate = (keyword) => (verdict) => ask("POST", "ratings", { json: { ratings: [{ image: name, keyword: keyword.id, verdict, model_version: answer.model_version }] } }).then(() => announce(say("thanks")));
   return el("section", { class: "column", "aria-label": answer.model },
     el("h2", {}, answer.model, el("small", {}, ` ${say("milliseconds", answer.milliseconds)}`)),
     el("h3", {}, say("keywords")),
     answer.keywords.length
-      ? el("ul", { class: "keywords" }, answer.keywords.map((each) => el("li", {}, el("span", { class: "word" }, each.keyword), score(each.score), el("span", { class: "acts" }, rateButtons(each, rate(each))))))
+      ? el("ul", { class: "keywords" }, answer.keywords.map((keyword) => el("li", {}, el("span", { class: "word" }, keyword.keyword), score(keyword.score), el("span", { class: "acts" }, rateButtons(keyword, rate(keyword))))))
       : el("p", { class: "hint" }, say("no_keywords")),
     el("h3", {}, say("classes")),
-    el("ul", { class: "classes" }, answer.classes.map((each) => el("li", {}, el("span", { class: "word" }, each.class), score(each.score)))),
+    el("ul", { class: "classes" }, answer.classes.map((result) => el("li", {}, el("span", { class: "word" }, result.class), score(result.score)))),
     el("p", { class: "hint" }, `${say("model")} ${answer.model_version} · ${say("taxonomy")} ${answer.taxonomy_version}`));
 }
 

@@ -1,5 +1,7 @@
 // Builds what is seen. Every text goes in as text: nothing from outside is ever read as markup.
 
+import { locale } from "./words.js";
+
 export function el(tag, properties = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -44,9 +46,8 @@ export function bar(share, title) {
 }
 
 export function percent(share) {
-  const full = share * 100;
-  if (full > 0 && full < 0.05) return "< 0.1 %";
-  return `${full.toFixed(full >= 10 || full === 0 ? 0 : 1)} %`;
+  const written = (value) => new Intl.NumberFormat(locale(), { style: "percent", maximumFractionDigits: value < 0.1 ? 1 : 0 }).format(value);
+  return share > 0 && share < 0.0005 ? `< ${written(0.001)}` : written(share);
 }
 
 let news = [];

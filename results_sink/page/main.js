@@ -23,8 +23,8 @@ let shown = null; // the view that is seen: its address, its element and how it 
 export function go(where) { location.hash = where; }
 
 function route() {
-  const [name, asked] = location.hash.replace(/^#\/?/, "").split(/\?(.*)/s);
-  return { name: name || "search", asked: new URLSearchParams(asked || "") };
+  const [name, parameters] = location.hash.replace(/^#\/?/, "").split(/\?(.*)/s);
+  return { name: name || "search", parameters: new URLSearchParams(parameters || "") };
 }
 
 function frame() {
@@ -94,12 +94,12 @@ function sayAgain() {
 // A view may return how it is left, and that may return what it wants back where it is only drawn again.
 function draw(kept) {
   frame();
-  const { name, asked } = route();
+  const { name, parameters } = route();
   const [image, product] = [pathBehind(name, "photo/"), pathBehind(name, "product/")];
   const view = (image && photoView) || (product && productView) || VIEWS[name] || searchView;
   const box = el("div", { class: "view" });
   main.replaceChildren(box);
-  leave = view(box, { asked, image: `s3://${image}`, product, kept }) || (() => {});
+  leave = view(box, { parameters, image: `s3://${image}`, product, kept }) || (() => {});
   shown = { hash: location.hash, name, box };
   box.addEventListener("click", ({ target }) => { shown = { ...shown, focus: target.closest("a") }; });
   return setTitle(box);

@@ -10,5 +10,5 @@ export function explain(error) {
 
 export function failure(error, retry) {
   return el("div", { class: "notice bad", role: "alert" }, el("p", {}, explain(error)),
-    retry ? el("button", { type: "button", class: "small", onclick: (event) => { event.target.closest(".notice").remove(); retry(); } }, say("again")) : null);
+    retry && error.status !== 404 ? el("button", { type: "button", class: "small", onclick: (event) => { event.target.closest(".notice").remove(); retry(); } }, say("again")) : null);
 }

@@ -2,35 +2,50 @@
 
 import { ask, askOnce, nameOfClass, pathOf, photo } from "./api.js";
 import { explain, failure } from "./notices.js";
-import { cameFromHere, forget } from "./visits.js";
+import { cameFromHere, forget, placeInTrail, replaceVisit } from "./visits.js";
 import { announce, bar, el, icon, percent } from "./dom.js";
 import { framed, PHOTO } from "./pictures.js";
 import { productAddress } from "./product.js";
-import { card, suggest } from "./search.js";
+import { addressOf, card, suggest } from "./search.js";
 import { mayDecide } from "./signin.js";
 import { language, moment, number, say } from "./words.js";
 
+const SIBLINGS = 8; // photos, of which the product shows all
 const ALIKE = 6; // products that look like the photo's
 
 export function photoView(box, { image }) {
   const title = el("h1", {}, nameOf(image));
   const frame = el("div", { class: "large" }, framed(image, { kind: "picture", alt: title.textContent, size: PHOTO }));
-  const right = el("div", { class: "told" }, el("p", { class: "hint" }, say("loading")));
+  const right = el("div", {}, el("p", { class: "hint" }, say("loading")));
+  const siblings = el("nav", { class: "siblings", "aria-label": say("siblings"), hidden: true });
   const alike = el("section", { class: "alike" });
+  const bar = above(location.hash);
   let gone = false;
   box.append(
-    backLink(),
-    el("article", { class: "photo" }, frame, el("div", {}, title, right)),
+    bar.row,
+    el("article", { class: "photo" }, el("div", { class: "seen" }, frame, siblings), el("div", {}, title, right)),
     alike);
   void loadAlike();
   void load();
-  return () => { gone = true; };
+  return () => { gone = true; bar.leave(); };
+
+  // The other photos of the product; a photo is shown without them where they cannot be had.
+  async function loadSiblings(product) {
+    const { images } = await ask("POST", "products:batch", { json: { ids: [product] } }).then(({ products }) => products[0] ?? { images: [] }, () => ({ images: [] }));
+    const others = images.filter((other) => other.image !== image && other.status !== "gone");
+    if (gone || !others.length) return;
+    siblings.hidden = false;
+    siblings.replaceChildren(el("h2", {}, say("siblings")),
+      el("ul", { class: "row" }, others.slice(0, SIBLINGS).map((other) => el("li", {}, el("a", { href: addressOf(other.image), "aria-label": say("open", nameOf(other.image)) }, framed(other.image))))),
+      el("a", { href: productAddress(product) }, say("whole_product")));
+  }
 
   async function load(focus) {
     try {
       const [record, given] = await Promise.all([ask("GET", pathOf(image), { query: { language: language() } }), ratings()]);
       if (gone) return;
-      title.textContent = record.product;
+      title.textContent = record.listing.title || record.product;
+      if (!focus) void loadSiblings(record.product);
       const verdicts = new Map(given.filter((rating) => rating.model_version === record.model_version).map((rating) => [rating.keyword, rating.verdict]));
       right.replaceChildren(...sections(record, decide, rate, verdicts));
       if (focus) right.querySelector("h2")?.focus();
@@ -51,7 +66,7 @@ export function photoView(box, { image }) {
 
   // A photo can be seen by those who may not see ratings, or while they cannot be read.
   function ratings() {
-    return ask("GET", "ratings", { query: { image } }).then((found) => found.ratings, () => []);
+    return ask("GET", "ratings", { query: { image } }).then((answer) => answer.ratings, () => []);
   }
 
   async function decide(keyword, decision, name) {
@@ -72,8 +87,22 @@ export function photoView(box, { image }) {
   }
 }
 
-export function backLink() {
-  return el("p", { class: "above" }, el("a", { class: "back", href: "#/search", onclick: goBack }, icon("back"), say("back")));
+// The row above a photo or a product: back, and the neighbours among the last results, also by the arrow keys.
+export function above(hash) {
+  const place = placeInTrail(hash);
+  const step = (to, name, text, key) => el("a", to ? { class: "button small", href: to, rel: name, "aria-label": say(name), "aria-keyshortcuts": key, onclick: (event) => { event.preventDefault(); replaceVisit(to); } } : { class: "button small off", "aria-hidden": "true" }, text);
+  const onKey = (event) => {
+    const to = { ArrowLeft: place?.previous, ArrowRight: place?.next }[event.key];
+    if (!to || event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea")) return;
+    event.preventDefault();
+    replaceVisit(to);
+  };
+  document.addEventListener("keydown", onKey);
+  const row = el("div", { class: "above" },
+    el("a", { class: "back", href: "#/search", onclick: goBack }, icon("back"), say("back")),
+    place && el("nav", { class: "steps", "aria-label": say("results") },
+      step(place.previous, "previous", "‹", "ArrowLeft"), el("span", { class: "many" }, say("of_many", number(place.index + 1), number(place.count))), step(place.next, "next", "›", "ArrowRight")));
+  return { row, leave: () => document.removeEventListener("keydown", onKey) };
 }
 
 // Back to where the person came from; to the search where the photo was opened by its address.
@@ -84,7 +113,7 @@ function goBack(event) {
 }
 
 export function nameOf(image) {
-  return image.split("/").pop().replace(/\.[^.]*$/, "");
+  return image.split("/").pop().replace(/\.[^.]*$/, "").replace(/-[0-9a-f]{16}$/, ""); // an upload's key ends in a number of its own
 }
 
 function sections(record, decide, rate, verdicts) {
@@ -105,67 +134,67 @@ function sections(record, decide, rate, verdicts) {
 }
 
 function keywords(record, decide, rate, verdicts) {
-  const decided = new Set(record.decisions.map((each) => each.id));
+  const decided = new Set(record.decisions.map((decision) => decision.id));
   return el("section", {},
     el("h2", { tabindex: "-1" }, say("keywords")),
     record.low_information ? el("p", { class: "hint" }, say("low_information")) : null,
     record.keywords.length
-      ? el("ul", { class: "keywords" }, record.keywords.map((each) => keyword(each, decided.has(each.id), record, decide, rate, verdicts.get(each.id))))
+      ? el("ul", { class: "keywords" }, record.keywords.map((keyword) => keywordRow(keyword, decided.has(keyword.id), record, decide, rate, verdicts.get(keyword.id))))
       : el("p", {}, say("no_keywords")));
 }
 
 function colours(record, decide) {
-  const decided = new Set(record.decisions.map((each) => each.id));
-  return el("section", {}, el("h2", {}, say("colours")), el("ul", { class: "colours" }, record.colours.map((each) => el("li", {},
-    el("a", { class: each.source === "human" ? "chip human" : "chip", href: `#/search?q=${encodeURIComponent(each.colour)}` }, each.colour,
-      el("small", {}, ` ${each.source === "human" ? say("by_human") : percent(each.share)}`)),
-    decided.has(each.id) || !mayDecide() ? null : el("span", { class: "offers" },
-      decideButton("pin_it", "pin", () => decide(each.id, "pin", each.colour), each.colour),
-      decideButton("suppress_it", "ban", () => decide(each.id, "suppress", each.colour), each.colour))))));
+  const decided = new Set(record.decisions.map((decision) => decision.id));
+  return el("section", {}, el("h2", {}, say("colours")), el("ul", { class: "colours" }, record.colours.map((colour) => el("li", {},
+    el("a", { class: colour.source === "human" ? "chip human" : "chip", href: `#/search?q=${encodeURIComponent(colour.colour)}` }, colour.colour,
+      el("small", {}, ` ${colour.source === "human" ? say("by_human") : percent(colour.share)}`)),
+    decided.has(colour.id) || !mayDecide() ? null : el("span", { class: "offers" },
+      decideButton("pin_it", "pin", () => decide(colour.id, "pin", colour.colour), colour.colour),
+      decideButton("suppress_it", "ban", () => decide(colour.id, "suppress", colour.colour), colour.colour))))));
 }
 
 function decideButton(name, shape, run, word) {
   return el("button", { type: "button", class: "rate", title: say(name, word), "aria-label": say(name, word), onclick: run }, icon(shape));
 }
 
-function keyword(each, isDecided, record, decide, rate, given) {
+function keywordRow(keyword, isDecided, record, decide, rate, given) {
   const row = el("li", {});
-  const act = (name, shape, decision) => decideButton(name, shape, () => decide(each.id, decision, each.keyword), each.keyword);
-  const rates = rateButtons(each, async (verdict) => {
-    await rate(each.id, verdict, record.model_version);
+  const act = (name, shape, decision) => decideButton(name, shape, () => decide(keyword.id, decision, keyword.keyword), keyword.keyword);
+  const rates = rateButtons(keyword, async (verdict) => {
+    await rate(keyword.id, verdict, record.model_version);
     row.querySelector(".next")?.remove();
     if (verdict === "wrong" && !isDecided && mayDecide()) {
-      row.append(el("p", { class: "next" }, say("thanks"), " ", el("button", { type: "button", class: "small", onclick: () => decide(each.id, "suppress", each.keyword) }, icon("ban"), say("suppress_it", each.keyword))));
+      row.append(el("p", { class: "next" }, say("thanks"), " ", el("button", { type: "button", class: "small", onclick: () => decide(keyword.id, "suppress", keyword.keyword) }, icon("ban"), say("suppress_it", keyword.keyword))));
     }
   }, given);
   row.append(
     el("span", { class: "word" },
-      el("a", { href: `#/search?q=${encodeURIComponent(`"${each.keyword}"`)}` }, each.keyword),
-      each.source === "human" ? el("span", { class: "badge" }, say("by_human")) : ""),
-    el("span", { class: "score" }, bar(each.score, `${each.keyword} ${percent(each.score)}`), el("span", { class: "many" }, percent(each.score))),
+      el("a", { href: `#/search?q=${encodeURIComponent(`"${keyword.keyword}"`)}` }, keyword.keyword),
+      keyword.source === "human" ? el("span", { class: "badge" }, say("by_human")) : ""),
+    el("span", { class: "score" }, bar(keyword.score, `${keyword.keyword} ${percent(keyword.score)}`), el("span", { class: "many" }, percent(keyword.score))),
     el("span", { class: "acts" }, rates, isDecided || !mayDecide() ? null : el("span", { class: "offers" },
-      each.source === "human" ? null : act("pin_it", "pin", "pin"),
+      keyword.source === "human" ? null : act("pin_it", "pin", "pin"),
       act("suppress_it", "ban", "suppress"))));
   return row;
 }
 
-export function rateButtons(each, rate, given) {
+export function rateButtons(keyword, rate, given) {
   const made = {};
-  const told = el("small", { class: "bad" });
+  const message = el("small", { class: "bad" });
   for (const [verdict, shape] of [["right", "check"], ["wrong", "cross"]]) {
-    const label = say(verdict, each.keyword);
+    const label = say(verdict, keyword.keyword);
     made[verdict] = el("button", { type: "button", class: `rate ${verdict}`, "aria-pressed": String(verdict === given), "aria-label": label, title: label, onclick: async () => {
       try {
-        told.textContent = "";
+        message.textContent = "";
         await rate(verdict);
         for (const [name, button] of Object.entries(made)) button.setAttribute("aria-pressed", String(name === verdict));
       } catch (error) {
         announce(say("error", error.message));
-        told.textContent = say("error", error.message);
+        message.textContent = say("error", error.message);
       }
     } }, icon(shape));
   }
-  return el("span", { class: "rates" }, made.right, made.wrong, told);
+  return el("span", { class: "rates" }, made.right, made.wrong, message);
 }
 
 function missing(record, decide, rate) {
@@ -180,30 +209,30 @@ function missing(record, decide, rate) {
 export function missingWord(button, tell) {
   const list = el("ul", { id: "words", role: "listbox", "aria-label": say("keywords"), hidden: true });
   const field = el("input", { id: "missing", type: "text", autocomplete: "off", maxlength: "60", role: "combobox", "aria-expanded": "false", "aria-controls": "words", "aria-autocomplete": "list" });
-  const told = el("p", { class: "hint" });
-  const thank = (text = say("thanks")) => { field.value = ""; told.textContent = text; announce(text); };
+  const message = el("p", { class: "hint" });
+  const thank = (text = say("thanks")) => { field.value = ""; message.textContent = text; announce(text); };
   const add = async (word, chosen) => {
     if (!word) return;
-    told.textContent = "";
+    message.textContent = "";
     try {
       await tell(word, chosen || (await idOf(word)), thank);
     } catch (error) {
       announce(say("error", error.message));
-      told.textContent = say("error", error.message);
+      message.textContent = say("error", error.message);
     }
   };
   suggest(field, list, add);
   return el("form", { class: "missing", onsubmit: (event) => { event.preventDefault(); void add(field.value.trim()); } },
     el("label", { for: "missing" }, say("missing")),
     el("div", { class: "row" }, el("div", { class: "field" }, field, list), el("button", { type: "submit" }, button)),
-    told);
+    message);
 }
 
 // The keyword, or else the colour, that is called so in some language, or nothing: a word that the vocabulary lacks can
 // be missed, not pinned.
 export async function idOf(word) {
   const { keywords: all, colours: further } = await askOnce("keywords");
-  return [...all, ...further].find((each) => Object.values(each.words).flat().some((own) => fold(own) === fold(word)))?.id;
+  return [...all, ...further].find((keyword) => Object.values(keyword.words).flat().some((own) => fold(own) === fold(word)))?.id;
 }
 
 // As the vocabulary compares words: no case, no accents, single spaces.
@@ -213,34 +242,34 @@ function fold(word) {
 
 // What happened to the photo, the newest first: what the model saw, and what people decided.
 function timeline(record, decide) {
-  const said = (keywords) => keywords.map((each) => each.keyword).join(", ") || say("no_keywords");
-  const look = (each, told) => ({ at: each.observed_at, shape: "photo", text: say("saw", told), by: each.run_id });
-  const events = record.decisions.map((each) => ({
-    at: each.decided_at,
-    shape: each.decision === "pin" ? "pin" : "ban",
-    text: say(each.decision === "pin" ? "pinned" : "suppressed", each.keyword),
-    by: each.by,
-    undo: mayDecide() && (() => decide(each.id, "release", each.keyword)),
-    keyword: each.keyword,
+  const namesOf = (keywords) => keywords.map((keyword) => keyword.keyword).join(", ") || say("no_keywords");
+  const look = (observation, names) => ({ at: observation.observed_at, shape: "photo", text: say("saw", names), by: observation.run_id });
+  const events = record.decisions.map((decision) => ({
+    at: decision.decided_at,
+    shape: decision.decision === "pin" ? "pin" : "ban",
+    text: say(decision.decision === "pin" ? "pinned" : "suppressed", decision.keyword),
+    by: decision.by,
+    undo: mayDecide() && (() => decide(decision.id, "release", decision.keyword)),
+    keyword: decision.keyword,
   }));
-  const outcome = { tagged: () => said(record.model_keywords), rejected: () => say(`reason_${record.reason}`) }[record.status];
+  const outcome = { tagged: () => namesOf(record.model_keywords), rejected: () => say(`reason_${record.reason}`) }[record.status];
   events.push(look(record, outcome ? outcome() : say(`is_${record.status}`)));
-  if (record.previous) events.push(look(record.previous, said(record.previous.keywords)));
+  if (record.previous) events.push(look(record.previous, namesOf(record.previous.keywords)));
   if (record.object_time) events.push({ at: record.object_time, shape: "upload", text: say("uploaded") });
   events.sort((one, other) => new Date(other.at) - new Date(one.at));
   return el("section", {}, el("h2", {}, say("history")),
-    el("ul", { class: "decisions" }, events.map((each) => el("li", {},
-      icon(each.shape),
-      el("span", {}, each.text, el("small", {}, ` ${moment(each.at)}${each.by ? ` · ${each.by}` : ""}`)),
-      each.undo ? el("button", { type: "button", class: "small", "aria-label": say("release_it", each.keyword), onclick: each.undo }, say("release")) : null))));
+    el("ul", { class: "decisions" }, events.map((event) => el("li", {},
+      icon(event.shape),
+      el("span", {}, event.text, el("small", {}, ` ${moment(event.at)}${event.by ? ` · ${event.by}` : ""}`)),
+      event.undo ? el("button", { type: "button", class: "small", "aria-label": say("release_it", event.keyword), onclick: event.undo }, say("release")) : null))));
 }
 
 function classes(record) {
   return el("section", {}, el("h2", {}, say("classes")),
-    el("ul", { class: "classes" }, record.classes.map((each) => {
+    el("ul", { class: "classes" }, record.classes.map((result) => {
       const name = el("span", { class: "word" }, "…");
-      void nameOfClass(record.model_version, each.class_index).catch(() => `#${each.class_index}`).then((found) => { name.textContent = found; });
-      return el("li", {}, name, el("span", { class: "score" }, bar(each.score, percent(each.score)), el("span", { class: "many" }, percent(each.score))));
+      void nameOfClass(record.model_version, result.class_index).catch(() => `#${result.class_index}`).then((text) => { name.textContent = text; });
+      return el("li", {}, name, el("span", { class: "score" }, bar(result.score, percent(result.score)), el("span", { class: "many" }, percent(result.score))));
     })),
     el("p", {}, el("a", { class: "button", href: `#/compare?image=${encodeURIComponent(record.image)}` }, say("compare_this"))));
 }
@@ -254,8 +283,11 @@ async function openOriginal(image) {
 }
 
 function facts(record) {
-  const told = [
+  const rows = [
     ["product", el("a", { href: productAddress(record.product) }, record.product)],
+    ["brand", record.listing.brand],
+    ["price", record.listing.price],
+    ["url", record.listing.url && el("a", { href: record.listing.url, rel: "noopener noreferrer", target: "_blank" }, record.listing.url)],
     ["place", [record.image, " ", el("button", { type: "button", class: "small", onclick: () => openOriginal(record.image) }, say("original"))]],
     ["size", record.width_pixels ? `${number(record.width_pixels)} × ${number(record.height_pixels)}` : ""],
     ["model", record.model_version],
@@ -266,5 +298,5 @@ function facts(record) {
     ["revision", String(record.revision)],
   ];
   return el("section", {}, el("h2", {}, say("facts")),
-    el("dl", { class: "facts" }, told.filter(([, value]) => value).map(([name, value]) => el("div", {}, el("dt", {}, say(name)), el("dd", {}, value)))));
+    el("dl", { class: "facts" }, rows.filter(([, value]) => value).map(([name, value]) => el("div", {}, el("dt", {}, say(name)), el("dd", {}, value)))));
 }

@@ -12,6 +12,7 @@ import { language, number, say } from "./words.js";
 
 const PAGE = 50;
 const MOST_AT_ONCE = 100; // decisions of one request: the API's limit
+const TARGETS = [0.9, 0.95, 0.98, 0.99]; // shares of right keywords to choose from
 const SHOWN = 12; // photos of the strip
 const AHEAD = 2; // photos whose guesses are fetched before they are looked at
 
@@ -19,14 +20,16 @@ const outbox = []; // outlives the view: what was decided is sent, wherever the 
 let sending = false;
 let onSent = () => {};
 
-export function reviewView(box, { asked }) {
-  const q = asked.get("q") || "";
-  const of = asked.get("of") || (q ? "all" : "look");
+export function reviewView(box, { parameters }) {
+  const q = parameters.get("q") || "";
+  const of = parameters.get("of") || (q ? "all" : "look");
+  const filters = { look: { needs_a_look: true }, people: { source: "human" } }[of] ?? {};
   const items = [];
   const selected = new Set();
   const steps = [];
   let [index, candidate, total, next, gone, loading, hasSent] = [0, 0, 0, null, false, false, false];
   let vocabulary = new Map();
+  let [looks, left] = [0, null];
 
   const large = el("div", { class: "large" }, icon("photo"));
   const name = el("h2", { tabindex: "-1" }, say("loading"));
@@ -34,6 +37,7 @@ export function reviewView(box, { asked }) {
   const strip = el("ol", { class: "strip" });
   const progress = el("progress", { max: "1", value: 0, "aria-label": say("review_title") });
   const count = el("p", { class: "count" });
+  const outlook = el("p", { class: "hint outlook" });
   const saved = el("p", { class: "hint saved", role: "status" });
   const many = el("p", { class: "hint", role: "status" });
   const wrong = el("div");
@@ -48,14 +52,15 @@ export function reviewView(box, { asked }) {
     ArrowRight: () => move(1), ArrowLeft: () => move(-1), ArrowDown: () => choose(candidate + 1), ArrowUp: () => choose(candidate - 1),
   };
   const stage = el("article", { class: "photo review" }, large,
-    el("div", {}, name, candidates, mayDecide() ? acts : el("p", { class: "notice" }, say("may_not_decide")), word.form, el("p", { class: "hint" }, say("keys")), many));
+    el("div", {}, name, candidates, mayDecide() ? acts : el("p", { class: "notice" }, say("may_not_decide")), word.form, el("p", { class: "hint keys" }, say("keys")), many));
 
-  box.append(el("h1", {}, say("review_title")), chooser(), progress, count, saved, wrong, stage,
+  box.append(el("h1", { class: "on-wide" }, say("review_title")), chooser(), progress, count, outlook, saved, wrong, stage,
     el("section", { "aria-label": say("review_of") }, strip,
       el("p", {}, el("button", { type: "button", class: "small", onclick: selectShown }, say("select_shown")))));
   document.addEventListener("keydown", onKey);
   onSent = showSaved;
   void load();
+  void foresee();
   return () => { gone = true; onSent = () => {}; document.removeEventListener("keydown", onKey); };
 
   function chooser() {
@@ -69,19 +74,34 @@ export function reviewView(box, { asked }) {
       el("label", { for: "review-word" }, say("with_word")), el("div", { class: "field" }, field, list));
   }
 
+  // How many looks are left until so many keywords are right, of what is reviewed; a review goes on without it.
+  async function foresee(target = TARGETS[1]) {
+    const forecast = await ask("GET", "precision", { query: { target, q, ...filters, language: language() } }).catch(() => null);
+    if (gone || !forecast?.keywords) { outlook.replaceChildren(); return; }
+    const choice = el("select", { id: "target", "aria-label": say("target"), onchange: ({ target: { value } }) => foresee(Number(value)).then(() => document.getElementById("target")?.focus()) },
+      TARGETS.map((share) => el("option", { value: share, selected: share === target }, percent(share))));
+    left = el("strong", {});
+    outlook.replaceChildren(say("expected_right", percent(forecast.precision)), " ", say("looks_until"), " ", choice, ": ", left);
+    looks = forecast.looks;
+    drawLooks();
+  }
+
+  function drawLooks() {
+    if (left) left.textContent = number(Math.max(0, looks - items.filter((item) => item.keywords.length && item.decided.size).length));
+  }
+
   async function load() {
     if (loading) return;
     loading = true;
-    const filters = { look: { needs_a_look: true }, people: { source: "human" } }[of] ?? {};
     try {
-      const [found, { keywords }] = await Promise.all([
+      const [page, { keywords }] = await Promise.all([
         ask("GET", "search", { query: { q, ...filters, by: "image", sort: "least_sure", language: language(), limit: PAGE, facets: 0, cursor: next ?? undefined } }),
         askOnce("keywords"),
       ]);
       if (gone) return;
       vocabulary = new Map(keywords.map((keyword) => [keyword.id, keyword]));
-      items.push(...found.results.map((result) => ({ ...result, candidates: mostSpecificFirst(result.keywords, vocabulary), isWhole: result.keywords.length > 0, decided: new Map() })));
-      ({ total, next } = found);
+      items.push(...page.results.map((result) => ({ ...result, candidates: mostSpecificFirst(result.keywords, vocabulary), isWhole: result.keywords.length > 0, decided: new Map() })));
+      ({ total, next } = page);
       draw();
     } catch (error) {
       if (!gone) wrong.replaceChildren(error.code === "no_export" ? el("p", { class: "notice" }, say("none_yet")) : failure(error, load));
@@ -94,13 +114,14 @@ export function reviewView(box, { asked }) {
 
   function draw() {
     const item = items[index];
-    const decided = items.filter((each) => each.decided.size).length;
+    const decided = items.filter((item) => item.decided.size).length;
     const decisions = steps.reduce((sum, step) => sum + step.wishes.length, 0);
     progress.value = total ? decided / total : 0;
     count.textContent = say("reviewed", number(decisions), number(decided), number(total));
     many.textContent = selected.size ? say("selected_many", number(selected.size)) : "";
     for (const button of acts.children) button.disabled = !item && button.getAttribute("aria-keyshortcuts") !== "U";
     showSaved();
+    drawLooks();
     drawStrip();
     if (!item) { drawEnd(); return; }
     if (large.dataset.image !== item.image) large.replaceChildren(framed(item.image, { kind: "picture", alt: item.product, size: PHOTO }));
@@ -162,9 +183,9 @@ export function reviewView(box, { asked }) {
     item.isWhole = true;
     try {
       const record = await ask("GET", pathOf(item.image), { query: { language: language() } });
-      const names = await Promise.all(record.classes.map((each) => nameOfClass(record.model_version, each.class_index)));
+      const names = await Promise.all(record.classes.map((result) => nameOfClass(record.model_version, result.class_index)));
       const ids = await Promise.all(names.map(idOf));
-      item.candidates = record.classes.map((each, place) => ({ id: ids[place], keyword: vocabulary.get(ids[place])?.words[language()]?.[0] ?? names[place], score: each.score, source: "guess" })).filter((keyword) => keyword.id);
+      item.candidates = record.classes.map((result, place) => ({ id: ids[place], keyword: vocabulary.get(ids[place])?.words[language()]?.[0] ?? names[place], score: result.score, source: "guess" })).filter((keyword) => keyword.id);
       if (!gone && items[index] === item) drawCandidates(item);
     } catch (error) {
       item.isWhole = false;
@@ -257,22 +278,22 @@ export function reviewView(box, { asked }) {
   function wordField() {
     const list = el("ul", { id: "right-words", role: "listbox", "aria-label": say("keywords"), hidden: true });
     const field = el("input", { id: "right-word", type: "text", autocomplete: "off", maxlength: "60", role: "combobox", "aria-expanded": "false", "aria-controls": "right-words", "aria-autocomplete": "list" });
-    const told = el("p", { class: "hint", role: "status" });
+    const message = el("p", { class: "hint", role: "status" });
     const take = async (text, id) => {
       try {
         const keyword = id ?? (await idOf(text));
-        if (!keyword) { told.textContent = say("unknown_word", text); return; }
+        if (!keyword) { message.textContent = say("unknown_word", text); return; }
         close();
         decide({ id: keyword, keyword: text }, "pin");
       } catch (error) {
-        told.textContent = explain(error);
+        message.textContent = explain(error);
       }
     };
     suggest(field, list, (text, id) => void take(text, id));
     const form = el("form", { class: "missing", hidden: true, onsubmit: (event) => { event.preventDefault(); if (field.value.trim()) void take(field.value.trim()); } },
       el("label", { for: "right-word" }, say("right_word")),
-      el("div", { class: "row" }, el("div", { class: "field" }, field, list), el("button", { type: "submit" }, say("pin"))), told);
-    const close = () => { field.value = ""; told.textContent = ""; form.hidden = true; name.focus({ preventScroll: true }); };
+      el("div", { class: "row" }, el("div", { class: "field" }, field, list), el("button", { type: "submit" }, say("pin"))), message);
+    const close = () => { field.value = ""; message.textContent = ""; form.hidden = true; name.focus({ preventScroll: true }); };
     field.addEventListener("keydown", (event) => { if (event.key === "Escape" && list.hidden) close(); });
     return { form, field };
   }
@@ -281,7 +302,7 @@ export function reviewView(box, { asked }) {
 // What was decided before, so that undoing brings it back.
 function before(item, keyword) {
   if (item.decided.has(keyword.id)) return { decision: item.decided.get(keyword.id), isOurs: true };
-  const isPinned = item.keywords.some((each) => each.id === keyword.id && each.source === "human");
+  const isPinned = item.keywords.some((tag) => tag.id === keyword.id && tag.source === "human");
   return { decision: isPinned ? "pin" : "release", isOurs: false };
 }
 
@@ -299,7 +320,6 @@ function send(wishes) {
   void post();
 }
 
-// One request at a time: what was decided last of a keyword is what stays.
 // One request at a time, so that what was decided last of a keyword stays (DECISIONS.md, 85).
 async function post() {
   if (sending) return;

@@ -4,6 +4,8 @@ import { ask, MOST_BYTES } from "./api.js";
 import { announce, el, icon, percent } from "./dom.js";
 import { failure } from "./notices.js";
 import { framed } from "./pictures.js";
+import { productAddress } from "./product.js";
+import { setTrail } from "./visits.js";
 import { language, number, say } from "./words.js";
 
 const PAGE = 24;
@@ -14,13 +16,15 @@ export function addressOf(image) {
   return `#/photo/${image.replace("s3://", "").split("/").map(encodeURIComponent).join("/")}`;
 }
 
-export function searchView(box, { asked, kept }) {
+export function searchView(box, { parameters, kept }) {
   const state = {
-    q: asked.get("q") || "",
-    narrow: asked.getAll("narrow"),
-    product: asked.get("by") !== "image",
-    look: asked.get("needs_a_look") === "true",
-    reason: asked.get("reason") || "", // of rejected photos, which no words find
+    q: parameters.get("q") || "",
+    text: parameters.get("text") || "", // of the shop's own listing
+    inListing: parameters.has("text"),
+    narrow: parameters.getAll("narrow"),
+    product: parameters.get("by") !== "image",
+    look: parameters.get("needs_a_look") === "true",
+    reason: parameters.get("reason") || "", // of rejected photos, which no words find
   };
   const results = el("ul", { class: "grid" });
   const count = el("p", { class: "count", role: "status" });
@@ -29,16 +33,16 @@ export function searchView(box, { asked, kept }) {
   const wrong = el("div");
   const notes = el("div", { class: "notes" });
   const stop = new AbortController();
-  const form = searchBox({ q: kept ?? state.q }, (q) => change({ q, narrow: [], reason: "" }), () => ({ needs_a_look: state.look || undefined }));
-  let asks = 0;
   const file = el("input", { type: "file", id: "photo", accept: "image/*", class: "hidden", onchange: () => { void byPhoto(file.files[0]); file.value = ""; } });
+  const form = searchBox({ q: kept ?? (state.inListing ? state.text : state.q), inListing: state.inListing }, (typed, inListing) => change({ q: inListing ? "" : typed, text: inListing ? typed : "", inListing, narrow: [], reason: "" }), () => ({ needs_a_look: state.look || undefined }), [file, el("label", { class: "button round", for: "photo", title: say("by_photo") }, icon("photo"), el("span", { class: "hidden" }, say("by_photo")))]);
+  let asks = 0;
+  let listed = []; // the results so far
 
   box.append(
-    el("h1", {}, say("search_title")),
+    el("h1", { class: "on-wide" }, say("search_title")),
     form,
-    file, el("label", { class: "button", for: "photo" }, icon("photo"), say("by_photo")),
     el("div", { class: "found" },
-      el("aside", { "aria-label": say("narrow") },
+      el("aside", { class: "narrowing", "aria-label": say("narrow") },
         el("label", { class: "switch" },
           el("input", { type: "checkbox", checked: state.product, onchange: ({ target }) => change({ product: target.checked }) }),
           say("by_product")),
@@ -55,7 +59,8 @@ export function searchView(box, { asked, kept }) {
     const next = { ...state, ...changed };
     const query = new URLSearchParams();
     if (next.q) query.set("q", next.q);
-    next.narrow.forEach((each) => query.append("narrow", each));
+    if (next.inListing) query.set("text", next.text);
+    next.narrow.forEach((keyword) => query.append("narrow", keyword));
     if (!next.product) query.set("by", "image");
     if (next.look) query.set("needs_a_look", "true");
     if (next.reason) query.set("reason", next.reason);
@@ -73,9 +78,9 @@ export function searchView(box, { asked, kept }) {
       results.replaceChildren(...Array.from({ length: 8 }, () => el("li", { class: "card waiting", "aria-hidden": "true" })));
     }
     try {
-      const query = { q: wholeQuery(state), language: language(), by: state.product ? "product" : "image", needs_a_look: state.look || undefined, reason: state.reason || undefined, limit: PAGE, facets: FACETS + 6, cursor };
-      const found = await ask("GET", "search", { query, signal: stop.signal });
-      if (mine === asks) show(found, Boolean(cursor));
+      const query = { q: wholeQuery(state), text: state.text || undefined, language: language(), by: state.product ? "product" : "image", needs_a_look: state.look || undefined, reason: state.reason || undefined, limit: PAGE, facets: FACETS + 6, cursor };
+      const page = await ask("GET", "search", { query, signal: stop.signal });
+      if (mine === asks) show(page, Boolean(cursor));
     } catch (error) {
       if (error.name !== "AbortError" && mine === asks) fail(error, cursor);
     }
@@ -89,12 +94,12 @@ export function searchView(box, { asked, kept }) {
     count.textContent = say("loading");
     try {
       const { vector } = await ask("POST", "classify", { body: await photo.arrayBuffer(), type: "application/octet-stream", signal: stop.signal });
-      const found = await ask("POST", "similar", { query: { language: language() }, json: { vector, by: state.product ? "product" : "image", limit: PAGE }, signal: stop.signal });
+      const answer = await ask("POST", "similar", { query: { language: language() }, json: { vector, by: state.product ? "product" : "image", limit: PAGE }, signal: stop.signal });
       if (mine !== asks) return;
       for (const part of [notes, facets]) part.replaceChildren();
       more.hidden = true;
-      results.replaceChildren(...found.results.map(card));
-      count.textContent = found.results.length ? say("like_photo", photo.name) : say("none");
+      results.replaceChildren(...answer.results.map(card));
+      count.textContent = answer.results.length ? say("like_photo", photo.name) : say("none");
       announce(count.textContent);
     } catch (error) {
       if (error.name !== "AbortError" && mine === asks) fail(error, true);
@@ -112,28 +117,30 @@ export function searchView(box, { asked, kept }) {
     count.textContent = noneYet ? say("none_yet") : "";
   }
 
-  function show(found, further) {
+  function show(page, further) {
     if (!further) results.replaceChildren();
-    const cards = found.results.map(card);
+    const cards = page.results.map(card);
     results.append(...cards);
-    count.textContent = found.total === 1 ? say("found_one") : found.total ? say("found", number(found.total)) : say("none");
-    if (!further) notes.replaceChildren(...hints(found));
+    listed = [...(further ? listed : []), ...page.results];
+    setTrail(listed.map(({ image, product }) => ({ photo: addressOf(image), product: productAddress(product) })));
+    count.textContent = page.total === 1 ? say("found_one") : page.total ? say("found", number(page.total)) : say("none");
+    if (!further) notes.replaceChildren(...hints(page));
     if (further) cards[0]?.querySelector("a").focus();
     else announce(count.textContent);
-    more.hidden = !found.next;
-    more.onclick = () => load(found.next);
-    const left = found.facets.filter((facet) => !state.narrow.includes(facet.keyword) && facet.count < found.total).slice(0, FACETS);
+    more.hidden = !page.next;
+    more.onclick = () => load(page.next);
+    const left = page.facets.filter((facet) => !state.narrow.includes(facet.keyword) && facet.count < page.total).slice(0, FACETS);
     facets.replaceChildren(...(left.length ? [el("h2", {}, say("narrow")), el("ul", {}, left.map(facet))] : []));
   }
 
   // What was left out or read as another word; where nothing was found, what to search for in its place.
-  function hints(found) {
+  function hints(page) {
     const links = (words) => el("span", { class: "chips" }, words.map((word) => el("a", { class: "chip", href: `#/search?q=${encodeURIComponent(word)}` }, word)));
     return [
-      found.ignored.length ? el("p", { class: "hint" }, say("left_out", found.ignored.join(", "))) : null,
-      ...found.corrections.map((pair) => el("p", { class: "hint" }, say("read_as", pair.typed, pair.read_as))),
-      found.suggestions.length ? el("p", {}, say("did_you_mean"), " ", links(found.suggestions)) : null,
-      found.available.length ? el("p", {}, say("there_is"), " ", links(found.available.map((facet) => facet.keyword))) : null,
+      page.ignored.length ? el("p", { class: "hint" }, say("left_out", page.ignored.join(", "))) : null,
+      ...page.corrections.map((pair) => el("p", { class: "hint" }, say("read_as", pair.typed, pair.read_as))),
+      page.suggestions.length ? el("p", {}, say("did_you_mean"), " ", links(page.suggestions)) : null,
+      page.available.length ? el("p", {}, say("there_is"), " ", links(page.available.map((facet) => facet.keyword))) : null,
     ].filter(Boolean);
   }
 
@@ -145,7 +152,7 @@ export function searchView(box, { asked, kept }) {
 
 // What was typed stands alone without parentheses, so that the column of a mistake in it is the one that the person sees.
 function wholeQuery(state) {
-  const parts = state.narrow.map((each) => `"${each}"`);
+  const parts = state.narrow.map((keyword) => `"${keyword}"`);
   if (state.q.trim()) return parts.length ? [`(${state.q})`, ...parts].join(" AND ") : state.q;
   return parts.join(" AND ");
 }
@@ -153,40 +160,47 @@ function wholeQuery(state) {
 function chosen(state, change) {
   if (!state.narrow.length && !state.reason) return null;
   const reason = state.reason && el("li", {}, el("button", { type: "button", class: "chip on", "aria-label": say("remove", say(`reason_${state.reason}`)), onclick: () => change({ reason: "" }) }, say(`reason_${state.reason}`), icon("cross")));
-  return el("ul", { class: "chips chosen" }, reason || null, state.narrow.map((each) => el("li", {},
-    el("button", { type: "button", class: "chip on", "aria-label": say("remove", each), onclick: () => change({ narrow: state.narrow.filter((other) => other !== each) }) },
-      each, icon("cross")))));
+  return el("ul", { class: "chips chosen" }, reason || null, state.narrow.map((keyword) => el("li", {},
+    el("button", { type: "button", class: "chip on", "aria-label": say("remove", keyword), onclick: () => change({ narrow: state.narrow.filter((other) => other !== keyword) }) },
+      keyword, icon("cross")))));
 }
 
-export function card(found) {
-  const words = found.keywords.slice(0, 3);
+export function card(result) {
+  const words = result.keywords.slice(0, 3);
   return el("li", { class: "card" },
-    el("a", { href: addressOf(found.image) },
-      framed(found.image),
-      el("span", { class: "name" }, found.product),
+    el("a", { href: addressOf(result.image) },
+      framed(result.image),
+      el("span", { class: "name" }, result.listing.title || result.product),
+      result.listing.price || result.listing.brand ? el("small", {}, [result.listing.brand, result.listing.price].filter(Boolean).join(" · ")) : null,
       el("span", { class: "chips" }, words.map((word) => el("span", { class: word.source === "human" ? "chip human" : "chip", title: percent(word.score) }, word.keyword)))));
 }
 
 // ---- The box: a text field with a list of suggestions, as the ARIA combobox pattern asks ----
 
-export function searchBox(state, submit, filters) {
+export function searchBox(state, submit, filters, further) {
   const list = el("ul", { id: "suggestions", role: "listbox", "aria-label": say("keywords"), hidden: true });
   const field = el("input", {
     type: "search", id: "q", name: "q", value: state.q, autocomplete: "off", spellcheck: "false", placeholder: say("what"),
     role: "combobox", "aria-label": say("what"), "aria-expanded": "false", "aria-controls": "suggestions", "aria-autocomplete": "list", "aria-describedby": "hint",
   });
-  suggest(field, list, (word, id, query) => submit(query || withLast(field.value, word)), filters);
-  return el("form", { role: "search", class: "search", onsubmit: (event) => { event.preventDefault(); submit(field.value.trim()); } },
-    el("div", { class: "field" }, icon("search"), field, list),
+  const mode = el("select", { class: "mode", "aria-label": say("search_in"), onchange: () => { if (field.value.trim()) submit(field.value.trim(), mode.value === "listing"); } },
+    ["keywords", "listing"].map((value) => el("option", { value, selected: (value === "listing") === state.inListing }, say(`in_${value}`))));
+  const inListing = () => mode.value === "listing";
+  suggest(field, list, (word, id, query) => {
+    field.value = query || withLast(field.value, word); // what was chosen, and not what is being typed, goes on
+    submit(field.value);
+  }, filters, inListing);
+  return el("form", { role: "search", class: "search", onsubmit: (event) => { event.preventDefault(); submit(field.value.trim(), inListing()); } },
+    el("div", { class: "field" }, icon("search"), field, list), mode, further,
     el("button", { type: "submit", class: "main" }, say("search")),
     el("p", { id: "hint", class: "hint" }, say("search_hint")));
 }
 
 // With `filters`, whole queries are completed, by what they would leave; without, words of the vocabulary.
-export function suggest(field, list, choose, filters) {
+export function suggest(field, list, choose, filters, isOff = () => false) {
   let timer = 0;
   let at = -1;
-  let asked = 0;
+  let requests = 0;
   const options = () => [...list.children];
 
   function close() {
@@ -206,20 +220,20 @@ export function suggest(field, list, choose, filters) {
 
   async function fill() {
     const typed = lastWord(field.value);
-    const mine = ++asked;
-    if (typed.length < 2) { close(); return; }
+    const mine = ++requests;
+    if (typed.length < 2 || isOff()) { close(); return; }
     const isWhole = filters && typed === field.value.trim(); // no operator stands before what is completed
     const further = isWhole ? { completes: "query", ...filters() } : {};
-    const found = await ask("GET", "suggest", { query: { q: typed, language: language(), limit: 8, ...further } }).catch(() => ({ suggestions: [] }));
-    if (mine !== asked || document.activeElement !== field) return;
-    list.replaceChildren(...found.suggestions.map((each, place) => el("li", {
+    const answer = await ask("GET", "suggest", { query: { q: typed, language: language(), limit: 8, ...further } }).catch(() => ({ suggestions: [] }));
+    if (mine !== requests || document.activeElement !== field) return;
+    list.replaceChildren(...answer.suggestions.map((suggestion, place) => el("li", {
       id: `${list.id}-${place}`, role: "option", "aria-selected": "false",
-      onmousedown: (event) => { event.preventDefault(); close(); choose(each.word, each.id, isWhole ? each.query : ""); },
-    }, el("span", {}, isWhole ? each.query : each.word, each.word === each.keyword ? "" : el("small", {}, ` ${each.keyword}`)), each.images ? el("span", { class: "many" }, number(each.images)) : "")));
-    list.hidden = !found.suggestions.length;
+      onmousedown: (event) => { event.preventDefault(); close(); choose(suggestion.word, suggestion.id, isWhole ? suggestion.query : ""); },
+    }, el("span", {}, isWhole ? suggestion.query : suggestion.word, suggestion.word === suggestion.keyword ? "" : el("small", {}, ` ${suggestion.keyword}`)), suggestion.images ? el("span", { class: "many" }, number(suggestion.images)) : "")));
+    list.hidden = !answer.suggestions.length;
     field.setAttribute("aria-expanded", String(!list.hidden));
     at = -1;
-    field.found = found.suggestions.map((each) => ({ ...each, query: isWhole ? each.query : "" }));
+    field.suggestions = answer.suggestions.map((suggestion) => ({ ...suggestion, query: isWhole ? suggestion.query : "" }));
   }
 
   field.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(fill, TYPING_MS); });
@@ -231,7 +245,7 @@ export function suggest(field, list, choose, filters) {
     else if (event.key === "ArrowUp") { event.preventDefault(); point(at < 0 ? -1 : at - 1); }
     else if (event.key === "Enter" && at >= 0) {
       event.preventDefault();
-      const { word, id, query } = field.found[at];
+      const { word, id, query } = field.suggestions[at];
       close();
       choose(word, id, query);
     }

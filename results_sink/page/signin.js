@@ -14,13 +14,13 @@ export async function signIn(settings, base) {
   if (!settings.sign_in) return;
   issuer = { address: settings.sign_in, client: settings.client, scope: settings.scope, decides: settings.decide_scope };
   page = base.href;
-  const asked = new URLSearchParams(location.search);
+  const parameters = new URLSearchParams(location.search);
   const begun = JSON.parse(sessionStorage.getItem(BEGUN));
   sessionStorage.removeItem(BEGUN);
-  if (asked.has("state")) history.replaceState(null, "", page + (begun?.where ?? location.hash));
-  if (begun && asked.get("state") === begun.state) {
-    if (asked.has("error")) throw new Error(say("sign_in_failed", asked.get("error_description") || asked.get("error")));
-    const grant = { grant_type: "authorization_code", code: asked.get("code"), redirect_uri: page, code_verifier: begun.verifier };
+  if (parameters.has("state")) history.replaceState(null, "", page + (begun?.where ?? location.hash));
+  if (begun && parameters.get("state") === begun.state) {
+    if (parameters.has("error")) throw new Error(say("sign_in_failed", parameters.get("error_description") || parameters.get("error")));
+    const grant = { grant_type: "authorization_code", code: parameters.get("code"), redirect_uri: page, code_verifier: begun.verifier };
     if (!(await exchange(grant))) throw new Error(say("sign_in_failed", say("refused")));
   }
   if (!tokens()) await leaveForIssuer();

@@ -31,41 +31,41 @@ export function statusView(box) {
       if (!document.hidden) show(await ask("GET", "status"));
       message.hidden = true;
     } catch (error) {
-      const told = explain(error);
-      if (message.hidden || message.textContent !== told) message.textContent = told; // else it would be spoken each time
+      const text = explain(error);
+      if (message.hidden || message.textContent !== text) message.textContent = text; // else it would be spoken each time
       message.hidden = false;
     }
     if (!gone) timer = setTimeout(load, every);
   }
 
-  function show(found) {
-    every = found.complete ? EVERY_MS : LARGE_EVERY_MS;
-    part.hidden = found.complete;
-    const rejections = Object.values(found.rejected).reduce((sum, each) => sum + each, 0);
+  function show(status) {
+    every = status.complete ? EVERY_MS : LARGE_EVERY_MS;
+    part.hidden = status.complete;
+    const rejections = Object.values(status.rejected).reduce((sum, count) => sum + count, 0);
     tiles.replaceChildren(
-      tile(least(found.tagged, found.complete), say("tagged"), found.without_keyword ? el("a", { href: "#/review" }, say("of_them_without", number(found.without_keyword))) : "", "good", el("a", { href: "#/search?by=image" }, say("show_all"))),
-      tile(least(rejections, found.rejected_complete !== false), say("rejected_many"), "", rejections ? "bad" : "", rejections ? el("button", { type: "button", class: "small", onclick: () => rejected.querySelector("h2").focus() }, say("show_all")) : null),
-      tile(least(found.gone, found.complete), say("gone")),
-      ...found.queues.map((queue) => el("div", { class: `tile ${queue.dead_letters ? "bad" : ""}` },
+      tile(least(status.tagged, status.complete), say("tagged"), status.without_keyword ? el("a", { href: "#/review" }, say("of_them_without", number(status.without_keyword))) : "", "good", el("a", { href: "#/search?by=image" }, say("show_all"))),
+      tile(least(rejections, status.rejected_complete !== false), say("rejected_many"), "", rejections ? "bad" : "", rejections ? el("button", { type: "button", class: "small", onclick: () => rejected.querySelector("h2").focus() }, say("show_all")) : null),
+      tile(least(status.gone, status.complete), say("gone")),
+      ...status.queues.map((queue) => el("div", { class: `tile ${queue.dead_letters ? "bad" : ""}` },
         el("h2", {}, say(queue.name)),
-        el("dl", {}, ["waiting", "in_flight", "dead_letters"].map((each) => el("div", {}, el("dt", {}, say(each)), el("dd", {}, number(queue[each]))))))));
-    minutes.replaceChildren(...(found.by_minute ? lately(found) : []));
-    const now = JSON.stringify([found.rejections, reason]);
+        el("dl", {}, ["waiting", "in_flight", "dead_letters"].map((name) => el("div", {}, el("dt", {}, say(name)), el("dd", {}, number(queue[name]))))))));
+    minutes.replaceChildren(...(status.by_minute ? lately(status) : []));
+    const now = JSON.stringify([status.rejections, reason]);
     if (now !== seen) { // else whoever is at a button there would lose it
       seen = now;
-      rejected.replaceChildren(...refusals(found).filter(Boolean));
+      rejected.replaceChildren(...refusals(status).filter(Boolean));
     }
   }
 
-  function refusals(found) {
-    const counts = Object.entries(found.rejected);
+  function refusals(status) {
+    const counts = Object.entries(status.rejected);
     const reasons = [["", counts.reduce((sum, [, many]) => sum + many, 0)], ...counts];
-    const shown = found.rejections.filter((each) => !reason || each.reason === reason);
+    const shown = status.rejections.filter((rejection) => !reason || rejection.reason === reason);
     return [
       el("h2", { tabindex: "-1" }, say("rejected_title")),
-      found.rejections.length ? el("div", { class: "chips", role: "group", "aria-label": say("rejected_title") }, reasons.map(([name, many]) => el("button", {
+      status.rejections.length ? el("div", { class: "chips", role: "group", "aria-label": say("rejected_title") }, reasons.map(([name, many]) => el("button", {
         type: "button", class: name === reason ? "chip on" : "chip", "aria-pressed": String(name === reason),
-        onclick: () => { reason = name; seen = ""; show(found); rejected.querySelector('[aria-pressed="true"]').focus(); },
+        onclick: () => { reason = name; seen = ""; show(status); rejected.querySelector('[aria-pressed="true"]').focus(); },
       }, name ? say(`reason_${name}`) : say("all"), el("span", { class: "many" }, number(many))))) : el("p", { class: "hint" }, say("no_rejected")),
       el("ul", { class: "grid small" }, shown.map(refusal)),
       reason ? el("p", {}, el("a", { class: "button", href: `#/search?by=image&reason=${reason}` }, say("show_all"))) : null,
@@ -80,22 +80,22 @@ function tile(value, name, below = "", kind = "", leads = null) {
   return el("div", { class: `tile ${kind}` }, el("strong", {}, value), el("span", {}, name), below ? el("small", {}, below) : null, leads);
 }
 
-function lately(found) {
-  const peak = Math.max(...found.by_minute, 1);
-  const sum = found.by_minute.reduce((total, each) => total + each, 0);
-  const told = say("peak", number(sum ? peak : 0), number(sum));
+function lately(status) {
+  const peak = Math.max(...status.by_minute, 1);
+  const sum = status.by_minute.reduce((total, count) => total + count, 0);
+  const summary = say("peak", number(sum ? peak : 0), number(sum));
   return [
     el("h2", {}, say("last_half_hour")),
-    el("div", { class: "minutes", role: "img", "aria-label": told }, found.by_minute.map((each) => {
-      const column = el("span", { title: String(each), class: each ? "" : "none" });
-      column.style.setProperty("--share", String(each / peak));
+    el("div", { class: "chart", role: "img", "aria-label": summary }, el("div", { class: "scale" }, [peak, 0].map((value) => el("span", {}, number(value)))), el("div", { class: "minutes" }, status.by_minute.map((count) => {
+      const column = el("span", { title: String(count), class: count ? "" : "none" });
+      column.style.setProperty("--share", String(count / peak));
       return column;
-    })),
-    el("p", { class: "hint" }, told),
+    })), el("div", { class: "axis" }, [30, 20, 10].map((ago) => el("span", {}, say("minutes_ago", ago))), el("span", {}, say("until_now")))),
+    el("p", { class: "hint" }, summary),
   ];
 }
 
-function refusal(each) {
-  return el("li", { class: "card" }, el("a", { href: addressOf(each.image) }, framed(each.image),
-    el("span", { class: "name" }, nameOf(each.image)), el("span", {}, say(`reason_${each.reason}`)), el("small", { class: "hint" }, each.detail, " · ", moment(each.observed_at))));
+function refusal(rejection) {
+  return el("li", { class: "card" }, el("a", { href: addressOf(rejection.image) }, framed(rejection.image),
+    el("span", { class: "name" }, nameOf(rejection.image)), el("span", {}, say(`reason_${rejection.reason}`)), el("small", { class: "hint" }, rejection.detail, " · ", moment(rejection.observed_at))));
 }

@@ -1,6 +1,6 @@
 // Upload: photos go straight to the bucket, and each result arrives when it is there.
 
-import { ask, Problem } from "./api.js";
+import { ask, Problem, samePhotos } from "./api.js";
 import { nameOf } from "./photo.js";
 import { framed } from "./pictures.js";
 import { announce, el, icon, percent } from "./dom.js";
@@ -9,8 +9,6 @@ import { onState, watch } from "./watch.js";
 import { number, say } from "./words.js";
 
 const AT_ONCE = 3;
-const COMPARED = 8; // photos most alike, whose pixels are compared: as `catalog-tagger duplicates` does
-const LEAST_ALIKE = 0.6; // cosine, likewise
 const UNDER_WAY = ["waiting", "uploading", "looking"];
 const UNFOLDED = 12; // uploads that are done and still stand in the open
 const KEPT = "catalog-tagger.uploads"; // as long as this tab lives
@@ -118,7 +116,7 @@ function keep() {
 function update(item) {
   const picture = pictureOf(item);
   const held = item.row.contains(document.activeElement);
-  item.row.replaceChildren(picture, el("div", { class: "about" }, el("strong", {}, item.file.name), said(item)));
+  item.row.replaceChildren(picture, el("div", { class: "about" }, el("strong", {}, item.file.name), outcomeParts(item)));
   item.row.className = `upload ${item.state}`;
   if (held) (item.row.querySelector("a, button") ?? item.row).focus(); // whoever was at a button here stays here
   keep();
@@ -138,7 +136,7 @@ function pictureOf(item) {
   return picture;
 }
 
-function said(item) {
+function outcomeParts(item) {
   const { record, problem, share, state } = item;
   if (state === "waiting" || state === "uploading") {
     return [el("span", { class: "hint" }, say("uploading")), el("progress", { max: "1", value: share, "aria-label": `${say("uploading")} ${item.file.name}` })];
@@ -154,7 +152,7 @@ function said(item) {
   return [
     el("span", { class: "badge good" }, say("done")),
     el("span", { class: "chips" }, record.keywords.length
-      ? record.keywords.map((each) => el("span", { class: "chip" }, each.keyword, el("small", {}, ` ${percent(each.score)}`)))
+      ? record.keywords.map((keyword) => el("span", { class: "chip" }, keyword.keyword, el("small", {}, ` ${percent(keyword.score)}`)))
       : el("span", { class: "hint" }, say("no_keywords"))),
     el("a", { href: addressOf(record.image), "aria-label": say("open", item.file.name) }, say("open_it")),
     item.same?.length ? el("p", { class: "notice same" }, el("strong", {}, say("have_already")), item.same.map((other) => el("a", { href: addressOf(other) }, framed(other, { kind: "nothing" }), nameOf(other)))) : null,
@@ -176,7 +174,7 @@ async function carry(item) {
   try {
     // After a network that broke, the same place again: what did arrive is not a second product.
     const place = (item.place ??= await announced(item));
-    await send(item, place);
+    await sendPhoto(item.file, place, (share) => { item.share = share; showShare(item); }).catch((error) => { if (error.isRefused) item.place = null; throw error; });
     if (item.state === "uploading") item.state = "looking";
   } catch (error) {
     if (item.state !== "uploading") return; // the result came, whatever became of the answer to the upload
@@ -214,13 +212,9 @@ function deliver(item, record) {
   if (item.state === "done") void findSame(item).catch(() => {}); // the photo is tagged, whether or not this is known
 }
 
-// Vectors name the photos that are most alike, and pixels decide whether they are the same.
 async function findSame(item) {
   const { image } = item.record;
-  const { results } = await ask("POST", "similar", { json: { image, by: "image", limit: COMPARED } });
-  const candidates = results.filter((result) => result.score >= LEAST_ALIKE).map((result) => result.image);
-  if (!candidates.length) return;
-  ({ same: item.same } = await ask("POST", "duplicates", { json: { image, candidates } }));
+  item.same = (await samePhotos(image)).map((result) => result.image);
   if (!item.same.length) return;
   refresh(item);
   announce(`${item.file.name}: ${say("have_already")}`);
@@ -238,26 +232,27 @@ function late(item) {
 function outcome(record) {
   if (record.status === "rejected") return say(`reason_${record.reason}`);
   if (record.status !== "tagged") return say(`is_${record.status}`);
-  return record.keywords.map((each) => each.keyword).join(", ") || say("no_keywords");
+  return record.keywords.map((keyword) => keyword.keyword).join(", ") || say("no_keywords");
 }
 
-// Not by fetch, which does not tell how far it is.
-function send(item, place) {
+function showShare(item) {
+  const shown = item.row?.querySelector("progress");
+  if (shown) shown.value = item.share;
+}
+
+// Sends a file with the form that was given out for it. Not by fetch, which does not tell how far it is. An error that is
+// `isRefused` is the bucket's, perhaps since the form's time is over: another try needs another form.
+export function sendPhoto(file, place, onShare) {
   const form = new FormData();
   for (const [name, value] of Object.entries(place.fields)) form.append(name, value);
-  form.append("file", item.file);
+  form.append("file", file);
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", place.url);
-    request.upload.addEventListener("progress", ({ loaded, total }) => {
-      item.share = total ? loaded / total : 0;
-      const shown = item.row?.querySelector("progress");
-      if (shown) shown.value = item.share;
-    });
+    request.upload.addEventListener("progress", ({ loaded, total }) => onShare(total ? loaded / total : 0));
     request.addEventListener("load", () => {
       if (request.status < 300) { resolve(); return; }
-      item.place = null; // refused, perhaps since its time is over: another try gets another place
-      reject(new Error(`HTTP ${request.status}`));
+      reject(Object.assign(new Error(`HTTP ${request.status}`), { isRefused: true }));
     });
     request.addEventListener("error", () => reject(new Error("network")));
     request.send(form);

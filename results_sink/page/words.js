@@ -24,6 +24,9 @@ const WORDS = {
   keys: ["Keys: 1–9 choose the keyword, arrows move", "Tasten: 1–9 wählen das Schlagwort, Pfeile bewegen", "Touches : 1–9 choisissent le mot-clé, flèches pour bouger", "Teclas: 1–9 eligen la palabra, flechas mueven"],
   space: ["space", "Leertaste", "espace", "espacio"],
   reviewed: ["{0} decisions · {1} of {2} photos decided", "{0} Entscheidungen · {1} von {2} Fotos entschieden", "{0} décisions · {1} photos décidées sur {2}", "{0} decisiones · {1} de {2} fotos decididas"],
+  expected_right: ["{0} of these keywords are expected to be right.", "Erwartet richtig: {0} dieser Schlagwörter.", "Mots-clés justes, selon les scores : {0}.", "Palabras correctas esperadas: {0}."],
+  looks_until: ["Photos left to review until", "Noch zu prüfende Fotos bis", "Photos à vérifier jusqu’à", "Fotos por revisar hasta"],
+  target: ["Share of keywords that shall be right", "Anteil richtiger Schlagwörter", "Part de mots-clés justes", "Proporción de palabras correctas"],
   saving: ["Saving …", "Wird gespeichert …", "Enregistrement …", "Guardando …"],
   all_saved: ["All saved", "Alles gespeichert", "Tout est enregistré", "Todo guardado"],
   not_saved: ["Not saved yet: {0}. {1}", "Noch nicht gespeichert: {0}. {1}", "Pas encore enregistrées : {0}. {1}", "Sin guardar: {0}. {1}"],
@@ -37,6 +40,26 @@ const WORDS = {
   again_all: ["Try all {0} again", "Alle {0} nochmals versuchen", "Réessayer les {0}", "Reintentar las {0}"],
   folded: ["{0} more are done", "{0} weitere sind fertig", "{0} autres sont terminées", "{0} más están listas"],
   choose_again: ["the page was reloaded before the file was sent; choose it again", "die Seite wurde neu geladen, bevor die Datei gesendet war; wählen Sie sie erneut", "la page a été rechargée avant l’envoi du fichier ; choisissez-le de nouveau", "la página se recargó antes de enviar el archivo; elíjalo de nuevo"],
+  of_many: ["{0} of {1}", "{0} von {1}", "{0} sur {1}", "{0} de {1}"],
+  results: ["Results", "Treffer", "Résultats", "Resultados"],
+  siblings: ["Other photos of this product", "Weitere Fotos dieses Produkts", "Autres photos de ce produit", "Otras fotos de este producto"],
+  whole_product: ["Open the product", "Produkt öffnen", "Ouvrir le produit", "Abrir el producto"],
+  add_photos: ["Add photos to this product", "Fotos zu diesem Produkt hinzufügen", "Ajouter des photos à ce produit", "Añadir fotos a este producto"],
+  replace: ["Replace", "Ersetzen", "Remplacer", "Reemplazar"],
+  replace_it: ["Replace {0}", "{0} ersetzen", "Remplacer {0}", "Reemplazar {0}"],
+  remove_it: ["Remove", "Entfernen", "Retirer", "Quitar"],
+  really_remove: ["Really remove?", "Wirklich entfernen?", "Vraiment retirer ?", "¿Quitar de verdad?"],
+  removing: ["Removing …", "Wird entfernt …", "Suppression …", "Quitando …"],
+  no_photos: ["This product has no photo yet.", "Dieses Produkt hat noch kein Foto.", "Ce produit n’a pas encore de photo.", "Este producto aún no tiene fotos."],
+  similar: ["Looks similar", "Sieht ähnlich aus", "Ressemblants", "Se parecen"],
+  same_photo: ["The same photo elsewhere", "Dasselbe Foto anderswo", "La même photo ailleurs", "La misma foto en otro lugar"],
+  brand: ["Brand", "Marke", "Marque", "Marca"],
+  price: ["Price", "Preis", "Prix", "Precio"],
+  url: ["In the shop", "Im Shop", "Dans la boutique", "En la tienda"],
+  in_the_shop: ["Open in the shop", "Im Shop öffnen", "Ouvrir dans la boutique", "Abrir en la tienda"],
+  search_in: ["Search in", "Suchen in", "Chercher dans", "Buscar en"],
+  in_keywords: ["Keywords", "Schlagwörter", "Mots-clés", "Palabras clave"],
+  in_listing: ["Titles and ids", "Titel und Nummern", "Titres et numéros", "Títulos y números"],
   photos_of: ["{0} photos", "{0} Fotos", "{0} photos", "{0} fotos"],
   photos_of_one: ["1 photo", "1 Foto", "1 photo", "1 foto"],
   all_keywords: ["Keywords of all its photos", "Schlagwörter aller Fotos", "Mots-clés de toutes ses photos", "Palabras de todas sus fotos"],
@@ -58,7 +81,7 @@ const WORDS = {
   search_hint: ["Try: camera, footwear NOT boot, \"rocking chair\" min:0.8", "Zum Beispiel: Kamera, Schuhwerk NOT Stiefel, min:0.8", "Par exemple : appareil photo, chaussure NOT botte, min:0.8", "Por ejemplo: cámara, calzado NOT bota, min:0.8"],
   what: ["What are you looking for?", "Was suchen Sie?", "Que cherchez-vous ?", "¿Qué busca?"],
   narrow: ["Narrow by", "Eingrenzen", "Affiner", "Acotar"],
-  only_needs_a_look: ["Only photos that need a look", "Nur Fotos, die jemand ansehen sollte", "Seulement les photos à vérifier", "Solo fotos por revisar"],
+  only_needs_a_look: ["Needs a look", "Zu prüfen", "À vérifier", "Por revisar"],
   by_product: ["One photo per product", "Ein Foto je Produkt", "Une photo par produit", "Una foto por producto"],
   found_one: ["1 result", "1 Treffer", "1 résultat", "1 resultado"],
   found: ["{0} results", "{0} Treffer", "{0} résultats", "{0} resultados"],
@@ -110,7 +133,7 @@ const WORDS = {
   compare_this: ["Compare models", "Modelle vergleichen", "Comparer les modèles", "Comparar modelos"],
   upload_title: ["Upload photos and watch the results", "Fotos hochladen und Ergebnisse verfolgen", "Envoyer des photos et suivre les résultats", "Subir fotos y seguir los resultados"],
   drop: ["Drop photos here", "Fotos hierher ziehen", "Déposez des photos ici", "Suelte fotos aquí"],
-  choose: ["or choose files", "oder Dateien wählen", "ou choisissez des fichiers", "o elija archivos"],
+  choose: ["Choose photos", "Fotos wählen", "Choisir des photos", "Elegir fotos"],
   formats: ["JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF, up to 20 MB each", "JPEG, PNG, WebP, GIF, BMP, TIFF oder AVIF, je bis 20 MB", "JPEG, PNG, WebP, GIF, BMP, TIFF ou AVIF, 20 Mo au plus", "JPEG, PNG, WebP, GIF, BMP, TIFF o AVIF, hasta 20 MB"],
   uploading: ["Uploading", "Wird hochgeladen", "Envoi", "Subiendo"],
   looking: ["Processing", "Wird verarbeitet", "Traitement", "Procesando"],
@@ -123,7 +146,13 @@ const WORDS = {
   progress: ["{0} of {1} done", "{0} von {1} fertig", "{0} sur {1} terminées", "{0} de {1} listas"],
   open_it: ["Open", "Öffnen", "Ouvrir", "Abrir"],
   open: ["Open {0}", "{0} öffnen", "Ouvrir {0}", "Abrir {0}"],
-  compare_title: ["What each model sees", "Was jedes Modell sieht", "Ce que voit chaque modèle", "Lo que ve cada modelo"],
+  compare_title: ["Compare models", "Modelle vergleichen", "Comparer les modèles", "Comparar modelos"],
+  differences: ["Where they differ", "Wo sie sich unterscheiden", "Ce qui les distingue", "En qué difieren"],
+  no_differences: ["The models give the same keywords.", "Die Modelle nennen dieselben Schlagwörter.", "Les modèles donnent les mêmes mots-clés.", "Los modelos dan las mismas palabras."],
+  not_given: ["not given", "nicht genannt", "absent", "no la da"],
+  keyword: ["Keyword", "Schlagwort", "Mot-clé", "Palabra clave"],
+  minutes_ago: ["{0} min ago", "vor {0} min", "il y a {0} min", "hace {0} min"],
+  until_now: ["now", "jetzt", "maintenant", "ahora"],
   compare_hint: ["Choose a photo or give a link: the models' answers appear here, side by side.", "Wählen Sie ein Foto oder geben Sie einen Link an: Die Antworten der Modelle erscheinen hier nebeneinander.", "Choisissez une photo ou donnez un lien : les réponses des modèles s’affichent ici, côte à côte.", "Elija una foto o dé un enlace: aquí aparecen las respuestas de los modelos, una junto a otra."],
   from_file: ["A photo from this device", "Ein Foto von diesem Gerät", "Une photo de cet appareil", "Una foto de este dispositivo"],
   from_link: ["or a link to one", "oder ein Link zu einem", "ou un lien vers une photo", "o un enlace a una"],
@@ -131,9 +160,9 @@ const WORDS = {
   models: ["Models", "Modelle", "Modèles", "Modelos"],
   milliseconds: ["{0} ms", "{0} ms", "{0} ms", "{0} ms"],
   too_large: ["{0} is larger than 4 MB. Upload it instead, or give a link.", "{0} ist größer als 4 MB. Laden Sie es hoch oder geben Sie einen Link an.", "{0} dépasse 4 Mo. Envoyez-la ou donnez un lien.", "{0} supera 4 MB. Súbala o dé un enlace."],
-  status_title: ["How tagging is", "Wie es um die Verschlagwortung steht", "Où en est l’étiquetage", "Cómo va el etiquetado"],
+  status_title: ["Tagging status", "Stand der Verschlagwortung", "État de l’étiquetage", "Estado del etiquetado"],
   waiting: ["waiting", "wartend", "en attente", "en espera"],
-  in_flight: ["being looked at", "in Arbeit", "en cours", "en curso"],
+  in_flight: ["in progress", "in Arbeit", "en cours", "en curso"],
   dead_letters: ["dead letters", "unzustellbar", "au rebut", "no entregables"],
   uploads: ["Uploads", "Uploads", "Envois", "Subidas"],
   backfill: ["Backfill", "Nachladen", "Rattrapage", "Carga"],
@@ -174,7 +203,7 @@ const KEPT = "catalog-tagger.language";
 export function language() {
   const kept = localStorage.getItem(KEPT);
   if (ORDER.includes(kept)) return kept;
-  return navigator.languages.map((each) => each.slice(0, 2)).find((each) => ORDER.includes(each)) || "en";
+  return navigator.languages.map((code) => code.slice(0, 2)).find((code) => ORDER.includes(code)) || "en";
 }
 
 export function speak(chosen) {
@@ -188,11 +217,16 @@ export function say(name, ...filled) {
 
 export function has(name) { return name in WORDS; }
 
+// The language as the person's country writes it, where the browser knows.
+export function locale() {
+  return navigator.languages.find((code) => code.slice(0, 2) === language()) ?? language();
+}
+
 export function number(value) {
-  return new Intl.NumberFormat(language()).format(value);
+  return new Intl.NumberFormat(locale()).format(value);
 }
 
 export function moment(text) {
   if (!text) return "";
-  return new Intl.DateTimeFormat(language(), { dateStyle: "medium", timeStyle: "medium" }).format(new Date(text));
+  return new Intl.DateTimeFormat(locale(), { dateStyle: "medium", timeStyle: "medium" }).format(new Date(text));
 }

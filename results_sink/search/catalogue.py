@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.keywords import KeywordTag
+    from pipeline.listing import Listing
     from results_sink.export.columns import DeltaRows, ImageColumns
     from results_sink.search.query import Node
 
@@ -101,6 +102,16 @@ class Catalogue:
         """The score of each image's surest keyword, 0 where it has none: float32 [N]."""
         return np.concatenate([part.surest_scores for part in self.parts])
 
+    @property
+    def keyword_counts(self) -> NDArray[np.int64]:
+        """How many keywords each image has: int64 [N]."""
+        return np.concatenate([np.diff(part.columns.offsets) for part in self.parts])
+
+    @property
+    def expected_errors(self) -> NDArray[np.float64]:
+        """How many keywords of each image are expected to be wrong: float64 [N]."""
+        return np.concatenate([part.columns.expected_errors for part in self.parts])
+
     def image_of(self, row: int) -> str:
         """Return the name of an image."""
         columns, index = self._where(row)
@@ -110,6 +121,11 @@ class Catalogue:
         """Return the product of an image."""
         columns, index = self._where(row)
         return columns.product_of(index)
+
+    def listing_of(self, row: int) -> Listing:
+        """Return what the shop says of an image's product."""
+        columns, index = self._where(row)
+        return columns.listing_of(index)
 
     def tags_of(self, row: int) -> tuple[KeywordTag, ...]:
         """Return the keywords of an image."""

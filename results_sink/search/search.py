@@ -16,6 +16,7 @@ from results_sink.search.catalogue import Catalogue
 from results_sink.search.cursor import ExportState
 from results_sink.search.facets import FacetCounter, FacetNames
 from results_sink.search.images import NOT_FOUND, ImageIndex
+from results_sink.search.precision import forecast
 from results_sink.search.query import Everything, parse
 from results_sink.search.ranking import best_of_products, best_places, by_product
 from results_sink.search.vectors import changed_vectors, exported_vectors
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.keywords import KeywordTag, Vocabulary
+    from pipeline.listing import Listing
     from results_sink.export.columns import DeltaRows, ImageColumns
     from results_sink.search.facets import Facet
+    from results_sink.search.precision import PrecisionForecast
     from results_sink.search.query import Node, ParsedQuery
     from results_sink.search.snapshot import Snapshot
     from results_sink.search.vectors import ExportedVectors
@@ -58,11 +61,13 @@ class Filters:
         needs_a_look: whether the machine was not sure of the image.
         source: who gave the image one of its keywords.
         reason: why the image was rejected; rejected images are found by this filter alone.
+        text: words that the product's id, title or brand must hold, as the shop wrote them; case does not matter.
     """
 
     needs_a_look: bool | None = None
     source: Source | None = None
     reason: str | None = None
+    text: str = ""
 
     def flags(self, columns: ImageColumns) -> NDArray[np.bool_]:
         """Return which images the filters let through: bool [N]."""
@@ -73,6 +78,8 @@ class Filters:
             passed &= columns.has_source(self.source)
         if self.reason is not None:
             passed &= columns.has_reason(self.reason)
+        if self.text:
+            passed &= columns.mentions(self.text)
         return passed
 
 
@@ -87,6 +94,7 @@ class SearchHit:
     product: str
     score: float
     keywords: tuple[KeywordTag, ...]
+    listing: Listing
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +247,23 @@ class Searcher:
             as_of=self.as_of,
         )
 
+    def forecast(self, request: SearchRequest, target: float) -> PrecisionForecast:
+        """Return how right the keywords of what a request finds are, and what is left to do until they are ``target``.
+
+        Raises:
+            BadQuery: the query cannot be read.
+            BadExport: a file that is needed is missing or damaged.
+        """
+        rows = np.flatnonzero(self._find(request)[1] >= 0)
+        catalogue = self._catalogue
+        return forecast(
+            catalogue.keyword_counts[rows],
+            catalogue.expected_errors[rows],
+            catalogue.surest_scores[rows],
+            catalogue.visible(lambda columns: columns.has_source(Source.HUMAN))[rows],
+            target,
+        )
+
     def similar(self, request: SimilarRequest) -> tuple[SearchHit, ...]:
         """Return what looks most like a vector, nearest first; a hit's score is the cosine, or 0 where that is below.
 
@@ -289,7 +314,7 @@ class Searcher:
             if request.per_product:
                 passed.add(product)
             score = min(max(cosine, 0.0), 1.0)  # float32 may round beyond 1
-            hits.append(SearchHit(image, product, score, self._catalogue.tags_of(row)))
+            hits.append(SearchHit(image, product, score, *self._said_of(row)))
         return tuple(hits)
 
     def counts_of(self, nodes: Mapping[str, Node], request: SearchRequest) -> dict[str, int]:
@@ -365,7 +390,10 @@ class Searcher:
     def _hit(self, row: int, score: float) -> SearchHit:
         tags = self._catalogue.tags_of(row)
         exact = next((tag.score for tag in tags if np.float32(tag.score) == score), score)  # as it was recorded
-        return SearchHit(self._catalogue.image_of(row), self._catalogue.product_of(row), exact, tags)
+        return SearchHit(self._catalogue.image_of(row), self._catalogue.product_of(row), exact, *self._said_of(row))
+
+    def _said_of(self, row: int) -> tuple[tuple[KeywordTag, ...], Listing]:
+        return self._catalogue.tags_of(row), self._catalogue.listing_of(row)
 
     def _counter(self, language: str) -> FacetCounter:
         if language not in self._counters:

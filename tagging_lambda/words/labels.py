@@ -105,6 +105,7 @@ def read_labels(path: Path, folder: Path, vocabulary: Vocabulary, below: str | N
     return Labels(tuple(photos), words.vocabulary, words.new)
 
 
+# Neither what was suppressed nor what nobody decided about is an example (DECISIONS.md, 109).
 def pinned_labels(records: Iterable[Record | UnreadableItem], vocabulary: Vocabulary) -> Labels:
     """Return the tagged photos that somebody pinned a keyword to, as photos labelled with what was pinned.
 

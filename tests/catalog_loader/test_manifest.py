@@ -13,6 +13,7 @@ from catalog_loader.candidates import Candidate
 from catalog_loader.manifest import MAX_LINE_BYTES, Manifest, manifest_at
 from pipeline.errors import CallerError
 from pipeline.images import ImageRef
+from pipeline.listing import Listing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,8 +115,8 @@ def test_an_image_that_stands_twice_is_found_twice(path: Path) -> None:
         ("file,product\na,b\n", ", line 1: there is no column image; the columns are file, product"),
         ("image|product\n", ", line 1: there is no column image; the columns are image|product"),
         ("s3://shop/a.jpg\n", ", line 1: there is no column image; the columns are s3://shop/a.jpg"),
-        ("image,product,image\n", ", line 1: the column image stands twice"),
-        ("image,price,price\n", ", line 1: the column price stands twice"),
+        ("image,product,image\n", ", line 1: the column image appears twice"),
+        ("image,price,price\n", ", line 1: the column price appears twice"),
         (
             "image\ns3://shop/a.jpg\nhttps://shop/b.jpg\n",
             ", line 3: 'https://shop/b.jpg' is not a place in S3; write s3:",
@@ -134,7 +135,7 @@ def test_an_image_that_stands_twice_is_found_twice(path: Path) -> None:
         ("image\ns3://shop/a\n" + 'x"s3://shop/b"\n', ", line 3: 'x\"s3://shop/b\"' is not a place in S3"),
         ('image\n"s3://shop/a"x\n', ", line 2: is not CSV: ',' expected after '\"'"),
         ('image\ns3://shop/a\n"s3://shop/b\n', ", line 3: is not CSV: unexpected end of data"),
-        (b"image\ns3://shop/a\ns3://shop/\xfc.jpg\n", ", line 3: is not UTF-8 from its byte 11 on"),
+        (b"image\ns3://shop/a\ns3://shop/\xfc.jpg\n", ", line 3: is not UTF-8 from byte 11 on"),
         ("image\ns3://shop/ä\n".encode("utf-16")[:-1], ", line 2: is not UTF-16, as the first bytes of the file say"),
         (gzip.compress(b"image\ns3://shop/a\n" * 9)[:-9], " is damaged gzip: "),
         (
@@ -156,3 +157,21 @@ def test_a_file_that_cannot_be_read_is_named(path: Path) -> None:
 
     with pytest.raises(CallerError, match=r"catalogue\.csv cannot be read: Is a directory"):
         Manifest(path).check()
+
+
+def test_what_the_shop_says_of_a_product_is_read_from_columns_of_that_name(
+    path: Path,
+) -> None:
+    path.write_text("Title,image,stock,url\nRunner,s3://shop/a.jpg,7,https://shop.example/a\n,s3://shop/b.jpg,0,\n")
+
+    assert [candidate.listing for candidate in Manifest(path).images()] == [
+        Listing("Runner", url="https://shop.example/a"),
+        Listing(),
+    ]
+
+
+def test_a_listing_that_cannot_be_kept_is_said_with_its_line(path: Path) -> None:
+    text = f"image,title,url\ns3://shop/a.jpg,{'x' * 501},\n"
+
+    assert mistake_of(path, text) == ", line 2: the title has 501 characters; the limit is 500"
+    assert "line 2: the url 'shop/a' is no link" in mistake_of(path, "image,url\ns3://shop/a.jpg,shop/a\n")

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from catalog_loader.upload import TYPES, Uploads, add_routes
 from pipeline.errors import RejectReason
 from pipeline.images import MAX_IMAGE_BYTES, ImageRef
+from pipeline.memory.images import MemoryImages
 from pipeline.memory.photo_addresses import MemoryAddresses
 from pipeline.memory.watchers import MemoryWatchers
 from tests.api_caller import JSON, caller_for
+
+UPLOADED, OWN = "uploads/shoe-1.jpg", "shoes/1.jpg"
+AS_JSON = {"content-type": JSON}
 
 
 @pytest.fixture
 def world(clock) -> tuple[Any, MemoryAddresses, MemoryWatchers]:
     addresses, watchers = MemoryAddresses(), MemoryWatchers()
-    uploads = Uploads("shop", addresses, watchers, clock, secrets.token_hex, minutes=10)
+    uploads = Uploads("shop", addresses, MemoryImages(), watchers, clock, secrets.token_hex, minutes=10)
     caller = caller_for(lambda app: add_routes(app, uploads))
 
     def announce(document: Any) -> tuple[int, Any]:
@@ -146,3 +152,64 @@ def test_every_format_that_is_read_can_be_uploaded(world) -> None:
     announce, _, _ = world
 
     assert [announce(wish(type=each))[0] for each in TYPES] == [201] * 7
+
+
+@pytest.fixture
+def shop(clock) -> tuple[Any, MemoryImages]:
+    """A bucket with an upload and a photo of the shop's own, and whoever calls the API."""
+    images = MemoryImages()
+    for key in (UPLOADED, OWN):
+        images.put(ImageRef("shop", key), b"photo")
+    uploads = Uploads("shop", MemoryAddresses(), images, MemoryWatchers(), clock, secrets.token_hex, minutes=10)
+    return caller_for(lambda app: add_routes(app, uploads)), images
+
+
+def test_a_photo_can_be_announced_as_one_more_of_a_product(world) -> None:
+    announce, _, _ = world
+
+    status, ticket = announce(wish() | {"product": "Schuh 4711"})
+
+    assert status == 201
+    assert ticket["fields"]["product"] == "Schuh%204711"
+
+
+def test_a_product_that_no_metadata_can_hold_is_refused_in_one_line(world) -> None:
+    announce, _, watchers = world
+
+    status, problem = announce(wish() | {"product": "ü" * 400})
+
+    assert status == 400
+    assert problem["detail"] == "a product's id takes up to 2,000 bytes, percent-encoded; this one takes 2,400"
+    assert not watchers.tickets
+
+
+def test_an_upload_is_replaced_at_its_own_key_and_not_given_another_product(shop) -> None:
+    caller, _ = shop
+
+    answer = caller.send("PUT", f"/v1/images/shop/{UPLOADED}", data=json.dumps(wish()).encode(), headers=AS_JSON)
+
+    assert answer.status == 200
+    assert answer.body["fields"] == {"key": UPLOADED, "Content-Type": "image/jpeg"}
+    assert answer.body["image"] == f"s3://shop/{UPLOADED}"
+
+
+def test_an_upload_is_removed_and_removing_it_twice_is_no_error(shop) -> None:
+    caller, images = shop
+
+    answers = [caller.send("DELETE", f"/v1/images/shop/{UPLOADED}") for _ in range(2)]
+
+    assert [(answer.status, answer.body) for answer in answers] == [(200, {"image": f"s3://shop/{UPLOADED}"})] * 2
+    assert list(images.objects) == [ImageRef("shop", OWN)]
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+@pytest.mark.parametrize("path", [f"shop/{OWN}", f"elsewhere/{UPLOADED}", f"shop/{quote('uploads', safe='')}x/1.jpg"])
+def test_what_was_not_uploaded_here_is_neither_replaced_nor_removed(shop, method: str, path: str) -> None:
+    caller, images = shop
+
+    body = json.dumps(wish()).encode() if method == "PUT" else b""
+    answer = caller.send(method, f"/v1/images/{path}", data=body, headers=AS_JSON)
+
+    assert answer.status == 400
+    assert "was not uploaded here" in answer.body["detail"]
+    assert len(images.objects) == 2

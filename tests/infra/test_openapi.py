@@ -32,9 +32,12 @@ def test_the_document_has_every_route_of_every_function(document: dict[str, Any]
     assert set(operations(document)) == {
         "get /v1/search",
         "get /v1/products/{product_id}/similar",
+        "get /v1/precision",
         "get /v1/suggest",
         "get /v1/keywords",
         "get /v1/images/{bucket}/{key}",
+        "put /v1/images/{bucket}/{key}",
+        "delete /v1/images/{bucket}/{key}",
         "get /v1/products/{product_id}",
         "post /v1/products:batch",
         "get /v1/healthz",

@@ -183,6 +183,20 @@ def test_facets_narrow_and_can_be_taken_back(open_page: Open) -> None:
     page.wait_for_function("text => document.querySelector('.count').textContent === text", arg=all_of_them)
 
 
+def test_titles_and_product_ids_are_searched_where_the_person_says_so(open_page: Open) -> None:
+    page = open_page()
+    page.wait_for_selector(".card a")
+    page.select_option(".mode", "listing")
+    page.fill("#q", "CAMERA slr")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/#/search?text=CAMERA+slr")
+    page.wait_for_selector(".count:has-text('2 results')")
+
+    assert sorted(page.locator(".card .name").all_inner_texts()) == ["compact-slr-camera", "nikkormat-slr-camera"]
+    page.select_option(".mode", "keywords")
+    page.wait_for_url("**/#/search?q=CAMERA+slr")
+
+
 def test_a_suppressed_keyword_is_no_longer_found_and_comes_back_when_released(open_page: Open) -> None:
     page = open_page("search?q=%22running%20shoe%22&by=image")
     page.wait_for_selector(f".card a[href*={SHOE}]")
@@ -242,6 +256,7 @@ def test_models_stand_side_by_side(open_page: Open, site: Site) -> None:
     assert page.eval_on_selector_all(
         ".column", "all => all.map(each => each.querySelectorAll('.classes li').length)"
     ) == [5, 5]
+    assert page.query_selector(".differences")
     page.click(".column .rate.wrong >> nth=0")
     page.wait_for_selector(".rate.wrong[aria-pressed=true]")
 
@@ -263,6 +278,8 @@ def test_how_tagging_is_shows_what_was_rejected_and_why(open_page: Open, site: S
     assert "The file is not a photo." in page.inner_text(".grid.small")
     assert page.query_selector(".grid.small img[src=x]") is None
     assert int(page.inner_text(".tile.good strong")) >= len(site.photos)
+    assert page.inner_text(".axis").split("\n")[0] == "30 min ago"
+    assert page.locator(".scale span").all_inner_texts()[-1] == "0"
 
 
 @pytest.mark.parametrize(("locale", "word"), [("de-DE", "Suchen"), ("fr-FR", "Rechercher"), ("es-ES", "Buscar")])

@@ -56,6 +56,16 @@ def test_fifty_decisions_by_keyboard_take_under_a_minute_and_can_all_be_undone(o
     assert record_of(page, site, first)["decisions"] == []
 
 
+def test_a_review_says_how_many_looks_are_left_until_keywords_are_as_right_as_wanted(open_page: Open) -> None:
+    page = open_page("review?of=all")
+    page.wait_for_selector(".outlook strong")
+    few = int(page.inner_text(".outlook strong"))
+    page.select_option("#target", "0.99")
+    page.wait_for_function("few => Number(document.querySelector('.outlook strong').textContent) > few", arg=few)
+
+    assert re.search(r"\d\d% of these keywords are expected to be right", page.inner_text(".outlook"))
+
+
 def test_the_right_word_is_given_to_all_that_are_selected(open_page: Open, site: Site) -> None:
     page = open_page("review?of=all")
     page.wait_for_selector(".candidate")

@@ -43,14 +43,3 @@ def test_uploads_that_failed_are_tried_again_together(open_page: Open, site: Sit
     page.wait_for_selector(".upload.failed >> nth=1")
     page.click("text=Try all 2 again")
     page.wait_for_selector(".upload.done >> nth=1")
-
-
-def test_a_product_shows_its_photos_and_the_keywords_of_all(open_page: Open, site: Site) -> None:
-    page = open_page(f"photo/{site.bucket}/{SHOE}.jpg")
-    page.click(f".facts a:has-text('{SHOE}')")
-    page.wait_for_selector(".card a")
-
-    assert page.inner_text("h1") == SHOE
-    assert "running shoe" in page.inner_text(".view > div > .chips")
-    page.click(".back")
-    page.wait_for_selector(".keywords li")

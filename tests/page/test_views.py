@@ -227,6 +227,29 @@ def test_a_missing_word_that_is_no_keyword_is_noted_and_not_pinned(open_page: Op
     page.wait_for_selector("[aria-label='Undo the decision on balloon']", state="detached")
 
 
+def test_models_that_differ_are_set_side_by_side_the_widest_difference_first(open_page: Open, site: Site) -> None:
+    page = open_page()
+    page.wait_for_selector(".card a")
+
+    def differ(route: Any) -> None:
+        shoe, bag = ({"keyword": word, "id": word, "source": "model"} for word in ("shoe", "bag"))
+        classes = [{"class": "shoe", "class_index": 1, "score": 0.9}]
+        versions = {"model_version": "m", "taxonomy_version": "t", "milliseconds": 1, "classes": classes}
+        answers = [
+            {"model": "one", "keywords": [shoe | {"score": 0.9}], **versions},
+            {"model": "two", "keywords": [shoe | {"score": 0.7}, bag | {"score": 0.6}], **versions},
+        ]
+        route.fulfill(json={"models": answers, "sha256": "0" * 64, "low_information": False})
+
+    page.route(CLASSIFY, differ)
+    page.goto(site.at("compare"))
+    page.set_input_files("#file", str(site.photos[SHOE]))
+    page.wait_for_selector(".differences tbody tr")
+
+    rows = [row.inner_text().split("\t") for row in page.query_selector_all(".differences tr")]
+    assert rows == [["Keyword", "one", "two"], ["bag", "not given", "60%"], ["shoe", "90%", "70%"]]
+
+
 def test_a_rating_that_is_not_kept_is_told_beside_it(open_page: Open, site: Site) -> None:
     page = open_page(f"photo/{site.bucket}/leather-sofa.jpg")  # nobody has rated it
     page.wait_for_selector(".keywords li")

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.aws import s3
 from pipeline.errors import CallerError, Denied, ImageRejected, RejectReason, RetryLater, TooLarge
-from pipeline.images import BucketPrefix, FetchedImage, Gone, ImageRef, ListedImage, Unchanged
+from pipeline.images import BucketPrefix, FetchedImage, Gone, ImageRef, ListedImage, Unchanged, product_metadata
 from pipeline.memory.images import MemoryImages
 from tests.aws_world import ODD_KEYS, AwsWorld, answer, refusal
 
@@ -29,7 +29,7 @@ class Shop:
 
     store: ImageStore
     bucket: str
-    put: Callable[[ImageRef, bytes], Any]
+    put: Callable[..., Any]
     delete: Callable[[ImageRef], Any]
 
     def ref(self, key: str) -> ImageRef:
@@ -50,12 +50,15 @@ def shop(world: AwsWorld | None) -> Shop:
     """An empty shop."""
     if world is None:
         fake = MemoryImages()
-        return Shop(fake, "shop", fake.put, fake.delete)
+        put = lambda image, data, product=None: fake.put(image, data, product=product)  # noqa: E731 - as below
+        return Shop(fake, "shop", put, fake.delete)
     bucket = world.bucket()
     return Shop(
         s3.S3Images(world.s3),
         bucket,
-        put=lambda image, data: world.s3.put_object(Bucket=image.bucket, Key=image.key, Body=data),
+        put=lambda image, data, product=None: world.s3.put_object(
+            Bucket=image.bucket, Key=image.key, Body=data, Metadata=product_metadata(product) if product else {}
+        ),
         delete=lambda image: world.s3.delete_object(Bucket=image.bucket, Key=image.key),
     )
 
@@ -273,3 +276,22 @@ class Trickle(Untouched):
         while True:
             self.given += 1
             yield b"."
+
+
+def test_an_object_that_names_its_product_is_fetched_with_it(shop: Shop) -> None:
+    shop.put(shop.ref("a.jpg"), b"x", "Größe 7")
+    shop.put(shop.ref("b.jpg"), b"x")
+
+    products = [shop.store.fetch(shop.ref(key), None, LIMIT_BYTES).product for key in ("a.jpg", "b.jpg")]
+
+    assert products == ["Größe 7", None]
+
+
+def test_an_image_is_removed_and_one_that_is_not_there_is_no_error(shop: Shop) -> None:
+    image = shop.ref("a.jpg")
+    shop.put(image, b"x")
+
+    shop.store.delete(image)
+    shop.store.delete(image)
+
+    assert shop.store.fetch(image, None, LIMIT_BYTES) == Gone()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import CallerError
-from pipeline.images import BucketPrefix, ImageRef
+from pipeline.images import BucketPrefix, ImageRef, product_metadata, product_of_metadata
 
 
 def test_an_image_is_written_as_it_is_parsed() -> None:
@@ -88,3 +88,12 @@ def test_a_place_is_a_bucket_and_the_beginning_of_its_keys(uri: str, place: Buck
 def test_what_names_no_place_is_the_callers_mistake(uri: str) -> None:
     with pytest.raises(CallerError, match=r"write s3://bucket/prefix"):
         BucketPrefix.parse(uri)
+
+
+@pytest.mark.parametrize("metadata", [{}, {"product": ""}, {"product": "x" * 1025}, {"title": "shoe"}])
+def test_metadata_that_names_no_product_a_record_can_have_names_none(metadata: dict[str, str]) -> None:
+    assert product_of_metadata(metadata) is None
+
+
+def test_a_product_comes_back_from_metadata_as_it_was() -> None:
+    assert product_of_metadata(product_metadata("Größe 7/a%20b")) == "Größe 7/a%20b"

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import BadMessage, CallerError
 from pipeline.images import MAX_KEY_BYTES, ImageRef
+from pipeline.listing import Listing
 from pipeline.messages import KIND, MAX_BODY_BYTES, MAX_PRODUCT_BYTES, UPLOAD_RUN, TagImage, checked_product, decode
 
 # In the shapes that AWS documents for S3, EventBridge, SNS and Lambda's batches. Raw delivery by SNS adds nothing.
@@ -235,3 +236,15 @@ def test_a_product_is_taken_up_to_the_length_of_an_index_key() -> None:
     for product in ("", "é" * 512 + "x"):
         with pytest.raises(CallerError, match="a product's id has 1 to 1,024 bytes"):
             checked_product(product)
+
+
+def test_a_listing_travels_with_its_image_and_an_empty_one_says_that_there_is_none() -> None:
+    for listing in (Listing("Läufer", url="https://shop.example/7"), Listing(), None):
+        message = TagImage(ImageRef("shop", "a.jpg"), "run-1", listing=listing)
+        assert decode(message.encode()) == (message,)
+
+
+@pytest.mark.parametrize("listing", ["title", ["title"], {"title": 1}, {"url": "javascript:x"}])
+def test_a_listing_that_is_none_is_a_bad_message(listing: object) -> None:
+    with pytest.raises(BadMessage):
+        decode(json.dumps(OURS | {"listing": listing}))

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline.aws.clients import client
+from pipeline.aws.direct import DirectS3
 from pipeline.aws.photo_addresses import S3Addresses
+from pipeline.aws.s3 import S3Images
 from pipeline.images import ImageRef
 
 if TYPE_CHECKING:
@@ -91,3 +93,13 @@ def test_a_photo_is_shown_by_its_address_and_by_no_other(s3: Any, image: ImageRe
 
     assert status_of(address) == 200
     assert status_of(address.replace("uploads/shoe-1.jpg", "secret.jpg")) == 403
+
+
+def test_a_form_of_a_product_writes_it_into_the_objects_metadata_and_takes_no_other(s3: Any, image: ImageRef) -> None:
+    form = S3Addresses(s3).to_write(image, "image/jpeg", 5, 60, "Größe 7")
+
+    assert 400 <= posted(form, b"photo", **{"x-amz-meta-product": "another"}) < 500
+    assert posted(form, b"photo") == 204
+    fetched = S3Images(s3).fetch(image, None, 100)
+    directly = S3Images(DirectS3.of(s3)).fetch(image, None, 100)
+    assert fetched.product == directly.product == "Größe 7"

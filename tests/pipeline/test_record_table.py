@@ -15,6 +15,7 @@ from pipeline.aws import dynamodb
 from pipeline.errors import NoStack, RejectReason, RetryLater, RevisionConflict
 from pipeline.images import ImageRef
 from pipeline.keywords import KeywordTag, Source
+from pipeline.listing import Listing
 from pipeline.memory.table import MemoryTable
 from pipeline.records import (
     SCORE_STEPS,
@@ -82,6 +83,7 @@ def tagged(key: str, product: str = "p1") -> TaggedImage:
     )
 
 
+LISTING = Listing("Läufer", "Acme", "12,90 €", "https://shop.example/7")
 DECISIONS = (
     Decision("shop-sneaker", DecisionKind.PIN, datetime(2026, 3, 1, 12, 0, 0, 1, tzinfo=UTC), "Zoë"),
     Decision("n03001627", DecisionKind.SUPPRESS, datetime(2026, 3, 2, tzinfo=UTC)),
@@ -98,6 +100,7 @@ RECORDS = (
     UndoneImage(look_at("undone.jpg", etag=None), decisions=DECISIONS),
     UndoneImage(look_at("undecided.jpg", etag=None)),
     tagged("a.jpg"),
+    replace(tagged("listed.jpg"), observation=replace(look_at("listed.jpg"), listing=LISTING)),
     replace(tagged("none.jpg"), keywords=(), low_information=False),
     RejectedImage(look_at("b.jpg"), RejectReason.NOT_IMAGE, 'it is a <PDF>, "so" to speak: ü 😀'),
     RejectedImage(look_at("c.jpg", etag=None), RejectReason.DENIED, "not ours to read"),
@@ -201,7 +204,7 @@ def test_the_ends_are_those_of_the_records(table: RecordTable) -> None:
 
     assert Counter(found) == Counter(RecordSummary.of(record) for record in RECORDS)
     assert Counter(end.kind for end in found) == {
-        RecordStatus.TAGGED: 3,
+        RecordStatus.TAGGED: 4,
         RecordStatus.REJECTED: 3,
         RecordStatus.GONE: 2,
         RecordStatus.UNDONE: 2,

@@ -19,6 +19,7 @@ from pipeline.http.catalogue import MAX_PRODUCTS
 from pipeline.http.models import QUERY_MISTAKES
 from pipeline.http.problems import MEDIA_TYPE
 from pipeline.keywords import KeywordTag, Source
+from pipeline.listing import Listing
 from pipeline.memory.files import MemoryFiles
 from pipeline.memory.table import MemoryTable
 from pipeline.records import ClassScore, Previous
@@ -138,6 +139,37 @@ def test_who_asks_for_what_is_alike_names_one_thing_that_is_there(tmp_path: Path
     assert_problem(asker.post("/similar", json.dumps({"image": "s3://shop/none.jpg"})), 404, "s3://shop/none.jpg")
     assert_problem(asker.post("/similar", json.dumps({})), 400, "either 'image'")
     assert_problem(asker.post("/similar", json.dumps({"vector": "AAAA"})), 400, "POST /v1/classify answered")
+
+
+def test_what_the_shop_says_of_a_product_is_answered_and_searched_by_a_parameter_of_its_own(tmp_path: Path) -> None:
+    files, boot = MemoryFiles(), tagged("a.jpg", "sku-7", boot=0.9)
+    listing = Listing("Runner 7", url="https://shop.example/7")
+    records: list[Record] = [replace(boot, observation=replace(boot.observation, listing=listing))]
+    exported(files, tmp_path, [*records, tagged("b.jpg", "sku-8", boot=0.8)])
+    asker = Asker(files, tmp_path, table_of(records))
+    answer = {"title": "Runner 7", "brand": None, "price": None, "url": "https://shop.example/7"}
+
+    page = asker.get("/search", text="runner").body
+    assert [(result["product"], result["listing"]) for result in page["results"]] == [("sku-7", answer)]
+    assert asker.get("/search", text="runner", q="sneaker").body["total"] == 0
+    assert asker.get("/images/shop/a.jpg").body["listing"] == answer
+
+
+def test_a_forecast_counts_the_looks_that_are_left_for_what_a_query_finds(tmp_path: Path) -> None:
+    files, records = MemoryFiles(), [tagged("a.jpg", boot=0.5), tagged("b.jpg", boot=0.9), tagged("c.jpg", chair=0.1)]
+    exported(files, tmp_path, records)
+    asker = Asker(files, tmp_path, table_of(records))
+
+    forecast = asker.get("/precision", q="boot", target=0.9).body
+    assert {name: forecast[name] for name in ("photos", "decided", "keywords", "precision", "looks")} == {
+        "photos": 2,
+        "decided": 0,
+        "keywords": 2,
+        "precision": 0.7,
+        "looks": 1,
+    }
+    assert asker.get("/precision").body["looks"] == 2
+    assert_problem(asker.get("/precision", target=2), 400)
 
 
 def similar_shop() -> list[Record]:

@@ -126,6 +126,7 @@ def test_search_answers_in_json(command: Callable[..., Said], export: str) -> No
                 {"keyword": "running shoe", "id": RUNNING_SHOE, "score": 0.98, "source": "model"},
                 {"keyword": "footwear", "id": FOOTWEAR, "score": 1.0, "source": "human"},
             ],
+            "listing": {},
         }
     ]
     assert {"keyword": "footwear", "count": 1} in answer["facets"]

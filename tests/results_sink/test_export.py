@@ -92,6 +92,10 @@ def test_a_row_says_all_that_is_known_of_an_image(folder: FolderFiles, tmp_path:
     assert row == {
         "image": "s3://shop/a b.jpg",
         "product": "p1",
+        "title": None,
+        "brand": None,
+        "price": None,
+        "url": None,
         "status": "tagged",
         "reason": None,
         "detail": None,

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.folder import FolderFiles
 from pipeline.keywords import KeywordTag, Source
+from pipeline.listing import Listing
 from pipeline.records import TaggedImage
 from results_sink.export.postings_layout import Sizes
 from results_sink.search import images
@@ -191,6 +192,23 @@ def test_filters_leave_only_what_they_say(searcher: Searcher) -> None:
     assert set(images("crane", Filters(needs_a_look=False))) == {"bird.jpg", "crane é.jpg"}
     assert images("", Filters(reason="corrupt")) == ["broken.jpg"]
     assert images("boot", Filters(reason="corrupt")) == []
+
+
+def test_a_shops_own_words_are_found_by_a_filter_of_their_own(tmp_path: Path) -> None:
+    files = FolderFiles(tmp_path / "export")
+    runner = tagged("a.jpg", "sku-7", boot=0.9)
+    listing = Listing("Läufer Comfort", "Acme", "12,90 €", "https://shop.example/7")
+    listed = replace(runner, observation=replace(runner.observation, listing=listing))
+    exported(files, tmp_path, [listed, tagged("b.jpg", "sku-8", boot=0.5)])
+    searcher = searcher_of(files, tmp_path)
+
+    def products(text: str, query: str = "") -> list[str]:
+        return [hit.product for hit in searcher.answer(SearchRequest(query, filters=Filters(text=text))).results]
+
+    assert products("läufer ACME") == products("comfort", "boot") == ["sku-7"]
+    assert products("sku") == ["sku-7", "sku-8"]
+    assert products("läufer sku-8") == products("comfort", "sneaker") == products("12,90") == []
+    assert searcher.search("boot").results[0].listing == listing
 
 
 def test_results_come_in_the_order_that_is_wanted(tmp_path: Path) -> None:

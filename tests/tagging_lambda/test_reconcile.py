@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from pipeline.errors import Denied, ImageRejected, NotBegun, RejectReason, RetryLater, RevisionConflict
+from pipeline.listing import Listing
 from pipeline.memory.images import MemoryImages
 from pipeline.memory.table import MemoryTable
 from pipeline.messages import TagImage
@@ -192,6 +193,26 @@ def test_a_product_that_a_manifest_named_outlives_later_uploads():
     observation.images.put(shop(), jpeg("blue"))
     observation.reconcile([TagImage(shop())])
     assert observation.table.records[shop()].observation.product == "chair"
+
+
+def test_a_photo_that_says_its_product_itself_is_that_products_until_a_manifest_says_another():
+    observation = tagger()
+    observation.images.put(shop(), jpeg(), product="stool")
+    observation.reconcile([TagImage(shop())])
+    assert observation.table.records[shop()].observation.product == "stool"
+    observation.reconcile([TagImage(shop(), product="chair")])
+    assert observation.table.records[shop()].observation.product == "chair"
+
+
+def test_what_a_shop_says_of_a_product_stays_until_it_says_something_else_and_costs_no_inference():
+    observation = tagger()
+    observation.images.put(shop(), jpeg())
+    said = []
+    for listing in (Listing("Chair"), None, Listing("Armchair", price="9 €"), Listing()):
+        observation.reconcile([TagImage(shop(), listing=listing)])
+        said.append(observation.table.records[shop()].observation.listing)
+    assert said == [Listing("Chair"), Listing("Chair"), Listing("Armchair", price="9 €"), Listing()]
+    assert observation.images.downloads == 1
 
 
 def test_a_manifest_that_names_another_product_changes_it_without_inference():

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from infra.heads.cut_out import cut_out, shop_views
-from infra.heads.train_starter import DIMENSIONS, OTHER, Gallery, fit_projection, held_out_logits, photos_of
+from infra.heads.cut_out import cut_out, shop_view
+from infra.heads.train_starter import DIMENSIONS, OTHER, Gallery, Subspace, held_out_logits, photos_of, telling_basis
 from pipeline.keywords import Vocabulary
 from tagging_lambda.words.heads import Head
 from tagging_lambda.words.projection import PROJECTION_NAME, Projection
@@ -35,25 +35,26 @@ def gallery(photos: int, apart: float) -> Gallery:
 
 
 def test_what_tells_words_apart_comes_first_in_a_vector():
-    shown = gallery(120, apart=2.0)
-    vectors = shown.examples(fit_projection("weights", shown, np.arange(120))).vectors
+    shown = gallery(2 * FEATURES, apart=2.0)
+    subspace = Subspace.of(shown)
+    vectors = subspace.coordinates @ telling_basis(shown, subspace, np.arange(2 * FEATURES))
     means = np.stack([vectors[kind :: len(KINDS)].mean(axis=0) for kind in range(len(KINDS))])
     spread = means.std(axis=0)
-    assert vectors.shape == (120, DIMENSIONS)
+    assert vectors.shape == (2 * FEATURES, DIMENSIONS)
     assert spread[: len(KINDS) - 1].min() > 2 * spread[len(KINDS) :].max()
 
 
 def right_when_held_out(shown: Gallery) -> float:
     """Return the share of photos of which a head that does not know them is right."""
-    held_out = held_out_logits("weights", shown, Vocabulary.load())
+    held_out = held_out_logits(shown, Subspace.of(shown), Vocabulary.load())
     words = sorted(KINDS[:-1])
     truth = [words.index(next(iter(label))) if label else len(words) for label in shown.labels]
     return float((held_out.logits.argmax(axis=1) == truth).mean())
 
 
 def test_no_photo_is_judged_by_what_knows_its_label():
-    assert right_when_held_out(gallery(60, apart=0.0)) < 0.5  # labels are chance: who saw them alone could tell
-    assert right_when_held_out(gallery(60, apart=3.0)) > 0.9
+    assert right_when_held_out(gallery(240, apart=0.0)) < 0.5  # labels are chance: who saw them alone could tell
+    assert right_when_held_out(gallery(240, apart=6.0)) > 0.9
 
 
 def garment(ground: str = "grey") -> Image.Image:
@@ -68,13 +69,15 @@ def test_a_garment_on_an_even_ground_is_laid_on_white():
     assert white.getpixel((128, 150)) == (0, 0, 128)
     assert box.left < 60
     assert box.right > 190
-    assert [view.size for view in shop_views(garment(), 64, np.random.default_rng(0))] == [(64, 64)] * 3
+    view = np.asarray(shop_view(garment(), 64))
+    assert view.shape == (64, 64, 3)
+    assert (view[32] == (0, 0, 128)).all(axis=1).mean() > 0.8  # the garment fills it, as a subject's box is shown
 
 
 def test_a_garment_that_cannot_be_told_from_its_ground_has_no_shop_views():
     noise = Image.fromarray(np.random.default_rng(1).integers(0, 255, (256, 256, 3), np.uint8))
     assert cut_out(noise) is None
-    assert list(shop_views(noise, 64, np.random.default_rng(0))) == []
+    assert shop_view(noise, 64) is None
 
 
 def write_photos(data: Path, photos: int) -> None:

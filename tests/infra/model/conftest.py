@@ -127,8 +127,13 @@ class Network:
         x = _pool(_zeros(np.maximum(x, 0), 1))
         y = _norm(_conv(_zeros(x, 1), own["second/kernel"]) + own["second/bias"], own, "second_norm")
         x = np.maximum(x + y, 0)
-        features = x.mean(axis=(1, 2))
-        return features @ own["last/kernel"] + own["last/bias"], features
+        rows, columns = x.shape[1] // 3, x.shape[2] // 3
+        regions = []
+        for band in (x[:, :rows], x[:, rows:-rows], x[:, -rows:]):
+            sides = np.concatenate([band[:, :, :columns], band[:, :, -columns:]], axis=2)
+            regions += [band[:, :, columns:-columns].mean(axis=(1, 2)), sides.mean(axis=(1, 2))]
+        features = np.stack(regions, axis=-1).reshape(len(x), -1)
+        return x.mean(axis=(1, 2)) @ own["last/kernel"] + own["last/bias"], features
 
 
 def _zeros(x: np.ndarray, width: int) -> np.ndarray:

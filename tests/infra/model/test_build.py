@@ -55,7 +55,7 @@ def test_the_card_says_what_the_model_is(builder, tiny_model, tiny_shop, classes
     assert card.source.integrity == tiny_model.package.integrity
     assert card.recipe.calibration_integrity == tiny_shop.package.integrity
     assert card.recipe.calibration_images == 3
-    assert card.output.feature_count == 6
+    assert card.output.feature_count == 36
 
 
 def test_the_float32_file_answers_what_the_trained_network_would(builder, network):

@@ -51,15 +51,16 @@ def test_colours_come_in_as_red_green_blue(network):
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_any_number_of_pictures_goes_in_at_once(network, count):
     logits, features = run(network, photos(count))
-    assert (logits.shape, features.shape) == ((count, 4), (count, 6))
+    assert (logits.shape, features.shape) == ((count, 4), (count, 36))
 
 
 def test_normalisation_leaves_no_node_behind(network):
     graph = write_graph(read_layers_model(network.files(), "net/model.json"), network.mean_rgb)
     assert [node.op_type for node in graph.graph.node] == [
-        "Sub", "Conv", "Relu", "MaxPool", "Conv", "Add", "Relu", "GlobalAveragePool", "Flatten", "Gemm",
+        "Sub", "Conv", "Relu", "MaxPool", "Conv", "Add", "Relu", "GlobalAveragePool", "Flatten",
+        "Reshape", "MatMul", "Flatten", "Gemm",
     ]  # fmt: skip
-    assert feature_count(graph) == 6
+    assert feature_count(graph) == 36
 
 
 def test_a_normalisation_without_scale_or_shift_is_folded_too(network):

@@ -60,4 +60,4 @@ def test_one_picture_is_answered_alike_alone_and_among_others(builder, accuracy)
     alone = [classifier.classify(one[None])[0] for one in pixels]
     for one, other in zip(together, alone, strict=True):
         np.testing.assert_allclose(one.scores, other.scores, atol=1e-5)
-        assert one.features.shape == (2048,)
+        assert one.features.shape == (12_288,)

@@ -131,5 +131,6 @@ def test_a_head_is_learned_from_what_people_pinned(table, real_model, tmp_path, 
     capsys.readouterr()
     assert main(["learn", "--from-table", "--name", "pins", "--json"]) == 0
     learned = json.loads(capsys.readouterr().out)
-    assert (learned["photos"], learned["specific"]["count"]) == (12, 12)
+    assert (learned["photos"], learned["wrong"]["count"]) == (12, 0)
+    assert learned["specific"]["count"] >= 10  # a word of six photos can miss its threshold in one of five folds
     assert {word["keyword"] for word in learned["words"]} == {"sandal", "hat"}
