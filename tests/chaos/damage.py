@@ -110,13 +110,21 @@ def cut_pointer(copy: ExportCopy) -> None:
 
 def lose_delta(copy: ExportCopy) -> None:
     """A delta is gone."""
-    copy.remove(copy.files.latest()["deltas"][-1]["name"])
+    copy.remove(_compared_delta(copy)["name"])
 
 
 def leave_out_delta(copy: ExportCopy) -> None:
-    """The last delta is there and not named."""
-    latest = copy.files.latest()
-    copy.write("latest.json", json.dumps(latest | {"deltas": latest["deltas"][:-1]}).encode())
+    """A delta is there and not named."""
+    latest, left_out = copy.files.latest(), _compared_delta(copy)
+    deltas = [delta for delta in latest["deltas"] if delta["name"] != left_out["name"]]
+    copy.write("latest.json", json.dumps(latest | {"deltas": deltas}).encode())
+
+
+def _compared_delta(copy: ExportCopy) -> dict[str, Any]:
+    """Return the last delta with an image that was seen long enough ago to be compared."""
+    rows = [(delta, row) for delta in copy.files.latest()["deltas"] for row in copy.files.rows(delta["name"])]
+    settled_at = max(row["observed_at"] for _, row in rows) - UNCOMPARED
+    return [delta for delta, row in rows if row["observed_at"] < settled_at][-1]
 
 
 def flip_byte(copy: ExportCopy) -> None:
@@ -219,15 +227,14 @@ def _noticed(report: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _decide_on_the_oldest(here: Deployed) -> None:
-    """Let the last delta be of an image that was seen long enough ago to be compared."""
+    """Let a delta hold an image that was seen long enough ago to be compared."""
     tagged = [(item["observed_at"], image) for image, item in read_items(here).items() if item["status"] == "tagged"]
     image = min(tagged)[1]
     files = ExportFiles(here, here.stack.export_prefix)
     report_of(here, "pin", read_words().leaves(40)[-1], image, "--json")
 
     def is_told() -> bool:
-        deltas = files.latest()["deltas"]
-        return bool(deltas) and any(row["image"] == image for row in files.rows(deltas[-1]["name"]))
+        return any(row["image"] == image for delta in files.latest()["deltas"] for row in files.rows(delta["name"]))
 
     assert wait_until(is_told, SETTLED_S), "a decision is not in the export"
 

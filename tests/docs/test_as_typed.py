@@ -13,8 +13,10 @@ import hashlib
 import json
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import duckdb
 import pytest
@@ -24,9 +26,11 @@ from infra.model.npm import Npm
 from infra.model.sample_catalogue import sample_catalogue
 from infra.package import PACKAGES
 from pipeline.aws.clients import client
+from pipeline.aws.dynamodb import DynamoTable
+from pipeline.images import ImageRef
 from pipeline.settings import home
 from pipeline.stack import LocalRun, find_stack
-from tests.builders import jpeg
+from tests.builders import jpeg, tagged_image
 from tests.docs.fenced import OURS, ROOT, Block, all_blocks, targets
 from tests.docs.idle_code import give_idle_code
 from tests.docs.workbench import Workbench, search_engine
@@ -341,6 +345,13 @@ def account_with_photos(endpoint_url: str, folder: Path) -> Account:
     return account
 
 
+def record_run(account: Account) -> None:
+    """Record that the run tagged a photo, as the tagging function would, so that there is a run to take back."""
+    tagged = tagged_image(ImageRef(f"{account.name}-theirs", f"photos/{uuid4().hex}.jpg"))
+    written = replace(tagged, observation=replace(tagged.observation, run_id=RUN))
+    DynamoTable(client("dynamodb", account.endpoint_url), account.stack().table_name).put(written, 0)
+
+
 def account_with_a_failed_deployment(endpoint_url: str, folder: Path) -> Account:
     """Return an account whose first deployment was rolled back."""
     account = Account(endpoint_url, folder, asleep=True)
@@ -359,6 +370,8 @@ def type_block(operator: tuple[Workbench, str], block: Block, account: Account, 
     """Type a block of the runbook for the account's stack, which a deployment must leave in order."""
     workbench, _ = operator
     script = filled_in(block.without(PASSED_OVER), names)
+    if RUN in script:
+        record_run(account)
     workbench.type(script, CATALOG_TAGGER_STACK=account.name, STACK=account.name)
     if "make deploy" in script and "STACK=" not in script:
         assert account.status() in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}

@@ -32,6 +32,9 @@ def test_every_route_asks_who_is_there_unless_it_shows_the_bare_page() -> None:
             assert route["AuthorizerId"] == AUTHORIZER, name
 
 
+CHANGES_OF_AN_UPLOAD = ("PUT /v1/images/{bucket}/{key+}", "DELETE /v1/images/{bucket}/{key+}")
+
+
 def test_by_default_requests_are_signed_and_only_the_embedded_aws_may_let_everybody_in() -> None:
     assert default("ApiAuthorization") == "AWS_IAM"
     assert whole()["Conditions"]["LetsEverybodyIn"] == {
@@ -53,6 +56,7 @@ def test_every_path_of_the_document_leads_to_a_function_whatever_the_method() ->
         "GET /page/{file}",
         "GET /docs",
         "GET /openapi.json",
+        *CHANGES_OF_AN_UPLOAD,
     }
 
 
@@ -106,7 +110,7 @@ def test_to_decide_needs_the_scope_that_is_named_and_nothing_else_does() -> None
         route["RouteKey"]: route["AuthorizationScopes"] for route in routes().values() if "AuthorizationScopes" in route
     }
 
-    assert scoped == {"ANY /v1/decisions": needed}
+    assert scoped == dict.fromkeys(("ANY /v1/decisions", *CHANGES_OF_AN_UPLOAD), needed)
     assert default("DecideScope") == ""
     assert whole()["Conditions"]["HasDecideScope"] == {
         "Fn::And": [

@@ -61,7 +61,7 @@ def test_what_would_be_rejected_anyway_is_told_before_it_is_sent(open_page: Open
 
     page.wait_for_selector(".upload.rejected >> nth=1")
     assert "The file is empty." in page.inner_text(".uploads")
-    assert "Save it as JPEG" in page.inner_text(".uploads") or "not a photo" in page.inner_text(".uploads")
+    assert "Save the photo as JPEG" in page.inner_text(".uploads") or "not a photo" in page.inner_text(".uploads")
 
 
 def test_two_people_upload_files_of_the_same_name_and_each_sees_their_own(
