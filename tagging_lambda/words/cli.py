@@ -58,7 +58,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON doc
 @click.argument("labels", type=click.Path(path_type=Path), metavar="[LABELS.csv]", required=False)
 @click.option("--from-table", is_flag=True, help="Learn from the keywords that people pinned to tagged photos.")
 @click.option("--name", required=True, help="Of the head: 1 to 32 of a-z 0-9 and -.")
-@click.option("--precision", type=click.FloatRange(0.5, 1), default=0.95, show_default=True, help="What to aim at.")
+@click.option("--precision", type=click.FloatRange(0.5, 1), default=0.9, show_default=True, help="What to aim at.")
 @click.option("--below", metavar="KEYWORD", help="What words new to the taxonomy belong below.")
 @_FOLDER
 @_WORKERS

@@ -123,8 +123,9 @@ def leave_out_delta(copy: ExportCopy) -> None:
 def _compared_delta(copy: ExportCopy) -> dict[str, Any]:
     """Return the last delta with an image that was seen long enough ago to be compared."""
     rows = [(delta, row) for delta in copy.files.latest()["deltas"] for row in copy.files.rows(delta["name"])]
-    settled_at = max(row["observed_at"] for _, row in rows) - UNCOMPARED
-    return [delta for delta, row in rows if row["observed_at"] < settled_at][-1]
+    seen = [(delta, row["observed_at"]) for delta, row in rows if row["observed_at"]]  # removed items were not seen
+    settled_at = max(observed_at for _, observed_at in seen) - UNCOMPARED
+    return [delta for delta, observed_at in seen if observed_at < settled_at][-1]
 
 
 def flip_byte(copy: ExportCopy) -> None:
