@@ -197,6 +197,13 @@ def live_a_day(day: Day) -> None:
     day.run("TagFunction", messages(TagImage(upload).encode()))
     day.run("NotifyFunction", {"Records": [told(len(items), record_of(day, upload))]})
     day.run("WatchFunction", admit)
+    own = {"pathParameters": {"bucket": bucket, "key": upload.key}}
+    replaced = {"name": "a.jpg", "type": "image/jpeg", "size": 99}
+    day.run(
+        "UploadFunction",
+        http("PUT /v1/images/{bucket}/{key+}", replaced, **own),
+        http("DELETE /v1/images/{bucket}/{key+}", **own),
+    )
     settings = http("GET /page/{file}", pathParameters={"file": "settings.json"})
     day.run("PageFunction", http("GET /"), settings, http("GET /docs"), http("GET /openapi.json"))
     day.run(
