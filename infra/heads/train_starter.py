@@ -241,7 +241,7 @@ def judged_card(card: HeadCard, held_out: HeldOut, vocabulary: Vocabulary) -> He
     """Return the card with thresholds by what is no mistake: a polo shirt that is called a T-shirt is none."""
     words = [word.id for word in card.words]
     groups = [Group(group.id, tuple(words.index(member) for member in group.members)) for group in card.groups]
-    truth = _lenient_truth(held_out, (*words, *(group.id for group in groups)), vocabulary)
+    truth = _lenient_truth(held_out, words, groups, vocabulary)
     thresholds = _steadied(find_thresholds(held_out.scores, truth, groups, card.kind, PRECISION))
     said = Said.of(held_out.scores, thresholds, groups, card.kind)
     entries = [
@@ -263,12 +263,14 @@ def judged_card(card: HeadCard, held_out: HeldOut, vocabulary: Vocabulary) -> He
     )
 
 
-def _lenient_truth(held_out: HeldOut, columns: tuple[str, ...], vocabulary: Vocabulary) -> Truth:
+def _lenient_truth(held_out: HeldOut, words: Sequence[str], groups: Sequence[Group], vocabulary: Vocabulary) -> Truth:
     """Return what is right of each photo by the judging lists; everything is judged."""
+    columns = (*words, *(group.id for group in groups))
     right = right_words(vocabulary)
     truths = [right.get(next(iter(label), OTHER), frozenset()) for label in held_out.examples.labels]
     table = np.array([[column in truth for column in columns] for truth in truths])
-    return Truth(table, np.zeros_like(table), Truth.of(held_out.examples.labels, columns, vocabulary).labelled)
+    labelled = Truth.of(held_out.examples.labels, words, vocabulary, groups).labelled
+    return Truth(table, np.zeros_like(table), labelled)
 
 
 def _steadied(thresholds: Thresholds) -> Thresholds:
