@@ -362,19 +362,6 @@ def targets_of(examples: Examples, words: Sequence[str]) -> NDArray[np.bool_]:
     return targets
 
 
-def telling_directions(rows: NDArray[np.float32], kinds: NDArray[np.intp], strength: float) -> NDArray[np.float64]:
-    """Return float64 [F, kinds]: the directions in which a logistic regression tells kinds of rows apart.
-
-    Args:
-        rows: float32 [n, F].
-        kinds: int [n], from 0 on.
-        strength: the inverse one of the regularisation.
-    """
-    with threadpool_limits(1):
-        coefficients, _ = _fit_softmax(rows, np.eye(kinds.max() + 1, dtype=bool)[kinds], strength)
-    return np.asarray(coefficients - coefficients.mean(axis=1, keepdims=True))
-
-
 def _fit_softmax(
     vectors: NDArray[np.float32], targets: NDArray[np.bool_], strength: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
