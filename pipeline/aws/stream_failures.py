@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pipeline.dead_letters import DeadLetter
     from pipeline.ports import QueueDepth
 
-# The stream keeps a change for a day; only an export, which reads the table, has an older one (DECISIONS.md, 72).
+# The stream keeps a change for a day; after that only an export has it, which reads the table (DECISIONS.md, 72).
 _FORGOTTEN = frozenset({"TrimmedDataAccessException", "ResourceNotFoundException", "ExpiredIteratorException"})
 
 
@@ -50,7 +50,7 @@ class StreamFailures:
         return self.letters.depth()
 
     def resend(self, letters: Sequence[DeadLetter]) -> tuple[DeadLetter, ...]:
-        """Have the functions take their batches, delete the letters of those that did, and return the others."""
+        """Call the functions with their batches, delete the letters that succeeded, and return the others."""
         taken = [letter for letter in letters if self._is_taken(letter.body)]
         undeleted = self.letters.delete(taken)
         return tuple(letter for letter in letters if letter not in taken or letter in undeleted)
@@ -75,8 +75,8 @@ class StreamFailures:
         return "FunctionError" not in answer
 
     def _is_current(self, change: Mapping[str, Any], stream_arn: str) -> bool:
-        """Return whether the item is still as the change left it; where it was removed, neither has a revision."""
-        # An older state that is recorded late would lie over a newer one (DECISIONS.md, 104).
+        """Return whether the item is still as the change left it; a removed item has no revision on either side."""
+        # An older state that is recorded late would hide a newer one (DECISIONS.md, 104).
         key, image = change["dynamodb"]["Keys"], change["dynamodb"].get("NewImage", {})
         item = self.dynamodb.get_item(TableName=_table_of(stream_arn), Key=key, ConsistentRead=True).get("Item", {})
         return bool(item.get(REVISION) == image.get(REVISION))
