@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pipeline.colours import decided_colours
-from pipeline.records import GoneImage, RejectedImage, TaggedImage, UndoneImage
+from pipeline.records import RecordSummary, RejectedImage, TaggedImage
 from pipeline.terminal import printable
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pipeline.errors import RejectReason
     from pipeline.keyword_names import KeywordNames
-    from pipeline.records import ClassScore, Decision, Record, RecordSummary, Rejection
+    from pipeline.records import ClassScore, Decision, Record, Rejection
     from results_sink.export.bulk import BulkReport
     from results_sink.export.manifest import Manifest
     from results_sink.search.search import SearchAnswer
@@ -98,7 +98,7 @@ def record_document(
         "image": str(observation.image),
         "product": observation.product,
         "listing": observation.listing.document(),
-        "status": status(record),
+        "status": str(RecordSummary.of(record).kind),
         "reason": str(record.reason) if isinstance(record, RejectedImage) else None,
         "detail": record.detail if isinstance(record, RejectedImage) else None,
         "keywords": [],
@@ -261,19 +261,6 @@ def bulk_text(report: BulkReport, target: str) -> str:
     return "\n".join([*lines, f"{report.indexed:,} images to be indexed, {report.deleted:,} to be deleted"])
 
 
-def status(record: Record) -> str:
-    """Return what became of the image, in one word."""
-    match record:
-        case TaggedImage():
-            return "tagged"
-        case RejectedImage():
-            return "rejected"
-        case GoneImage():
-            return "gone"
-        case UndoneImage():
-            return "undone"
-
-
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return the rows below their heads, each column as wide as its widest cell."""
     lines = [tuple(heads), *rows]
@@ -296,7 +283,7 @@ def moment(instant: datetime) -> str:
 def _status_line(record: Record) -> str:
     if isinstance(record, RejectedImage):
         return f"rejected ({record.reason}): {printable(record.detail)}"
-    return status(record)
+    return str(RecordSummary.of(record).kind)
 
 
 def _decision_line(decision: Decision, names: KeywordNames) -> str:
