@@ -3,7 +3,7 @@
 import os
 import secrets
 
-from catalog_loader.upload import Uploads, add_routes
+from catalog_loader.upload_route import Uploads, add_routes
 from pipeline.aws.clients import client, presigning_client
 from pipeline.aws.photo_addresses import S3Addresses
 from pipeline.aws.s3 import S3Images

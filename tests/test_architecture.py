@@ -29,7 +29,7 @@ DOORS = {
         "tagging_lambda/same_photos.py",
         "tagging_lambda/thumbnails.py",
         "tagging_lambda/curate/decide_request.py",
-        "catalog_loader/upload.py",
+        "catalog_loader/upload_route.py",
         "results_sink/",
     ),
     "boto3": ("pipeline/aws/", "infra/local/"),

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from pipeline.ports import RecordTable
 
 PATTERN_VARIABLE = "PRODUCT_PATTERN"  # of the tagging function
-ENABLED = frozenset(
-    {"Enabled", "Enabling", "Updating", "Creating"}
-)  # messages are taken, or will be soon
+ENABLED = frozenset({"Enabled", "Enabling", "Updating", "Creating"})  # messages are taken, or will be soon
 WHERE_TO_READ = "RUNBOOK.md#a-bucket-that-exists-already says how to let the stack read it; nothing was sent"
 
 

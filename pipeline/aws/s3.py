@@ -29,9 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-DOWNLOAD_LIMIT_S = (
-    30  # chosen by us: three times what the largest image needs; a read timeout stops no slow trickle
-)
+DOWNLOAD_LIMIT_S = 30  # chosen by us: three times what the largest image needs; a read timeout stops no slow trickle
 CHUNK_BYTES = 16_384  # chosen by us: how often a download's time is checked
 DELETE_BATCH = 1000  # the most keys Amazon S3 permits in one DeleteObjects
 _DENIALS_OF_ONE = frozenset({"AccessDenied", "AllAccessDisabled", "Forbidden", "InvalidObjectState", "403"})
