@@ -122,8 +122,6 @@ class Driver:
                     self._happen(event, s3, sqs)
                     if number == self.shop.messages // 2:
                         self.here.restart()
-                        # Changes that nobody had taken yet are lost with the emulator's stream. AWS keeps them.
-                        report_of(self.here, "export", "--json")
                         self.driven.events["restarts of the emulator"] += 1
 
             with ThreadPoolExecutor(HANDS) as pool:
@@ -257,7 +255,7 @@ def chaos(seed: int, size: int, folder: Path, *, messages_a_key: int = MESSAGES,
             driver.wait(lambda waiting, _: not waiting)
         under_fire_s = time.monotonic() - begun_s
         here.proxy("calm")
-        # The batches that nobody has redriven yet. The emulator forgets its stream with a restart, as AWS's with a day.
+        # What nobody has redriven yet. A restart makes the emulator forget what was read, as a day makes AWS.
         stream = report_of(here, "redrive", "--json")["queues"]["stream"]
         staff.counts["batches of before the restart, which the stream forgot"] = sum(stream["failed"].values())
         drained_s = driver.wait_for_the_end()
