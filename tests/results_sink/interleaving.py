@@ -72,6 +72,7 @@ class World:
     writes: int = 0
     broken: list[str] = field(default_factory=list)
     clock_ahead = timedelta()  # of exporters, over the store's
+    lost_answers = 0.0  # the share of conditional writes that are carried out, and refused when they are repeated
 
     def __post_init__(self) -> None:
         self.chance, self.files = random.Random(self.seed), Steps(self)
@@ -167,7 +168,7 @@ class Steps(MemoryFiles):
             return False
         self._keep(name, data)
         self.check()
-        return True
+        return not (self.world.lost_answers and self.world.chance.random() < self.world.lost_answers)
 
     def delete(self, names: Any) -> None:
         for name in names:

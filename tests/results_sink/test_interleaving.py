@@ -20,7 +20,12 @@ WORLDS = 15  # of the protocol as it is; twenty were run by hand
 SEARCHED = 20
 
 
-def test_search_ends_as_the_table_is_in_every_interleaving() -> None:
+@pytest.mark.parametrize("lost_answers", [0.0, 0.3])
+def test_search_ends_as_the_table_is_in_every_interleaving(
+    lost_answers: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(World, "lost_answers", lost_answers)
+
     assert first_wrong_world(range(WORLDS)) is None
 
 
