@@ -58,7 +58,7 @@ def test_a_throttled_write_is_tried_again_and_fails_alone_in_the_end():
     table, waits_s = Throttled(), []
     rewriter = Rewriter(table, InlineExecutor(), sleep=waits_s.append)
     [found] = rewriter.rewrite([tagged()], renamed)
-    assert "ProvisionedThroughputExceededException" in found.failure
+    assert found.failure == f"{tagged().observation.image}: ProvisionedThroughputExceededException"
     assert (found.is_change, table.tries, waits_s) == (False, len(WAITS_S), list(WAITS_S))
 
 
