@@ -95,7 +95,7 @@ def test_a_throttled_read_after_a_lost_race_costs_no_other_record():
 
     assert [(rewrite.is_change, rewrite.failure) for rewrite in rewrites] == [
         (True, ""),
-        (False, "throttled"),
+        (False, f"{shop('b.jpg')}: throttled"),
         (True, ""),
     ]
 
