@@ -59,7 +59,7 @@ DEPTH_EVERY = 50  # events
 CALLS_A_KILL = (60, 240)  # through the proxy
 GROWN_UP_CPU_S = 0.6  # a start takes 0.4; the emulator ends all siblings of a worker that dies in it
 DRAIN_LIMIT_S = 600  # of quiet without end: then something is stuck
-RESTART_LIMIT_S = 90
+RESTART_LIMIT_S = 300  # a stop waits up to a minute for calls that hang, and a busy machine is slow to start
 POLL_S = 0.5
 
 

@@ -38,7 +38,7 @@ SURE = 0.999  # pictures that are classified together round otherwise than alone
 SHOWN_PROBLEMS = 20
 PAGE = 25  # results, so that a search has several pages
 REFRESHED_S = 10.0
-SETTLED_S = 60.0  # until a change is in the export and searched: 2 to 5 s on an idle machine
+SETTLED_S = 180.0  # until a change is in the export and searched: 2 to 5 s on an idle machine
 LETTERS_S = 330.0  # until letters come back that a command hid and could not release: SQS hides them for 300 s
 ENDS = frozenset({"tagged", "rejected"})  # what is exported
 
