@@ -174,8 +174,8 @@ def redrive(*, reasons: tuple[str, ...], as_json: bool) -> int:
 
     Their images are tried again, as often as new ones are. Letters are selected by the error they died of; a letter
     that the queue gave up on has no error and is called Undone. A letter that dies while this runs is left alone,
-    because a message that can never succeed would circle for ever. Changes of the table that a function could not pass
-    on are handed to that function once more, as long as the stream has them: for a day.
+    because a message that can never succeed would circle for ever. Records that a function could not pass on are
+    written once more, unchanged, so that the stream brings them again. After a day it has forgotten which they are.
 
     Exits 1 if a letter was not taken back, died since this began, or is hidden because somebody has received it.
     """
