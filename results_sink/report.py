@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.colours import decided_colours
 from pipeline.records import GoneImage, RejectedImage, TaggedImage, UndoneImage
-from pipeline.terminal import printable
+from pipeline.terminal import cut, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -281,11 +281,6 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(
         GAP.join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
     )
-
-
-def cut(line: str, width: int | None) -> str:
-    """Return the line, no longer than the width, if there is one."""
-    return line if width is None or len(line) <= width else line[: width - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def moment(instant: datetime) -> str:
