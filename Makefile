@@ -77,8 +77,8 @@ dist: .venv/run.stamp  ## build a wheel into dist/, for an environment of its ow
 	@$(STEP) "Building the wheel" .venv/dist.log $(BIN)/python -m pip wheel --no-deps --wheel-dir dist .
 	@echo "To install it in an environment of its own: pipx install '$$(ls dist/*.whl)[all]'"
 
-lock: .venv/run.stamp  ## lock the newest libraries that pyproject.toml permits, for the packages
-	$(BIN)/python -m infra lock
+lock: .venv/run.stamp  ## lock the packages' libraries by pyproject.toml; NEWEST=yes lets all move to their newest versions
+	$(BIN)/python -m infra lock $(if $(filter yes,$(NEWEST)),--newest)
 
 cost: .venv/run.stamp  ## reckon what it costs, from the prices and from what was measured, into docs/cost.md
 	$(BIN)/python -m infra cost > docs/cost.md
