@@ -56,6 +56,25 @@ def test_a_plain_product_has_the_colour_that_a_person_would_name(name: str) -> N
     assert not others
 
 
+@pytest.mark.parametrize(
+    ("levels", "colour"),
+    [
+        ((48, 38, 34), "brown"),  # a shoe of dark leather, which a black one beside it is not
+        ((26, 26, 28), "black"),
+        ((250, 240, 190), "yellow"),  # as pale as a cream, and greener
+        ((243, 228, 200), "beige"),
+    ],
+)
+def test_a_dark_or_pale_tint_is_a_colour(levels: tuple[int, int, int], colour: str) -> None:
+    ground = (60, 90, 120) if min(levels) > 100 else (255, 255, 255)
+
+    assert colours_of(facts_of(photo(levels, ground)))[0].colour == colour
+
+
+def test_what_may_be_white_in_the_shade_or_a_light_grey_has_no_colour() -> None:
+    assert colours_of(facts_of(photo((207, 207, 208)))) == ()
+
+
 def test_the_ground_says_nothing_of_the_colour() -> None:
     for ground in ((255, 255, 255), (20, 20, 20), (240, 120, 30)):
         assert colours_of(facts_of(photo(LEVELS["green"], ground)))[0].colour == "green"
