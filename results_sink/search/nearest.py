@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 BLOCK_ROWS = 65_536  # vectors that are in memory as float32 at once: 100 MB at 384 dimensions
 SAMPLE_ROWS = 20_000  # of which an axis is computed, chosen by us: more hardly turn it
-# Measured (docs/signals.md): half of it wins half as much; twice as much costs what another shop's photos share in looks.
+# Measured (docs/signals.md): half as much wins half; twice as much costs likeness where the head knows no word.
 WORDS_SHARE = 0.2
 _ROUNDING = 1e-5  # by which a float32 product may differ from the true one
 
