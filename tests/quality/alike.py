@@ -1,8 +1,8 @@
 """Measures whether the photos most alike show the same garment: `python -m tests.quality.alike DATA`.
 
-Photos of half of the contributors teach a projection and a head, as the starter's are taught; each garment of the other
-half is compared with all others of that half. Then the halves change places. So nothing knows a photo that it is judged
-by, and the figures are of half as many examples as the head that ships has seen.
+What a photo is taken for comes from a head that was taught without its contributor, in five folds, and looks from axes
+that know no label: nothing knows the photos that it is judged by. Features are kept where `infra.heads.train_starter`
+keeps them; of its views only the photos as seen are read here, so the head is a little weaker than the one that ships.
 """
 
 from __future__ import annotations
@@ -13,18 +13,17 @@ from pathlib import Path
 import click
 import numpy as np
 
-from infra.heads.train_starter import STRENGTH, FeatureReader, Gallery, View, fit_projection, photos_of
+from infra.heads.train_starter import DIMENSIONS, FeatureReader, Gallery, View, held_out_logits, photos_of
 from pipeline.keywords import Vocabulary
 from pipeline.model_version import CARD_NAME
 from pipeline.settings import home, model_dir
-from results_sink.search.nearest import VectorIndex
-from results_sink.search.shared_words import HeadWords
+from results_sink.search.nearest import WORDS_SHARE
 from tagging_lambda.classify import Classifier
-from tagging_lambda.words.projection import Projection, network_of
-from tagging_lambda.words.train import Background, Examples, Problem, folds_of
+from tagging_lambda.words.projection import network_of, rooted
 
 SETS = ("clothing", "goods", "grocery", "imagenet")
 NEAREST = 5
+SHARES = (0, 0.1, 0.2, WORDS_SHARE, 0.5)
 
 
 def ten_garments(data: Path) -> dict[Path, str]:
@@ -34,48 +33,53 @@ def ten_garments(data: Path) -> dict[Path, str]:
     return {data / "clothing" / row["file"]: row["keyword"] for row in rows}
 
 
-def precision(index: VectorIndex, labels: np.ndarray, groups: np.ndarray, *, by_others: bool) -> float:
-    """Return how many of the five photos most like each one, of other contributors alone or of all, show the same."""
-    shares = []
-    for row, label in enumerate(labels):
-        nearest = index.nearest(index.vectors.rows[row].astype(np.float32), len(labels)).rows
-        passed = (groups[nearest] != groups[row]) if by_others else (nearest != row)
-        shares.append((labels[nearest[passed][:NEAREST]] == label).mean())
-    return float(np.mean(shares))
+def looks(features: np.ndarray) -> np.ndarray:
+    """Return float32 [n, n]: the cosines of photos along the axes on which most photos differ."""
+    roots = rooted(features)
+    centred = roots - roots.mean(axis=0)
+    _, axes = np.linalg.eigh(centred.T @ centred)
+    along = centred @ axes[:, -DIMENSIONS:]
+    units = along / np.linalg.norm(along, axis=1, keepdims=True)
+    return units @ units.T
 
 
-def taught(gallery: Gallery, learned: np.ndarray, network: str) -> tuple[Projection, HeadWords]:
-    """Return a projection and a head as these rows of the gallery teach them."""
-    projection = fit_projection(network, gallery, learned)
-    examples = gallery.examples(projection).rows(learned)
-    problem = Problem.of(examples, Vocabulary.load(), Background.none(), STRENGTH)
-    linear = problem.fit(np.arange(len(problem.examples)))
-    return projection, HeadWords(linear.coefficients, linear.bias)
+def shared_words(logits: np.ndarray) -> np.ndarray:
+    """Return float32 [n, n]: the Bhattacharyya coefficients of what photos are taken for."""
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    roots = np.sqrt(powers / powers.sum(axis=1, keepdims=True))
+    return roots @ roots.T
+
+
+def precision(scores: np.ndarray, names: np.ndarray, is_passed: np.ndarray) -> float:
+    """Return how many of the five photos most like each one, without those that are passed over, have its name."""
+    nearest = np.argsort(-np.where(is_passed, -1, scores), axis=1, kind="stable")[:, :NEAREST]
+    return float((names[nearest] == names[:, None]).mean())
 
 
 @click.command()
 @click.argument("data", type=click.Path(path_type=Path, exists=True, file_okay=False))
 def main(data: Path) -> None:
-    """Print the precision of the five most alike, with the words of a head and without."""
+    """Print the precision of the five most alike, by how much of the score is what photos are taken for."""
     vocabulary, classifier = Vocabulary.load(), Classifier.load(model_dir() / CARD_NAME)
-    reader, network = FeatureReader(classifier, home() / "starter-features"), network_of(classifier.card)
-    photos = [photo for name in SETS for photo in photos_of(data, name, vocabulary)]
-    features = np.concatenate([reader.features(photos_of(data, name, vocabulary), View.AS_SEEN)[0] for name in SETS])
-    labels = tuple(frozenset({photo.keyword_id} - {""}) for photo in photos)
-    groups = np.array([photo.group for photo in photos])
-    gallery = Gallery(features, labels, tuple(groups.tolist()), len(photos))
+    reader = FeatureReader(classifier, home() / "starter-features")
+    photos = {name: photos_of(data, name, vocabulary) for name in SETS}
+    features = np.concatenate([reader.features(photos[name], View.AS_SEEN)[0] for name in SETS])
+    everyone = [photo for name in SETS for photo in photos[name]]
+    labels = tuple(frozenset({photo.keyword_id} - {""}) for photo in everyone)
+    groups = np.array([photo.group for photo in everyone])
+    gallery = Gallery(features, labels, tuple(groups.tolist()), len(everyone))
+    held_out = held_out_logits(network_of(classifier.card), gallery, vocabulary)
     garments = ten_garments(data)
-    garment = np.array([garments.get(photo.path, "") for photo in photos])
-    is_first_half = folds_of(Examples(features, labels, gallery.groups), seed=0) % 2 == 0
-    for is_learned in (is_first_half, ~is_first_half):
-        projection, head = taught(gallery, np.flatnonzero(is_learned), network)
-        judged = np.flatnonzero(~is_learned & (garment != ""))
-        vectors = np.stack([np.frombuffer(projection.vector(row).data, np.int8) for row in features[judged]])
-        for kind, index in (("looks", VectorIndex.of(vectors)), ("looks and words", VectorIndex.of(vectors, head))):
-            of_all, of_others = (
-                precision(index, garment[judged], groups[judged], by_others=others) for others in (False, True)
-            )
-            click.echo(f"{kind:<16} {len(judged)} photos: {of_all:.3f}, of other contributors alone {of_others:.3f}")
+    judged = np.array([row for row, photo in enumerate(everyone) if photo.path in garments])
+    names = np.array([garments[everyone[row].path] for row in judged])
+    by_looks, by_words = looks(features[judged]), shared_words(held_out.logits[judged])
+    is_same_group = groups[judged][:, None] == groups[judged]
+    for share in SHARES:
+        scores = (1 - share) * by_looks + share * by_words
+        of_all = precision(scores, names, np.eye(len(judged), dtype=bool))
+        of_others = precision(scores, names, is_same_group)
+        click.echo(f"words {share:.2f} of the score: {of_all:.3f}, of other contributors' photos alone {of_others:.3f}")
+    click.echo(f"{len(judged)} photos, {len(set(names))} garments")
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ def test_with_words_the_score_is_the_cosine_and_what_both_are_taken_for() -> Non
         powers = np.exp(unit_rows(rows) @ head.coefficients + head.bias)
         return np.sqrt(powers / powers.sum(axis=1, keepdims=True))
 
-    expected = (unit_rows(vectors) @ unit_rows(query[None])[0]) * 0.8 + (roots(vectors) @ roots(query[None])[0]) * 0.2
+    expected = (unit_rows(vectors) @ unit_rows(query[None])[0]) * 0.7 + (roots(vectors) @ roots(query[None])[0]) * 0.3
     neighbours = VectorIndex.of(vectors, head).nearest(query, 300)
 
     assert neighbours.scores == pytest.approx(expected[neighbours.rows], abs=0.003)  # int8 has 127 levels
