@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import random
+from datetime import date
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from pipeline.colours import COLOURS, colours_of
 from pipeline.facts import PhotoFacts
+from pipeline.photo_rules import broken_ids, shipped_rule_sets
 from tagging_lambda.image.preprocess import read_picture
 from tests.builders import CONTRACT
 
@@ -104,6 +107,52 @@ def test_size_format_and_bytes_are_those_of_the_file() -> None:
 
     assert (facts.width_pixels, facts.height_pixels, facts.format) == (640, 480, "JPEG")
     assert 1_000 < facts.file_bytes < 20_000
+
+
+SIDES = (99, 100, 249, 250, 499, 500, 501, 640, 999, 1000)
+LATER = date(2027, 1, 31)
+
+
+def made_picture(rng: random.Random) -> tuple[bytes, dict[str, set[str]]]:
+    """Return a file with a product on white, and what it breaks as of `LATER`."""
+    width, height = rng.choice(SIDES), rng.choice(SIDES)
+    kind = rng.choice(("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"))
+    has_frame = rng.random() < 0.3 and max(width, height) < 4 * min(width, height)
+    image = Image.new("RGB", (width, height), (255, 255, 255))
+    ImageDraw.Draw(image).ellipse((width // 10, height // 10, width * 9 // 10, height * 9 // 10), (90, 60, 200))
+    if has_frame:
+        line = max(2, max(width, height) // 40)
+        image = ImageOps.expand(image.crop((line, line, width - line, height - line)), line, (20, 20, 20))
+    file = io.BytesIO()
+    image.save(file, kind, **({"speed": 10} if kind == "AVIF" else {}))
+    small, large = min(width, height), max(width, height)
+    broken = {
+        "google": {
+            "image_too_small": small < 500,
+            "format_not_accepted": kind == "AVIF",
+            "border": has_frame,
+        },
+        "amazon": {
+            "image_too_small": large < 500,
+            "no_zoom": large < 1000,
+            "format_not_accepted": kind in {"WEBP", "BMP", "AVIF"},
+            "border": has_frame,
+            "background_not_white": has_frame,
+        },
+    }
+    return file.getvalue(), {
+        name: {rule for rule, is_broken in rules.items() if is_broken} for name, rules in broken.items()
+    }
+
+
+@pytest.mark.slow
+def test_what_a_header_or_an_edge_shows_is_judged_exactly_on_five_hundred_pictures() -> None:
+    rng, rule_sets = random.Random(20270131), shipped_rule_sets()
+    for _ in range(500):
+        data, broken = made_picture(rng)
+        facts = read_picture(data, CONTRACT).facts
+
+        assert {name: set(ids) for name, ids in broken_ids(rule_sets, facts, (), LATER).items()} == broken
 
 
 def test_border_and_margins_are_measured() -> None:
