@@ -70,7 +70,8 @@ class _Int8Rows:
 
     def cosines(self, levels: NDArray[np.int8], inverse_length: float) -> NDArray[np.float64]:
         """Return float64 [n]: the cosines of all rows with int8 [D], a vector of one over that length."""
-        return np.asarray(simsimd.cdist(levels[None], self.rows, "dot"))[0] * (self.inverse_lengths * inverse_length)
+        products = np.asarray(simsimd.cdist(levels[None], self.rows, "dot"), np.float64)[0]
+        return np.asarray(products * (self.inverse_lengths * inverse_length))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -52,4 +52,4 @@ class HeadWords:
         logits = units @ self.coefficients + self.bias
         powers = np.exp(logits - logits.max(axis=1, keepdims=True))
         scores = powers / powers.sum(axis=1, keepdims=True)
-        return np.rint(np.sqrt(scores) * LEVELS).astype(np.int8)
+        return np.asarray(np.rint(np.sqrt(scores) * LEVELS), np.int8)

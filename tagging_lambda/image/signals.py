@@ -183,7 +183,7 @@ def _colour_shares(
     neutral = weights * (names[:, _BLACK] + names[:, _WHITE] + names[:, _GREY])
     counts = np.bincount(lightness.astype(np.int32).clip(0, 100), neutral, minlength=101).cumsum()
     if counts[-1] >= _LEAST_CORRECTED * total:
-        grey = weights * names[:, _GREY] / np.float32(total)
+        grey = np.asarray(weights * names[:, _GREY] / total, np.float32)
         shares = _relit(shares, counts, grey, lightness)
     dark = weights * names[:, _BLACK]
     if dark.sum() >= _LEAST_CORRECTED * total:
