@@ -215,7 +215,7 @@ class Api:
     ) -> answers.SimilarProducts:
         """Find the products that look most like one, each by its most similar image.
 
-        A score is the cosine of two feature vectors.
+        A score says how alike two photos look, and whether they are taken for the same thing; 1 is the same photo.
         """
         name = unquote(product_id)
         records = readable(self.table.of_product(name))

@@ -265,7 +265,7 @@ class Searcher:
         )
 
     def similar(self, request: SimilarRequest) -> tuple[SearchHit, ...]:
-        """Return what looks most like a vector, nearest first; a hit's score is the cosine, or 0 where that is below.
+        """Return what looks most like a vector, nearest first; a hit's score is 0 where it would be below.
 
         Raises:
             BadExport: a file that is needed is missing or damaged.
@@ -300,21 +300,21 @@ class Searcher:
     ) -> tuple[SearchHit, ...]:
         neighbours = [(first, vectors.rows, vectors.index.nearest(request.query, wanted)) for first, vectors in parts]
         nearest = [
-            (cosine, first + row)
+            (score, first + row)
             for first, rows, found_rows in neighbours
-            for row, cosine in zip(rows[found_rows.rows].tolist(), found_rows.cosines.tolist(), strict=True)
+            for row, score in zip(rows[found_rows.rows].tolist(), found_rows.scores.tolist(), strict=True)
         ]
         passed = {request.without_product}
         hits = []
-        for cosine, row in sorted(nearest, key=lambda neighbour: (-neighbour[0], neighbour[1]))[:wanted]:
+        for score, row in sorted(nearest, key=lambda neighbour: (-neighbour[0], neighbour[1]))[:wanted]:
             product = self._catalogue.product_of(row)
             image = self._catalogue.image_of(row)
             if not is_shown[row] or product in passed or image == request.without_image:
                 continue
             if request.per_product:
                 passed.add(product)
-            score = min(max(cosine, 0.0), 1.0)  # float32 may round beyond 1
-            hits.append(SearchHit(image, product, score, *self._said_of(row)))
+            within = min(max(score, 0.0), 1.0)  # float32 may round beyond 1
+            hits.append(SearchHit(image, product, within, *self._said_of(row)))
         return tuple(hits)
 
     def counts_of(self, nodes: Mapping[str, Node], request: SearchRequest) -> dict[str, int]:
