@@ -1,7 +1,7 @@
 // One photo: its keywords with how sure they are, what the model saw, and what people say of it.
 
 import { ask, askOnce, nameOfClass, pathOf, photo } from "./api.js";
-import { explain, failure } from "./notices.js";
+import { detail, explain, failure } from "./notices.js";
 import { cameFromHere, forget, placeInTrail, replaceVisit } from "./visits.js";
 import { announce, bar, el, icon, percent } from "./dom.js";
 import { framed, PHOTO } from "./pictures.js";
@@ -119,7 +119,7 @@ export function nameOf(image) {
 function sections(record, decide, rate, verdicts) {
   const parts = [];
   if (record.status === "rejected") {
-    parts.push(el("div", { class: "notice bad" }, el("strong", {}, say(`reason_${record.reason}`)), el("p", {}, record.detail)));
+    parts.push(el("div", { class: "notice bad" }, el("strong", {}, say(`reason_${record.reason}`)), el("p", {}, detail(record.detail))));
   } else if (record.status !== "tagged") {
     parts.push(el("p", { class: "notice" }, say(`is_${record.status}`)));
   } else {
@@ -189,8 +189,8 @@ export function rateButtons(keyword, rate, given) {
         await rate(verdict);
         for (const [name, button] of Object.entries(made)) button.setAttribute("aria-pressed", String(name === verdict));
       } catch (error) {
-        announce(say("error", error.message));
-        message.textContent = say("error", error.message);
+        announce(explain(error));
+        message.textContent = explain(error);
       }
     } }, icon(shape));
   }
@@ -217,8 +217,8 @@ export function missingWord(button, tell) {
     try {
       await tell(word, chosen || (await idOf(word)), thank);
     } catch (error) {
-      announce(say("error", error.message));
-      message.textContent = say("error", error.message);
+      announce(explain(error));
+      message.textContent = explain(error);
     }
   };
   suggest(field, list, add);
@@ -287,6 +287,7 @@ function facts(record) {
     ["product", el("a", { href: productAddress(record.product) }, record.product)],
     ["brand", record.listing.brand],
     ["price", record.listing.price],
+    ["tags", record.listing.tags],
     ["url", record.listing.url && el("a", { href: record.listing.url, rel: "noopener noreferrer", target: "_blank" }, record.listing.url)],
     ["place", [record.image, " ", el("button", { type: "button", class: "small", onclick: () => openOriginal(record.image) }, say("original"))]],
     ["size", record.width_pixels ? `${number(record.width_pixels)} × ${number(record.height_pixels)}` : ""],

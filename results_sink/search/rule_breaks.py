@@ -51,6 +51,7 @@ def exported_facts(snapshot: Snapshot) -> list[bytes | None]:
     return [packed for group in groups for packed in group.column(FACTS).to_pylist()]
 
 
+# DECISIONS.md, 145: computed, as a stored finding would keep the rules of the day it was written.
 def breaks(
     rules: RuleSet, facts: Sequence[bytes | None], columns: ImageColumns, vocabulary: Vocabulary
 ) -> NDArray[np.bool_]:
