@@ -101,7 +101,7 @@ def search(  # noqa: PLR0913 - the parameters of the path
     return ApiRequest(catalogue.SearchPage, "GET", path)
 
 
-def suggest(
+def suggest(  # noqa: PLR0913 - the parameters of the path
     q: str,
     *,
     language: str | None = None,

@@ -158,11 +158,11 @@ def test_every_operation_of_the_document_has_a_request_with_all_of_its_parameter
 
 
 def test_both_clients_send_every_request() -> None:
-    builders = {name for name, value in vars(requests).items() if getattr(value, "__annotations__", {}).get("return")}
-    sent = {name for name in builders if str(getattr(requests, name).__annotations__["return"]).startswith("ApiRequest")}
+    returned = {name: getattr(value, "__annotations__", {}).get("return", "") for name, value in vars(requests).items()}
+    builders = {name for name, model in returned.items() if str(model).startswith("ApiRequest")}
 
-    assert len(sent) >= len(CALLS)
-    assert sent - set(vars(CatalogClient)) == sent - set(vars(AsyncCatalogClient)) == {"_post"}
+    assert len(builders) > len(CALLS)
+    assert builders - set(vars(CatalogClient)) == builders - set(vars(AsyncCatalogClient)) == {"_post"}
 
 
 def test_a_thumbnail_is_its_file(gateway: type[Gateway], client: CatalogClient) -> None:
