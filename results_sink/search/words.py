@@ -71,8 +71,8 @@ class WordMatch:
         node: None where it is left out.
         ignored: the words that were left out and are worth saying so: not articles and the like.
         corrections: what was read as another word.
-        is_detail: whether it says less than other words beside it: a colour, a material, what is not wanted, or the head
-            of longer names.
+        is_detail: whether it says less than other words beside it: a colour, a material, what is not wanted, or the
+            head of longer names.
     """
 
     text: str
@@ -306,6 +306,9 @@ class LanguageWords:
     def _next(self, texts: Sequence[str], *, is_last: bool) -> tuple[int, WordMatch]:
         """Return how many of the first words belong together, and what they mean."""
         rest = [_bare(text) for text in texts[:MOST_JOINED]]
+        noun = self._without_article(rest[0])
+        if noun != rest[0] and not self._longest(rest):
+            rest[0] = noun
         return self._longest(rest) or self._single(rest, is_last=is_last and len(texts) == 1)
 
     # DECISIONS.md, 146: who types "no boots" wants none, and finds nothing else if "no" is left out.
@@ -313,7 +316,7 @@ class LanguageWords:
         """Return how many words a negation and what it leaves out are, and that; None where there is none."""
         stop_words = STOP_WORDS.get(self.language, ())
         following = [index for index, text in enumerate(texts) if index and fold(_bare(text)) not in stop_words]
-        if fold(_bare(texts[0])) not in NEGATIONS.get(self.language, ()) or not following or self._longest_bare(texts):
+        if fold(_bare(texts[0])) not in NEGATIONS.get(self.language, ()) or not following:
             return None
         first = following[0]
         count, match = self._next(texts[first:], is_last=False)
@@ -322,15 +325,12 @@ class LanguageWords:
             return first + count, WordMatch(text, None, (texts[0], *match.ignored))
         return first + count, WordMatch(text, Without(match.node), (), match.corrections, is_detail=True)
 
-    def _longest_bare(self, texts: Sequence[str]) -> tuple[int, WordMatch] | None:
-        return self._longest([_bare(text) for text in texts[:MOST_JOINED]])
-
     def near(self, text: str) -> list[str]:
         """Return names, in the person's language, that are near a word that means nothing."""
         return self._own.near(text)
 
     def _longest(self, texts: Sequence[str]) -> tuple[int, WordMatch] | None:
-        """Return how many of the first words are a keyword together, and that; None where they are none."""
+        """Return how many of the first words are a keyword together, and which; None where they are none."""
         # DECISIONS.md, 10: shoppers type no quotation marks, so neighbours that are a keyword are read as it.
         for count in range(len(texts), 1, -1):
             text = " ".join(texts[:count])
@@ -344,9 +344,7 @@ class LanguageWords:
 
     def _single(self, texts: Sequence[str], *, is_last: bool) -> tuple[int, WordMatch]:
         """Return what the first word means though it is no name: a head, a beginning, a slip, or nothing."""
-        text = self._without_article(texts[0])
-        if text != texts[0] and (meaning := self._known(text)):
-            return 1, self._match(text, meaning)
+        text = texts[0]
         if fold(text) in STOP_WORDS.get(self.language, ()) or not text:
             return 1, WordMatch(text, None)
         if meaning := self._own.headed(text):
