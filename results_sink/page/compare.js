@@ -5,7 +5,7 @@ import { announce, bar, el, icon, percent } from "./dom.js";
 import { explain } from "./notices.js";
 import { missingWord, rateButtons } from "./photo.js";
 import { PHOTO } from "./pictures.js";
-import { language, say } from "./words.js";
+import { language, number, say } from "./words.js";
 
 const DIFFERENCE = 0.1; // of two scores, chosen by us: below it two models say the same
 
@@ -125,7 +125,7 @@ function differences(models) {
 function column(answer, name) {
   const rate = (keyword) => (verdict) => ask("POST", "ratings", { json: { ratings: [{ image: name, keyword: keyword.id, verdict, model_version: answer.model_version }] } }).then(() => announce(say("thanks")));
   return el("section", { class: "column", "aria-label": answer.model },
-    el("h2", {}, answer.model, el("small", {}, ` ${say("milliseconds", answer.milliseconds)}`)),
+    el("h2", {}, answer.model, el("small", {}, ` ${say("milliseconds", number(answer.milliseconds))}`)),
     el("h3", {}, say("keywords")),
     answer.keywords.length
       ? el("ul", { class: "keywords" }, answer.keywords.map((keyword) => el("li", {}, el("span", { class: "word" }, keyword.keyword), score(keyword.score), el("span", { class: "acts" }, rateButtons(keyword, rate(keyword))))))

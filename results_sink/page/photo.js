@@ -44,7 +44,7 @@ export function photoView(box, { image }) {
     try {
       const [record, given] = await Promise.all([ask("GET", pathOf(image), { query: { language: language() } }), ratings()]);
       if (gone) return;
-      title.textContent = record.listing.title || record.product;
+      title.textContent = titleOf(record);
       if (!focus) void loadSiblings(record.product);
       const verdicts = new Map(given.filter((rating) => rating.model_version === record.model_version).map((rating) => [rating.keyword, rating.verdict]));
       right.replaceChildren(...sections(record, decide, rate, verdicts));
@@ -114,6 +114,11 @@ function goBack(event) {
 
 export function nameOf(image) {
   return image.split("/").pop().replace(/\.[^.]*$/, "").replace(/-[0-9a-f]{16}$/, ""); // an upload's key ends in a number of its own
+}
+
+// What a photo's product is called: an upload without a product of its own by its file's name.
+export function titleOf({ image, product, listing }) {
+  return listing.title || (product.startsWith("uploads/") ? nameOf(image) : product);
 }
 
 function sections(record, decide, rate, verdicts) {

@@ -3,7 +3,7 @@
 import { ask, askOnce, nameOfClass, pathOf, samePhotos } from "./api.js";
 import { announce, el, icon, percent } from "./dom.js";
 import { explain, failure } from "./notices.js";
-import { idOf } from "./photo.js";
+import { idOf, titleOf } from "./photo.js";
 import { framed, PHOTO } from "./pictures.js";
 import { ruleOptions } from "./rules.js";
 import { addressOf, suggest } from "./search.js";
@@ -79,8 +79,8 @@ export function reviewView(box, { parameters }) {
     const show = (text = field.value.trim()) => { location.hash = `#/review?${new URLSearchParams({ of: kind.value, ...(kind.value === "rule" ? { rule: rules?.value ?? rule } : {}), ...(text ? { q: text } : {}) })}`; };
     suggest(field, list, (chosen) => show(chosen.includes(" ") ? `"${chosen}"` : chosen));
     return el("form", { class: "row chooser", onsubmit: (event) => { event.preventDefault(); show(); } },
-      el("label", { for: "review-of" }, say("review_of")), kind, rules,
-      el("label", { for: "review-word" }, say("with_word")), el("div", { class: "field" }, field, list));
+      el("div", { class: "pair" }, el("label", { for: "review-of" }, say("review_of")), kind), rules,
+      el("div", { class: "pair" }, el("label", { for: "review-word" }, say("with_word")), el("div", { class: "field" }, field, list)));
   }
 
   // How many looks are left until so many keywords are right, of what is reviewed; a review goes on without it.
@@ -171,10 +171,11 @@ export function reviewView(box, { parameters }) {
     showSaved();
     drawLooks();
     drawStrip();
+    stage.classList.toggle("ended", !item);
     if (!item) { drawEnd(); return; }
     if (large.dataset.image !== item.image) large.replaceChildren(framed(item.image, { kind: "picture", alt: item.product, size: PHOTO }));
     large.dataset.image = item.image;
-    name.replaceChildren(el("a", { href: addressOf(item.image) }, item.listing.title || item.product));
+    name.replaceChildren(el("a", { href: addressOf(item.image) }, titleOf(item)));
     listing.textContent = [item.listing.tags, item.group && say("same_many", number(item.group.length))].filter(Boolean).join(" · ");
     drawCandidates(item);
     for (const near of items.slice(index, index + 1 + AHEAD)) void guess(near);
@@ -182,10 +183,10 @@ export function reviewView(box, { parameters }) {
   }
 
   function drawEnd() {
-    large.replaceChildren(icon("check"));
+    const isLoading = of === "duplicates" && !isWhole;
+    large.replaceChildren(icon(isLoading ? "photo" : "check"));
     delete large.dataset.image;
     listing.textContent = "";
-    const isLoading = of === "duplicates" && !isWhole;
     name.textContent = say(isLoading ? "loading" : items.length ? "review_done" : has(`nothing_${of}`) && !q ? `nothing_${of}` : "none");
     candidates.replaceChildren(of === "look" ? el("li", {}, el("a", { class: "button", href: "#/review?of=all" }, say("review_all"))) : "");
   }

@@ -4,6 +4,7 @@ import { ask, askOnce, MOST_BYTES } from "./api.js";
 import { announce, el, icon, percent } from "./dom.js";
 import { failure } from "./notices.js";
 import { framed } from "./pictures.js";
+import { titleOf } from "./photo.js";
 import { productAddress } from "./product.js";
 import { ruleOptions } from "./rules.js";
 import { setTrail } from "./visits.js";
@@ -166,7 +167,7 @@ function wholeQuery(state) {
 // Colour, photo rule, who gave a keyword, score, days and order: folded unless one of them is chosen.
 function furtherFilters(state, change) {
   const choice = (name, text, options) => el("label", { class: "filter" }, say(text),
-    el("select", { onchange: ({ target }) => change({ [name]: target.value }) }, el("option", { value: "" }, say(name === "sort" ? "sort_score" : "any_of_them")), options));
+    el("select", { onchange: ({ target }) => change({ [name]: target.value }) }, el("option", { value: "" }, say(name === "sort" ? "sort_score" : "any_word")), options));
   const option = (name, value, text) => el("option", { value, selected: state[name] === value }, text);
   const day = (name) => el("label", { class: "filter" }, say(name), el("input", { type: "date", value: state[name], onchange: ({ target }) => change({ [name]: target.value }) }));
   const colours = choice("colour", "colour", state.colour ? option("colour", state.colour, state.colour) : []);
@@ -199,7 +200,7 @@ export function card(result) {
   return el("li", { class: "card" },
     el("a", { href: addressOf(result.image) },
       framed(result.image),
-      el("span", { class: "name" }, result.listing.title || result.product),
+      el("span", { class: "name" }, titleOf(result)),
       result.listing.price || result.listing.brand ? el("small", {}, [result.listing.brand, result.listing.price].filter(Boolean).join(" · ")) : null,
       el("span", { class: "chips" }, words.map((word) => el("span", { class: word.source === "human" ? "chip human" : "chip", title: percent(word.score) }, word.keyword)))));
 }
