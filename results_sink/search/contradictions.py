@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from results_sink.search.images import ImageIndex
     from results_sink.search.words import Lexicon
 
-_WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)?")
+_WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")  # no numbers: they name nothing, and each is another
 
 
 class ListingReader:
