@@ -95,7 +95,8 @@ def search(  # noqa: PLR0913 - the parameters of the path
 ) -> ApiRequest[catalogue.SearchPage]:
     """One page of results, best first unless ``sort`` says otherwise; of all images where ``q`` is empty."""
     filters: dict[str, object] = {"min": least, "needs_a_look": needs_a_look, "source": source, "reason": reason}
-    filters |= {"text": text, "colour": colour, "rule": rule, "contradicted": contradicted, "since": since, "until": until}
+    filters |= {"text": text, "colour": colour, "rule": rule, "contradicted": contradicted}
+    filters |= {"since": since, "until": until}
     page = {"limit": limit, "facets": facets, "cursor": cursor, "sort": sort}
     path = _path("/search", q=q, by=by, language=language, **filters, **page)
     return ApiRequest(catalogue.SearchPage, "GET", path)
