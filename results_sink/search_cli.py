@@ -14,9 +14,10 @@ from pipeline.keywords import LANGUAGES, Source, Vocabulary
 from pipeline.terminal import columns
 from results_sink.connect import export_place
 from results_sink.report import answer_document, answer_text
+from results_sink.search.filters import NO_FILTERS, Filters
 from results_sink.search.newest import ExportReader
 from results_sink.search.query import parse
-from results_sink.search.search import NO_FILTERS, Filters, SearchRequest, Sort
+from results_sink.search.search import SearchRequest, Sort
 from results_sink.search.words import QueryWords
 
 REASONS = tuple(str(reason) for reason in RejectReason)
