@@ -26,7 +26,8 @@ from pipeline.not_pictures import skip_reason
 from pipeline.progress import Progress
 from pipeline.records import Observation
 from pipeline.run_id import new_run_id
-from pipeline.settings import DEFAULT_PRODUCT_PATTERN, ProductPattern, model_dir
+from pipeline.settings import DEFAULT_PRODUCT_PATTERN, ProductPattern, home, model_dir
+from pipeline.standard_ids import OWN_NAME, StandardIds
 from pipeline.terminal import printable
 from pipeline.whole_file import written_whole
 from results_sink.export.export import Exporter
@@ -259,7 +260,13 @@ def write_output(output: Path, results: Results, tagging: _Tagging) -> None:
     vocabulary = tagging.tagger.vocabulary
     if output.suffix not in {CSV, JSON_LINES, PARQUET}:
         output.mkdir(exist_ok=True)
-        Exporter(tagging.records(_nameable(results)), FolderFiles(output), vocabulary, lambda: uuid4().hex[:8]).export()
+        Exporter(
+            tagging.records(_nameable(results)),
+            FolderFiles(output),
+            vocabulary,
+            lambda: uuid4().hex[:8],
+            standard_ids=StandardIds.load(home() / OWN_NAME),
+        ).export()
         return
     with written_whole(output) as path:
         if output.suffix == PARQUET:
