@@ -69,8 +69,8 @@ def known_photos(place: str, vocabulary: Vocabulary) -> Iterator[KnownPhoto]:
     raise CallerError(f"{place} is no folder and no manifest; write a folder, a CSV file or s3://bucket/prefix")
 
 
-def records_of_export(name: str) -> Iterator[Record]:
-    """Yield the record of each image of an export in a folder or in ``s3://bucket/prefix``.
+def records_of_export(name: str | None) -> Iterator[Record]:
+    """Yield the record of each image of an export in a folder or ``s3://bucket/prefix``, or of the stack's own.
 
     Raises:
         NoExport: there is none.

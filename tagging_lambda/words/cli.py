@@ -157,7 +157,8 @@ def verify(
 ) -> None:
     """Find the photos that contradict their own keywords, worst first, with the word that the others speak for.
 
-    LABELS.csv and --from are as for `learn`. Each photo is judged by what the other photos teach; nothing is changed by itself.
+    LABELS.csv and --from are as for `learn`. Each photo is judged by what the other photos teach; nothing is changed by
+    itself.
     """
     _check_writable(sheet)
     _check_writable(csv_path)

@@ -73,8 +73,8 @@ class PhotoVectors:
                 yield None
             elif vector.space != self.tagger.space:
                 raise CallerError(
-                    f"line {photo.line:,}: the vector of {photo.text} is of another model ({vector.space}); {self._renewal}"
-                    f" brings it over to the present one ({self.tagger.space})"
+                    f"line {photo.line:,}: the vector of {photo.text} is of another model ({vector.space}); "
+                    f"{self._renewal} brings it over to the present one ({self.tagger.space})"
                 )
             else:
                 yield SeenPhoto(photo, vector)

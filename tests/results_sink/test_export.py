@@ -232,7 +232,7 @@ def test_keywords_have_their_ids_in_the_taxonomies_of_google_and_shopify(folder:
     assert rows["boot"]["synonyms"]["en"] == ["bootee"]
     carried = {tag["keyword_id"] for row in rows_of(folder, manifest, "images") for tag in row["keywords"]}
     assert carried < rows.keys()
-    assert "rocking-chair" in rows.keys() - carried  # a delta may bring it
+    assert "mouse" in rows.keys() - carried  # a delta may bring it
 
 
 def test_duckdb_reads_the_same(folder: FolderFiles, tmp_path: Path) -> None:
