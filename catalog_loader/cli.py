@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from functools import partial
 
 import click
@@ -15,6 +13,7 @@ from catalog_loader.commands import status as status_command
 from catalog_loader.commands import upload as upload_command
 from catalog_loader.console import Console
 from catalog_loader.estimate import IMAGE_MS
+from pipeline.terminal import columns
 
 wait_option = click.option("--wait", is_flag=True, help="Return when no message is left.")
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, and nothing else.")
@@ -184,8 +183,4 @@ def redrive(*, reasons: tuple[str, ...], as_json: bool) -> int:
 
 def console_for(*, as_json: bool) -> Console:
     """Return the console of a command: for a person, or for a program."""
-
-    def columns() -> int | None:
-        return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-
     return Console(as_json, click.echo, partial(click.echo, err=True), columns)
