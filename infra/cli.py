@@ -74,7 +74,9 @@ def main(
     arguments: Sequence[str] | None = None, group: click.Group = catalog_tagger, name: str = "catalog-tagger"
 ) -> int:
     """Run the command line and return its exit code: 0 done, 1 something wants attention, 2 the caller's mistake."""
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before a command loads onnxruntime to build a model
+    # onnxruntime and numpy read them when they load: no report to its maker, no thread that spins (DECISIONS.md, 155).
+    for variable in ("ORT_DISABLE_TELEMETRY", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
     try:
         with _ended_as_stopped():
             result = group.main(arguments, prog_name=name, standalone_mode=False)

@@ -34,7 +34,7 @@ DOORS = {
     ),
     "boto3": ("pipeline/aws/", "infra/local/"),
     "botocore": ("pipeline/aws/", "infra/local/"),
-    "click": ("cli.py", "infra/"),
+    "click": ("cli.py", "tagging_lambda/words/heads_option.py", "infra/"),
     "httpx": ("pipeline/http/client.py",),
     "ministack": ("infra/local/",),
     "numpy": ("",),

@@ -27,7 +27,7 @@ from tagging_lambda.evaluate.report import calibration_document, calibration_tex
 from tagging_lambda.evaluate.sheet import sheet
 from tagging_lambda.local_files import FileTagger
 from tagging_lambda.words.head_store import InstalledHeads
-from tagging_lambda.words.heads_cli import heads_option
+from tagging_lambda.words.heads_option import heads_option
 
 if TYPE_CHECKING:
     from tagging_lambda.evaluate.measure import Judged

@@ -215,6 +215,16 @@ def calibration_text(calibration: Calibration, vocabulary: Vocabulary, *, full: 
     return "\n".join(lines)
 
 
+def _objection(calibration: Calibration) -> str:
+    """Return why thresholds that help a keyword alone are not worth writing together."""
+    now, then = calibration.now, calibration.held_out
+    if then.wrong.count > now.wrong.count:
+        return "more would get a wrong word"
+    if now.precision.value < calibration.wanted:
+        return "no larger share of words would be right"
+    return "no more would get their word"
+
+
 def percent(share: Share) -> str:
     """Return a share with its bounds for a person."""
     low, high = share.bounds

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 from infra.cli import main
-from infra.tag import FileRecords, TagSummary
+from infra.tag import TagSummary
+from infra.tag_output import FileRecords
 from pipeline.errors import CallerError, RejectReason
 from pipeline.images import LocalImage, exported_image
 from pipeline.settings import DEFAULT_PRODUCT_PATTERN, ProductPattern
@@ -192,3 +196,18 @@ def test_a_place_in_s3_leads_to_load(photos: Path, capsys) -> None:
     address = "s3://shop/a b/c.jpg"
     mistake = f"{address} lies in Amazon S3; `catalog-tagger load {address}` has it tagged there"
     assert capsys.readouterr().err == f"catalog-tagger: {mistake}\n"
+
+
+def test_a_run_without_an_output_loads_little_and_leaves_the_cores_to_the_model(tmp_path: Path) -> None:
+    script = """
+import sys
+from infra.cli import main
+main(["tag", "--help"])
+from threadpoolctl import threadpool_info
+print({"pyarrow", "boto3"} & set(sys.modules), {pool["num_threads"] for pool in threadpool_info()}, file=sys.stderr)
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    ran = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment, cwd=tmp_path
+    )
+    assert ran.stderr == "set() {1}\n"

@@ -344,6 +344,7 @@ def test_every_variable_is_known_to_the_settings_and_none_that_is_needed_is_miss
 ) -> None:
     shared = dict(whole()["Globals"]["Function"]["Environment"]["Variables"])
     assert shared.pop("ORT_DISABLE_TELEMETRY") == "1"  # onnxruntime reads it, not we
+    assert shared.pop("OPENBLAS_NUM_THREADS") == "1"  # numpy reads it
     variables = shared | properties(function)["Environment"]["Variables"]
 
     asked: set[str] = set()
