@@ -199,9 +199,7 @@ def calibration_text(calibration: Calibration, vocabulary: Vocabulary, *, full: 
     if not calibration.helps and not found:
         return f"No threshold is written: no keyword has {EVIDENCE} photos."
     if not calibration.helps:
-        return "\n".join(
-            [f"No threshold is written: {found:,} were found, and do not help on photos held out.", *change]
-        )
+        return "\n".join([f"No threshold is written: of photos held out, {_objection(calibration)}.", *change])
     helpful = len(calibration.thresholds)
     lines = [f"Thresholds that help on photos held out: {helpful:,}; that do not: {found:,}.", *change, ""]
     by_evidence = sorted(calibration.thresholds, key=lambda threshold: -threshold.right.of)
