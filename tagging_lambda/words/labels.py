@@ -93,7 +93,7 @@ def read_labels(
     if not {FILE, IMAGE} & table[0].cells.keys():
         raise CallerError(f"{path} has the columns {', '.join(table[0].cells)}; it needs file or image, and keywords")
     words = _Words.of(table, vocabulary, below)
-    groups = _groups(table, len(words.ids))
+    groups = photo_groups(table, len(words.ids))
     seen: dict[str, int] = {}
     photos = []
     for row, group in zip(table, groups, strict=True):
@@ -146,8 +146,10 @@ def _source(row: CsvRow, column: str, folder: Path) -> Path | str:
     return folder / text.removeprefix(FILE_SCHEME)  # as an export of local photos names them; an absolute path stays
 
 
-def _groups(table: Sequence[CsvRow], words: int) -> list[str]:
-    """Return what each row's photo belongs to: by a column, by its folder, or itself alone."""
+def photo_groups(table: Sequence[CsvRow], words: int) -> list[str]:
+    """Return what each row's photo belongs to: by a column, by its folder, or itself alone; ``words`` are different."""
+    if not table:
+        return []
     column = next((name for name in GROUP_COLUMNS if name in table[0].cells), None)
     names = [row.exact(FILE) or row.exact(IMAGE) for row in table]
     if column:

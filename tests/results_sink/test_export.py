@@ -97,6 +97,7 @@ def test_a_row_says_all_that_is_known_of_an_image(folder: FolderFiles, tmp_path:
         "brand": None,
         "price": None,
         "url": None,
+        "tags": None,
         "status": "tagged",
         "reason": None,
         "detail": None,
