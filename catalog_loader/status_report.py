@@ -52,8 +52,10 @@ def _movement(status: Status) -> list[str]:
     if status.rate_per_s is None:
         return ["rate      unknown after one reading: use `--watch`, or leave out `--no-ends`"]
     if status.left_s is None:
-        head = f"Nothing finished in the last minute; {status.left:,} messages are left"
-        return [head, *(f"  {why}" for why in status.idle_because)]
+        left = "1 message is left" if status.left == 1 else f"{status.left:,} messages are left"
+        # Only an old message shows that something stands still: after a load, the first batch takes some seconds.
+        head = "Nothing finished in the last minute" if status.has_waited else "None is done yet"
+        return [f"{head}; {left}", *(f"  {why}" for why in status.idle_because)]
     return [f"rate      {status.rate_per_s:,.1f} images/s, about {duration(status.left_s)} left"]
 
 

@@ -61,12 +61,21 @@ def known_photos(place: str, vocabulary: Vocabulary) -> Iterator[KnownPhoto]:
     if place.startswith(SCHEME):
         return _in_bucket(BucketPrefix.parse(place), _table())
     if is_export(path):
-        return photos_of(ExportedRecords(export_place(place, os.environ)).scan())
+        return photos_of(records_of_export(place))
     if path.is_dir():
         return _in_folder(path, vocabulary)
     if path.is_file():
         return _in_manifest(path, _table())
     raise CallerError(f"{place} is no folder and no manifest; write a folder, a CSV file or s3://bucket/prefix")
+
+
+def records_of_export(name: str | None) -> Iterator[Record]:
+    """Yield the record of each image of an export in a folder or ``s3://bucket/prefix``, or of the stack's own.
+
+    Raises:
+        NoExport: there is none.
+    """
+    return ExportedRecords(export_place(name, os.environ)).scan()
 
 
 def photos_of(records: Iterable[Record]) -> Iterator[KnownPhoto]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +15,7 @@ import click
 
 from infra.check import checked_photos
 from infra.duplicates import comparable_photos, duplicate_names, same_by_pixels
-from infra.photos import known_photos, named_bytes, photo_bytes, photos_of
+from infra.photos import known_photos, named_bytes, photo_bytes, photos_of, records_of_export
 from pipeline.colours import decided_colours
 from pipeline.keywords import Vocabulary
 from pipeline.model_version import CARD_NAME
@@ -24,8 +23,6 @@ from pipeline.photo_rules import RuleSet
 from pipeline.progress import Progress
 from pipeline.settings import model_dir
 from pipeline.whole_file import check_writable
-from results_sink.connect import export_place
-from results_sink.export.exported_records import ExportedRecords
 from results_sink.formats.documents import category_path
 from tagging_lambda.image.contact_sheet import Figure, Section, write_contact_sheet
 from tagging_lambda.image.reader import ProcessReader
@@ -184,9 +181,7 @@ def report(out: Path, source: str | None, *, as_json: bool) -> None:
 
 
 def _photos(source: str | None, vocabulary: Vocabulary) -> Iterable[KnownPhoto]:
-    if source is not None:
-        return known_photos(source, vocabulary)
-    return photos_of(ExportedRecords(export_place(None, os.environ)).scan())
+    return known_photos(source, vocabulary) if source else photos_of(records_of_export(None))
 
 
 def _table(title: str, counts: dict[str, int]) -> str:

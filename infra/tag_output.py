@@ -17,6 +17,8 @@ from pipeline.folder import FolderFiles
 from pipeline.images import ImageRef, LocalImage, is_unicode
 from pipeline.records import Observation
 from pipeline.run_id import new_run_id
+from pipeline.settings import home
+from pipeline.standard_ids import OWN_NAME, StandardIds
 from pipeline.terminal import printable
 from pipeline.whole_file import written_whole
 from results_sink.export.export import Exporter
@@ -83,7 +85,11 @@ def write_output(output: Path, results: Results, tagging: Tagging) -> None:
     if output.suffix not in {CSV, JSON_LINES, PARQUET}:
         output.mkdir(exist_ok=True)
         Exporter(
-            _records(_nameable(results), tagging), FolderFiles(output), vocabulary, lambda: uuid4().hex[:8]
+            _records(_nameable(results), tagging),
+            FolderFiles(output),
+            vocabulary,
+            lambda: uuid4().hex[:8],
+            standard_ids=StandardIds.load(home() / OWN_NAME),
         ).export()
         return
     with written_whole(output) as path:

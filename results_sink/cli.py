@@ -108,6 +108,7 @@ def _export_snapshot(source: RecordSource, destination: str | None, keep: int, a
         vocabulary=Vocabulary.load(),
         new_id=lambda: uuid4().hex[:8],
         kept_snapshots=keep,
+        standard_ids=StandardIds.load(home() / OWN_NAME),
     )
     with Progress("export", unit="records", quiet=as_json) as progress:
         exported = exporter.export(progress.over)

@@ -6,14 +6,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pipeline.colours import decided_colours
+from pipeline.errors import RejectReason
 from pipeline.records import RecordSummary, RejectedImage, TaggedImage
-from pipeline.terminal import printable
+from pipeline.terminal import cut, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from pipeline.errors import RejectReason
     from pipeline.keyword_names import KeywordNames
     from pipeline.records import ClassScore, Decision, Record, Rejection
     from results_sink.export.bulk import BulkReport
@@ -63,8 +63,9 @@ def answer_text(answer: SearchAnswer, names: KeywordNames, unit: str, width: int
         lines = [f"Nothing was found for {printable(answer.query)}.", *notes, *_alternatives(answer)]
         return "\n".join(cut(line, width) for line in lines)
     heads = ("score", "keywords", "product", "image")
+    half = width and width // 2  # the other half is the product's and the image's
     rows = [
-        (f"{hit.score:.2f}", names.line(hit.keywords), printable(hit.product), printable(hit.image))
+        (f"{hit.score:.2f}", cut(names.line(hit.keywords), half), printable(hit.product), printable(hit.image))
         for hit in answer.results
     ]
     shown = f"{len(answer.results):,} of {answer.total:,}" if len(rows) < answer.total else f"{answer.total:,}"
@@ -191,7 +192,8 @@ def rejections_document(reason: RejectReason, rejections: Sequence[Rejection], l
 def rejections_text(reason: RejectReason, rejections: Sequence[Rejection], limit: int) -> str:
     """Return the first of the images that were rejected for a reason for a person, and whether there are more."""
     if not rejections:
-        return f"No image is rejected for {reason}."
+        hint = " `--gone` lists the images that are not there." if reason is RejectReason.MISSING else ""
+        return f"No image is rejected for {reason}.{hint}"
     rows = [(printable(str(rejection.image)), printable(rejection.detail)) for rejection in rejections[:limit]]
     return f"{table(('image', 'detail'), rows)}\n\n{_how_many(len(rejections), limit)}"
 
@@ -268,11 +270,6 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(
         GAP.join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
     )
-
-
-def cut(line: str, width: int | None) -> str:
-    """Return the line, no longer than the width, if there is one."""
-    return line if width is None or len(line) <= width else line[: width - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def moment(instant: datetime) -> str:

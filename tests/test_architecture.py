@@ -47,6 +47,7 @@ DOORS = {
         "results_sink/export/parquet.py",
         "results_sink/export/delta.py",
         "results_sink/export/coverage.py",
+        "results_sink/export/keyword_table.py",
         "results_sink/export/columns.py",
     ),
     "pydantic": ("pipeline/http/", "infra/model/foreign_card.py"),

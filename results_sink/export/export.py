@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.batches import batched
-from pipeline.coverage import MOST_FOLDERS, Coverage
+from pipeline.coverage import Coverage
 from pipeline.errors import BadSettings, CallerError
+from pipeline.standard_ids import StandardIds
 from pipeline.telemetry import Metric
 from pipeline.unreadable import UnreadableItems
 from results_sink.export import coverage as covered
 from results_sink.export import tables
 from results_sink.export.cleanup import remove_unneeded
 from results_sink.export.external_sort import Runs
+from results_sink.export.keyword_table import keywords_table
 from results_sink.export.manifest import SNAPSHOTS, KeywordRows, Manifest, snapshot_name
 from results_sink.export.part_writer import Parts, Shape
 from results_sink.export.postings_layout import Sizes, divide_keywords, row_group_sizes
@@ -65,6 +67,7 @@ class Exporter:
     choose_deltas: ChooseDeltas | None = None
     scan_began_at: datetime | None = None
     rows: Callable[[ExportStats], Iterable[Any]] | None = None
+    standard_ids: StandardIds = field(default_factory=StandardIds.load)
 
     def export(self, over: Callable[[Iterable[Record]], Iterable[Record]] = iter) -> Exported:
         """Write a snapshot, then make ``latest.json`` name it, then remove snapshots that are too old.
@@ -119,6 +122,7 @@ class _Snapshot:
         postings_runs = Runs(self._work / "postings-runs", tables.POSTINGS_ORDER, self._sizes)
         images = self._write_images(name, runs, lexicon, postings_runs)
         postings = self._write_postings(name, lexicon, postings_runs)
+        keywords = keywords_table(self._stats.numbers, self._exporter.vocabulary, self._exporter.standard_ids)
         return Manifest(
             snapshot=name,
             scan_began_at=began_at,
@@ -132,7 +136,9 @@ class _Snapshot:
             images=images,
             postings=postings,
             coverage_columns=tables.column_types(covered.COVERAGE_SCHEMA),
-            coverage=self._write_coverage(name),
+            coverage=self._write_table(name, "coverage", covered.coverage_table(self._coverage)),
+            keywords_columns=tables.column_types(keywords.schema),
+            keywords=self._write_table(name, "keywords", keywords),
         )
 
     def _rows(self, over: Callable[[Iterable[Record]], Iterable[Record]]) -> Iterator[Any]:
@@ -174,10 +180,11 @@ class _Snapshot:
         inside = divide_keywords(keywords, [file.rows for file in files])
         return tuple(replace(file, keywords=part_keywords) for file, part_keywords in zip(files, inside, strict=True))
 
-    def _write_coverage(self, name: str) -> tuple[PartFile, ...]:
-        rows = MOST_FOLDERS + 1  # plus a row for all other folders: always one file with one row group
-        parts = self._parts(name, Shape("coverage", covered.COVERAGE_SCHEMA, rows), repeat(rows))
-        parts.add(covered.coverage_table(self._coverage))
+    def _write_table(self, name: str, folder: str, table: Any) -> tuple[PartFile, ...]:
+        """Write a table that fits into memory as one file with one row group."""
+        rows = max(1, len(table))
+        parts = self._parts(name, Shape(folder, table.schema, rows), repeat(rows))
+        parts.add(table)
         return parts.close()
 
     def _parts(self, snapshot: str, shape: Shape, sizes: Iterator[int]) -> Parts:

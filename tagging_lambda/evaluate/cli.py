@@ -16,6 +16,7 @@ from pipeline.model_version import CARD_NAME
 from pipeline.progress import Progress
 from pipeline.ratings import tallies
 from pipeline.settings import OVERLAY_NAME, home, model_dir, overlay_path
+from pipeline.terminal import columns, cut
 from pipeline.whole_file import check_writable
 from tagging_lambda.evaluate.calibrate import calibrated
 from tagging_lambda.evaluate.evaluate import evaluated, judged
@@ -64,10 +65,11 @@ def evaluate(
 ) -> None:
     """Measure how often keywords are right on photos whose keywords a person knows.
 
-    LABELS.csv has the columns file, expected and, if wanted, acceptable: words in any language, or ids, parted by |.
-    A keyword above an expected or acceptable one counts as right; one below it is not judged.
+    LABELS.csv has the columns file, expected and, if wanted, acceptable: words in any language, or ids, separated by |.
+    A keyword above an expected or acceptable one counts as right; one below it is not judged. A column product or
+    contributor keeps photos that belong together on one side when thresholds are judged.
 
-    With --calibrate, each keyword that twenty photos or more lead to is said from the lowest score from which it is
+    With --calibrate, each keyword that twenty photos or more lead to is given from the lowest score from which it is
     right as often as --precision asks for. Only what helps on photos that were held out is written; `catalog-tagger
     retag` brings it to the table. With --temperature, class scores become as sure as they are right: that is another
     version of the model, and every photo is tagged again.
@@ -88,11 +90,13 @@ def evaluate(
         photos = list(progress.over(judged(files, tagger)))
     evaluation = evaluated(photos, tagger.taxonomy)
     document = evaluation_document(evaluation, photos, vocabulary)
-    text = evaluation_text(evaluation, photos, vocabulary, full=full)
+    text = evaluation_text(evaluation, photos, vocabulary, full=full, brief=calibrate)
     if calibrate:
         plan = _CalibrationPlan(precision, overlay, cool=temperature, full=full)
         calibration, calibration_lines = _calibrate(photos, tagger, plan)
         document, text = document | {"calibration": calibration}, f"{calibration_lines}\n\n{text}"
+    if not full:
+        text = "\n".join(cut(line, columns()) for line in text.splitlines())
     if sheet_path is not None:
         parts = sheet(photos, measured(photos), tagger.vocabulary)
         write_contact_sheet(sheet_path, "evaluate", parts, tagger.make_reader())

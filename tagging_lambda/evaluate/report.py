@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.terminal import printable
+from tagging_lambda.evaluate.calibrate import EVIDENCE
 from tagging_lambda.evaluate.evaluate import missed, worst
 
 if TYPE_CHECKING:
@@ -63,14 +64,17 @@ def measures_document(measures: Measures) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationText:
-    """An evaluation for a person; without `full` it fits a screen of 24 lines."""
+    """An evaluation for a person; without `full` it fits a screen of 24 lines, `brief` below a calibration."""
 
     found: Evaluation
     photos: Sequence[Judged]
     vocabulary: Vocabulary
     full: bool = False
+    brief: bool = False
 
     def __str__(self) -> str:
+        if self.brief and not self.full:
+            return "\n".join([*overall_lines(self.found.measures), "--full has keywords, scores and mistakes"])
         untagged = [photo for photo in self.photos if not photo.tags]
         parts = [
             *overall_lines(self.found.measures),
@@ -131,10 +135,15 @@ class EvaluationText:
 
 
 def evaluation_text(
-    evaluation: Evaluation, photos: Sequence[Judged], vocabulary: Vocabulary, *, full: bool = False
+    evaluation: Evaluation,
+    photos: Sequence[Judged],
+    vocabulary: Vocabulary,
+    *,
+    full: bool = False,
+    brief: bool = False,
 ) -> str:
     """Return an evaluation for a person, the verdict first."""
-    return str(EvaluationText(evaluation, photos, vocabulary, full))
+    return str(EvaluationText(evaluation, photos, vocabulary, full, brief))
 
 
 def calibration_document(calibration: Calibration, vocabulary: Vocabulary) -> dict[str, Any]:
@@ -164,19 +173,20 @@ def calibration_document(calibration: Calibration, vocabulary: Vocabulary) -> di
 
 def calibration_text(calibration: Calibration, vocabulary: Vocabulary, *, full: bool = False) -> str:
     """Return what a calibration found for a person, the verdict first."""
-    after, then = calibration.now, calibration.held_out
-    change = (
-        f"specific {after.hits.value:.1%} now, {then.hits.value:.1%} then; "
-        f"a wrong word {after.wrong.value:.1%} now, {then.wrong.value:.1%} then; "
-        f"precision {after.precision.value:.1%} now, {then.precision.value:.1%} then"
-    )
-    if not calibration.helps:
-        reason = "no keyword has enough photos" if not calibration.rejected else "on photos held out they do not help"
-        return f"no threshold is written: {reason}\n{GAP}{change}"
-    lines = [
-        f"{len(calibration.thresholds):,} thresholds help on photos held out; {calibration.rejected:,} others do not",
-        GAP + change,
+    now, then = calibration.now, calibration.held_out
+    change = [
+        f"{GAP}{'':<18}{'now':>8}{'held out':>12}",
+        f"{GAP}{'specific':<18}{now.hits.value:>8.1%}{then.hits.value:>12.1%}",
+        f"{GAP}{'a wrong word':<18}{now.wrong.value:>8.1%}{then.wrong.value:>12.1%}",
+        f"{GAP}{'precision':<18}{now.precision.value:>8.1%}{then.precision.value:>12.1%}",
     ]
+    found = calibration.rejected
+    if not calibration.helps and not found:
+        return f"No threshold is written: no keyword has {EVIDENCE} photos."
+    if not calibration.helps:
+        return "\n".join([f"No threshold is written: of photos held out, {_objection(calibration)}.", *change])
+    helpful = len(calibration.thresholds)
+    lines = [f"Thresholds that help on photos held out: {helpful:,}; that do not: {found:,}.", *change, ""]
     by_evidence = sorted(calibration.thresholds, key=lambda threshold: -threshold.right.of)
     shown = by_evidence if full else by_evidence[:KEYWORDS_SHOWN]
     for threshold in shown:
@@ -186,6 +196,16 @@ def calibration_text(calibration: Calibration, vocabulary: Vocabulary, *, full: 
     if len(by_evidence) > len(shown):
         lines.append(f"{GAP}and {len(by_evidence) - len(shown):,} more; --full has them")
     return "\n".join(lines)
+
+
+def _objection(calibration: Calibration) -> str:
+    """Return why thresholds that help a keyword alone are not worth writing together."""
+    now, then = calibration.now, calibration.held_out
+    if then.wrong.count > now.wrong.count:
+        return "more would get a wrong word"
+    if now.precision.value < calibration.wanted:
+        return "no larger share of words would be right"
+    return "no more would get their word"
 
 
 def percent(share: Share) -> str:

@@ -27,12 +27,12 @@ from tagging_lambda.words.head_store import InstalledHeads, check_name
 from tagging_lambda.words.labels import pinned_labels, read_labels
 from tagging_lambda.words.learn import learn as learn_words
 from tagging_lambda.words.learn import training_source
-from tagging_lambda.words.photo_vectors import PhotoVectors
+from tagging_lambda.words.photo_vectors import PhotoVectors, image_of
 from tagging_lambda.words.train import TrainingPlan
 from tagging_lambda.words.verify import verify as verify_labels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from pipeline.images import ImageRef
     from pipeline.records import Record
@@ -44,6 +44,12 @@ if TYPE_CHECKING:
 _LABELS = click.argument("labels", type=click.Path(path_type=Path), metavar="LABELS.csv")
 _FOLDER = click.option(
     "--folder", type=click.Path(path_type=Path), help="Where the photos lie.  [default: beside LABELS.csv]"
+)
+_FROM = click.option(
+    "--from",
+    "export",
+    metavar="DIR|s3://BUCKET/PREFIX",
+    help="An export that has the photos' vectors, of `tag -o` too.",
 )
 _WORKERS = click.option("--workers", type=click.IntRange(1, 256), help="Photos at once.  [default: one for each core]")
 _SEED = click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Which photos are held out.")
@@ -59,6 +65,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON doc
 @click.option("--precision", type=click.FloatRange(0.5, 1), default=0.9, show_default=True, help="What to aim at.")
 @click.option("--below", metavar="KEYWORD", help="What words new to the taxonomy belong below.")
 @_FOLDER
+@_FROM
 @_WORKERS
 @_SEED
 @_SHEET
@@ -72,6 +79,7 @@ def learn(
     precision: float,
     below: str | None,
     folder: Path | None,
+    export: str | None,
     workers: int | None,
     seed: int,
     sheet: Path | None,
@@ -84,6 +92,7 @@ def learn(
     Three photos of a word are the least; a photo without keywords is an example of something else. A column product,
     contributor or group says which photos belong together: no word is judged on a group that it was learned from.
     With --from-table, the photos are those that are tagged and have a pinned keyword; none of them is read again.
+    Photos that the export of --from has are not read again either, and may be gone.
 
     A word is said from the lowest score on from which it is right as often as --precision asks for, on photos that
     were held out. What cannot reach it is left out. `catalog-tagger tag PHOTOS --head NAME` uses the head.
@@ -98,9 +107,13 @@ def learn(
     if labels is None:
         labelled, source = pinned_labels(_all_records(), vocabulary), "people's pins"
     else:
-        labelled, source = read_labels(labels, folder or labels.parent, vocabulary, parent), labels.name
+        labelled = read_labels(
+            labels, folder or labels.parent, vocabulary, parent, files_may_be_gone=export is not None
+        )
+        source = labels.name
+    exported = _exported(export, labelled)
     eyes = _Eyes.open(vocabulary, workers)
-    seen = eyes.look(labelled, "learn", quiet=as_json)
+    seen = eyes.look(labelled, "learn", exported, quiet=as_json)
     plan = TrainingPlan(name, eyes.space, (training_source(source, labelled.photos),), precision, seed)
     learned = learn_words(seen, labelled, plan, eyes.background())
     path = InstalledHeads.of_this_machine().install(name, learned.trained.head)
@@ -126,6 +139,7 @@ def _keep_new_words(labels: Labels) -> list[str]:
 @_LABELS
 @click.option("--csv", "csv_path", type=click.Path(path_type=Path), metavar="FILE.csv", help="Write all that is found.")
 @_FOLDER
+@_FROM
 @_WORKERS
 @_SEED
 @_SHEET
@@ -136,6 +150,7 @@ def verify(
     labels: Path,
     csv_path: Path | None,
     folder: Path | None,
+    export: str | None,
     workers: int | None,
     seed: int,
     sheet: Path | None,
@@ -144,14 +159,16 @@ def verify(
 ) -> None:
     """Find the photos that contradict their own keywords, worst first, with the word that the others speak for.
 
-    LABELS.csv is as for `learn`. Each photo is judged by what the other photos teach; nothing is changed by itself.
+    LABELS.csv and --from are as for `learn`. Each photo is judged by what the other photos teach; nothing is changed by
+    itself.
     """
     check_writable(sheet)
     check_writable(csv_path)
     vocabulary = Vocabulary.load()
-    labelled = read_labels(labels, folder or labels.parent, vocabulary)
+    labelled = read_labels(labels, folder or labels.parent, vocabulary, files_may_be_gone=export is not None)
+    exported = _exported(export, labelled)
     eyes = _Eyes.open(vocabulary, workers)
-    seen = eyes.look(labelled, "verify", quiet=as_json)
+    seen = eyes.look(labelled, "verify", exported, quiet=as_json)
     verification = verify_labels(seen, labelled.vocabulary, seed, eyes.background())
     text = verify_report.verification_text(verification, labelled.vocabulary, full=full)
     if csv_path is not None:
@@ -179,13 +196,24 @@ class _Eyes:
             )
         return cls(tagger, tagger.space)
 
-    def look(self, labels: Labels, title: str, *, quiet: bool) -> list[SeenPhoto]:
-        vectors = PhotoVectors(self.tagger, _records, _warn)
+    def look(
+        self, labels: Labels, title: str, exported: Mapping[ImageRef, Record] | None, *, quiet: bool
+    ) -> list[SeenPhoto]:
+        vectors = PhotoVectors(self.tagger, _records, _warn, exported)
         with Progress(title, total=len(labels.photos), unit="photos", quiet=quiet) as progress:
             return [seen for seen in progress.over(vectors.read(labels.photos)) if seen is not None]
 
     def background(self) -> Background:
         return load_background(self.space)
+
+
+def _exported(source: str | None, labels: Labels) -> dict[ImageRef, Record] | None:
+    """Return the records that an export has of these photos; what reads it is given by whoever wires the commands."""
+    if source is None:
+        return None
+    read: Callable[[str], Iterable[Record]] = click.get_current_context().obj
+    images = {image_of(photo) for photo in labels.photos}
+    return {record.observation.image: record for record in read(source) if record.observation.image in images}
 
 
 def _records(images: Sequence[ImageRef]) -> dict[ImageRef, Record]:

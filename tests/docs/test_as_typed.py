@@ -54,7 +54,6 @@ NOT_RUN = {
     "make check-aws": "the second job of .github/workflows types it; it installs four tools",
     "make audit": "the second job of .github/workflows types it; what is known of vulnerabilities changes every day",
     "make check-cpu": "it plays another processor, which takes half an hour",
-    "make lock": "it writes other versions into the checkout whenever a library has a new one",
     "make chaos": "ten thousand photos take ten minutes; tests/chaos runs the same with fewer",
     "make bench": "its figures need a machine with nothing else to do",
     "make bench-quick": "its figures need a machine with nothing else to do",
@@ -79,7 +78,7 @@ RUNBOOK = [block for block in BLOCKS if block.document == "RUNBOOK.md"]
 OTHERS = [block for block in BLOCKS if block.document != "RUNBOOK.md"]
 RUN = "20260301T120000Z-0a1b2c"
 ENDS_THE_STACK = {"A deployment that failed", "Taking it down", "Coming back"}  # each of their blocks has its own stack
-TARGETS_TYPED = {"help", "setup", "cost", "open", "demo", "package", "deploy"}
+TARGETS_TYPED = {"help", "setup", "cost", "open", "demo", "package", "deploy", "lock"}
 
 
 # ---- Nothing is left out ---------------------------------------------------------------------------------------------
@@ -250,6 +249,15 @@ def test_make_open_help_setup_and_cost_work(reader: Reader) -> None:
     reader.workbench.type("make cost")
 
     assert page.read_text(encoding="utf-8") == before
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_make_lock_writes_what_is_there_as_long_as_nothing_else_is_wanted(reader: Reader) -> None:
+    locks = {path: path.read_text(encoding="utf-8") for path in (ROOT / "infra" / "locks").glob("*.txt")}
+    reader.workbench.type("make lock")
+
+    assert {path: path.read_text(encoding="utf-8") for path in locks} == locks
 
 
 def test_make_clean_removes_what_was_made_and_nothing_else(tmp_path: Path) -> None:
