@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.colours import decided_colours
 from pipeline.errors import RejectReason
 from pipeline.records import RecordSummary, RejectedImage, TaggedImage
-from pipeline.terminal import cut, printable
+from pipeline.terminal import cut, cut_lines, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,7 +61,7 @@ def answer_text(answer: SearchAnswer, names: KeywordNames, unit: str, width: int
     notes = _notes(answer)
     if not answer.total:
         lines = [f"Nothing was found for {printable(answer.query)}.", *notes, *_alternatives(answer)]
-        return "\n".join(cut(line, width) for line in lines)
+        return cut_lines(lines, width)
     heads = ("score", "keywords", "product", "image")
     half = width and width // 2  # the other half is the product's and the image's
     rows = [
@@ -73,7 +73,7 @@ def answer_text(answer: SearchAnswer, names: KeywordNames, unit: str, width: int
     plural = unit if answer.total == 1 else f"{unit}s"
     lines = table(heads, rows).splitlines() if rows else []
     lines += ["", f"{shown} {plural}", *notes, *([f"among them: {facets}"] if facets else [])]
-    return "\n".join(cut(line, width) for line in lines).lstrip("\n")
+    return cut_lines(lines, width).lstrip("\n")
 
 
 def _notes(answer: SearchAnswer) -> list[str]:

@@ -16,7 +16,7 @@ from pipeline.model_version import CARD_NAME
 from pipeline.progress import Progress
 from pipeline.ratings import tallies
 from pipeline.settings import OVERLAY_NAME, home, model_dir, overlay_path
-from pipeline.terminal import columns, cut
+from pipeline.terminal import columns, cut_lines
 from pipeline.whole_file import check_writable
 from tagging_lambda.evaluate.calibrate import calibrated
 from tagging_lambda.evaluate.evaluate import evaluated, judged
@@ -96,11 +96,15 @@ def evaluate(
         calibration, calibration_lines = _calibrate(photos, tagger, plan)
         document, text = document | {"calibration": calibration}, f"{calibration_lines}\n\n{text}"
     if not full:
-        text = "\n".join(cut(line, columns()) for line in text.splitlines())
-    if sheet_path is not None:
-        parts = sheet(photos, measured(photos), tagger.vocabulary)
-        write_contact_sheet(sheet_path, "evaluate", parts, tagger.make_reader())
+        text = cut_lines(text.splitlines(), columns())
+    _write_sheet(sheet_path, photos, tagger)
     click.echo(json.dumps(document) if as_json else text)
+
+
+def _write_sheet(path: Path | None, photos: list[Judged], tagger: FileTagger) -> None:
+    if path is not None:
+        parts = sheet(photos, measured(photos), tagger.vocabulary)
+        write_contact_sheet(path, "evaluate", parts, tagger.make_reader())
 
 
 @dataclass(frozen=True, slots=True)
