@@ -106,7 +106,7 @@ def keep_streams() -> None:
     """Keep a table's stream over a stop, as far as a function has still to read it.
 
     ministack saves the functions' positions in the stream without the stream itself. A function would miss the changes
-    that it had not read, and then as many new ones as its position counts.
+    that it had not read, and then as many new ones as its position counts (DECISIONS.md, 107).
     """
     get_state, load = dynamodb.get_state, dynamodb.load_persisted_state
 
