@@ -106,8 +106,9 @@ def keep_streams() -> None:
     """Keep a table's stream over a stop, as far as a function has still to read it.
 
     ministack saves the functions' positions in the stream without the stream itself. A function would miss the changes
-    that it had not read, and then as many new ones as its position counts (DECISIONS.md, 107).
+    that it had not read, and then as many new ones as its position counts.
     """
+    # To write the unread changes once more brings no change: equal items make none (DECISIONS.md, 107).
     get_state, load = dynamodb.get_state, dynamodb.load_persisted_state
 
     def get_state_and_streams() -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import { ask, askOnce, MOST_BYTES } from "./api.js";
 import { announce, el, icon, percent } from "./dom.js";
-import { failure } from "./notices.js";
+import { explain, failure } from "./notices.js";
 import { framed } from "./pictures.js";
 import { titleOf } from "./photo.js";
 import { productAddress } from "./product.js";
@@ -171,12 +171,13 @@ function furtherFilters(state, change) {
   const option = (name, value, text) => el("option", { value, selected: state[name] === value }, text);
   const day = (name) => el("label", { class: "filter" }, say(name), el("input", { type: "date", value: state[name], onchange: ({ target }) => change({ [name]: target.value }) }));
   const colours = choice("colour", "colour", state.colour ? option("colour", state.colour, state.colour) : []);
-  void askOnce("keywords").then(({ colours: all }) => {
+  const nameColours = async () => {
+    const { colours: all } = await askOnce("keywords");
     const names = all.map(({ id, words }) => option("colour", id.replace("colour-", ""), words[language()]));
     const select = colours.querySelector("select");
     select.replaceChildren(select.firstChild, ...names);
-  }, () => {}); // what cannot be had says so beside the results
-  return el("details", { class: "further", open: FURTHER.some((name) => state[name]) },
+  };
+  return el("details", { class: "further", open: FURTHER.some((name) => state[name]), ontoggle: ({ target }) => target.open && void nameColours().catch((error) => target.append(el("p", { class: "hint bad" }, explain(error)))) },
     el("summary", {}, say("more_filters")),
     el("div", {},
       choice("sort", "order", ["least_sure", "newest", "image"].map((sort) => option("sort", sort, say(`sort_${sort}`)))),
