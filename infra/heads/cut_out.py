@@ -15,8 +15,6 @@ from scipy import ndimage
 from tagging_lambda.image.subject import MARGIN, SubjectBox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
 
 # Chosen by looking at 400 cut-outs: with these, 69 in 100 garments are cut out whole (DECISIONS.md, 32).
@@ -70,26 +68,14 @@ def _garment(small: NDArray[np.int16]) -> NDArray[np.bool_] | None:
     return garment if is_whole else None
 
 
-def shop_views(rgb: Image.Image, side_pixels: int, random: np.random.Generator) -> Iterator[Image.Image]:
-    """Yield the garment as shops show it: the middle of its box, most of it, and a detail; nothing if it has no mask.
-
-    Each is a square of this side, and half of them are mirrored.
-    """
+def shop_view(rgb: Image.Image, side_pixels: int) -> Image.Image | None:
+    """Return the garment on white as the product would see it, a square of this side; None where it has no mask."""
     garment = cut_out(rgb)
     if garment is None:
-        return
+        return None
     white, box = garment
-    shorter, longer = sorted((box.right - box.left, box.bottom - box.top))
-    middle = ((box.left + box.right) / 2, (box.top + box.bottom) / 2)
-    detail = shorter * random.uniform(0.55, 0.85)
-    corner = (
-        random.uniform(box.left + detail / 2, box.right - detail / 2),
-        random.uniform(box.top + detail / 2, box.bottom - detail / 2),
-    )
-    for (x, y), side in ((middle, shorter * 0.875), (middle, min(longer, shorter * 1.15)), (corner, detail)):
-        square = _square(white, x, y, side, side_pixels)
-        is_mirrored = random.random() < 0.5  # noqa: PLR2004 - half of them
-        yield square.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if is_mirrored else square
+    shorter = min(box.right - box.left, box.bottom - box.top)
+    return _square(white, (box.left + box.right) / 2, (box.top + box.bottom) / 2, shorter, side_pixels)
 
 
 def _square(picture: Image.Image, x: float, y: float, side: float, side_pixels: int) -> Image.Image:

@@ -14,14 +14,14 @@ import numpy as np
 from PIL import Image, ImageOps
 from threadpoolctl import threadpool_limits
 
-from infra.heads.cut_out import shop_views
+from infra.heads.cut_out import shop_view
 from infra.heads.starter_words import starter_words
 from pipeline.csv_rows import rows
 from pipeline.keywords import Vocabulary
 from pipeline.model_version import CARD_NAME
 from pipeline.progress import Progress
 from pipeline.settings import home, model_dir
-from pipeline.vectors import LEVELS
+from pipeline.vectors import LEVELS, FeatureVector
 from tagging_lambda.classify import Classifier
 from tagging_lambda.curate.keyword_lookup import keyword_named
 from tagging_lambda.evaluate.labels import right_ids
@@ -41,21 +41,21 @@ from tagging_lambda.words.train import (
     TrainingPlan,
     folds_of,
     judged_head,
-    telling_directions,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
 NAME = "starter"
 DIMENSIONS = 256  # of a vector: 384 win none where the words' own directions come first, and cost a second write unit
-# Inverse strengths of the regularisation, chosen on held-out photos of clothing, goods and groceries: of the head,
-# on whitened vectors, and of the regression on all features whose directions the projection keeps.
-STRENGTH, PROJECTION_STRENGTH = 0.003, 10.0
+# The inverse strength of the regularisation, chosen on held-out photos of clothing, goods and groceries: of the head,
+# and of the one on all features whose directions the projection keeps; both on whitened rows.
+STRENGTH = 0.003
+SUBSPACE = 768  # directions of all features in which words are told apart: the rest is noise, and takes longer
 PRECISION = 0.9  # of each word by itself, on photos of contributors that the head has not seen
-WORD_THRESHOLDS, GROUP_THRESHOLD = (0.5, 0.6), 0.8  # scores, chosen by what `_steadied` says
+WORD_THRESHOLDS, GROUP_THRESHOLD = (0.5, 0.6), 0.7  # scores, chosen by what `_steadied` says
 OTHER = ""  # what no word is for
 BACKGROUND_PHOTOS, BACKGROUND_OTHER = 12, 600  # of each word and of other things: the file stays under half a MB
 JUDGING = Path(__file__).resolve().parents[2] / "tests" / "quality"
@@ -101,8 +101,7 @@ class View(StrEnum):
     """How a photo is shown to the model."""
 
     AS_SEEN = "as-seen"  # by the product
-    MIRRORED = "mirrored"  # the same from the other side
-    AS_SHOPS = "as-shops"  # garments cut out and laid on white, some three views of each
+    AS_SHOPS = "as-shops"  # a garment cut out and laid on white
 
 
 class FeatureReader:
@@ -132,27 +131,25 @@ class FeatureReader:
         features, photo_of_row = [], []
         with Progress(f"{photos[0].data_set}, {view}", total=len(photos), unit="photos") as progress:
             for row, photo in enumerate(progress.over(photos)):
-                for levels in self._shown(photo, view, seed=row):
+                levels = self._shown(photo, view)
+                if levels is not None:
                     pixels = model_input(Picture(levels, 1, 1, low_information=False), contract)
                     features.append(self.classifier.classify(pixels[None])[0].features.astype(np.float16))
                     photo_of_row.append(row)
         return np.array(features), np.array(photo_of_row, np.intp)
 
-    def _shown(self, photo: Photo, view: View, seed: int) -> Iterator[NDArray[np.uint8]]:
-        """Yield uint8 [H, W, 3], RGB, at the model's size."""
+    def _shown(self, photo: Photo, view: View) -> NDArray[np.uint8] | None:
+        """Return uint8 [H, W, 3], RGB, at the model's size; None where the photo has no such view."""
         contract = self.classifier.card.input
-        if view is not View.AS_SHOPS:
-            levels = read_picture(photo.path.read_bytes(), contract).levels
-            yield levels[:, ::-1] if view is View.MIRRORED else levels
-            return
+        if view is View.AS_SEEN:
+            return read_picture(photo.path.read_bytes(), contract).levels
         picture = Image.open(photo.path)
         picture.draft("RGB", (contract.shorter_side_pixels, contract.shorter_side_pixels))
-        upright = ImageOps.exif_transpose(picture).convert("RGB")
-        for square in shop_views(upright, contract.width_pixels, np.random.default_rng(seed)):
-            yield np.asarray(square)
+        square = shop_view(ImageOps.exif_transpose(picture).convert("RGB"), contract.width_pixels)
+        return None if square is None else np.asarray(square)
 
 
-# Mirror images teach, and photos as the product sees them judge (DECISIONS.md, 77).
+# What was cut out teaches, and photos as the product sees them judge (DECISIONS.md, 77).
 @dataclass(frozen=True, slots=True, eq=False)
 class Gallery:
     """What the starter head learns from.
@@ -172,9 +169,8 @@ class Gallery:
     @classmethod
     def of(cls, reader: FeatureReader, photos: Mapping[str, Sequence[Photo]]) -> Gallery:
         """Return all views of the photos of all data sets."""
-        views = [(View.AS_SEEN, name) for name in photos] + [(View.MIRRORED, name) for name in photos]
         features, shown = [], []
-        for view, name in [*views, (View.AS_SHOPS, "clothing")]:
+        for view, name in [*((View.AS_SEEN, name) for name in photos), (View.AS_SHOPS, "clothing")]:
             rows_of_view, photo_of_row = reader.features(photos[name], view)
             features.append(rows_of_view)
             shown += [photos[name][row] for row in photo_of_row]
@@ -182,43 +178,74 @@ class Gallery:
         as_seen = sum(len(photos_of_set) for photos_of_set in photos.values())
         return cls(np.concatenate(features), labels, tuple(photo.group for photo in shown), as_seen)
 
-    def examples(self, projection: Projection) -> Examples:
-        """Return all rows as vectors."""
-        vectors = np.stack([projection.vector(row).to_array() for row in self.features])
-        return Examples(vectors, self.labels, self.groups)
+    def examples(self, vectors: Iterable[FeatureVector]) -> Examples:
+        """Return all rows as these vectors."""
+        return Examples(np.stack([vector.to_array() for vector in vectors]), self.labels, self.groups)
 
 
-# Its first directions know the labels, so a photo must be judged by a projection that did not know its own: with one
-# for all folds, held-out clothing looked 0.09 better than it was (DECISIONS.md, 76).
-def fit_projection(network: str, gallery: Gallery, rows_used: NDArray[np.intp]) -> Projection:
-    """Return the projection on what tells the words apart, and then on what else differs most.
+@dataclass(frozen=True, slots=True, eq=False)
+class Subspace:
+    """The directions in which features differ most, whatever they show. It knows no label, so one serves all folds.
 
-    The first directions are those of a logistic regression on all features; the rest serve words that nobody has yet.
+    Attributes:
+        mean: float32 [F], of the features after `rooted`.
+        directions: float32 [F, SUBSPACE].
+        coordinates: float32 [n, SUBSPACE], of all rows of a gallery.
     """
-    roots = rooted(gallery.features[rows_used])
-    words = [next(iter(gallery.labels[row]), OTHER) for row in rows_used]
-    _, kinds = np.unique(np.array(words), return_inverse=True)
-    own, _, _ = np.linalg.svd(telling_directions(roots, kinds, PROJECTION_STRENGTH), full_matrices=False)
-    own = own[:, : kinds.max()].astype(np.float32)  # one direction fewer than kinds: their differences
-    mean = roots.mean(axis=0)
-    rest = roots - mean
+
+    mean: NDArray[np.float32]
+    directions: NDArray[np.float32]
+    coordinates: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, gallery: Gallery) -> Subspace:
+        """Return the subspace of the photos as seen."""
+        roots = rooted(gallery.features)
+        mean = roots[: gallery.as_seen].mean(axis=0)
+        roots -= mean
+        directions = strongest_directions(roots[: gallery.as_seen], SUBSPACE)
+        return cls(mean, directions, roots @ directions)
+
+
+def strongest_directions(rows_about_zero: NDArray[np.float32], most: int) -> NDArray[np.float32]:
+    """Return float32 [F, most]: the directions in which float32 [n, F] differ most, the strongest first."""
+    _, directions = np.linalg.eigh((rows_about_zero.T @ rows_about_zero).astype(np.float64) / len(rows_about_zero))
+    return np.asarray(directions[:, ::-1][:, :most], np.float32)
+
+
+# Its first directions know the labels, so a photo must be judged by a basis that did not know its own: with one for
+# all folds, held-out clothing looked 0.09 better than it was (DECISIONS.md, 76).
+def telling_basis(everyone: Examples, vocabulary: Vocabulary) -> NDArray[np.float32]:
+    """Return float32 [SUBSPACE, DIMENSIONS]: what tells words apart, and then what else differs most.
+
+    The first directions are those of a head on all coordinates; the rest serve words that nobody has yet.
+
+    Args:
+        everyone: coordinates in the subspace, and what they show.
+        vocabulary: has the words.
+    """
+    problem = Problem.of(everyone, vocabulary, Background.none(), STRENGTH)
+    coefficients = problem.fit(np.arange(len(everyone))).coefficients
+    own, _, _ = np.linalg.svd(coefficients - coefficients.mean(axis=1, keepdims=True), full_matrices=False)
+    own = own[:, : len(problem.words)]  # one direction fewer than columns: their differences
+    rest = everyone.vectors - everyone.vectors.mean(axis=0)
     rest -= (rest @ own) @ own.T
-    _, directions = np.linalg.eigh((rest.T @ rest).astype(np.float64) / len(rest))
-    basis = np.concatenate([own, directions[:, ::-1][:, : DIMENSIONS - own.shape[1]]], axis=1)
+    basis = np.concatenate([own, strongest_directions(rest, DIMENSIONS - own.shape[1])], axis=1)
     signs = np.sign(basis[np.abs(basis).argmax(axis=0), np.arange(DIMENSIONS)])  # both ways are right: choose one
-    return Projection.of(network, mean, (basis * signs).astype(np.float32))
+    return np.asarray(basis * signs, np.float32)
 
 
-def held_out_logits(network: str, gallery: Gallery, vocabulary: Vocabulary) -> HeldOutLogits:
-    """Return logits of the photos as seen, each by a projection and a head that know no photo of its group."""
-    everyone = Examples(gallery.features, gallery.labels, gallery.groups)
+def held_out_logits(gallery: Gallery, coordinates: NDArray[np.float32], vocabulary: Vocabulary) -> HeldOutLogits:
+    """Return logits of the photos as seen, each by a basis and a head that know no photo of its group."""
+    everyone = Examples(coordinates, gallery.labels, gallery.groups)
     folds = folds_of(everyone, seed=0)
     words = frozenset().union(*gallery.labels)
     logits = np.zeros((gallery.as_seen, len(words) + 1), np.float32)
     for fold in Progress("folds", total=int(folds.max()) + 1, unit="folds").over(range(int(folds.max()) + 1)):
-        projection = fit_projection(network, gallery, np.flatnonzero(folds != fold))
-        examples = gallery.examples(projection)
-        problem = Problem.of(examples.rows(np.flatnonzero(folds != fold)), vocabulary, Background.none(), STRENGTH)
+        learned = np.flatnonzero(folds != fold)
+        basis = telling_basis(everyone.rows(learned), vocabulary)
+        examples = gallery.examples(FeatureVector.of("", row) for row in coordinates @ basis)
+        problem = Problem.of(examples.rows(learned), vocabulary, Background.none(), STRENGTH)
         linear = problem.fit(np.arange(len(problem.examples)))
         judged = np.flatnonzero(folds[: gallery.as_seen] == fold)
         logits[judged] = linear.logits(examples.vectors[judged])
@@ -241,7 +268,7 @@ def judged_card(card: HeadCard, held_out: HeldOut, vocabulary: Vocabulary) -> He
     """Return the card with thresholds by what is no mistake: a polo shirt that is called a T-shirt is none."""
     words = [word.id for word in card.words]
     groups = [Group(group.id, tuple(words.index(member) for member in group.members)) for group in card.groups]
-    truth = _lenient_truth(held_out, (*words, *(group.id for group in groups)), vocabulary)
+    truth = _lenient_truth(held_out, words, groups, vocabulary)
     thresholds = _steadied(find_thresholds(held_out.scores, truth, groups, card.kind, PRECISION))
     said = Said.of(held_out.scores, thresholds, groups, card.kind)
     entries = [
@@ -263,12 +290,14 @@ def judged_card(card: HeadCard, held_out: HeldOut, vocabulary: Vocabulary) -> He
     )
 
 
-def _lenient_truth(held_out: HeldOut, columns: tuple[str, ...], vocabulary: Vocabulary) -> Truth:
+def _lenient_truth(held_out: HeldOut, words: Sequence[str], groups: Sequence[Group], vocabulary: Vocabulary) -> Truth:
     """Return what is right of each photo by the judging lists; everything is judged."""
+    columns = (*words, *(group.id for group in groups))
     right = right_words(vocabulary)
     truths = [right.get(next(iter(label), OTHER), frozenset()) for label in held_out.examples.labels]
     table = np.array([[column in truth for column in columns] for truth in truths])
-    return Truth(table, np.zeros_like(table), Truth.of(held_out.examples.labels, columns, vocabulary).labelled)
+    labelled = Truth.of(held_out.examples.labels, words, vocabulary, groups).labelled
+    return Truth(table, np.zeros_like(table), labelled)
 
 
 def _steadied(thresholds: Thresholds) -> Thresholds:
@@ -314,12 +343,13 @@ def main(data: Path, out: Path) -> None:
 def _train(data: Path, out: Path) -> None:
     vocabulary = Vocabulary.load()
     classifier = Classifier.load(model_dir() / CARD_NAME)
-    network = network_of(classifier.card)
     photos = {data_set: photos_of(data, data_set, vocabulary) for data_set in SOURCES}
     gallery = Gallery.of(FeatureReader(classifier, home() / "starter-features"), photos)
-    held_out = held_out_logits(network, gallery, vocabulary)
-    projection = fit_projection(network, gallery, np.arange(len(gallery.labels)))
-    examples = gallery.examples(projection)
+    subspace = Subspace.of(gallery)
+    held_out = held_out_logits(gallery, subspace.coordinates, vocabulary)
+    basis = telling_basis(Examples(subspace.coordinates, gallery.labels, gallery.groups), vocabulary)
+    projection = Projection.of(network_of(classifier.card), subspace.mean, subspace.directions @ basis)
+    examples = gallery.examples(projection.vector(row) for row in gallery.features)
     sources = tuple(_source(name, shown, data) for name, shown in photos.items())
     plan = TrainingPlan(NAME, projection.space, sources, PRECISION)
     problem = Problem.of(examples, vocabulary, Background.none(), STRENGTH)

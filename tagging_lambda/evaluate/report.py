@@ -199,9 +199,7 @@ def calibration_text(calibration: Calibration, vocabulary: Vocabulary, *, full: 
     if not calibration.helps and not found:
         return f"No threshold is written: no keyword has {EVIDENCE} photos."
     if not calibration.helps:
-        return "\n".join(
-            [f"No threshold is written: {found:,} were found, and do not help on photos held out.", *change]
-        )
+        return "\n".join([f"No threshold is written: of photos held out, {_objection(calibration)}.", *change])
     helpful = len(calibration.thresholds)
     lines = [f"Thresholds that help on photos held out: {helpful:,}; that do not: {found:,}.", *change, ""]
     by_evidence = sorted(calibration.thresholds, key=lambda threshold: -threshold.right.of)
@@ -213,6 +211,16 @@ def calibration_text(calibration: Calibration, vocabulary: Vocabulary, *, full: 
     if len(by_evidence) > len(shown):
         lines.append(f"{GAP}and {len(by_evidence) - len(shown):,} more; --full has them")
     return "\n".join(lines)
+
+
+def _objection(calibration: Calibration) -> str:
+    """Return why thresholds that help a keyword alone are not worth writing together."""
+    now, then = calibration.now, calibration.held_out
+    if then.wrong.count > now.wrong.count:
+        return "more would get a wrong word"
+    if now.precision.value < calibration.wanted:
+        return "no larger share of words would be right"
+    return "no more would get their word"
 
 
 def percent(share: Share) -> str:

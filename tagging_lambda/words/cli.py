@@ -109,7 +109,10 @@ def learn(
     if labels is None:
         labelled, source = pinned_labels(_all_records(), vocabulary), "people's pins"
     else:
-        labelled, source = read_labels(labels, folder or labels.parent, vocabulary, parent), labels.name
+        labelled = read_labels(
+            labels, folder or labels.parent, vocabulary, parent, files_may_be_gone=export is not None
+        )
+        source = labels.name
     exported = _exported(export, labelled)
     eyes = _Eyes.open(vocabulary, workers)
     seen = eyes.look(labelled, "learn", exported, quiet=as_json)
@@ -163,7 +166,7 @@ def verify(
     _check_writable(sheet)
     _check_writable(csv_path)
     vocabulary = Vocabulary.load()
-    labelled = read_labels(labels, folder or labels.parent, vocabulary)
+    labelled = read_labels(labels, folder or labels.parent, vocabulary, files_may_be_gone=export is not None)
     exported = _exported(export, labelled)
     eyes = _Eyes.open(vocabulary, workers)
     seen = eyes.look(labelled, "verify", exported, quiet=as_json)

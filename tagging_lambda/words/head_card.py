@@ -39,7 +39,8 @@ class HeadWord:
         precision: held-out photos on which the keyword was right, of those it was said of.
         recall: held-out photos it was said of, of those that show it.
         examples: photos the head learned the keyword from.
-        members: where the keyword is a group, the words of this head below it, whose scores it sums; else nothing.
+        members: where the keyword is a group, the words of this head whose scores it sums, those below it and
+            itself if it is a word as well; else nothing.
     """
 
     id: str
@@ -105,7 +106,7 @@ class HeadCard:
         kind: how its logits become scores.
         branch: ids of the keywords at the top of what it speaks for; empty for words that belong to no department.
         words: in the order of its weights' columns.
-        groups: keywords above several of the words, said where no single word is sure.
+        groups: keywords that fit several of the words, said where no single word is sure.
         other_threshold: the score of *other* from which the photo shows none of the words.
         wanted_precision: what the thresholds aim at.
         training: what it learned from.

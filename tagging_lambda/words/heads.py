@@ -104,11 +104,13 @@ class HeadAnswer:
 
     Attributes:
         tags: the keywords it is sure of, the most specific first, with those above them; empty where it is not sure.
+        is_group: whether it is sure of none of its words alone, but of several together.
         is_other: whether it is sure that the photo shows none of its words.
         branch: the tops of the branches that the tags belong to; inside them the head overrules the taxonomy.
     """
 
     tags: tuple[KeywordTag, ...]
+    is_group: bool
     is_other: bool
     branch: frozenset[str]
 
@@ -122,7 +124,9 @@ def head_keywords(head: Head, scores: NDArray[np.float32], vocabulary: Vocabular
         vocabulary: has the head's words, as `vocabulary_with` makes sure.
     """
     card = head.card
-    sure = _without_broader(_sure(card, scores), vocabulary)
+    of_word = {word.id: float(score) for word, score in zip(card.words, scores, strict=False)}
+    words = _sure_words(card, of_word)
+    sure = _without_broader(words or _sure_group(card, of_word), vocabulary)
     lines = {keyword_id: vocabulary.ancestors(keyword_id) for keyword_id in sure}
     implied = _implied(sure, lines, vocabulary)
     all_scores = implied | sure
@@ -130,25 +134,29 @@ def head_keywords(head: Head, scores: NDArray[np.float32], vocabulary: Vocabular
     lineage = sure.keys() | {ancestor for line in lines.values() for ancestor in line}
     return HeadAnswer(
         tags=tuple(KeywordTag(keyword_id, _rounded(all_scores[keyword_id]), Source.HEAD) for keyword_id in order),
+        is_group=not words and bool(sure),
         is_other=not sure and float(scores[len(card.words)]) >= card.other_threshold,
         branch=frozenset(lineage & set(card.branch)),
     )
 
 
-def _sure(card: HeadCard, scores: NDArray[np.float32]) -> dict[str, float]:
-    """Return the words that are said and their scores; where there is none, the narrowest group that is sure.
+def _sure_words(card: HeadCard, of_word: Mapping[str, float]) -> dict[str, float]:
+    """Return the words that are said and their scores.
 
     Of words that exclude each other the strongest alone can be said: that is how thresholds were found.
     """
-    of_word = {word.id: float(score) for word, score in zip(card.words, scores, strict=False)}
     strongest = max(of_word, key=of_word.__getitem__)
     candidates = [word for word in card.words if card.kind is HeadKind.SIGMOID or word.id == strongest]
-    sure = {word.id: of_word[word.id] for word in candidates if of_word[word.id] >= word.threshold}
-    for group in () if sure else card.groups:
+    return {word.id: of_word[word.id] for word in candidates if of_word[word.id] >= word.threshold}
+
+
+def _sure_group(card: HeadCard, of_word: Mapping[str, float]) -> dict[str, float]:
+    """Return the narrowest group that is sure and its score; nothing where there is none."""
+    for group in card.groups:
         total = group_score(card.kind, [of_word[member] for member in group.members])
         if total >= group.threshold:
             return {group.id: total}
-    return sure
+    return {}
 
 
 def _implied(

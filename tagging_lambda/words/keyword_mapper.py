@@ -103,12 +103,12 @@ class KeywordMapper:
         taken: set[str] = set()
         for head, scores in scored:
             answer = head_keywords(head, scores, self.vocabulary)
-            if answer.tags and not taken & answer.branch and self._overrules(answer, head, from_classes):
+            if answer.tags and not taken & answer.branch and self._overrules(answer, from_classes):
                 taken |= answer.branch
                 spoken = {tag.keyword_id: tag for tag in answer.tags} | spoken
         return spoken
 
-    def _overrules(self, answer: HeadAnswer, head: Head, from_classes: Sequence[KeywordTag]) -> bool:
+    def _overrules(self, answer: HeadAnswer, from_classes: Sequence[KeywordTag]) -> bool:
         """Return whether a head is to be believed against classes that are sure of something else.
 
         A word of the head is, in its own branch at once, elsewhere from `OVERRULING_SCORE` on unless the classes are
@@ -120,8 +120,7 @@ class KeywordMapper:
         against = [tag for tag in from_classes if tag.keyword_id not in related]
         if not against:
             return True
-        words = {word.id for word in head.card.words}
-        best = max((own[keyword_id].score for keyword_id in narrowest & words), default=0.0)
+        best = 0.0 if answer.is_group else max(own[keyword_id].score for keyword_id in narrowest)
         outside = [tag.score for tag in against if not answer.branch & set(self.vocabulary.ancestors(tag.keyword_id))]
         return best >= max(OVERRULING_SCORE, max(outside) - SURER) if outside else best > 0
 

@@ -69,7 +69,9 @@ class Labels:
         return Counter(keyword for photo in self.photos for keyword in photo.keywords)
 
 
-def read_labels(path: Path, folder: Path, vocabulary: Vocabulary, below: str | None = None) -> Labels:
+def read_labels(
+    path: Path, folder: Path, vocabulary: Vocabulary, below: str | None = None, *, files_may_be_gone: bool = False
+) -> Labels:
     """Return every row of the file.
 
     A word in the singular or plural names the taxonomy's keyword. A word that the taxonomy lacks becomes the shop's
@@ -80,6 +82,7 @@ def read_labels(path: Path, folder: Path, vocabulary: Vocabulary, below: str | N
         folder: what the column `file` is relative to.
         vocabulary: the taxonomy's.
         below: the id of the keyword that new words belong below.
+        files_may_be_gone: whether a file that is not there is no mistake, since an export may have its vector.
 
     Raises:
         CallerError: a row is not as it should be; the message names its line and column.
@@ -101,7 +104,10 @@ def read_labels(path: Path, folder: Path, vocabulary: Vocabulary, below: str | N
         if text in seen:
             raise row.mistake(column, f"{text} stands twice; line {seen[text]:,} names it as well")
         seen[text] = row.line
-        photos.append(LabelledPhoto(_source(row, column, folder), text, words.of_row(row), group, row.line))
+        source = _source(row, column, folder)
+        if isinstance(source, Path) and not files_may_be_gone and not source.is_file():
+            raise row.mistake(column, f"there is no file {source}")
+        photos.append(LabelledPhoto(source, text, words.of_row(row), group, row.line))
     return Labels(tuple(photos), words.vocabulary, words.new)
 
 
@@ -137,10 +143,7 @@ def _source(row: CsvRow, column: str, folder: Path) -> Path | str:
     text = row.exact(column)
     if text.startswith(S3):
         return text
-    photo = folder / text.removeprefix(FILE_SCHEME)  # as an export of local photos names them; an absolute path stays
-    if not photo.is_file():
-        raise row.mistake(column, f"there is no file {photo}")
-    return photo
+    return folder / text.removeprefix(FILE_SCHEME)  # as an export of local photos names them; an absolute path stays
 
 
 def photo_groups(table: Sequence[CsvRow], words: int) -> list[str]:

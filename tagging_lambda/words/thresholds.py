@@ -25,6 +25,14 @@ STEPS = 1000  # thresholds are multiples of 1/1000: finer says nothing
 LOWEST = 0.2  # of a word's score, chosen by us: below it a word is a guess, however well it did here
 
 
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A keyword that fits photos of several words of a head: above them, or one of them; and those words' columns."""
+
+    id: str
+    members: tuple[int, ...]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Truth:
     """What people say of photos, for each keyword that a head may say.
@@ -32,7 +40,7 @@ class Truth:
     Attributes:
         right: bool [n, columns]: the keyword fits the photo.
         unjudged: bool [n, columns]: the label is broader than the keyword and says nothing of it.
-        labelled: bool [n, columns]: the label is the keyword itself; of a group, one below it.
+        labelled: bool [n, columns]: the label is the keyword itself; of a group, also one below it.
     """
 
     right: NDArray[np.bool_]
@@ -40,18 +48,24 @@ class Truth:
     labelled: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, labels: Sequence[frozenset[str]], columns: Sequence[str], vocabulary: Vocabulary) -> Truth:
-        """Return what the labels say of these keywords: what is above a label fits as well."""
+    def of(
+        cls,
+        labels: Sequence[frozenset[str]],
+        words: Sequence[str],
+        vocabulary: Vocabulary,
+        groups: Sequence[Group] = (),
+    ) -> Truth:
+        """Return what the labels say of words and groups of them: what is above a label fits as well."""
+        columns = (*words, *(group.id for group in groups))
         above = {word: frozenset(_ancestors(word, vocabulary)) for word in {*columns, *frozenset().union(*labels)}}
         right = np.zeros((len(labels), len(columns)), bool)
         unjudged, labelled = np.zeros_like(right), np.zeros_like(right)
-        labels_used = frozenset().union(*labels)
         for row, label in enumerate(labels):
             fitting = label.union(*(above[word] for word in label))
             for column, word in enumerate(columns):
                 right[row, column] = word in fitting
                 unjudged[row, column] = word not in fitting and bool(label & above[word])
-                labelled[row, column] = word in label if word in labels_used else word in fitting
+                labelled[row, column] = word in (label if column < len(words) else fitting)
         return cls(right, unjudged, labelled)
 
     def rows(self, chosen: NDArray[np.bool_]) -> Truth:
@@ -65,14 +79,6 @@ class Truth:
 
 def _ancestors(word: str, vocabulary: Vocabulary) -> tuple[str, ...]:
     return vocabulary.ancestors(word) if word in vocabulary.nodes else ()
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """A keyword above several words of a head, and those words' columns."""
-
-    id: str
-    members: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -210,7 +210,7 @@ def judged_head(problem: Problem, held_out: HeldOutLogits, plan: TrainingPlan, v
     temperature = _best_temperature(held_out.logits, targets, kind)
     scores = _scores(held_out.logits / temperature, kind)
     columns = (*problem.words, *(group.id for group in groups))
-    truth = Truth.of(held_out.examples.labels, columns, vocabulary)
+    truth = Truth.of(held_out.examples.labels, problem.words, vocabulary, groups)
     said = _said_across(_Scored(scores, truth, groups, kind), held_out.folds, plan.precision)
     judged = HeldOut(held_out.examples, scores, said, truth, columns, held_out.folds)
     linear = problem.fit(np.arange(len(problem.examples))).over(temperature)
@@ -256,16 +256,17 @@ def _kind(examples: Examples) -> HeadKind:
 
 
 def groups_of(words: Sequence[str], vocabulary: Vocabulary) -> tuple[Group, ...]:
-    """Return the keywords above two words or more, none of them a word itself, those of the fewest words first.
+    """Return the keywords above two words or more, and words with others below them, those of the fewest words first.
 
-    A keyword with no other keyword above it is a whole department: *clothing* of a dress is right and helps nobody, and
-    would keep another head from saying more.
+    *Top* is such a word: a photo that may show a T-shirt or a long-sleeved one shows a top for certain. A keyword with
+    no other keyword above it is a whole department: *clothing* of a dress is right and helps nobody, and would keep
+    another head from saying more.
     """
     members: dict[str, list[int]] = {}
     for column, word in enumerate(words):
-        for above in vocabulary.ancestors(word) if word in vocabulary.nodes else ():
-            if above not in words and _is_narrow(above, vocabulary):
-                members.setdefault(above, []).append(column)
+        for keyword_id in _line(word, vocabulary):
+            if keyword_id in words or _is_narrow(keyword_id, vocabulary):
+                members.setdefault(keyword_id, []).append(column)
     groups = (Group(keyword_id, tuple(columns)) for keyword_id, columns in members.items() if len(columns) > 1)
     return tuple(sorted(groups, key=lambda group: (len(group.members), group.id)))
 
@@ -359,19 +360,6 @@ def targets_of(examples: Examples, words: Sequence[str]) -> NDArray[np.bool_]:
     for row, label in enumerate(examples.labels):
         targets[row, [columns[word] for word in label] or [-1]] = True
     return targets
-
-
-def telling_directions(rows: NDArray[np.float32], kinds: NDArray[np.intp], strength: float) -> NDArray[np.float64]:
-    """Return float64 [F, kinds]: the directions in which a logistic regression tells kinds of rows apart.
-
-    Args:
-        rows: float32 [n, F].
-        kinds: int [n], from 0 on.
-        strength: the inverse one of the regularisation.
-    """
-    with threadpool_limits(1):
-        coefficients, _ = _fit_softmax(rows, np.eye(kinds.max() + 1, dtype=bool)[kinds], strength)
-    return np.asarray(coefficients - coefficients.mean(axis=1, keepdims=True))
 
 
 def _fit_softmax(
@@ -550,14 +538,15 @@ def branch_of(words: Sequence[str], vocabulary: Vocabulary) -> tuple[str, ...]:
     """Return the topmost keyword or department above each word: what a head of these words speaks for."""
     tops: set[str] = set()
     for word in words:
-        line = (word, *(vocabulary.ancestors(word) if word in vocabulary.nodes else ()))
+        line = _line(word, vocabulary)
         emitted = [node for node in line if node not in vocabulary.nodes or vocabulary.nodes[node].is_emitted]
-        tops.update(node for node in emitted if not set(_above(node, vocabulary)) & set(emitted))
+        tops.update(node for node in emitted if not set(_line(node, vocabulary)[1:]) & set(emitted))
     return tuple(sorted(tops))
 
 
-def _above(node: str, vocabulary: Vocabulary) -> tuple[str, ...]:
-    return vocabulary.ancestors(node) if node in vocabulary.nodes else ()
+def _line(word: str, vocabulary: Vocabulary) -> tuple[str, ...]:
+    """Return the word and what is above it; a word that the vocabulary lacks stands alone."""
+    return (word, *(vocabulary.ancestors(word) if word in vocabulary.nodes else ()))
 
 
 def _other_threshold(scores: NDArray[np.float32], targets: NDArray[np.bool_]) -> float:

@@ -167,7 +167,7 @@ def test_the_name_of_a_local_photo_is_its_path_as_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_search_duplicates_and_similar_work_on_the_folder_as_typed(
+def test_search_duplicates_similar_and_report_work_on_the_folder_as_typed(
     real_model, shared_data, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
@@ -188,6 +188,9 @@ def test_search_duplicates_and_similar_work_on_the_folder_as_typed(
     assert json.loads(capsys.readouterr().out) == {"groups": [names]}
     assert main(["similar", "photos/same.jpg", "--in", "out", "--json"]) == 0
     assert {match["image"] for match in json.loads(capsys.readouterr().out)["results"]} == set(names)
+    assert main(["report", "report.html", "--from", "out", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["photos"], report["duplicates"]) == (2, 1)
 
 
 def test_a_place_in_s3_leads_to_load(photos: Path, capsys) -> None:

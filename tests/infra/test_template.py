@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 LEAST_VISIBILITY_FACTOR = 6  # times the function's timeout, as AWS recommends, and the batching window
 THROTTLED_HOUR_S = 3600  # that long, a throttle takes no message to the dead letters
 FOURTEEN_DAYS_S = 14 * 24 * 3600
+STREAM_DAY_S = 24 * 3600  # after which Amazon DynamoDB forgets a change
 LONGEST_BUCKET_NAME = 63  # the most Amazon S3 permits
 LONGEST_STACK_NAME = 20  # as the template says
 DATA = ("ImagesBucket", "ExportBucket", "Table")
@@ -295,6 +296,18 @@ def test_the_table_can_be_brought_back_is_not_deleted_by_mistake_and_tells_its_c
     assert table["DeletionProtectionEnabled"] is True
     assert table["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
     assert table["BillingMode"] == "PAY_PER_REQUEST"
+
+
+def test_a_batch_of_the_stream_that_fails_is_halved_and_named_before_the_stream_forgets_it() -> None:
+    events = [event for function in functions().values() for event in function.get("Events", {}).values()]
+    readers = [event["Properties"] for event in events if event["Type"] == "DynamoDB"]
+    failures = {"OnFailure": {"Type": "SQS", "Destination": {"Fn::GetAtt": ["StreamFailuresQueue", "Arn"]}}}
+
+    assert len(readers) == len(("ChangesFunction", "NotifyFunction"))
+    for reader in readers:
+        assert reader["BisectBatchOnFunctionError"] is True
+        assert reader["MaximumRecordAgeInSeconds"] < STREAM_DAY_S
+        assert reader["DestinationConfig"] == failures
 
 
 @pytest.mark.parametrize("place", DATA)

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from infra.heads.cut_out import cut_out, shop_views
-from infra.heads.train_starter import DIMENSIONS, OTHER, Gallery, fit_projection, held_out_logits, photos_of
+from infra.heads.cut_out import cut_out, shop_view
+from infra.heads.train_starter import DIMENSIONS, OTHER, Gallery, Subspace, held_out_logits, photos_of, telling_basis
 from pipeline.keywords import Vocabulary
 from tagging_lambda.words.heads import Head
 from tagging_lambda.words.projection import PROJECTION_NAME, Projection
+from tagging_lambda.words.train import Examples
 from tests.builders import encoded
 
 DRESS, SHIRT, WATCH = "n03236735", "shop-shirt", "n04555897"
@@ -35,17 +36,19 @@ def gallery(photos: int, apart: float) -> Gallery:
 
 
 def test_what_tells_words_apart_comes_first_in_a_vector():
-    shown = gallery(120, apart=2.0)
-    vectors = shown.examples(fit_projection("weights", shown, np.arange(120))).vectors
+    shown = gallery(1200, apart=2.0)
+    coordinates = Subspace.of(shown).coordinates
+    basis = telling_basis(Examples(coordinates, shown.labels, shown.groups), Vocabulary.load())
+    vectors = coordinates @ basis
     means = np.stack([vectors[kind :: len(KINDS)].mean(axis=0) for kind in range(len(KINDS))])
     spread = means.std(axis=0)
-    assert vectors.shape == (120, DIMENSIONS)
+    assert vectors.shape == (1200, DIMENSIONS)
     assert spread[: len(KINDS) - 1].min() > 2 * spread[len(KINDS) :].max()
 
 
 def right_when_held_out(shown: Gallery) -> float:
     """Return the share of photos of which a head that does not know them is right."""
-    held_out = held_out_logits("weights", shown, Vocabulary.load())
+    held_out = held_out_logits(shown, Subspace.of(shown).coordinates, Vocabulary.load())
     words = sorted(KINDS[:-1])
     truth = [words.index(next(iter(label))) if label else len(words) for label in shown.labels]
     return float((held_out.logits.argmax(axis=1) == truth).mean())
@@ -68,13 +71,13 @@ def test_a_garment_on_an_even_ground_is_laid_on_white():
     assert white.getpixel((128, 150)) == (0, 0, 128)
     assert box.left < 60
     assert box.right > 190
-    assert [view.size for view in shop_views(garment(), 64, np.random.default_rng(0))] == [(64, 64)] * 3
+    assert shop_view(garment(), 64).size == (64, 64)
 
 
-def test_a_garment_that_cannot_be_told_from_its_ground_has_no_shop_views():
+def test_a_garment_that_cannot_be_told_from_its_ground_has_no_view_of_a_shop():
     noise = Image.fromarray(np.random.default_rng(1).integers(0, 255, (256, 256, 3), np.uint8))
     assert cut_out(noise) is None
-    assert list(shop_views(noise, 64, np.random.default_rng(0))) == []
+    assert shop_view(noise, 64) is None
 
 
 def write_photos(data: Path, photos: int) -> None:

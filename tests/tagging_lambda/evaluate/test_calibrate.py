@@ -137,7 +137,18 @@ def test_where_keywords_are_right_already_nothing_is_written():
     """Every threshold that noise suggests is dropped: none brings a photo its word that it lacks."""
     found = calibrated(reds(*[(0.95, True)] * 100), MAPPER, COLOURS, 0.9)
     assert (found.helps, found.thresholds) == (False, ())
-    assert "No threshold is written" in calibration_text(found, VOCABULARY)
+    verdict = "No threshold is written: of photos held out, no more would get their word."
+    assert calibration_text(found, VOCABULARY).splitlines()[0] == verdict
+    few = calibrated(reds(*[(0.95, True)] * 10), MAPPER, COLOURS, 0.9)
+    assert calibration_text(few, VOCABULARY) == "No threshold is written: no keyword has 20 photos."
+
+
+def test_thresholds_that_bring_more_wrong_words_are_not_written_and_the_verdict_says_so():
+    found = calibrated(reds(*[(0.95, True)] * 100), MAPPER, COLOURS, 0.9)
+    with_more_wrong = replace(found, held_out=replace(found.held_out, wrong=Share(1, 100)))
+    less_precise = replace(found, wanted=1.1)
+    assert "more would get a wrong word" in calibration_text(with_more_wrong, VOCABULARY)
+    assert "no larger share of words would be right" in calibration_text(less_precise, VOCABULARY)
 
 
 def chances(seed: int, count: int):

@@ -64,6 +64,19 @@ def test_where_no_single_word_is_sure_the_keyword_above_several_is_said():
     assert (tag.keyword_id, tag.score) == ("footwear", pytest.approx(1, abs=0.1))
 
 
+def test_a_word_above_others_is_said_of_a_photo_that_may_show_any_of_them():
+    alike = _sandals_look_like_boots()
+    labels = tuple(
+        frozenset({"footwear"}) if row in {*range(8), *range(24, 32)} else label
+        for row, label in enumerate(alike.labels)
+    )
+    head = train_head(replace(alike, labels=labels), PLAN, VOCABULARY, background()).head
+    assert [(group.id, group.members) for group in head.card.groups] == [("footwear", ("boot", "footwear", "sandal"))]
+    boot, footwear, sandal, shirt, other = 0.4, 0.1, 0.45, 0.02, 0.03
+    said = head_keywords(head, np.array([boot, footwear, sandal, shirt, other], np.float32), VOCABULARY)
+    assert (said.tags[0].keyword_id, said.tags[0].score, said.is_group) == ("footwear", 0.95, True)
+
+
 def test_a_word_that_is_right_too_seldom_is_left_out():
     """Sandals look exactly as boots do, so that neither can be told; shirts can."""
     head = train_head(_sandals_look_like_boots(), PLAN, VOCABULARY, background()).head

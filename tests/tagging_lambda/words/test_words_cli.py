@@ -91,6 +91,10 @@ def test_a_folder_of_tag_has_the_vectors_to_learn_from_when_the_photos_are_gone(
     assert capsys.readouterr().out.startswith("my-shop: 2 words learned from 16 photos in ")
     assert main(["verify", "labels.csv", "--from", "tagged"]) == 0
     assert "0 of 16 photos contradict their keywords" in capsys.readouterr().out
+    with labels.open("a") as file:
+        file.write("never-tagged.jpg,boot\n")
+    assert main(["verify", "labels.csv", "--from", "tagged"]) == 0
+    assert "line 18: never-tagged.jpg is left out: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
