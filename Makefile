@@ -55,7 +55,9 @@ style: .venv/dev.stamp  ## count the language of the house: empty names, bare re
 
 check-aws: .venv/dev.stamp $(TOOLS)/sam.stamp $(TOOLS)/checkov.stamp $(TOOLS)/lint.stamp  ## check what is deployed by AWS's own linter and others
 	$(TOOLS)/sam/bin/sam validate --lint --template infra/template.yaml --region us-east-1
-	$(TOOLS)/checkov/bin/checkov --file infra/template.yaml --config-file infra/checkov.yaml
+	@mkdir -p build
+	$(BIN)/python .ci/loops_written_out.py > build/template.json
+	$(TOOLS)/checkov/bin/checkov --file build/template.json --config-file infra/checkov.yaml
 	$(TOOLS)/lint/bin/hadolint infra/Dockerfile
 	$(TOOLS)/lint/bin/zizmor --offline --quiet .github/workflows
 	$(TOOLS)/lint/bin/bandit --quiet --configfile infra/bandit.yaml --recursive \
@@ -77,8 +79,8 @@ dist: .venv/run.stamp  ## build a wheel into dist/, for an environment of its ow
 	@$(STEP) "Building the wheel" .venv/dist.log $(BIN)/python -m pip wheel --no-deps --wheel-dir dist .
 	@echo "To install it in an environment of its own: pipx install '$$(ls dist/*.whl)[all]'"
 
-lock: .venv/run.stamp  ## lock the newest libraries that pyproject.toml permits, for the packages
-	$(BIN)/python -m infra lock
+lock: .venv/run.stamp  ## lock the packages' libraries by pyproject.toml; NEWEST=yes lets all move to their newest versions
+	$(BIN)/python -m infra lock $(if $(filter yes,$(NEWEST)),--newest)
 
 cost: .venv/run.stamp  ## reckon what it costs, from the prices and from what was measured, into docs/cost.md
 	$(BIN)/python -m infra cost > docs/cost.md
@@ -106,6 +108,7 @@ bench-backfill: .venv/dev.stamp  ## measure and simulate search while ten millio
 
 bench: .venv/dev.stamp  ## measure images per second, CPU time and memory against the ceiling
 	$(BIN)/python -m tests.bench.tagging --json build/bench.json
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.bench.bench_signals
 
 bench-quick: .venv/dev.stamp  ## the same in a few minutes, for its ratios, into build/bench-quick.json
 	@$(BIN)/python -m tests.bench.tagging --rounds 1 --passes 2 --json build/bench-quick.json
@@ -115,6 +118,8 @@ bench-peers: .venv/dev.stamp  ## measure `tag` beside what others would use, whi
 
 quality: .venv/dev.stamp  ## measure how right keywords are on labelled photos, and draw the plots of README
 	$(if $(DATA),$(BIN)/python -m tests.quality.domains $(DATA),$(BIN)/python -m tests.quality.measure)
+	$(if $(DATA),$(BIN)/python -m tests.quality.signals $(DATA))
+	$(if $(DATA),$(BIN)/python -m tests.quality.alike $(DATA))
 
 clean:  ## remove everything that was installed, downloaded, built or kept
 	@if [ -x $(BIN)/catalog-tagger ]; then $(BIN)/catalog-tagger local down --purge 2>/dev/null || true; fi

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from functools import partial
 
 import click
@@ -15,6 +13,7 @@ from catalog_loader.commands import status as status_command
 from catalog_loader.commands import upload as upload_command
 from catalog_loader.console import Console
 from catalog_loader.estimate import IMAGE_MS
+from pipeline.terminal import columns
 
 wait_option = click.option("--wait", is_flag=True, help="Return when no message is left.")
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print the report as JSON, and nothing else.")
@@ -174,8 +173,8 @@ def redrive(*, reasons: tuple[str, ...], as_json: bool) -> int:
 
     Their images are tried again, as often as new ones are. Letters are selected by the error they died of; a letter
     that the queue gave up on has no error and is called Undone. A letter that dies while this runs is left alone,
-    because a message that can never succeed would circle for ever. Changes of the table that a function could not pass
-    on are handed to that function once more, as long as the stream has them: for a day.
+    because a message that can never succeed would circle for ever. Records that a function could not pass on are
+    written once more, unchanged, so that the stream brings them again. After a day it has forgotten which they are.
 
     Exits 1 if a letter was not taken back, died since this began, or is hidden because somebody has received it.
     """
@@ -184,8 +183,4 @@ def redrive(*, reasons: tuple[str, ...], as_json: bool) -> int:
 
 def console_for(*, as_json: bool) -> Console:
     """Return the console of a command: for a person, or for a program."""
-
-    def columns() -> int | None:
-        return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-
     return Console(as_json, click.echo, partial(click.echo, err=True), columns)

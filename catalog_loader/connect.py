@@ -83,7 +83,6 @@ def connected() -> Connected:
         stream_failures=StreamFailures(
             SqsDeadLetters(sqs, stack.stream_failures_queue_url, source_url=""),
             client("dynamodbstreams", stack.endpoint_url),
-            functions,
             dynamodb,
         ),
         watched=tuple(

@@ -47,9 +47,18 @@ class _Header:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A manifest file: CSV with commas, semicolons or tabs, in UTF-8 or UTF-16, plain or gzipped."""
+    """A manifest file: CSV with commas, semicolons or tabs, in UTF-8 or UTF-16, plain or gzipped.
+
+    Attributes:
+        path: of the file.
+        title: what messages call it; empty where that is its path.
+    """
 
     path: Path
+    title: str = ""
+
+    def __str__(self) -> str:
+        return self.title or str(self.path)
 
     def check(self) -> int:
         """Return how many images the file names, having read every line. Takes 24 bytes of memory a line.
@@ -63,12 +72,12 @@ class Manifest:
             products.append(_digest(candidate.product or ""))
             lines.append(line)
         if not images:
-            raise CallerError(f"{self.path} names no image")
+            raise CallerError(f"{self} names no image")
         conflict = _first_conflict(images, products, lines)
         if conflict is not None:
             first, second = conflict
             raise CallerError(
-                f"{self.path}, lines {first:,} and {second:,} give the same image different products; keep one of them"
+                f"{self}, lines {first:,} and {second:,} give the same image different products; keep one of them"
             )
         return len(images)
 
@@ -92,7 +101,7 @@ class Manifest:
             except CallerError as error:
                 raise self._mistake(line, str(error)) from error
         if header is None:
-            raise CallerError(f"{self.path} is empty; its first line must name the column {IMAGE}")
+            raise CallerError(f"{self} is empty; its first line must name the column {IMAGE}")
 
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
         line = 0
@@ -106,9 +115,9 @@ class Manifest:
                     if row:
                         yield line, row
         except (gzip.BadGzipFile, EOFError) as error:
-            raise CallerError(f"{self.path} is damaged gzip: {error}") from error
+            raise CallerError(f"{self} is damaged gzip: {error}") from error
         except OSError as error:
-            raise CallerError(f"{self.path} cannot be read: {error.strerror}") from error
+            raise CallerError(f"{self} cannot be read: {error.strerror}") from error
         except csv.Error as error:
             raise self._mistake(line + 1, f"is not CSV: {error}") from error
 
@@ -117,7 +126,7 @@ class Manifest:
         file.seek(0)
         if head.startswith(PARQUET_MAGIC):
             raise CallerError(
-                f"{self.path} is Parquet; write it as CSV first, for example by pandas: "
+                f"{self} is Parquet; write it as CSV first, for example by pandas: "
                 "pd.read_parquet(FILE)[['image', 'product']].to_csv('manifest.csv', index=False)"
             )
         return io.BufferedReader(gzip.GzipFile(fileobj=file)) if head.startswith(GZIP_MAGIC) else file
@@ -148,11 +157,9 @@ class Manifest:
                 yield line
         except UnicodeError as error:
             raise self._mistake(number + 1, "is not UTF-16, as the first bytes of the file say") from error
-        finally:
-            text.detach()
 
     def _mistake(self, line: int, problem: str) -> CallerError:
-        return CallerError(f"{self.path}, line {line:,}: {problem}")
+        return CallerError(f"{self}, line {line:,}: {problem}")
 
 
 @contextmanager
@@ -166,13 +173,13 @@ def manifest_at(path: str) -> Iterator[Manifest]:
     """
     if path != STDIN:
         if not Path(path).is_file():
-            raise CallerError(f"{path} is neither s3://bucket/prefix, nor a folder, nor a manifest file")
+            raise CallerError(f"{path} is neither s3://bucket/prefix nor a manifest file")
         yield Manifest(Path(path))
         return
     with tempfile.NamedTemporaryFile(prefix="manifest-", suffix=".csv") as copy:
         shutil.copyfileobj(sys.stdin.buffer, copy)
         copy.flush()
-        yield Manifest(Path(copy.name))
+        yield Manifest(Path(copy.name), "standard input")
 
 
 def _with_first(first: str, rest: Iterator[str]) -> Iterator[str]:

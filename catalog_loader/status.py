@@ -86,6 +86,11 @@ class Status:
         return unfinished_in(self.queues)
 
     @property
+    def has_waited(self) -> bool:
+        """Whether a message is known to have waited for longer than the rate covers."""
+        return any((queue.oldest_s or 0) > RECENT.total_seconds() for queue in self.queues)
+
+    @property
     def left_s(self) -> float | None:
         """How many seconds they take at this rate; None if the rate is unknown."""
         return self.left / self.rate_per_s if self.rate_per_s else None
@@ -129,7 +134,7 @@ def idle_reasons(queues: Iterable[QueueState], causes: Callable[[], Iterable[str
         return reasons
     in_flight = sum(queue.in_flight for queue in queues)
     if not in_flight:
-        return ("the function has not taken any yet; if that lasts, see its log and its throttles",)
+        return ("the function takes the first some seconds after a load; if that lasts, see its log and its throttles",)
     return (
         f"{in_flight:,} are with the function: in their first batch, or waiting for their next try after a failure",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from catalog_loader.formatting import dollars, duration
@@ -51,8 +52,10 @@ def _movement(status: Status) -> list[str]:
     if status.rate_per_s is None:
         return ["rate      unknown after one reading: use `--watch`, or leave out `--no-ends`"]
     if status.left_s is None:
-        head = f"Nothing finished in the last minute; {status.left:,} messages are left"
-        return [head, *(f"  {why}" for why in status.idle_because)]
+        left = "1 message is left" if status.left == 1 else f"{status.left:,} messages are left"
+        # Only an old message shows that something stands still: after a load, the first batch takes some seconds.
+        head = "Nothing finished in the last minute" if status.has_waited else "None is done yet"
+        return [f"{head}; {left}", *(f"  {why}" for why in status.idle_because)]
     return [f"rate      {status.rate_per_s:,.1f} images/s, about {duration(status.left_s)} left"]
 
 
@@ -96,9 +99,6 @@ def _coverage_document(coverage: Coverage, *, names: bool) -> Document:
     document = {
         "images": coverage.images,
         "with_keyword": coverage.with_keyword,
-        "folders": [
-            {"folder": folder.folder, "images": folder.images, "with_keyword": folder.with_keyword}
-            for folder in coverage.by_folder()
-        ],
+        "folders": [asdict(folder) for folder in coverage.by_folder()],
     }
     return {**document, "untagged": coverage.untagged} if names else document

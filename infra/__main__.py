@@ -13,7 +13,7 @@ COMMANDS = {
     "demo": ("infra.demo:demo", "Run the main job on real product photos, on this machine."),
     "package": ("infra.build:package", "Build the functions' packages into build/."),
     "deploy": ("infra.deploy:deploy", "Deploy a stack with the parameters kept for it."),
-    "lock": ("infra.lock:lock", "Lock the newest libraries that the project permits."),
+    "lock": ("infra.lock:lock", "Lock the libraries of each package."),
     "bills": ("infra.sbom:bills", "Print each package's bill of materials."),
     "image-template": ("infra.image:image_template", "Print the template with functions as container images."),
     "cost": ("infra.cost:cost", "Print the cost page."),

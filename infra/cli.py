@@ -50,8 +50,8 @@ _COMMANDS = {
     "report": ("infra.report:report", "Write one HTML file about a catalogue, with thumbnails."),
     "ratings": ("results_sink.cli:ratings", "Write people's ratings of keywords as Parquet."),
     "evaluate": ("tagging_lambda.evaluate.cli:evaluate", "Measure keywords on photos that you labelled."),
-    "learn": ("tagging_lambda.words.cli:learn", "Learn your own words from labelled photos."),
-    "verify": ("tagging_lambda.words.cli:verify", "Find the photos that contradict their own keywords."),
+    "learn": ("infra.words_from_export:learn", "Learn your own words from labelled photos."),
+    "verify": ("infra.words_from_export:verify", "Find the photos that contradict their own keywords."),
     "heads": ("infra.command_groups:heads", "List, publish, remove and roll back heads."),
     "model": ("infra.command_groups:model", "Build, import, show, shadow and promote the model."),
     "taxonomy": ("infra.taxonomy.taxonomy_cli:taxonomy", "Print the keywords with their ids."),
@@ -74,7 +74,9 @@ def main(
     arguments: Sequence[str] | None = None, group: click.Group = catalog_tagger, name: str = "catalog-tagger"
 ) -> int:
     """Run the command line and return its exit code: 0 done, 1 something wants attention, 2 the caller's mistake."""
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before a command loads onnxruntime to build a model
+    # onnxruntime and numpy read them when they load: no report to its maker, no thread that spins (DECISIONS.md, 155).
+    for variable in ("ORT_DISABLE_TELEMETRY", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
     try:
         with _ended_as_stopped():
             result = group.main(arguments, prog_name=name, standalone_mode=False)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self
 
 import click
@@ -14,10 +18,11 @@ from infra.wheels import PYTHON_VERSION, Architecture, locked_lines, pip
 from pipeline.errors import DeployerError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterable
 
     from infra.package import Package
 
+HINT = "`make lock NEWEST=yes` lets every version move"
 LINE = re.compile(r"(?P<name>[\w.-]+)==(?P<version>\S+)(?P<hashes>(?: --hash=sha256:[0-9a-f]{64})+)  # (?P<licence>.+)")
 
 
@@ -53,13 +58,17 @@ def read_lock(lock: Path) -> list[Locked]:
     return [Locked.parse(line) for line in locked_lines(lock)]
 
 
-def write_lock(package: Package) -> int:
-    """Lock the newest libraries that the project permits, and return their number.
+def write_lock(package: Package, kept: Path) -> int:
+    """Lock the package's libraries, and return their number.
+
+    Args:
+        package: whose lock is written.
+        kept: a file of pip's constraints: the versions that stay, of libraries that are locked already.
 
     Raises:
         DeployerError: a library's version is not the same for both processors, or pip finds none.
     """
-    by_architecture = [_resolve(package, architecture) for architecture in Architecture]
+    by_architecture = [_resolve(package, architecture, kept) for architecture in Architecture]
     libraries = [
         _merge([library[name] for library in by_architecture if name in library], by_architecture)
         for name in sorted(by_architecture[0] | by_architecture[1])
@@ -72,11 +81,12 @@ def write_lock(package: Package) -> int:
 
 
 # pip's report names the wheel that each processor gets, and its licence (DECISIONS.md, 123).
-def _resolve(package: Package, architecture: Architecture) -> dict[str, Locked]:
+def _resolve(package: Package, architecture: Architecture, kept: Path) -> dict[str, Locked]:
     if not package.libraries:
         return {}
     options = ["install", "--quiet", "--dry-run", "--ignore-installed", "--report", "-", "--target", "nowhere"]
-    report = json.loads(pip([*options, *architecture.wheels_only, *requirements(package)], f"lock {package.function}"))
+    wanted = ["--constraint", str(kept), *requirements(package)]
+    report = json.loads(pip([*options, *architecture.wheels_only, *wanted], f"lock {package.function} ({HINT})"))
     libraries = [_parse_entry(entry) for entry in report["install"]]
     return {library.name: library for library in libraries}
 
@@ -108,8 +118,21 @@ def _merge(libraries: list[Locked], by_architecture: list[dict[str, Locked]]) ->
     return Locked(first.name, first.version, first.licence, tuple(hashes))
 
 
+# Versions stay unless somebody wants them to move, so a new library changes nothing else (DECISIONS.md, 131).
 @click.command()
-def lock() -> None:
-    """Lock the newest libraries that the project permits, for each package."""
-    for package in (*PACKAGES, RUNTIME_CLIENT):
-        click.echo(f"{package.lock.name}: {write_lock(package)} libraries")
+@click.option("--newest", is_flag=True, help="Let every library move to the newest version that the project permits.")
+def lock(*, newest: bool) -> None:
+    """Lock the libraries of each package; those that are locked already keep their versions."""
+    packages = (*PACKAGES, RUNTIME_CLIENT)
+    locked = {} if newest else {library.name: library.version for library in _locked_now(packages)}
+    with TemporaryDirectory() as folder:
+        kept = Path(folder) / "kept.txt"
+        kept.write_text("".join(f"{name}=={version}\n" for name, version in locked.items()), encoding="utf-8")
+        with ThreadPoolExecutor() as pool:  # pip waits for its index most of the time
+            counts = pool.map(partial(write_lock, kept=kept), packages)
+            for package, count in zip(packages, counts, strict=True):
+                click.echo(f"{package.lock.name}: {count} libraries")
+
+
+def _locked_now(packages: Iterable[Package]) -> list[Locked]:
+    return [library for package in packages if package.lock.exists() for library in read_lock(package.lock)]

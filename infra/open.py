@@ -102,7 +102,7 @@ def run(folder: str | None = None, *, browser: bool = True) -> str:
     os.environ[TARGET_VARIABLE] = "local"
     with _photos(folder) as photos:
         ensure_model()
-        _step("The model", "model", "build")
+        _step("The model", "model", "build", "--json")
         if not (home() / MODELS_FOLDER / COMPARED).exists():
             install(COMPARED, model_dir() / CARD_NAME, home(), COMPARED)
         _step("The local stack", "local", "up")
@@ -139,7 +139,7 @@ def _prefix(folder: str | None) -> str:
 
 
 def _step(name: str, *words: str) -> None:
-    """Run a command of ours, and print one line for it. What it prints itself is shown only if it fails."""
+    """Run a command of ours, and print one line for it. What it prints itself is not shown, except errors."""
     began_s = time.monotonic()
     click.echo(f"{name} ... ", nl=False)
     sys.stdout.flush()

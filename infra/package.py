@@ -26,6 +26,7 @@ LOCKS = ROOT / "infra" / "locks"
 OLDEST_ZIP_TIME = (1980, 1, 1, 0, 0, 0)  # the earliest time in a zip: the same sources always make the same zip
 OVERLAY_IN_PACKAGE = f"pipeline/{OVERLAY_NAME}"  # beside the taxonomy, where the functions look for it
 COMPARED_VARIABLE = "COMPARED_MODELS"
+STARTER_HEAD = tuple(f"tagging_lambda/words/starter/{name}" for name in (CARD_NAME, "weights.npz"))
 STORED = {".onnx"}  # weights hardly compress, and every worker unpacks them
 
 
@@ -39,6 +40,7 @@ class Package:
         libraries: the libraries it needs, by their names in pyproject.toml.
         holds_model: whether it contains the model, in ``model/``.
         compares: whether it also contains the further installed models, each in ``models/NAME/``.
+        files: single files of other rooms, which are data and no code.
         locks: the folder of the lock file.
     """
 
@@ -47,6 +49,7 @@ class Package:
     libraries: tuple[str, ...]
     holds_model: bool = False
     compares: bool = False
+    files: tuple[str, ...] = ()
     locks: Path = LOCKS
 
     @property
@@ -70,6 +73,7 @@ class Package:
         """
         Vocabulary.load()
         files = {path.relative_to(root).as_posix(): path for room in self.rooms for path in files_of(root / room)}
+        files |= {name: root / name for name in self.files}
         if self.holds_model and model_dir:
             card = ModelCard.load(model_dir / CARD_NAME)
             names = (CARD_NAME, card.file(card.served).name)
@@ -111,6 +115,7 @@ PACKAGES = (
             "simsimd",
             "snowballstemmer",
         ),
+        files=STARTER_HEAD,
     ),
     Package(
         function="ClassifyFunction",

@@ -20,6 +20,7 @@ from pipeline.terminal import printable
 from results_sink.connect import export_place
 from results_sink.search.nearest import VectorIndex
 from results_sink.search.search import Searcher, SimilarRequest
+from results_sink.search.shared_words import HeadWords
 from results_sink.search.snapshot import open_latest
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ COUNT = 12
 
 @dataclass(frozen=True, slots=True)
 class SimilarPhoto:
-    """A photo and how much it is like the one that was given: the cosine of their vectors, in [-1, 1]."""
+    """A photo and how much it is like the one that was given, in [-1, 1], as ``VectorIndex`` has it."""
 
     name: str
     score: float
@@ -100,8 +101,8 @@ def similar_in_export(query: FeatureVector, place: str, count: int, vocabulary: 
 
 
 def _nearest(query: FeatureVector, names: Sequence[str], vectors: np.ndarray, count: int) -> list[SimilarPhoto]:
-    neighbours = VectorIndex.of(vectors).nearest(query.to_array(), count)
+    neighbours = VectorIndex.of(vectors, HeadWords.load(query.space)).nearest(query.to_array(), count)
     return [
-        SimilarPhoto(names[row], cosine)
-        for row, cosine in zip(neighbours.rows.tolist(), neighbours.cosines.tolist(), strict=True)
+        SimilarPhoto(names[row], score)
+        for row, score in zip(neighbours.rows.tolist(), neighbours.scores.tolist(), strict=True)
     ]

@@ -2,52 +2,39 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import click
 
 from infra.model.first_use import ensure_model
-from pipeline.clock import utc_now
 from pipeline.errors import CallerError
-from pipeline.folder import FolderFiles
-from pipeline.images import ImageRef, LocalImage, is_unicode
 from pipeline.keyword_names import KeywordNames
 from pipeline.keywords import Vocabulary
 from pipeline.not_pictures import skip_reason
 from pipeline.progress import Progress
-from pipeline.records import Observation
-from pipeline.run_id import new_run_id
 from pipeline.settings import DEFAULT_PRODUCT_PATTERN, ProductPattern, model_dir
 from pipeline.terminal import printable
-from pipeline.whole_file import written_whole
-from results_sink.export.export import Exporter
 from results_sink.export.manifest import LATEST_NAME
-from results_sink.export.one_file import write_images
-from tagging_lambda.file_documents import CSV_COLUMNS, file_document, file_record, file_row
+from tagging_lambda.file_documents import file_document
 from tagging_lambda.local_files import FileTagger, RejectedFile, count_beside_photos, files_below
 from tagging_lambda.words.head_store import InstalledHeads
-from tagging_lambda.words.heads_cli import heads_option
+from tagging_lambda.words.heads_option import heads_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from pipeline.records import Record
     from tagging_lambda.local_files import TaggedFile
 
     Results = Iterable[TaggedFile | RejectedFile]
 
 DONE, ATTENTION = 0, 1
 CSV, JSON_LINES, PARQUET = ".csv", ".jsonl", ".parquet"
-_SHOP = ImageRef("local", "-")  # a bucket for keys from which a product is read
 
 
 @dataclass
@@ -88,48 +75,6 @@ class TagSummary:
             *([f"{skipped:,} skipped that are no photos by name"] if skipped else []),
         ]
         return f"{', '.join(parts)}, in {seconds:,.1f} s"
-
-
-@dataclass(frozen=True)
-class FileRecords:
-    """The records of files, each with its product, as a table would hold them.
-
-    Attributes:
-        results: what became of the files.
-        roots: what the caller named: a product is read from the path below it.
-        products: how a product is read.
-        versions: of the model, and of the taxonomy with the heads.
-        run_id: of this run.
-    """
-
-    results: Results
-    roots: Sequence[Path]
-    products: ProductPattern
-    versions: tuple[str, str]
-    run_id: str
-
-    def scan(self) -> Iterator[Record]:
-        """Yield the records as the files are read."""
-        for result in self.results:
-            yield file_record(result, self._observation(result.path))
-
-    def _observation(self, path: Path) -> Observation:
-        model_version, taxonomy_version = self.versions
-        return Observation(
-            image=LocalImage.of(path),
-            product=self.products.product_of(ImageRef(_SHOP.bucket, self._key(path))),
-            run_id=self.run_id,
-            observed_at=utc_now(),
-            etag=None,
-            object_time=datetime.fromtimestamp(path.stat().st_mtime, UTC) if path.exists() else None,
-            model_version=model_version,
-            taxonomy_version=taxonomy_version,
-        )
-
-    def _key(self, path: Path) -> str:
-        """Return the path below the folder that the caller named, or the bare name of a file that they named."""
-        root = next((root for root in self.roots if root in path.parents), path.parent)
-        return path.relative_to(root).as_posix()
 
 
 @click.command()
@@ -184,11 +129,13 @@ def tag(  # noqa: PLR0913 - the options of the command
         check_output(output)
     ensure_model()
     tagger = FileTagger.load(model_dir(), vocabulary, workers, InstalledHeads.of_this_machine().load(heads))
-    tagging = _Tagging(tagger, replace(names, vocabulary=tagger.vocabulary), paths, products)
+    tagging = Tagging(tagger, replace(names, vocabulary=tagger.vocabulary), paths, products)
     summary = TagSummary()
     if output is None:
         _print_results(summary.over(tagger.tag(files)), tagging, as_json=as_json)
     else:
+        from infra.tag_output import write_output  # noqa: PLC0415 - pyarrow doubles the start of a run without it
+
         # By content: what an output says of a path is worth nothing once its file has changed (DECISIONS.md, 91).
         results = summary.over(tagger.with_cache().tag(files))
         with Progress("tag", total=sum(1 for _ in files_below(paths)), unit="photos", quiet=as_json) as progress:
@@ -201,7 +148,7 @@ def tag(  # noqa: PLR0913 - the options of the command
     return ATTENTION if strict and summary.rejected_photos else DONE
 
 
-def _print_results(results: Results, tagging: _Tagging, *, as_json: bool) -> None:
+def _print_results(results: Results, tagging: Tagging, *, as_json: bool) -> None:
     # On a terminal the lines themselves show that it goes on.
     with Progress("tag", quiet=as_json or sys.stdout.isatty()) as progress:
         for result in progress.over(results):
@@ -209,7 +156,7 @@ def _print_results(results: Results, tagging: _Tagging, *, as_json: bool) -> Non
 
 
 @dataclass(frozen=True)
-class _Tagging:
+class Tagging:
     """What an output needs to know of the run beside the results."""
 
     tagger: FileTagger
@@ -220,11 +167,6 @@ class _Tagging:
     def document(self, result: TaggedFile | RejectedFile) -> dict[str, Any]:
         """Return a result as ``tag --json`` prints it."""
         return file_document(result, self.names, self.tagger.classifier.card.classes)
-
-    def records(self, results: Results) -> FileRecords:
-        """Return the results as records."""
-        versions = self.tagger.classifier.card.version, self.tagger.mapper.version
-        return FileRecords(results, self.roots, self.products, versions, new_run_id(utc_now()))
 
 
 def file_line(result: TaggedFile | RejectedFile, names: KeywordNames) -> str:
@@ -252,37 +194,3 @@ def check_output(output: Path) -> None:
         raise CallerError(f"{output}: name a file that ends in {CSV}, {JSON_LINES} or {PARQUET}, or a folder")
     if output.is_dir() and any(output.iterdir()) and not (output / LATEST_NAME).is_file():
         raise CallerError(f"{output} holds other files and no export; name a new folder")
-
-
-def write_output(output: Path, results: Results, tagging: _Tagging) -> None:
-    """Write the results as the name of the output says; a reader sees the whole of it or what was there before."""
-    vocabulary = tagging.tagger.vocabulary
-    if output.suffix not in {CSV, JSON_LINES, PARQUET}:
-        output.mkdir(exist_ok=True)
-        Exporter(tagging.records(_nameable(results)), FolderFiles(output), vocabulary, lambda: uuid4().hex[:8]).export()
-        return
-    with written_whole(output) as path:
-        if output.suffix == PARQUET:
-            write_images(tagging.records(_nameable(results)).scan(), path, vocabulary)
-        elif output.suffix == CSV:
-            _write_csv(path, map(tagging.document, results))
-        else:
-            with path.open("w", encoding="utf-8") as file:
-                file.writelines(f"{json.dumps(document)}\n" for document in map(tagging.document, results))
-
-
-def _write_csv(path: Path, documents: Iterable[dict[str, Any]]) -> None:
-    # surrogateescape writes the very bytes of a file name that is not UTF-8.
-    with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-        writer = csv.DictWriter(file, CSV_COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(map(file_row, documents))
-
-
-def _nameable(results: Results) -> Iterator[TaggedFile | RejectedFile]:
-    """Yield the results whose names an export can hold, and name the others on the terminal."""
-    for result in results:
-        if is_unicode(str(result.path)):
-            yield result
-        else:
-            click.echo(f"left out: {printable(str(result.path))}, whose name is not UTF-8; rename it", err=True)

@@ -10,8 +10,9 @@ from pipeline.errors import CallerError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Characters, chosen by us: longer than the longest titles that shops' own channels take (150), and than any sane URL.
-LIMITS = {"title": 500, "brand": 100, "price": 50, "url": 2_000}
+# Characters, chosen by us: longer than the longest titles that shops' own channels take (150), than any sane URL,
+# and than the tags of all but a few products.
+LIMITS = {"title": 500, "brand": 100, "price": 50, "url": 2_000, "tags": 2_000}
 FIELDS = tuple(LIMITS)
 LINKS = ("https://", "http://")
 
@@ -25,6 +26,7 @@ class Listing:
     brand: str = ""
     price: str = ""
     url: str = ""
+    tags: str = ""
 
     @classmethod
     def parse(cls, fields: Mapping[str, str]) -> Self:

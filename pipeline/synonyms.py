@@ -89,6 +89,17 @@ STOP_WORDS = {
     ),
 }
 
+# Words that leave out what follows them; folded.
+NEGATIONS = {
+    "en": frozenset(["not", "no", "without", "except"]),
+    "de": frozenset(["nicht", "kein", "keine", "keinen", "ohne", "ausser"]),
+    "fr": frozenset(["sans", "pas", "sauf"]),
+    "es": frozenset(["sin", "no", "excepto", "menos"]),
+}
+
+# Keywords that mostly say what another thing is made of, when they stand beside it: wool, velvet.
+MATERIALS = frozenset(["n04599235", "n04525038"])
+
 # Words for what photos do not show; spelled correctly, although word lists lack them; folded.
 UNSAID_WORDS = {
     "en": frozenset(

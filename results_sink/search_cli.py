@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import sys
 import time
 
 import click
@@ -13,11 +11,13 @@ import click
 from pipeline.errors import CallerError, RejectReason
 from pipeline.keyword_names import KeywordNames
 from pipeline.keywords import LANGUAGES, Source, Vocabulary
+from pipeline.terminal import columns
 from results_sink.connect import export_place
 from results_sink.report import answer_document, answer_text
+from results_sink.search.filters import NO_FILTERS, Filters
 from results_sink.search.newest import ExportReader
 from results_sink.search.query import parse
-from results_sink.search.search import NO_FILTERS, Filters, SearchRequest, Sort
+from results_sink.search.search import SearchRequest, Sort
 from results_sink.search.words import QueryWords
 
 REASONS = tuple(str(reason) for reason in RejectReason)
@@ -85,8 +85,7 @@ def search(  # noqa: PLR0913, PLR0917 - the options of the command
     answer = reader.searcher().answer(request)
     names = KeywordNames(vocabulary, language)
     unit = "product" if per_product else "image"
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    click.echo(json.dumps(answer_document(answer, names)) if as_json else answer_text(answer, names, unit, width))
+    click.echo(json.dumps(answer_document(answer, names)) if as_json else answer_text(answer, names, unit, columns()))
 
 
 def _warn(line: str) -> None:

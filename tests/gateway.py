@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -12,14 +14,16 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+import httpx
 import jwt
 
 from infra.local.signatures import GatewayRequest
 from pipeline.errors import Denied
+from pipeline.http.client import TIMEOUT_S
 from tests.api_caller import CONTEXT, event_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
 
     from pipeline.http.resolver import HttpHandler
 
@@ -124,3 +128,40 @@ def gateway(handler: HttpHandler, authorize: Authorize | None = None) -> Iterato
             yield f"http://127.0.0.1:{server.server_port}"
         finally:
             server.shutdown()
+
+
+# ---- Load ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Forged(httpx.Auth):
+    """Says who asks as another does, with a signature that is not that of the request."""
+
+    real: httpx.Auth
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Turn the end of the signature around."""
+        signed = next(self.real.auth_flow(request))
+        proof = signed.headers["authorization"]
+        signed.headers["authorization"] = proof[:-40] + proof[:-41:-1]
+        yield signed
+
+
+def statuses_under_load(url: str, auth: httpx.Auth, callers: int) -> dict[str, Counter[int]]:
+    """Return how often each status was the answer to so many callers at once of three kinds: as they are, forged, none.
+
+    The three are interleaved on shared connections, so an answer that is let in for another's sake would show.
+    """
+
+    async def send() -> dict[str, Counter[int]]:
+        limits = httpx.Limits(max_connections=16)
+        async with httpx.AsyncClient(timeout=TIMEOUT_S * callers, limits=limits) as http:
+            kinds = {"signed": auth, "forged": Forged(auth), "nobody": None}
+            requests = [(kind, http.get(url, auth=proof)) for _ in range(callers) for kind, proof in kinds.items()]
+            answers = await asyncio.gather(*(request for _, request in requests))
+        statuses: dict[str, Counter[int]] = {kind: Counter() for kind in kinds}
+        for (kind, _), answer in zip(requests, answers, strict=True):
+            statuses[kind][answer.status_code] += 1
+        return statuses
+
+    return asyncio.run(send())

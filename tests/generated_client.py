@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 PACKAGE = "made_client"
+CONFIG = "content_type_overrides:\n  image/webp: application/octet-stream\n"  # it knows no pictures, only files
 
 
 @contextmanager
@@ -23,7 +24,9 @@ def generated_client(folder: Path) -> Iterator[Callable[[str], Any]]:
     """Generate the package in the folder, and yield what imports its modules by their names inside it."""
     tools = Path(sys.executable).parent  # the generator formats with ruff
     environment = {**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
-    command = [tools / "openapi-python-client", "generate", "--path", DOCUMENT, "--meta", "none"]
+    config = folder / "config.yaml"
+    config.write_text(CONFIG)
+    command = [tools / "openapi-python-client", "generate", "--path", DOCUMENT, "--meta", "none", "--config", config]
     subprocess.run([*command, "--output-path", folder / PACKAGE], check=True, capture_output=True, env=environment)
     sys.path.insert(0, str(folder))
     try:

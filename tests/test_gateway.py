@@ -23,7 +23,7 @@ from pipeline.errors import CallerError, Denied
 from pipeline.http.client import AsyncCatalogClient, BearerToken, CatalogClient, SignedRequests
 from pipeline.images import ImageRef
 from pipeline.memory.files import MemoryFiles
-from tests.gateway import TokenAuthorizer, gateway
+from tests.gateway import TokenAuthorizer, gateway, statuses_under_load
 from tests.results_sink.asking import Asker
 from tests.results_sink.small_shop import exported
 
@@ -183,6 +183,12 @@ def test_a_signature_with_a_plus_for_a_space_is_refused_as_aws_refuses_it(
         assert http.send(plus).status_code == 403
 
 
+def test_under_load_each_request_is_let_in_for_its_own_signature_alone(credentials: Any, signed_address: str) -> None:
+    statuses = statuses_under_load(f"{signed_address}/v1/search?q=rocking%20chair", SignedRequests(), 30)
+
+    assert statuses == {"signed": {200: 30}, "forged": {403: 30}, "nobody": {403: 30}}
+
+
 # ---- Tokens ----------------------------------------------------------------------------------------------------------
 
 
@@ -243,3 +249,11 @@ def test_a_path_that_needs_a_scope_refuses_a_token_without_it(private_key: Any, 
     assert client.health().status == "ok"
     with pytest.raises(Denied):
         client.products(["boot"])
+
+
+def test_under_load_each_request_is_let_in_for_its_own_token_alone(private_key: Any, token_address: str) -> None:
+    auth = BearerToken(token(private_key))
+
+    statuses = statuses_under_load(f"{token_address}/v1/search?q=rocking%20chair", auth, 30)
+
+    assert statuses == {"signed": {200: 30}, "forged": {401: 30}, "nobody": {401: 30}}

@@ -8,6 +8,7 @@ ministack has no hook for this, so the functions of the pinned version through w
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import time
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ministack import app
+from ministack.core.responses import AccountRegionScopedDict
 from ministack.services import dynamodb, eventbridge, lambda_svc, s3, sqs
 
 from infra.local.journal import ItemChange, Journal, SentMessage
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from infra.local.journal import Entry
 
 SAVED = ("dynamodb.json", "sqs.json")  # the state that the journal protects
+UNREAD, READ = "unread_stream_records", "read_stream_records"  # our names in the saved state of DynamoDB
 
 
 def journal_items(journal: Journal) -> None:
@@ -99,16 +102,43 @@ def _needs_signature(host: str, path: str, method: str) -> bool:
     return bool(app._execute_api_authorization_type(api_id, stage, method, api_path) == "AWS_IAM")
 
 
+def keep_streams() -> None:
+    """Keep a table's stream over a stop, as far as a function has still to read it.
+
+    ministack saves the functions' positions in the stream without the stream itself. A function would miss the changes
+    that it had not read, and then as many new ones as its position counts.
+    """
+    # To write the unread changes once more brings no change: equal items make none (DECISIONS.md, 107).
+    get_state, load = dynamodb.get_state, dynamodb.load_persisted_state
+
+    def get_state_and_streams() -> dict[str, Any]:
+        return {**get_state(), **unread_streams()}
+
+    def load_state_and_streams(state: Mapping[str, Any]) -> None:
+        load(state)
+        dynamodb._stream_records.update(state.get(UNREAD, {}))
+        dynamodb._stream_trimmed.update(state.get(READ, {}))
+
+    dynamodb.get_state, dynamodb.load_persisted_state = get_state_and_streams, load_state_and_streams
+
+
+def unread_streams() -> dict[str, AccountRegionScopedDict]:
+    """Return the changes that a function has still to read, and for each table how many come before them."""
+    read = min((position for _, position in lambda_svc._dynamodb_stream_positions.all_items()), default=0)
+    unread, trimmed = AccountRegionScopedDict(), AccountRegionScopedDict()
+    for (account, region, table), records in dynamodb._stream_records.all_items():
+        forgotten = dynamodb._stream_trimmed.get_scoped(account, region, table, 0)
+        unread.set_scoped(account, region, table, copy.deepcopy(records[max(0, read - forgotten) :]))
+        trimmed.set_scoped(account, region, table, max(read, forgotten))
+    return {UNREAD: unread, READ: trimmed}
+
+
 def replay_after_load(journal: Journal) -> None:
     """Replay the journal onto the loaded state, before any request is answered."""
     load = app._load_persisted_state
 
     def load_and_replay() -> None:
         load()
-        # Positions are kept over a stop and the stream is not: from its old position a function would read nothing
-        # until as many changes had come again.
-        for account, region, mapping in [key for key, _ in lambda_svc._dynamodb_stream_positions.all_items()]:
-            lambda_svc._dynamodb_stream_positions.set_scoped(account, region, mapping, 0)
         for entry in journal.begin_replay():
             replay(entry)
         journal.end_replay()
@@ -117,10 +147,7 @@ def replay_after_load(journal: Journal) -> None:
 
 
 def clear_after_save(journal: Journal, state: Path) -> None:
-    """Clear the journal once the state is on disk, except for changes that the stream has not passed on yet.
-
-    The state is checked, because ministack only logs a failed write.
-    """
+    """Clear the journal once the state is on disk. It is checked, because ministack only logs a failed write."""
     save = app.save_all
 
     def save_and_clear(services: Mapping[str, Callable[[], Any]]) -> None:
@@ -129,23 +156,8 @@ def clear_after_save(journal: Journal, state: Path) -> None:
         saved = [state / name for name in SAVED]
         if all(path.exists() and path.stat().st_mtime >= began_s - 1 for path in saved):
             journal.clear()
-            for change in changes_on_their_way():
-                journal.append(change)
 
     app.save_all = save_and_clear
-
-
-def changes_on_their_way() -> list[ItemChange]:
-    """Return the changes in the streams that a function has still to read: the next start sends them once more."""
-    read = min((position for _, position in lambda_svc._dynamodb_stream_positions.all_items()), default=0)
-    changes = []
-    for (account, region, table), records in dynamodb._stream_records.all_items():
-        trimmed = dynamodb._stream_trimmed.get_scoped(account, region, table, 0)
-        for record in records[max(0, read - trimmed) :]:
-            item = record["dynamodb"].get("NewImage")
-            removed = ItemChange(table, record["dynamodb"]["Keys"], is_removed=True)
-            changes.append(removed if item is None else ItemChange(table, item))
-    return changes
 
 
 def replay(entry: Entry) -> None:
@@ -171,6 +183,7 @@ def main() -> None:
     journal = Journal(state)
     journal_items(journal)
     journal_messages(journal)
+    keep_streams()
     replay_after_load(journal)
     clear_after_save(journal, state)
     verify_signatures(SignatureAuthorizer({LOCAL_KEY: LOCAL_KEY}, LOCAL_REGION))

@@ -27,7 +27,7 @@ class SimilarTo(RequestModel):
 
 
 class SimilarImages(AnswerModel):
-    """What looks most like a photo, most alike first; a score is the cosine of two feature vectors."""
+    """What looks most like a photo, most alike first; a score in [0, 1] says how alike they look and are named."""
 
     results: list[Result]
     snapshot: str = Field(description="The snapshot that was searched, with what changed since.")

@@ -41,6 +41,7 @@ class ListingOfProduct(AnswerModel):
     brand: str | None = None
     price: str | None = Field(default=None, description="As the shop writes it, with its currency.")
     url: str | None = None
+    tags: str | None = Field(default=None, description="Its own words for the product, as it writes them.")
 
 
 class ColourOfImage(AnswerModel):

@@ -19,6 +19,7 @@ from pipeline.stack import STACK_NAME, STACK_VARIABLE, endpoint_url_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator, Mapping, Sequence
+    from datetime import date
 
     from pipeline.http.models import AnswerModel
     from pipeline.images import ImageRef
@@ -35,13 +36,13 @@ class ApiRequest(Generic[T]):
     """A request that is ready to be sent; both clients share it.
 
     Attributes:
-        model: the model of the answer.
+        model: the model of the answer; None if the answer is a file.
         path: the encoded path and query.
         body: the bytes, of type ``media_type``.
         may_be_missing: whether a 404 becomes None.
     """
 
-    model: type[AnswerModel]
+    model: type[AnswerModel] | None
     method: str
     path: str
     body: bytes = b""
@@ -60,6 +61,8 @@ class ApiRequest(Generic[T]):
             return cast("T", None)
         if not response.is_success:
             raise _error_of(response)
+        if self.model is None:
+            return cast("T", response.content)
         try:
             # Ignore the fields that a later API adds.
             return cast("T", self.model.model_validate_json(response.content, extra="ignore"))
@@ -84,26 +87,50 @@ def search(  # noqa: PLR0913 - the parameters of the path
     source: str | None = None,
     reason: str | None = None,
     text: str | None = None,
+    colour: str | None = None,
+    rule: str | None = None,
+    contradicted: bool | None = None,
+    since: date | None = None,
+    until: date | None = None,
 ) -> ApiRequest[catalogue.SearchPage]:
     """One page of results, best first unless ``sort`` says otherwise; of all images where ``q`` is empty."""
-    needs = None if needs_a_look is None else str(needs_a_look).lower()
-    filters = {"min": least, "needs_a_look": needs, "source": source, "reason": reason, "text": text}
+    filters: dict[str, object] = {"min": least, "needs_a_look": needs_a_look, "source": source, "reason": reason}
+    filters |= {"text": text, "colour": colour, "rule": rule, "contradicted": contradicted}
+    filters |= {"since": since, "until": until}
     page = {"limit": limit, "facets": facets, "cursor": cursor, "sort": sort}
     path = _path("/search", q=q, by=by, language=language, **filters, **page)
     return ApiRequest(catalogue.SearchPage, "GET", path)
 
 
-def suggest(
-    q: str, *, language: str | None = None, limit: int | None = None, completes: str | None = None
+def suggest(  # noqa: PLR0913 - the parameters of the path
+    q: str,
+    *,
+    language: str | None = None,
+    limit: int | None = None,
+    completes: str | None = None,
+    needs_a_look: bool | None = None,
+    source: str | None = None,
 ) -> ApiRequest[catalogue.Suggestions]:
     """Words that begin with what was typed; with ``completes="query"``, completions of the whole query."""
-    path = _path("/suggest", q=q, language=language, limit=limit, completes=completes)
+    filters = {"needs_a_look": needs_a_look, "source": source}
+    path = _path("/suggest", q=q, language=language, limit=limit, completes=completes, **filters)
     return ApiRequest(catalogue.Suggestions, "GET", path)
 
 
-def precision(target: float | None = None, *, q: str | None = None) -> ApiRequest[catalogue.Precision]:
+def precision(  # noqa: PLR0913 - the parameters of the path
+    target: float | None = None,
+    *,
+    q: str | None = None,
+    language: str | None = None,
+    needs_a_look: bool | None = None,
+    source: str | None = None,
+    rule: str | None = None,
+    contradicted: bool | None = None,
+) -> ApiRequest[catalogue.Precision]:
     """How right the keywords are expected to be, and how many looks are left until they are as right as wanted."""
-    return ApiRequest(catalogue.Precision, "GET", _path("/precision", target=target, q=q))
+    filters = {"needs_a_look": needs_a_look, "source": source, "rule": rule, "contradicted": contradicted}
+    path = _path("/precision", target=target, q=q, language=language, **filters)
+    return ApiRequest(catalogue.Precision, "GET", path)
 
 
 def image(ref: ImageRef, *, language: str | None = None) -> ApiRequest[catalogue.Image | None]:
@@ -126,11 +153,17 @@ def similar_products(
 
 
 def similar_images(
-    *, image: ImageRef | None = None, vector: str | None = None, by: str | None = None, limit: int | None = None
+    *,
+    image: ImageRef | None = None,
+    vector: str | None = None,
+    by: str | None = None,
+    limit: int | None = None,
+    language: str | None = None,
 ) -> ApiRequest[alike.SimilarImages]:
     """What looks most like an image of the catalogue, or like a photo by the vector that ``classify`` answered."""
-    sent = {"image": None if image is None else str(image), "vector": vector, "by": by, "limit": limit}
-    return _post(alike.SimilarImages, _path("/similar"), {k: value for k, value in sent.items() if value is not None})
+    given = {"image": None if image is None else str(image), "vector": vector, "by": by, "limit": limit}
+    document = {name: value for name, value in given.items() if value is not None}
+    return _post(alike.SimilarImages, _path("/similar", language=language), document)
 
 
 def same_photos(image: ImageRef, candidates: Sequence[ImageRef]) -> ApiRequest[alike.SamePhotos]:
@@ -162,6 +195,16 @@ def status() -> ApiRequest[catalogue.Status]:
 def photos(images: Sequence[ImageRef]) -> ApiRequest[catalogue.PhotoAddresses]:
     """Addresses at which a browser reads up to 100 photos."""
     return _post(catalogue.PhotoAddresses, _path("/photos"), {"images": [str(ref) for ref in images]})
+
+
+def thumbnail(ref: ImageRef, size: int) -> ApiRequest[bytes]:
+    """An image as a WebP file whose longer side has at most 320 or 640 pixels."""
+    return ApiRequest(None, "GET", _path(f"/thumbnails/{size}/{quote(ref.bucket)}/{quote(ref.key)}"))
+
+
+def ratings(ref: ImageRef) -> ApiRequest[catalogue.GivenRatings]:
+    """The caller's own ratings of an image."""
+    return ApiRequest(catalogue.GivenRatings, "GET", _path("/ratings", image=str(ref)))
 
 
 def rate(ratings: Sequence[catalogue.KeywordRating]) -> ApiRequest[catalogue.KeptRatings]:
@@ -319,6 +362,8 @@ class CatalogClient(_Endpoint):
     health = _blocking(health)
     status = _blocking(status)
     photos = _blocking(photos)
+    thumbnail = _blocking(thumbnail)
+    ratings = _blocking(ratings)
     rate = _blocking(rate)
     decide = _blocking(decide)
     models = _blocking(models)
@@ -376,6 +421,8 @@ class AsyncCatalogClient(_Endpoint):
     health = _async(health)
     status = _async(status)
     photos = _async(photos)
+    thumbnail = _async(thumbnail)
+    ratings = _async(ratings)
     rate = _async(rate)
     decide = _async(decide)
     models = _async(models)
@@ -418,9 +465,10 @@ class AsyncCatalogClient(_Endpoint):
         return ticket
 
 
-def _path(path: str, **query: str | float | None) -> str:
+def _path(path: str, **query: object) -> str:
     """Return the path with its query. A space becomes %20, because AWS would sign a + as a plus."""
-    sent = {name: value for name, value in query.items() if value is not None}
+    given = {name: value for name, value in query.items() if value is not None}
+    sent = {name: str(value).lower() if isinstance(value, bool) else value for name, value in given.items()}
     return f"/v1{path}?{urlencode(sent, quote_via=quote)}" if sent else f"/v1{path}"
 
 

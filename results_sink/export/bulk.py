@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.colours import decided_colours
 from pipeline.keyword_names import KeywordNames
 from pipeline.records import TaggedImage
 from pipeline.unreadable import UnreadableItems
@@ -24,20 +25,25 @@ if TYPE_CHECKING:
 
 INDEX = "catalogue"
 FOLDER = "opensearch-bulk/"
+WHOLE_WORDS = ("image", "product", "keyword_ids", "colours", "vector_space")  # found as they are, and counted
 NEWEST_NAME = f"{FOLDER}latest.txt"  # the files of the newest complete export, one per line, in order
-PART_IMAGES = 20_000  # chosen by us: some 20 MB, where OpenSearch takes requests of up to 100 MB
+INDEX_NAME = f"{FOLDER}index.json"  # the body of the request that creates the index
+PART_IMAGES = 20_000  # chosen by us: some 40 MB, where OpenSearch takes requests of up to 100 MB
 
 
-def bulk_lines(records: Iterable[Record], vocabulary: Vocabulary, index: str = INDEX) -> Iterator[str]:
+def bulk_lines(
+    records: Iterable[Record], vocabulary: Vocabulary, index: str = INDEX, dimensions: int = 0
+) -> Iterator[str]:
     """Yield two lines for each tagged image, its action and its document, and one line for any other: its deletion.
 
     The image's name is the document's id, so that loading twice changes nothing. Each line ends with a line feed.
+    Documents have their vectors where these are of so many dimensions: a field takes vectors of one length.
     """
     for record in records:
         target = {"_index": index, "_id": str(record.observation.image)}
         if isinstance(record, TaggedImage):
             yield _line({"index": target})
-            yield _line(document_of(record, vocabulary))
+            yield _line(document_of(record, vocabulary) | _vector_of(record, dimensions))
         else:
             yield _line({"delete": target})
 
@@ -52,6 +58,7 @@ def document_of(record: TaggedImage, vocabulary: Vocabulary) -> dict[str, Any]:
         "keyword_ids": list(dict.fromkeys([*ids, *above])),
         "keywords": KeywordNames(vocabulary).documents(record.keywords),
         "words": {language: _words(ids, language, vocabulary) for language in vocabulary.languages},
+        "colours": [colour.colour for colour in decided_colours(record.facts, record.decisions)],
         "best_score": max((tag.score for tag in record.keywords), default=0.0),
         "low_information": record.low_information,
         "model_version": record.observation.model_version,
@@ -60,6 +67,26 @@ def document_of(record: TaggedImage, vocabulary: Vocabulary) -> dict[str, Any]:
         "observed_at": record.observation.observed_at.isoformat(),
         "revision": record.revision,
     }
+
+
+def index_body(dimensions: int) -> dict[str, Any]:
+    """Return what OpenSearch, from 2.9 on, needs to know before it takes the documents: fields and their types.
+
+    Vectors are compared by cosine, as `catalog-tagger similar` compares looks; of 0 dimensions, there are none.
+    """
+    fields: dict[str, Any] = {name: {"type": "keyword"} for name in WHOLE_WORDS}
+    if not dimensions:
+        return {"mappings": {"properties": fields}}
+    method = {"name": "hnsw", "space_type": "cosinesimil", "engine": "lucene"}
+    # Bytes are what records hold; floats would take four times the room and say the same (DECISIONS.md, 141).
+    vector = {"type": "knn_vector", "dimension": dimensions, "data_type": "byte", "method": method}
+    return {"settings": {"index.knn": True}, "mappings": {"properties": {**fields, "vector": vector}}}
+
+
+def _vector_of(record: TaggedImage, dimensions: int) -> dict[str, Any]:
+    if record.vector is None or len(record.vector) != dimensions:
+        return {}
+    return {"vector": memoryview(record.vector.data).cast("b").tolist(), "vector_space": record.vector.space}
 
 
 def _words(ids: Iterable[str], language: str, vocabulary: Vocabulary) -> list[str]:
@@ -96,19 +123,21 @@ class BulkExporter:
     part_images: int = PART_IMAGES
 
     def export(self, over: Callable[[Iterable[Record]], Iterable[Record]] = iter) -> BulkReport:
-        """Write all records, then the list of their files, and return what was written.
+        """Write all records, what creates their index, and the list of their files; return what was written.
 
         The list names neither an unfinished export nor files of an earlier one.
         """
         folder = f"{FOLDER}{self.clock().strftime(NAME_TIME)}/"
         records = iter(over(UnreadableItems().exclude_from(self.table.scan())))
         names: list[str] = []
-        indexed = deleted = 0
+        indexed = deleted = dimensions = 0
         while batch := list(islice(records, self.part_images)):
             names.append(f"{folder}part-{len(names):05d}.ndjson")
-            self._write_lines(names[-1], bulk_lines(batch, self.vocabulary))
-            tagged = sum(isinstance(record, TaggedImage) for record in batch)
-            indexed, deleted = indexed + tagged, deleted + len(batch) - tagged
+            tagged = [record for record in batch if isinstance(record, TaggedImage)]
+            dimensions = dimensions or next((len(record.vector) for record in tagged if record.vector), 0)
+            self._write_lines(names[-1], bulk_lines(batch, self.vocabulary, dimensions=dimensions))
+            indexed, deleted = indexed + len(tagged), deleted + len(batch) - len(tagged)
+        self._write_lines(INDEX_NAME, [_line(index_body(dimensions))])
         self._write_lines(NEWEST_NAME, (f"{name}\n" for name in names))
         return BulkReport(tuple(names), indexed, deleted)
 

@@ -18,7 +18,7 @@ from results_sink.export.rows import SOURCES
 from results_sink.export.tables import CHANGE, TAG_COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -29,6 +29,7 @@ REQUIRED = ("image", "product", "status", "reason", "low_information", "observed
 MOST_UINT16 = 65_536  # the number of uint16 values; NumPy sorts uint16 several times faster than wider integers
 OPTIONAL = ("needs_a_look", "colours", *FIELDS)  # columns that exports of earlier versions do not have
 VECTOR = ("vector", "vector_space")  # of a snapshot too large to be read for every search
+FACTS = "facts"  # likewise
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +52,7 @@ class ImageColumns:
         needs_a_look: bool [N], whether the image is tagged without a certain keyword or a person's decision.
         observed_us: int64 [N], when each image was observed, in microseconds since 1970.
         listings: what the shop says of each image's product by field: Arrow string arrays, null where it says nothing.
+        facts: the packed facts of each image, None where it has none; None if they were not read.
     """
 
     images: Any
@@ -68,6 +70,7 @@ class ImageColumns:
     needs_a_look: NDArray[np.bool_]
     observed_us: NDArray[np.int64]
     listings: Mapping[str, Any] = field(default_factory=dict)
+    facts: list[bytes | None] | None = None
 
     @classmethod
     def of(cls, table: Any) -> ImageColumns:
@@ -95,6 +98,7 @@ class ImageColumns:
             needs_a_look=_needs_a_look(whole, is_tagged, offsets, source_indices),
             observed_us=_numbers(_whole(pc.fill_null(whole["observed_at"].cast(pa.int64()), 0)), np.int64),
             listings={name: _whole(whole[name]) for name in FIELDS if name in whole.column_names},
+            facts=whole[FACTS].to_pylist() if FACTS in whole.column_names else None,
         )
 
     def __len__(self) -> int:
@@ -134,6 +138,19 @@ class ImageColumns:
                 flags |= _flags(pc.match_substring(values, word, ignore_case=True))
             is_named &= flags
         return is_named
+
+    def listing_texts(self) -> tuple[list[str], NDArray[np.int32]]:
+        """Return the distinct texts of titles and tags, and the number of each image's text: int32 [N]."""
+        texts = [pc.fill_null(self.listings[name], "") for name in ("title", "tags") if name in self.listings]
+        if not texts:
+            return [""], np.zeros(len(self), np.int32)
+        joined = _whole(pc.binary_join_element_wise(*texts, ", ")).dictionary_encode()
+        return joined.dictionary.to_pylist(), _numbers(joined.indices, np.int32)
+
+    def has_keyword(self, keyword_ids: Collection[str]) -> NDArray[np.bool_]:
+        """Return which images have one of these keywords: bool [N]."""
+        numbers = [number for number, keyword_id in enumerate(self.keyword_ids) if keyword_id in keyword_ids]
+        return _flags_of(np.flatnonzero(np.isin(self.keywords, numbers)), self.offsets)
 
     def has_source(self, source: Source) -> NDArray[np.bool_]:
         """Return which images have a keyword of this source: bool [N]."""
@@ -239,7 +256,7 @@ def read_delta(file: ParquetFile) -> DeltaRows:
     Raises:
         BadExport: the file is damaged.
     """
-    return DeltaRows(file.columns((CHANGE, *REQUIRED), (*OPTIONAL, *VECTOR)))
+    return DeltaRows(file.columns((CHANGE, *REQUIRED), (*OPTIONAL, *VECTOR, FACTS)))
 
 
 class ProductNumbers:

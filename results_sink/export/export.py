@@ -6,18 +6,21 @@ import errno
 import shutil
 import tempfile
 from dataclasses import dataclass, field, replace
-from itertools import islice, repeat
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.coverage import MOST_FOLDERS, Coverage
+from pipeline.batches import batched
+from pipeline.coverage import Coverage
 from pipeline.errors import BadSettings, CallerError
+from pipeline.standard_ids import StandardIds
 from pipeline.telemetry import Metric
 from pipeline.unreadable import UnreadableItems
 from results_sink.export import coverage as covered
 from results_sink.export import tables
 from results_sink.export.cleanup import remove_unneeded
 from results_sink.export.external_sort import Runs
+from results_sink.export.keyword_table import keywords_table
 from results_sink.export.manifest import SNAPSHOTS, KeywordRows, Manifest, snapshot_name
 from results_sink.export.part_writer import Parts, Shape
 from results_sink.export.postings_layout import Sizes, divide_keywords, row_group_sizes
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
     from pipeline.records import Record
     from results_sink.export.manifest import PartFile
     from results_sink.export.publish import ChooseDeltas
-    from results_sink.export.rows import Kept, RecordSource
+    from results_sink.export.rows import RecordSource
 
 KEPT_SNAPSHOTS = 3  # chosen by us: a reader of a replaced snapshot has the time of two more exports
 
@@ -64,6 +67,7 @@ class Exporter:
     choose_deltas: ChooseDeltas | None = None
     scan_began_at: datetime | None = None
     rows: Callable[[ExportStats], Iterable[Any]] | None = None
+    standard_ids: StandardIds = field(default_factory=StandardIds.load)
 
     def export(self, over: Callable[[Iterable[Record]], Iterable[Record]] = iter) -> Exported:
         """Write a snapshot, then make ``latest.json`` name it, then remove snapshots that are too old.
@@ -118,6 +122,7 @@ class _Snapshot:
         postings_runs = Runs(self._work / "postings-runs", tables.POSTINGS_ORDER, self._sizes)
         images = self._write_images(name, runs, lexicon, postings_runs)
         postings = self._write_postings(name, lexicon, postings_runs)
+        keywords = keywords_table(self._stats.numbers, self._exporter.vocabulary, self._exporter.standard_ids)
         return Manifest(
             snapshot=name,
             scan_began_at=began_at,
@@ -131,7 +136,9 @@ class _Snapshot:
             images=images,
             postings=postings,
             coverage_columns=tables.column_types(covered.COVERAGE_SCHEMA),
-            coverage=self._write_coverage(name),
+            coverage=self._write_table(name, "coverage", covered.coverage_table(self._coverage)),
+            keywords_columns=tables.column_types(keywords.schema),
+            keywords=self._write_table(name, "keywords", keywords),
         )
 
     def _rows(self, over: Callable[[Iterable[Record]], Iterable[Record]]) -> Iterator[Any]:
@@ -139,7 +146,7 @@ class _Snapshot:
             yield from self._exporter.rows(self._stats)
             return
         records = over(self.unreadable.exclude_from(self._exporter.table.scan()))
-        for batch in _batches(self._stats.select(records), self._sizes.batch_records):
+        for batch in batched(self._stats.select(records), self._sizes.batch_records):
             yield tables.raw_images(batch, self._stats.keyword_lists(batch))
 
     def _spill(self, batches: Iterable[Any]) -> Runs:
@@ -173,10 +180,11 @@ class _Snapshot:
         inside = divide_keywords(keywords, [file.rows for file in files])
         return tuple(replace(file, keywords=part_keywords) for file, part_keywords in zip(files, inside, strict=True))
 
-    def _write_coverage(self, name: str) -> tuple[PartFile, ...]:
-        rows = MOST_FOLDERS + 1  # plus a row for all other folders: always one file with one row group
-        parts = self._parts(name, Shape("coverage", covered.COVERAGE_SCHEMA, rows), repeat(rows))
-        parts.add(covered.coverage_table(self._coverage))
+    def _write_table(self, name: str, folder: str, table: Any) -> tuple[PartFile, ...]:
+        """Write a table that fits into memory as one file with one row group."""
+        rows = max(1, len(table))
+        parts = self._parts(name, Shape(folder, table.schema, rows), repeat(rows))
+        parts.add(table)
         return parts.close()
 
     def _parts(self, snapshot: str, shape: Shape, sizes: Iterator[int]) -> Parts:
@@ -184,11 +192,6 @@ class _Snapshot:
             return self._exporter.files.write(f"{SNAPSHOTS}{snapshot}/{part}", path)
 
         return Parts(self._work, shape, sizes, deliver)
-
-
-def _batches(records: Iterator[Kept], size: int) -> Iterator[list[Kept]]:
-    while batch := list(islice(records, size)):
-        yield batch
 
 
 def make_handler(

@@ -108,11 +108,13 @@ class Manifest:
     postings: tuple[PartFile, ...]
     coverage_columns: tuple[ColumnType, ...] = ()  # empty in older snapshots, which have no such files
     coverage: tuple[PartFile, ...] = ()
+    keywords_columns: tuple[ColumnType, ...] = ()  # empty in older snapshots, likewise
+    keywords: tuple[PartFile, ...] = ()
 
     @property
     def files(self) -> tuple[PartFile, ...]:
         """Every file of the snapshot except the manifest."""
-        return (*self.images, *self.postings, *self.coverage)
+        return (*self.images, *self.postings, *self.coverage, *self.keywords)
 
     def encode(self) -> bytes:
         """Return the manifest as JSON."""
@@ -144,6 +146,8 @@ class Manifest:
             postings=tuple(_part(part) for part in body["postings"]),
             coverage_columns=_columns(body.get("coverage_columns", ())),
             coverage=tuple(_part(part) for part in body.get("coverage", ())),
+            keywords_columns=_columns(body.get("keywords_columns", ())),
+            keywords=tuple(_part(part) for part in body.get("keywords", ())),
         )
 
 

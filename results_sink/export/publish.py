@@ -115,6 +115,9 @@ class Publisher:
         file = FileSum(name, len(data), sha256(data).hexdigest(), self.files.write(name, path))
 
         def changed(latest: Latest | None) -> Latest | None:
+            if latest is not None and latest.snapshot == manifest.snapshot:
+                # The answer of an earlier attempt was lost, and so its repetition was refused (DECISIONS.md, 108).
+                return latest
             deltas = choose_deltas(latest)
             if deltas is None:
                 return None
@@ -182,8 +185,10 @@ def _published_since(files: FileStore, latest: Latest, snapshot: str) -> list[La
     """Return what was published from that snapshot (empty: the first one) to the latest, the oldest first."""
     states = [latest]
     while states[-1].snapshot != snapshot and (snapshot or states[-1].previous):
-        name = superseded_name(states[-1].previous)
-        data = files.read(name) if states[-1].previous else None
+        previous = states[-1].previous
+        name = superseded_name(previous)
+        is_circular = any(state.snapshot == previous for state in states)
+        data = files.read(name) if previous and not is_circular else None
         if data is None:
             raise RetryLater(
                 "what was published while the table was scanned is no longer known; export again"

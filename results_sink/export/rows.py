@@ -64,6 +64,7 @@ COLUMNS = (
     Column("brand", Kind.TEXT, lambda r: r.observation.listing.brand or None),
     Column("price", Kind.TEXT, lambda r: r.observation.listing.price or None),
     Column("url", Kind.TEXT, lambda r: r.observation.listing.url or None),
+    Column("tags", Kind.TEXT, lambda r: r.observation.listing.tags or None),
     Column("status", Kind.TEXT, lambda r: "tagged" if isinstance(r, TaggedImage) else "rejected"),
     Column("reason", Kind.TEXT, lambda r: str(r.reason) if isinstance(r, RejectedImage) else None),
     Column("detail", Kind.TEXT, lambda r: r.detail if isinstance(r, RejectedImage) else None),

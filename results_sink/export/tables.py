@@ -43,19 +43,30 @@ POSTINGS_ORDER: Order = (("rank", "ascending"), ("score", "descending"), ("image
 def images_schema(languages: Sequence[str]) -> Any:
     """Return the columns of ``images/``, with words in these languages."""
     columns = [(column.name, _TYPES[column.kind]) for column in COLUMNS]
-    return pa.schema([*columns, ("keywords", pa.list_(pa.struct(_TAG + _word_columns(languages))))])
+    return pa.schema([*columns, ("keywords", pa.list_(pa.struct(_TAG + word_columns(languages))))])
 
 
 def postings_schema(languages: Sequence[str]) -> Any:
     """Return the columns of ``postings/``, with words in these languages."""
     image = [("image", pa.string()), ("product", pa.string()), ("image_row", pa.int64())]
-    return pa.schema([*_TAG, *_word_columns(languages), *image, ("keywords", pa.list_(pa.struct(_TAG)))])
+    return pa.schema([*_TAG, *word_columns(languages), *image, ("keywords", pa.list_(pa.struct(_TAG)))])
 
 
-def _word_columns(languages: Sequence[str]) -> list[tuple[str, Any]]:
+def word_columns(languages: Sequence[str]) -> list[tuple[str, Any]]:
+    """Return the two columns of a keyword's words: its name in each language, and the other words."""
     words = pa.struct([(language, pa.string()) for language in languages])
     synonyms = pa.struct([(language, pa.list_(pa.string())) for language in languages])
     return [("words", words), ("synonyms", synonyms)]
+
+
+def words_of(keyword_ids: Sequence[str], vocabulary: Vocabulary) -> list[Any]:
+    """Return the columns of ``word_columns`` for these keywords; one that the vocabulary lacks has no words."""
+    languages = vocabulary.languages
+    words = [vocabulary.nodes[keyword_id].words if keyword_id in vocabulary.nodes else {} for keyword_id in keyword_ids]
+    names = [{language: next(iter(by.get(language, ())), None) for language in languages} for by in words]
+    others = [{language: list(by.get(language, ())[1:]) for language in languages} for by in words]
+    (_, names_type), (_, others_type) = word_columns(languages)
+    return [pa.array(names, names_type), pa.array(others, others_type)]
 
 
 def column_types(schema: Any) -> tuple[ColumnType, ...]:
@@ -79,15 +90,9 @@ class Lexicon:
         """Look up the ids, whose indices are their numbers; an id that the vocabulary lacks has no words."""
         languages = vocabulary.languages
         self.images_schema, self.postings_schema = images_schema(languages), postings_schema(languages)
-        words = [
-            vocabulary.nodes[keyword_id].words if keyword_id in vocabulary.nodes else {} for keyword_id in numbered_ids
-        ]
-        names = [{language: next(iter(by.get(language, ())), None) for language in languages} for by in words]
-        others = [{language: list(by.get(language, ())[1:]) for language in languages} for by in words]
         rank = {keyword_id: index for index, keyword_id in enumerate(sorted(numbered_ids))}
         self._ids = pa.array(numbered_ids, pa.string())
-        (_, names_type), (_, others_type) = _word_columns(languages)
-        self._words = [pa.array(names, names_type), pa.array(others, others_type)]
+        self._words = words_of(numbered_ids, vocabulary)
         self._ranks = pa.array([rank[keyword_id] for keyword_id in numbered_ids], pa.int32())
         self._sources = pa.array([str(source) for source in SOURCES], pa.string())
 

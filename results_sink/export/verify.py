@@ -64,9 +64,9 @@ class ExportVerifier:
             yield ExportDamage(latest.manifest.name, str(error))
             return
         snapshot = Snapshot(manifest, self.export.copies)
-        coverage = {part.name for part in manifest.coverage}
+        unsearched = {part.name for part in (*manifest.coverage, *manifest.keywords)}
         for part in manifest.files:
-            damages += self._file_damages(snapshot.sum_of(part), stored, stops_search=part.name not in coverage)
+            damages += self._file_damages(snapshot.sum_of(part), stored, stops_search=part.name not in unsearched)
         yield from damages
         yield from _wrong_counts(manifest, latest.manifest.name)
         if self.is_deep and not damages:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cached_property
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote
@@ -26,8 +27,9 @@ from pipeline.unreadable import UnreadableItem, readable
 from pipeline.vectors import FeatureVector
 from results_sink.report import answer_document, record_document
 from results_sink.search import complete, cursor, query
+from results_sink.search.filters import Filters
 from results_sink.search.newest import ExportReader
-from results_sink.search.search import FACETS, LIMIT, Filters, SearchHit, SearchRequest, SimilarRequest, Sort
+from results_sink.search.search import FACETS, LIMIT, SearchHit, SearchRequest, SimilarRequest, Sort
 
 MAX_LIMIT = 100  # results of a page, chosen by us: some 100 kB
 IN_DETAIL = ("classes", "model_keywords", "previous")  # of an image: left out of a batch
@@ -57,6 +59,32 @@ ListingText = Annotated[
         "matter. Keywords are searched by `q`.",
     ),
 ]
+ColourName = Annotated[
+    str | None,
+    Query(
+        pattern=f"^({'|'.join((*COLOURS, MULTICOLOURED))})$",
+        description="Only images whose product has this colour.",
+        examples=["blue"],
+    ),
+]
+Rule = Annotated[
+    str | None,
+    Query(
+        max_length=100,
+        description="Only images that break a photo rule: `google` or `amazon` for any of theirs, or one of them, such "
+        "as `google:blurred`.",
+        examples=["google:blurred"],
+    ),
+]
+Contradicted = Annotated[
+    bool | None,
+    Query(
+        description="Only images whose keywords contradict the title and tags that the shop gives the product, as read "
+        "in `language`; or, with `false`, only the others."
+    ),
+]
+Since = Annotated[date | None, Query(description="Only images that were processed on this day (UTC) or later.")]
+Until = Annotated[date | None, Query(description="Only images that were processed on this day (UTC) or earlier.")]
 Order = Annotated[Sort, Query(description="By score, least sure first, newest observation first, or by name.")]
 Completing = Annotated[
     Literal["word", "query"],
@@ -99,12 +127,27 @@ class Api:
         source: SourceOfKeyword = None,
         reason: Reason = None,
         text: ListingText = "",
+        colour: ColourName = None,
+        rule: Rule = None,
+        contradicted: Contradicted = None,
+        since: Since = None,
+        until: Until = None,
     ) -> answers.SearchPage:
         """Find products, or images, by keywords."""
         if reason and q.strip():
             raise CallerError("rejected images have no keywords: leave out q, or reason")
         names = self._names(language)
-        filters = Filters(needs_a_look, source, None if reason is None else str(reason), text.strip())
+        filters = Filters(
+            needs_a_look=needs_a_look,
+            source=source,
+            reason=None if reason is None else str(reason),
+            text=text.strip(),
+            colour=colour,
+            rule=rule,
+            contradicted=contradicted,
+            since=since,
+            until=until,
+        )
         request = SearchRequest(q, limit, 0, by == "product", least, facets, language, filters, sort, may_be_empty=True)
         searcher = self.newest.searcher()
         if cursor_text:
@@ -119,20 +162,22 @@ class Api:
             changes=searcher.changes,
         )
 
-    def precision(
+    def precision(  # noqa: PLR0913, PLR0917 - the parameters of the path
         self,
         target: Target = 0.95,
         q: Asking = "",
         language: Language = LANGUAGES[0],
         needs_a_look: NeedsALook = None,
         source: SourceOfKeyword = None,
+        rule: Rule = None,
+        contradicted: Contradicted = None,
     ) -> answers.Precision:
         """Forecast how many photos are left to review until the keywords are as right as you want.
 
         A score is the probability that a keyword is right, so that the scores of all keywords say how many are expected
         to be. A photo on which a person has pinned a keyword counts as right; the least sure ones are looked at first.
         """
-        filters = Filters(needs_a_look, source)
+        filters = Filters(needs_a_look, source, rule=rule, contradicted=contradicted)
         request = SearchRequest(q, language=language, filters=filters, may_be_empty=True)
         searcher = self.newest.searcher()
         forecast = searcher.forecast(request, target)
@@ -215,7 +260,7 @@ class Api:
     ) -> answers.SimilarProducts:
         """Find the products that look most like one, each by its most similar image.
 
-        A score is the cosine of two feature vectors.
+        A score says how alike two photos look, and whether they are taken for the same thing; 1 is the same photo.
         """
         name = unquote(product_id)
         records = readable(self.table.of_product(name))

@@ -98,7 +98,7 @@ export function photo(name) {
 }
 
 const COMPARED = 8; // photos most alike, whose pixels are compared: as `catalog-tagger duplicates` does
-const LEAST_ALIKE = 0.6; // cosine, likewise
+const LEAST_ALIKE = 0.5; // of the same photo padded in black, whose looks agree by 0.6 and whose words may not
 
 // The photos of the catalogue that are the same as one: vectors name those that are most alike, and pixels decide.
 export async function samePhotos(image) {

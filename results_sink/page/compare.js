@@ -2,9 +2,10 @@
 
 import { ask, askOnce, MOST_BYTES, thumbnail } from "./api.js";
 import { announce, bar, el, icon, percent } from "./dom.js";
+import { explain } from "./notices.js";
 import { missingWord, rateButtons } from "./photo.js";
 import { PHOTO } from "./pictures.js";
-import { language, say } from "./words.js";
+import { language, number, say } from "./words.js";
 
 const DIFFERENCE = 0.1; // of two scores, chosen by us: below it two models say the same
 
@@ -32,7 +33,7 @@ export function compareView(box, { parameters, kept }) {
         message),
       answers));
   if (last) void look(last);
-  else list().catch((error) => { message.textContent = say("error", error.message); });
+  else list().catch((error) => { message.textContent = explain(error); });
   return () => ({ last, link: link.value });
 
   // Once; where it failed, the next photo tries again.
@@ -59,7 +60,7 @@ export function compareView(box, { parameters, kept }) {
       const bytes = await file.arrayBuffer();
       if (mine === requests) await look({ source: bytes, name: "", address: URL.createObjectURL(file) });
     } catch (error) {
-      if (mine === requests) message.textContent = say("error", error.message);
+      if (mine === requests) message.textContent = explain(error);
     }
   }
 
@@ -82,7 +83,7 @@ export function compareView(box, { parameters, kept }) {
     } catch (error) {
       if (mine !== requests) return;
       answers.replaceChildren();
-      message.textContent = error.reason ? say(`reason_${error.reason}`) : say("error", error.message);
+      message.textContent = explain(error);
     }
   }
 
@@ -124,7 +125,7 @@ function differences(models) {
 function column(answer, name) {
   const rate = (keyword) => (verdict) => ask("POST", "ratings", { json: { ratings: [{ image: name, keyword: keyword.id, verdict, model_version: answer.model_version }] } }).then(() => announce(say("thanks")));
   return el("section", { class: "column", "aria-label": answer.model },
-    el("h2", {}, answer.model, el("small", {}, ` ${say("milliseconds", answer.milliseconds)}`)),
+    el("h2", {}, answer.model, el("small", {}, ` ${say("milliseconds", number(answer.milliseconds))}`)),
     el("h3", {}, say("keywords")),
     answer.keywords.length
       ? el("ul", { class: "keywords" }, answer.keywords.map((keyword) => el("li", {}, el("span", { class: "word" }, keyword.keyword), score(keyword.score), el("span", { class: "acts" }, rateButtons(keyword, rate(keyword))))))

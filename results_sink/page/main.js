@@ -2,6 +2,7 @@
 
 import { start } from "./api.js";
 import { announce, el, icon } from "./dom.js";
+import { explain } from "./notices.js";
 import { isSignedIn, signOut } from "./signin.js";
 import { forget, keep, take, visit } from "./visits.js";
 import { LANGUAGES, language, say, speak } from "./words.js";
@@ -132,6 +133,6 @@ try {
   show();
 } catch (error) {
   main.replaceChildren(
-    el("p", { class: "notice bad", role: "alert" }, say("error", error.message)),
+    el("p", { class: "notice bad", role: "alert" }, explain(error)),
     el("p", {}, el("button", { type: "button", onclick: () => location.reload() }, say("again"))));
 }

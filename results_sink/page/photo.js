@@ -1,7 +1,7 @@
 // One photo: its keywords with how sure they are, what the model saw, and what people say of it.
 
 import { ask, askOnce, nameOfClass, pathOf, photo } from "./api.js";
-import { explain, failure } from "./notices.js";
+import { detail, explain, failure } from "./notices.js";
 import { cameFromHere, forget, placeInTrail, replaceVisit } from "./visits.js";
 import { announce, bar, el, icon, percent } from "./dom.js";
 import { framed, PHOTO } from "./pictures.js";
@@ -44,7 +44,7 @@ export function photoView(box, { image }) {
     try {
       const [record, given] = await Promise.all([ask("GET", pathOf(image), { query: { language: language() } }), ratings()]);
       if (gone) return;
-      title.textContent = record.listing.title || record.product;
+      title.textContent = titleOf(record);
       if (!focus) void loadSiblings(record.product);
       const verdicts = new Map(given.filter((rating) => rating.model_version === record.model_version).map((rating) => [rating.keyword, rating.verdict]));
       right.replaceChildren(...sections(record, decide, rate, verdicts));
@@ -116,10 +116,15 @@ export function nameOf(image) {
   return image.split("/").pop().replace(/\.[^.]*$/, "").replace(/-[0-9a-f]{16}$/, ""); // an upload's key ends in a number of its own
 }
 
+// What a photo's product is called: an upload without a product of its own by its file's name.
+export function titleOf({ image, product, listing }) {
+  return listing.title || (product.startsWith("uploads/") ? nameOf(image) : product);
+}
+
 function sections(record, decide, rate, verdicts) {
   const parts = [];
   if (record.status === "rejected") {
-    parts.push(el("div", { class: "notice bad" }, el("strong", {}, say(`reason_${record.reason}`)), el("p", {}, record.detail)));
+    parts.push(el("div", { class: "notice bad" }, el("strong", {}, say(`reason_${record.reason}`)), el("p", {}, detail(record.detail))));
   } else if (record.status !== "tagged") {
     parts.push(el("p", { class: "notice" }, say(`is_${record.status}`)));
   } else {
@@ -189,8 +194,8 @@ export function rateButtons(keyword, rate, given) {
         await rate(verdict);
         for (const [name, button] of Object.entries(made)) button.setAttribute("aria-pressed", String(name === verdict));
       } catch (error) {
-        announce(say("error", error.message));
-        message.textContent = say("error", error.message);
+        announce(explain(error));
+        message.textContent = explain(error);
       }
     } }, icon(shape));
   }
@@ -217,8 +222,8 @@ export function missingWord(button, tell) {
     try {
       await tell(word, chosen || (await idOf(word)), thank);
     } catch (error) {
-      announce(say("error", error.message));
-      message.textContent = say("error", error.message);
+      announce(explain(error));
+      message.textContent = explain(error);
     }
   };
   suggest(field, list, add);
@@ -287,6 +292,7 @@ function facts(record) {
     ["product", el("a", { href: productAddress(record.product) }, record.product)],
     ["brand", record.listing.brand],
     ["price", record.listing.price],
+    ["tags", record.listing.tags],
     ["url", record.listing.url && el("a", { href: record.listing.url, rel: "noopener noreferrer", target: "_blank" }, record.listing.url)],
     ["place", [record.image, " ", el("button", { type: "button", class: "small", onclick: () => openOriginal(record.image) }, say("original"))]],
     ["size", record.width_pixels ? `${number(record.width_pixels)} × ${number(record.height_pixels)}` : ""],

@@ -3,7 +3,7 @@
 import { ask, pathOf, samePhotos } from "./api.js";
 import { announce, el, icon, percent } from "./dom.js";
 import { failure } from "./notices.js";
-import { above, nameOf } from "./photo.js";
+import { above, nameOf, titleOf } from "./photo.js";
 import { framed } from "./pictures.js";
 import { addressOf } from "./search.js";
 import { mayDecide } from "./signin.js";
@@ -186,7 +186,7 @@ function section(title, results) {
 
 function similarCard(result) {
   return el("li", { class: "card" }, el("a", { href: productAddress(result.product) },
-    framed(result.image), el("span", { class: "name" }, result.product)));
+    framed(result.image), el("span", { class: "name" }, titleOf(result))));
 }
 
 function chips(keywords) {

@@ -1,20 +1,23 @@
 // Review: photo after photo, decided by single keys. Decisions are sent in the background, and each can be undone.
 
-import { ask, askOnce, nameOfClass, pathOf } from "./api.js";
+import { ask, askOnce, nameOfClass, pathOf, samePhotos } from "./api.js";
 import { announce, el, icon, percent } from "./dom.js";
 import { explain, failure } from "./notices.js";
-import { idOf } from "./photo.js";
+import { idOf, titleOf } from "./photo.js";
 import { framed, PHOTO } from "./pictures.js";
+import { ruleOptions } from "./rules.js";
 import { addressOf, suggest } from "./search.js";
 import { mayDecide } from "./signin.js";
 import { forget } from "./visits.js";
-import { language, number, say } from "./words.js";
+import { has, language, number, say } from "./words.js";
 
 const PAGE = 50;
 const MOST_AT_ONCE = 100; // decisions of one request: the API's limit
 const TARGETS = [0.9, 0.95, 0.98, 0.99]; // shares of right keywords to choose from
 const SHOWN = 12; // photos of the strip
 const AHEAD = 2; // photos whose guesses are fetched before they are looked at
+const KINDS = ["look", "all", "contradicted", "rule", "duplicates", "people"];
+const COMPARED_AT_ONCE = 4; // photos, chosen by us: each asks for its most alike, and has up to eight compared with it
 
 const outbox = []; // outlives the view: what was decided is sent, wherever the person goes
 let sending = false;
@@ -23,16 +26,20 @@ let onSent = () => {};
 export function reviewView(box, { parameters }) {
   const q = parameters.get("q") || "";
   const of = parameters.get("of") || (q ? "all" : "look");
-  const filters = { look: { needs_a_look: true }, people: { source: "human" } }[of] ?? {};
+  const rule = parameters.get("rule") || "google";
+  const filters = { look: { needs_a_look: true }, people: { source: "human" }, rule: { rule }, contradicted: { contradicted: true } }[of] ?? {};
+  const loadMore = of === "duplicates" ? loadGroups : load;
   const items = [];
   const selected = new Set();
   const steps = [];
   let [index, candidate, total, next, gone, loading, hasSent] = [0, 0, 0, null, false, false, false];
   let vocabulary = new Map();
   let [looks, left] = [0, null];
+  let [uncompared, compared, isWhole] = [[], 0, false]; // of the search for photos that are there twice
 
   const large = el("div", { class: "large" }, icon("photo"));
   const name = el("h2", { tabindex: "-1" }, say("loading"));
+  const listing = el("p", { class: "hint listed" });
   const candidates = el("ol", { class: "candidates" });
   const strip = el("ol", { class: "strip" });
   const progress = el("progress", { max: "1", value: 0, "aria-label": say("review_title") });
@@ -46,32 +53,34 @@ export function reviewView(box, { parameters }) {
   const acts = el("div", { class: "row acts" },
     act("accept", "A", "check", accept, "main"), act("reject", "X", "cross", reject), act("right_word", "W", "tag", openWord),
     act("previous", "P", "", () => move(-1)), act("next", "N", "", () => move(1)),
-    act("select", "Space", "", toggle), act("undo", "U", "back", undo));
+    act("select", "Space", "", toggle), act("undo", "U", "back", undo),
+    of === "duplicates" ? act("select_group", "G", "", selectGroup) : null);
   const KEYS = {
-    a: accept, x: reject, w: openWord, u: undo, " ": toggle, n: () => move(1), p: () => move(-1),
+    a: accept, x: reject, w: openWord, u: undo, g: selectGroup, " ": toggle, n: () => move(1), p: () => move(-1),
     ArrowRight: () => move(1), ArrowLeft: () => move(-1), ArrowDown: () => choose(candidate + 1), ArrowUp: () => choose(candidate - 1),
   };
   const stage = el("article", { class: "photo review" }, large,
-    el("div", {}, name, candidates, mayDecide() ? acts : el("p", { class: "notice" }, say("may_not_decide")), word.form, el("p", { class: "hint keys" }, say("keys")), many));
+    el("div", {}, name, listing, candidates, mayDecide() ? acts : el("p", { class: "notice" }, say("may_not_decide")), word.form, el("p", { class: "hint keys" }, say("keys")), many));
 
   box.append(el("h1", { class: "on-wide" }, say("review_title")), chooser(), progress, count, outlook, saved, wrong, stage,
     el("section", { "aria-label": say("review_of") }, strip,
       el("p", {}, el("button", { type: "button", class: "small", onclick: selectShown }, say("select_shown")))));
   document.addEventListener("keydown", onKey);
   onSent = showSaved;
-  void load();
-  void foresee();
+  void loadMore();
+  if (of !== "duplicates") void foresee();
   return () => { gone = true; onSent = () => {}; document.removeEventListener("keydown", onKey); };
 
   function chooser() {
     const list = el("ul", { id: "review-words", role: "listbox", "aria-label": say("keywords"), hidden: true });
     const field = el("input", { id: "review-word", type: "text", value: q, placeholder: say("any_word"), autocomplete: "off", role: "combobox", "aria-expanded": "false", "aria-controls": "review-words", "aria-autocomplete": "list" });
-    const kind = el("select", { id: "review-of", onchange: () => show() }, ["look", "all", "people"].map((value) => el("option", { value, selected: value === of }, say(`of_${value}`))));
-    const show = (text = field.value.trim()) => { location.hash = `#/review?${new URLSearchParams({ of: kind.value, ...(text ? { q: text } : {}) })}`; };
+    const kind = el("select", { id: "review-of", onchange: () => show() }, KINDS.map((value) => el("option", { value, selected: value === of }, say(`of_${value}`))));
+    const rules = of === "rule" ? el("select", { id: "review-rule", "aria-label": say("rule"), onchange: () => show() }, ruleOptions(rule)) : null;
+    const show = (text = field.value.trim()) => { location.hash = `#/review?${new URLSearchParams({ of: kind.value, ...(kind.value === "rule" ? { rule: rules?.value ?? rule } : {}), ...(text ? { q: text } : {}) })}`; };
     suggest(field, list, (chosen) => show(chosen.includes(" ") ? `"${chosen}"` : chosen));
     return el("form", { class: "row chooser", onsubmit: (event) => { event.preventDefault(); show(); } },
-      el("label", { for: "review-of" }, say("review_of")), kind,
-      el("label", { for: "review-word" }, say("with_word")), el("div", { class: "field" }, field, list));
+      el("div", { class: "pair" }, el("label", { for: "review-of" }, say("review_of")), kind), rules,
+      el("div", { class: "pair" }, el("label", { for: "review-word" }, say("with_word")), el("div", { class: "field" }, field, list)));
   }
 
   // How many looks are left until so many keywords are right, of what is reviewed; a review goes on without it.
@@ -100,7 +109,7 @@ export function reviewView(box, { parameters }) {
       ]);
       if (gone) return;
       vocabulary = new Map(keywords.map((keyword) => [keyword.id, keyword]));
-      items.push(...page.results.map((result) => ({ ...result, candidates: mostSpecificFirst(result.keywords, vocabulary), isWhole: result.keywords.length > 0, decided: new Map() })));
+      items.push(...page.results.map(itemOf));
       ({ total, next } = page);
       draw();
     } catch (error) {
@@ -110,32 +119,75 @@ export function reviewView(box, { parameters }) {
     }
   }
 
+  // Groups of the same photo: what is most alike is compared by its pixels, a few photos at a time, as long as somebody
+  // is near the end of what was found (DECISIONS.md, 144).
+  async function loadGroups() {
+    if (loading) return;
+    loading = true;
+    try {
+      vocabulary = new Map((await askOnce("keywords")).keywords.map((keyword) => [keyword.id, keyword]));
+      while (!gone && !isWhole && items.length < index + SHOWN) {
+        await compareSome();
+        if (!gone) draw();
+      }
+    } catch (error) {
+      if (!gone) wrong.replaceChildren(error.code === "no_export" ? el("p", { class: "notice" }, say("none_yet")) : failure(error, loadGroups));
+    } finally {
+      loading = false;
+    }
+  }
+
+  async function compareSome() {
+    if (!uncompared.length) {
+      const page = await ask("GET", "search", { query: { q, by: "image", sort: "image", language: language(), limit: PAGE, facets: 0, cursor: next ?? undefined } });
+      uncompared = [...page.results];
+      ({ total, next } = page);
+    }
+    const some = uncompared.splice(0, COMPARED_AT_ONCE);
+    const groups = await Promise.all(some.map(async (result) => [result, ...await samePhotos(result.image)]));
+    compared += some.length;
+    isWhole = !uncompared.length && !next;
+    for (const group of groups) {
+      if (group.length > 1 && !items.some((item) => item.image === group[0].image)) items.push(...group.map((result) => ({ ...itemOf(result), group })));
+    }
+  }
+
+  function itemOf(result) {
+    return { ...result, candidates: mostSpecificFirst(result.keywords, vocabulary), isWhole: result.keywords.length > 0, decided: new Map() };
+  }
+
   // ---- What is seen ----
 
   function draw() {
     const item = items[index];
     const decided = items.filter((item) => item.decided.size).length;
     const decisions = steps.reduce((sum, step) => sum + step.wishes.length, 0);
-    progress.value = total ? decided / total : 0;
-    count.textContent = say("reviewed", number(decisions), number(decided), number(total));
+    const all = of === "duplicates" ? items.length : total;
+    progress.value = all ? decided / all : 0;
+    count.textContent = say("reviewed", number(decisions), number(decided), number(all));
+    if (of === "duplicates") outlook.textContent = say("compared", number(compared), number(total));
     many.textContent = selected.size ? say("selected_many", number(selected.size)) : "";
     for (const button of acts.children) button.disabled = !item && button.getAttribute("aria-keyshortcuts") !== "U";
     showSaved();
     drawLooks();
     drawStrip();
+    stage.classList.toggle("ended", !item);
     if (!item) { drawEnd(); return; }
     if (large.dataset.image !== item.image) large.replaceChildren(framed(item.image, { kind: "picture", alt: item.product, size: PHOTO }));
     large.dataset.image = item.image;
-    name.replaceChildren(el("a", { href: addressOf(item.image) }, item.product));
+    name.replaceChildren(el("a", { href: addressOf(item.image) }, titleOf(item)));
+    listing.textContent = [item.listing.tags, item.group && say("same_many", number(item.group.length))].filter(Boolean).join(" · ");
     drawCandidates(item);
     for (const near of items.slice(index, index + 1 + AHEAD)) void guess(near);
-    if (index > items.length - SHOWN && next) void load();
+    if (index > items.length - SHOWN && (of === "duplicates" ? !isWhole : next)) void loadMore();
   }
 
   function drawEnd() {
-    large.replaceChildren(icon("check"));
+    const isLoading = of === "duplicates" && !isWhole;
+    large.replaceChildren(icon(isLoading ? "photo" : "check"));
     delete large.dataset.image;
-    name.textContent = say(total ? "review_done" : of === "look" ? "nothing_to_review" : "none");
+    listing.textContent = "";
+    name.textContent = say(isLoading ? "loading" : items.length ? "review_done" : has(`nothing_${of}`) && !q ? `nothing_${of}` : "none");
     candidates.replaceChildren(of === "look" ? el("li", {}, el("a", { class: "button", href: "#/review?of=all" }, say("review_all"))) : "");
   }
 
@@ -155,7 +207,7 @@ export function reviewView(box, { parameters }) {
     const known = new Map([...strip.children].map((row) => [row.dataset.image, row]));
     strip.replaceChildren(...shown.map((item, place) => {
       const row = known.get(item.image) ?? thumbnail(item, first + place);
-      row.className = item.decided.size ? "decided" : "";
+      row.className = [item.decided.size ? "decided" : "", item.group && item.group === items[index]?.group ? "same" : ""].join(" ").trim();
       row.querySelector("button").setAttribute("aria-current", String(first + place === index));
       row.querySelector("input").checked = selected.has(item);
       return row;
@@ -266,6 +318,12 @@ export function reviewView(box, { parameters }) {
 
   function selectShown() {
     for (const row of strip.children) selected.add(items.find((item) => item.image === row.dataset.image));
+    draw();
+  }
+
+  function selectGroup() {
+    const { group } = items[index] ?? {};
+    for (const item of items) if (group && item.group === group) selected.add(item);
     draw();
   }
 

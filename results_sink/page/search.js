@@ -1,16 +1,19 @@
 // Search: a box with suggestions, facets to narrow by, and a grid of photos.
 
-import { ask, MOST_BYTES } from "./api.js";
+import { ask, askOnce, MOST_BYTES } from "./api.js";
 import { announce, el, icon, percent } from "./dom.js";
-import { failure } from "./notices.js";
+import { explain, failure } from "./notices.js";
 import { framed } from "./pictures.js";
+import { titleOf } from "./photo.js";
 import { productAddress } from "./product.js";
+import { ruleOptions } from "./rules.js";
 import { setTrail } from "./visits.js";
 import { language, number, say } from "./words.js";
 
 const PAGE = 24;
 const FACETS = 14;
 const TYPING_MS = 120;
+const FURTHER = ["colour", "rule", "source", "min", "since", "until", "sort"]; // filters and the order, as the API calls them
 
 export function addressOf(image) {
   return `#/photo/${image.replace("s3://", "").split("/").map(encodeURIComponent).join("/")}`;
@@ -25,6 +28,7 @@ export function searchView(box, { parameters, kept }) {
     product: parameters.get("by") !== "image",
     look: parameters.get("needs_a_look") === "true",
     reason: parameters.get("reason") || "", // of rejected photos, which no words find
+    ...Object.fromEntries(FURTHER.map((name) => [name, parameters.get(name) || ""])),
   };
   const results = el("ul", { class: "grid" });
   const count = el("p", { class: "count", role: "status" });
@@ -34,7 +38,7 @@ export function searchView(box, { parameters, kept }) {
   const notes = el("div", { class: "notes" });
   const stop = new AbortController();
   const file = el("input", { type: "file", id: "photo", accept: "image/*", class: "hidden", onchange: () => { void byPhoto(file.files[0]); file.value = ""; } });
-  const form = searchBox({ q: kept ?? (state.inListing ? state.text : state.q), inListing: state.inListing }, (typed, inListing) => change({ q: inListing ? "" : typed, text: inListing ? typed : "", inListing, narrow: [], reason: "" }), () => ({ needs_a_look: state.look || undefined }), [file, el("label", { class: "button round", for: "photo", title: say("by_photo") }, icon("photo"), el("span", { class: "hidden" }, say("by_photo")))]);
+  const form = searchBox({ q: kept ?? (state.inListing ? state.text : state.q), inListing: state.inListing }, (typed, inListing) => change({ q: inListing ? "" : typed, text: inListing ? typed : "", inListing, narrow: [], reason: "" }), () => ({ needs_a_look: state.look || undefined, source: state.source || undefined }), [file, el("label", { class: "button round", for: "photo", title: say("by_photo") }, icon("photo"), el("span", { class: "hidden" }, say("by_photo")))]);
   let asks = 0;
   let listed = []; // the results so far
 
@@ -49,6 +53,7 @@ export function searchView(box, { parameters, kept }) {
         el("label", { class: "switch" },
           el("input", { type: "checkbox", checked: state.look, onchange: ({ target }) => change({ look: target.checked }) }),
           say("only_needs_a_look")),
+        furtherFilters(state, change),
         chosen(state, change),
         facets),
       el("section", { "aria-label": say("search") }, count, notes, results, wrong, el("p", { class: "center" }, more))));
@@ -64,6 +69,7 @@ export function searchView(box, { parameters, kept }) {
     if (!next.product) query.set("by", "image");
     if (next.look) query.set("needs_a_look", "true");
     if (next.reason) query.set("reason", next.reason);
+    for (const name of FURTHER) if (next[name]) query.set(name, next[name]);
     const hash = `#/search${query.size ? `?${query}` : ""}`;
     if (hash === location.hash || (hash === "#/search" && !location.hash)) void load();
     else location.hash = hash;
@@ -79,6 +85,7 @@ export function searchView(box, { parameters, kept }) {
     }
     try {
       const query = { q: wholeQuery(state), text: state.text || undefined, language: language(), by: state.product ? "product" : "image", needs_a_look: state.look || undefined, reason: state.reason || undefined, limit: PAGE, facets: FACETS + 6, cursor };
+      for (const name of FURTHER) query[name] = state[name] || undefined;
       const page = await ask("GET", "search", { query, signal: stop.signal });
       if (mine === asks) show(page, Boolean(cursor));
     } catch (error) {
@@ -157,6 +164,30 @@ function wholeQuery(state) {
   return parts.join(" AND ");
 }
 
+// Colour, photo rule, who gave a keyword, score, days and order: folded unless one of them is chosen.
+function furtherFilters(state, change) {
+  const choice = (name, text, options) => el("label", { class: "filter" }, say(text),
+    el("select", { onchange: ({ target }) => change({ [name]: target.value }) }, el("option", { value: "" }, say(name === "sort" ? "sort_score" : "any_word")), options));
+  const option = (name, value, text) => el("option", { value, selected: state[name] === value }, text);
+  const day = (name) => el("label", { class: "filter" }, say(name), el("input", { type: "date", value: state[name], onchange: ({ target }) => change({ [name]: target.value }) }));
+  const colours = choice("colour", "colour", state.colour ? option("colour", state.colour, state.colour) : []);
+  const nameColours = async () => {
+    const { colours: all } = await askOnce("keywords");
+    const names = all.map(({ id, words }) => option("colour", id.replace("colour-", ""), words[language()]));
+    const select = colours.querySelector("select");
+    select.replaceChildren(select.firstChild, ...names);
+  };
+  return el("details", { class: "further", open: FURTHER.some((name) => state[name]), ontoggle: ({ target }) => target.open && void nameColours().catch((error) => target.append(el("p", { class: "hint bad" }, explain(error)))) },
+    el("summary", {}, say("more_filters")),
+    el("div", {},
+      choice("sort", "order", ["least_sure", "newest", "image"].map((sort) => option("sort", sort, say(`sort_${sort}`)))),
+      colours,
+      choice("rule", "rule", ruleOptions(state.rule)),
+      choice("source", "decided_by", ["human", "model", "head"].map((source) => option("source", source, say(`by_${source}`)))),
+      choice("min", "least_score", [0.5, 0.7, 0.9].map((least) => option("min", String(least), percent(least)))),
+      day("since"), day("until")));
+}
+
 function chosen(state, change) {
   if (!state.narrow.length && !state.reason) return null;
   const reason = state.reason && el("li", {}, el("button", { type: "button", class: "chip on", "aria-label": say("remove", say(`reason_${state.reason}`)), onclick: () => change({ reason: "" }) }, say(`reason_${state.reason}`), icon("cross")));
@@ -170,7 +201,7 @@ export function card(result) {
   return el("li", { class: "card" },
     el("a", { href: addressOf(result.image) },
       framed(result.image),
-      el("span", { class: "name" }, result.listing.title || result.product),
+      el("span", { class: "name" }, titleOf(result)),
       result.listing.price || result.listing.brand ? el("small", {}, [result.listing.brand, result.listing.price].filter(Boolean).join(" · ")) : null,
       el("span", { class: "chips" }, words.map((word) => el("span", { class: word.source === "human" ? "chip human" : "chip", title: percent(word.score) }, word.keyword)))));
 }

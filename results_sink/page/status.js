@@ -2,7 +2,7 @@
 
 import { ask } from "./api.js";
 import { el } from "./dom.js";
-import { explain } from "./notices.js";
+import { detail, explain } from "./notices.js";
 import { framed } from "./pictures.js";
 import { addressOf } from "./search.js";
 import { nameOf } from "./photo.js";
@@ -97,5 +97,5 @@ function lately(status) {
 
 function refusal(rejection) {
   return el("li", { class: "card" }, el("a", { href: addressOf(rejection.image) }, framed(rejection.image),
-    el("span", { class: "name" }, nameOf(rejection.image)), el("span", {}, say(`reason_${rejection.reason}`)), el("small", { class: "hint" }, rejection.detail, " · ", moment(rejection.observed_at))));
+    el("span", { class: "name" }, nameOf(rejection.image)), el("span", {}, say(`reason_${rejection.reason}`)), el("small", { class: "hint" }, [detail(rejection.detail), moment(rejection.observed_at)].filter(Boolean).join(" · "))));
 }

@@ -1,6 +1,7 @@
 // Upload: photos go straight to the bucket, and each result arrives when it is there.
 
 import { ask, Problem, samePhotos } from "./api.js";
+import { detail, explain } from "./notices.js";
 import { nameOf } from "./photo.js";
 import { framed } from "./pictures.js";
 import { announce, el, icon, percent } from "./dom.js";
@@ -147,7 +148,7 @@ function outcomeParts(item) {
     const again = el("button", { type: "button", class: "small", onclick: () => retry(item) }, say("again"));
     return [el("span", { class: "bad" }, say("failed", problem)), canRetry(item) ? again : null];
   }
-  if (state === "rejected") return [el("span", { class: "badge bad" }, say("rejected")), el("span", {}, say(`reason_${record.reason}`)), el("small", { class: "hint" }, record.detail)];
+  if (state === "rejected") return [el("span", { class: "badge bad" }, say("rejected")), el("span", {}, say(`reason_${record.reason}`)), el("small", { class: "hint" }, detail(record.detail))];
   if (state === "ended") return [el("span", { class: "hint" }, say(`is_${record.status}`))];
   return [
     el("span", { class: "badge good" }, say("done")),
@@ -183,7 +184,7 @@ async function carry(item) {
       return;
     }
     item.state = "failed";
-    item.problem = error.message;
+    item.problem = error instanceof Problem ? explain(error) : error.message;
   }
   update(item);
 }
@@ -252,9 +253,9 @@ export function sendPhoto(file, place, onShare) {
     request.upload.addEventListener("progress", ({ loaded, total }) => onShare(total ? loaded / total : 0));
     request.addEventListener("load", () => {
       if (request.status < 300) { resolve(); return; }
-      reject(Object.assign(new Error(`HTTP ${request.status}`), { isRefused: true }));
+      reject(Object.assign(new Error(say("bucket_refused", request.status)), { isRefused: true }));
     });
-    request.addEventListener("error", () => reject(new Error("network")));
+    request.addEventListener("error", () => reject(new Error(say("no_network"))));
     request.send(form);
   });
 }

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING
 from pipeline.colours import COLOUR_PREFIX, COLOURS, colour_id, colour_words
 from pipeline.errors import CallerError
 from pipeline.keywords import fold
+from results_sink.search.filters import NO_FILTERS
 from results_sink.search.query import Colour, Term
-from results_sink.search.search import NO_FILTERS, SearchRequest
+from results_sink.search.search import SearchRequest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipeline.keywords import Vocabulary
+    from results_sink.search.filters import Filters
     from results_sink.search.query import Node
-    from results_sink.search.search import Filters, Searcher
+    from results_sink.search.search import Searcher
 
 LIMIT = 10  # suggestions, where no number is given
 MOST_WORDS = 4  # of a keyword that is completed: so many of the last words typed may be its beginning

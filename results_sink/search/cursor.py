@@ -83,4 +83,4 @@ class Cursor:
 def _digest(request: SearchRequest, vocabulary_version: str) -> str:
     parts = [request.query, request.per_product, request.least, request.language, vocabulary_version]
     parts += [request.sort, *astuple(request.filters)]
-    return hashlib.sha256(json.dumps(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(parts, default=str).encode("utf-8", "surrogatepass")).hexdigest()[:16]

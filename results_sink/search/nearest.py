@@ -15,8 +15,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from results_sink.search.shared_words import HeadWords
+
 BLOCK_ROWS = 65_536  # vectors that are in memory as float32 at once: 100 MB at 384 dimensions
 SAMPLE_ROWS = 20_000  # of which an axis is computed, chosen by us: more hardly turn it
+# Measured (docs/signals.md): less wins less; more costs likeness where the head knows no word.
+WORDS_SHARE = 0.3
 _ROUNDING = 1e-5  # by which a float32 product may differ from the true one
 
 
@@ -26,11 +30,11 @@ class Neighbours:
 
     Attributes:
         rows: int64 [k].
-        cosines: float32 [k], in [-1, 1]; 1 is the same vector.
+        scores: float32 [k], how alike each is, in [-1, 1]; 1 is the same vector.
     """
 
     rows: NDArray[np.int64]
-    cosines: NDArray[np.float32]
+    scores: NDArray[np.float32]
 
 
 def blocks(vectors: NDArray[np.int8], rows: int = BLOCK_ROWS) -> Iterator[tuple[int, NDArray[np.int8]]]:
@@ -46,52 +50,102 @@ def unit_rows(vectors: NDArray[np.int8] | NDArray[np.float32]) -> NDArray[np.flo
     return np.asarray(wide / np.where(lengths == 0, 1, lengths)[:, None], np.float32)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Int8Rows:
+    """Rows in int8, multiplied as they are.
+
+    Attributes:
+        rows: int8 [n, D].
+        inverse_lengths: float64 [n], 0 for a row of zeros.
+    """
+
+    rows: NDArray[np.int8]
+    inverse_lengths: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, rows: NDArray[np.int8]) -> Self:
+        squares = [np.einsum("nd,nd->n", block, block, dtype=np.int64) for _, block in blocks(rows)]
+        lengths = np.sqrt(np.concatenate(squares)) if squares else np.empty(0)
+        return cls(np.ascontiguousarray(rows), np.divide(1, lengths, out=np.zeros(len(lengths)), where=lengths > 0))
+
+    def cosines(self, levels: NDArray[np.int8], inverse_length: float) -> NDArray[np.float64]:
+        """Return float64 [n]: the cosines of all rows with int8 [D], a vector of one over that length."""
+        products = np.asarray(simsimd.cdist(levels[None], self.rows, "dot"), np.float64)[0]
+        return np.asarray(products * (self.inverse_lengths * inverse_length))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _SharedWords:
+    """What a head takes photos for.
+
+    Attributes:
+        head: whose words they are.
+        levels: of all photos, as `HeadWords.levels` has them.
+    """
+
+    head: HeadWords
+    levels: _Int8Rows
+
+    def shared(self, unit: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return float64 [n]: what the words that a photo shares with float32 [D] add to its score."""
+        [levels] = self.head.levels(unit[None])
+        return WORDS_SHARE * self.levels.cosines(levels, 1 / float(np.linalg.norm(levels.astype(np.float64))))
+
+
 # DECISIONS.md, 42: exact search, as an approximate index would be one more thing to build and to doubt.
 @dataclass(frozen=True, slots=True, eq=False)
 class VectorIndex:
     """Vectors that are compared as they rest, in int8, with every one of a million in milliseconds.
 
-    A query is rounded to int8 first. What that can change in a cosine is bounded by the length of what is rounded away
-    (Cauchy and Schwarz); what may be among the nearest within that bound is compared again with the query as it is. So
-    nothing is approximate.
+    Two photos are as alike as their vectors' cosine says; with the words of a head, ``WORDS_SHARE`` of the score is
+    what the head takes both for. A query is rounded to int8 first. What that can change in a cosine is bounded by the
+    length of what is rounded away (Cauchy and Schwarz); what may be among the nearest within that bound is compared
+    again with the query as it is. So nothing is approximate.
 
     Attributes:
         vectors: int8 [n, D].
-        inverse_lengths: float64 [n], 0 for a vector of zeros.
+        words: what a head takes the photos for; None if no head reads these vectors.
     """
 
-    vectors: NDArray[np.int8]
-    inverse_lengths: NDArray[np.float64]
+    vectors: _Int8Rows
+    words: _SharedWords | None
 
     @classmethod
-    def of(cls, vectors: NDArray[np.int8]) -> Self:
-        """Return an index over int8 [n, D], whose lengths do not matter; it keeps 8 bytes a vector beside them."""
-        squares = [np.einsum("nd,nd->n", block, block, dtype=np.int64) for _, block in blocks(vectors)]
-        lengths = np.sqrt(np.concatenate(squares)) if squares else np.empty(0)
-        return cls(np.ascontiguousarray(vectors), np.divide(1, lengths, out=np.zeros(len(lengths)), where=lengths > 0))
+    def of(cls, vectors: NDArray[np.int8], words: HeadWords | None = None) -> Self:
+        """Return an index over int8 [n, D], whose lengths do not matter.
+
+        It keeps 8 bytes a vector beside them, and with the words of the built-in head some 100 more.
+        """
+        if words is None:
+            return cls(_Int8Rows.of(vectors), None)
+        levels = [words.levels(unit_rows(block)) for _, block in blocks(vectors)] or [np.empty((0, 0), np.int8)]
+        return cls(_Int8Rows.of(vectors), _SharedWords(words, _Int8Rows.of(np.concatenate(levels))))
 
     def nearest(self, query: NDArray[np.float32], count: int) -> Neighbours:
-        """Return the ``count`` vectors nearest to the query by cosine, lower rows first where they are level.
+        """Return the ``count`` vectors most like the query, lower rows first where they are level.
 
         Args:
             query: float32 [D], of any length but 0.
             count: at most so many are returned.
         """
-        count = min(count, len(self.vectors))
+        count = min(count, len(self.vectors.rows))
         if count <= 0:
             return Neighbours(np.empty(0, np.int64), np.empty(0, np.float32))
         unit = unit_rows(query[None])[0]
         step = float(np.abs(unit).max()) / LEVELS
         levels = np.rint(unit / step).astype(np.int8)
-        near = np.asarray(simsimd.cdist(levels[None], self.vectors, "dot"))[0] * (self.inverse_lengths * step)
+        looks = 1 - WORDS_SHARE if self.words else 1.0
+        shared = self.words.shared(unit) if self.words else np.zeros(len(self.vectors.rows))
+        near = looks * self.vectors.cosines(levels, step) + shared
         rounded_away = float(np.linalg.norm(unit - levels * np.float32(step)))
         bar = np.partition(near, len(near) - count)[len(near) - count] - 2 * rounded_away - _ROUNDING
         rows = np.flatnonzero(near >= bar)
-        return _best(rows, self._cosines(rows, unit), count)
+        return _best(rows, np.asarray(looks * self._cosines(rows, unit) + shared[rows], np.float32), count)
 
     def _cosines(self, rows: NDArray[np.int64], unit: NDArray[np.float32]) -> NDArray[np.float32]:
         starts = range(0, len(rows), BLOCK_ROWS)
-        return np.concatenate([unit_rows(self.vectors[rows[first : first + BLOCK_ROWS]]) @ unit for first in starts])
+        picked = (self.vectors.rows[rows[first : first + BLOCK_ROWS]] for first in starts)
+        return np.concatenate([unit_rows(vectors) @ unit for vectors in picked])
 
 
 def _best(rows: NDArray[np.int64], cosines: NDArray[np.float32], count: int) -> Neighbours:

@@ -106,7 +106,7 @@ class ParsedQuery:
     def with_fewer_words(self, *, first_words_first: bool) -> Iterator[ParsedQuery]:
         """Yield the query without one of its words, then without more, as long as any is left.
 
-        Colours are left out before other words.
+        Details are left out before other words: what is not wanted first, as nothing but that would find the rest.
 
         Args:
             first_words_first: whether the first words are left out before the others, as the word that tells more of
@@ -114,7 +114,7 @@ class ParsedQuery:
         """
         words = [match for match in self.words if match.node]
         in_order = words if first_words_first else words[::-1]
-        order = sorted(in_order, key=lambda match: not isinstance(match.node, Colour))
+        order = sorted(in_order, key=lambda match: (not isinstance(match.node, Without), not match.is_detail))
         for count in range(1, len(words)):
             left_out = order[:count]
             kept = [match.node for match in words if match not in left_out]

@@ -13,24 +13,27 @@ import numpy as np
 from pipeline.keywords import LANGUAGES, Source
 from results_sink.export.columns import read_images
 from results_sink.search.catalogue import Catalogue
+from results_sink.search.contradictions import ListingReader, contradicted
 from results_sink.search.cursor import ExportState
 from results_sink.search.facets import FacetCounter, FacetNames
+from results_sink.search.filters import NO_FILTERS, Filters
 from results_sink.search.images import NOT_FOUND, ImageIndex
 from results_sink.search.precision import forecast
 from results_sink.search.query import Everything, parse
 from results_sink.search.ranking import best_of_products, best_places, by_product
+from results_sink.search.rule_breaks import breaks, exported_facts, parse_rule
 from results_sink.search.vectors import changed_vectors, exported_vectors
 from results_sink.search.words import HEAD_COMES_FIRST, QueryWords
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from numpy.typing import NDArray
 
     from pipeline.keywords import KeywordTag, Vocabulary
     from pipeline.listing import Listing
-    from results_sink.export.columns import DeltaRows, ImageColumns
+    from results_sink.export.columns import DeltaRows
     from results_sink.search.facets import Facet
     from results_sink.search.precision import PrecisionForecast
     from results_sink.search.query import Node, ParsedQuery
@@ -51,39 +54,6 @@ class Sort(StrEnum):
     LEAST_SURE = "least_sure"
     NEWEST = "newest"
     IMAGE = "image"
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """What results must be besides what the query says; None where it does not matter.
-
-    Attributes:
-        needs_a_look: whether the machine was not sure of the image.
-        source: who gave the image one of its keywords.
-        reason: why the image was rejected; rejected images are found by this filter alone.
-        text: words that the product's id, title or brand must hold, as the shop wrote them; case does not matter.
-    """
-
-    needs_a_look: bool | None = None
-    source: Source | None = None
-    reason: str | None = None
-    text: str = ""
-
-    def flags(self, columns: ImageColumns) -> NDArray[np.bool_]:
-        """Return which images the filters let through: bool [N]."""
-        passed = np.ones(len(columns), np.bool_)
-        if self.needs_a_look is not None:
-            passed &= columns.needs_a_look == self.needs_a_look
-        if self.source is not None:
-            passed &= columns.has_source(self.source)
-        if self.reason is not None:
-            passed &= columns.has_reason(self.reason)
-        if self.text:
-            passed &= columns.mentions(self.text)
-        return passed
-
-
-NO_FILTERS = Filters()
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +144,8 @@ class Searcher:
         self._words = words or QueryWords(vocabulary)
         self._names: dict[str, FacetNames] = {}  # by language
         self._vectors: dict[str, ExportedVectors | None] = {}  # by space; shared by all states of the snapshot
+        self._base_flags: dict[str, NDArray[np.bool_]] = {}  # by what is asked; shared likewise
+        self._facts: list[list[bytes | None]] = []  # one, as soon as it was read; shared likewise
         self._base: list[ImageIndex] = []  # one, as soon as it was read: shared by all states of the snapshot
         self._lay({})
 
@@ -182,6 +154,7 @@ class Searcher:
         self._last_delta = list(deltas)[-1] if deltas else ""
         self._counters: dict[str, FacetCounter] = {}  # by language
         self._changed_vectors: dict[str, ExportedVectors | None] = {}  # by space
+        self._flags: dict[str, NDArray[np.bool_]] = {}  # by what is asked
         self.as_of = as_of or self._snapshot.manifest.scan_began_at
 
     def under(self, deltas: Mapping[str, DeltaRows], as_of: datetime | None = None) -> Searcher:
@@ -265,7 +238,7 @@ class Searcher:
         )
 
     def similar(self, request: SimilarRequest) -> tuple[SearchHit, ...]:
-        """Return what looks most like a vector, nearest first; a hit's score is the cosine, or 0 where that is below.
+        """Return what looks most like a vector, nearest first; a hit's score is 0 where it would be below.
 
         Raises:
             BadExport: a file that is needed is missing or damaged.
@@ -300,21 +273,21 @@ class Searcher:
     ) -> tuple[SearchHit, ...]:
         neighbours = [(first, vectors.rows, vectors.index.nearest(request.query, wanted)) for first, vectors in parts]
         nearest = [
-            (cosine, first + row)
+            (score, first + row)
             for first, rows, found_rows in neighbours
-            for row, cosine in zip(rows[found_rows.rows].tolist(), found_rows.cosines.tolist(), strict=True)
+            for row, score in zip(rows[found_rows.rows].tolist(), found_rows.scores.tolist(), strict=True)
         ]
         passed = {request.without_product}
         hits = []
-        for cosine, row in sorted(nearest, key=lambda neighbour: (-neighbour[0], neighbour[1]))[:wanted]:
+        for score, row in sorted(nearest, key=lambda neighbour: (-neighbour[0], neighbour[1]))[:wanted]:
             product = self._catalogue.product_of(row)
             image = self._catalogue.image_of(row)
             if not is_shown[row] or product in passed or image == request.without_image:
                 continue
             if request.per_product:
                 passed.add(product)
-            score = min(max(cosine, 0.0), 1.0)  # float32 may round beyond 1
-            hits.append(SearchHit(image, product, score, *self._said_of(row)))
+            within = min(max(score, 0.0), 1.0)  # float32 may round beyond 1
+            hits.append(SearchHit(image, product, within, *self._said_of(row)))
         return tuple(hits)
 
     def counts_of(self, nodes: Mapping[str, Node], request: SearchRequest) -> dict[str, int]:
@@ -353,8 +326,46 @@ class Searcher:
         if request.filters.reason is not None:  # rejected images have no keywords by which they could be found
             scores = np.where(isinstance(parsed.node, Everything), np.ones_like(scores), NOT_FOUND)
         if request.filters != NO_FILTERS:
-            scores = np.where(self._catalogue.visible(request.filters.flags), scores, NOT_FOUND)
+            scores = np.where(self._passed(request), scores, NOT_FOUND)
         return np.where(scores >= np.float32(request.least), scores, NOT_FOUND) if request.least else scores
+
+    def _passed(self, request: SearchRequest) -> NDArray[np.bool_]:
+        """Return which images pass the filters: bool [N].
+
+        Raises:
+            CallerError: there is no such photo rule.
+        """
+        filters = request.filters
+        passed = self._catalogue.visible(filters.flags)
+        if filters.rule is not None:
+            rules = parse_rule(filters.rule)
+            passed &= self._by_part(
+                filters.rule, lambda part: breaks(rules, self._facts_of(part), part.columns, self._vocabulary)
+            )
+        if filters.contradicted is not None:
+            reader = ListingReader(self._words.lexicon(request.language))
+            is_contradicted = self._by_part(
+                f"contradicted {request.language}", lambda part: contradicted(part, reader, self._vocabulary)
+            )
+            passed &= is_contradicted == filters.contradicted
+        return passed
+
+    def _by_part(self, name: str, flags: Callable[[ImageIndex], NDArray[np.bool_]]) -> NDArray[np.bool_]:
+        """Return flags of every row, of which those of the snapshot are computed once for all of its states."""
+        if name not in self._flags:
+            base, *changed = self._catalogue.parts
+            if name not in self._base_flags:
+                self._base_flags[name] = flags(base)
+            self._flags[name] = np.concatenate([self._base_flags[name], *map(flags, changed)])
+        return self._flags[name]
+
+    def _facts_of(self, part: ImageIndex) -> Sequence[bytes | None]:
+        """Return the packed facts of each image; those of a snapshot are read when somebody asks for a rule."""
+        if part.columns is self._catalogue.changed:
+            return part.columns.facts or [None] * len(part)
+        if not self._facts:
+            self._facts.append(exported_facts(self._snapshot))
+        return self._facts[0]
 
     def _rows_of(self, node: Node) -> NDArray[np.int64]:
         return np.flatnonzero(self._catalogue.scores_of(node) >= 0)

@@ -9,6 +9,7 @@ import numpy as np
 
 from results_sink.export.columns import VECTOR, VectorColumn
 from results_sink.search.nearest import VectorIndex
+from results_sink.search.shared_words import HeadWords
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,4 +60,6 @@ def _indexed(groups: Iterable[Any], space: str) -> ExportedVectors | None:
             rows.append(group_rows + first_row)
             vectors.append(group_vectors)
         first_row += len(group)
-    return ExportedVectors(np.concatenate(rows), VectorIndex.of(np.concatenate(vectors))) if rows else None
+    if not rows:
+        return None
+    return ExportedVectors(np.concatenate(rows), VectorIndex.of(np.concatenate(vectors), HeadWords.load(space)))

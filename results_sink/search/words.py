@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import gzip
 import json
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -19,8 +20,16 @@ from rapidfuzz.distance import OSA
 
 from pipeline.colours import COLOURS, MULTICOLOURED, colour_words
 from pipeline.keywords import fold
-from pipeline.synonyms import COLOUR_SYNONYMS, IRREGULAR_PLURALS, STOP_WORDS, UNSAID_WORDS, load_synonyms
-from results_sink.search.query import AnyOf, Colour, Node, Term
+from pipeline.synonyms import (
+    COLOUR_SYNONYMS,
+    IRREGULAR_PLURALS,
+    MATERIALS,
+    NEGATIONS,
+    STOP_WORDS,
+    UNSAID_WORDS,
+    load_synonyms,
+)
+from results_sink.search.query import AnyOf, Colour, Node, Term, Without
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -41,6 +50,7 @@ LEAST_HEAD = 6  # letters of a compound's last part that is believed whatever co
 _COMPOUNDS = ("de",)  # languages that write a word and what tells more of it as one
 HEAD_COMES_FIRST = ("fr", "es")  # of several words, the one that the others tell more of: sac à main, but handbag
 _EDGES = ".,;:!?'`\u00b4\u2018\u2019&+*/#~-_"  # signs around a word that do not belong to it
+_ELISION = re.compile(r"^[dl]['\u2019](?=\w)", re.IGNORECASE)
 _POSSESSIVES = ("'s", "\u2019s", "s'", "s\u2019")
 
 
@@ -61,12 +71,15 @@ class WordMatch:
         node: None where it is left out.
         ignored: the words that were left out and are worth saying so: not articles and the like.
         corrections: what was read as another word.
+        is_detail: whether it says less than other words beside it: a colour, a material, what is not wanted, or the
+            head of longer names.
     """
 
     text: str
     node: Node | None
     ignored: tuple[str, ...] = ()
     corrections: tuple[Correction, ...] = ()
+    is_detail: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,18 +298,39 @@ class LanguageWords:
         matches = []
         first = 0
         while first < len(texts):
-            rest = [_bare(text) for text in texts[first : first + MOST_JOINED]]
-            count, match = self._longest(rest) or self._single(rest, is_last=is_last and first == len(texts) - 1)
+            count, match = self._negated(texts[first:]) or self._next(texts[first:], is_last=is_last)
             matches.append(match)
             first += count
         return matches
+
+    def _next(self, texts: Sequence[str], *, is_last: bool) -> tuple[int, WordMatch]:
+        """Return how many of the first words belong together, and what they mean."""
+        rest = [_bare(text) for text in texts[:MOST_JOINED]]
+        noun = self._without_article(rest[0])
+        if noun != rest[0] and not self._longest(rest):
+            rest[0] = noun
+        return self._longest(rest) or self._single(rest, is_last=is_last and len(texts) == 1)
+
+    # DECISIONS.md, 146: who types "no boots" wants none, and finds nothing else if "no" is left out.
+    def _negated(self, texts: Sequence[str]) -> tuple[int, WordMatch] | None:
+        """Return how many words a negation and what it leaves out are, and that; None where there is none."""
+        stop_words = STOP_WORDS.get(self.language, ())
+        following = [index for index, text in enumerate(texts) if index and fold(_bare(text)) not in stop_words]
+        if fold(_bare(texts[0])) not in NEGATIONS.get(self.language, ()) or not following:
+            return None
+        first = following[0]
+        count, match = self._next(texts[first:], is_last=False)
+        text = " ".join(texts[: first + count])
+        if match.node is None:
+            return first + count, WordMatch(text, None, (texts[0], *match.ignored))
+        return first + count, WordMatch(text, Without(match.node), (), match.corrections, is_detail=True)
 
     def near(self, text: str) -> list[str]:
         """Return names, in the person's language, that are near a word that means nothing."""
         return self._own.near(text)
 
     def _longest(self, texts: Sequence[str]) -> tuple[int, WordMatch] | None:
-        """Return how many of the first words are a keyword together, and that; None where they are none."""
+        """Return how many of the first words are a keyword together, and which; None where they are none."""
         # DECISIONS.md, 10: shoppers type no quotation marks, so neighbours that are a keyword are read as it.
         for count in range(len(texts), 1, -1):
             text = " ".join(texts[:count])
@@ -313,8 +347,9 @@ class LanguageWords:
         text = texts[0]
         if fold(text) in STOP_WORDS.get(self.language, ()) or not text:
             return 1, WordMatch(text, None)
-        meaning = self._own.headed(text) or self._own.compounded(text)
-        if meaning:
+        if meaning := self._own.headed(text):
+            return 1, replace(self._match(text, meaning), is_detail=True)
+        if meaning := self._own.compounded(text):
             return 1, self._match(text, meaning)
         if not self._own.is_word(text):
             if is_last and (begun := self._own.begun(text)):
@@ -322,6 +357,10 @@ class LanguageWords:
             if meaning := self._misspelled([text]):
                 return 1, self._match(text, meaning, is_corrected=True)
         return 1, WordMatch(text, None, (text,))
+
+    def _without_article(self, text: str) -> str:
+        """Return a French word without the article that an apostrophe joins to it: *hiver* of *d'hiver*."""
+        return _ELISION.sub("", text) if self.language == "fr" else text
 
     def _known(self, text: str) -> Meaning | None:
         """Return what a name, a synonym, a colour or a form of one means: in the person's language, or in another."""
@@ -346,7 +385,10 @@ class LanguageWords:
         return self._own.misspelled(" ".join(texts))
 
     def _match(self, text: str, meaning: Meaning, *, is_corrected: bool = False) -> WordMatch:
-        return WordMatch(text, self._node(meaning), (), (Correction(text, meaning.shown),) if is_corrected else ())
+        corrections = (Correction(text, meaning.shown),) if is_corrected else ()
+        is_detail = meaning.colour_id is not None and not meaning.keyword_ids
+        is_detail |= bool(meaning.keyword_ids) and MATERIALS.issuperset(meaning.keyword_ids)
+        return WordMatch(text, self._node(meaning), (), corrections, is_detail=is_detail)
 
     def _node(self, meaning: Meaning) -> Node:
         below = [self.words.vocabulary.descendants(keyword_id) for keyword_id in meaning.keyword_ids]

@@ -74,8 +74,8 @@ class Rewriter:
                 return self._try(record, change)
             except RevisionConflict as error:
                 is_stale, failure = True, str(error)
-            except RetryLater as error:
-                failure = str(error)
+            except RetryLater as error:  # which names the table, and whoever reads this needs the image
+                failure = f"{record.observation.image}: {error}"
                 self.sleep(wait_s)
         return Rewrite(record, record, failure)
 

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 from pipeline.keywords import Use
 from pipeline.records import ClassScore
 from tagging_lambda.evaluate.measure import measured
+from tagging_lambda.words.class_keywords import candidates
 from tagging_lambda.words.keyword_mapper import KeywordMapper
 from tagging_lambda.words.share import Share
-from tagging_lambda.words.taxonomy import candidates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from pipeline.keywords import Vocabulary
     from tagging_lambda.evaluate.measure import Judged, Measures
-    from tagging_lambda.words.taxonomy import Taxonomy
+    from tagging_lambda.words.class_keywords import Taxonomy
 
 EVIDENCE = 20  # photos, chosen by us: with fewer, a share of 0.95 cannot be told from 0.8
 CLAIM = 0.3  # the score from which a photo is evidence, chosen by us: below it nothing is said of it in any case
@@ -99,41 +99,66 @@ def calibrated(
         precision: to aim at.
         cool: find the thresholds for class scores at the best temperature.
     """
+    now = measured(remap(photos, mapper))
     heat = temperature(photos, mapper.taxonomy, len(class_ids))
     if cool:
         photos = [
             replace(photo, class_scores=cooled(photo.class_scores, len(class_ids), heat.value)) for photo in photos
         ]
-    candidates_found = thresholds(photos, mapper.taxonomy, precision)
-    after = said_again(photos, mapper)
-    helpful = _helpful(after, _across_folds(photos, mapper, class_ids, precision), precision)
-    kept = tuple(threshold for threshold in candidates_found if threshold.keyword_id in helpful)
-    then = measured(_across_folds(photos, mapper, class_ids, precision, frozenset(helpful)))
-    before = measured(after)
-    if not _is_better(before, then, precision):
-        kept = ()
-    return Calibration(precision, kept, len(candidates_found) - len(kept), before, then, heat)
+    search = _ThresholdSearch(mapper, class_ids, precision)
+    candidates_found, helpful = search.candidates(photos), search.helpful(photos)
+    # The whole choice is made anew without each fold: no photo judges a threshold that it helped to choose.
+    held_out = measured(search.across_folds(photos, search.helpful))
+    kept = helpful if _is_better(now, held_out, precision) else ()
+    return Calibration(precision, kept, len(candidates_found) - len(kept), now, held_out, heat)
 
 
-def _is_better(after: Measures, then: Measures, precision: float) -> bool:
-    if after.precision.value < precision:
-        return then.precision.value > after.precision.value and then.wrong.count <= after.wrong.count
-    is_no_worse = then.precision.value >= precision and then.wrong.count <= after.wrong.count
-    return is_no_worse and then.hits.count > after.hits.count
+def _is_better(now: Measures, then: Measures, precision: float) -> bool:
+    if now.precision.value < precision:
+        return then.precision.value > now.precision.value and then.wrong.count <= now.wrong.count
+    is_no_worse = then.precision.value >= precision and then.wrong.count <= now.wrong.count
+    return is_no_worse and then.hits.count > now.hits.count
 
 
-def _helpful(after: Sequence[Judged], then: Sequence[Judged], precision: float) -> set[str]:
-    """Return the keywords that are worth more than before.
+@dataclass(frozen=True, slots=True)
+class _ThresholdSearch:
+    """Finds thresholds on labelled photos, for a mapper and a precision."""
 
-    A wrong keyword costs as many right ones as the precision wants beside it: at 0.95, nineteen.
-    """
-    cost = precision / max(1 - precision, 1 / ROUNDED)
-    worth: dict[str, float] = defaultdict(float)
-    for sign, photos in ((-1, after), (1, then)):
-        for photo in photos:
-            for tag in photo.judged:
-                worth[tag.keyword_id] += sign * (1 if tag.keyword_id in photo.file.right else -cost)
-    return {keyword_id for keyword_id, gain in worth.items() if gain > 0}
+    mapper: KeywordMapper
+    class_ids: Sequence[str]
+    precision: float
+
+    def candidates(self, photos: Iterable[Judged]) -> tuple[FoundThreshold, ...]:
+        """Return the thresholds that fit these photos."""
+        return thresholds(photos, self.mapper.taxonomy, self.precision)
+
+    def helpful(self, photos: Sequence[Judged]) -> tuple[FoundThreshold, ...]:
+        """Return those of the candidates whose keyword is worth more on other photos than they were found on.
+
+        A wrong keyword costs as many right ones as the precision wants beside it: at 0.95, nineteen.
+        """
+        cost = self.precision / max(1 - self.precision, 1 / ROUNDED)
+        worth: dict[str, float] = defaultdict(float)
+        for sign, remapped in (
+            (-1, remap(photos, self.mapper)),
+            (1, self.across_folds(photos, self.candidates)),
+        ):
+            for photo in remapped:
+                for tag in photo.judged:
+                    worth[tag.keyword_id] += sign * (1 if tag.keyword_id in photo.file.right else -cost)
+        return tuple(threshold for threshold in self.candidates(photos) if worth[threshold.keyword_id] > 0)
+
+    def across_folds(
+        self, photos: Sequence[Judged], choose: Callable[[Sequence[Judged]], tuple[FoundThreshold, ...]]
+    ) -> list[Judged]:
+        """Return the photos with the keywords that thresholds chosen on the other folds give them."""
+        folds = _folds(photos)
+        remapped: list[Judged] = []
+        for number, fold in enumerate(folds):
+            others = [photo for other, part in enumerate(folds) if other != number for photo in part]
+            vocabulary = with_thresholds(self.mapper.vocabulary, choose(others))
+            remapped += remap(fold, KeywordMapper.of(vocabulary, self.class_ids, self.mapper.heads))
+        return remapped
 
 
 def thresholds(photos: Iterable[Judged], taxonomy: Taxonomy, precision: float) -> tuple[FoundThreshold, ...]:
@@ -175,41 +200,17 @@ def with_thresholds(vocabulary: Vocabulary, thresholds: Iterable[FoundThreshold]
     return replace(vocabulary, nodes=nodes)
 
 
-def held_out(photos: Sequence[Judged], mapper: KeywordMapper, class_ids: Sequence[str], precision: float) -> Measures:
-    """Return how good such thresholds are on photos they were not found on: each fifth by the other four."""
-    return measured(_across_folds(photos, mapper, class_ids, precision))
-
-
-def _across_folds(
-    photos: Sequence[Judged],
-    mapper: KeywordMapper,
-    class_ids: Sequence[str],
-    precision: float,
-    only: frozenset[str] | None = None,
-) -> list[Judged]:
-    """Return each photo with the keywords that thresholds of the other folds give it, those of `only` if given."""
-    folds = _folds(photos)
-    renamed: list[Judged] = []
-    for number, fold in enumerate(folds):
-        others = [photo for other, part in enumerate(folds) if other != number for photo in part]
-        fitted = thresholds(others, mapper.taxonomy, precision)
-        chosen = [threshold for threshold in fitted if only is None or threshold.keyword_id in only]
-        changed = KeywordMapper.of(with_thresholds(mapper.vocabulary, chosen), class_ids, mapper.heads)
-        renamed += said_again(fold, changed)
-    return renamed
-
-
-def said_again(photos: Iterable[Judged], mapper: KeywordMapper) -> list[Judged]:
+def remap(photos: Iterable[Judged], mapper: KeywordMapper) -> list[Judged]:
     """Return the photos with the keywords that this mapper gives them."""
     return [replace(photo, tags=mapper.keywords(photo.class_scores, photo.vector)) for photo in photos]
 
 
 def _folds(photos: Iterable[Judged]) -> list[list[Judged]]:
-    """Return the photos in parts, each by its name: the same photo is always in the same part."""
+    """Return the photos in parts, each by what it belongs to: photos of one product resemble each other."""
     folds: list[list[Judged]] = [[] for _ in range(FOLDS)]
     for photo in photos:
-        folds[hashlib.sha256(str(photo.file.path.name).encode()).digest()[0] % FOLDS].append(photo)
-    return folds
+        folds[hashlib.sha256(photo.file.group.encode()).digest()[0] % FOLDS].append(photo)
+    return [fold for fold in folds if fold]
 
 
 def temperature(photos: Sequence[Judged], taxonomy: Taxonomy, classes: int) -> Temperature:

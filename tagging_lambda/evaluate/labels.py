@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pipeline.csv_rows import rows
 from pipeline.errors import CallerError
 from tagging_lambda.curate.keyword_lookup import keyword_named
+from tagging_lambda.words.labels import photo_groups
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +30,7 @@ class LabelledFile:
         broader: those of `right` that are only above the others: they name a department, not the thing.
         unjudged: ids below an expected or acceptable one. Labels are coarser than keywords: who labels trousers has not
             said whether they are jeans, so that *jeans* is neither right nor wrong.
+        group: what the photo belongs to: a product, a contributor, or itself alone.
     """
 
     path: Path
@@ -36,16 +38,17 @@ class LabelledFile:
     right: frozenset[str]
     broader: frozenset[str] = frozenset()
     unjudged: frozenset[str] = frozenset()
+    group: str = ""
 
     @classmethod
     def of(
-        cls, path: Path, expected: frozenset[str], acceptable: frozenset[str], vocabulary: Vocabulary
+        cls, path: Path, expected: frozenset[str], acceptable: frozenset[str], vocabulary: Vocabulary, group: str = ""
     ) -> LabelledFile:
-        """Return the photo of which a person says this."""
+        """Return the photo of which a person says this; without a group it belongs to nothing else."""
         named = expected | acceptable
         right = right_ids(named, vocabulary)
         below = frozenset[str]().union(*(vocabulary.descendants(keyword_id) for keyword_id in named))
-        return cls(path, expected, right, right - named, below - right)
+        return cls(path, expected, right, right - named, below - right, group or str(path))
 
 
 def labels_in(path: Path, folder: Path, vocabulary: Vocabulary) -> tuple[LabelledFile, ...]:
@@ -55,14 +58,16 @@ def labels_in(path: Path, folder: Path, vocabulary: Vocabulary) -> tuple[Labelle
         CallerError: a row is not as it should be; the message names its line and column.
     """
     files: dict[Path, LabelledFile] = {}
-    for row in rows(path, (FILE, EXPECTED)):
+    table = list(rows(path, (FILE, EXPECTED)))
+    groups = photo_groups(table, len({word for row in table for word in row.several(EXPECTED)}))
+    for row, group in zip(table, groups, strict=True):
         photo = folder / row.exact(FILE)
         if photo in files:
             raise row.mistake(FILE, f"{row[FILE]} stands twice")
         if not photo.is_file():
             raise row.mistake(FILE, f"there is no file {photo}")
         expected, acceptable = _ids(row, EXPECTED, vocabulary), _ids(row, ACCEPTABLE, vocabulary)
-        files[photo] = LabelledFile.of(photo, expected, acceptable, vocabulary)
+        files[photo] = LabelledFile.of(photo, expected, acceptable, vocabulary, group)
     if not files:
         raise CallerError(f"{path} names no photo")
     return tuple(files.values())

@@ -24,6 +24,7 @@ _LINEAR_BELOW, _LINEAR_SLOPE = 0.04045, 12.92
 _TO_XYZ = np.array(
     [[0.433953, 0.376219, 0.189828], [0.212673, 0.715152, 0.072175], [0.017758, 0.109477, 0.872765]], np.float32
 )
+_VERY_PALE = 86  # L*, from which a tint of yellow is a yellow
 _CUBE_ROOT_ABOVE = 0.008856  # CIE 15: below it the root is replaced by a line
 
 
@@ -135,24 +136,34 @@ def _split_orange(lightness: Floats, chroma: Floats, hue: Floats) -> dict[str, F
 
 
 def _split_yellow(lightness: Floats, chroma: Floats, hue: Floats) -> dict[str, Floats]:
-    """Return yellows (vivid and light) apart from beiges (dull), olive greens and browns."""
-    is_pale = lightness > 80  # noqa: PLR2004 - L*: a pale yellow has less chroma than a full one, and is none the less
-    beige = _above(lightness, 58, 4) * _below(chroma, np.where(is_pale, 26, 32), 4)
-    yellow = _above(chroma, np.where(is_pale, 28, 40), 4) * _above(lightness, 60, 4) * (1 - beige)
+    """Return yellows (vivid and light) apart from beiges (dull), olive greens and browns.
+
+    The paler a yellow, the less chroma it has; a cream has as much, and a hue nearer to orange.
+    """
+    is_very_pale = lightness > _VERY_PALE
+    is_pale = lightness > 80  # noqa: PLR2004 - L*
+    most = np.where(is_pale, 26, 32) - np.where(is_very_pale, np.clip(2 * (hue - 96), 0, 13), 0)
+    least = np.where(is_very_pale, 15, np.where(is_pale, 28, 40))
+    beige = _above(lightness, 58, 4) * _below(chroma, most, 4)
+    yellow = _above(chroma, least, 4) * _above(lightness, 60, 4) * (1 - beige)
     olive = _above(hue, 90, 4) * (1 - beige - yellow)
     return {"beige": beige, "yellow": yellow, "green": olive, "brown": 1 - beige - yellow - olive}
 
 
 def _split_green(lightness: Floats, chroma: Floats, hue: Floats) -> dict[str, Floats]:
     """Return greens apart from creams and light yellows, whose hue lies just beyond yellow's."""
-    beige = _above(lightness, 75, 3) * _below(chroma, 22, 3) * _below(hue, 122, 5)
-    yellow = _above(lightness, 85, 3) * _above(chroma, 30, 4) * _below(hue, 112, 3) * (1 - beige)
+    pale_yellow = _above(lightness, _VERY_PALE, 3) * _above(chroma, 13, 2) * _below(hue, 113, 3)
+    light_yellow = _above(lightness, 85, 3) * _above(chroma, 30, 4) * _below(hue, 112, 3)
+    beige = _above(lightness, 75, 3) * _below(chroma, 22, 3) * _below(hue, 122, 5) * (1 - pale_yellow)
+    yellow = np.maximum(pale_yellow, light_yellow) * (1 - beige)
     return {"beige": beige, "yellow": yellow, "green": 1 - beige - yellow}
 
 
 def _split_blue(lightness: Floats, chroma: Floats, hue: Floats) -> dict[str, Floats]:
-    del chroma, hue
-    return {"blue": np.ones_like(lightness)}
+    """Return blues; a dark teal is as often called green, so it is half of each."""
+    del chroma
+    green = np.float32(0.5) * _below(hue, 232, 5) * _below(lightness, 42, 4)
+    return {"green": green, "blue": 1 - green}
 
 
 def _split_purple(lightness: Floats, chroma: Floats, hue: Floats) -> dict[str, Floats]:

@@ -28,7 +28,11 @@ _LEAST_PRODUCT_PIXELS = 60
 _CENTRE_SPREAD = 0.28  # of the product's box: a worn garment lies in the middle, its wearer's head and shoes do not
 _GROUND_INSIDE = 0.25  # weight of enclosed pixels of exactly the ground's colour: a handle's hole, or a white product
 _SEPARABLE_FILL = (0.02, 0.97)  # shares of the picture between which a product stands apart from its ground
-_BLACK, _WHITE, _GREY = (COLOURS.index(name) for name in ("black", "white", "grey"))
+_BLACK, _WHITE, _GREY, _BROWN = (COLOURS.index(name) for name in ("black", "white", "grey", "brown"))
+_LEAST_CORRECTED = 0.05  # of the product that is neutral, or black: of a smaller detail a correction would say nothing
+_HIGHLIGHT = 62  # L*: neutral levels below it are lights on a black thing, those above shades on a white one
+_GREY_UP_TO, _WHITE_FROM = 77, 88  # L* of the middle of what is neutral; between them whites and greys lie mixed
+_WARM_BLACK = 1.8  # a* of what is black on average, from which it is a dark brown: black things have none
 _PALETTE_QUANTILES = np.array([0.1, 0.25, 0.5, 0.75, 0.9])
 _LAB_OFFSET = 128  # a* and b* reach from -128 to 127
 _CLIPPED_BELOW, _CLIPPED_FROM = 4, 252
@@ -80,7 +84,7 @@ def facts_of(small: Levels, fitted: Levels, file: FileSize) -> PhotoFacts:
     box = _box_of(product)
     cells = cells_of(small)[product]
     weights = _weights(product, ground.distance, box)[product]
-    lightness_first = lab_table()[cells]
+    lab = lab_table()[cells]
     grey_levels = _luminance(small)
     return PhotoFacts(
         width_pixels=file.width_pixels,
@@ -101,9 +105,9 @@ def facts_of(small: Levels, fitted: Levels, file: FileSize) -> PhotoFacts:
         sharpness=in_steps(_sharpness(_luminance(fitted))),
         brightness=in_steps(float(grey_levels.mean()) / 255),
         clipped=in_steps(_clipped(grey_levels[product])),
-        colour_shares=tuple(in_steps(share) for share in _colour_shares(cells, weights, lightness_first[:, 0])),
+        colour_shares=tuple(in_steps(share) for share in _colour_shares(cells, weights, lab)),
         colour_certainty=in_steps(_certainty(ground, fill)),
-        palette=_palette(lightness_first),
+        palette=_palette(lab),
     )
 
 
@@ -137,10 +141,18 @@ def _ring(small: NDArray[Any], first: int, last: int) -> NDArray[Any]:
 
 def _reached_from_edges(passable: Mask) -> Mask:
     """Return what of a mask can be reached from an edge in a straight line: a flood's work in four passes."""
-    reach = np.logical_and.accumulate
-    down, right = reach(passable, axis=0), reach(passable, axis=1)
-    up, left = reach(passable[::-1], axis=0)[::-1], reach(passable[:, ::-1], axis=1)[:, ::-1]
-    return np.asarray(down | up | right | left)
+    across = _reached_from_ends(passable)
+    return across | _reached_from_ends(np.ascontiguousarray(passable.T)).T
+
+
+def _reached_from_ends(lines: Mask) -> Mask:
+    """Return bool [H, W]: what of each row can be reached from one of its ends."""
+    width = lines.shape[1]
+    is_open = lines.all(axis=1)
+    first = np.where(is_open, width, lines.argmin(axis=1))[:, None]
+    last = np.where(is_open, -1, width - 1 - lines[:, ::-1].argmin(axis=1))[:, None]
+    columns = np.arange(width)
+    return np.asarray((columns < first) | (columns > last))
 
 
 def _weights(product: Mask, distance: NDArray[np.int16], box: tuple[int, int, int, int]) -> NDArray[np.float32]:
@@ -153,30 +165,66 @@ def _weights(product: Mask, distance: NDArray[np.int16], box: tuple[int, int, in
     return np.asarray(np.where(distance <= 2, _GROUND_INSIDE * bell, bell), np.float32)  # noqa: PLR2004 - levels: JPEG's noise on an even ground
 
 
+# Each step is about a photo as a whole, which no table of single colours can know (DECISIONS.md, 140).
 def _colour_shares(
-    cells: NDArray[np.int32], weights: NDArray[np.float32], lightness: NDArray[np.float32]
+    cells: NDArray[np.int32], weights: NDArray[np.float32], lab: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Return the share of each of ``COLOURS``, float32 [12]: light and shade on a black or white thing are not grey."""
+    """Return the share of each of ``COLOURS``, float32 [12].
+
+    Args:
+        cells: int32 [n], the product's pixels as rows of the chart.
+        weights: float32 [n], what each pixel says.
+        lab: float32 [n, 3], CIE Lab of the cells.
+    """
     names = name_table()[cells]
     total = float(weights.sum()) or 1.0
     shares = np.asarray(weights @ names / np.float32(total), np.float32)
+    lightness = lab[:, 0]
     neutral = weights * (names[:, _BLACK] + names[:, _WHITE] + names[:, _GREY])
     counts = np.bincount(lightness.astype(np.int32).clip(0, 100), neutral, minlength=101).cumsum()
-    if counts[-1] < 0.05 * total:  # a detail: the correction would say nothing
-        return shares
-    grey = weights * names[:, _GREY] / np.float32(total)
-    if np.searchsorted(counts, 0.4 * counts[-1]) < 45:  # noqa: PLR2004 - L* up to which a black thing shines
-        shares = _moved(shares, _BLACK, float(grey[lightness < 62].sum()))  # noqa: PLR2004 - L* of its highlights
-    if np.searchsorted(counts, 0.5 * counts[-1]) > 84:  # noqa: PLR2004 - L* from which a thing is white
-        shares = _moved(shares, _WHITE, float(grey[lightness >= 62].sum()))  # noqa: PLR2004 - L* of its shades
+    if counts[-1] >= _LEAST_CORRECTED * total:
+        grey = np.asarray(weights * names[:, _GREY] / total, np.float32)
+        shares = _relit(shares, counts, grey, lightness)
+    dark = weights * names[:, _BLACK]
+    if dark.sum() >= _LEAST_CORRECTED * total:
+        _, red_green, yellow_blue = dark @ lab / dark.sum()
+        if red_green >= _WARM_BLACK and yellow_blue > -1:
+            shares = _moved(shares, _BLACK, _BROWN, float(shares[_BLACK]))
     return shares
 
 
-def _moved(shares: NDArray[np.float32], colour: int, share: float) -> NDArray[np.float32]:
-    """Return the shares with that much of grey given to the colour."""
+def _relit(
+    shares: NDArray[np.float32],
+    counts: NDArray[np.float64],
+    grey: NDArray[np.float32],
+    lightness: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Return the shares with the lights of a black thing as black, and the shades of a white one as white.
+
+    A thing between white and grey is half of each: whether it is white in the shade or grey in the light, a small
+    picture does not show.
+
+    Args:
+        shares: float32 [12], of each of ``COLOURS``.
+        counts: float64 [101], how much of what is black, grey or white has this L* or less.
+        grey: float32 [n], what each pixel adds to the share of grey.
+        lightness: float32 [n], L* of each pixel.
+    """
+    if np.searchsorted(counts, 0.4 * counts[-1]) < 45:  # noqa: PLR2004 - L* up to which a black thing shines
+        shares = _moved(shares, _GREY, _BLACK, float(grey[lightness < _HIGHLIGHT].sum()))
+    middle = np.searchsorted(counts, 0.5 * counts[-1])
+    if middle >= _WHITE_FROM:
+        return _moved(shares, _GREY, _WHITE, float(grey[lightness >= _HIGHLIGHT].sum()))
+    if middle >= _GREY_UP_TO:
+        return _moved(shares, _GREY, _WHITE, float(shares[_GREY] - shares[_WHITE]) / 2)
+    return shares
+
+
+def _moved(shares: NDArray[np.float32], source: int, target: int, share: float) -> NDArray[np.float32]:
+    """Return the shares with that much of one colour given to another."""
     moved = shares.copy()
-    moved[colour] += share
-    moved[_GREY] -= share
+    moved[source] -= share
+    moved[target] += share
     return moved
 
 
@@ -228,10 +276,8 @@ def _luminance(levels: Levels) -> Levels:
 
 def _sharpness(grey: Levels) -> float:
     """Return the step between neighbours that one in 200 exceeds, as a share of the picture's contrast."""
-    across, down = _differences(grey[:, 1:], grey[:, :-1]), _differences(grey[1:], grey[:-1])
-    steps = np.bincount(across.ravel(), minlength=256) + np.bincount(down.ravel(), minlength=256)
-    levels = np.bincount(grey.ravel(), minlength=256)
-    contrast = _quantile(levels, 0.99) - _quantile(levels, 0.01)
+    steps = (_differences(grey[:, 1:], grey[:, :-1]), _differences(grey[1:], grey[:-1]))
+    contrast = _quantile((grey,), 0.99) - _quantile((grey,), 0.01)
     return _quantile(steps, 0.995) / max(contrast, 16)  # below 16 levels noise would pass for edges
 
 
@@ -240,9 +286,17 @@ def _differences(first: Levels, other: Levels) -> Levels:
     return np.maximum(first, other) - np.minimum(first, other)
 
 
-def _quantile(counts: NDArray[np.int64], share: float) -> int:
-    """Return the value that this share of counted values does not exceed."""
-    return int(np.searchsorted(counts.cumsum(), share * counts.sum()))
+def _quantile(parts: tuple[Levels, ...], share: float) -> int:
+    """Return the least level that this share of all does not exceed. Halving compares bytes, which beats counting."""
+    wanted = share * sum(part.size for part in parts)
+    low, high = 0, 255
+    while low < high:
+        middle = (low + high) // 2
+        if sum(np.count_nonzero(part <= middle) for part in parts) >= wanted:
+            high = middle
+        else:
+            low = middle + 1
+    return low
 
 
 def _clipped(grey: Levels) -> float:

@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.aws.clients import client
-from pipeline.aws.dynamodb import DynamoTable
+from pipeline.aws.dynamodb import table_of_stack
 from pipeline.errors import CallerError
 from pipeline.keywords import Vocabulary
 from pipeline.progress import Progress
 from pipeline.settings import OVERLAY_NAME, home, model_dir, overlay_path
-from pipeline.stack import find_stack
 from pipeline.unreadable import UnreadableItem
+from pipeline.whole_file import check_writable
 from tagging_lambda.curate.keyword_lookup import keyword_named
 from tagging_lambda.evaluate.overlay import write_keywords
-from tagging_lambda.image.contact_sheet import contact_sheet
+from tagging_lambda.image.contact_sheet import write_contact_sheet
 from tagging_lambda.local_files import FileTagger
 from tagging_lambda.words import learn_report, verify_report
 from tagging_lambda.words.background import load_background
@@ -28,16 +27,15 @@ from tagging_lambda.words.head_store import InstalledHeads, check_name
 from tagging_lambda.words.labels import pinned_labels, read_labels
 from tagging_lambda.words.learn import learn as learn_words
 from tagging_lambda.words.learn import training_source
-from tagging_lambda.words.photo_vectors import PhotoVectors
+from tagging_lambda.words.photo_vectors import PhotoVectors, image_of
 from tagging_lambda.words.train import TrainingPlan
 from tagging_lambda.words.verify import verify as verify_labels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from pipeline.images import ImageRef
     from pipeline.records import Record
-    from tagging_lambda.image.contact_sheet import Section
     from tagging_lambda.words.labels import Labels
     from tagging_lambda.words.learn import SeenPhoto
     from tagging_lambda.words.train import Background
@@ -46,6 +44,12 @@ if TYPE_CHECKING:
 _LABELS = click.argument("labels", type=click.Path(path_type=Path), metavar="LABELS.csv")
 _FOLDER = click.option(
     "--folder", type=click.Path(path_type=Path), help="Where the photos lie.  [default: beside LABELS.csv]"
+)
+_FROM = click.option(
+    "--from",
+    "export",
+    metavar="DIR|s3://BUCKET/PREFIX",
+    help="An export that has the photos' vectors, of `tag -o` too.",
 )
 _WORKERS = click.option("--workers", type=click.IntRange(1, 256), help="Photos at once.  [default: one for each core]")
 _SEED = click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Which photos are held out.")
@@ -61,6 +65,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON doc
 @click.option("--precision", type=click.FloatRange(0.5, 1), default=0.9, show_default=True, help="What to aim at.")
 @click.option("--below", metavar="KEYWORD", help="What words new to the taxonomy belong below.")
 @_FOLDER
+@_FROM
 @_WORKERS
 @_SEED
 @_SHEET
@@ -74,6 +79,7 @@ def learn(
     precision: float,
     below: str | None,
     folder: Path | None,
+    export: str | None,
     workers: int | None,
     seed: int,
     sheet: Path | None,
@@ -86,12 +92,13 @@ def learn(
     Three photos of a word are the least; a photo without keywords is an example of something else. A column product,
     contributor or group says which photos belong together: no word is judged on a group that it was learned from.
     With --from-table, the photos are those that are tagged and have a pinned keyword; none of them is read again.
+    Photos that the export of --from has are not read again either, and may be gone.
 
     A word is said from the lowest score on from which it is right as often as --precision asks for, on photos that
     were held out. What cannot reach it is left out. `catalog-tagger tag PHOTOS --head NAME` uses the head.
     """
     check_name(name)
-    _check_writable(sheet)
+    check_writable(sheet)
     started_s = time.monotonic()
     vocabulary = Vocabulary.load()
     parent = keyword_named(below, vocabulary) if below else None
@@ -100,16 +107,21 @@ def learn(
     if labels is None:
         labelled, source = pinned_labels(_all_records(), vocabulary), "people's pins"
     else:
-        labelled, source = read_labels(labels, folder or labels.parent, vocabulary, parent), labels.name
+        labelled = read_labels(
+            labels, folder or labels.parent, vocabulary, parent, files_may_be_gone=export is not None
+        )
+        source = labels.name
+    exported = _exported(export, labelled)
     eyes = _Eyes.open(vocabulary, workers)
-    seen = eyes.look(labelled, "learn", quiet=as_json)
+    seen = eyes.look(labelled, "learn", exported, quiet=as_json)
     plan = TrainingPlan(name, eyes.space, (training_source(source, labelled.photos),), precision, seed)
     learned = learn_words(seen, labelled, plan, eyes.background())
     path = InstalledHeads.of_this_machine().install(name, learned.trained.head)
     new_words = _keep_new_words(labelled)
     report = learn_report.LearnReport.of(learned, new_words, time.monotonic() - started_s)
     if sheet is not None:
-        eyes.write_sheet(sheet, "learn", learn_report.learn_opening(report), learn_report.learn_sections(learned))
+        opening, sections = learn_report.learn_opening(report), learn_report.learn_sections(learned)
+        write_contact_sheet(sheet, "learn", (opening, sections), eyes.tagger.make_reader())
     if as_json:
         click.echo(json.dumps(report.document() | {"folder": str(path)}))
     else:
@@ -127,6 +139,7 @@ def _keep_new_words(labels: Labels) -> list[str]:
 @_LABELS
 @click.option("--csv", "csv_path", type=click.Path(path_type=Path), metavar="FILE.csv", help="Write all that is found.")
 @_FOLDER
+@_FROM
 @_WORKERS
 @_SEED
 @_SHEET
@@ -137,6 +150,7 @@ def verify(
     labels: Path,
     csv_path: Path | None,
     folder: Path | None,
+    export: str | None,
     workers: int | None,
     seed: int,
     sheet: Path | None,
@@ -145,27 +159,25 @@ def verify(
 ) -> None:
     """Find the photos that contradict their own keywords, worst first, with the word that the others speak for.
 
-    LABELS.csv is as for `learn`. Each photo is judged by what the other photos teach; nothing is changed by itself.
+    LABELS.csv and --from are as for `learn`. Each photo is judged by what the other photos teach; nothing is changed by
+    itself.
     """
-    _check_writable(sheet)
-    _check_writable(csv_path)
+    check_writable(sheet)
+    check_writable(csv_path)
     vocabulary = Vocabulary.load()
-    labelled = read_labels(labels, folder or labels.parent, vocabulary)
+    labelled = read_labels(labels, folder or labels.parent, vocabulary, files_may_be_gone=export is not None)
+    exported = _exported(export, labelled)
     eyes = _Eyes.open(vocabulary, workers)
-    seen = eyes.look(labelled, "verify", quiet=as_json)
+    seen = eyes.look(labelled, "verify", exported, quiet=as_json)
     verification = verify_labels(seen, labelled.vocabulary, seed, eyes.background())
     text = verify_report.verification_text(verification, labelled.vocabulary, full=full)
     if csv_path is not None:
         csv_path.write_text(verify_report.verification_csv(verification, labelled.vocabulary), encoding="utf-8")
     if sheet is not None:
         opening = f"<h1>{text.splitlines()[0]}</h1>\n"
-        eyes.write_sheet(sheet, "verify", opening, verify_report.verify_sections(verification, labelled.vocabulary))
+        sections = verify_report.verify_sections(verification, labelled.vocabulary)
+        write_contact_sheet(sheet, "verify", (opening, sections), eyes.tagger.make_reader())
     click.echo(json.dumps(verify_report.verification_document(verification, labelled.vocabulary)) if as_json else text)
-
-
-def _check_writable(path: Path | None) -> None:
-    if path is not None and not path.parent.is_dir():
-        raise CallerError(f"{path} cannot be written: there is no folder {path.parent}")
 
 
 @dataclass(frozen=True)
@@ -184,32 +196,33 @@ class _Eyes:
             )
         return cls(tagger, tagger.space)
 
-    def look(self, labels: Labels, title: str, *, quiet: bool) -> list[SeenPhoto]:
-        vectors = PhotoVectors(self.tagger, _records, _warn)
+    def look(
+        self, labels: Labels, title: str, exported: Mapping[ImageRef, Record] | None, *, quiet: bool
+    ) -> list[SeenPhoto]:
+        vectors = PhotoVectors(self.tagger, _records, _warn, exported)
         with Progress(title, total=len(labels.photos), unit="photos", quiet=quiet) as progress:
             return [seen for seen in progress.over(vectors.read(labels.photos)) if seen is not None]
 
     def background(self) -> Background:
         return load_background(self.space)
 
-    def write_sheet(self, path: Path, title: str, opening: str, sections: list[Section]) -> None:
-        reader = self.tagger.make_reader()
-        try:
-            parts = contact_sheet(title, opening, sections, lambda name: Path(name).read_bytes(), reader)
-            path.write_text("".join(parts), encoding="utf-8")
-        finally:
-            reader.close()
+
+def _exported(source: str | None, labels: Labels) -> dict[ImageRef, Record] | None:
+    """Return the records that an export has of these photos; what reads it is given by whoever wires the commands."""
+    if source is None:
+        return None
+    read: Callable[[str], Iterable[Record]] = click.get_current_context().obj
+    images = {image_of(photo) for photo in labels.photos}
+    return {record.observation.image: record for record in read(source) if record.observation.image in images}
 
 
 def _records(images: Sequence[ImageRef]) -> dict[ImageRef, Record]:
-    stack = find_stack()
-    items = DynamoTable(client("dynamodb", stack.endpoint_url), stack.table_name).get_many(images)
+    items = table_of_stack().get_many(images)
     return {image: record for image, record in items.items() if not isinstance(record, UnreadableItem)}
 
 
 def _all_records() -> Iterator[Record | UnreadableItem]:
-    stack = find_stack()
-    return DynamoTable(client("dynamodb", stack.endpoint_url), stack.table_name).scan()
+    return table_of_stack().scan()
 
 
 def _warn(line: str) -> None:

@@ -23,14 +23,6 @@ if TYPE_CHECKING:
 
     from pipeline.ports import FileStore
 
-
-heads_option = click.option(
-    "--head",
-    "heads",
-    multiple=True,
-    metavar="NAME_OR_FOLDER",
-    help="Use this head; may be given several times.  [default: all that are installed]",
-)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
 
 

@@ -69,7 +69,9 @@ class Labels:
         return Counter(keyword for photo in self.photos for keyword in photo.keywords)
 
 
-def read_labels(path: Path, folder: Path, vocabulary: Vocabulary, below: str | None = None) -> Labels:
+def read_labels(
+    path: Path, folder: Path, vocabulary: Vocabulary, below: str | None = None, *, files_may_be_gone: bool = False
+) -> Labels:
     """Return every row of the file.
 
     A word in the singular or plural names the taxonomy's keyword. A word that the taxonomy lacks becomes the shop's
@@ -80,6 +82,7 @@ def read_labels(path: Path, folder: Path, vocabulary: Vocabulary, below: str | N
         folder: what the column `file` is relative to.
         vocabulary: the taxonomy's.
         below: the id of the keyword that new words belong below.
+        files_may_be_gone: whether a file that is not there is no mistake, since an export may have its vector.
 
     Raises:
         CallerError: a row is not as it should be; the message names its line and column.
@@ -90,7 +93,7 @@ def read_labels(path: Path, folder: Path, vocabulary: Vocabulary, below: str | N
     if not {FILE, IMAGE} & table[0].cells.keys():
         raise CallerError(f"{path} has the columns {', '.join(table[0].cells)}; it needs file or image, and keywords")
     words = _Words.of(table, vocabulary, below)
-    groups = _groups(table, len(words.ids))
+    groups = photo_groups(table, len(words.ids))
     seen: dict[str, int] = {}
     photos = []
     for row, group in zip(table, groups, strict=True):
@@ -101,7 +104,10 @@ def read_labels(path: Path, folder: Path, vocabulary: Vocabulary, below: str | N
         if text in seen:
             raise row.mistake(column, f"{text} stands twice; line {seen[text]:,} names it as well")
         seen[text] = row.line
-        photos.append(LabelledPhoto(_source(row, column, folder), text, words.of_row(row), group, row.line))
+        source = _source(row, column, folder)
+        if isinstance(source, Path) and not files_may_be_gone and not source.is_file():
+            raise row.mistake(column, f"there is no file {source}")
+        photos.append(LabelledPhoto(source, text, words.of_row(row), group, row.line))
     return Labels(tuple(photos), words.vocabulary, words.new)
 
 
@@ -137,22 +143,25 @@ def _source(row: CsvRow, column: str, folder: Path) -> Path | str:
     text = row.exact(column)
     if text.startswith(S3):
         return text
-    photo = folder / text.removeprefix(FILE_SCHEME)  # as an export of local photos names them; an absolute path stays
-    if not photo.is_file():
-        raise row.mistake(column, f"there is no file {photo}")
-    return photo
+    return folder / text.removeprefix(FILE_SCHEME)  # as an export of local photos names them; an absolute path stays
 
 
-def _groups(table: Sequence[CsvRow], words: int) -> list[str]:
-    """Return what each row's photo belongs to: by a column, by its folder, or itself alone."""
+def photo_groups(table: Sequence[CsvRow], words: int) -> list[str]:
+    """Return what each row's photo belongs to: by a column, by its folder, or itself alone; ``words`` are different."""
+    if not table:
+        return []
     column = next((name for name in GROUP_COLUMNS if name in table[0].cells), None)
     names = [row.exact(FILE) or row.exact(IMAGE) for row in table]
     if column:
         return [row[column] or name for row, name in zip(table, names, strict=True)]
     folders = [str(PurePosixPath(name).parent) for name in names]
+    return folders if _are_products(folders, words) else names
+
+
+def _are_products(folders: Sequence[str], words: int) -> bool:
+    """Return whether the folders of the photos are products: many for each word, of few photos each."""
     sizes = Counter(folders).values()
-    are_products = len(sizes) >= FOLDERS_PER_WORD * words and median(sizes) <= PHOTOS_PER_PRODUCT
-    return folders if are_products else names
+    return len(sizes) >= FOLDERS_PER_WORD * words and median(sizes) <= PHOTOS_PER_PRODUCT
 
 
 @dataclass(frozen=True, slots=True)

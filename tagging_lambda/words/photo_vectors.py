@@ -1,4 +1,4 @@
-"""Feature vectors of labelled photos: of files from the model, of tagged photos from their records."""
+"""Feature vectors of labelled photos: of files from the model, of tagged photos from their records or an export."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import CallerError
-from pipeline.images import ImageRef
+from pipeline.images import FILE_SCHEME, ImageRef, exported_image
 from pipeline.records import TaggedImage
 from tagging_lambda.local_files import TaggedFile
 from tagging_lambda.words.learn import SeenPhoto
@@ -28,11 +28,13 @@ class PhotoVectors:
         tagger: sees files.
         records: returns the records of images by their names; called only where an image is named.
         warn: is told of each photo that has no vector, and why.
+        exported: records of an export by their images, if there is one: read instead of the table, and of the files.
     """
 
     tagger: FileTagger
     records: Callable[[Sequence[ImageRef]], Mapping[ImageRef, Record]]
     warn: Callable[[str], None]
+    exported: Mapping[ImageRef, Record] | None = None
 
     def read(self, photos: Sequence[LabelledPhoto]) -> Iterator[SeenPhoto | None]:
         """Yield each photo with its vector, the tagged ones first; None of one that has none.
@@ -40,9 +42,10 @@ class PhotoVectors:
         Raises:
             CallerError: a stored vector is of another model than the one that sees files.
         """
-        tagged = [photo for photo in photos if isinstance(photo.source, str)]
-        yield from self._stored(tagged)
-        files = [photo for photo in photos if isinstance(photo.source, Path)]
+        exported = self.exported or {}
+        stored = [photo for photo in photos if isinstance(photo.source, str) or image_of(photo) in exported]
+        yield from self._stored(stored)
+        files = [photo for photo in photos if photo not in set(stored)]
         results = self.tagger.tag(Path(photo.source) for photo in files)
         for photo, result in zip(files, results, strict=True):
             if isinstance(result, TaggedFile) and result.vector is not None:
@@ -52,11 +55,15 @@ class PhotoVectors:
                 self.warn(f"line {photo.line:,}: {photo.text} is left out: {reason}")
                 yield None
 
+    @property
+    def _renewal(self) -> str:
+        return "`catalog-tagger load --only stale`" if self.exported is None else "tagging it again"
+
     def _stored(self, photos: Sequence[LabelledPhoto]) -> Iterator[SeenPhoto | None]:
         if not photos:
             return
-        images = [ImageRef.parse(str(photo.source)) for photo in photos]
-        records = self.records(images)
+        images = [image_of(photo) for photo in photos]
+        records = self.records(images) if self.exported is None else self.exported
         for photo, image in zip(photos, images, strict=True):
             record = records.get(image)
             vector = record.vector if isinstance(record, TaggedImage) else None
@@ -67,7 +74,13 @@ class PhotoVectors:
             elif vector.space != self.tagger.space:
                 raise CallerError(
                     f"line {photo.line:,}: the vector of {photo.text} is of another model ({vector.space}); "
-                    f"`catalog-tagger load --only stale` brings it over to the present one ({self.tagger.space})"
+                    f"{self._renewal} brings it over to the present one ({self.tagger.space})"
                 )
             else:
                 yield SeenPhoto(photo, vector)
+
+
+def image_of(photo: LabelledPhoto) -> ImageRef:
+    """Return the image as a table or an export names it: a file by its whole path."""
+    is_file = isinstance(photo.source, Path)
+    return exported_image(f"{FILE_SCHEME}{Path(photo.source).resolve()}" if is_file else str(photo.source))

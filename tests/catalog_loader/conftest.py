@@ -43,6 +43,7 @@ class Twins:
     stream_failures: MemoryDeadLetters = field(default_factory=MemoryDeadLetters)
     probe: MemoryProbe = field(default_factory=MemoryProbe)
     causes: tuple[str, ...] = ()
+    oldest_s: float | None = 90.0
     product_pattern: str = DEFAULT_PRODUCT_PATTERN
     files: dict[str, MemoryFiles] = field(default_factory=dict)
 
@@ -56,7 +57,9 @@ class Twins:
             queues,
             dead_letters,
             self.stream_failures,
-            tuple(WatchedQueue(name, queue, dead_letters[name], lambda: 90.0) for name, queue in queues.items()),
+            tuple(
+                WatchedQueue(name, queue, dead_letters[name], lambda: self.oldest_s) for name, queue in queues.items()
+            ),
             lambda: self.causes,
             "shop",
             lambda prefix: self.files.setdefault(str(prefix), MemoryFiles()),

@@ -511,7 +511,7 @@ def test_status_says_that_nothing_waits(twins: Twins, capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(
     ("causes", "said"),
     [
-        ((), ["the function has not taken any yet; if that lasts, see its log and its throttles"]),
+        ((), ["the function takes the first some seconds after a load; if that lasts, see its log and its throttles"]),
         (("the trigger of backfill is disabled",), ["the trigger of backfill is disabled"]),
     ],
 )
@@ -526,8 +526,20 @@ def test_status_says_that_nothing_moves_and_why(
 
     lines = capsys.readouterr().out.splitlines()
     assert lines[4:6] == [
-        "Nothing finished in the last minute; 1 messages are left",
+        "Nothing finished in the last minute; 1 message is left",
         f"  {said[0]}",
+    ]
+
+
+def test_right_after_a_load_status_does_not_sound_an_alarm(twins: Twins, capsys: pytest.CaptureFixture[str]) -> None:
+    twins.backfill.send([TagImage(ImageRef("shop", f"{at}.jpg")) for at in range(2)])
+    twins.oldest_s = 3.0
+
+    assert status_command.status(twins.connect, TO_A_PERSON, watch=False, with_ends=True, sleep=lambda _: None) == 0
+
+    assert capsys.readouterr().out.splitlines()[4:6] == [
+        "None is done yet; 2 messages are left",
+        "  the function takes the first some seconds after a load; if that lasts, see its log and its throttles",
     ]
 
 

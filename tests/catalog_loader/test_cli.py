@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     ("arguments", "mistake"),
     [
         (["load"], "Missing argument"),
-        (["load", "nowhere.csv"], "nowhere.csv is neither s3://bucket/prefix, nor a folder, nor a manifest file"),
+        (["load", "nowhere.csv"], "nowhere.csv is neither s3://bucket/prefix nor a manifest file"),
         (["load", "s3://"], "'s3://' is not a place in S3; write s3://bucket/prefix"),
         (["load", "s3://shop", "--only", "new"], "'new' is not one of 'missing', 'stale', 'rejected'"),
         (["load", "s3://shop", "--max-cost", "-1"], "--max-cost is -1.0; it must be an amount of USD from 0 on"),
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         (["load", "s3://shop", "--run", "a b"], "'a b'"),
         (["load", "s3://shop/\udcff"], "'s3://shop/\\udcff' is not valid Unicode"),
         (["load", "s3://shop", "--start-after", "\udcff"], "'\\udcff' is not valid Unicode"),
-        (["audit", "shop"], "shop is neither s3://bucket/prefix, nor a folder, nor a manifest file"),
+        (["audit", "shop"], "shop is neither s3://bucket/prefix nor a manifest file"),
         (["audit", "m.csv", "--deep"], "a manifest is not compared with the export; leave --export and --deep out"),
         (["audit", "s3://shop", "--export", ".", "--no-export"], "--export and --no-export exclude each other"),
         (["redrive", "BadMessage"], "unexpected extra argument (BadMessage)"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import io
 import re
@@ -175,3 +176,19 @@ def test_a_listing_that_cannot_be_kept_is_said_with_its_line(path: Path) -> None
 
     assert mistake_of(path, text) == ", line 2: the title has 501 characters; the limit is 500"
     assert "line 2: the url 'shop/a' is no link" in mistake_of(path, "image,url\ns3://shop/a.jpg,shop/a\n")
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_mistake_in_a_manifest_in_utf_16_is_said_and_nothing_else(path: Path) -> None:
+    path.write_bytes("image\ns3://shop/a.jpg\nshop/b.jpg\ns3://shop/c.jpg\n".encode("utf-16"))
+
+    with pytest.raises(CallerError, match="line 3"):
+        Manifest(path).check()
+    gc.collect()  # a generator that is left behind complains only when it is collected
+
+
+def test_a_mistake_in_standard_input_names_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"image\nshop/a.jpg\n")))
+
+    with manifest_at("-") as manifest, pytest.raises(CallerError, match=r"^standard input, line 2: "):
+        manifest.check()

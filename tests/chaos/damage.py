@@ -124,7 +124,7 @@ def _compared_delta(copy: ExportCopy) -> dict[str, Any]:
     """Return the last delta with an image that was seen long enough ago to be compared."""
     rows = [(delta, row) for delta in copy.files.latest()["deltas"] for row in copy.files.rows(delta["name"])]
     seen = [(delta, row["observed_at"]) for delta, row in rows if row["observed_at"]]  # removed items were not seen
-    settled_at = max(observed_at for _, observed_at in seen) - UNCOMPARED
+    settled_at = max(row["observed_at"] for row in copy.files.shown().values()) - UNCOMPARED
     return [delta for delta, observed_at in seen if observed_at < settled_at][-1]
 
 

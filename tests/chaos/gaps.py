@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tests.chaos.verdict import Verdict
 
 SHARE = 50  # one in so many tagged images loses its record, another is replaced, another deleted
-ARRIVAL_LIMIT_S = 60
+ARRIVAL_LIMIT_S = 180
 RECENT = timedelta(seconds=60)  # what a rate is of
 ROUNDED = 0.001
 

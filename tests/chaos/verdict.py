@@ -38,7 +38,7 @@ SURE = 0.999  # pictures that are classified together round otherwise than alone
 SHOWN_PROBLEMS = 20
 PAGE = 25  # results, so that a search has several pages
 REFRESHED_S = 10.0
-SETTLED_S = 60.0  # until a change is in the export and searched: 2 to 5 s on an idle machine
+SETTLED_S = 180.0  # until a change is in the export and searched: 2 to 5 s on an idle machine
 LETTERS_S = 330.0  # until letters come back that a command hid and could not release: SQS hides them for 300 s
 ENDS = frozenset({"tagged", "rejected"})  # what is exported
 
@@ -127,6 +127,14 @@ class ExportFiles:
                 if row["change"] == "put":
                     shown[row["image"]] = row
         return shown
+
+    def history(self, image: str) -> str:
+        """Return what the snapshot and each delta say of an image, to find out why searches do not see it as it is."""
+        latest = self.latest()
+        rows = [(latest["snapshot"], row) for row in self.part_rows(latest, "images")]
+        rows += [(delta["name"], row) for delta in latest["deltas"] for row in self.rows(delta["name"])]
+        lines = [f"{file}: {row.get('change')} {row['revision']}" for file, row in rows if row["image"] == image]
+        return "; ".join([f"read from {latest['snapshot']}", *lines])
 
 
 def read_letters(here: Deployed) -> list[Mapping[str, Any]]:
@@ -251,6 +259,7 @@ def judge_export(verdict: Verdict, here: Deployed, items: Mapping[str, Item]) ->
         row = files.shown().get(image)
         verdict.problems.append(
             f"{image[:80]}: exported as {row and _exported(row)}, the table has {expected.get(image)}"
+            f" ({files.history(image)})"
         )
     latest = files.latest()
     tags = {(row["image"], *tag) for row in files.part_rows(latest, "images") for tag in _exported(row)[-1]}

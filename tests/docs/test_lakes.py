@@ -13,6 +13,7 @@ import sqlglot
 from sqlglot import expressions
 
 from pipeline.folder import FolderFiles
+from pipeline.standard_ids import Standard, StandardIds
 from tests.docs.fenced import ROOT, blocks_of
 from tests.results_sink.changing import Shop
 from tests.results_sink.small_shop import gone, rejected, small_shop, tagged
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 PAGE = [block for block in blocks_of(ROOT / "docs" / "lakes.md") if block.language == "sql"]
 # The view takes the highest revision, because Athena cannot read latest.json (DECISIONS.md, 120).
-SPARK, ATHENA, VIEW = "Spark", "Athena and AWS Glue", "The view"
+SPARK, ATHENA, VIEW, IDS = "Spark", "Athena and AWS Glue", "The view", "With the ids of Google and Shopify"
 
 
 def below(heading: str) -> str:
@@ -77,7 +78,7 @@ def run(spark: Any, shop: Shop, sql: str) -> list[Any]:
 
 def seen(spark: Any, shop: Shop) -> dict[str, dict[str, float]]:
     """Return each image's keywords, as the documented view has them."""
-    for name in ("images", "deltas"):
+    for name in ("images", "deltas", "keywords"):
         spark.sql(f"DROP TABLE IF EXISTS {name}")
     run(spark, shop, below(SPARK))
     by_product = {row.product: row.photos for row in run(spark, shop, below(VIEW))}
@@ -107,6 +108,18 @@ def test_spark_reads_what_is_true_now_with_and_without_deltas(spark: Any, shop: 
     shop.record()
 
     assert seen(spark, shop) == expected(shop)
+
+
+@pytest.mark.slow
+def test_spark_joins_the_ids_of_google_and_shopify(spark: Any, shop: Shop) -> None:
+    ids = StandardIds({"footwear": {Standard.GOOGLE: "187"}, "boot": {Standard.SHOPIFY: "aa-8-3"}})
+    shop.export(standard_ids=ids)
+    seen(spark, shop)
+
+    rows = {(row.product, row.google_id, row.shopify_id) for row in run(spark, shop, below(IDS))}
+
+    assert ("boot", "187", "aa-8-3") in rows
+    assert ("chair", None, None) in rows
 
 
 @pytest.mark.slow
@@ -143,7 +156,8 @@ def hive_type(kind: pa.DataType) -> str:
 def test_athenas_tables_have_the_columns_and_types_of_the_files(shop: Shop) -> None:
     shop.put(tagged("new.jpg", chair=0.8))
     shop.record()
-    files = {"images": f"snapshots/{snapshot_of(shop)}/images/*.parquet", "deltas": "deltas/*.parquet"}
+    files = {kind: f"snapshots/{snapshot_of(shop)}/{kind}/*.parquet" for kind in ("images", "keywords")}
+    files["deltas"] = "deltas/*.parquet"
 
     for table, pattern in files.items():
         schema = pq.read_schema(next(shop.files.root.glob(pattern)))

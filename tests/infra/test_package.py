@@ -94,6 +94,13 @@ def test_a_package_holds_its_rooms_and_no_other() -> None:
     assert rooms == {"pipeline", "results_sink"}
 
 
+def test_what_answers_what_is_alike_holds_the_weights_of_the_built_in_head_and_nothing_else_of_its_room() -> None:
+    [api] = [package for package in PACKAGES if package.function == "ApiFunction"]
+    names = [name for name in api.sources(ROOT / "nowhere") if name.startswith("tagging_lambda/")]
+
+    assert names == ["tagging_lambda/words/starter/card.json", "tagging_lambda/words/starter/weights.npz"]
+
+
 def test_a_package_holds_no_compiled_files(model: Path) -> None:
     assert not [name for name in TAG.sources(model) if name.endswith(".pyc")]
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 from infra.cli import main
-from infra.tag import FileRecords, TagSummary
+from infra.tag import TagSummary
+from infra.tag_output import FileRecords
 from pipeline.errors import CallerError, RejectReason
 from pipeline.images import LocalImage, exported_image
 from pipeline.settings import DEFAULT_PRODUCT_PATTERN, ProductPattern
@@ -163,7 +167,7 @@ def test_the_name_of_a_local_photo_is_its_path_as_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_search_duplicates_and_similar_work_on_the_folder_as_typed(
+def test_search_duplicates_similar_and_report_work_on_the_folder_as_typed(
     real_model, shared_data, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
@@ -184,6 +188,9 @@ def test_search_duplicates_and_similar_work_on_the_folder_as_typed(
     assert json.loads(capsys.readouterr().out) == {"groups": [names]}
     assert main(["similar", "photos/same.jpg", "--in", "out", "--json"]) == 0
     assert {match["image"] for match in json.loads(capsys.readouterr().out)["results"]} == set(names)
+    assert main(["report", "report.html", "--from", "out", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["photos"], report["duplicates"]) == (2, 1)
 
 
 def test_a_place_in_s3_leads_to_load(photos: Path, capsys) -> None:
@@ -192,3 +199,18 @@ def test_a_place_in_s3_leads_to_load(photos: Path, capsys) -> None:
     address = "s3://shop/a b/c.jpg"
     mistake = f"{address} lies in Amazon S3; `catalog-tagger load {address}` has it tagged there"
     assert capsys.readouterr().err == f"catalog-tagger: {mistake}\n"
+
+
+def test_a_run_without_an_output_loads_little_and_leaves_the_cores_to_the_model(tmp_path: Path) -> None:
+    script = """
+import sys
+from infra.cli import main
+main(["tag", "--help"])
+from threadpoolctl import threadpool_info
+print({"pyarrow", "boto3"} & set(sys.modules), {pool["num_threads"] for pool in threadpool_info()}, file=sys.stderr)
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    ran = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment, cwd=tmp_path
+    )
+    assert ran.stderr == "set() {1}\n"

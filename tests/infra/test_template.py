@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 LEAST_VISIBILITY_FACTOR = 6  # times the function's timeout, as AWS recommends, and the batching window
 THROTTLED_HOUR_S = 3600  # that long, a throttle takes no message to the dead letters
 FOURTEEN_DAYS_S = 14 * 24 * 3600
+STREAM_DAY_S = 24 * 3600  # after which Amazon DynamoDB forgets a change
 LONGEST_BUCKET_NAME = 63  # the most Amazon S3 permits
 LONGEST_STACK_NAME = 20  # as the template says
 DATA = ("ImagesBucket", "ExportBucket", "Table")
@@ -189,7 +190,7 @@ def test_exactly_what_the_two_mappings_may_ask_for_is_reserved_whatever_is_chose
     reserved = properties("TagFunction")["ReservedConcurrentExecutions"]["Fn::If"]
     table, *keys = reserved[1]["Fn::FindInMap"]
     assert keys == [mappings()[queue]["ScalingConfig"]["MaximumConcurrency"] for queue in QUEUES]
-    chosen = [whole()["Parameters"][key["Ref"]]["AllowedValues"] for key in keys]
+    chosen = [map(int, whole()["Parameters"][key["Ref"]]["AllowedValues"]) for key in keys]
 
     assert {(int(a), int(b)): total for a, row in whole()["Mappings"][table].items() for b, total in row.items()} == {
         (uploads, backfill): uploads + backfill for uploads, backfill in itertools.product(*chosen)
@@ -297,6 +298,18 @@ def test_the_table_can_be_brought_back_is_not_deleted_by_mistake_and_tells_its_c
     assert table["BillingMode"] == "PAY_PER_REQUEST"
 
 
+def test_a_batch_of_the_stream_that_fails_is_halved_and_named_before_the_stream_forgets_it() -> None:
+    events = [event for function in functions().values() for event in function.get("Events", {}).values()]
+    readers = [event["Properties"] for event in events if event["Type"] == "DynamoDB"]
+    failures = {"OnFailure": {"Type": "SQS", "Destination": {"Fn::GetAtt": ["StreamFailuresQueue", "Arn"]}}}
+
+    assert len(readers) == len(("ChangesFunction", "NotifyFunction"))
+    for reader in readers:
+        assert reader["BisectBatchOnFunctionError"] is True
+        assert reader["MaximumRecordAgeInSeconds"] < STREAM_DAY_S
+        assert reader["DestinationConfig"] == failures
+
+
 @pytest.mark.parametrize("place", DATA)
 def test_data_outlives_the_stack(place: str) -> None:
     assert whole()["Resources"][place]["DeletionPolicy"].startswith("Retain")
@@ -344,6 +357,7 @@ def test_every_variable_is_known_to_the_settings_and_none_that_is_needed_is_miss
 ) -> None:
     shared = dict(whole()["Globals"]["Function"]["Environment"]["Variables"])
     assert shared.pop("ORT_DISABLE_TELEMETRY") == "1"  # onnxruntime reads it, not we
+    assert shared.pop("OPENBLAS_NUM_THREADS") == "1"  # numpy reads it
     variables = shared | properties(function)["Environment"]["Variables"]
 
     asked: set[str] = set()

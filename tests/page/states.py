@@ -104,6 +104,26 @@ def reviewed(page: Any, site: Site) -> None:
     page.click(".strip input >> nth=2")
 
 
+def grouped(page: Any, site: Site) -> None:
+    """Show the review of photos that are there several times, as far as there are any."""
+    page.goto(site.at("review?of=duplicates"))
+    page.wait_for_selector(".outlook:has-text('compared')")
+    page.wait_for_selector(".candidate, .large > .icon")
+
+
+def ruled(page: Any, site: Site) -> None:
+    """Show the review of photos that break a rule."""
+    page.goto(site.at("review?of=rule&rule=amazon"))
+    page.wait_for_selector(".candidate, .candidates li")
+
+
+def filtered(page: Any, site: Site) -> None:
+    """Show a search with further filters open."""
+    page.goto(site.at("search?by=image&sort=newest&rule=amazon"))
+    page.wait_for_selector(".further[open]")
+    page.wait_for_selector(".card a")
+
+
 def product(page: Any, site: Site) -> None:
     """Show a product with its photos."""
     page.goto(site.at(f"product/{SHOE}"))
@@ -124,6 +144,9 @@ STATES: dict[str, Callable[[Any, Site], None]] = {
         compared,
         counted,
         reviewed,
+        grouped,
+        ruled,
+        filtered,
         product,
         uncounted,
     )

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import re
+from datetime import date
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
 
 import pytest
 
 from pipeline.aws.clients import signed_headers
 from pipeline.errors import CallerError, Denied, PageGone, RetryLater
-from pipeline.http.client import CatalogClient
+from pipeline.http import client as requests
+from pipeline.http.catalogue import KeywordRating
+from pipeline.http.client import AsyncCatalogClient, CatalogClient
+from pipeline.http.document import load_document
 from pipeline.images import ImageRef
 from pipeline.memory.files import MemoryFiles
+from pipeline.ratings import Verdict
+from pipeline.records import DecisionKind
 from tests.results_sink.asking import Asker
 from tests.results_sink.small_shop import exported
 
@@ -87,6 +95,80 @@ def test_a_search_is_a_page_and_all_its_results_come_page_by_page(client: Catalo
         == 0.55
     )
     assert [each.product for each in client.results("boot")] == ["boot", "both"]
+
+
+PHOTO = ImageRef("shop", "shoes/1 é.jpg")
+FILTERS = {"needs_a_look": True, "source": "model"}
+CALLS = {
+    "search": requests.search(
+        "boot",
+        by="image",
+        least=0.5,
+        limit=2,
+        facets=3,
+        language="de",
+        cursor="c",
+        sort="image",
+        reason="corrupt",
+        text="alpine",
+        colour="red",
+        rule="google:blurred",
+        contradicted=False,
+        since=date(2026, 1, 2),
+        until=date(2026, 1, 3),
+        **FILTERS,
+    ),
+    "suggest": requests.suggest("bo", language="de", limit=1, completes="query", **FILTERS),
+    "precision": requests.precision(0.9, q="boot", language="de", rule="google", contradicted=True, **FILTERS),
+    "image": requests.image(PHOTO, language="de"),
+    "product": requests.product("a/b", language="de"),
+    "similar_products": requests.similar_products("a/b", limit=1, language="de"),
+    "similar_images": requests.similar_images(image=PHOTO, language="de"),
+    "same_photos": requests.same_photos(PHOTO, [PHOTO]),
+    "products": requests.products(["a"], language="de"),
+    "keywords": requests.keywords(),
+    "health": requests.health(),
+    "status": requests.status(),
+    "photo_addresses": requests.photos([PHOTO]),
+    "thumbnail": requests.thumbnail(PHOTO, 320),
+    "given_ratings": requests.ratings(PHOTO),
+    "rate_keywords": requests.rate(
+        [KeywordRating(image=str(PHOTO), keyword="boot", verdict=Verdict.RIGHT, model_version="1")]
+    ),
+    "decide_keywords": requests.decide([(PHOTO, "boot", DecisionKind.PIN)]),
+    "list_models": requests.models(),
+    "classify_photo": requests.classify(b"photo", models=["float32"], language="de"),
+    "announce_upload": requests.announce("a.jpg", "image/jpeg", 10),
+    "replace_upload": requests.replace_upload(PHOTO, "a.jpg", "image/jpeg", 10),
+    "remove_upload": requests.remove_upload(PHOTO),
+}
+
+
+def test_every_operation_of_the_document_has_a_request_with_all_of_its_parameters() -> None:
+    by_path = [(path, *item) for path, by in json.loads(load_document())["paths"].items() for item in by.items()]
+
+    assert {operation["operationId"] for _, _, operation in by_path} == set(CALLS)
+    for path, method, operation in by_path:
+        request = CALLS[operation["operationId"]]
+        sent_path, _, query = request.path.partition("?")
+        assert request.method == method.upper()
+        assert re.fullmatch(re.sub(r"\{\w+\}", "[^?]+", path), sent_path), path
+        taken = {parameter["name"] for parameter in operation.get("parameters", []) if parameter["in"] == "query"}
+        assert set(parse_qs(query)) == taken, path
+
+
+def test_both_clients_send_every_request() -> None:
+    returned = {name: getattr(value, "__annotations__", {}).get("return", "") for name, value in vars(requests).items()}
+    builders = {name for name, model in returned.items() if str(model).startswith("ApiRequest")}
+
+    assert len(builders) > len(CALLS)
+    assert builders - set(vars(CatalogClient)) == builders - set(vars(AsyncCatalogClient)) == {"_post"}
+
+
+def test_a_thumbnail_is_its_file(gateway: type[Gateway], client: CatalogClient) -> None:
+    gateway.told = (200, b"RIFF....WEBP")
+
+    assert client.thumbnail(PHOTO, 320) == b"RIFF....WEBP"
 
 
 def test_lookups_are_values_and_what_is_not_known_is_none(client: CatalogClient) -> None:

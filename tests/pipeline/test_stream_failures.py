@@ -1,8 +1,7 @@
-"""Batches of the stream that a function could not pass on come back to it, from the stream itself."""
+"""Records of batches that a function could not pass on go through the stream once more, as they are now."""
 
 from __future__ import annotations
 
-import base64
 import json
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -22,22 +21,9 @@ pytestmark = pytest.mark.slow
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:shop-notify"
 
 
-class Functions:
-    """Keeps what functions are called with; ``fails`` makes them fail."""
-
-    def __init__(self) -> None:
-        self.events: list[dict[str, Any]] = []
-        self.fails = False
-
-    def invoke(self, FunctionName: str, Payload: str) -> dict[str, Any]:  # noqa: N803 - boto3's own names
-        assert FunctionName == FUNCTION
-        self.events.append(json.loads(Payload))
-        return {"StatusCode": 200} | ({"FunctionError": "Unhandled"} if self.fails else {})
-
-
 @pytest.fixture
 def world(ministack: str, aws_environment: None) -> Iterator[SimpleNamespace]:
-    """A table with a stream of four changes, the queue of its failures, and functions."""
+    """A table whose stream has four changes, and the queue of its failures, in which a letter names two of them."""
     aws = AwsWorld(ministack)
     name = f"{aws.name}-records"
     made = aws.dynamodb.create_table(
@@ -48,66 +34,67 @@ def world(ministack: str, aws_environment: None) -> Iterator[SimpleNamespace]:
         StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
     )["TableDescription"]
     for key in "abcd":
-        put(aws, name, key, revision=1)
+        put(aws, name, key, {"N": "1"})
     streams, arn = client("dynamodbstreams", ministack), made["LatestStreamArn"]
     shard = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"][0]["ShardId"]
-    start = streams.get_shard_iterator(StreamArn=arn, ShardId=shard, ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
-    records = streams.get_records(ShardIterator=start)["Records"]
-    numbers = [record["dynamodb"]["SequenceNumber"] for record in records]
-    url, functions = aws.queue(), Functions()
+
+    def changes() -> list[dict[str, Any]]:
+        start = streams.get_shard_iterator(StreamArn=arn, ShardId=shard, ShardIteratorType="TRIM_HORIZON")
+        records = streams.get_records(ShardIterator=start["ShardIterator"])["Records"]
+        return [record["dynamodb"] for record in records]
+
+    numbers = [change["SequenceNumber"] for change in changes()]
+    url = aws.queue()
     batch = {"shardId": shard, "startSequenceNumber": numbers[1], "endSequenceNumber": numbers[2], "streamArn": arn}
     letter = {"requestContext": {"functionArn": FUNCTION}, "DDBStreamBatchInfo": batch}
     yield SimpleNamespace(
-        functions=functions,
-        failures=StreamFailures(SqsDeadLetters(aws.sqs, url, "", long_poll_s=0), streams, functions, aws.dynamodb),
+        failures=StreamFailures(SqsDeadLetters(aws.sqs, url, "", long_poll_s=0), streams, aws.dynamodb),
         put=lambda key, revision: put(aws, name, key, revision),
         remove=lambda key: aws.dynamodb.delete_item(TableName=name, Key={"image": {"S": key}}),
         add=lambda body="": aws.sqs.send_message(QueueUrl=url, MessageBody=body or json.dumps(letter)),
+        passed_on=lambda: [change["NewImage"] for change in changes()[len(numbers) :] if "NewImage" in change],
     )
     aws.dynamodb.delete_table(TableName=name)
 
 
-def put(aws: AwsWorld, table: str, key: str, revision: int) -> None:
+def put(aws: AwsWorld, table: str, key: str, revision: dict[str, str]) -> None:
     """Write an item, which the stream tells of."""
-    item = {"image": {"S": key}, "scores": {"B": b"\x00\xff"}, "revision": {"N": str(revision)}}
+    item = {"image": {"S": key}, "scores": {"B": b"\x00\xff"}, "revision": revision}
     aws.dynamodb.put_item(TableName=table, Item=item)
 
 
-def test_what_changed_again_or_was_removed_since_is_not_passed_on_as_it_was(world: SimpleNamespace) -> None:
-    world.add()
-    world.put("b", revision=2)
-    assert world.failures.resend(world.failures.receive()) == ()
-    [event] = world.functions.events
-    assert [record["dynamodb"]["NewImage"]["image"]["S"] for record in event["Records"]] == ["c"]
-
-    world.add()
-    world.remove("c")
-    assert world.failures.resend(world.failures.receive()) == ()
-    assert len(world.functions.events) == 1
-
-
-def test_a_function_gets_its_batch_once_more_and_the_letter_is_gone(world: SimpleNamespace) -> None:
+def test_the_records_of_a_batch_come_again_under_their_next_revision_and_the_letter_is_gone(
+    world: SimpleNamespace,
+) -> None:
     world.add()
     letters = world.failures.receive()
 
     assert [letter.reason for letter in letters] == ["shop_notify"]
     assert world.failures.resend(letters) == ()
-    [event] = world.functions.events
-    images = [record["dynamodb"]["NewImage"] for record in event["Records"]]
-    assert [image["image"]["S"] for image in images] == ["b", "c"]
-    assert images[0]["scores"]["B"] == base64.b64encode(b"\x00\xff").decode()
-    assert all(record["eventSourceARN"] for record in event["Records"])
+    expected = [{"image": {"S": key}, "scores": {"B": b"\x00\xff"}, "revision": {"N": "2"}} for key in "bc"]
+    assert world.passed_on() == expected
     assert world.failures.depth().waiting + world.failures.depth().in_flight == 0
 
 
-def test_a_function_that_fails_again_keeps_its_letter(world: SimpleNamespace) -> None:
+def test_a_record_that_changed_since_comes_again_as_it_is_now(world: SimpleNamespace) -> None:
     world.add()
-    world.functions.fails = True
-    letters = world.failures.receive()
+    world.put("b", {"N": "7"})
 
-    assert world.failures.resend(letters) == letters
-    world.failures.release(letters)
-    assert world.failures.depth().waiting == 1
+    assert world.failures.resend(world.failures.receive()) == ()
+    assert [(item["image"]["S"], item["revision"]["N"]) for item in world.passed_on()] == [
+        ("b", "7"),
+        ("b", "8"),
+        ("c", "2"),
+    ]
+
+
+def test_an_item_that_was_removed_or_has_no_readable_revision_stays_as_it_is(world: SimpleNamespace) -> None:
+    world.add()
+    world.remove("b")
+    world.put("c", {"S": "two"})
+
+    assert world.failures.resend(world.failures.receive()) == ()
+    assert [(item["image"]["S"], item["revision"]) for item in world.passed_on()] == [("c", {"S": "two"})]
 
 
 def test_a_batch_that_the_stream_has_forgotten_keeps_its_letter(
@@ -117,11 +104,12 @@ def test_a_batch_that_the_stream_has_forgotten_keeps_its_letter(
         raise ClientError({"Error": {"Code": "TrimmedDataAccessException"}}, "GetRecords")
 
     world.add()
-    monkeypatch.setattr(world.failures.streams, "get_records", forgotten)
     letters = world.failures.receive()
+    with monkeypatch.context() as patch:
+        patch.setattr(world.failures.streams, "get_records", forgotten)
+        assert world.failures.resend(letters) == letters
 
-    assert world.failures.resend(letters) == letters
-    assert world.functions.events == []
+    assert world.passed_on() == []
 
 
 def test_a_message_of_somebody_else_stays(world: SimpleNamespace) -> None:

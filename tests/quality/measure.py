@@ -17,10 +17,10 @@ from pipeline.model_version import CARD_NAME
 from pipeline.progress import Progress
 from pipeline.settings import home, model_dir
 from tagging_lambda.classify import Classifier
-from tagging_lambda.evaluate.calibrate import calibrated, said_again, with_thresholds
+from tagging_lambda.evaluate.calibrate import calibrated, remap, with_thresholds
 from tagging_lambda.evaluate.measure import Judged, by_score, curve, measured
+from tagging_lambda.words.class_keywords import Taxonomy, candidates, keywords_of, strongest
 from tagging_lambda.words.keyword_mapper import KeywordMapper
-from tagging_lambda.words.taxonomy import Taxonomy, candidates, keywords_of, strongest
 from tests.quality.fits import FITS
 from tests.quality.scores import ScoreCache
 from tests.quality.sets import LabelledSet, clothing, sets
@@ -105,7 +105,7 @@ def calibration_table(bench: Bench, trained: LabelledSet, tested: list[LabelledS
     click.echo(f"\n{len(found.thresholds)} thresholds for {WANTED:.0%}, found on {len(trained.files):,} other photos")
     click.echo(_head("photos"))
     for labelled in tested:
-        click.echo(_row(labelled.name, measured(said_again(bench.judged(labelled), newer))))
+        click.echo(_row(labelled.name, measured(remap(bench.judged(labelled), newer))))
     click.echo(f"  temperature {heat.value:g}: log loss {heat.error_now:.4f} now, {heat.error_then:.4f} then")
 
 

@@ -1,4 +1,4 @@
-"""The plots that README shows: how right keywords are by threshold, and by what their scores promise."""
+"""The plots of README and docs: how right keywords and colours are by threshold, and what scores promise."""
 
 from __future__ import annotations
 
@@ -53,6 +53,26 @@ def draw_reliability(path: Path, bins, title: str) -> None:
     axis.plot([0, 1], [0, 1], color="#bbb", lw=1)
     axis.errorbar(promised, right, yerr=(below, above), fmt="o", color="#b00020", ms=5, capsize=2)
     axis.set(title=title, xlabel="score", ylabel="share that is right", xlim=(0, 1.02), ylim=(0, 1.02))
+    _save(figure, path)
+
+
+def draw_colours(path: Path, judged) -> None:
+    """Draw how often the first colour is right against how many photos get one, by the share that a name wants."""
+    figure, axis = plt.subplots(figsize=(4.6, 3.6))
+    total = len(judged)
+    judged = sorted((colour for colour in judged if colour.share), key=lambda colour: -colour.share)
+    whole = range(30, len(judged))  # fewer photos say little
+    for label, style, is_counted, is_hit in (
+        ("the shop's name", "#999", lambda _: True, lambda colour: colour.is_right),
+        ("without wrong names", "#336", lambda colour: not colour.is_apart, lambda colour: colour.is_right),
+        ("or a neighbour of it", "#b00020", lambda colour: not colour.is_apart, lambda colour: colour.is_near),
+    ):
+        hits = [[is_hit(colour) for colour in judged[:count] if is_counted(colour)] for count in whole]
+        axis.plot([count / total for count in whole], [sum(part) / len(part) for part in hits], style, label=label)
+    axis.axhline(0.85, color="#bbb", lw=0.8, ls=":")
+    axis.axvline(0.6, color="#bbb", lw=0.8, ls=":")
+    axis.set(xlabel="coverage: packshots with a colour", ylabel="first colour is right", xlim=(0, 1), ylim=(0.5, 1.02))
+    axis.legend(frameon=False, loc="lower left", fontsize=8)
     _save(figure, path)
 
 

@@ -67,10 +67,12 @@ class World:
     files: Steps = field(init=False)
     table: dict[str, int] = field(default_factory=dict)
     stream: tuple[deque[Change], deque[Change]] = field(default_factory=lambda: (deque(), deque()))
+    history: list[Change] = field(default_factory=list)
     now: datetime = NOW
     writes: int = 0
     broken: list[str] = field(default_factory=list)
     clock_ahead = timedelta()  # of exporters, over the store's
+    lost_answers = 0.0  # the share of conditional writes that are carried out, and refused when they are repeated
 
     def __post_init__(self) -> None:
         self.chance, self.files = random.Random(self.seed), Steps(self)
@@ -166,7 +168,7 @@ class Steps(MemoryFiles):
             return False
         self._keep(name, data)
         self.check()
-        return True
+        return not (self.world.lost_answers and self.world.chance.random() < self.world.lost_answers)
 
     def delete(self, names: Any) -> None:
         for name in names:
@@ -190,7 +192,7 @@ class Steps(MemoryFiles):
 
 def shop(world: World) -> None:
     """Write, replace and remove images, and tell the stream."""
-    for number in range(CHANGES):
+    for _ in range(CHANGES):
         world.step()
         image = world.chance.choice(IMAGES)
         if image in world.table and world.chance.random() < 0.3:
@@ -198,8 +200,29 @@ def shop(world: World) -> None:
             revision = None
         else:
             revision = world.table[image] = world.table.get(image, 0) + 1
-        shard = world.stream[IMAGES.index(image) % 2]
-        shard.append(Change(str(number), world.tick(), image, revision))
+        pass_on(world, image, revision)
+
+
+def pass_on(world: World, image: str, revision: int | None) -> None:
+    """Tell the stream of a change."""
+    change = Change(str(len(world.history)), world.tick(), image, revision)
+    world.history.append(change)
+    world.stream[IMAGES.index(image) % 2].append(change)
+
+
+def redriver(world: World) -> None:
+    """Have the newest change come again, as if it had been given up, while others may follow it."""
+    for _ in range(CHANGES // 2):
+        world.step()
+        if world.history:
+            redrive(world, world.history[-1])
+
+
+def redrive(world: World, change: Change) -> None:
+    """Renew the revision of what changed, which the stream passes on; what was removed stays so."""
+    if change.image in world.table:
+        world.table[change.image] += 1
+        pass_on(world, change.image, world.table[change.image])
 
 
 class SmallRecorder(Recorder):
@@ -333,7 +356,12 @@ def write_snapshot(new_id: Any, files: Steps, began_at: datetime, rows: dict[str
 ACTORS = (shop, recorder(0), recorder(1), exporter, exporter, folder, cleaner)
 
 
-def first_wrong_world(seeds: range) -> tuple[int, list[str]] | None:
-    """Return the first world in which a rule is broken, or search ends otherwise than the table, and how."""
-    worlds = ((seed, World(seed).run(*ACTORS)) for seed in seeds)
+def first_wrong_world(seeds: range, *others: Callable[[World], None]) -> tuple[int, list[str]] | None:
+    """Return the first world in which a rule is broken, or search ends otherwise than the table, and how.
+
+    Args:
+        seeds: of the worlds.
+        others: work in them beside the usual ones.
+    """
+    worlds = ((seed, World(seed).run(*ACTORS, *others)) for seed in seeds)
     return next(((seed, wrong) for seed, wrong in worlds if wrong), None)

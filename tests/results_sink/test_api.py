@@ -147,7 +147,7 @@ def test_what_the_shop_says_of_a_product_is_answered_and_searched_by_a_parameter
     records: list[Record] = [replace(boot, observation=replace(boot.observation, listing=listing))]
     exported(files, tmp_path, [*records, tagged("b.jpg", "sku-8", boot=0.8)])
     asker = Asker(files, tmp_path, table_of(records))
-    answer = {"title": "Runner 7", "brand": None, "price": None, "url": "https://shop.example/7"}
+    answer = {"title": "Runner 7", "brand": None, "price": None, "url": "https://shop.example/7", "tags": None}
 
     page = asker.get("/search", text="runner").body
     assert [(result["product"], result["listing"]) for result in page["results"]] == [("sku-7", answer)]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -19,8 +21,9 @@ from pipeline.folder import FolderFiles
 from pipeline.keywords import Vocabulary
 from pipeline.memory.files import MemoryFiles
 from pipeline.standard_ids import StandardIds
+from pipeline.vectors import FeatureVector
 from results_sink import cli
-from results_sink.export.bulk import NEWEST_NAME, BulkExporter, bulk_lines
+from results_sink.export.bulk import INDEX_NAME, NEWEST_NAME, BulkExporter, bulk_lines
 from results_sink.formats.documents import document_id
 from results_sink.formats.write import Format, FormatOptions, write_format
 from tests.results_sink.small_shop import NOW, Breaking, gone, small_shop, small_vocabulary, table_of, tagged
@@ -63,9 +66,44 @@ def test_files_are_small_enough_for_a_request_each() -> None:
     assert report.files == tuple(
         f"opensearch-bulk/20260301T120000.000000Z/part-0000{number}.ndjson" for number in range(3)
     )
-    assert sorted(files.files) == sorted([NEWEST_NAME, *report.files])
+    assert sorted(files.files) == sorted([NEWEST_NAME, INDEX_NAME, *report.files])
     assert (report.indexed, report.deleted) == (8, 4)
     assert sum(data.count(b'{"delete":') for data in files.files.values()) == 4
+
+
+# The fields of a k-NN vector as OpenSearch's own clients declare them, those of a method, and of a query.
+VECTOR_FIELD = {"type", "dimension", "data_type", "space_type", "method", "mode", "compression_level", "model_id"}
+METHOD_FIELD = {"name", "engine", "space_type", "parameters"}
+
+
+def test_a_vector_is_a_k_nn_field_of_its_length_in_bytes() -> None:
+    files, vector = MemoryFiles(), FeatureVector.of("0" * 12, np.array([-1, 0.5, 0], np.float32))
+    other = FeatureVector.of("1" * 12, np.array([1, 1], np.float32))
+    seen = replace(tagged("a.jpg", boot=0.9), vector=vector)
+    records = [seen, replace(tagged("b.jpg", boot=0.9), vector=other), tagged("c.jpg", boot=0.5)]
+    BulkExporter(table_of(records), files, small_vocabulary(), lambda: NOW).export()
+
+    index = json.loads(files.files[INDEX_NAME])
+    field = index["mappings"]["properties"]["vector"]
+    assert index["settings"] == {"index.knn": True}
+    assert (field["type"], field["dimension"], field["data_type"]) == ("knn_vector", 3, "byte")
+    assert (field["method"]["engine"], field["method"]["space_type"]) == ("lucene", "cosinesimil")
+    assert set(field) <= VECTOR_FIELD
+    assert set(field["method"]) <= METHOD_FIELD
+    [part] = files.files[NEWEST_NAME].decode().split()
+    documents = [json.loads(line) for line in files.files[part].splitlines() if line.startswith(b'{"image"')]
+    assert [document.get("vector") for document in documents] == [[-127, 64, 0], None, None]
+    assert [document.get("vector_space") for document in documents] == ["0" * 12, None, None]
+
+
+def test_an_index_without_vectors_has_no_field_for_them() -> None:
+    files = MemoryFiles()
+    bulk_exporter(files, tagged("a.jpg", boot=0.9)).export()
+
+    index = json.loads(files.files[INDEX_NAME])
+    assert "settings" not in index
+    assert index["mappings"]["properties"]["colours"] == {"type": "keyword"}
+    assert "vector" not in index["mappings"]["properties"]
 
 
 def bulk_exporter(files: FileStore, *records: Record, hour: int = 0) -> BulkExporter:
@@ -100,7 +138,7 @@ def loop_of_readme(engine: str) -> str:
 @pytest.mark.parametrize(
     ("engine", "paths"),
     [
-        ("OpenSearch", ["/_bulk", "/_bulk"]),
+        ("OpenSearch", ["/catalogue", "/_bulk", "/_bulk"]),
         ("Typesense", ["documents/import", "documents"]),
     ],
 )

@@ -454,6 +454,26 @@ def test_an_export_that_cannot_know_what_was_folded_meanwhile_is_not_published(s
     assert shop.found("boot") == [("s3://shop/meanwhile.jpg", 0.9)]
 
 
+def test_an_export_whose_answer_was_lost_is_published_once(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The write of the pointer was carried out; its repetition is refused, since the file is another one by now."""
+    first = shop.export()
+    write_if, lost = shop.files.write_if, []
+
+    def write_and_lose_the_answer(name: str, data: bytes, seen: str | None) -> bool:
+        is_written = write_if(name, data, seen)
+        if name == LATEST_NAME and not lost:
+            lost.append(name)
+            return False
+        return is_written
+
+    monkeypatch.setattr(shop.files, "write_if", write_and_lose_the_answer)
+    second = shop.export()
+
+    latest = latest_of(shop)
+    assert lost
+    assert (latest.snapshot, latest.previous) == (second.snapshot, first.snapshot)
+
+
 def test_an_export_during_which_the_pointer_was_lost_is_not_published(shop: Shop) -> None:
     shop.export()
     scan = shop.table.scan
@@ -624,7 +644,7 @@ def test_deltas_go_with_the_last_snapshot_that_needs_them_when_no_export_that_ru
         shop.export()
         return len(list(shop.files.names(f"snapshots/{first}/"))), delta.name in shop.files.names("deltas/")
 
-    assert [left() for _ in range(4)] == [(5, True), (5, True), (1, True), (1, True)]
+    assert [left() for _ in range(4)] == [(6, True), (6, True), (1, True), (1, True)]
     shop.now += RUNNING
     assert left() == (0, False)
 

@@ -106,6 +106,18 @@ def test_a_line_is_cut_to_the_width_of_a_terminal() -> None:
     assert [cut("sneaker", width) for width in (7, 80, None)] == ["sneaker"] * 3
 
 
+def test_search_on_a_terminal_leaves_room_for_product_and_image(
+    command: Callable[..., Said], export: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("results_sink.search_cli.columns", lambda: 60)
+    out = command("search", "footwear", "--from", export)[1]
+
+    assert (
+        out.splitlines()[1]
+        == "1.00   running shoe 0.98, footwear 1\N{HORIZONTAL ELLIPSIS}  runner   s3://shop/a\N{HORIZONTAL ELLIPSIS}"
+    )
+
+
 def test_search_that_shows_no_results_says_how_many_there_are(command: Callable[..., Said], export: str) -> None:
     out = command("search", "footwear", "--from", export, "--limit", "0")[1]
 
@@ -241,7 +253,7 @@ def test_export_writes_the_table_to_a_folder_and_says_what(
         "gone": 1,
         "undone": 0,
         "postings": 4,
-        "files": 3,
+        "files": 4,
     }
     assert document(command("search", "footwear", "--from", place, "--json"))["total"] == 2
 

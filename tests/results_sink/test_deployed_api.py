@@ -14,6 +14,7 @@ import pytest
 import schemathesis
 from schemathesis import GenerationMode
 
+from infra.local.deploy import Deployment
 from infra.local.place import Place
 from infra.local.run import Sources, down, up
 from infra.package import ROOT, TEMPLATE
@@ -40,6 +41,7 @@ class Deployed:
     """A deployed stack, and who asks it."""
 
     address: str
+    endpoint_url: str
     table: DynamoTable
     place: Place
     sources: Sources
@@ -82,7 +84,8 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         run = up(place, sources).run
         outputs = stack_outputs(client("cloudformation", run.endpoint_url), STACK_NAME)
         address = f"{run.endpoint_url}/_aws/execute-api/{outputs['HttpApiId']}/$default"
-        yield Deployed(address, DynamoTable(client("dynamodb", run.endpoint_url), outputs["TableName"]), place, sources)
+        table = DynamoTable(client("dynamodb", run.endpoint_url), outputs["TableName"])
+        yield Deployed(address, run.endpoint_url, table, place, sources)
     finally:
         down(place, purge=True)
 
@@ -110,12 +113,15 @@ def test_what_changed_just_before_an_end_and_after_it_is_found(deployed: Deploye
         tagged(f"before {is_hard}.jpg", "before", **{BOOT: 0.9}),
         tagged(f"after {is_hard}.jpg", **{BOOT: 0.9}),
     )
+    mappings = Deployment.at(deployed.endpoint_url)
+    mappings.listen(to_queues=False)  # so that nobody has read the change when the end comes
     deployed.put(before)
     if is_hard:
         kill(deployed.place)
     else:
         down(deployed.place, purge=False)
     up(deployed.place, deployed.sources)
+    mappings.listen(to_queues=True)
     deployed.put(after)
 
     images = {str(record.observation.image) for record in (before, after)}

@@ -23,6 +23,7 @@ from pipeline.errors import BadSettings, CallerError, RetryLater
 from pipeline.folder import FolderFiles
 from pipeline.memory.files import MemoryFiles
 from pipeline.memory.table import MemoryTable
+from pipeline.standard_ids import Standard, StandardIds
 from pipeline.unreadable import UnreadableItem
 from results_sink.export.manifest import LATEST_NAME, Latest, Manifest
 from results_sink.export.postings_layout import Sizes
@@ -68,7 +69,7 @@ def snapshot_folder(files: FolderFiles, manifest: Manifest) -> Path:
 
 
 def rows_of(files: FolderFiles, manifest: Manifest, kind: str) -> list[dict[str, object]]:
-    """Return all rows of ``images``, ``postings`` or ``coverage``, as pyarrow reads them."""
+    """Return all rows of ``images``, ``postings``, ``coverage`` or ``keywords``, as pyarrow reads them."""
     names = [part.name for part in getattr(manifest, kind)]
     tables = [pq.read_table(snapshot_folder(files, manifest) / name, partitioning=None) for name in names]
     rows: list[dict[str, object]] = pa.concat_tables(tables).to_pylist()
@@ -96,6 +97,7 @@ def test_a_row_says_all_that_is_known_of_an_image(folder: FolderFiles, tmp_path:
         "brand": None,
         "price": None,
         "url": None,
+        "tags": None,
         "status": "tagged",
         "reason": None,
         "detail": None,
@@ -207,14 +209,31 @@ def test_coverage_counts_what_images_shows(folder: FolderFiles, tmp_path: Path) 
     assert counted.fetchall() == shown.fetchall() == [(10, 0.7)]
 
 
-def test_a_manifest_of_before_there_was_coverage_is_read(folder: FolderFiles, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["coverage", "keywords"])
+def test_a_manifest_of_before_there_were_such_files_is_read(folder: FolderFiles, tmp_path: Path, kind: str) -> None:
     manifest = exported(folder, tmp_path)
     document = json.loads(manifest.encode())
-    del document["coverage"], document["coverage_columns"]
+    del document[kind], document[f"{kind}_columns"]
 
     read = Manifest.decode(json.dumps(document).encode(), "manifest.json")
 
-    assert read == replace(manifest, coverage=(), coverage_columns=())
+    assert read == replace(manifest, **{kind: (), f"{kind}_columns": ()})
+
+
+def test_keywords_have_their_ids_in_the_taxonomies_of_google_and_shopify(folder: FolderFiles, tmp_path: Path) -> None:
+    ids = StandardIds({"footwear": {Standard.GOOGLE: "187"}, "boot": {Standard.SHOPIFY: "aa-8-3"}})
+    manifest = exported(folder, tmp_path, standard_ids=ids)
+
+    rows = {row["keyword_id"]: row for row in rows_of(folder, manifest, "keywords")}
+
+    assert list(rows) == sorted(rows)
+    assert (rows["cowboy-boot"]["google_id"], rows["cowboy-boot"]["shopify_id"]) == ("187", "aa-8-3")
+    assert (rows["chair"]["google_id"], rows["chair"]["shopify_id"]) == (None, None)
+    assert rows["boot"]["words"]["de"] == "Stiefel"
+    assert rows["boot"]["synonyms"]["en"] == ["bootee"]
+    carried = {tag["keyword_id"] for row in rows_of(folder, manifest, "images") for tag in row["keywords"]}
+    assert carried < rows.keys()
+    assert "mouse" in rows.keys() - carried  # a delta may bring it
 
 
 def test_duckdb_reads_the_same(folder: FolderFiles, tmp_path: Path) -> None:
@@ -271,6 +290,7 @@ def test_the_manifest_says_what_the_files_are(folder: FolderFiles, tmp_path: Pat
     for part, columns in (
         (manifest.postings[0], manifest.postings_columns),
         (manifest.coverage[0], manifest.coverage_columns),
+        (manifest.keywords[0], manifest.keywords_columns),
     ):
         assert [field.name for field in parquet_schema(place / part.name)] == [column.name for column in columns]
 
@@ -299,6 +319,7 @@ def test_the_pointer_is_written_last_and_the_manifest_before_it(tmp_path: Path) 
         f"{folder}images/part-00000.parquet",
         f"{folder}postings/part-00000.parquet",
         f"{folder}coverage/part-00000.parquet",
+        f"{folder}keywords/part-00000.parquet",
         f"{folder}manifest.json",
         LATEST_NAME,
     ]
@@ -321,7 +342,8 @@ def test_no_records_make_a_snapshot_of_no_rows(folder: FolderFiles, tmp_path: Pa
 
     assert (manifest.counts.rows, manifest.images[0].rows, manifest.postings[0].rows) == (0, 0, 0)
     place = snapshot_folder(folder, manifest)
-    assert duckdb.sql(f"select count(*) from '{place}/*/*.parquet'").fetchall() == [(0,)]
+    for kind in ("images", "postings", "coverage"):
+        assert duckdb.sql(f"select count(*) from '{place}/{kind}/*.parquet'").fetchall() == [(0,)]
 
 
 def test_the_same_records_make_the_same_files_in_whatever_order_they_come(tmp_path: Path) -> None:

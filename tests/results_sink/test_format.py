@@ -15,6 +15,7 @@ from results_sink.export.cleanup import RUNNING, Rule
 from results_sink.export.coverage import COVERAGE_SCHEMA
 from results_sink.export.export import KEPT_SNAPSHOTS
 from results_sink.export.fold import LEAST_DELTAS, MOST_ROWS
+from results_sink.export.keyword_table import keywords_schema
 from results_sink.export.manifest import SCHEMA_VERSION
 from results_sink.export.postings_layout import Sizes
 from results_sink.export.publish import CLOCK_TOLERANCE
@@ -29,6 +30,7 @@ SCHEMAS = [
     ("images", images_schema(LANGUAGES)),
     ("postings", postings_schema(LANGUAGES)),
     ("coverage", COVERAGE_SCHEMA),
+    ("keywords", keywords_schema(LANGUAGES)),
 ]
 
 

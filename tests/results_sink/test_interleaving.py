@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
+from pipeline.errors import BadExport, RetryLater
 from results_sink.export import cleanup, publish
 from tests.results_sink import interleaving
 from tests.results_sink.interleaving import World, first_wrong_world
@@ -18,8 +20,30 @@ WORLDS = 15  # of the protocol as it is; twenty were run by hand
 SEARCHED = 20
 
 
-def test_search_ends_as_the_table_is_in_every_interleaving() -> None:
+@pytest.mark.parametrize("lost_answers", [0.0, 0.3])
+def test_search_ends_as_the_table_is_in_every_interleaving(
+    lost_answers: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(World, "lost_answers", lost_answers)
+
     assert first_wrong_world(range(WORLDS)) is None
+
+
+def test_a_change_that_was_given_up_and_comes_again_late_hides_no_newer_one() -> None:
+    assert first_wrong_world(range(36, 36 + WORLDS), interleaving.redriver) is None
+
+
+def test_a_change_that_comes_again_as_it_was_hides_a_newer_one() -> None:
+    """The reason why a redrive renews records: between its look at the table and its delta another one may come."""
+
+    def pass_on_as_it_was(world: World, change: interleaving.Change) -> None:
+        if world.table.get(change.image) == change.revision:
+            with suppress(RetryLater, BadExport):
+                interleaving.SmallRecorder(world.files, None, world.new_id).record([change])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(interleaving, "redrive", pass_on_as_it_was)
+        assert first_wrong_world(range(36, 36 + SEARCHED), interleaving.redriver) is not None
 
 
 # ---- Bugs that are put in, some of them old ones ---------------------------------------------------------------------

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
+from pipeline.settings import starter_head_dir
 from results_sink.search import duplicates as module
 from results_sink.search.duplicates import LEAST_COSINE, NEIGHBOURS, alike_pairs, groups_of
 from results_sink.search.nearest import VectorIndex, unit_rows
+from results_sink.search.shared_words import HeadWords
 
 
 def made(count: int, dimensions: int = 64, seed: int = 1) -> np.ndarray:
@@ -39,7 +43,7 @@ def test_an_index_finds_exactly_what_the_plain_way_finds(count: int, is_rounded:
         rows, cosines = plain_way(vectors, query, count)
         neighbours = index.nearest(query, count)
         assert neighbours.rows.tolist() == rows
-        assert neighbours.cosines == pytest.approx(cosines, abs=1e-5)
+        assert neighbours.scores == pytest.approx(cosines, abs=1e-5)
 
 
 def test_a_vector_is_nearest_to_itself_whatever_its_length() -> None:
@@ -48,7 +52,7 @@ def test_a_vector_is_nearest_to_itself_whatever_its_length() -> None:
     neighbours = VectorIndex.of(vectors).nearest(vectors[7].astype(np.float32) * 3, 1)
 
     assert neighbours.rows.tolist() == [7]
-    assert neighbours.cosines[0] == pytest.approx(1)
+    assert neighbours.scores[0] == pytest.approx(1)
 
 
 def test_more_are_asked_for_than_there_are_and_zeros_are_like_nothing() -> None:
@@ -57,8 +61,37 @@ def test_more_are_asked_for_than_there_are_and_zeros_are_like_nothing() -> None:
     query = vectors[0].astype(np.float32)
 
     assert sorted(VectorIndex.of(vectors).nearest(query, 10).rows.tolist()) == [0, 1, 2]
-    assert 0 in VectorIndex.of(vectors).nearest(query, 10).cosines
+    assert 0 in VectorIndex.of(vectors).nearest(query, 10).scores
     assert len(VectorIndex.of(vectors[:0]).nearest(query, 10).rows) == 0
+
+
+def test_with_words_the_score_is_the_cosine_and_what_both_are_taken_for() -> None:
+    rng = np.random.default_rng(2)
+    head = HeadWords(rng.normal(size=(64, 5)).astype(np.float32) * 4, rng.normal(size=5).astype(np.float32))
+    vectors, query = made(300), rng.normal(size=64).astype(np.float32)
+
+    def roots(rows: np.ndarray) -> np.ndarray:
+        powers = np.exp(unit_rows(rows) @ head.coefficients + head.bias)
+        return np.sqrt(powers / powers.sum(axis=1, keepdims=True))
+
+    expected = (unit_rows(vectors) @ unit_rows(query[None])[0]) * 0.7 + (roots(vectors) @ roots(query[None])[0]) * 0.3
+    neighbours = VectorIndex.of(vectors, head).nearest(query, 300)
+
+    assert neighbours.scores == pytest.approx(expected[neighbours.rows], abs=0.003)  # int8 has 127 levels
+    assert list(neighbours.scores) == sorted(neighbours.scores, reverse=True)
+    few = VectorIndex.of(vectors, head).nearest(query, 7)
+    assert few.rows.tolist() == neighbours.rows[:7].tolist()
+    itself = VectorIndex.of(vectors, head).nearest(vectors[9].astype(np.float32), 1)
+    assert (itself.rows.tolist(), itself.scores.tolist()) == ([9], pytest.approx([1]))
+
+
+def test_the_built_in_head_speaks_of_vectors_of_its_own_space_alone() -> None:
+    card = json.loads((starter_head_dir() / "card.json").read_text())
+
+    head = HeadWords.load(card["space"])
+    assert head is not None
+    assert head.levels(np.eye(256, dtype=np.float32)[:3]).shape == (3, len(card["words"]) + 1)
+    assert HeadWords.load("f" * 12) is None
 
 
 def exact_pairs(vectors: np.ndarray, count: int) -> set[tuple[int, int]]:

@@ -76,6 +76,45 @@ def test_several_words_mean_all_of_them_by_the_lower_score(searcher: Searcher) -
     assert found(searcher, "boot OR chair")[:2] == [("boot/1.jpg", 0.9), ("chair.jpg", 0.9)]
 
 
+@pytest.mark.parametrize(
+    ("query", "language"),
+    [
+        ("footwear no boots", "en"),
+        ("footwear without the Boots", "en"),
+        ("Schuhwerk ohne Stiefel", "de"),
+        ("chaussures sans bottes", "fr"),
+        ("calzado sin botas", "es"),
+    ],
+)
+def test_a_negation_leaves_out_what_follows_it(searcher: Searcher, query: str, language: str) -> None:
+    answer = searcher.answer(SearchRequest(query, language=language))
+
+    assert [hit.image for hit in answer.results] == ["s3://shop/sneaker.jpg"]
+    assert answer.ignored == ()
+
+
+def test_a_negation_of_what_nobody_knows_is_ignored_with_it_and_one_that_leaves_nothing_is_left_out_first(
+    searcher: Searcher,
+) -> None:
+    unknown = searcher.answer(SearchRequest("sneaker no laces"))
+    too_much = searcher.answer(SearchRequest("boot no footwear"))
+
+    assert (unknown.total, unknown.ignored) == (1, ("no", "laces"))
+    assert (too_much.total, too_much.ignored) == (3, ("no footwear",))
+    assert searcher.answer(SearchRequest("boot no")).ignored == ("no",)
+
+
+def test_a_mere_head_is_left_out_before_a_name(searcher: Searcher) -> None:
+    answer = searcher.answer(SearchRequest("boot equipment"))
+
+    assert (answer.total, answer.ignored) == (3, ("equipment",))
+
+
+def test_a_french_article_before_an_apostrophe_belongs_to_no_word(searcher: Searcher) -> None:
+    assert searcher.answer(SearchRequest("l'équipement de sport", language="fr")).total == 1
+    assert searcher.answer(SearchRequest("bottes d'hiver", language="fr")).ignored == ("hiver",)
+
+
 def test_not_leaves_out(searcher: Searcher) -> None:
     assert found(searcher, "footwear AND NOT boot") == [("sneaker.jpg", 0.99)]
 

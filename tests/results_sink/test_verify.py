@@ -74,10 +74,12 @@ def test_a_cheap_pass_reads_what_names_the_files_and_a_deep_one_reads_them(shop:
     damages(shop, is_deep=True)
 
     assert cheap == [LATEST_NAME, name_of(shop, "manifest")]
-    assert {name_of(shop, part) for part in ("images/", "postings/", "coverage/", "deltas/")} < set(shop.files.reads)
+    assert {name_of(shop, part) for part in ("images/", "postings/", "coverage/", "keywords/", "deltas/")} < set(
+        shop.files.reads
+    )
 
 
-@pytest.mark.parametrize("part", ["images/", "postings/", "coverage/", "manifest", "deltas/"])
+@pytest.mark.parametrize("part", ["images/", "postings/", "coverage/", "keywords/", "manifest", "deltas/"])
 @pytest.mark.parametrize(
     ("damage", "problem"),
     [
@@ -98,7 +100,7 @@ def test_a_file_that_is_not_as_it_was_written_is_named(
 
     assert found.file == name
     assert problem in found.problem
-    assert found.stops_search == (part != "coverage/")
+    assert found.stops_search == (part not in {"coverage/", "keywords/"})
 
 
 def test_a_copied_export_whose_versions_are_others_is_read_and_found_whole(shop: Shop) -> None:

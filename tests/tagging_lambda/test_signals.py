@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import random
+from datetime import date
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from pipeline.colours import COLOURS, colours_of
 from pipeline.facts import PhotoFacts
+from pipeline.photo_rules import broken_ids, shipped_rule_sets
 from tagging_lambda.image.preprocess import read_picture
 from tests.builders import CONTRACT
 
@@ -56,6 +59,25 @@ def test_a_plain_product_has_the_colour_that_a_person_would_name(name: str) -> N
     assert not others
 
 
+@pytest.mark.parametrize(
+    ("levels", "colour"),
+    [
+        ((48, 38, 34), "brown"),  # a shoe of dark leather, which a black one beside it is not
+        ((26, 26, 28), "black"),
+        ((250, 240, 190), "yellow"),  # as pale as a cream, and greener
+        ((243, 228, 200), "beige"),
+    ],
+)
+def test_a_dark_or_pale_tint_is_a_colour(levels: tuple[int, int, int], colour: str) -> None:
+    ground = (60, 90, 120) if min(levels) > 100 else (255, 255, 255)
+
+    assert colours_of(facts_of(photo(levels, ground)))[0].colour == colour
+
+
+def test_what_may_be_white_in_the_shade_or_a_light_grey_has_no_colour() -> None:
+    assert colours_of(facts_of(photo((207, 207, 208)))) == ()
+
+
 def test_the_ground_says_nothing_of_the_colour() -> None:
     for ground in ((255, 255, 255), (20, 20, 20), (240, 120, 30)):
         assert colours_of(facts_of(photo(LEVELS["green"], ground)))[0].colour == "green"
@@ -85,6 +107,52 @@ def test_size_format_and_bytes_are_those_of_the_file() -> None:
 
     assert (facts.width_pixels, facts.height_pixels, facts.format) == (640, 480, "JPEG")
     assert 1_000 < facts.file_bytes < 20_000
+
+
+SIDES = (99, 100, 249, 250, 499, 500, 501, 640, 999, 1000)
+LATER = date(2027, 1, 31)
+
+
+def made_picture(rng: random.Random) -> tuple[bytes, dict[str, set[str]]]:
+    """Return a file with a product on white, and what it breaks as of `LATER`."""
+    width, height = rng.choice(SIDES), rng.choice(SIDES)
+    kind = rng.choice(("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"))
+    has_frame = rng.random() < 0.3 and max(width, height) < 4 * min(width, height)
+    image = Image.new("RGB", (width, height), (255, 255, 255))
+    ImageDraw.Draw(image).ellipse((width // 10, height // 10, width * 9 // 10, height * 9 // 10), (90, 60, 200))
+    if has_frame:
+        line = max(2, max(width, height) // 40)
+        image = ImageOps.expand(image.crop((line, line, width - line, height - line)), line, (20, 20, 20))
+    file = io.BytesIO()
+    image.save(file, kind, **({"speed": 10} if kind == "AVIF" else {}))
+    small, large = min(width, height), max(width, height)
+    broken = {
+        "google": {
+            "image_too_small": small < 500,
+            "format_not_accepted": kind == "AVIF",
+            "border": has_frame,
+        },
+        "amazon": {
+            "image_too_small": large < 500,
+            "no_zoom": large < 1000,
+            "format_not_accepted": kind in {"WEBP", "BMP", "AVIF"},
+            "border": has_frame,
+            "background_not_white": has_frame,
+        },
+    }
+    return file.getvalue(), {
+        name: {rule for rule, is_broken in rules.items() if is_broken} for name, rules in broken.items()
+    }
+
+
+@pytest.mark.slow
+def test_what_a_header_or_an_edge_shows_is_judged_exactly_on_five_hundred_pictures() -> None:
+    rng, rule_sets = random.Random(20270131), shipped_rule_sets()
+    for _ in range(500):
+        data, broken = made_picture(rng)
+        facts = read_picture(data, CONTRACT).facts
+
+        assert {name: set(ids) for name, ids in broken_ids(rule_sets, facts, (), LATER).items()} == broken
 
 
 def test_border_and_margins_are_measured() -> None:

@@ -19,6 +19,7 @@ from infra.package import ROOT, TEMPLATE
 from pipeline.errors import Denied, RetryLater
 from pipeline.http.client import BearerToken, CatalogClient, SignedRequests
 from pipeline.stack import LOCAL, TARGET_VARIABLE, local_folder
+from tests.gateway import statuses_under_load
 from tests.infra.local.scratch import tiny_model
 
 if TYPE_CHECKING:
@@ -49,6 +50,16 @@ def status_of(url: str) -> int:
         return refused.code
 
 
+def type_commands(home: dict[str, str]) -> None:
+    """Type commands that work on the stack; they speak with AWS itself, whoever may call the API."""
+    command = [sys.executable, "-m", "infra.cli"]
+    for words in ("export", "doctor", "status", "search footwear"):
+        done = subprocess.run(
+            [*command, *words.split()], check=False, env=os.environ | home, cwd=ROOT, capture_output=True, text=True
+        )
+        assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
+
+
 def test_with_iam_it_answers_signed_requests_alone(home: dict[str, str], sources: Sources) -> None:
     api = up(Place(local_folder(home)), sources, Authorization.IAM).api
 
@@ -64,6 +75,15 @@ def test_with_iam_it_answers_signed_requests_alone(home: dict[str, str], sources
             patch.setenv(name, value)
         with pytest.raises(Denied):
             CatalogClient(api.url, SignedRequests()).health()
+
+
+def test_with_iam_commands_and_many_callers_at_once_are_served(home: dict[str, str]) -> None:
+    api = status(Place(local_folder(home))).api
+
+    type_commands(home)
+    statuses = statuses_under_load(f"{api.url}/v1/healthz", SignedRequests(on_embedded_aws=True), 10)
+
+    assert statuses == {"signed": {200: 10}, "forged": {403: 10}, "nobody": {403: 10}}
 
 
 def test_curl_signs_as_local_status_says(home: dict[str, str]) -> None:
@@ -97,6 +117,9 @@ def test_with_jwt_it_answers_who_signed_in_alone(home: dict[str, str], sources: 
     for auth in (BearerToken(forged), SignedRequests(on_embedded_aws=True)):
         with pytest.raises(Denied):
             CatalogClient(api.url, auth).health()
+    statuses = statuses_under_load(f"{api.url}/v1/healthz", BearerToken(token), 10)
+    assert statuses == {"signed": {200: 10}, "forged": {401: 10}, "nobody": {401: 10}}
+    type_commands(home)
 
 
 def test_without_it_answers_everybody_again(home: dict[str, str], sources: Sources) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infra.local.deploy import with_literal_numbers
+from infra.local.deploy import concurrency, declared_parameters, with_literal_numbers
 from infra.package import TEMPLATE
 
 TEXT = """
@@ -23,6 +23,21 @@ Resources:
     Name: !Ref Name
     Both: !FindInMap [Sums, !Ref Speed, !Ref Speed]
 """
+
+
+def test_there_are_about_as_many_functions_as_cores_and_the_template_allows_for_it() -> None:
+    declared = declared_parameters(TEMPLATE.read_text(encoding="utf-8"))
+
+    for cores, functions in ((1, 2), (2, 2), (3, 5), (8, 10), (96, 10)):
+        assert set(concurrency(cores).values()) == {str(functions)}
+        assert all(functions in declared[name]["AllowedValues"] for name in concurrency(cores))
+
+
+def test_a_given_number_goes_before_the_default() -> None:
+    written = with_literal_numbers(TEXT, {"Speed": "7", "Name": "mine"})
+
+    assert "    Speed: 7\n" in written
+    assert "    Name: !Ref Name\n" in written
 
 
 def test_a_number_that_a_parameter_gives_is_written_out() -> None:

@@ -90,7 +90,7 @@ def test_a_record_that_cannot_be_written_fails_alone_and_all_of_them_are_not_ava
 
     monkeypatch.setattr(table, "put", put)
     status, body = decide({}, {"image": str(OTHER)})
-    assert (status, [one["failure"] for one in body["decisions"]]) == (200, [None, "throttled"])
+    assert (status, [one["failure"] for one in body["decisions"]]) == (200, [None, f"{OTHER}: throttled"])
     assert decide(image=str(OTHER))[0] == 503
 
 

@@ -58,7 +58,7 @@ def test_a_throttled_write_is_tried_again_and_fails_alone_in_the_end():
     table, waits_s = Throttled(), []
     rewriter = Rewriter(table, InlineExecutor(), sleep=waits_s.append)
     [found] = rewriter.rewrite([tagged()], renamed)
-    assert "ProvisionedThroughputExceededException" in found.failure
+    assert found.failure == f"{tagged().observation.image}: ProvisionedThroughputExceededException"
     assert (found.is_change, table.tries, waits_s) == (False, len(WAITS_S), list(WAITS_S))
 
 
@@ -95,7 +95,7 @@ def test_a_throttled_read_after_a_lost_race_costs_no_other_record():
 
     assert [(rewrite.is_change, rewrite.failure) for rewrite in rewrites] == [
         (True, ""),
-        (False, "throttled"),
+        (False, f"{shop('b.jpg')}: throttled"),
         (True, ""),
     ]
 

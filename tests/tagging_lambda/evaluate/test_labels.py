@@ -35,6 +35,13 @@ def test_words_in_any_language_and_ids_are_expected_or_acceptable_with_all_above
     assert (second.expected, second.right) == (frozenset(), frozenset())
 
 
+def test_photos_of_one_product_belong_together_and_others_to_themselves(labels):
+    first, second = labels("file,expected,product\na.jpg,red,P1\nb.jpg,red,P1\n")
+    assert (first.group, second.group) == ("P1", "P1")
+    first, second = labels("file,expected\na.jpg,red\nb.jpg,red\n")
+    assert (first.group, second.group) == ("a.jpg", "b.jpg")
+
+
 def test_acceptable_words_need_not_be_given(labels):
     [only] = labels("file,expected\na.jpg,red\n")
     assert only.right == {"red", "paint"}

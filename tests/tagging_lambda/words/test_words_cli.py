@@ -75,10 +75,34 @@ def test_a_shop_learns_tags_verifies_and_goes_back(real_model, labels, monkeypat
     assert "no head is called 'my-shop'" in capsys.readouterr().err
 
 
+@pytest.mark.slow
+def test_a_folder_of_tag_has_the_vectors_to_learn_from_when_the_photos_are_gone(
+    real_model, labels, monkeypatch, capsys
+):
+    monkeypatch.setenv("MODEL_DIR", str(real_model))
+    monkeypatch.chdir(labels.parent)
+    photos = sorted(labels.parent.glob("*.jpg"))
+    assert main(["tag", *(photo.name for photo in photos), "-o", "tagged"]) == 0
+    for photo in photos:
+        photo.unlink()
+    capsys.readouterr()
+
+    assert main(["learn", "labels.csv", "--name", "my-shop", "--from", "tagged"]) == 0
+    assert capsys.readouterr().out.startswith("my-shop: 2 words learned from 16 photos in ")
+    assert main(["verify", "labels.csv", "--from", "tagged"]) == 0
+    assert "0 of 16 photos contradict their keywords" in capsys.readouterr().out
+    with labels.open("a") as file:
+        file.write("never-tagged.jpg,boot\n")
+    assert main(["verify", "labels.csv", "--from", "tagged"]) == 0
+    assert "line 18: never-tagged.jpg is left out: " in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["learn", "nowhere.csv", "--name", "a"], "nowhere.csv cannot be read"),
+        (["learn", "labels.csv", "--name", "a", "--from", "nowhere"], "nowhere"),
+        (["verify", "labels.csv", "--from", "nowhere"], "nowhere"),
         (["learn", "--name", "a"], "name either a file LABELS.csv or --from-table to learn from"),
         (["learn", "nowhere.csv", "--from-table", "--name", "a"], "name either a file LABELS.csv or --from-table"),
         (["learn", "nowhere.csv", "--name", "A B"], "'A B' is no name of a head: 1 to 32 of a-z 0-9 and -"),

@@ -1,0 +1,104 @@
+"""Which images have keywords that contradict what the shop itself says of the product: its title and its own tags."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.keywords import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from pipeline.keywords import Vocabulary
+    from results_sink.search.images import ImageIndex
+    from results_sink.search.words import Lexicon
+
+_WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")  # no numbers: they name nothing, and each is another
+
+
+class ListingReader:
+    """Reads keywords in what shops write, by the names and synonyms of one language."""
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        """Sort the names of several words by the first one, longest first."""
+        self._stem = cache(lexicon.key)
+        self._lexicon = lexicon
+        self._names: dict[str, list[tuple[list[str], tuple[str, ...]]]] = {}
+        for name, meaning in (*lexicon.names.items(), *lexicon.synonyms.items()):
+            first, *others = lexicon.key(name).split()
+            if others:
+                self._names.setdefault(first, []).append(([first, *others], meaning.keyword_ids))
+        for names in self._names.values():
+            names.sort(key=lambda name: -len(name[0]))
+        self._single = cache(self._read_single)
+
+    def keyword_ids(self, text: str) -> frozenset[str]:
+        """Return the keywords that a text names; neighbours that together are a name are that name alone."""
+        words = _WORD.findall(text)
+        stems = [self._stem(word) for word in words]
+        named: set[str] = set()
+        first = 0
+        while first < len(words):
+            count, keyword_ids = self._longest(stems, first) or (1, self._single(words[first]))
+            named.update(keyword_ids)
+            first += count
+        return frozenset(named)
+
+    def _longest(self, stems: Sequence[str], first: int) -> tuple[int, tuple[str, ...]] | None:
+        for name, keyword_ids in self._names.get(stems[first], ()):
+            if stems[first : first + len(name)] == name:
+                return len(name), keyword_ids
+        return None
+
+    def _read_single(self, word: str) -> tuple[str, ...]:
+        lexicon = self._lexicon
+        meaning = lexicon.exact(word) or lexicon.inflected(word) or lexicon.compounded(word)
+        return meaning.keyword_ids if meaning else ()
+
+
+# DECISIONS.md, 143: what the shop says already lies in the export, and needs no list of labels.
+def contradicted(index: ImageIndex, reader: ListingReader, vocabulary: Vocabulary) -> NDArray[np.bool_]:
+    """Return which images have keywords of which none fits a keyword that the shop names: bool [N].
+
+    A keyword fits another that is the same, above it or below it. On both sides only the most specific ones count, as a
+    dress and a boot are both clothing. An image on which a person pinned a keyword is decided.
+    """
+    columns = index.columns
+    texts, text_of_row = columns.listing_texts()
+    named = [reader.keyword_ids(text) for text in texts]
+    is_named = np.array([bool(keyword_ids) for keyword_ids in named], np.bool_)
+    has_keywords = np.diff(columns.offsets) > 0
+    rows = np.flatnonzero(is_named[text_of_row] & has_keywords & ~columns.has_source(Source.HUMAN))
+    # Images by the thousand share what is said of them and what they show: each such pair is judged once.
+    numbers = {keyword_ids: number for number, keyword_ids in enumerate(dict.fromkeys(named))}
+    number_of_text = np.array([numbers[keyword_ids] for keyword_ids in named], np.int64)
+    sets = index.keyword_sets
+    pairs, pair_of_row = np.unique(
+        number_of_text[text_of_row[rows]] * len(sets) + index.set_codes[rows], return_inverse=True
+    )
+    fitting = [_related(_most_specific(keyword_ids, vocabulary), vocabulary) for keyword_ids in numbers]
+    fits = [
+        not fitting[pair // len(sets)].isdisjoint(_most_specific(sets[pair % len(sets)], vocabulary))
+        for pair in pairs.tolist()
+    ]
+    flags = np.zeros(len(columns), np.bool_)
+    flags[rows] = ~np.array(fits, np.bool_)[pair_of_row]
+    return flags
+
+
+def _related(keyword_ids: Iterable[str], vocabulary: Vocabulary) -> frozenset[str]:
+    """Return these keywords with those above and below them."""
+    lines = ((*vocabulary.ancestors(keyword_id), *vocabulary.descendants(keyword_id)) for keyword_id in keyword_ids)
+    return frozenset(related for line in lines for related in line)
+
+
+def _most_specific(keyword_ids: Iterable[str], vocabulary: Vocabulary) -> frozenset[str]:
+    """Return the keywords that none of the others is below."""
+    known = frozenset(keyword_ids) & vocabulary.nodes.keys()
+    return known.difference(*(vocabulary.ancestors(keyword_id) for keyword_id in known))

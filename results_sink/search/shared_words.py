@@ -1,0 +1,55 @@
+"""What two photos are taken for by the built-in head, as part of how alike they are."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from pipeline.model_version import CARD_NAME
+from pipeline.settings import starter_head_dir
+from pipeline.vectors import LEVELS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+WEIGHTS_NAME = "weights.npz"  # of the head, beside its card
+
+
+# DECISIONS.md, 139: looks alone call a hoodie on a bed like a towel on a bed.
+@dataclass(frozen=True, slots=True, eq=False)
+class HeadWords:
+    """The words of the built-in head, as a function of vectors of its space.
+
+    Attributes:
+        coefficients: float32 [D, words + 1]; the last column is *other*.
+        bias: float32 [words + 1].
+    """
+
+    coefficients: NDArray[np.float32]
+    bias: NDArray[np.float32]
+
+    @classmethod
+    def load(cls, space: str, folder: Path | None = None) -> Self | None:
+        """Return the built-in head's words for vectors of this space; None if the head reads those of another."""
+        folder = folder or starter_head_dir()
+        card = json.loads((folder / CARD_NAME).read_text(encoding="utf-8"))
+        if card["space"] != space:
+            return None
+        with np.load(folder / WEIGHTS_NAME, allow_pickle=False) as arrays:
+            return cls(arrays["coefficients"], arrays["bias"])
+
+    def levels(self, units: NDArray[np.float32]) -> NDArray[np.int8]:
+        """Return int8 [n, words + 1] of float32 [n, D] of length 1: the square roots of the scores, 127 for 1.
+
+        The cosine of two rows is the Bhattacharyya coefficient of the scores: 1 if both photos are taken for the same,
+        0 if no word is possible for both.
+        """
+        logits = units @ self.coefficients + self.bias
+        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+        scores = powers / powers.sum(axis=1, keepdims=True)
+        return np.asarray(np.rint(np.sqrt(scores) * LEVELS), np.int8)
