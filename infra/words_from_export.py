@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import click
 
 
+# Only where the caller names one: an export that happens to lie there may be older than the photos (DECISIONS.md, 149).
 def _given_exports(command: click.Command) -> click.Command:
     command.context_settings["obj"] = records_of_export
     return command

@@ -108,6 +108,7 @@ def keep_streams() -> None:
     ministack saves the functions' positions in the stream without the stream itself. A function would miss the changes
     that it had not read, and then as many new ones as its position counts.
     """
+    # To write the unread changes once more brings no change: equal items make none (DECISIONS.md, 107).
     get_state, load = dynamodb.get_state, dynamodb.load_persisted_state
 
     def get_state_and_streams() -> dict[str, Any]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipeline.dead_letters import DeadLetter
     from pipeline.ports import QueueDepth
 
-# The stream keeps a change for a day; only an export, which reads the table, has an older one (DECISIONS.md, 72).
+# The stream keeps a change for a day; after that only an export has it, which reads the table (DECISIONS.md, 72).
 _FORGOTTEN = frozenset({"TrimmedDataAccessException", "ResourceNotFoundException", "ExpiredIteratorException"})
 
 
@@ -27,8 +27,8 @@ class StreamFailures:
     """The queue of failed batches, as ``DeadLetters`` promises: a letter names a batch, and its error the function.
 
     The batch says only which items changed. Each gets its next revision, so that the stream passes it on once more: as
-    it is now, and in its order. To pass on the batch itself would lay an older state over a newer one (DECISIONS.md,
-    104). An item that was removed meanwhile has nothing to pass on; searches lose it with the next export.
+    it is now, and in its order. To pass on the batch itself would lay an older state over a newer one. An item that was
+    removed meanwhile has nothing to pass on; searches lose it with the next export.
     """
 
     letters: SqsDeadLetters
@@ -70,6 +70,7 @@ class StreamFailures:
 
     def _renew(self, table: str, key: Mapping[str, Any]) -> None:
         """Give the item its next revision and change nothing else. One that was removed or has no number stays so."""
+        # A delta of this moment's state could be overtaken by a change that is not named yet (DECISIONS.md, 104).
         try:
             self.dynamodb.update_item(
                 TableName=table,

@@ -78,6 +78,7 @@ def index_body(dimensions: int) -> dict[str, Any]:
     if not dimensions:
         return {"mappings": {"properties": fields}}
     method = {"name": "hnsw", "space_type": "cosinesimil", "engine": "lucene"}
+    # Bytes are what records hold; floats would take four times the room and say the same (DECISIONS.md, 141).
     vector = {"type": "knn_vector", "dimension": dimensions, "data_type": "byte", "method": method}
     return {"settings": {"index.knn": True}, "mappings": {"properties": {**fields, "vector": vector}}}
 

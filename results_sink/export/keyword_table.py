@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pipeline.keywords import Vocabulary
     from pipeline.standard_ids import StandardIds
 
+# A table of their own: a column of postings would repeat 674 rows in hundreds of millions (DECISIONS.md, 147).
 _STANDARD_COLUMNS = {standard: f"{standard}_id" for standard in Standard}
 
 

@@ -644,7 +644,7 @@ def test_deltas_go_with_the_last_snapshot_that_needs_them_when_no_export_that_ru
         shop.export()
         return len(list(shop.files.names(f"snapshots/{first}/"))), delta.name in shop.files.names("deltas/")
 
-    assert [left() for _ in range(4)] == [(5, True), (5, True), (1, True), (1, True)]
+    assert [left() for _ in range(4)] == [(6, True), (6, True), (1, True), (1, True)]
     shop.now += RUNNING
     assert left() == (0, False)
 

@@ -253,7 +253,7 @@ def test_export_writes_the_table_to_a_folder_and_says_what(
         "gone": 1,
         "undone": 0,
         "postings": 4,
-        "files": 3,
+        "files": 4,
     }
     assert document(command("search", "footwear", "--from", place, "--json"))["total"] == 2
 

@@ -48,7 +48,7 @@ def test_it_exports_the_table_below_the_prefix(world: AwsWorld, monkeypatch: pyt
     files = S3Files(world.s3, BucketPrefix(bucket, "catalogue/"))
     latest = Latest.decode(files.read(LATEST_NAME) or b"", LATEST_NAME)
     assert answer == {"snapshot": latest.snapshot, "rows": 10, "published": True}
-    assert len(list(files.names("snapshots/"))) == 4
+    assert len(list(files.names("snapshots/"))) == 5
 
 
 def test_it_refuses_to_start_without_its_settings(aws_environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
