@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from infra.local.deploy import concurrency, declared_parameters, with_literal_numbers
+import pytest
+from botocore.exceptions import ClientError
+
+from infra.local.deploy import Deployment, concurrency, declared_parameters, with_literal_numbers
 from infra.package import TEMPLATE
+from pipeline.errors import DeployerError
 
 TEXT = """
 Parameters:
@@ -61,3 +65,27 @@ def test_every_mapping_of_the_template_is_deployed_with_numbers() -> None:
     for name in ("BatchSize", "MaximumConcurrency", "MemorySize"):
         assert f"{name}: !Ref " in text
         assert f"{name}: !Ref " not in written
+
+
+class LateCloudFormation:
+    """Refuses to create a stack with this error, and says that it is complete."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+
+    def create_stack(self, **arguments: object) -> None:
+        raise ClientError({"Error": {"Code": self.code, "Message": "so it is"}}, "CreateStack")
+
+    def describe_stacks(self, **arguments: object) -> dict[str, list[dict[str, str]]]:
+        return {"Stacks": [{"StackStatus": "CREATE_COMPLETE"}]}
+
+
+def test_a_stack_whose_creation_was_answered_too_late_is_waited_for_and_a_refusal_is_a_sentence() -> None:
+    late, refused = (
+        Deployment("", LateCloudFormation(code), None, None, None)
+        for code in ("AlreadyExistsException", "ValidationError")
+    )
+
+    assert late._create({})
+    with pytest.raises(DeployerError, match="the template was refused: so it is"):
+        refused._create({})
