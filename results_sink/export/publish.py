@@ -116,7 +116,8 @@ class Publisher:
 
         def changed(latest: Latest | None) -> Latest | None:
             if latest is not None and latest.snapshot == manifest.snapshot:
-                return latest  # the answer of an earlier attempt was lost, and so its repetition was refused
+                # The answer of an earlier attempt was lost, and so its repetition was refused (DECISIONS.md, 108).
+                return latest
             deltas = choose_deltas(latest)
             if deltas is None:
                 return None
