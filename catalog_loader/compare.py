@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from catalog_loader.ordered_map import map_in_order
+from pipeline.batches import batched
 from pipeline.errors import ImageRejected, RejectReason, TooLarge
 from pipeline.images import FetchedImage, Gone, ListedImage, Unchanged
 from pipeline.records import GoneImage, RejectedImage, TaggedImage, UndoneImage
@@ -76,7 +76,7 @@ def compared(candidates: Iterable[Candidate], table: RecordTable, versions: Vers
         records = table.get_many([candidate.image for candidate in batch])
         return [_compared(candidate, records.get(candidate.image), versions) for candidate in batch]
 
-    for batch in map_in_order(look_up, _batches(candidates), at_once=AT_ONCE, ahead=AHEAD):
+    for batch in map_in_order(look_up, batched(candidates, READ_BATCH), at_once=AT_ONCE, ahead=AHEAD):
         yield from batch
 
 
@@ -159,9 +159,3 @@ def _is_of_another_object(candidate: Candidate, observation: Observation) -> boo
         return listed.modified_at > observation.observed_at
     # A record of a later object than the listing's is no gap: the object was replaced since it was listed.
     return observation.object_time is None or observation.object_time <= listed.modified_at
-
-
-def _batches(candidates: Iterable[Candidate]) -> Iterator[tuple[Candidate, ...]]:
-    rest = iter(candidates)
-    while batch := tuple(islice(rest, READ_BATCH)):
-        yield batch

@@ -3,25 +3,25 @@
 import os
 import secrets
 
-from catalog_loader.upload import Uploads, add_routes
+from catalog_loader.upload_route import Uploads, add_routes
 from pipeline.aws.clients import client, presigning_client
 from pipeline.aws.photo_addresses import S3Addresses
 from pipeline.aws.s3 import S3Images
 from pipeline.aws.watchers import DynamoWatchers
 from pipeline.clock import utc_now
-from pipeline.front_settings import UploadSettings
+from pipeline.front_settings import on_embedded_aws
 from pipeline.http.resolver import HttpSettings, Resolver, make_http_handler
+from pipeline.settings import required, whole_number
 from pipeline.telemetry import make_logger
 
-_settings = UploadSettings.from_environment(os.environ)
 _uploads = Uploads(
-    bucket=_settings.bucket,
-    addresses=S3Addresses(presigning_client(on_embedded_aws=_settings.on_embedded_aws)),
+    bucket=required(os.environ, "IMAGES_BUCKET"),
+    addresses=S3Addresses(presigning_client(on_embedded_aws=on_embedded_aws(os.environ))),
     images=S3Images(client("s3")),
-    watchers=DynamoWatchers(client("dynamodb"), _settings.watchers_table_name),
+    watchers=DynamoWatchers(client("dynamodb"), required(os.environ, "WATCHERS_TABLE_NAME")),
     clock=utc_now,
     random=secrets.token_hex,
-    minutes=_settings.minutes,
+    minutes=whole_number(os.environ, "UPLOAD_MINUTES", default=10, lowest=1, highest=60),
 )
 _http = HttpSettings.from_environment(os.environ)
 _app = Resolver(make_logger("upload").error, _http)

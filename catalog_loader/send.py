@@ -8,11 +8,12 @@ from threading import Event, Lock
 from typing import TYPE_CHECKING
 
 from catalog_loader.ordered_map import map_in_order
+from pipeline.batches import batched
 from pipeline.errors import RetryLater
 from pipeline.ports import SEND_BATCH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from pipeline.images import ImageRef
     from pipeline.messages import TagImage
@@ -83,7 +84,7 @@ class Sender:
             self.probe.check(first[0])
         answers = map_in_order(
             self._send,
-            batches(chain(first, waiting)),
+            batched(chain(first, waiting), SEND_BATCH),
             at_once=self.at_once,
             ahead=self.ahead,
             on_stop=self.stopping.set,
@@ -143,10 +144,3 @@ class ThrottledQueue:
     def depth(self) -> QueueDepth:
         """Return the depth of the queue behind."""
         return self.queue.depth()
-
-
-def batches(messages: Iterable[TagImage]) -> Iterator[Batch]:
-    """Yield the messages by the ten, the last batch with what is left."""
-    rest = iter(messages)
-    while batch := tuple(islice(rest, SEND_BATCH)):
-        yield batch

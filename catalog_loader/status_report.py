@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from catalog_loader.formatting import dollars, duration
@@ -98,9 +99,6 @@ def _coverage_document(coverage: Coverage, *, names: bool) -> Document:
     document = {
         "images": coverage.images,
         "with_keyword": coverage.with_keyword,
-        "folders": [
-            {"folder": folder.folder, "images": folder.images, "with_keyword": folder.with_keyword}
-            for folder in coverage.by_folder()
-        ],
+        "folders": [asdict(folder) for folder in coverage.by_folder()],
     }
     return {**document, "untagged": coverage.untagged} if names else document

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from catalog_loader import upload
+from catalog_loader import upload_route
 from pipeline.clock import utc_now
 from pipeline.folder import FolderFiles
 from pipeline.http.document import DOCUMENT, make_document
@@ -50,9 +50,9 @@ def whole_app(vocabulary: Vocabulary, warn: Callable[[str], None] = click.echo) 
     recorded = RecordedPhotos(table, MemoryImages(), ())
     thumbnails.add_routes(app, thumbnails.Thumbnails(recorded, files, _make_nothing))
     same_photos.add_routes(app, same_photos.PhotoComparison(recorded, _make_nothing))
-    upload.add_routes(
+    upload_route.add_routes(
         app,
-        upload.Uploads(
+        upload_route.Uploads(
             "images", MemoryAddresses(), MemoryImages(), MemoryWatchers(), utc_now, secrets.token_hex, minutes=10
         ),
     )

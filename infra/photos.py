@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalog_loader.manifest import Manifest
 from pipeline.aws.clients import client
+from pipeline.aws.dynamodb import table_of_stack
 from pipeline.aws.s3 import S3Images
+from pipeline.batches import batched
 from pipeline.errors import CallerError, ImageRejected, RejectReason
 from pipeline.images import FILE_SCHEME, MAX_IMAGE_BYTES, SCHEME, BucketPrefix, FetchedImage, ImageRef
 from pipeline.records import GoneImage, RejectedImage, TaggedImage
@@ -20,7 +21,6 @@ from pipeline.unreadable import UnreadableItem
 from results_sink.connect import export_place
 from results_sink.export.exported_records import ExportedRecords
 from results_sink.export.manifest import LATEST_NAME
-from results_sink.stack_table import table_of_stack
 from tagging_lambda.local_files import RejectedFile, bytes_of, photos_in
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def _lies_in(place: BucketPrefix, image: ImageRef) -> bool:
 
 def _in_manifest(path: Path, table: RecordTable) -> Iterator[KnownPhoto]:
     images = (candidate.image for candidate in Manifest(path).images())
-    for batch in _batches(images):
+    for batch in batched(images, _BATCH):
         records = table.get_many(batch)
         for image in batch:
             yield _known_record(image, records.get(image))
@@ -170,9 +170,3 @@ def known_photo(record: TaggedImage) -> KnownPhoto:
     return KnownPhoto(
         str(record.observation.image), record.keywords, record.facts, record.vector, decisions=record.decisions
     )
-
-
-def _batches(images: Iterable[ImageRef]) -> Iterator[list[ImageRef]]:
-    waiting = iter(images)
-    while batch := list(islice(waiting, _BATCH)):
-        yield list(dict.fromkeys(batch))

@@ -17,15 +17,14 @@ from infra.check import checked_photos
 from infra.duplicates import comparable_photos, duplicate_names, same_by_pixels
 from infra.photos import known_photos, named_bytes, photo_bytes, photos_of, records_of_export
 from pipeline.colours import decided_colours
-from pipeline.errors import CallerError
 from pipeline.keywords import Vocabulary
 from pipeline.model_version import CARD_NAME
 from pipeline.photo_rules import RuleSet
 from pipeline.progress import Progress
 from pipeline.settings import model_dir
-from pipeline.whole_file import written_whole
+from pipeline.whole_file import check_writable
 from results_sink.formats.documents import category_path
-from tagging_lambda.image.contact_sheet import Figure, Section, contact_sheet
+from tagging_lambda.image.contact_sheet import Figure, Section, write_contact_sheet
 from tagging_lambda.image.reader import ProcessReader
 from tagging_lambda.image.small_photo import print_reader
 from tagging_lambda.model_card import ModelCard
@@ -168,8 +167,7 @@ def report(out: Path, source: str | None, *, as_json: bool) -> None:
 
     The file holds its pictures, and loads nothing from anywhere.
     """
-    if not out.parent.is_dir():
-        raise CallerError(f"{out} cannot be written: there is no folder {out.parent}")
+    check_writable(out)
     vocabulary, contract = Vocabulary.load(), ModelCard.load(model_dir() / CARD_NAME).input
     read = photo_bytes(source) if source else named_bytes
     with Progress("report", unit="photos", quiet=as_json) as progress:
@@ -177,14 +175,8 @@ def report(out: Path, source: str | None, *, as_json: bool) -> None:
     with print_reader() as print_of:
         duplicates = duplicate_names(comparable_photos(photos), same_by_pixels(lambda name: print_of(read(name))))
     catalogue = CatalogueReport(photos, vocabulary, duplicates)
-    reader = ProcessReader(contract)
-    try:
-        title = f"Catalogue of {source or 'the stack'}, {datetime.now(UTC):%d %B %Y}"
-        parts = contact_sheet("report", catalogue.opening(title), catalogue.sections(), read, reader)
-        with written_whole(out) as path, path.open("w", encoding="utf-8", errors="replace") as file:
-            file.writelines(parts)
-    finally:
-        reader.close()
+    title = f"Catalogue of {source or 'the stack'}, {datetime.now(UTC):%d %B %Y}"
+    write_contact_sheet(out, "report", (catalogue.opening(title), catalogue.sections()), ProcessReader(contract), read)
     click.echo(json.dumps(catalogue.document()) if as_json else f"{len(photos):,} photos: {out}")
 
 

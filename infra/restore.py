@@ -6,13 +6,13 @@ import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
 from pipeline.aws.clients import client
 from pipeline.aws.dynamodb import DynamoTable
+from pipeline.batches import batched
 from pipeline.errors import CallerError, RevisionConflict
 from pipeline.progress import Progress
 from pipeline.stack import find_stack
@@ -22,7 +22,7 @@ from results_sink.connect import export_place
 from results_sink.export.backup import BackedUpRecords
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from concurrent.futures import Executor
 
     from pipeline.images import ImageRef
@@ -67,7 +67,8 @@ class Restorer:
     def restore(self, progress: Progress) -> Restored:
         """Return what came back, or would. What somebody writes meanwhile stays as they wrote it."""
         restored = Restored()
-        for batch in _batches(restored.unreadable.exclude_from(self.source.scan())):
+        records: Iterator[Record] = restored.unreadable.exclude_from(self.source.scan())
+        for batch in batched(records, BATCH):
             items = self.target.get_many([record.observation.image for record in batch])
             # An item that cannot be read has no revision to replace it by: it stays until somebody deletes it.
             at_rest = {i: item for i, item in items.items() if not isinstance(item, UnreadableItem)}
@@ -100,12 +101,6 @@ class Restorer:
         except RevisionConflict:
             return True
         return False
-
-
-def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
-    waiting = iter(records)
-    while batch := list(islice(waiting, BATCH)):
-        yield batch
 
 
 @click.command()

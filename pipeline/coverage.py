@@ -4,12 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-from pipeline.records import RejectedImage, TaggedImage
-
-if TYPE_CHECKING:
-    from pipeline.records import Record
 
 MOST_FOLDERS = 1000  # chosen by us: with a folder for each product there would be as many rows as images
 EXAMPLES = 1000  # names of images without a keyword, chosen by us: the export has all of them
@@ -55,12 +49,6 @@ class Coverage:
         self._with_keyword[folder] += has_keyword
         if not has_keyword and len(self.untagged) < EXAMPLES:
             self.untagged.append(name)
-
-    def add_record(self, record: Record) -> None:
-        """Count an image by its record; gone and undone images are not counted."""
-        if isinstance(record, TaggedImage | RejectedImage):
-            has_keyword = isinstance(record, TaggedImage) and bool(record.keywords)
-            self.add(str(record.observation.image), has_keyword=has_keyword)
 
     @property
     def share(self) -> float:

@@ -1,13 +1,12 @@
-"""Settings of the functions that answer people: classify, upload, watch, decide, rate, and the page itself."""
+"""Settings of the functions that answer people, and of the page itself."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import BadSettings
-from pipeline.settings import TASK_ROOT, QueueSettings, required, whole_number
+from pipeline.settings import required
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,87 +94,6 @@ class ApiPlace:
 
 
 @dataclass(frozen=True, slots=True)
-class ClassifySettings:
-    """Settings of the function that classifies on demand."""
-
-    model_dir: Path
-    models_dir: Path
-    model_uri: str | None
-    buckets: tuple[str, ...]
-    allows_http: bool
-    heads_uri: str | None = None
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> ClassifySettings:
-        """Return the settings in MODEL_DIR, MODELS_DIR, MODEL_URI, HEADS_URI, CATALOGUE_BUCKETS and HTTP_LINKS."""
-        task_root = environment.get("LAMBDA_TASK_ROOT", TASK_ROOT)
-        return cls(
-            model_dir=Path(environment.get("MODEL_DIR") or f"{task_root}/model"),
-            models_dir=Path(environment.get("MODELS_DIR") or f"{task_root}/{MODELS_FOLDER}"),
-            model_uri=environment.get("MODEL_URI") or None,
-            buckets=names_in(environment, "CATALOGUE_BUCKETS"),
-            allows_http=yes_or_no(environment, "HTTP_LINKS"),
-            heads_uri=environment.get("HEADS_URI") or None,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class PictureSettings:
-    """Settings of the function that makes thumbnails and compares photos; ``kept_bucket`` keeps its thumbnails."""
-
-    table_name: str
-    kept_bucket: str
-    buckets: tuple[str, ...]
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> PictureSettings:
-        """Return the settings of TABLE_NAME, THUMBNAILS_BUCKET and CATALOGUE_BUCKETS."""
-        return cls(
-            table_name=required(environment, "TABLE_NAME"),
-            kept_bucket=required(environment, "THUMBNAILS_BUCKET"),
-            buckets=names_in(environment, "CATALOGUE_BUCKETS"),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class UploadSettings:
-    """Settings of the function that takes uploads."""
-
-    bucket: str
-    watchers_table_name: str
-    minutes: int
-    on_embedded_aws: bool
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> UploadSettings:
-        """Return the settings in IMAGES_BUCKET, WATCHERS_TABLE_NAME and UPLOAD_MINUTES (1 to 60)."""
-        return cls(
-            bucket=required(environment, "IMAGES_BUCKET"),
-            watchers_table_name=required(environment, "WATCHERS_TABLE_NAME"),
-            minutes=whole_number(environment, "UPLOAD_MINUTES", default=10, lowest=1, highest=60),
-            on_embedded_aws=on_embedded_aws(environment),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class WatchSettings:
-    """Settings of the functions that register watchers and send them results."""
-
-    table_name: str
-    watchers_table_name: str
-    api: ApiPlace
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> WatchSettings:
-        """Return the settings in TABLE_NAME, WATCHERS_TABLE_NAME and the WATCH API."""
-        return cls(
-            table_name=required(environment, "TABLE_NAME"),
-            watchers_table_name=required(environment, "WATCHERS_TABLE_NAME"),
-            api=ApiPlace.from_environment(environment, "WATCH"),
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class PageSettings:
     """Settings of the function that serves the page."""
 
@@ -214,29 +132,3 @@ class PageSettings:
     def _photo_host(self, bucket: str) -> str:
         regional_host = f"s3.{self.regions.get(bucket, self.watch.region)}.{self.watch.url_suffix}"
         return f"https://{regional_host}/{bucket}/" if "." in bucket else f"https://{bucket}.{regional_host}"
-
-
-@dataclass(frozen=True, slots=True)
-class DeskSettings:
-    """Settings of the function behind the page's status and ratings."""
-
-    table_name: str
-    ratings_table_name: str
-    buckets: tuple[str, ...]
-    regions: Mapping[str, str]
-    queues: tuple[tuple[str, QueueSettings], ...]
-    on_embedded_aws: bool
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> DeskSettings:
-        """Return the settings in TABLE_NAME, RATINGS_TABLE_NAME, CATALOGUE_BUCKETS, BUCKET_REGIONS, and two queues."""
-        return cls(
-            table_name=required(environment, "TABLE_NAME"),
-            ratings_table_name=required(environment, "RATINGS_TABLE_NAME"),
-            buckets=names_in(environment, "CATALOGUE_BUCKETS"),
-            regions=bucket_regions(environment),
-            queues=tuple(
-                (name.lower(), QueueSettings.from_environment(environment, name)) for name in ("UPLOADS", "BACKFILL")
-            ),
-            on_embedded_aws=on_embedded_aws(environment),
-        )

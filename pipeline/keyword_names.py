@@ -38,8 +38,7 @@ class KeywordNames:
         """Return the name of the keyword, or of the colour."""
         if colour := colour_of(keyword_id):
             return colour_words(colour).get(self.language, colour)
-        node = self.vocabulary.nodes.get(keyword_id)
-        return keyword_id if node is None else node.name(self.language)
+        return self.vocabulary.name_of(keyword_id, self.language)
 
     def documents(self, tags: Iterable[KeywordTag]) -> list[dict[str, Any]]:
         """Return the keywords of an image in the form of every JSON answer."""

@@ -140,6 +140,11 @@ class Vocabulary:
         """Return the ids of the emitted keywords that ``word`` names in any language, folded."""
         return self._spellings.get(fold(word), ())
 
+    def name_of(self, keyword_id: str, language: str = LANGUAGES[0]) -> str:
+        """Return the name of the keyword; one that the vocabulary lacks is named by its id."""
+        node = self.nodes.get(keyword_id)
+        return keyword_id if node is None else node.name(language)
+
     @cached_property
     def emitted(self) -> tuple[Keyword, ...]:
         """Every keyword that a photo can get, in the file's order."""

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import shutil
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def printable(text: str) -> str:
@@ -19,3 +23,8 @@ def columns() -> int | None:
 def cut(line: str, width: int | None) -> str:
     """Return the line, no longer than the width, if there is one."""
     return line if width is None or len(line) <= width else line[: width - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def cut_lines(lines: Iterable[str], width: int | None) -> str:
+    """Return the lines as one text, none longer than the width, if there is one."""
+    return "\n".join(cut(line, width) for line in lines)

@@ -5,9 +5,21 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from pipeline.errors import CallerError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+def check_writable(path: Path | None) -> None:
+    """Return if a file that a person named can be written, before long work is done for it.
+
+    Raises:
+        CallerError: its folder does not exist.
+    """
+    if path is not None and not path.parent.is_dir():
+        raise CallerError(f"{path} cannot be written: there is no folder {path.parent}")
 
 
 @contextmanager

@@ -10,14 +10,15 @@ from uuid import uuid4
 
 import click
 
+from pipeline.aws.dynamodb import table_of_stack
 from pipeline.aws.ratings import ratings_of_stack
 from pipeline.clock import utc_now
-from pipeline.errors import CallerError
 from pipeline.keywords import LANGUAGES, Vocabulary
 from pipeline.progress import Progress
 from pipeline.settings import home
 from pipeline.standard_ids import OWN_NAME, StandardIds
 from pipeline.unreadable import UnreadableItems
+from pipeline.whole_file import check_writable
 from results_sink.connect import export_place
 from results_sink.export.bulk import BulkExporter
 from results_sink.export.export import OVERTAKEN, Exporter
@@ -25,7 +26,6 @@ from results_sink.export.exported_records import ExportedRecords
 from results_sink.export.parquet import write_ratings
 from results_sink.formats.write import Format, FormatOptions, write_format
 from results_sink.report import bulk_document, bulk_text, manifest_document, manifest_text
-from results_sink.stack_table import table_of_stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -147,8 +147,7 @@ def _export_bulk(source: RecordSource, destination: str | None, as_json: bool) -
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else.")
 def ratings(file: Path, as_json: bool) -> None:
     """Write what people said of keywords as Parquet; `catalog-tagger evaluate --ratings` sums it up."""
-    if not file.parent.is_dir():
-        raise CallerError(f"{file} cannot be written: there is no folder {file.parent}")
+    check_writable(file)
     count = write_ratings(ratings_of_stack(_warn).scan(), file)
     click.echo(json.dumps({"file": str(file), "ratings": count}) if as_json else f"{count:,} ratings: {file}")
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.colours import decided_colours
 from pipeline.errors import RejectReason
-from pipeline.records import GoneImage, RejectedImage, TaggedImage, UndoneImage
-from pipeline.terminal import cut, printable
+from pipeline.records import RecordSummary, RejectedImage, TaggedImage
+from pipeline.terminal import cut, cut_lines, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from pipeline.keyword_names import KeywordNames
-    from pipeline.records import ClassScore, Decision, Record, RecordSummary, Rejection
+    from pipeline.records import ClassScore, Decision, Record, Rejection
     from results_sink.export.bulk import BulkReport
     from results_sink.export.manifest import Manifest
     from results_sink.search.search import SearchAnswer
@@ -61,7 +61,7 @@ def answer_text(answer: SearchAnswer, names: KeywordNames, unit: str, width: int
     notes = _notes(answer)
     if not answer.total:
         lines = [f"Nothing was found for {printable(answer.query)}.", *notes, *_alternatives(answer)]
-        return "\n".join(cut(line, width) for line in lines)
+        return cut_lines(lines, width)
     heads = ("score", "keywords", "product", "image")
     half = width and width // 2  # the other half is the product's and the image's
     rows = [
@@ -73,7 +73,7 @@ def answer_text(answer: SearchAnswer, names: KeywordNames, unit: str, width: int
     plural = unit if answer.total == 1 else f"{unit}s"
     lines = table(heads, rows).splitlines() if rows else []
     lines += ["", f"{shown} {plural}", *notes, *([f"among them: {facets}"] if facets else [])]
-    return "\n".join(cut(line, width) for line in lines).lstrip("\n")
+    return cut_lines(lines, width).lstrip("\n")
 
 
 def _notes(answer: SearchAnswer) -> list[str]:
@@ -99,7 +99,7 @@ def record_document(
         "image": str(observation.image),
         "product": observation.product,
         "listing": observation.listing.document(),
-        "status": status(record),
+        "status": str(RecordSummary.of(record).kind),
         "reason": str(record.reason) if isinstance(record, RejectedImage) else None,
         "detail": record.detail if isinstance(record, RejectedImage) else None,
         "keywords": [],
@@ -263,19 +263,6 @@ def bulk_text(report: BulkReport, target: str) -> str:
     return "\n".join([*lines, f"{report.indexed:,} images to be indexed, {report.deleted:,} to be deleted"])
 
 
-def status(record: Record) -> str:
-    """Return what became of the image, in one word."""
-    match record:
-        case TaggedImage():
-            return "tagged"
-        case RejectedImage():
-            return "rejected"
-        case GoneImage():
-            return "gone"
-        case UndoneImage():
-            return "undone"
-
-
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return the rows below their heads, each column as wide as its widest cell."""
     lines = [tuple(heads), *rows]
@@ -293,7 +280,7 @@ def moment(instant: datetime) -> str:
 def _status_line(record: Record) -> str:
     if isinstance(record, RejectedImage):
         return f"rejected ({record.reason}): {printable(record.detail)}"
-    return status(record)
+    return str(RecordSummary.of(record).kind)
 
 
 def _decision_line(decision: Decision, names: KeywordNames) -> str:

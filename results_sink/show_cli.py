@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.aws.dynamodb import table_of_stack
 from pipeline.errors import CallerError, RejectReason
 from pipeline.images import ImageRef
 from pipeline.keyword_names import KeywordNames
@@ -24,7 +25,6 @@ from results_sink.report import (
     rejections_document,
     rejections_text,
 )
-from results_sink.stack_table import table_of_stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.errors import ImageRejected, NotBegun, RetryLater
 from tagging_lambda.image.picture import model_input
-from tagging_lambda.words.taxonomy import strongest
+from tagging_lambda.words.class_keywords import strongest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -5,9 +5,10 @@ import os
 from pipeline.aws.clients import client
 from pipeline.aws.dynamodb import DynamoTable
 from pipeline.aws.s3 import S3Files, S3Images
-from pipeline.front_settings import PictureSettings
+from pipeline.front_settings import names_in
 from pipeline.http.resolver import HttpSettings, Resolver, make_http_handler
 from pipeline.images import BucketPrefix
+from pipeline.settings import required
 from pipeline.telemetry import make_logger
 from tagging_lambda import same_photos, thumbnails
 from tagging_lambda.image.preprocess import encode_webp
@@ -18,10 +19,11 @@ from tagging_lambda.recorded_photos import RecordedPhotos
 
 QUALITY = 75  # chosen by eye: at 320 pixels some 8 kB a photo, and at 90 twice as many without a visible difference
 
-_settings = PictureSettings.from_environment(os.environ)
 _s3 = client("s3")
 _photos = RecordedPhotos(
-    DynamoTable(client("dynamodb"), _settings.table_name), S3Images(_s3), frozenset(_settings.buckets)
+    DynamoTable(client("dynamodb"), required(os.environ, "TABLE_NAME")),
+    S3Images(_s3),
+    frozenset(names_in(os.environ, "CATALOGUE_BUCKETS")),
 )
 _readers = {size: small_photo_reader(int(size)) for size in thumbnails.ThumbnailSize}
 _print_reader = small_photo_reader(FACTS_SIDE_PIXELS)
@@ -37,7 +39,7 @@ def _print_of(data: bytes) -> PhotoPrint:
 
 _http = HttpSettings.from_environment(os.environ)
 _app = Resolver(make_logger("picture").error, _http)
-_kept = S3Files(_s3, BucketPrefix(_settings.kept_bucket))
+_kept = S3Files(_s3, BucketPrefix(required(os.environ, "THUMBNAILS_BUCKET")))
 thumbnails.add_routes(_app, thumbnails.Thumbnails(_photos, _kept, _webp))
 same_photos.add_routes(_app, same_photos.PhotoComparison(_photos, _print_of))
 handler = make_http_handler(_app, _http)

@@ -23,9 +23,9 @@ from tagging_lambda.classify import Classifier
 from tagging_lambda.image.picture import model_input
 from tagging_lambda.image.reader import ProcessReader, Reader
 from tagging_lambda.photo_cache import ObservedPhoto, PhotoCache
+from tagging_lambda.words.class_keywords import strongest
 from tagging_lambda.words.head_store import InstalledHeads
 from tagging_lambda.words.keyword_mapper import KeywordMapper
-from tagging_lambda.words.taxonomy import strongest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from pipeline.vectors import FeatureVector
     from tagging_lambda.classify import Classification
     from tagging_lambda.image.picture import Picture
+    from tagging_lambda.words.class_keywords import Taxonomy
     from tagging_lambda.words.heads import Head
-    from tagging_lambda.words.taxonomy import Taxonomy
 
 CACHE_NAME = "photos.sqlite3"
 GROUP = 4  # photos in one batch of the model: faster than one by one, and eight gain nothing more (DECISIONS.md, 80)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog_loader import upload
+from catalog_loader import upload_route
 from pipeline.clock import utc_now
 from pipeline.errors import ImageRejected, RejectReason
 from pipeline.images import ImageRef
@@ -66,7 +66,7 @@ def caller() -> ApiCaller:
     table.put(
         TaggedImage(Observation(IMAGE, "a", "upload", now, '"e"', now, "m", "t"), (KeywordTag(SHOE, 0.9),), (), 9, 9), 0
     )
-    uploads = upload.Uploads(
+    uploads = upload_route.Uploads(
         "shop", MemoryAddresses(), MemoryImages(), MemoryWatchers(), utc_now, secrets.token_hex, 10
     )
     links = LinkFetcher(resolve=lambda host, port: ["127.0.0.1"])
@@ -77,7 +77,7 @@ def caller() -> ApiCaller:
     return caller_for(
         lambda app: photos.add_routes(app, photos.CataloguePhotos(MemoryAddresses(), table, BUCKETS)),
         lambda app: ratings.add_routes(app, store),
-        lambda app: upload.add_routes(app, uploads),
+        lambda app: upload_route.add_routes(app, uploads),
         lambda app: decide_request.add_routes(app, writer),
         lambda app: classify_once.add_routes(app, classify_once.PhotoClassifier(models, source, VOCABULARY)),
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from catalog_loader import upload
+from catalog_loader import upload_route
 from pipeline.clock import utc_now
 from pipeline.errors import ImageRejected, RejectReason
 from pipeline.http.resolver import Resolver, make_http_handler
@@ -99,10 +99,10 @@ def whole_api(work: Path) -> HttpHandler:
     status.add_routes(
         app, status.TaggingStatus(table, [status.TaggingQueue("uploads", MemoryQueue(), MemoryQueue())], utc_now)
     )
-    uploads = upload.Uploads(
+    uploads = upload_route.Uploads(
         "shop", MemoryAddresses(), MemoryImages(), MemoryWatchers(), utc_now, secrets.token_hex, 10
     )
-    upload.add_routes(app, uploads)
+    upload_route.add_routes(app, uploads)
     rewriter = Rewriter(table, ThreadPoolExecutor(1))
     decide_request.add_routes(app, decide_request.DecisionWriter(rewriter, vocabulary, utc_now))
     classify_once.add_routes(app, _classifier())

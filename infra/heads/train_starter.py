@@ -29,9 +29,9 @@ from tagging_lambda.image.picture import Picture, model_input
 from tagging_lambda.image.preprocess import read_picture
 from tagging_lambda.words.background import BACKGROUND_PATH, save_background
 from tagging_lambda.words.head_card import NEVER, HeadCard, TrainingSource
+from tagging_lambda.words.head_thresholds import Group, Said, Thresholds, Truth, find_thresholds
 from tagging_lambda.words.heads import Head
 from tagging_lambda.words.projection import PROJECTION_NAME, STARTER, Projection, network_of, rooted
-from tagging_lambda.words.thresholds import Group, Said, Thresholds, Truth, find_thresholds
 from tagging_lambda.words.train import (
     Background,
     Examples,

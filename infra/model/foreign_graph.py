@@ -64,12 +64,12 @@ class ForeignGraph:
         model = _load(path)
         constants = {constant.name for constant in model.graph.initializer}
         inputs = {value.name: value for value in model.graph.input if value.name not in constants}
-        picture = inputs[_chosen(card.input_name, list(inputs), "input")]
+        picture = inputs[_chosen(card.input.name, list(inputs), "input")]
         shape = [dimension.dim_value or None for dimension in picture.type.tensor_type.shape.dim]
         layout = _layout(shape, card)
         height, width = (shape[2], shape[3]) if layout == "NCHW" else (shape[1], shape[2])
         outputs = [value.name for value in model.graph.output]
-        wanted = card.output_name or (None if len(outputs) == 1 else LOGITS if LOGITS in outputs else None)
+        wanted = card.output.name or (None if len(outputs) == 1 else LOGITS if LOGITS in outputs else None)
         return cls(
             model=model,
             input_name=picture.name,
@@ -134,13 +134,15 @@ def _layout(shape: list[int | None], card: ForeignCard) -> str:
     if len(shape) != 4:  # noqa: PLR2004 - pictures, channels, height, width
         raise CallerError(f"the model's input has the shape {shape}; a picture has four dimensions")
     possible = [name for name, axis in (("NCHW", 1), ("NHWC", 3)) if shape[axis] in (CHANNELS, None)]
-    if card.layout and card.layout not in possible:
-        raise CallerError(f"the card says input.layout {card.layout}, but the model's input has the shape {shape}")
+    if card.input.layout and card.input.layout not in possible:
+        raise CallerError(
+            f"the card says input.layout {card.input.layout}, but the model's input has the shape {shape}"
+        )
     if not possible:
         raise CallerError(f"the model's input has the shape {shape}, in which nothing is {CHANNELS} channels")
-    if not card.layout and len(possible) > 1:
+    if not card.input.layout and len(possible) > 1:
         raise CallerError(f"the model's input has the shape {shape}: say input.layout, NCHW or NHWC, in the card")
-    return card.layout or possible[0]
+    return card.input.layout or possible[0]
 
 
 def _load(path: Path) -> onnx.ModelProto:

@@ -103,7 +103,7 @@ def import_model(
     with whole_folder(folder) as making:
         file = making / f"{path.stem}.onnx"
         rewritten = graph.rewritten(
-            contract.height_pixels, contract.width_pixels, len(classes), kind, card.features_name
+            contract.height_pixels, contract.width_pixels, len(classes), kind, card.output.features
         )
         onnx.save(rewritten, file)
         features = _check_rewritten(file, contract, len(classes))
@@ -128,21 +128,24 @@ def _contract(card: ForeignCard, graph: ForeignGraph) -> InputContract:
     height, width = (
         _agreed(name, own, stated)
         for name, own, stated in zip(
-            ("height_pixels", "width_pixels"), graph.size, (card.height_pixels, card.width_pixels), strict=True
+            ("height_pixels", "width_pixels"),
+            graph.size,
+            (card.input.height_pixels, card.input.width_pixels),
+            strict=True,
         )
     )
-    mean, scale = card.mean or _ZERO, card.scale or _ONE
+    mean, scale = card.input.mean or _ZERO, card.input.scale or _ONE
     if graph.is_whole_numbers and (mean, scale) != (_ZERO, _ONE):
         raise CallerError("the model takes whole levels of 0 to 255: remove input.mean and input.scale from the card")
     return InputContract(
         width_pixels=width,
         height_pixels=height,
-        colour_order=card.colour_order or "RGB",
+        colour_order=card.input.colour_order or "RGB",
         layout="NCHW",
         mean=mean,
         scale=scale,
-        fit=card.fit,
-        shorter_side_pixels=card.shorter_side_pixels or round(max(width, height) * CROP_MARGIN),
+        fit=card.input.fit,
+        shorter_side_pixels=card.input.shorter_side_pixels or round(max(width, height) * CROP_MARGIN),
         name=PIXELS,
     )
 
@@ -237,9 +240,9 @@ class _Trial:
             raise CallerError("the model answers numbers that are not finite; its file, mean or scale is wrong")
         sums_to_one = bool((answers >= 0).all() and np.abs(answers.sum(axis=1) - 1).max() < _SUMS_TO_ONE)
         output = OutputKind.PROBABILITIES if sums_to_one else OutputKind.LOGITS
-        if card.output_kind and card.output_kind is not output:
+        if card.output.kind and card.output.kind is not output:
             proof = "every answer sums to 1" if sums_to_one else "the answers do not sum to 1"
-            raise CallerError(f"the card says output.kind {card.output_kind}, but {proof}: they are {output}")
+            raise CallerError(f"the card says output.kind {card.output.kind}, but {proof}: they are {output}")
         return output
 
     def best_contract(self, card: ForeignCard, kind: OutputKind) -> tuple[InputContract, tuple[str, ...]]:
@@ -255,7 +258,7 @@ class _Trial:
         highest = tried.get(best, 0.0)
         if max(own, highest) < LEAST_AGREEMENT:
             raise CallerError("the model answers nearly the same to every photo; its file, layout or classes are wrong")
-        is_stated = None not in (card.mean, card.scale, card.colour_order)
+        is_stated = None not in (card.input.mean, card.input.scale, card.input.colour_order)
         if is_stated and highest > own * SUSPICIOUS_FACTOR + SUSPICIOUS_GAIN:
             raise CallerError(
                 f"as the card shows photos, a photo and its mirror image get the same class in {own:.2f} more than by "
@@ -275,9 +278,9 @@ class _Trial:
     def _alternatives(self, card: ForeignCard) -> list[InputContract]:
         """Return other ways to show pictures: those that the card permits, or, where it says all, those it may mean."""
         ranges = ((_ZERO, _ONE),) if self.graph.is_whole_numbers else KNOWN_RANGES
-        says_range = card.mean is not None and card.scale is not None
-        orders = (card.colour_order,) if card.colour_order and not says_range else ("RGB", "BGR")
-        if says_range and not card.colour_order:
+        says_range = card.input.mean is not None and card.input.scale is not None
+        orders = (card.input.colour_order,) if card.input.colour_order and not says_range else ("RGB", "BGR")
+        if says_range and not card.input.colour_order:
             ranges = ((self.contract.mean, self.contract.scale),)
         contracts = [
             replace(self.contract, mean=mean, scale=scale, colour_order=str(order))

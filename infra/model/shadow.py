@@ -24,7 +24,7 @@ from pipeline.records import TaggedImage
 from pipeline.settings import home, model_dir
 from pipeline.stack import find_stack
 from tagging_lambda.evaluate.shadow import Shadow, compare, shadow_document, shadow_sections, shadow_text
-from tagging_lambda.image.contact_sheet import contact_sheet
+from tagging_lambda.image.contact_sheet import write_contact_sheet
 from tagging_lambda.local_files import FileTagger, files_below
 from tagging_lambda.words.head_store import InstalledHeads
 
@@ -49,7 +49,9 @@ def run_shadow(name: str, paths: Sequence[Path], sample: int, sheet: Path | None
         with Progress("shadow", total=len(photos), unit="photos", quiet=as_json) as progress:
             shadow = Shadow(name, tuple(progress.over(compare(photos, present, then))))
         if sheet is not None:
-            _write_sheet(sheet, shadow, then)
+            opening = f"<h1>{shadow_text(shadow, then.vocabulary).splitlines()[0]}</h1>\n"
+            sections = shadow_sections(shadow, then.vocabulary)
+            write_contact_sheet(sheet, "shadow", (opening, sections), then.make_reader())
     document = shadow_document(shadow, then.vocabulary)
     click.echo(json.dumps(document) if as_json else shadow_text(shadow, then.vocabulary))
 
@@ -88,14 +90,3 @@ def _tagged_photos(scratch: Path) -> Iterator[Path]:
             if isinstance(fetched, FetchedImage):
                 path.write_bytes(fetched.data)
                 yield path
-
-
-def _write_sheet(path: Path, shadow: Shadow, tagger: FileTagger) -> None:
-    reader = tagger.make_reader()
-    try:
-        opening = f"<h1>{shadow_text(shadow, tagger.vocabulary).splitlines()[0]}</h1>\n"
-        sections = shadow_sections(shadow, tagger.vocabulary)
-        parts = contact_sheet("shadow", opening, sections, lambda name: Path(name).read_bytes(), reader)
-        path.write_text("".join(parts), encoding="utf-8")
-    finally:
-        reader.close()

@@ -1,1 +1,1 @@
-"""The ports on AWS: boto3's only room."""
+"""The adapters behind the ports on AWS. Only this room uses boto3."""

@@ -21,13 +21,13 @@ LOCAL_REGION = "us-east-1"
 LOCAL_KEY = "test"  # the key and secret that the embedded AWS checks presigned requests with
 CONNECT_TIMEOUT_S = 3  # chosen by us: an answer inside a region takes milliseconds
 READ_TIMEOUT_S = 10  # chosen by us: 20 MiB at 2 MiB/s
-ATTEMPTS = 3  # chosen by us: beyond that the queue's own back-off is the better one
+ATTEMPTS = 3  # chosen by us: for more failures, the queue's own back-off is better
 
 
 def client(service: str, endpoint_url: str | None = None, at: str | None = None) -> Any:
     """Return a client of AWS as the environment says, or of the embedded AWS at ``endpoint_url``.
 
-    ``at`` is the address of a resource that has its own, on AWS as on the embedded one: an API's connections.
+    ``at`` is the address of a resource that has one of its own, on both: the connections of an API.
 
     Raises:
         Denied: no region is configured.
@@ -47,8 +47,8 @@ def presigning_client(*, on_embedded_aws: bool = False, region: str | None = Non
     """Return a client of S3 whose presigned addresses a browser reaches as they are.
 
     On AWS they name the bucket's own host in its region. botocore's default is the host without a region, which
-    redirects or refuses, and a browser's preflight must not be redirected. The embedded AWS has one host. ``region`` is
-    that of the bucket where it is not the caller's.
+    redirects or refuses, and a browser refuses a redirected preflight. The embedded AWS has one host. ``region`` is
+    needed if the bucket is not in the caller's region.
 
     Raises:
         Denied: no region is configured.
@@ -69,21 +69,21 @@ def _made(service: str, s3: dict[str, str], local: dict[str, Any]) -> Any:
     )
     try:
         return boto3.client(service, config=config, **local)
-    except (BotoCoreError, ValueError) as error:  # the latter stands for an endpoint that is no address
+    except (BotoCoreError, ValueError) as error:  # ValueError: the endpoint is not an address
         raise Denied(setup_remedy(error) or f"AWS is not configured as it should be: {error}") from error
 
 
 def signed_headers(
     method: str, url: str, headers: Mapping[str, str], body: bytes, *, on_embedded_aws: bool = False
 ) -> dict[str, str]:
-    """Return the headers and AWS's signature of the request, by the credentials that boto3 finds.
+    """Return the headers and AWS's signature of the request, made with the credentials that boto3 finds.
 
-    On the embedded AWS they are its own.
+    The embedded AWS has credentials of its own.
 
     Raises:
         Denied: no credentials or no region are configured, or they cannot be read.
     """
-    with translated(url):  # a profile, a sign-in and a process that gives credentials can each be at fault
+    with translated(url):  # a profile, a sign-in or a credential process may be at fault
         session = boto3.Session(LOCAL_KEY, LOCAL_KEY, region_name=LOCAL_REGION) if on_embedded_aws else boto3.Session()
         credentials, region = session.get_credentials(), session.region_name
         if credentials is None or region is None:

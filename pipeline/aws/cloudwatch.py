@@ -13,7 +13,7 @@ AGE_PERIOD_S = 60  # the finest that Amazon SQS measures
 
 
 def oldest_message_s(cloudwatch: Any, queue_url: str) -> float | None:
-    """Return the age of the queue's oldest message as CloudWatch last measured it, or None where it does not say."""
+    """Return the age of the queue's oldest message as CloudWatch last measured it, or None if it has no measurement."""
     end = datetime.now(UTC)
     try:
         with translated("CloudWatch"):
@@ -26,7 +26,7 @@ def oldest_message_s(cloudwatch: Any, queue_url: str) -> float | None:
                 Period=AGE_PERIOD_S,
                 Statistics=["Maximum"],
             )["Datapoints"]
-    except Denied:  # the age is an extra: without the right to read it, the queues are still shown
+    except Denied:  # the age is optional: the queues are shown without it, too
         return None
     newest = max(points, key=lambda point: point["Timestamp"], default=None)
     return None if newest is None else float(newest["Maximum"])

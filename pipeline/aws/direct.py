@@ -1,4 +1,4 @@
-"""The two calls that every photo costs, past botocore's layers; whatever does not plainly succeed goes through them."""
+"""Sends the two calls that every photo costs without botocore's layers; boto3 repeats any call that fails."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 # botocore's layers cost more than half of both calls (DECISIONS.md, 81).
-CONNECTIONS = 64  # kept; more than any function has threads
+CONNECTIONS = 64  # kept open; more than any function has threads
 METADATA_PREFIX = "x-amz-meta-"
 _PUT_HEADERS = {"X-Amz-Target": "DynamoDB_20120810.PutItem", "Content-Type": "application/x-amz-json-1.0"}
 
@@ -49,7 +49,7 @@ class SignedSender:
             proxies=get_environ_proxies(client.meta.endpoint_url),
             timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
             max_pool_connections=CONNECTIONS,
-            # Head and body leave one after the other: without this, the second waits 40 ms for the first's receipt.
+            # Head and body are sent one after the other; without this, the body waits 40 ms for the head's receipt.
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
         service = client.meta.service_model.signing_name
@@ -58,10 +58,10 @@ class SignedSender:
     def send(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"", *, stream: bool = False
     ) -> Any:
-        """Return the answer, whatever it says; None where there was no connection, or it broke off.
+        """Return the answer, whatever its status; None if there was no connection, or it broke.
 
         Raises:
-            ConnectTimeoutError: as from botocore. Not begun anew: the time for further tries may be over.
+            ConnectTimeoutError: as botocore raises it. Not retried, because no time may be left.
             ReadTimeoutError: likewise.
         """
         if self.credentials is None:
@@ -72,13 +72,13 @@ class SignedSender:
             return self.http.send(request.prepare())
         except (ConnectTimeoutError, ReadTimeoutError):
             raise
-        except BotoCoreError:  # a kept connection that the other side has closed, as after a function's long sleep
+        except BotoCoreError:  # the other side has closed the kept connection, for example while the function slept
             return None
 
 
 @dataclass(frozen=True)
 class DirectS3:
-    """A client of S3 whose GetObject is sent directly. boto3's client does what has no 200 or 304 for an answer."""
+    """A client of S3 that sends GetObject itself, and repeats it by boto3 unless the answer is 200 or 304."""
 
     s3: Any
     sender: SignedSender
@@ -86,11 +86,11 @@ class DirectS3:
 
     @classmethod
     def of(cls, s3: Any) -> Self:
-        """Return the direct way beside this client of boto3."""
+        """Return the direct client that falls back to this client of boto3."""
         return cls(s3, SignedSender.of(s3, S3SigV4Auth))
 
     def get_object(self, **parameters: str) -> dict[str, Any]:
-        """Return what boto3's method of the same name does of an object, or raise what that raises.
+        """Return what boto3's method of the same name returns, or raise what it raises.
 
         Args:
             parameters: ``Bucket``, ``Key``, and ``IfNoneMatch`` if there is a condition.
@@ -116,7 +116,7 @@ class DirectS3:
             response.raw.drain_conn()  # so that the connection can be used again
             if response.status_code == HTTPStatus.NOT_MODIFIED:
                 raise ClientError({"Error": {"Code": "304"}}, "GetObject")
-        # Errors are few and have many causes: boto3 tries again, follows a bucket into its region, and names the error.
+        # Errors are rare and have many causes: boto3 retries, follows a bucket into its region, and names the error.
         return dict(self.s3.get_object(**parameters))
 
     def address(self, bucket: str, key: str) -> str:
@@ -129,22 +129,22 @@ class DirectS3:
 
 @dataclass(frozen=True)
 class DirectDynamo:
-    """A client of DynamoDB whose PutItem is sent directly. boto3's client does what has no 200 for an answer."""
+    """A client of DynamoDB that sends PutItem itself, and repeats it by boto3 unless the answer is 200."""
 
     dynamodb: Any
     sender: SignedSender
 
     @classmethod
     def of(cls, dynamodb: Any) -> Self:
-        """Return the direct way beside this client of boto3."""
+        """Return the direct client that falls back to this client of boto3."""
         return cls(dynamodb, SignedSender.of(dynamodb, SigV4Auth))
 
     def batch_get_item(self, **parameters: Any) -> dict[str, Any]:
-        """Return what boto3's method does: one call for a whole batch of photos is worth no way of its own."""
+        """Return what boto3's method does: one call serves a whole batch of photos, so nothing would be saved."""
         return dict(self.dynamodb.batch_get_item(**parameters))
 
     def put_item(self, **parameters: Any) -> None:
-        """Write an item, as boto3's method of the same name does, or raise what that raises."""
+        """Write an item as boto3's method of the same name does, or raise what it raises."""
         body = json.dumps(parameters, default=_base64).encode()
         response = self.sender.send("POST", f"{self.dynamodb.meta.endpoint_url}/", _PUT_HEADERS, body)
         if response is None or response.status_code != HTTPStatus.OK:
@@ -152,5 +152,5 @@ class DirectDynamo:
 
 
 def _base64(value: Any) -> str:
-    """Return bytes as DynamoDB's JSON has them; boto3 wraps those that it has read into its own type."""
+    """Return bytes in base64, as DynamoDB's JSON has them; boto3 wraps bytes that it has read in its own type."""
     return base64.b64encode(value if isinstance(value, bytes) else bytes(value.value)).decode()

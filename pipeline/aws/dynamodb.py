@@ -10,8 +10,10 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
 from pipeline import table_layout
+from pipeline.aws.clients import client
 from pipeline.aws.errors import code_of, translated
 from pipeline.errors import RejectReason, RetryLater, RevisionConflict
+from pipeline.stack import find_stack
 from pipeline.unreadable import UnreadableItem
 
 if TYPE_CHECKING:
@@ -120,6 +122,16 @@ class DynamoTable:
         with translated(self.name):
             for page in pages:
                 yield from page["Items"]
+
+
+def table_of_stack() -> DynamoTable:
+    """Return the table of the deployed stack.
+
+    Raises:
+        NoStack: none is deployed.
+    """
+    stack = find_stack()
+    return DynamoTable(client("dynamodb", stack.endpoint_url), stack.table_name)
 
 
 def read_wire_record(item: dict[str, Any]) -> Record | UnreadableItem:

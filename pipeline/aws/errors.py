@@ -1,4 +1,4 @@
-"""What AWS and its client raise, as our own errors. The only file that knows an AWS error by its name."""
+"""Translates what AWS and its client raise into our own errors. Only this file knows AWS errors by name."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ _REMEDIES = {
 _KMS_PREFIXES = ("KMS.", "Kms")
 _UNAUTHORIZED, _FORBIDDEN, _TOO_MANY, _SERVER_FAULT = 401, 403, 429, 500
 
-# What botocore raises before any call is made: the set-up of this machine is at fault, so that trying again is vain.
+# What botocore raises before any call: the set-up of this machine is wrong, so a retry cannot help.
 _SETUP_REMEDIES: tuple[tuple[type[Exception], str], ...] = (
     (botocore.NoCredentialsError, "no AWS credentials were found: `aws configure`, or `aws sso login`"),
     (botocore.PartialCredentialsError, "the AWS credentials are incomplete: `aws configure` sets both keys"),
@@ -118,7 +118,7 @@ def translated(target: str) -> Iterator[None]:
 
     Raises:
         RetryLater: throttled, timed out, or failed on the other side.
-        Denied: refused for want of credentials or permission, or this machine is not set up; it says what mends it.
+        Denied: credentials or permission are missing, or this machine is not set up; the message says what to do.
         NoStack: the bucket, table or queue is not there.
     """
     try:
@@ -126,7 +126,7 @@ def translated(target: str) -> Iterator[None]:
     except ClientError as error:
         raise _translation(error, target) from error
     except S3UploadFailedError as error:
-        # It says only in words which of AWS's answers it stands for; the answer itself is its context.
+        # Its text only describes AWS's answer; the answer itself is its context.
         answer = error.__context__
         raise (
             _translation(answer, target) if isinstance(answer, ClientError) else RetryLater(f"{target}: {error}")
@@ -135,12 +135,12 @@ def translated(target: str) -> Iterator[None]:
         remedy = setup_remedy(error)
         if remedy:
             raise Denied(f"{target}: {remedy}") from error
-        # The last two come through where an answer breaks off inside, or is none of the service's.
+        # HTTPError and ResponseParserError mean that an answer broke off, or did not come from the service.
         raise RetryLater(f"{target}: {type(error).__name__}") from error
 
 
 def setup_remedy(error: Exception) -> str | None:
-    """Return what is wrong with this machine's set-up and what mends it; None where the error says nothing of it."""
+    """Return what is wrong with this machine's set-up and what to do; None if the error has another cause."""
     return next((remedy for kind, remedy in _SETUP_REMEDIES if isinstance(error, kind)), None)
 
 
@@ -156,7 +156,7 @@ def _translation(error: ClientError, target: str) -> Exception:
 
 
 def _refusal_remedy(code: str, status: int) -> str | None:
-    """Return what mends a refusal; None where AWS refuses for another reason than who calls, or from where."""
+    """Return what to do about a refusal; None if AWS refuses for a reason other than the caller and the region."""
     if code.startswith(_KMS_PREFIXES):
         return _KMS
     if code in _REMEDIES:
@@ -165,7 +165,7 @@ def _refusal_remedy(code: str, status: int) -> str | None:
 
 
 def is_code(error: Exception, *codes: str) -> bool:
-    """Return whether AWS answered with one of these codes, and it was nothing that ``translated`` has a word for."""
+    """Return whether AWS answered with one of these codes, and ``translated`` let the error through."""
     return isinstance(error, ClientError) and code_of(error) in codes
 
 

@@ -1,4 +1,4 @@
-"""The tagging function as AWS Lambda runs it: what keeps it from its queues, and whether it may read a photo."""
+"""Inspects the deployed tagging function: what keeps it from its queues, and whether it may read a photo."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipeline.ports import RecordTable
 
 PATTERN_VARIABLE = "PRODUCT_PATTERN"  # of the tagging function
-ENABLED = frozenset({"Enabled", "Enabling", "Updating", "Creating"})  # states in which messages are taken, or soon are
+ENABLED = frozenset({"Enabled", "Enabling", "Updating", "Creating"})  # messages are taken, or will be soon
 WHERE_TO_READ = "RUNBOOK.md#a-bucket-that-exists-already says how to let the stack read it; nothing was sent"
 
 
@@ -36,7 +36,7 @@ class Triggers:
     name: str
 
     def causes(self) -> list[str]:
-        """Return what keeps the function from taking messages; nothing if nothing is seen."""
+        """Return what keeps the function from taking messages; an empty list if nothing does."""
         try:
             with translated(self.name):
                 mappings = self.functions.list_event_source_mappings(FunctionName=self.name)["EventSourceMappings"]
@@ -79,7 +79,7 @@ class FunctionProbe:
     def _event(self, message: TagImage) -> dict[str, Any]:
         with translated(self.queue_url):
             attributes = self.sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=["QueueArn"])
-        # No queue has delivered it. A receipt that no queue knows is ignored where the function postpones the message.
+        # No queue delivered this message. If the function postpones it, SQS ignores the unknown receipt.
         record = {
             "messageId": "probe",
             "receiptHandle": "probe",

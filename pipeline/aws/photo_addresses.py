@@ -20,7 +20,7 @@ class S3Addresses:
 
     Attributes:
         s3: the client that is made for them.
-        elsewhere: a client of its region for each bucket that lies in another.
+        elsewhere: by bucket, a client of the bucket's region, for buckets in other regions.
     """
 
     s3: Any
@@ -40,7 +40,7 @@ class S3Addresses:
         fields = {"Content-Type": media_type, **{f"x-amz-meta-{name}": value for name, value in metadata.items()}}
         form = self.elsewhere.get(image.bucket, self.s3).generate_presigned_post(
             image.bucket,
-            # Written with ${filename}, the name would be the sender's.
+            # With ${filename} in the key, the sender would choose the name.
             image.key,
             Fields=dict(fields),
             Conditions=[

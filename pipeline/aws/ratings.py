@@ -19,7 +19,7 @@ IMAGE, PART = "image", "part"  # the keys of the table
 
 @dataclass(frozen=True)
 class DynamoRatings:
-    """Ratings in DynamoDB, as ``Ratings`` promises. An item that is no rating is left out, and ``warn`` says so."""
+    """Ratings in DynamoDB, as ``Ratings`` promises. Items that are not ratings are skipped, with a call of ``warn``."""
 
     dynamodb: Any
     table_name: str
@@ -68,7 +68,7 @@ class DynamoRatings:
 
 
 def ratings_of_stack(warn: Callable[[str], None]) -> DynamoRatings:
-    """Return the ratings of the stack that is deployed. ``warn`` hears of items that are no ratings.
+    """Return the ratings of the stack that is deployed. ``warn`` is called for items that are not ratings.
 
     Raises:
         NoStack: none is.

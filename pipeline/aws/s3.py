@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-DOWNLOAD_LIMIT_S = 30  # chosen by us: three times what the largest image needs; a read timeout ends no trickle
-CHUNK_BYTES = 16_384  # chosen by us: how often a download is asked for its time
+DOWNLOAD_LIMIT_S = 30  # chosen by us: three times what the largest image needs; a read timeout stops no slow trickle
+CHUNK_BYTES = 16_384  # chosen by us: how often a download's time is checked
 DELETE_BATCH = 1000  # the most keys Amazon S3 permits in one DeleteObjects
 _DENIALS_OF_ONE = frozenset({"AccessDenied", "AllAccessDisabled", "Forbidden", "InvalidObjectState", "403"})
 _OVERTAKEN = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409", "NoSuchKey", "404"})
@@ -118,7 +118,7 @@ class S3Files:
         return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
 
     def write(self, name: str, source: Path) -> str:
-        """Upload the file by one PutObject, whose answer tells its ETag; S3 shows an object only when it is whole."""
+        """Upload the file by one PutObject, whose answer has its ETag; S3 shows an object only when it is whole."""
         with translated(str(self.location)), source.open("rb") as body:
             answer = self.s3.put_object(Bucket=self.location.bucket, Key=self.location.prefix + name, Body=body)
         return str(answer["ETag"])
@@ -140,7 +140,7 @@ class S3Files:
             raise
 
     def download(self, name: str, target: Path) -> bool:
-        """Download the file in parts, several at once, each of which is tried again if it breaks off."""
+        """Download the file in parts, several at once, each of which is retried if it breaks off."""
         try:
             with translated(str(self.location)):
                 self.s3.download_file(

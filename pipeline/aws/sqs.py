@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from pipeline.messages import TagImage
 
 LONG_POLL_S = 1  # any wait makes SQS ask all of its servers, so that "none" means none
-FAILED_WAITS_S = (0.1, 0.4)  # before entries that failed are tried again; chosen by us: a function has no time for more
-ATTRIBUTE_BYTES = 32  # what REDRIVEN adds to a message, whose attributes count as its body does
+FAILED_WAITS_S = (0.1, 0.4)  # before failed entries are retried; chosen by us: a function has no time for more
+ATTRIBUTE_BYTES = 32  # what REDRIVEN adds to a message; attributes count towards its size
 
 
 @dataclass(frozen=True)
@@ -109,13 +109,13 @@ class SqsDeadLetters:
         )
 
     def release(self, letters: Sequence[DeadLetter]) -> None:
-        """Release the letters by one ChangeMessageVisibilityBatch; one that is gone meanwhile is no error."""
+        """Release the letters by one ChangeMessageVisibilityBatch; a letter that is gone is not an error."""
         failed = _change_visibility(self.sqs, self.url, [(letter.receipt, 0) for letter in letters], self.sleep)
         if failed:
             raise RetryLater(f"{self.url}: {len(failed):,} dead letters stay hidden for up to {HIDDEN_S} s")
 
     def resend(self, letters: Sequence[DeadLetter]) -> tuple[DeadLetter, ...]:
-        """Send, then delete: a crash between the two sends a letter twice, and never loses one."""
+        """Send, then delete: a crash in between sends a letter twice, and never loses it."""
         return tuple(letter for batch in _batches_that_fit(letters) for letter in self._resend(batch))
 
     def _resend(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
@@ -144,8 +144,8 @@ class SqsDeadLetters:
 def _redriven(body: str) -> dict[str, Any]:
     """Return the message of a redriven letter.
 
-    It is marked, because a write that the letter's delivery left on its way may still land (DECISIONS.md, 49). A body
-    that fills the message alone goes without the mark.
+    It is marked, because a write of the earlier delivery may still arrive (DECISIONS.md, 49). A body that leaves no
+    room for the mark goes without.
     """
     if len(body.encode()) + ATTRIBUTE_BYTES > MAX_BODY_BYTES:
         return {"MessageBody": body}
@@ -177,7 +177,7 @@ def _repeat_failed(
     url: str,
     sleep: Callable[[float], None],
 ) -> list[dict[str, Any]]:
-    """Call with the entries, then with those that SQS reports as failed, and return those that fail in the end.
+    """Call with the entries, repeat those that SQS reports as failed, and return those that still fail.
 
     What SQS calls the sender's fault is a receipt that is no longer good: its message was delivered again since, or
     deleted, so nothing is left to be done with it.
@@ -195,7 +195,7 @@ def _repeat_failed(
 
 
 def _batches_that_fit(letters: Sequence[DeadLetter]) -> Iterator[list[DeadLetter]]:
-    """Yield the letters in batches that are small enough for one call, in which all bodies count together."""
+    """Yield the letters in batches that fit into one call, whose limit covers all bodies together."""
     batch: list[DeadLetter] = []
     size_bytes = 0
     for letter in letters:

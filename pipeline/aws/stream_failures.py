@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipeline.dead_letters import DeadLetter
     from pipeline.ports import QueueDepth
 
-# The stream keeps a change for a day; only an export, which reads the table, has an older one (DECISIONS.md, 72).
+# The stream keeps a change for a day; after that only an export has it, which reads the table (DECISIONS.md, 72).
 _FORGOTTEN = frozenset({"TrimmedDataAccessException", "ResourceNotFoundException", "ExpiredIteratorException"})
 
 

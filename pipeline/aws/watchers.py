@@ -22,7 +22,7 @@ TICKET, WAITING = "ticket", "waiting"
 
 @dataclass(frozen=True)
 class DynamoWatchers:
-    """Watchers in DynamoDB, as ``Watchers`` promises. What has expired is nothing, also before DynamoDB removes it."""
+    """Watchers in DynamoDB, as ``Watchers`` promises. Expired items count as absent before DynamoDB removes them."""
 
     dynamodb: Any
     table_name: str

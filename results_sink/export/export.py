@@ -6,10 +6,11 @@ import errno
 import shutil
 import tempfile
 from dataclasses import dataclass, field, replace
-from itertools import islice, repeat
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.batches import batched
 from pipeline.coverage import Coverage
 from pipeline.errors import BadSettings, CallerError
 from pipeline.standard_ids import StandardIds
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from pipeline.records import Record
     from results_sink.export.manifest import PartFile
     from results_sink.export.publish import ChooseDeltas
-    from results_sink.export.rows import Kept, RecordSource
+    from results_sink.export.rows import RecordSource
 
 KEPT_SNAPSHOTS = 3  # chosen by us: a reader of a replaced snapshot has the time of two more exports
 
@@ -145,7 +146,7 @@ class _Snapshot:
             yield from self._exporter.rows(self._stats)
             return
         records = over(self.unreadable.exclude_from(self._exporter.table.scan()))
-        for batch in _batches(self._stats.select(records), self._sizes.batch_records):
+        for batch in batched(self._stats.select(records), self._sizes.batch_records):
             yield tables.raw_images(batch, self._stats.keyword_lists(batch))
 
     def _spill(self, batches: Iterable[Any]) -> Runs:
@@ -191,11 +192,6 @@ class _Snapshot:
             return self._exporter.files.write(f"{SNAPSHOTS}{snapshot}/{part}", path)
 
         return Parts(self._work, shape, sizes, deliver)
-
-
-def _batches(records: Iterator[Kept], size: int) -> Iterator[list[Kept]]:
-    while batch := list(islice(records, size)):
-        yield batch
 
 
 def make_handler(

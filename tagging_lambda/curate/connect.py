@@ -6,9 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pipeline.aws.clients import client
-from pipeline.aws.dynamodb import DynamoTable
-from pipeline.stack import find_stack
+from pipeline.aws.dynamodb import table_of_stack
 from tagging_lambda.curate.rewrite import AT_ONCE, Rewriter
 
 if TYPE_CHECKING:
@@ -22,7 +20,5 @@ def rewriter_of_stack(*, dry_run: bool = False) -> Iterator[Rewriter]:
     Raises:
         NoStack: none is.
     """
-    stack = find_stack()
-    table = DynamoTable(client("dynamodb", stack.endpoint_url), stack.table_name)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        yield Rewriter(table, pool, dry_run)
+        yield Rewriter(table_of_stack(), pool, dry_run)

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 from pipeline.keywords import Use
 from pipeline.records import ClassScore
 from tagging_lambda.evaluate.measure import measured
+from tagging_lambda.words.class_keywords import candidates
 from tagging_lambda.words.keyword_mapper import KeywordMapper
 from tagging_lambda.words.share import Share
-from tagging_lambda.words.taxonomy import candidates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from pipeline.keywords import Vocabulary
     from tagging_lambda.evaluate.measure import Judged, Measures
-    from tagging_lambda.words.taxonomy import Taxonomy
+    from tagging_lambda.words.class_keywords import Taxonomy
 
 EVIDENCE = 20  # photos, chosen by us: with fewer, a share of 0.95 cannot be told from 0.8
 CLAIM = 0.3  # the score from which a photo is evidence, chosen by us: below it nothing is said of it in any case

@@ -16,7 +16,8 @@ from pipeline.model_version import CARD_NAME
 from pipeline.progress import Progress
 from pipeline.ratings import tallies
 from pipeline.settings import OVERLAY_NAME, home, model_dir, overlay_path
-from pipeline.terminal import columns, cut
+from pipeline.terminal import columns, cut_lines
+from pipeline.whole_file import check_writable
 from tagging_lambda.evaluate.calibrate import calibrated
 from tagging_lambda.evaluate.evaluate import evaluated, judged
 from tagging_lambda.evaluate.labels import labels_in
@@ -25,6 +26,7 @@ from tagging_lambda.evaluate.overlay import write_thresholds
 from tagging_lambda.evaluate.ratings import tallies_document, tallies_text
 from tagging_lambda.evaluate.report import calibration_document, calibration_text, evaluation_document, evaluation_text
 from tagging_lambda.evaluate.sheet import sheet
+from tagging_lambda.image.contact_sheet import write_contact_sheet
 from tagging_lambda.local_files import FileTagger
 from tagging_lambda.words.head_store import InstalledHeads
 from tagging_lambda.words.heads_option import heads_option
@@ -79,8 +81,8 @@ def evaluate(
         return
     if temperature and not calibrate:
         raise CallerError("--temperature belongs to --calibrate")
-    _check_writable(sheet_path)
-    _check_writable(overlay)
+    check_writable(sheet_path)
+    check_writable(overlay)
     vocabulary = Vocabulary.load()
     files = labels_in(labels, labels.parent if folder is None else folder, vocabulary)
     tagger = FileTagger.load(model_dir(), vocabulary, workers, InstalledHeads.of_this_machine().load(heads))
@@ -94,10 +96,15 @@ def evaluate(
         calibration, calibration_lines = _calibrate(photos, tagger, plan)
         document, text = document | {"calibration": calibration}, f"{calibration_lines}\n\n{text}"
     if not full:
-        text = "\n".join(cut(line, columns()) for line in text.splitlines())
-    if sheet_path is not None:
-        _write_sheet(sheet_path, photos, tagger)
+        text = cut_lines(text.splitlines(), columns())
+    _write_sheet(sheet_path, photos, tagger)
     click.echo(json.dumps(document) if as_json else text)
+
+
+def _write_sheet(path: Path | None, photos: list[Judged], tagger: FileTagger) -> None:
+    if path is not None:
+        parts = sheet(photos, measured(photos), tagger.vocabulary)
+        write_contact_sheet(path, "evaluate", parts, tagger.make_reader())
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +115,6 @@ class _CalibrationPlan:
     overlay: Path | None
     cool: bool
     full: bool
-
-
-def _check_writable(path: Path | None) -> None:
-    if path is not None and not path.parent.is_dir():
-        raise CallerError(f"{path} cannot be written: there is no folder {path.parent}")
 
 
 def _say_ratings(*, as_json: bool) -> None:
@@ -141,12 +143,3 @@ def _calibrate(photos: list[Judged], tagger: FileTagger, plan: _CalibrationPlan)
     text = calibration_text(calibration, tagger.vocabulary, full=plan.full)
     document = calibration_document(calibration, tagger.vocabulary) | {"written": written}
     return document, f"{text}\nwritten to {' and '.join(written)}" if written else text
-
-
-def _write_sheet(path: Path, photos: list[Judged], tagger: FileTagger) -> None:
-    reader = tagger.make_reader()
-    try:
-        parts = sheet(photos, measured(photos), tagger.vocabulary, lambda name: Path(name).read_bytes(), reader)
-        path.write_text("".join(parts), encoding="utf-8")
-    finally:
-        reader.close()

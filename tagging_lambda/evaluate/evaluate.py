@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tagging_lambda.evaluate.labels import LabelledFile
     from tagging_lambda.evaluate.measure import CurvePoint, KeywordMeasures, Measures, ScoreBin
     from tagging_lambda.local_files import FileTagger
-    from tagging_lambda.words.taxonomy import Taxonomy
+    from tagging_lambda.words.class_keywords import Taxonomy
 
 
 @dataclass(frozen=True, slots=True)

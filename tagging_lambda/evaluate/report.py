@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.terminal import printable
@@ -33,26 +33,23 @@ def evaluation_document(evaluation: Evaluation, photos: Sequence[Judged], vocabu
             {
                 "keyword": vocabulary.nodes[keyword.keyword_id].name(),
                 "id": keyword.keyword_id,
-                "precision": share_document(keyword.precision),
-                "recall": share_document(keyword.recall),
+                "precision": keyword.precision.document(),
+                "recall": keyword.recall.document(),
             }
             for keyword in evaluation.by_keyword
         ],
         "scores": [
-            {"low": b.low, "high": b.high, "promised": round(b.promised, 4), "right": share_document(b.right)}
+            {"low": b.low, "high": b.high, "promised": round(b.promised, 4), "right": b.right.document()}
             for b in evaluation.by_score
         ],
         "curve": [{"threshold": p.threshold, **measures_document(p.measures)} for p in evaluation.curve],
-        "folders": [
-            {"folder": folder.folder, "images": folder.images, "with_keyword": folder.with_keyword}
-            for folder in evaluation.coverage.by_folder()
-        ],
+        "folders": [asdict(folder) for folder in evaluation.coverage.by_folder()],
         "untagged": [str(photo.file.path) for photo in photos if not photo.tags],
         "mistakes": [
             {
                 "file": str(photo.file.path),
-                "wrong": [{"keyword": _name(t.keyword_id, vocabulary), "score": t.score} for t in photo.wrong],
-                "expected": sorted(_name(i, vocabulary) for i in photo.file.expected),
+                "wrong": [{"keyword": vocabulary.name_of(t.keyword_id), "score": t.score} for t in photo.wrong],
+                "expected": sorted(vocabulary.name_of(i) for i in photo.file.expected),
             }
             for photo in worst(photos)
         ],
@@ -62,19 +59,7 @@ def evaluation_document(evaluation: Evaluation, photos: Sequence[Judged], vocabu
 
 def measures_document(measures: Measures) -> dict[str, Any]:
     """Return the overall measures as JSON."""
-    return {"photos": measures.photos} | {name: share_document(getattr(measures, name)) for name in MEASURES}
-
-
-def share_document(share: Share) -> dict[str, Any]:
-    """Return a share and its bounds as JSON."""
-    low, high = share.bounds
-    return {
-        "count": share.count,
-        "of": share.of,
-        "share": round(share.value, 4),
-        "low": round(low, 4),
-        "high": round(high, 4),
-    }
+    return {"photos": measures.photos} | {name: getattr(measures, name).document() for name in MEASURES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +90,7 @@ class EvaluationText:
     def _keywords(self) -> list[str]:
         shown = self.found.by_keyword[: FULL if self.full else KEYWORDS_SHOWN]
         rows = [
-            f"{GAP}{_name(keyword.keyword_id, self.vocabulary):<24}"
+            f"{GAP}{self.vocabulary.name_of(keyword.keyword_id):<24}"
             f"{_short(keyword.precision):>20}{_short(keyword.recall):>20}"
             for keyword in shown
         ]
@@ -141,8 +126,8 @@ class EvaluationText:
         return ["", f"{title}: {len(chosen):,}", *rows, *self._rest(len(chosen) - len(shown))]
 
     def _photo(self, photo: Judged) -> str:
-        words = ", ".join(f"{_name(tag.keyword_id, self.vocabulary)} {tag.score:.2f}" for tag in photo.tags) or "-"
-        expected = ", ".join(sorted(_name(i, self.vocabulary) for i in photo.file.expected)) or "-"
+        words = ", ".join(f"{self.vocabulary.name_of(tag.keyword_id)} {tag.score:.2f}" for tag in photo.tags) or "-"
+        expected = ", ".join(sorted(self.vocabulary.name_of(i) for i in photo.file.expected)) or "-"
         return f"{GAP}{printable(str(photo.file.path))}{GAP}{words}{GAP}expected {expected}"
 
     def _rest(self, count: int) -> list[str]:
@@ -168,10 +153,10 @@ def calibration_document(calibration: Calibration, vocabulary: Vocabulary) -> di
         "helps": calibration.helps,
         "thresholds": [
             {
-                "keyword": _name(threshold.keyword_id, vocabulary),
+                "keyword": vocabulary.name_of(threshold.keyword_id),
                 "id": threshold.keyword_id,
                 "threshold": threshold.threshold,
-                "right": share_document(threshold.right),
+                "right": threshold.right.document(),
             }
             for threshold in calibration.thresholds
         ],
@@ -207,7 +192,7 @@ def calibration_text(calibration: Calibration, vocabulary: Vocabulary, *, full: 
     for threshold in shown:
         right = threshold.right
         share = f"{right.count} of {right.of}" if right.of else "never right often enough"
-        lines.append(f"{GAP}{_name(threshold.keyword_id, vocabulary):<24}{threshold.threshold:>6.3f}{GAP}{share}")
+        lines.append(f"{GAP}{vocabulary.name_of(threshold.keyword_id):<24}{threshold.threshold:>6.3f}{GAP}{share}")
     if len(by_evidence) > len(shown):
         lines.append(f"{GAP}and {len(by_evidence) - len(shown):,} more; --full has them")
     return "\n".join(lines)
@@ -244,8 +229,3 @@ def overall_lines(measures: Measures) -> list[str]:
 
 def _short(share: Share) -> str:
     return f"{share.value:.1%} of {share.of:,}" if share.of else "-"
-
-
-def _name(keyword_id: str, vocabulary: Vocabulary) -> str:
-    node = vocabulary.nodes.get(keyword_id)
-    return keyword_id if node is None else node.name()

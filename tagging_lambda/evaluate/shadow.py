@@ -123,7 +123,7 @@ def shadow_text(shadow: Shadow, vocabulary: Vocabulary) -> str:
 
 
 def _counts(title: str, counts: Counter[str], vocabulary: Vocabulary) -> list[str]:
-    listed = ", ".join(f"{_name(word, vocabulary)} {count:,}" for word, count in counts.most_common(SHOWN))
+    listed = ", ".join(f"{vocabulary.name_of(word)} {count:,}" for word, count in counts.most_common(SHOWN))
     rest = f" and {len(counts) - SHOWN:,} more words" if len(counts) > SHOWN else ""
     return [f"{title:<7}{sum(counts.values()):>6,}{GAP}{listed or '-'}{rest}"]
 
@@ -136,8 +136,8 @@ def _changes(shadow: Shadow, vocabulary: Vocabulary) -> list[str]:
 
 
 def _marked(item: Comparison, vocabulary: Vocabulary) -> str:
-    gained = [f"+{name}" for name in sorted(_name(word, vocabulary) for word in item.gained)]
-    return " ".join([*gained, *(f"-{name}" for name in sorted(_name(word, vocabulary) for word in item.lost))])
+    gained = [f"+{name}" for name in sorted(vocabulary.name_of(word) for word in item.gained)]
+    return " ".join([*gained, *(f"-{name}" for name in sorted(vocabulary.name_of(word) for word in item.lost))])
 
 
 def shadow_document(shadow: Shadow, vocabulary: Vocabulary) -> dict[str, Any]:
@@ -147,15 +147,15 @@ def shadow_document(shadow: Shadow, vocabulary: Vocabulary) -> dict[str, Any]:
         "candidate": shadow.candidate,
         "photos": len(shadow.comparisons),
         "agreeing": shadow.agreeing,
-        "gained": {_name(word, vocabulary): count for word, count in shadow.gained.most_common()},
-        "lost": {_name(word, vocabulary): count for word, count in shadow.lost.most_common()},
+        "gained": {vocabulary.name_of(word): count for word, count in shadow.gained.most_common()},
+        "lost": {vocabulary.name_of(word): count for word, count in shadow.lost.most_common()},
         "ms_now": round(now_ms, 1),
         "ms_then": round(then_ms, 1),
         "changed": [
             {
                 "image": str(item.path),
-                "gained": sorted(_name(word, vocabulary) for word in item.gained),
-                "lost": sorted(_name(word, vocabulary) for word in item.lost),
+                "gained": sorted(vocabulary.name_of(word) for word in item.gained),
+                "lost": sorted(vocabulary.name_of(word) for word in item.lost),
             }
             for item in shadow.changed
         ],
@@ -169,8 +169,3 @@ def shadow_sections(shadow: Shadow, vocabulary: Vocabulary) -> list[Section]:
         for item in shadow.changed[:PICTURES]
     ]
     return [Section("Photos that would change, most first", figures)]
-
-
-def _name(keyword_id: str, vocabulary: Vocabulary) -> str:
-    node = vocabulary.nodes.get(keyword_id)
-    return keyword_id if node is None else node.name()

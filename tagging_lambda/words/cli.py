@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.aws.clients import client
-from pipeline.aws.dynamodb import DynamoTable
+from pipeline.aws.dynamodb import table_of_stack
 from pipeline.errors import CallerError
 from pipeline.keywords import Vocabulary
 from pipeline.progress import Progress
 from pipeline.settings import OVERLAY_NAME, home, model_dir, overlay_path
-from pipeline.stack import find_stack
 from pipeline.unreadable import UnreadableItem
+from pipeline.whole_file import check_writable
 from tagging_lambda.curate.keyword_lookup import keyword_named
 from tagging_lambda.evaluate.overlay import write_keywords
-from tagging_lambda.image.contact_sheet import contact_sheet
+from tagging_lambda.image.contact_sheet import write_contact_sheet
 from tagging_lambda.local_files import FileTagger
 from tagging_lambda.words import learn_report, verify_report
 from tagging_lambda.words.background import load_background
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 
     from pipeline.images import ImageRef
     from pipeline.records import Record
-    from tagging_lambda.image.contact_sheet import Section
     from tagging_lambda.words.labels import Labels
     from tagging_lambda.words.learn import SeenPhoto
     from tagging_lambda.words.train import Background
@@ -100,7 +98,7 @@ def learn(
     were held out. What cannot reach it is left out. `catalog-tagger tag PHOTOS --head NAME` uses the head.
     """
     check_name(name)
-    _check_writable(sheet)
+    check_writable(sheet)
     started_s = time.monotonic()
     vocabulary = Vocabulary.load()
     parent = keyword_named(below, vocabulary) if below else None
@@ -122,7 +120,8 @@ def learn(
     new_words = _keep_new_words(labelled)
     report = learn_report.LearnReport.of(learned, new_words, time.monotonic() - started_s)
     if sheet is not None:
-        eyes.write_sheet(sheet, "learn", learn_report.learn_opening(report), learn_report.learn_sections(learned))
+        opening, sections = learn_report.learn_opening(report), learn_report.learn_sections(learned)
+        write_contact_sheet(sheet, "learn", (opening, sections), eyes.tagger.make_reader())
     if as_json:
         click.echo(json.dumps(report.document() | {"folder": str(path)}))
     else:
@@ -163,8 +162,8 @@ def verify(
     LABELS.csv and --from are as for `learn`. Each photo is judged by what the other photos teach; nothing is changed by
     itself.
     """
-    _check_writable(sheet)
-    _check_writable(csv_path)
+    check_writable(sheet)
+    check_writable(csv_path)
     vocabulary = Vocabulary.load()
     labelled = read_labels(labels, folder or labels.parent, vocabulary, files_may_be_gone=export is not None)
     exported = _exported(export, labelled)
@@ -176,13 +175,9 @@ def verify(
         csv_path.write_text(verify_report.verification_csv(verification, labelled.vocabulary), encoding="utf-8")
     if sheet is not None:
         opening = f"<h1>{text.splitlines()[0]}</h1>\n"
-        eyes.write_sheet(sheet, "verify", opening, verify_report.verify_sections(verification, labelled.vocabulary))
+        sections = verify_report.verify_sections(verification, labelled.vocabulary)
+        write_contact_sheet(sheet, "verify", (opening, sections), eyes.tagger.make_reader())
     click.echo(json.dumps(verify_report.verification_document(verification, labelled.vocabulary)) if as_json else text)
-
-
-def _check_writable(path: Path | None) -> None:
-    if path is not None and not path.parent.is_dir():
-        raise CallerError(f"{path} cannot be written: there is no folder {path.parent}")
 
 
 @dataclass(frozen=True)
@@ -211,14 +206,6 @@ class _Eyes:
     def background(self) -> Background:
         return load_background(self.space)
 
-    def write_sheet(self, path: Path, title: str, opening: str, sections: list[Section]) -> None:
-        reader = self.tagger.make_reader()
-        try:
-            parts = contact_sheet(title, opening, sections, lambda name: Path(name).read_bytes(), reader)
-            path.write_text("".join(parts), encoding="utf-8")
-        finally:
-            reader.close()
-
 
 def _exported(source: str | None, labels: Labels) -> dict[ImageRef, Record] | None:
     """Return the records that an export has of these photos; what reads it is given by whoever wires the commands."""
@@ -230,14 +217,12 @@ def _exported(source: str | None, labels: Labels) -> dict[ImageRef, Record] | No
 
 
 def _records(images: Sequence[ImageRef]) -> dict[ImageRef, Record]:
-    stack = find_stack()
-    items = DynamoTable(client("dynamodb", stack.endpoint_url), stack.table_name).get_many(images)
+    items = table_of_stack().get_many(images)
     return {image: record for image, record in items.items() if not isinstance(record, UnreadableItem)}
 
 
 def _all_records() -> Iterator[Record | UnreadableItem]:
-    stack = find_stack()
-    return DynamoTable(client("dynamodb", stack.endpoint_url), stack.table_name).scan()
+    return table_of_stack().scan()
 
 
 def _warn(line: str) -> None:

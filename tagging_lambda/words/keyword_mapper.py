@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Self
 
 from pipeline.keywords import Use
 from pipeline.model_version import keywords_version
+from tagging_lambda.words.class_keywords import MOST_KEYWORDS, Taxonomy, keywords_of
 from tagging_lambda.words.head_card import HeadKind
 from tagging_lambda.words.heads import head_keywords, vocabulary_with
-from tagging_lambda.words.taxonomy import MOST_KEYWORDS, Taxonomy, keywords_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

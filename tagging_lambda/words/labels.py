@@ -155,9 +155,13 @@ def photo_groups(table: Sequence[CsvRow], words: int) -> list[str]:
     if column:
         return [row[column] or name for row, name in zip(table, names, strict=True)]
     folders = [str(PurePosixPath(name).parent) for name in names]
+    return folders if _are_products(folders, words) else names
+
+
+def _are_products(folders: Sequence[str], words: int) -> bool:
+    """Return whether the folders of the photos are products: many for each word, of few photos each."""
     sizes = Counter(folders).values()
-    are_products = len(sizes) >= FOLDERS_PER_WORD * words and median(sizes) <= PHOTOS_PER_PRODUCT
-    return folders if are_products else names
+    return len(sizes) >= FOLDERS_PER_WORD * words and median(sizes) <= PHOTOS_PER_PRODUCT
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,11 +103,11 @@ class LearnReport:
             "version": self.card.version,
             "photos": measures.photos,
             "precision_wanted": self.card.wanted_precision,
-            "specific": share_document(measures.specific),
-            "wrong": share_document(measures.wrong),
-            "broader": share_document(measures.broader),
-            "precision": share_document(measures.precision),
-            "outside": share_document(measures.outside),
+            "specific": measures.specific.document(),
+            "wrong": measures.wrong.document(),
+            "broader": measures.broader.document(),
+            "precision": measures.precision.document(),
+            "outside": measures.outside.document(),
             "words": [_word_document(word) for word in self.card.words],
             "groups": [_word_document(word) for word in self.card.groups],
             "left_out": [
@@ -186,21 +186,14 @@ class LearnReport:
         ]
 
 
-def share_document(share: Share) -> dict[str, Any]:
-    """Return a share and its bounds as JSON."""
-    low, high = share.bounds
-    value = round(share.value, 4)
-    return {"count": share.count, "of": share.of, "share": value, "low": round(low, 4), "high": round(high, 4)}
-
-
 def _word_document(word: HeadWord) -> dict[str, Any]:
     return {
         "keyword": word.name,
         "id": word.id,
         "threshold": word.threshold if word.is_said else None,
         "examples": word.examples,
-        "precision": share_document(word.precision),
-        "recall": share_document(word.recall),
+        "precision": word.precision.document(),
+        "recall": word.recall.document(),
     }
 
 

@@ -20,6 +20,12 @@ class Share:
         """The share in [0, 1]; 0 of nothing is 0."""
         return self.count / self.of if self.of else 0.0
 
+    def document(self) -> dict[str, int | float]:
+        """Return the share and its bounds as JSON."""
+        low, high = self.bounds
+        shares = {"share": self.value, "low": low, "high": high}
+        return {"count": self.count, "of": self.of, **{name: round(share, 4) for name, share in shares.items()}}
+
     @property
     def bounds(self) -> tuple[float, float]:
         """What the true share lies between, 95 times in 100 (Wilson's interval)."""

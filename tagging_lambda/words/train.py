@@ -15,8 +15,8 @@ from threadpoolctl import threadpool_limits
 
 from pipeline.keywords import LANGUAGES, Use
 from tagging_lambda.words.head_card import NEVER, HeadCard, HeadKind, HeadWord, TrainingSource
+from tagging_lambda.words.head_thresholds import STEPS, Group, Said, Thresholds, Truth, find_thresholds
 from tagging_lambda.words.heads import Head
-from tagging_lambda.words.thresholds import STEPS, Group, Said, Thresholds, Truth, find_thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tagging_lambda.words.head_thresholds import Truth
 from tagging_lambda.words.learn import examples_of
-from tagging_lambda.words.thresholds import Truth
 from tagging_lambda.words.train import cross_validated_scores
 
 if TYPE_CHECKING:

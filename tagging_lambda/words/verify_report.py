@@ -26,7 +26,7 @@ def verification_text(verification: Verification, vocabulary: Vocabulary, *, ful
     worst = verification.contradictions
     lines = [f"{len(worst):,} of {verification.photos:,} photos contradict their keywords; nothing was changed"]
     if verification.unverified:
-        names = ", ".join(_name(word, vocabulary) for word in verification.unverified[:SHOWN])
+        names = ", ".join(vocabulary.name_of(word) for word in verification.unverified[:SHOWN])
         lines.append(f"not verified, for want of photos (3 are the fewest): {names}")
     if worst:
         lines += ["", f"{GAP}{'against':>7}{GAP}{'keyword':<20}{GAP}{'believed':<20}{GAP}photo"]
@@ -49,7 +49,7 @@ def verification_document(verification: Verification, vocabulary: Vocabulary) ->
     """Return the contradictions as JSON, worst first."""
     return {
         "photos": verification.photos,
-        "unverified": [_name(word, vocabulary) for word in verification.unverified],
+        "unverified": [vocabulary.name_of(word) for word in verification.unverified],
         "contradictions": [_cells(item, vocabulary) for item in verification.contradictions],
     }
 
@@ -67,8 +67,8 @@ def _cells(item: Contradiction, vocabulary: Vocabulary) -> dict[str, Any]:
     return {
         "line": item.photo.line,
         "file": item.photo.text,
-        "keyword": "" if item.doubted is None else _name(item.doubted, vocabulary),
-        "believed": "" if item.believed is None else _name(item.believed, vocabulary),
+        "keyword": "" if item.doubted is None else vocabulary.name_of(item.doubted),
+        "believed": "" if item.believed is None else vocabulary.name_of(item.believed),
         "contradiction": round(item.contradiction, 4),
         "keyword_score": round(item.doubted_score, 4),
         "believed_score": round(item.believed_score, 4),
@@ -90,13 +90,8 @@ def verify_sections(verification: Verification, vocabulary: Vocabulary) -> list[
 
 
 def _doubted(item: Contradiction, vocabulary: Vocabulary) -> str:
-    return OTHER if item.doubted is None else _name(item.doubted, vocabulary)
+    return OTHER if item.doubted is None else vocabulary.name_of(item.doubted)
 
 
 def _believed(item: Contradiction, vocabulary: Vocabulary) -> str:
-    return OTHER if item.believed is None else _name(item.believed, vocabulary)
-
-
-def _name(keyword_id: str, vocabulary: Vocabulary) -> str:
-    node = vocabulary.nodes.get(keyword_id)
-    return keyword_id if node is None else node.name()
+    return OTHER if item.believed is None else vocabulary.name_of(item.believed)

@@ -68,7 +68,9 @@ def test_the_estimate_and_the_template_agree(root: Path) -> None:
     template = root.joinpath("infra", "template.yaml").read_text(encoding="utf-8")
 
     def default(parameter: str) -> int:
-        return int(re.search(rf"^  {parameter}:\n    Type: Number\n    Default: (\d+)$", template, re.MULTILINE)[1])
+        return int(
+            re.search(rf"^  {parameter}:\n    Type: Number\n    Default: \"?(\d+)\"?$", template, re.MULTILINE)[1]
+        )
 
     assert default("TagMemoryMB") == round(estimate.FUNCTION_GB * 1024)
     assert default("BackfillConcurrency") == estimate.BACKFILL_FUNCTIONS

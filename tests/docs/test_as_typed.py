@@ -54,7 +54,7 @@ NOT_RUN = {
     "make check-aws": "the second job of .github/workflows types it; it installs four tools",
     "make audit": "the second job of .github/workflows types it; what is known of vulnerabilities changes every day",
     "make check-cpu": "it plays another processor, which takes half an hour",
-    "make chaos": "ten thousand photos take ten minutes; tests/chaos runs the same with fewer",
+    "make chaos": "it loads the machine for minutes or hours, by its size; tests/chaos tests its parts",
     "make bench": "its figures need a machine with nothing else to do",
     "make bench-quick": "its figures need a machine with nothing else to do",
     "make bench-peers": "its figures need a machine with nothing else to do, and it installs 2 GB",
@@ -88,7 +88,17 @@ TARGETS_TYPED = {"help", "setup", "cost", "open", "demo", "package", "deploy", "
 def test_a_block_says_how_it_is_run_and_what_is_only_shown_holds_no_command(block: Block) -> None:
     assert block.language in LANGUAGES, f"write one of {', '.join(sorted(LANGUAGES))} behind the fence of {block}"
     if block.language == "text":
-        assert not [line for line in block.text.splitlines() if line.startswith(OURS)], block
+        assert not [line for line in block.text.splitlines() if line.startswith(OURS)], str(block)
+
+
+@pytest.mark.parametrize(
+    ("language", "text"), [("bash", "make demo\n"), ("", "catalog-tagger open\n"), ("text", "$ catalog-tagger open\n")]
+)
+def test_a_new_block_with_a_command_that_nothing_runs_fails(language: str, text: str) -> None:
+    block = Block("README.md", "Deploy it", 1, language, text)
+
+    with pytest.raises(AssertionError, match=r"README\.md:1"):
+        test_a_block_says_how_it_is_run_and_what_is_only_shown_holds_no_command(block)
 
 
 def test_every_target_is_typed_or_says_why_not() -> None:

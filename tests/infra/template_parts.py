@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ministack.services.cloudformation.language_extensions import apply as with_loops_written_out
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
@@ -22,8 +23,23 @@ BUCKETS = ("ImagesBucket", "ExportBucket", "AccessLogsBucket")
 
 @cache
 def whole() -> dict[str, Any]:
-    """Return the template, parsed."""
-    return yaml_parse(TEMPLATE.read_text(encoding="utf-8"))
+    """Return the template, parsed, its loops written out."""
+    return with_texts_filled_in(with_loops_written_out(yaml_parse(TEMPLATE.read_text(encoding="utf-8")), {}))
+
+
+def with_texts_filled_in(value: Any) -> Any:
+    """Return the value with each text of a loop that brings its own literal, such as a name, with that filled in."""
+    if isinstance(value, list):
+        return [with_texts_filled_in(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if isinstance(value.get("Fn::Sub"), list):
+        text, brought = value["Fn::Sub"]
+        if all(isinstance(each, str) for each in brought.values()):
+            for name, each in brought.items():
+                text = text.replace(f"${{{name}}}", each)
+            return {"Fn::Sub": text}
+    return {name: with_texts_filled_in(each) for name, each in value.items()}
 
 
 def properties(name: str) -> dict[str, Any]:
@@ -132,13 +148,18 @@ def names_in(value: Any) -> set[str]:
 
 
 def sam_transformed(text: str, **parameters: str) -> dict[str, Any]:
-    """Return what SAM makes of a template whose code is somewhere in S3. It asks for a region."""
+    """Return what SAM makes of a template whose code is somewhere in S3, its loops written out. It asks for a region.
+
+    Mappings that only loops read are used up.
+    """
 
     class NoManagedPolicies:
         def load(self) -> dict[str, str]:
             return {}
 
-    return transform(yaml_parse(text), parameters, NoManagedPolicies())
+    template = transform(with_loops_written_out(yaml_parse(text), {}), parameters, NoManagedPolicies())
+    left = names_in(template["Resources"])
+    return template | {"Mappings": {name: each for name, each in template["Mappings"].items() if name in left}}
 
 
 def lint(path: Path) -> str:

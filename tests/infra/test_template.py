@@ -190,7 +190,7 @@ def test_exactly_what_the_two_mappings_may_ask_for_is_reserved_whatever_is_chose
     reserved = properties("TagFunction")["ReservedConcurrentExecutions"]["Fn::If"]
     table, *keys = reserved[1]["Fn::FindInMap"]
     assert keys == [mappings()[queue]["ScalingConfig"]["MaximumConcurrency"] for queue in QUEUES]
-    chosen = [whole()["Parameters"][key["Ref"]]["AllowedValues"] for key in keys]
+    chosen = [map(int, whole()["Parameters"][key["Ref"]]["AllowedValues"]) for key in keys]
 
     assert {(int(a), int(b)): total for a, row in whole()["Mappings"][table].items() for b, total in row.items()} == {
         (uploads, backfill): uploads + backfill for uploads, backfill in itertools.product(*chosen)

@@ -52,7 +52,8 @@ def test_more_like_a_photo_stands_below_it_and_leads_on(open_page: Open, site: S
     page.wait_for_selector(".alike .card img")
 
     assert len(page.query_selector_all(".alike .card")) == 6
-    assert SHOE not in [name.inner_text() for name in page.query_selector_all(".alike .card .name")]
+    links = [link.get_attribute("href") for link in page.query_selector_all(".alike .card a")]
+    assert f"#/photo/{site.bucket}/{SHOE}.jpg" not in links
 
 
 def test_a_colour_is_pinned_as_a_missing_word_and_taken_back(open_page: Open, site: Site) -> None:

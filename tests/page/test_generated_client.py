@@ -84,7 +84,7 @@ def test_a_generated_client_finds_the_same_photo_shows_it_replaces_it_and_remove
     client, models = made("client").Client(base_url=site.url.rstrip("/"), timeout=60), made("models")
     (product, path), (_, other_path) = list(site.photos.items())[:2]
     photo, other, original = path.read_bytes(), other_path.read_bytes(), f"s3://{site.bucket}/{product}.jpg"
-    announced = models.AnnouncedPhoto(name="again.jpg", type_="image/jpeg", size=len(photo), product="again")
+    announced = models.AnnouncedUpload(name="again.jpg", type_="image/jpeg", size=len(photo), product="again")
     ticket = made("api.upload.announce_upload").sync(client=client, body=announced)
     send(ticket, photo)
     wait_for(lambda: status_of(made, client, ticket.image) == "tagged")

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from pipeline.coverage import EXAMPLES, MOST_FOLDERS, OTHERS, Coverage, FolderCoverage
-from pipeline.errors import RejectReason
-from pipeline.images import ImageRef
-from pipeline.keywords import KeywordTag
-from pipeline.records import GoneImage, Observation, RejectedImage, TaggedImage, UndoneImage
 
 
 def test_images_are_counted_by_the_folder_they_lie_in():
@@ -18,22 +12,6 @@ def test_images_are_counted_by_the_folder_they_lie_in():
     assert (coverage.images, coverage.with_keyword, round(coverage.share, 2)) == (3, 2, 0.67)
     assert coverage.untagged == ["s3://shop/a/2"]
     assert coverage.by_folder() == (FolderCoverage("s3://shop/a/", 2, 1), FolderCoverage("s3://shop/b/c/", 1, 1))
-
-
-def test_records_count_by_what_they_are():
-    observation = Observation(
-        ImageRef("shop", "a/1.jpg"), "p", "r", datetime(2026, 3, 1, tzinfo=UTC), None, None, "m", "t"
-    )
-    coverage = Coverage()
-    for record in (
-        TaggedImage(observation, (KeywordTag("n1", 0.9),), (), 64, 48),
-        TaggedImage(observation, (), (), 64, 48),
-        RejectedImage(observation, RejectReason.EMPTY, "no bytes"),
-        GoneImage(observation),
-        UndoneImage(observation),
-    ):
-        coverage.add_record(record)
-    assert coverage.by_folder() == (FolderCoverage("s3://shop/a/", 3, 1),)
 
 
 def test_nothing_was_seen_is_no_share():

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import runpy
 from urllib.parse import urlsplit
 
 import pytest
 
+from infra.package import ROOT
 from pipeline.aws.clients import presigning_client
 from pipeline.aws.photo_addresses import S3Addresses
-from pipeline.front_settings import DeskSettings, PageSettings, UploadSettings, bucket_regions
+from pipeline.front_settings import PageSettings, bucket_regions
 from pipeline.images import ImageRef
 
 HERE = "http://127.0.0.1:4566"
@@ -75,11 +77,19 @@ def test_the_embedded_aws_has_one_host(aws_environment: None, monkeypatch: pytes
     assert HERE in policy_sources("us-east-1", bucket, AWS_ENDPOINT_URL=HERE)
 
 
-@pytest.mark.parametrize(("endpoint", "embedded"), [({}, False), ({"AWS_ENDPOINT_URL": HERE}, True)])
-def test_the_functions_that_presign_know_which_aws_they_run_on(endpoint: dict[str, str], embedded: bool) -> None:
+WIRED = {"catalog_loader/lambda_upload.py": "_uploads", "results_sink/lambda_desk.py": "_addresses"}
+
+
+@pytest.mark.parametrize(("endpoint", "host"), [("", "https://shop."), (HERE, f"{HERE}/shop")])
+@pytest.mark.parametrize("function", WIRED)
+def test_the_functions_that_presign_know_which_aws_they_run_on(
+    aws_environment: None, monkeypatch: pytest.MonkeyPatch, function: str, endpoint: str, host: str
+) -> None:
     names = ("IMAGES_BUCKET", "TABLE_NAME", "WATCHERS_TABLE_NAME", "RATINGS_TABLE_NAME")
     queues = [f"{name}_{kind}QUEUE_URL" for name in ("UPLOADS", "BACKFILL") for kind in ("", "DEAD_LETTER_")]
-    told = dict.fromkeys((*names, *queues), "https://x") | endpoint
+    for variable, value in {**dict.fromkeys((*names, *queues), "https://x"), "AWS_ENDPOINT_URL": endpoint}.items():
+        monkeypatch.setenv(variable, value)
+    wired = runpy.run_path(str(ROOT / function))[WIRED[function]]
+    presigned = getattr(wired, "addresses", wired).to_read(ImageRef("shop", "a.jpg"), 60)
 
-    assert UploadSettings.from_environment(told).on_embedded_aws is embedded
-    assert DeskSettings.from_environment(told).on_embedded_aws is embedded
+    assert presigned.startswith(host)

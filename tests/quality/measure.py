@@ -19,8 +19,8 @@ from pipeline.settings import home, model_dir
 from tagging_lambda.classify import Classifier
 from tagging_lambda.evaluate.calibrate import calibrated, remap, with_thresholds
 from tagging_lambda.evaluate.measure import Judged, by_score, curve, measured
+from tagging_lambda.words.class_keywords import Taxonomy, candidates, keywords_of, strongest
 from tagging_lambda.words.keyword_mapper import KeywordMapper
-from tagging_lambda.words.taxonomy import Taxonomy, candidates, keywords_of, strongest
 from tests.quality.fits import FITS
 from tests.quality.scores import ScoreCache
 from tests.quality.sets import LabelledSet, clothing, sets

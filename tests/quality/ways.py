@@ -8,7 +8,7 @@ import numpy as np
 
 from infra.taxonomy.wordnet import DATA_NOUN, read_nouns
 from pipeline.keywords import KeywordTag, Use
-from tagging_lambda.words.taxonomy import MOST_KEYWORDS, candidates, keywords_of, strongest
+from tagging_lambda.words.class_keywords import MOST_KEYWORDS, candidates, keywords_of, strongest
 
 EVEN = 0.5  # the threshold of ways that have one for all
 OURS = "ours"

@@ -10,7 +10,7 @@ import pytest
 from pipeline.memory.table import MemoryTable
 from pipeline.records import SCORE_STEPS, ClassScore, Observation, TaggedImage
 from tagging_lambda.curate.rewrite import Rewriter
-from tagging_lambda.words.taxonomy import Taxonomy, keywords_of
+from tagging_lambda.words.class_keywords import Taxonomy, keywords_of
 from tests.builders import COLOURS, InlineExecutor, colour_vocabulary, shop
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pipeline.keywords import KeywordTag
 from pipeline.records import ClassScore
 from tagging_lambda.evaluate.labels import LabelledFile
 from tagging_lambda.evaluate.measure import Judged
-from tagging_lambda.words.taxonomy import Taxonomy
+from tagging_lambda.words.class_keywords import Taxonomy
 from tests.builders import COLOURS, colour_vocabulary
 
 VOCABULARY = colour_vocabulary()

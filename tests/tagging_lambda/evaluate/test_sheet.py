@@ -7,28 +7,28 @@ import io
 import re
 from dataclasses import replace
 
-import numpy as np
 from PIL import Image
 
 from pipeline.errors import ImageRejected, RejectReason
 from tagging_lambda.evaluate.measure import measured
 from tagging_lambda.evaluate.sheet import SHOWN, sheet
-from tagging_lambda.image.contact_sheet import png
+from tagging_lambda.image.contact_sheet import contact_sheet
 from tests.builders import InlineReader, jpeg
 from tests.tagging_lambda.evaluate.conftest import VOCABULARY, photo
 
 
 def sheet_of(photos, read=lambda _: jpeg("red"), reader=None):
-    return "".join(sheet(photos, measured(photos), VOCABULARY, read, reader or InlineReader()))
+    opening, sections = sheet(photos, measured(photos), VOCABULARY)
+    return "".join(contact_sheet("evaluate", opening, sections, read, reader or InlineReader()))
 
 
 def test_a_mistake_is_shown_with_its_picture_and_what_was_expected():
     text = sheet_of([photo("a.jpg", "red", ("blue", 0.9), ("paint", 0.95), scores={"blue": 0.9})])
     assert "<del>blue 0.90</del>, paint 0.95" in text
     assert "expected red" in text
-    [data] = re.findall(r'src="data:image/png;base64,([^"]+)"', text)
+    [data] = re.findall(r'src="data:image/webp;base64,([^"]+)"', text)
     with Image.open(io.BytesIO(base64.b64decode(data))) as picture:
-        assert picture.size == (112, 112)
+        assert picture.size == (224, 224)
         assert picture.getpixel((5, 5))[0] > 200
 
 
@@ -54,15 +54,10 @@ def test_a_photo_that_cannot_be_read_again_says_why_and_a_keyword_is_escaped():
     odd = replace(VOCABULARY.nodes["blue"], words={"en": ("<i>blue",)})
     words = replace(VOCABULARY, nodes={**VOCABULARY.nodes, "blue": odd})
     photos = [photo("a.jpg", "red", ("blue", 0.9))]
-    assert "&lt;i&gt;blue 0.90" in "".join(sheet(photos, measured(photos), words, lambda _: b"", Refusing()))
+    opening, sections = sheet(photos, measured(photos), words)
+    assert "&lt;i&gt;blue 0.90" in "".join(contact_sheet("evaluate", opening, sections, lambda _: b"", Refusing()))
 
 
 def test_no_more_pictures_are_shown_than_the_limit():
     photos = [photo(f"{at}.jpg", "red", ("blue", 0.9), scores={"blue": 0.9}) for at in range(SHOWN + 5)]
     assert sheet_of(photos).count("<figure>") == SHOWN
-
-
-def test_a_png_holds_the_levels_exactly():
-    levels = np.arange(5 * 7 * 3, dtype=np.uint8).reshape(5, 7, 3)
-    with Image.open(io.BytesIO(png(levels))) as picture:
-        assert np.array_equal(np.asarray(picture), levels)

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
-from catalog_loader.upload import TYPES, Uploads, add_routes
+from catalog_loader.upload_route import TYPES, Uploads, add_routes
 from pipeline.errors import RejectReason
 from pipeline.images import MAX_IMAGE_BYTES, ImageRef
 from pipeline.memory.images import MemoryImages

@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.keywords import Keyword, KeywordTag, Use, Vocabulary
 from pipeline.records import ClassScore, pack_class_scores, unpack_class_scores
-from tagging_lambda.words.taxonomy import KEPT_CLASSES, Taxonomy, keywords_of, strongest
+from tagging_lambda.words.class_keywords import KEPT_CLASSES, Taxonomy, keywords_of, strongest
 
 
 def node(name, *parents, use=Use.KEYWORD, threshold=None):
