@@ -55,7 +55,7 @@ DIMENSIONS = 256  # of a vector: 384 win none where the words' own directions co
 STRENGTH = 0.003
 SUBSPACE = 768  # directions of all features in which words are told apart: the rest is noise, and takes longer
 PRECISION = 0.9  # of each word by itself, on photos of contributors that the head has not seen
-WORD_THRESHOLDS, GROUP_THRESHOLD = (0.5, 0.6), 0.7  # scores, chosen by what `_steadied` says
+WORD_THRESHOLDS, GROUP_THRESHOLD = (0.55, 0.65), 0.7  # scores (DECISIONS.md, 138)
 OTHER = ""  # what no word is for
 BACKGROUND_PHOTOS, BACKGROUND_OTHER = 12, 600  # of each word and of other things: the file stays under half a MB
 JUDGING = Path(__file__).resolve().parents[2] / "tests" / "quality"
@@ -105,7 +105,7 @@ class View(StrEnum):
 
 
 class FeatureReader:
-    """The features of photos, kept on disk: reading them all takes a quarter of an hour."""
+    """The features of photos, kept on disk: reading them all takes long."""
 
     def __init__(self, classifier: Classifier, cache: Path) -> None:
         """Read with the classifier's model, and keep what was read below the folder."""
@@ -218,7 +218,8 @@ def strongest_directions(rows_about_zero: NDArray[np.float32], most: int) -> NDA
 def telling_basis(everyone: Examples, vocabulary: Vocabulary) -> NDArray[np.float32]:
     """Return float32 [SUBSPACE, DIMENSIONS]: what tells words apart, and then what else differs most.
 
-    The first directions are those of a head on all coordinates; the rest serve words that nobody has yet.
+    The first directions are those of a head on all coordinates, regularised as the one that reads the vectors is
+    (DECISIONS.md, 137); the rest serve words that nobody has yet.
 
     Args:
         everyone: coordinates in the subspace, and what they show.

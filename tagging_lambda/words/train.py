@@ -255,6 +255,7 @@ def _kind(examples: Examples) -> HeadKind:
     return HeadKind.SIGMOID if any(len(label) > 1 for label in examples.labels) else HeadKind.SOFTMAX
 
 
+# A word above others is a group as well (DECISIONS.md, 135).
 def groups_of(words: Sequence[str], vocabulary: Vocabulary) -> tuple[Group, ...]:
     """Return the keywords above two words or more, and words with others below them, those of the fewest words first.
 
