@@ -197,7 +197,13 @@ class Deployment:
             return None
 
     def _create(self, arguments: Mapping[str, Any]) -> bool:
-        self.cloudformation.create_stack(**arguments)
+        try:
+            self.cloudformation.create_stack(**arguments)
+        except ClientError as error:
+            # There was no stack a moment ago, and nobody else deploys: on a slow machine the first request was carried
+            # out, its answer came too late, and botocore sent it again.
+            if error.response["Error"]["Code"] != "AlreadyExistsException":
+                raise DeployerError(f"the template was refused: {error.response['Error']['Message']}") from error
         self._wait_for("CREATE_COMPLETE")
         return True
 

@@ -1,8 +1,7 @@
 """Measures whether the photos most alike show the same garment: `python -m tests.quality.alike DATA`.
 
-What a photo is taken for comes from a head that was taught without its contributor, in five folds, and looks from axes
-that know no label: nothing knows the photos that it is judged by. Features are kept where `infra.heads.train_starter`
-keeps them; of its views only the photos as seen are read here, so the head is a little weaker than the one that ships.
+What a photo is taken for comes from heads that are taught as the starter is, in five folds, each without the photo's
+contributor; looks come from axes that know no label. So nothing knows the photos that it is judged by.
 """
 
 from __future__ import annotations
@@ -13,15 +12,13 @@ from pathlib import Path
 import click
 import numpy as np
 
-from infra.heads.train_starter import DIMENSIONS, FeatureReader, Gallery, View, held_out_logits, photos_of
+from infra.heads.train_starter import DIMENSIONS, SOURCES, FeatureReader, Gallery, Subspace, held_out_logits, photos_of
 from pipeline.keywords import Vocabulary
 from pipeline.model_version import CARD_NAME
 from pipeline.settings import home, model_dir
 from results_sink.search.nearest import WORDS_SHARE
 from tagging_lambda.classify import Classifier
-from tagging_lambda.words.projection import network_of, rooted
 
-SETS = ("clothing", "goods", "grocery", "imagenet")
 NEAREST = 5
 SHARES = (0, 0.1, 0.2, WORDS_SHARE, 0.5)
 
@@ -33,13 +30,10 @@ def ten_garments(data: Path) -> dict[Path, str]:
     return {data / "clothing" / row["file"]: row["keyword"] for row in rows}
 
 
-def looks(features: np.ndarray) -> np.ndarray:
+def looks(coordinates: np.ndarray) -> np.ndarray:
     """Return float32 [n, n]: the cosines of photos along the axes on which most photos differ."""
-    roots = rooted(features)
-    centred = roots - roots.mean(axis=0)
-    _, axes = np.linalg.eigh(centred.T @ centred)
-    along = centred @ axes[:, -DIMENSIONS:]
-    units = along / np.linalg.norm(along, axis=1, keepdims=True)
+    strongest = coordinates[:, :DIMENSIONS]
+    units = strongest / np.linalg.norm(strongest, axis=1, keepdims=True)
     return units @ units.T
 
 
@@ -61,18 +55,15 @@ def precision(scores: np.ndarray, names: np.ndarray, is_passed: np.ndarray) -> f
 def main(data: Path) -> None:
     """Print the precision of the five most alike, by how much of the score is what photos are taken for."""
     vocabulary, classifier = Vocabulary.load(), Classifier.load(model_dir() / CARD_NAME)
-    reader = FeatureReader(classifier, home() / "starter-features")
-    photos = {name: photos_of(data, name, vocabulary) for name in SETS}
-    features = np.concatenate([reader.features(photos[name], View.AS_SEEN)[0] for name in SETS])
-    everyone = [photo for name in SETS for photo in photos[name]]
-    labels = tuple(frozenset({photo.keyword_id} - {""}) for photo in everyone)
-    groups = np.array([photo.group for photo in everyone])
-    gallery = Gallery(features, labels, tuple(groups.tolist()), len(everyone))
-    held_out = held_out_logits(network_of(classifier.card), gallery, vocabulary)
+    photos = {name: photos_of(data, name, vocabulary) for name in SOURCES}
+    gallery = Gallery.of(FeatureReader(classifier, home() / "starter-features"), photos)
+    coordinates = Subspace.of(gallery).coordinates
+    held_out = held_out_logits(gallery, coordinates, vocabulary)
+    everyone, groups = [photo for name in SOURCES for photo in photos[name]], np.array(gallery.groups)
     garments = ten_garments(data)
     judged = np.array([row for row, photo in enumerate(everyone) if photo.path in garments])
     names = np.array([garments[everyone[row].path] for row in judged])
-    by_looks, by_words = looks(features[judged]), shared_words(held_out.logits[judged])
+    by_looks, by_words = looks(coordinates[judged]), shared_words(held_out.logits[judged])
     is_same_group = groups[judged][:, None] == groups[judged]
     for share in SHARES:
         scores = (1 - share) * by_looks + share * by_words
