@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from infra.local.run import Sources
-from infra.package import TEMPLATE
+from infra.package import PACKAGES, TEMPLATE
 from pipeline.aws.clients import client
 from pipeline.model_version import CARD_NAME
 from pipeline.stack import LocalRun
@@ -77,6 +77,9 @@ def scratch_sources(folder: Path, code: str = "first") -> Sources:
         (folder / room / "__init__.py").write_text("")
     (folder / "tagging_lambda" / "lambda_tag.py").write_text(TAGGING % code)
     (folder / "results_sink" / "lambda_export.py").write_text(EXPORTING)
+    for data in (folder / name for package in PACKAGES for name in package.files):
+        data.parent.mkdir(parents=True, exist_ok=True)
+        data.write_bytes(b"")  # these functions read none of it
     model = folder / "model"
     return Sources(TEMPLATE, folder, model if model.exists() else tiny_model(model))
 
