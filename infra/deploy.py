@@ -229,7 +229,7 @@ def without_reservation(values: Mapping[str, str], parameters: Parameters, limit
 def sam_command(sam: str, stack: str, values_path: Path) -> list[str]:
     """Return the command line by which AWS SAM deploys the template with the parameters in a file."""
     options = ["--template-file", str(TEMPLATE), "--stack-name", stack, "--resolve-s3", "--no-confirm-changeset"]
-    options += ["--language-extensions"]  # without it, AWS SAM stops at the template's loops
+    options += ["--language-extensions"]  # AWS SAM stops at loops without it (DECISIONS.md, 151)
     options += ["--no-fail-on-empty-changeset", "--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
     return [sam, "deploy", *options, "--parameter-overrides", f"file://{values_path}"]
 

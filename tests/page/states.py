@@ -120,7 +120,7 @@ def ruled(page: Any, site: Site) -> None:
 def filtered(page: Any, site: Site) -> None:
     """Show a search with further filters open."""
     page.goto(site.at("search?by=image&sort=newest&rule=amazon"))
-    page.wait_for_selector(".further[open]")
+    page.wait_for_selector(".further[open] option[value=blue]", state="attached")
     page.wait_for_selector(".card a")
 
 

@@ -34,7 +34,7 @@ def test_there_are_about_as_many_functions_as_cores_and_the_template_allows_for_
 
     for cores, functions in ((1, 2), (2, 2), (3, 5), (8, 10), (96, 10)):
         assert set(concurrency(cores).values()) == {str(functions)}
-        assert all(str(functions) in map(str, declared[name]["AllowedValues"]) for name in concurrency(cores))
+        assert all(str(functions) in declared[name]["AllowedValues"] for name in concurrency(cores))
 
 
 def test_a_given_number_goes_before_the_default() -> None:
