@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path  # noqa: TC003 - pydantic reads the annotations
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, StrictStr, ValidationError
 
 from infra.model.build import imagenet_classes
 from pipeline.errors import CallerError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 IMAGENET = "imagenet"  # instead of a list of classes: ImageNet's 1,000, sorted by WordNet id
 SHOWN_CHARACTERS = 60  # of a value that cannot be meant, chosen by us
@@ -103,7 +106,18 @@ class ForeignCard(_Card):
             if mistake["type"] == "json_invalid":
                 raise CallerError(f"{path} cannot be read as JSON ({mistake['ctx']['error']})") from error
             field = ".".join(map(str, mistake["loc"])) or "the card"
+            if mistake["type"] == "extra_forbidden":
+                raise CallerError(
+                    f"{path}: {field} is not known; known are {_fields_beside(mistake['loc'])}"
+                ) from error
             problem = mistake["msg"].removeprefix("Value error, ")
             given = "" if mistake["type"] == "missing" else f" is {repr(mistake['input'])[:SHOWN_CHARACTERS]};"
             raise CallerError(f"{path}, {field}:{given} {problem[0].lower()}{problem[1:]}") from error
         return card if card.name else card.model_copy(update={"name": path.stem})
+
+
+def _fields_beside(location: Sequence[int | str]) -> str:
+    """Return the fields that an object of the card may have, for the location of one that it may not have."""
+    parts: dict[str, type[BaseModel]] = {"input": ForeignInput, "output": ForeignOutput, "classes": ForeignClass}
+    part = parts[str(location[0])] if len(location) > 1 else ForeignCard
+    return ", ".join(part.model_fields)

@@ -112,7 +112,7 @@ def test_what_trying_chose_is_said(tmp_path):
             "input.fit: is 'stretch'; input should be 'crop', 'subject', 'squash' or 'pad'",
         ),
         ({}, {"input__scale": "big"}, "input.scale: is 'big'; it must be a number, or three"),
-        ({}, {"input__colour": "RGB"}, "input.colour: is 'RGB'; extra inputs are not permitted"),
+        ({}, {"input__colour": "RGB"}, "input.colour is not known; known are name, .*, colour_order, "),
         ({"whole_numbers": True}, {}, "takes whole levels of 0 to 255: remove input.mean and input.scale"),
         ({"batch": 1}, {}, None),
     ],
