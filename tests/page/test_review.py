@@ -152,6 +152,7 @@ def test_photos_that_break_a_rule_are_reviewed_rule_by_rule(open_page: Open, sit
 
 def test_the_page_offers_the_rules_that_there_are(open_page: Open) -> None:
     page = open_page("review?of=rule")
+    page.wait_for_selector("#review-rule")
     values = page.eval_on_selector_all("#review-rule option", "all => all.map(option => option.value)")
     texts = page.eval_on_selector_all("#review-rule option", "all => all.map(option => option.textContent)")
 
