@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tagging_lambda.model_card import InputContract
 
-IMAGE_LIMIT_S = 10.0  # the slowest of 30,393 files took 0.5 s on an idle machine
+IMAGE_LIMIT_S = 10.0  # the slowest of 30,393 files took 0.5 s on a dedicated machine
 MEMORY_LIMIT_BYTES = 1024**3  # a WebP of 64 million pixels takes 16 bytes a pixel, the most of all formats we read
 START_LIMIT_S = 20.0  # chosen by us: a start takes 0.2 s on an idle machine
 ATTEMPTS = 2  # chosen by us: the first death may have another cause, so only the second blames the picture

@@ -162,7 +162,7 @@ def _weights(product: Mask, distance: NDArray[np.int16], box: tuple[int, int, in
     rows = (np.arange(height, dtype=np.float32) - (top + bottom - 1) / 2) / (bottom - top)
     columns = (np.arange(width, dtype=np.float32) - (left + right - 1) / 2) / (right - left)
     bell = np.exp(-0.5 * (rows / _CENTRE_SPREAD) ** 2)[:, None] * np.exp(-0.5 * (columns / _CENTRE_SPREAD) ** 2)
-    return np.asarray(np.where(distance <= 2, _GROUND_INSIDE * bell, bell), np.float32)  # noqa: PLR2004 - levels: JPEG noise on an even background
+    return np.asarray(np.where(distance <= 2, _GROUND_INSIDE * bell, bell), np.float32)  # noqa: PLR2004 - levels: JPEG noise
 
 
 # Each step needs the photo as a whole, which a table of single colours lacks (DECISIONS.md, 140).
