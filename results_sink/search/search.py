@@ -48,7 +48,7 @@ AVAILABLE = 10  # keywords of the whole catalogue, if nothing was found
 
 
 class Sort(StrEnum):
-    """The order of results."""
+    """In which order results come."""
 
     SCORE = "score"
     LEAST_SURE = "least_sure"
