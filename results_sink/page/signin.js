@@ -37,7 +37,7 @@ export function mayDecide() {
   return [claims.scope, claims.scp].flat().some((scopes) => String(scopes ?? "").split(" ").includes(issuer.decides));
 }
 
-// After a token was refused: true if there is a newer one. If only the person can help, the page leaves for the sign-in.
+// After a token was refused: true if there is a newer one. If only the person can help, the page goes to the sign-in.
 // A new token that is refused at once has not expired, and stays refused.
 export async function renew(refused) {
   if (!issuer) return false;

@@ -241,8 +241,8 @@ function showShare(item) {
   if (shown) shown.value = item.share;
 }
 
-// Sends a file with its form, not by fetch, which reports no progress. An error with `isRefused` is the bucket's, perhaps
-// because the form has expired: another attempt needs another form.
+// Sends a file with its form, not by fetch, which reports no progress. An error with `isRefused` is the bucket's,
+// perhaps because the form has expired: another attempt needs another form.
 export function sendPhoto(file, place, onShare) {
   const form = new FormData();
   for (const [name, value] of Object.entries(place.fields)) form.append(name, value);

@@ -112,7 +112,7 @@ class KeywordMapper:
         """Return whether a head wins against classes that are sure of something else.
 
         A word of the head always wins in its own branch; elsewhere from `OVERRULING_SCORE` on, unless the classes are
-        clearly surer. A group never wins: a bag that the head does not know becomes *bottoms*.
+        clearly surer. A group never wins: a bag that the head does not know would be *bottoms*.
         """
         own = {tag.keyword_id: tag for tag in answer.tags}
         narrowest = self._narrowest(own)
