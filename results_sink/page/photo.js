@@ -210,7 +210,7 @@ function missing(record, decide, rate) {
   });
 }
 
-// A word that a person misses; `tell` gets the word, its keyword's id if any, and the element for thanks.
+// A word that a person misses; `tell` gets the word, its keyword's id if any, and a function that thanks.
 export function missingWord(button, tell) {
   const list = el("ul", { id: "words", role: "listbox", "aria-label": say("keywords"), hidden: true });
   const field = el("input", { id: "missing", type: "text", autocomplete: "off", maxlength: "60", role: "combobox", "aria-expanded": "false", "aria-controls": "words", "aria-autocomplete": "list" });
