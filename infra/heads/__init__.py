@@ -1,1 +1,1 @@
-"""Makes the head that ships: its words, its training, its projection."""
+"""Builds the head that ships: its words, its training, its projection."""

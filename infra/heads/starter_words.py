@@ -1,4 +1,4 @@
-"""The words of the starter head: which label of which data set means which keyword."""
+"""The words of the starter head: which label of which data set stands for which keyword."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WORDS = Path(__file__).with_name("words.csv")
 
 @dataclass(frozen=True, slots=True)
 class StarterWord:
-    """A label of a data set, and the id of the keyword that it means."""
+    """A label of a data set, and the id of its keyword."""
 
     data_set: str
     label: str

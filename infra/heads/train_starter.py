@@ -1,4 +1,4 @@
-"""Trains the starter head and its projection from folders of labelled photos, and writes what is committed."""
+"""Trains the starter head and its projection from folders of labelled photos, and writes the committed files."""
 
 from __future__ import annotations
 
@@ -49,15 +49,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NAME = "starter"
-DIMENSIONS = 256  # of a vector: 384 win none where the words' own directions come first, and cost a second write unit
-# The inverse strength of the regularisation, chosen on held-out photos of clothing, goods and groceries: of the head,
-# and of the one on all features whose directions the projection keeps; both on whitened rows.
+DIMENSIONS = 256  # of a vector: 384 gain nothing with the words' directions first, and cost a second write unit
+# Inverse regularisation strength on whitened rows, chosen on held-out photos of clothing, goods and groceries: of the
+# head, and of the head on all features whose directions the projection keeps.
 STRENGTH = 0.003
-SUBSPACE = 768  # directions of all features in which words are told apart: the rest is noise, and takes longer
-PRECISION = 0.9  # of each word by itself, on photos of contributors that the head has not seen
+SUBSPACE = 768  # directions of all features used to tell words apart: the rest is noise, and slow
+PRECISION = 0.9  # of each word, on photos of contributors that the head has not seen
 WORD_THRESHOLDS, GROUP_THRESHOLD = (0.55, 0.65), 0.7  # scores (DECISIONS.md, 138)
-OTHER = ""  # what no word is for
-BACKGROUND_PHOTOS, BACKGROUND_OTHER = 12, 600  # of each word and of other things: the file stays under half a MB
+OTHER = ""  # the label of photos that show none of the words
+BACKGROUND_PHOTOS, BACKGROUND_OTHER = 12, 600  # per word and of other things: the file stays under half a MB
 JUDGING = Path(__file__).resolve().parents[2] / "tests" / "quality"
 SOURCES = {
     "clothing": ("CC0", "Alexey Grigorev and contributors, Clothing dataset (2020)"),
@@ -70,7 +70,7 @@ COLUMNS = {"clothing": "keyword", "grocery": "coarse", "goods": "keyword", "imag
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """A labelled photo: its keyword's id, or `OTHER`; and whose it is."""
+    """A labelled photo: its keyword's id, or `OTHER`, and its contributor."""
 
     path: Path
     data_set: str
@@ -79,9 +79,9 @@ class Photo:
 
 
 def photos_of(folder: Path, data_set: str, vocabulary: Vocabulary) -> list[Photo]:
-    """Return the photos of one data set, which lies in the folder of its name with a `labels.csv`.
+    """Return the photos of one data set, from the folder of its name and its `labels.csv`.
 
-    Photos of ImageNet whose class is a word of the head, or below one, are left out: they are examples of nothing.
+    ImageNet photos whose class is a word of the head, or below one, are left out: they are no examples of *other*.
     """
     words = {(word.data_set, word.label): word.keyword_id for word in starter_words()}
     below = frozenset().union(*(vocabulary.descendants(keyword_id) for keyword_id in words.values()))
@@ -105,15 +105,15 @@ class View(StrEnum):
 
 
 class FeatureReader:
-    """The features of photos, kept on disk: reading them all takes long."""
+    """The features of photos, cached on disk, as reading them all is slow."""
 
     def __init__(self, classifier: Classifier, cache: Path) -> None:
-        """Read with the classifier's model, and keep what was read below the folder."""
+        """Read with the classifier's model, and cache below the folder."""
         self.classifier = classifier
         self.cache = cache
 
     def features(self, photos: Sequence[Photo], view: View) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-        """Return float32 [n, features], and int [n]: the photo that each row shows."""
+        """Return float32 [n, features], and int [n]: the index of each row's photo."""
         path = self.cache / f"{self._key(photos, view)}.npz"
         if not path.is_file():
             features, photo_of_row = self._read(photos, view)
@@ -139,7 +139,7 @@ class FeatureReader:
         return np.array(features), np.array(photo_of_row, np.intp)
 
     def _shown(self, photo: Photo, view: View) -> NDArray[np.uint8] | None:
-        """Return uint8 [H, W, 3], RGB, at the model's size; None where the photo has no such view."""
+        """Return uint8 [H, W, 3], RGB, at the model's size; None if the photo has no such view."""
         contract = self.classifier.card.input
         if view is View.AS_SEEN:
             return read_picture(photo.path.read_bytes(), contract).levels
@@ -149,16 +149,16 @@ class FeatureReader:
         return None if square is None else np.asarray(square)
 
 
-# What was cut out teaches, and photos as the product sees them judge (DECISIONS.md, 77).
+# Cut-outs only train; photos as the product sees them judge (DECISIONS.md, 77).
 @dataclass(frozen=True, slots=True, eq=False)
 class Gallery:
     """What the starter head learns from.
 
     Attributes:
         features: float32 [n, features].
-        labels: the keyword of each row; none where it shows *other*.
+        labels: the keyword of each row; none for *other*.
         groups: the contributor or photo of each row.
-        as_seen: how many rows, the first ones, show a photo as the product sees it: by these the head is judged.
+        as_seen: how many of the first rows show a photo as the product sees it: these judge the head.
     """
 
     features: NDArray[np.float32]
@@ -179,16 +179,16 @@ class Gallery:
         return cls(np.concatenate(features), labels, tuple(photo.group for photo in shown), as_seen)
 
     def examples(self, vectors: Iterable[FeatureVector]) -> Examples:
-        """Return all rows as these vectors."""
+        """Return all rows, with these vectors."""
         return Examples(np.stack([vector.to_array() for vector in vectors]), self.labels, self.groups)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Subspace:
-    """The directions in which features differ most, whatever they show. It knows no label, so one serves all folds.
+    """The directions in which features vary most. They depend on no label, so one subspace serves all folds.
 
     Attributes:
-        mean: float32 [F], of the features after `rooted`.
+        mean: float32 [F], the mean of the features after `rooted`.
         directions: float32 [F, SUBSPACE].
         coordinates: float32 [n, SUBSPACE], of all rows of a gallery.
     """
@@ -208,36 +208,36 @@ class Subspace:
 
 
 def strongest_directions(rows_about_zero: NDArray[np.float32], most: int) -> NDArray[np.float32]:
-    """Return float32 [F, most]: the directions in which float32 [n, F] differ most, the strongest first."""
+    """Return float32 [F, most]: the directions in which float32 [n, F] vary most, the strongest first."""
     _, directions = np.linalg.eigh((rows_about_zero.T @ rows_about_zero).astype(np.float64) / len(rows_about_zero))
     return np.asarray(directions[:, ::-1][:, :most], np.float32)
 
 
-# Its first directions know the labels, so a photo must be judged by a basis that did not know its own: with one for
+# The first directions depend on the labels, so a basis that saw a photo's label must not judge it: with one basis for
 # all folds, held-out clothing looked 0.09 better than it was (DECISIONS.md, 76).
 def telling_basis(everyone: Examples, vocabulary: Vocabulary) -> NDArray[np.float32]:
-    """Return float32 [SUBSPACE, DIMENSIONS]: what tells words apart, and then what else differs most.
+    """Return float32 [SUBSPACE, DIMENSIONS]: first what tells words apart, then what else varies most.
 
-    The first directions are those of a head on all coordinates, regularised as the one that reads the vectors is
-    (DECISIONS.md, 137); the rest serve words that nobody has yet.
+    The first directions are those of a head on all coordinates, regularised like the head that reads the vectors
+    (DECISIONS.md, 137); the rest serve future words.
 
     Args:
-        everyone: coordinates in the subspace, and what they show.
+        everyone: coordinates in the subspace, with their labels.
         vocabulary: has the words.
     """
     problem = Problem.of(everyone, vocabulary, Background.none(), STRENGTH)
     coefficients = problem.fit(np.arange(len(everyone))).coefficients
     own, _, _ = np.linalg.svd(coefficients - coefficients.mean(axis=1, keepdims=True), full_matrices=False)
-    own = own[:, : len(problem.words)]  # one direction fewer than columns: their differences
+    own = own[:, : len(problem.words)]  # one direction fewer than columns: only differences matter
     rest = everyone.vectors - everyone.vectors.mean(axis=0)
     rest -= (rest @ own) @ own.T
     basis = np.concatenate([own, strongest_directions(rest, DIMENSIONS - own.shape[1])], axis=1)
-    signs = np.sign(basis[np.abs(basis).argmax(axis=0), np.arange(DIMENSIONS)])  # both ways are right: choose one
+    signs = np.sign(basis[np.abs(basis).argmax(axis=0), np.arange(DIMENSIONS)])  # the sign is arbitrary: fix it
     return np.asarray(basis * signs, np.float32)
 
 
 def held_out_logits(gallery: Gallery, coordinates: NDArray[np.float32], vocabulary: Vocabulary) -> HeldOutLogits:
-    """Return logits of the photos as seen, each by a basis and a head that know no photo of its group."""
+    """Return logits of the photos as seen, each by a basis and a head trained without its group."""
     everyone = Examples(coordinates, gallery.labels, gallery.groups)
     folds = folds_of(everyone, seed=0)
     words = frozenset().union(*gallery.labels)
@@ -254,7 +254,7 @@ def held_out_logits(gallery: Gallery, coordinates: NDArray[np.float32], vocabula
 
 
 def right_words(vocabulary: Vocabulary) -> dict[str, frozenset[str]]:
-    """Return by keyword what is no mistake of a photo that shows it, as the judging lists of `make quality` say."""
+    """Return, by keyword, what counts as right on its photos, by the judging lists of `make quality`."""
     of_label = {(word.data_set, word.label): word.keyword_id for word in starter_words()}
     right: dict[str, frozenset[str]] = {}
     for data_set in ("clothing", "goods", "grocery"):
@@ -266,7 +266,7 @@ def right_words(vocabulary: Vocabulary) -> dict[str, frozenset[str]]:
 
 
 def judged_card(card: HeadCard, held_out: HeldOut, vocabulary: Vocabulary) -> HeadCard:
-    """Return the card with thresholds by what is no mistake: a polo shirt that is called a T-shirt is none."""
+    """Return the card with lenient thresholds: a polo shirt called a T-shirt is no mistake."""
     words = [word.id for word in card.words]
     groups = [Group(group.id, tuple(words.index(member) for member in group.members)) for group in card.groups]
     truth = _lenient_truth(held_out, words, groups, vocabulary)
@@ -292,7 +292,7 @@ def judged_card(card: HeadCard, held_out: HeldOut, vocabulary: Vocabulary) -> He
 
 
 def _lenient_truth(held_out: HeldOut, words: Sequence[str], groups: Sequence[Group], vocabulary: Vocabulary) -> Truth:
-    """Return what is right of each photo by the judging lists; everything is judged."""
+    """Return what is right for each photo by the judging lists; everything is judged."""
     columns = (*words, *(group.id for group in groups))
     right = right_words(vocabulary)
     truths = [right.get(next(iter(label), OTHER), frozenset()) for label in held_out.examples.labels]
@@ -302,9 +302,9 @@ def _lenient_truth(held_out: HeldOut, words: Sequence[str], groups: Sequence[Gro
 
 
 def _steadied(thresholds: Thresholds) -> Thresholds:
-    """Return the thresholds drawn into a band; a word that no score is enough for stays unsaid.
+    """Return the thresholds clipped to a band; a word with no sufficient score stays unsaid.
 
-    Found for each word on some hundred photos they lay between 0.2 and 0.86. On another shop's packshots a band names
+    Found per word on some hundred photos, they lay between 0.2 and 0.86. On another shop's packshots a band names
     more with fewer wrong words: 0.62 and 0.14 at 0.55 for all, 0.57 and 0.12 with each word's own, from 0.5 on.
     """
     least, most = WORD_THRESHOLDS
@@ -313,7 +313,7 @@ def _steadied(thresholds: Thresholds) -> Thresholds:
 
 
 def write_background(examples: Examples, projection: Projection, path: Path) -> None:
-    """Write vectors of every word and of other things: what a shop's own head learns *other* from."""
+    """Write vectors of every word and of other things, from which a shop's own head learns *other*."""
     kinds = np.array([next(iter(label), OTHER) for label in examples.labels])
     random = np.random.default_rng(0)
     chosen: list[int] = []
@@ -337,7 +337,7 @@ def _source(data_set: str, photos: Sequence[Photo], folder: Path) -> TrainingSou
 @click.option("--out", type=click.Path(path_type=Path), default=STARTER, help="Default: tagging_lambda/words/starter.")
 def main(data: Path, out: Path) -> None:
     """Train the starter head from the folders clothing, grocery, goods and imagenet in DATA."""
-    with threadpool_limits(1):  # sums in another order would be another head
+    with threadpool_limits(1):  # sums in another order would give another head
         _train(data, out)
 
 

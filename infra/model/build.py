@@ -43,13 +43,13 @@ if TYPE_CHECKING:
     from infra.model.published import PublishedModel, PublishedShop
     from infra.model.sample_catalogue import SampleCatalogue
 
-# One more with every change to the conversion or the quantization that changes the files: then they are built again.
+# Increment with every conversion or quantization change that alters the files: then they are rebuilt.
 RECIPE_VERSION = 1
 FLOAT32, INT8 = "float32", "int8"
 
 
 def imagenet_classes() -> tuple[ModelClass, ...]:
-    """Return ImageNet's 1,000 classes in the order of the model's answer, with their WordNet 3.0 ids."""
+    """Return ImageNet's 1,000 classes in the order of the model's output, with their WordNet 3.0 ids."""
     text = files("tagging_lambda").joinpath("imagenet_classes.csv").read_text(encoding="utf-8")
     return tuple(
         ModelClass(int(row["class_index"]), row["id"], row["name"]) for row in csv.DictReader(text.splitlines())
@@ -58,7 +58,7 @@ def imagenet_classes() -> tuple[ModelClass, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ModelBuilder:
-    """Makes the default model in `folder`, keeps what it downloads below `home`, and tells a person by `say`."""
+    """Builds the default model in `folder`, keeps downloads below `home`, and reports progress by `say`."""
 
     home: Path
     folder: Path
@@ -70,7 +70,7 @@ class ModelBuilder:
     classes: tuple[ModelClass, ...] = field(default_factory=imagenet_classes)
 
     def build(self, *, force: bool = False, labels: Path | None = None) -> ModelCard:
-        """Return the card of the model in the folder, which is built unless it is there and up to date.
+        """Return the card of the model in the folder, which is built unless it is up to date.
 
         With `labels`, a CSV of photos of known class, the accuracy on them is measured and written into the card.
 
@@ -89,7 +89,7 @@ class ModelBuilder:
             return self._evaluated(card, labels, photos) if labels else card
 
     def _up_to_date(self) -> ModelCard | None:
-        """Return the card in the folder; None where it or a file is not exactly what would be built now."""
+        """Return the card in the folder; None if it or a file is not exactly what would be built now."""
         try:
             card = ModelCard.load(self.folder / CARD_NAME)
             whole = card.files == self._files(self.folder)
@@ -120,7 +120,7 @@ class ModelBuilder:
 
     def _quantize(self, graph: onnx.ModelProto, sample: SampleCatalogue, folder: Path) -> None:
         started_s = time.monotonic()
-        wanted = replace(self.source.input, fit="crop")  # the files do not depend on how photos are cut later
+        wanted = replace(self.source.input, fit="crop")  # the files do not depend on how photos are cropped later
         with Progress("calibrating", total=len(sample.photos), unit="photos", quiet=self.quiet) as progress:
             photos = (photo.path.read_bytes() for photo in progress.over(sample.photos))
             pixels = (model_input(read_picture(data, wanted), wanted) for data in photos)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def print_card(card: ModelCard, folder: Path, *, as_json: bool) -> None:
-    """Print the card and the folder of its model: a few lines of text, or one JSON document."""
+    """Print the card and its model's folder: a few lines of text, or one JSON document."""
     if as_json:
         whole = {"folder": str(folder), "version": card.version, **asdict(card)}
         click.echo(json.dumps(whole, indent=1, ensure_ascii=False))

@@ -1,4 +1,4 @@
-"""`catalog-tagger model`: show, install, shadow and promote models that are built already."""
+"""`catalog-tagger model`: show, install, shadow and promote built models."""
 
 from __future__ import annotations
 

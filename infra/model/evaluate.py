@@ -1,4 +1,4 @@
-"""How right a model is on photos whose class is known."""
+"""A model's accuracy on photos of known class."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TOP = 5
 
 @dataclass(frozen=True, slots=True)
 class KnownPhoto:
-    """A photo and the index of the class that people say it shows."""
+    """A photo and the index of its labelled class."""
 
     path: Path
     class_index: int
@@ -59,11 +59,11 @@ def read_known_photos(path: Path, classes: int) -> tuple[KnownPhoto, ...]:
 def measure(
     card_path: Path, labels: Path, photos: tuple[KnownPhoto, ...], progress: Progress
 ) -> tuple[MeasuredAccuracy, ...]:
-    """Return the accuracy of each of the model's files on the photos of `labels`, each photo being read once.
+    """Return the accuracy of each of the model's files on the photos of `labels`; each photo is read once.
 
     Raises:
         CallerError: A photo is missing or cannot be read.
-        BadModel: A file of the model is not what the card says.
+        BadModel: A file of the model does not match the card.
     """
     card = ModelCard.load(card_path)
     classifiers = {file.precision: Classifier.load(card_path, 0, file.precision) for file in card.files}
@@ -99,7 +99,7 @@ def _pixels(photo: KnownPhoto, card: ModelCard) -> NDArray[np.float32]:
 
 
 def _rank(scores: NDArray[np.float32], class_index: int) -> int:
-    """Return how many classes were said before the right one."""
+    """Return how many classes rank above the right one."""
     return int(np.count_nonzero(scores > scores[class_index]))
 
 

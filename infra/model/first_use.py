@@ -1,4 +1,4 @@
-"""The default model at the first use of a command that needs it."""
+"""Builds the default model at the first command that needs it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ MODEL_VARIABLE = "MODEL_DIR"
 
 
 def ensure_model() -> None:
-    """Build the default model if there is none, and say what happens meanwhile on standard error.
+    """Build the default model if there is none, and report progress on standard error.
 
-    A folder that ``MODEL_DIR`` names is left alone: a model is expected there, and its absence is a mistake.
+    A folder named by ``MODEL_DIR`` is left alone: a missing model there is a mistake.
 
     Raises:
         click.exceptions.Exit: it could not be built; the reason is printed.
@@ -26,7 +26,7 @@ def ensure_model() -> None:
     if os.environ.get(MODEL_VARIABLE) or (model_dir() / CARD_NAME).exists():
         return
     click.echo("The model is not here yet. It is fetched (95 MB) and built once, in a minute or two.", err=True)
-    with redirect_stdout(sys.stderr):  # what a command prints for a program must stay alone
+    with redirect_stdout(sys.stderr):  # standard output is for the command's own result
         code = catalog_tagger(["model", "build"])
     if code:
         raise click.exceptions.Exit(code)

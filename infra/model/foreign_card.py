@@ -1,4 +1,4 @@
-"""The card that comes with somebody else's ONNX model: what they know of it. What they leave out is found by trying."""
+"""The card of somebody else's ONNX model: what its owner knows. Gaps are filled by experiment."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 IMAGENET = "imagenet"  # instead of a list of classes: ImageNet's 1,000, sorted by WordNet id
-SHOWN_CHARACTERS = 60  # of a value that cannot be meant, chosen by us
-CROP_MARGIN = 8 / 7  # of the shorter side over the model's own, where the card names none: 256 over 224
+SHOWN_CHARACTERS = 60  # of an invalid value, chosen by us
+CROP_MARGIN = 8 / 7  # of the shorter side to the model's own, if the card gives none: 256 to 224
 
 
 class OutputKind(StrEnum):
-    """What the answer is before anything is done with it."""
+    """What the raw output is."""
 
     LOGITS = "logits"
     PROBABILITIES = "probabilities"
 
 
 def _three(value: Any) -> Any:
-    """Return a number as that number for each channel."""
+    """Return a single number repeated for each channel."""
     if not isinstance(value, int | float | list):
         raise ValueError("it must be a number, or three")  # noqa: TRY004 - pydantic reports a ValueError
     return value if isinstance(value, list) else [value] * 3
 
 
 def _listed(value: Any) -> Any:
-    """Return the classes as objects: ImageNet's by its name, and a class that is only a name."""
+    """Return the classes as objects, given as `imagenet` or as plain names."""
     if value == IMAGENET:
         return [{"id": known.id, "name": known.name} for known in imagenet_classes()]
     return (
@@ -51,7 +51,7 @@ class _Card(BaseModel):
 
 
 class ForeignClass(_Card):
-    """One class: its WordNet id or its keyword's id, if it has one, its name, and what it belongs below, if new."""
+    """One class: its WordNet or keyword id, if it has one, its name, and its parent, if new."""
 
     id: StrictStr | None = None
     name: StrictStr
@@ -59,7 +59,7 @@ class ForeignClass(_Card):
 
 
 class ForeignInput(_Card):
-    """What somebody says of their model's input; None is what they do not say."""
+    """What the owner says of the model's input; None if left out."""
 
     name: StrictStr | None = None
     layout: Literal["NCHW", "NHWC"] | None = None
@@ -73,7 +73,7 @@ class ForeignInput(_Card):
 
 
 class ForeignOutput(_Card):
-    """What somebody says of their model's answer."""
+    """What the owner says of the model's output."""
 
     name: StrictStr | None = None
     kind: OutputKind | None = None
@@ -81,7 +81,7 @@ class ForeignOutput(_Card):
 
 
 class ForeignCard(_Card):
-    """What somebody says of their model."""
+    """What the owner says of the model."""
 
     name: StrictStr = ""
     classes: Annotated[tuple[ForeignClass, ...], BeforeValidator(_listed), Field(min_length=1)]
@@ -92,10 +92,10 @@ class ForeignCard(_Card):
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Return the card in the file; without a name it has that of the file.
+        """Return the card in the file; its name defaults to the file's.
 
         Raises:
-            CallerError: it cannot be read, or a field of it cannot be meant; the message names the field.
+            CallerError: it cannot be read, or a field is invalid; the message names the field.
         """
         try:
             card = cls.model_validate_json(path.read_bytes())

@@ -1,7 +1,7 @@
-"""Rewrites somebody else's ONNX graph so that it takes and answers what ours does.
+"""Rewrites somebody else's ONNX graph to our inputs and outputs.
 
-The new graph takes `pixels`, float32 [N, 3, H, W], and answers `logits`, float32 [N, classes], and `features`, float32
-[N, F]. Whatever differs (layout, whole numbers, probabilities, a fixed batch) becomes nodes in front and behind.
+The new graph takes `pixels`, float32 [N, 3, H, W], and returns `logits`, float32 [N, classes], and `features`, float32
+[N, F]. Nodes before and after adapt what differs: layout, whole numbers, probabilities, a fixed batch.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from infra.model.foreign_card import ForeignCard
 
 CHANNELS = 3
-LEAST_PROBABILITY = 1e-9  # its logarithm stands for the probability 0
+LEAST_PROBABILITY = 1e-9  # replaces the probability 0 before the logarithm
 _TO_NCHW, _TO_NHWC = [0, 3, 1, 2], [0, 2, 3, 1]
 _PASSED = {"Softmax", "Flatten", "Squeeze", "Reshape", "Identity", "Cast", "Add", "QuantizeLinear", "DequantizeLinear"}
 _LAST_LAYERS = {"Gemm", "MatMul", "Conv", "QGemm", "QLinearMatMul", "QLinearConv"}
@@ -30,16 +30,16 @@ _LAST_LAYERS = {"Gemm", "MatMul", "Conv", "QGemm", "QLinearMatMul", "QLinearConv
 
 @dataclass(frozen=True, slots=True)
 class ForeignGraph:
-    """A graph, and what its own input and output are.
+    """A graph, and its own input and output.
 
     Attributes:
-        model: as it was read.
-        input_name: of the one that takes the picture.
+        model: as read.
+        input_name: of the input that takes the picture.
         layout: `NCHW` or `NHWC`.
-        element_type: of the input, as ONNX numbers types.
-        size: height and width in pixels; None where the graph takes any.
-        output_name: of the answer.
-        is_whole_numbers: whether the input takes levels as they are, so that no mean or scale can be meant.
+        element_type: of the input, as an ONNX type number.
+        size: height and width in pixels; None if the graph takes any.
+        output_name: of the output with the classes.
+        is_whole_numbers: whether the input takes raw levels, so that no mean or scale applies.
     """
 
     model: onnx.ModelProto
@@ -51,7 +51,7 @@ class ForeignGraph:
 
     @property
     def is_whole_numbers(self) -> bool:
-        """Whether the input takes whole levels of 0 to 255, so that neither mean nor scale can be meant."""
+        """Whether the input takes whole levels of 0 to 255, so that neither mean nor scale applies."""
         return self.element_type == TensorProto.UINT8
 
     @classmethod
@@ -59,7 +59,7 @@ class ForeignGraph:
         """Return the graph in the file.
 
         Raises:
-            CallerError: it is no ONNX file, or has no input or output that the card can mean.
+            CallerError: it is no ONNX file, or has no input or output that fits the card.
         """
         model = _load(path)
         constants = {constant.name for constant in model.graph.initializer}
@@ -82,7 +82,7 @@ class ForeignGraph:
     def rewritten(
         self, height: int, width: int, classes: int, kind: OutputKind, features: str | None
     ) -> onnx.ModelProto:
-        """Return the graph that takes `pixels` of this size and answers `logits` and `features`."""
+        """Return the graph that takes `pixels` of this size and returns `logits` and `features`."""
         model = onnx.ModelProto()
         model.CopyFrom(self.model)
         graph = model.graph
@@ -105,7 +105,7 @@ class ForeignGraph:
                 helper.make_tensor_value_info(FEATURES, TensorProto.FLOAT, ["N", None]),
             ]
         )
-        del graph.value_info[:]  # shapes inside may have named one picture
+        del graph.value_info[:]  # inner shapes may be fixed to one picture
         return model
 
     def _before(self, own_input: str) -> list[onnx.NodeProto]:
@@ -150,7 +150,7 @@ def _load(path: Path) -> onnx.ModelProto:
         model = onnx.load(path)
         onnx.checker.check_model(model)
     except Exception as error:
-        # The parser raises errors of its own, and any others for files that are not ONNX.
+        # The parser raises its own errors, and any others for files that are not ONNX.
         raise CallerError(
             f"{path} is no ONNX model ({type(error).__name__}: {' '.join(str(error).split())[:200]})"
         ) from error
@@ -158,9 +158,9 @@ def _load(path: Path) -> onnx.ModelProto:
 
 
 def _features_of(graph: onnx.GraphProto, output: str) -> str | None:
-    """Return what the last layer reads; None where no such layer is found."""
+    """Return the last layer's input; None if no such layer is found."""
     makers = {name: node for node in graph.node for name in node.output}
-    constants = {"", *(constant.name for constant in graph.initializer)}  # an input that is left out has no name
+    constants = {"", *(constant.name for constant in graph.initializer)}  # an omitted input has no name
     node = makers.get(output)
     while node is not None:
         computed = next((name for name in node.input if name not in constants), None)
@@ -175,7 +175,7 @@ def _new_name(name: str) -> str:
 
 
 def _renamed(graph: onnx.GraphProto, taken: set[str]) -> None:
-    """Give the graph's own values that are called as ours another name."""
+    """Rename the graph's values whose names clash with ours."""
     for node in graph.node:
         for names in (node.input, node.output):
             for index, name in enumerate(names):

@@ -1,4 +1,4 @@
-"""Brings somebody's ONNX classifier: its graph made like ours, its card completed, and mistakes found by trying it."""
+"""Imports somebody's ONNX classifier: rewrites its graph, completes its card, and finds mistakes by experiment."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ if TYPE_CHECKING:
 
 SERVED = "imported"  # the precision of an imported file is its maker's choice
 RECIPE_VERSION = 1
-FEWEST_PICTURES = 8  # to tell one way of showing pictures from another, chosen by us
-MOST_PICTURES = 24  # chosen by us: half a minute for a slow network, in eleven ways and mirrored
-# How much more likely than by chance two answers for a photo, as it is and mirrored, are the same: what tells ranges
-# apart. Of EfficientNet-Lite 2 on 24 product photos: 0.212 as it was trained, 0.197 with red and blue swapped, 0.191
-# without its mean, 0.125 in raw levels. A constant answer has 0.
+FEWEST_PICTURES = 8  # to tell one preprocessing from another, chosen by us
+MOST_PICTURES = 24  # chosen by us: half a minute for a slow network, preprocessed in eleven ways and mirrored
+# How much more often than by chance a photo and its mirror image get the same answer: this tells input ranges apart.
+# EfficientNet-Lite 2 on 24 product photos: 0.212 as trained, 0.197 with red and blue swapped, 0.191 without its mean,
+# 0.125 in raw levels. A constant answer has 0.
 LEAST_AGREEMENT = 0.01
 SUSPICIOUS_FACTOR, SUSPICIOUS_GAIN = 1.25, 0.03
 _SUMS_TO_ONE = 1e-3
 
-# What published networks take, in levels of 0 to 255: mean and scale for each channel, red, green, blue.
+# The inputs of published networks, in levels of 0 to 255: mean and scale of red, green and blue.
 _ZERO, _ONE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 _SHARE = 1 / 255
 KNOWN_RANGES = (
@@ -63,11 +63,11 @@ KNOWN_RANGES = (
 
 @dataclass(frozen=True, slots=True)
 class ImportedModel:
-    """A model that was brought.
+    """An imported model.
 
     Attributes:
-        card: as it was completed.
-        findings: what was found by trying, in sentences.
+        card: the completed card.
+        findings: what the experiments showed, in sentences.
         new_words: keywords of the model's own, which the taxonomy lacks.
     """
 
@@ -76,21 +76,21 @@ class ImportedModel:
     new_words: tuple[Keyword, ...]
 
 
-# A brought model is rewritten into our own graph, so that the functions need no adapter (DECISIONS.md, 37).
+# An imported model is rewritten into our own graph, so that the functions need no adapter (DECISIONS.md, 37).
 def import_model(
     path: Path, card: ForeignCard, pictures: Sequence[bytes], vocabulary: Vocabulary, folder: Path
 ) -> ImportedModel:
-    """Write the model and its card into the folder, and return what they are.
+    """Write the model and its card into the folder, and return them.
 
     Args:
         path: the ONNX file.
-        card: what is known of it.
+        card: what its owner knows of it.
         pictures: files of photos to try it on.
         vocabulary: the taxonomy's.
-        folder: where it goes; whole or not at all.
+        folder: the target, written whole or not at all.
 
     Raises:
-        CallerError: the card contradicts the graph, or what the model answers contradicts the card.
+        CallerError: the card contradicts the graph, or the model's answers contradict the card.
     """
     if len(pictures) < FEWEST_PICTURES:
         raise CallerError(f"{len(pictures)} photos are too few to try the model on; name a folder of {FEWEST_PICTURES}")
@@ -188,7 +188,7 @@ def _below(given: ForeignClass, vocabulary: Vocabulary) -> str | None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Trial:
-    """The model as it was brought, and pictures at its size: uint8 [H, W, 3] each, RGB."""
+    """The original model, and pictures at its size: uint8 [H, W, 3] each, RGB."""
 
     session: ort.InferenceSession
     graph: ForeignGraph
@@ -203,7 +203,7 @@ class _Trial:
             try:
                 levels.append(read_picture(data, contract).levels)
             except ImageRejected:
-                continue  # a photo that cannot be read says nothing of the model
+                continue  # an unreadable photo says nothing about the model
         if len(levels) < FEWEST_PICTURES:
             raise CallerError(
                 f"{len(levels)} of the photos can be read; the fewest to try a model on is {FEWEST_PICTURES}"
@@ -212,7 +212,7 @@ class _Trial:
         return cls(session, graph, contract, tuple(levels), len(card.classes))
 
     def answers(self, contract: InputContract, *, mirrored: bool = False) -> NDArray[np.float32]:
-        """Return float32 [n, classes]: what the model answers to the pictures, as it stands."""
+        """Return float32 [n, classes]: the model's raw answers to the pictures."""
         rows = []
         kind = np.uint8 if self.graph.is_whole_numbers else np.float32
         for levels in self.levels:
@@ -222,7 +222,7 @@ class _Trial:
             try:
                 [answer] = self.session.run([self.graph.output_name], {self.graph.input_name: shaped.astype(kind)})
             except Exception as error:
-                # The runtime raises a family of its own; whatever it is, the model cannot be run as the card says.
+                # The runtime raises many types; whatever it is, the model cannot run as the card says.
                 raise CallerError(
                     f"the model cannot be run as its card says: {' '.join(str(error).split())}"
                 ) from error
@@ -234,7 +234,7 @@ class _Trial:
         return np.stack(rows)
 
     def kind(self, card: ForeignCard) -> OutputKind:
-        """Return what the answers are, by what they look like."""
+        """Return the kind of the answers, by their values."""
         answers = self.answers(self.contract)
         if not np.isfinite(answers).all():
             raise CallerError("the model answers numbers that are not finite; its file, mean or scale is wrong")
@@ -246,10 +246,10 @@ class _Trial:
         return output
 
     def best_contract(self, card: ForeignCard, kind: OutputKind) -> tuple[InputContract, tuple[str, ...]]:
-        """Return the contract with what the card leaves out chosen by trying, and what was found.
+        """Return the contract, with the card's gaps filled by experiment, and the findings.
 
         Raises:
-            CallerError: another way of showing pictures tells far more than the card's.
+            CallerError: another preprocessing works far better than the card's.
         """
         stated = self.contract
         own = self.agreement(stated, kind)
@@ -271,12 +271,12 @@ class _Trial:
         return chosen, ()
 
     def agreement(self, contract: InputContract, kind: OutputKind) -> float:
-        """Return how much more likely than by chance a photo and its mirror image get the same class, in [0, 1]."""
+        """Return how much more often than by chance a photo and its mirror image get the same class, in [0, 1]."""
         first, second = (_shares(self.answers(contract, mirrored=mirrored), kind) for mirrored in (False, True))
         return float((first * second).sum(axis=1).mean() - (first.mean(axis=0) * second.mean(axis=0)).sum())
 
     def _alternatives(self, card: ForeignCard) -> list[InputContract]:
-        """Return other ways to show pictures: those that the card permits, or, where it says all, those it may mean."""
+        """Return alternative contracts: those the card leaves open, or if it is complete, likely confusions."""
         ranges = ((_ZERO, _ONE),) if self.graph.is_whole_numbers else KNOWN_RANGES
         says_range = card.input.mean is not None and card.input.scale is not None
         orders = (card.input.colour_order,) if card.input.colour_order and not says_range else ("RGB", "BGR")
@@ -309,17 +309,17 @@ def _described(contract: InputContract) -> str:
 
 
 def _check_rewritten(file: Path, contract: InputContract, classes: int) -> int:
-    """Return how many features the rewritten graph answers, once it has been run on two pictures at once.
+    """Return the rewritten graph's number of features, after running it on two pictures at once.
 
     Raises:
-        CallerError: it cannot take two pictures, or does not answer a number for each class.
+        CallerError: it cannot take two pictures, or does not return a number for each class.
     """
     session = ort.InferenceSession(file, providers=["CPUExecutionProvider"])
     pixels = np.zeros((2, 3, contract.height_pixels, contract.width_pixels), np.float32)
     try:
         logits, features = session.run([LOGITS, FEATURES], {PIXELS: pixels})
     except Exception as error:
-        # As above: whatever the runtime raises, the graph is not one that takes several pictures.
+        # As above: whatever the runtime raises, the graph cannot take several pictures.
         reason = " ".join(str(error).split())[:200]
         raise CallerError(
             f"the model takes one picture at a time; export it with a dynamic batch ({reason})"

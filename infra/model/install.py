@@ -20,11 +20,11 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")  # chosen by us: safe in an addre
 
 
 def install(name: str, card_path: Path, home: Path, precision: str | None = None) -> ModelCard:
-    """Make the model of that card one that can be compared with, under that name, and return its card there.
+    """Install the card's model under that name, for comparison, and return its installed card.
 
     Raises:
-        CallerError: the name is none that a model can have.
-        BadModel: the card or its file is missing, or is not what the card says.
+        CallerError: the name is not valid for a model.
+        BadModel: the card or its file is missing, or the file does not match the card.
     """
     check_name(name)
     card = ModelCard.load(card_path)
@@ -38,10 +38,10 @@ def install(name: str, card_path: Path, home: Path, precision: str | None = None
 
 
 def check_name(name: str) -> None:
-    """Refuse a name that no model may have.
+    """Refuse an invalid name.
 
     Raises:
-        CallerError: the name is none.
+        CallerError: the name is not valid.
     """
     if not _NAME.fullmatch(name) or name == DEFAULT:
         raise CallerError(f"{name!r} is no name of a model: 1 to 32 of a-z 0-9 and -, and not {DEFAULT!r}")

@@ -1,4 +1,4 @@
-"""A published Keras network in TensorFlow.js's layers-model form: its layers as written and its weights."""
+"""A published Keras network in TensorFlow.js's layers-model format: its layers and its weights."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class LayersModel:
-    """A network: its layers in the order they run, and float32 weights by `layer/weight` name."""
+    """A network: its layers in execution order, and float32 weights by `layer/weight` name."""
 
     layers: tuple[Layer, ...]
     weights: Mapping[str, NDArray[np.float32]]
@@ -72,7 +72,7 @@ def _layer(written: Mapping[str, Any]) -> Layer:
 
 
 def _cut(data: bytes, written: list[dict[str, Any]], path: str) -> dict[str, NDArray[np.float32]]:
-    """Return the weights of one group, which lie one after the other in `data`."""
+    """Return the weights of one group, stored consecutively in `data`."""
     weights = {}
     offset = 0
     for weight in written:

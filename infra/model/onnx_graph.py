@@ -26,16 +26,16 @@ PIXELS, LOGITS, FEATURES = "pixels", "logits", "features"
 
 @dataclass(frozen=True, slots=True)
 class _Value:
-    """What a layer writes: its name in the graph, and what is known about it."""
+    """A layer's output: its name in the graph, and what is known about it."""
 
     name: str
-    pads: tuple[int, int, int, int] = (0, 0, 0, 0)  # zeros still to be laid around: top, left, bottom, right
+    pads: tuple[int, int, int, int] = (0, 0, 0, 0)  # zero padding still to be applied: top, left, bottom, right
     never_negative: bool = False
 
 
 @dataclass(slots=True)
 class _Writer:
-    """The graph while it is being written, layer by layer."""
+    """The graph under construction, layer by layer."""
 
     model: LayersModel
     mean_rgb: tuple[float, float, float]
@@ -78,7 +78,7 @@ def write_graph(model: LayersModel, mean_rgb: tuple[float, float, float]) -> onn
 
 
 def feature_count(graph: onnx.ModelProto) -> int:
-    """Return how many features the graph answers for a picture."""
+    """Return how many features the graph returns for a picture."""
     answers = {output.name: output.type.tensor_type.shape.dim for output in graph.graph.output}
     return int(answers[FEATURES][1].dim_value)
 
@@ -102,8 +102,8 @@ def _finish(writer: _Writer, input_layer: Layer) -> onnx.ModelProto:
 
 
 def _input(writer: _Writer, layer: Layer) -> _Value:
-    # The mean is subtracted before the first layer lays zeros around the picture, so that folding it into that
-    # layer's bias would be wrong along the borders. One subtraction stays.
+    # The mean is subtracted before the first layer pads the picture with zeros, so folding it into that layer's
+    # bias would be wrong along the borders. One subtraction stays.
     mean = writer.constant("mean_rgb", np.array(writer.mean_rgb, np.float32).reshape(1, 3, 1, 1))
     writer.node("Sub", [PIXELS, mean], "centred")
     writer.input_layer = layer
@@ -117,7 +117,7 @@ def _zero_padding(writer: _Writer, layer: Layer) -> _Value:
 
 
 def _pads(layer: Layer, source: _Value, window: Sequence[int]) -> list[int]:
-    """Return the zeros around the picture: those of an earlier padding layer and those of `padding: same`."""
+    """Return the zero padding: that of an earlier padding layer plus that of `padding: same`."""
     if layer.config["padding"] == "valid":
         return list(source.pads)
     if list(layer.config["strides"]) != [1, 1]:
@@ -195,7 +195,7 @@ def _max_pooling(writer: _Writer, layer: Layer) -> _Value:
     source = writer.input_of(layer)
     if any(source.pads) and not source.never_negative:
         raise BadModel(f"layer {layer.name} pools over zeros that its input may lie under; it cannot be written")
-    # ONNX pads with minus infinity, Keras with zeros: the same where nothing is below zero.
+    # ONNX pads with minus infinity, Keras with zeros: the same if no input is negative.
     window = list(layer.config["pool_size"])
     pads = _pads(layer, source, window)
     writer.node("MaxPool", [source.name], layer.name, kernel_shape=window, strides=layer.config["strides"], pads=pads)

@@ -1,4 +1,4 @@
-"""Makes an installed model the one that tags; the one before it stays installed, to go back to."""
+"""Makes an installed model the one that tags; the previous one stays installed for going back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tagging_lambda.model_card import ModelCard
 if TYPE_CHECKING:
     from pathlib import Path
 
-PREVIOUS = "previous"  # the name that the model before gets
+PREVIOUS = "previous"  # the name that the replaced model gets
 
 
 def promote(name: str, home: Path, model_dir: Path) -> ModelCard:
@@ -28,7 +28,7 @@ def promote(name: str, home: Path, model_dir: Path) -> ModelCard:
         raise CallerError(f"no model is called {name!r}; installed: {installed}")
     card = ModelCard.load(candidate / CARD_NAME)
     aside = models / f".{PREVIOUS}-in-the-making"
-    # Renames alone, in an order that loses nothing: whenever it is killed, each model lies whole in some folder.
+    # Only renames, ordered so that each model is whole in some folder whenever the process is killed.
     if model_dir.exists():
         model_dir.rename(aside)
     candidate.rename(model_dir)

@@ -1,4 +1,4 @@
-"""What the default model and the sample catalogue are made from: pinned packages, and where in them to look."""
+"""The sources of the default model and the sample catalogue: pinned packages, and paths in them."""
 
 from __future__ import annotations
 
@@ -41,19 +41,19 @@ RESNET50 = PublishedModel(
     layers="ResNet50/model.json",
     licence="MIT, copyright 2019 Paul Spende",
     licence_file="LICENSE",
-    mean_rgb=(123.68, 116.779, 103.939),  # levels of 0 to 255; Keras calls this way of shaping the input `caffe`
+    mean_rgb=(123.68, 116.779, 103.939),  # levels of 0 to 255; Keras calls this preprocessing `caffe`
     input=InputContract(
-        width_pixels=224,  # what it was trained on
+        width_pixels=224,  # the size it was trained on
         height_pixels=224,
         colour_order="RGB",
         layout="NCHW",
         mean=(0.0, 0.0, 0.0),  # the graph itself subtracts it
         scale=(1.0, 1.0, 1.0),
-        # Measured in float32 on 250 photos of known class: top-1 is 0.924 so, 0.848 squashed, 0.744 padded, no better
-        # with a shorter side of 225, 232, 240, 248, 264 or 272.
-        # Cut to the subject where the border is even, top-1 and top-5 are the same.
+        # Measured in float32 on 250 photos of known class: top-1 is 0.924 like this, 0.848 squashed, 0.744 padded, and
+        # no better with a shorter side of 225, 232, 240, 248, 264 or 272.
+        # Cropped to the subject where the border is even, top-1 and top-5 are the same.
         fit="subject",
-        # 256 is the middle of the plateau of top-1 that was measured (DECISIONS.md, 4).
+        # 256 is the middle of the measured top-1 plateau (DECISIONS.md, 4).
         shorter_side_pixels=256,
     ),
 )

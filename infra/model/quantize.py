@@ -1,4 +1,4 @@
-"""The float32 graph in 8-bit whole numbers, its ranges measured on product photos."""
+"""Quantizes the float32 graph to 8 bits, with ranges measured on product photos."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     import onnx
     from numpy.typing import NDArray
 
-# The last layer stays float32: it is 0.05 % of the work, and the error of the logits is a seventh smaller.
+# The last layer stays float32: it is 0.05 % of the work, and the logits' error is a seventh smaller.
 QUANTIZED_OPERATORS = ("Conv", "Relu", "Add", "MaxPool")
 
 
 class _Photos(quantization.CalibrationDataReader):  # type: ignore[misc]  # onnxruntime ships no types
-    """Photos, one by one, as the calibration asks for them."""
+    """Feeds photos to the calibration one by one."""
 
     def __init__(self, pixels: Iterable[NDArray[np.float32]]) -> None:
         self._left: Iterator[NDArray[np.float32]] = iter(pixels)
@@ -36,11 +36,11 @@ def quantize(graph: onnx.ModelProto, pixels: Iterable[NDArray[np.float32]], targ
     """Write `graph` to `target` with uint8 activations and int8 weights per channel.
 
     Args:
-        graph: In float32; it is marked as ready for quantization.
+        graph: In float32; gets marked as preprocessed.
         pixels: The calibration photos, each float32 [3, H, W] as the graph takes them.
         target: The file to write.
     """
-    add_pre_process_metadata(graph)  # shapes are inferred and normalisations folded: nothing is left to prepare
+    add_pre_process_metadata(graph)  # already done: shapes are inferred, normalisations folded
     quantization.quantize_static(
         graph,
         target,
@@ -53,6 +53,6 @@ def quantize(graph: onnx.ModelProto, pixels: Iterable[NDArray[np.float32]], targ
         reduce_range=True,
         activation_type=quantization.QuantType.QUInt8,
         weight_type=quantization.QuantType.QInt8,
-        # The smallest and largest value seen. Measured against percentiles and entropy: as right, and the fastest.
+        # The smallest and largest value seen: measured as accurate as percentiles and entropy, and the fastest.
         calibrate_method=quantization.CalibrationMethod.MinMax,
     )

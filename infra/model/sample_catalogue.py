@@ -1,4 +1,4 @@
-"""The sample catalogue: 54 product photos and their products, as a published demo shop has them."""
+"""The sample catalogue: 54 product photos and their products, from a published demo shop."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PRODUCTS_NAME = "products.csv"
 
 @dataclass(frozen=True, slots=True)
 class SamplePhoto:
-    """One photo and the product it shows: its id in the shop (the slug) and its name."""
+    """One photo and its product's id in the shop (the slug) and name."""
 
     path: Path
     product: str
@@ -41,10 +41,10 @@ class SampleCatalogue:
 def sample_catalogue(
     home: Path, npm: Npm, say: Callable[[str], None], shop: PublishedShop = SAMPLE_SHOP
 ) -> SampleCatalogue:
-    """Return the sample catalogue below `home`, fetched first where it is missing or incomplete.
+    """Return the sample catalogue below `home`, fetched if missing or incomplete.
 
     Raises:
-        CallerError: It cannot be fetched, or what came is not what was pinned.
+        CallerError: It cannot be fetched, or does not match its pin.
     """
     folder = home / "sample-catalogue"
     downloads = home / "downloads"
@@ -59,7 +59,7 @@ def sample_catalogue(
 
 
 def _read(folder: Path) -> SampleCatalogue | None:
-    """Return the catalogue in `folder`; None where a file is missing."""
+    """Return the catalogue in `folder`; None if a file is missing."""
     if not (folder / PRODUCTS_NAME).exists():
         return None
     photos = _photos(folder)
@@ -68,7 +68,7 @@ def _read(folder: Path) -> SampleCatalogue | None:
 
 
 def _photos(folder: Path) -> tuple[SamplePhoto, ...]:
-    """Return a photo for each row that has some; the other rows are a product's further variants."""
+    """Return a photo for each row that has any; the other rows are further variants."""
     with (folder / PRODUCTS_NAME).open(encoding="utf-8", newline="") as file:
         rows = [{_trimmed(name): _trimmed(value) for name, value in row.items()} for row in csv.DictReader(file)]
     return tuple(
@@ -80,7 +80,7 @@ def _photos(folder: Path) -> tuple[SamplePhoto, ...]:
 
 
 def _trimmed(cell: object) -> str:
-    return str(cell or "").strip()  # the file lines its columns up with spaces
+    return str(cell or "").strip()  # the file aligns its columns with spaces
 
 
 def _unpack(tarball: Path, shop: PublishedShop, folder: Path) -> None:

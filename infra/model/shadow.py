@@ -57,10 +57,10 @@ def run_shadow(name: str, paths: Sequence[Path], sample: int, sheet: Path | None
 
 
 def candidate(name: str, present: FileTagger, heads: InstalledHeads) -> FileTagger:
-    """Return what tags as the candidate would: another model, the same one with another head, or another taxonomy.
+    """Return the candidate's tagger: another model, or the same one with another head or taxonomy.
 
     Raises:
-        CallerError: nothing is called that.
+        CallerError: there is no candidate of that name.
     """
     folder = home() / MODELS_FOLDER / name
     if (folder / CARD_NAME).is_file():
@@ -77,7 +77,7 @@ def candidate(name: str, present: FileTagger, heads: InstalledHeads) -> FileTagg
 
 
 def _tagged_photos(scratch: Path) -> Iterator[Path]:
-    """Yield files of photos that the deployed stack has tagged, each fetched when it is wanted."""
+    """Yield files of photos that the deployed stack has tagged, each fetched on demand."""
     stack = find_stack()
     images = S3Images(client("s3", stack.endpoint_url))
     for record in DynamoTable(client("dynamodb", stack.endpoint_url), stack.table_name).scan():
@@ -86,7 +86,7 @@ def _tagged_photos(scratch: Path) -> Iterator[Path]:
             try:
                 fetched = images.fetch(record.observation.image, None, MAX_IMAGE_BYTES)
             except ImageRejected:
-                continue  # it was replaced, since it was tagged, by what cannot be read
+                continue  # it was replaced by an unreadable file after tagging
             if isinstance(fetched, FetchedImage):
                 path.write_bytes(fetched.data)
                 yield path

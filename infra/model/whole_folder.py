@@ -1,4 +1,4 @@
-"""Folders that are there whole or not at all."""
+"""Folders that exist whole or not at all."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 @contextmanager
 def whole_folder(target: Path) -> Iterator[Path]:
-    """Yield an empty folder, which takes the place of `target` if the block ends well and vanishes if it does not."""
+    """Yield an empty folder, which replaces `target` if the block succeeds and is removed if it fails."""
     target.parent.mkdir(parents=True, exist_ok=True)
     remove_leftovers(target)
     making = Path(tempfile.mkdtemp(prefix=leftover_prefix(target), dir=target.parent))
-    making.chmod(0o755)  # mkdtemp's is for its owner alone; what is made here is deployed
+    making.chmod(0o755)  # mkdtemp permits only its owner; this folder gets deployed
     try:
         yield making
         _swap(making, target)
@@ -29,12 +29,12 @@ def whole_folder(target: Path) -> Iterator[Path]:
 
 
 def leftover_prefix(target: Path) -> str:
-    """Return how the names begin of whatever is made beside `target` to take its place."""
+    """Return the name prefix of folders made beside `target` to replace it."""
     return f".{target.name}-in-the-making-"
 
 
 def remove_leftovers(target: Path) -> None:
-    """Remove what a killed process left while it made `target`. Only for who keeps all others out meanwhile."""
+    """Remove what a killed process left while making `target`. The caller must hold the lock."""
     for leftover in target.parent.glob(f"{leftover_prefix(target)}*"):
         shutil.rmtree(leftover, ignore_errors=True)
 

@@ -1,4 +1,4 @@
-"""Searches and lookups: what programs ask of the catalogue, from the export in bulk and from the table at once."""
+"""Searches, answered from the export, and lookups, answered from the table."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -31,8 +31,8 @@ from results_sink.search.filters import Filters
 from results_sink.search.newest import ExportReader
 from results_sink.search.search import FACETS, LIMIT, SearchHit, SearchRequest, SimilarRequest, Sort
 
-MAX_LIMIT = 100  # results of a page, chosen by us: some 100 kB
-IN_DETAIL = ("classes", "model_keywords", "previous")  # of an image: left out of a batch
+MAX_LIMIT = 100  # results a page, chosen by us: some 100 kB
+IN_DETAIL = ("classes", "model_keywords", "previous")  # fields of an image left out of a batch
 
 Typed = Annotated[str, Query(min_length=1, max_length=100, description="What was typed so far.")]
 Asking = Annotated[
@@ -107,7 +107,7 @@ ProductPath = Annotated[
 
 @dataclass(frozen=True)
 class Api:
-    """Answers searches and lookups, each path by a method."""
+    """Answers searches and lookups: one method a path."""
 
     table: RecordTable
     newest: ExportReader
@@ -254,7 +254,7 @@ class Api:
             missing=[name for name, product in products.items() if not product],
         )
 
-    # DECISIONS.md, 97: at the product's own address, whatever the id holds.
+    # DECISIONS.md, 97: below the product's own path, whatever its id contains.
     def similar_products(
         self, product_id: ProductPath, language: Language = LANGUAGES[0], limit: Limit = alike.SIMILAR
     ) -> answers.SimilarProducts:
@@ -296,7 +296,7 @@ class Api:
         return alike.SimilarImages(results=_results(hits, names), snapshot=searcher.state.snapshot)
 
     def _seen(self, request: alike.SimilarTo) -> tuple[str, FeatureVector | None]:
-        """Return the product of the photo, empty where it is none of the catalogue, and what the model saw in it."""
+        """Return the photo's product, empty if it is not in the catalogue, and its feature vector."""
         if request.image is None:
             return "", FeatureVector.unpack_text(request.vector or "")
         ref = ImageRef.parse(request.image)
@@ -358,7 +358,7 @@ class Api:
 
 
 def _similar_to(vectors: Sequence[FeatureVector], product: str, limit: int) -> SimilarRequest:
-    """Return the request for other products near the middle of a product's vectors, of the space that most are of."""
+    """Return the request for other products near the mean of a product's vectors, in the space most of them share."""
     [(space, _)] = Counter(vector.space for vector in vectors).most_common(1)
     middle = np.mean([vector.to_array() for vector in vectors if vector.space == space], axis=0)
     return SimilarRequest(space, middle, limit, per_product=True, without_product=product)
@@ -387,7 +387,7 @@ def _best(tags: Iterable[KeywordTag]) -> Sequence[KeywordTag]:
 
 
 def add_routes(app: Resolver, api: Api) -> None:
-    """Let the app answer searches and lookups."""
+    """Add the routes of searches and lookups."""
     of_search = [*QUERY_MISTAKES, ProblemCode.NO_EXPORT]
     app.operation("GET", "/search", tag=Tag.SEARCH, problems=[*of_search, ProblemCode.PAGE_GONE])(api.search)
     app.operation("GET", "/precision", tag=Tag.REVIEW, problems=of_search)(api.precision)
@@ -395,7 +395,7 @@ def add_routes(app: Resolver, api: Api) -> None:
     app.operation("GET", "/keywords", tag=Tag.SEARCH)(api.keywords)
     lost = [ProblemCode.NOT_FOUND]
     app.operation("GET", "/images/<bucket>/<key>", tag=Tag.LOOKUP, problems=lost)(api.image)
-    # Before the product's own route, whose id takes slashes and would take this ending too.
+    # Before the product's own route, whose id may contain slashes and would match this ending too.
     app.operation("GET", "/products/<product_id>/similar", tag=Tag.SEARCH, problems=[*lost, ProblemCode.NO_EXPORT])(
         api.similar_products
     )

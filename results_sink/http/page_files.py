@@ -1,4 +1,4 @@
-"""The page's files, given out as they lie in the package, with what a browser must know before it trusts them."""
+"""Serves the page's files from the package, with the headers that keep a browser safe."""
 
 import hashlib
 import json
@@ -23,11 +23,11 @@ TYPES = {
     ".json": "application/json",
 }
 FIRST, API_DOCS = "index.html", "docs.html"
-SETTINGS = "settings.json"  # made, not read: what this deployment's page must know
-# The viewer of the API's document comes with Powertools, so that it is as new as the document's maker.
+SETTINGS = "settings.json"  # generated, not read: this deployment's settings
+# The viewer of the API's document comes with Powertools, so that both have the same version.
 SWAGGER = Path(openapi.__file__).parent / "swagger_ui"
 SWAGGER_FILES = ("swagger-ui-bundle.min.js", "swagger-ui.min.css")
-# The viewer sets styles from its script and draws its icons from data: addresses. It runs no code but the files above.
+# The viewer sets styles in its script and draws icons from data: URLs. It runs no code but the files above.
 DOCS_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -36,23 +36,23 @@ DOCS_POLICY = (
 
 @dataclass(frozen=True, slots=True)
 class AllowedHosts:
-    """The hosts that the page may reach beside its own, by purpose. All empty on the local run."""
+    """The hosts that the page may reach beside its own, by purpose. All empty in a local run."""
 
     photos: tuple[str, ...] = ()
     watch: str = ""
     sign_in: str = ""
 
 
-# DECISIONS.md, 21: the page is files in the package, and no site of its own, so it is as old as the API it calls.
+# DECISIONS.md, 21: the page ships in the package, not as a site, so its version is that of its API.
 @dataclass(frozen=True)
 class PageFiles:
     """The files of a folder, the settings of this deployment, and the API's document.
 
     Attributes:
-        folder: of the page's files.
-        settings: what ``settings.json`` says.
+        folder: with the page's files.
+        settings: the content of ``settings.json``.
         hosts: which hosts the page may reach.
-        document: returns the API's document in JSON; called once, when somebody asks for it.
+        document: returns the API's document in JSON; called once, at the first request.
     """
 
     folder: Path
@@ -62,7 +62,7 @@ class PageFiles:
 
     @property
     def policy(self) -> str:
-        """The content security policy of the page: only our own files run, and only the hosts named are reached."""
+        """The content security policy of the page: it runs only our own files and reaches only the named hosts."""
         reachable = " ".join(filter(None, ("'self'", *self.hosts.photos, self.hosts.watch, self.hosts.sign_in)))
         photos = " ".join(("'self'", "blob:", "data:", *self.hosts.photos))
         return "; ".join(
@@ -94,7 +94,7 @@ class PageFiles:
         """
         if name == SETTINGS:
             return Response(int(HTTPStatus.OK), TYPES[".json"], json.dumps(dict(self.settings)))
-        # By the folder's own listing: no name leads out of it.
+        # By the folder's own listing, so that no name leads out of it.
         paths = [*self.folder.iterdir(), *(SWAGGER / swagger for swagger in SWAGGER_FILES)]
         path = next((path for path in paths if path.name == name and path.suffix in TYPES), None)
         if path is None:
@@ -102,9 +102,9 @@ class PageFiles:
         data = path.read_bytes()
         headers: dict[str, str | list[str]] = {
             "etag": f'"{hashlib.sha256(data).hexdigest()[:16]}"',
-            "cache-control": "no-cache",  # asked for each time, answered by 304: a new page is seen at once
+            "cache-control": "no-cache",  # revalidated each time, mostly by a 304: a new page shows at once
             "content-security-policy": DOCS_POLICY if name == API_DOCS else self.policy,
-            "x-frame-options": "DENY",  # for browsers that do not know frame-ancestors
+            "x-frame-options": "DENY",  # for browsers without frame-ancestors
             "referrer-policy": "no-referrer",
             "cross-origin-opener-policy": "same-origin",
             "permissions-policy": "camera=(), microphone=(), geolocation=()",
@@ -113,7 +113,7 @@ class PageFiles:
 
 
 def add_routes(app: Resolver, page: PageFiles) -> None:
-    """Let the app answer GET /, /page/{file}, /docs and /openapi.json."""
+    """Add the routes GET /, /page/{file}, /docs and /openapi.json."""
 
     def index() -> Response[Any]:
         return page.file(FIRST)

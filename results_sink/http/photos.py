@@ -1,4 +1,4 @@
-"""The route that shows photos: addresses by which a browser reads the catalogue's photos, for some minutes."""
+"""The route for photos: short-lived URLs by which a browser reads the catalogue's photos."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from pipeline.http.resolver import Resolver, Tag
 from pipeline.images import ImageRef
 from pipeline.ports import PhotoAddresses, RecordTable
 
-SECONDS = 900  # chosen by us: as long as somebody looks at a page
+SECONDS = 900  # chosen by us: as long as a person stays on a page
 
 
 @dataclass(frozen=True)
 class CataloguePhotos:
-    """Gives out addresses of photos that have a record.
+    """Issues URLs of photos that have a record.
 
-    A bucket may hold more than the catalogue, so the record decides and not the bucket's name alone. The bucket is
-    checked first: the table is not asked about others' buckets.
+    A bucket may hold more than the catalogue, so the record decides, not the bucket's name alone. The bucket is
+    checked first, so that the table is not queried for other buckets.
     """
 
     addresses: PhotoAddresses
@@ -28,10 +28,10 @@ class CataloguePhotos:
     buckets: Collection[str]
 
     def addresses_of(self, names: Sequence[str]) -> dict[str, str]:
-        """Return where each photo can be read; a photo without a record has no address.
+        """Return the URL of each photo; a photo without a record has none.
 
         Raises:
-            CallerError: a name is no image.
+            CallerError: a name is not that of an image.
         """
         images = {name: ImageRef.parse(name) for name in names}
         ours = list(dict.fromkeys(image for image in images.values() if image.bucket in self.buckets))
@@ -40,7 +40,7 @@ class CataloguePhotos:
 
 
 def add_routes(app: Resolver, photos: CataloguePhotos) -> None:
-    """Let the app answer POST /photos."""
+    """Add the route POST /photos."""
 
     @app.operation("POST", "/photos", tag=Tag.LOOKUP, problems=[ProblemCode.UNSUPPORTED_MEDIA_TYPE])
     def photo_addresses(request: Annotated[answers.PhotoNames, Body()]) -> answers.PhotoAddresses:

@@ -1,4 +1,4 @@
-"""The route by which people say which keywords are right, wrong or missing."""
+"""The route for people's ratings of keywords: right, wrong or missing."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -27,12 +27,12 @@ RatedImage = Annotated[
         examples=["s3://shop/shoes/1.jpg"],
     ),
 ]
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")  # a photo that was only classified, by its content
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")  # a photo that was only classified: its content's hash
 
 
 @dataclass(frozen=True)
 class KeywordRatingStore:
-    """Keeps what people say of photos that have a record, or that they had classified."""
+    """Stores people's ratings of photos that have a record, or that they had classified."""
 
     ratings: Ratings
     table: RecordTable
@@ -41,11 +41,11 @@ class KeywordRatingStore:
     clock: Clock
 
     def rate(self, requests: Sequence[answers.KeywordRating], by: str) -> int:
-        """Keep these ratings, all or none of them, and return how many they are.
+        """Store these ratings, all or none of them, and return their number.
 
         Raises:
-            CallerError: one of them names no image, or a keyword that does not exist.
-            NotFoundError: one of them is of an image without a record.
+            CallerError: one names no image, or a keyword that does not exist.
+            NotFoundError: one is of an image without a record.
         """
         images = {request.image: self._parse_image(request.image) for request in requests}
         self._check_known([image for image in images.values() if image is not None])
@@ -55,10 +55,10 @@ class KeywordRatingStore:
         return len(ratings)
 
     def given(self, image: str, by: str) -> list[Rating]:
-        """Return what this person has said of the image.
+        """Return this person's ratings of the image.
 
         Raises:
-            CallerError: it is no image of the catalogue.
+            CallerError: it is not an image of the catalogue.
         """
         name = str(self._parse_image(image) or image)
         return [rating for rating in self.ratings.of_image(name) if rating.by == by]
@@ -69,7 +69,7 @@ class KeywordRatingStore:
         return Rating(name, keyword, request.verdict, request.model_version, self.clock(), by)
 
     def _parse_image(self, text: str) -> ImageRef | None:
-        """Return the image; None for the digest of a photo that has no name."""
+        """Return the image; None for a digest, as the photo has no name."""
         if _DIGEST.fullmatch(text):
             return None
         image = ImageRef.parse(text)
@@ -84,7 +84,7 @@ class KeywordRatingStore:
             raise NotFoundError(f"nothing is known of {unknown[0]}")
 
     def _keyword_id(self, text: str, verdict: Verdict) -> str:
-        """Return the keyword's id; a missing one may be a word that the vocabulary lacks and should have."""
+        """Return the keyword's id; a missing one may be a word that the vocabulary lacks."""
         if text in self.vocabulary.nodes:
             return text
         keyword_ids = self.vocabulary.spelled(text)
@@ -93,14 +93,14 @@ class KeywordRatingStore:
         if verdict is not Verdict.MISSING:
             raise CallerError(f"no keyword is called {text!r}")
         word = fold(text)
-        # A space or an accent alone folds to nothing, and one sign of Arabic to eighteen letters.
+        # A space or an accent alone folds to nothing, and one Arabic ligature to eighteen letters.
         if not 1 <= len(word) <= answers.MAX_WORD_CHARACTERS:
             raise CallerError(f"{text!r} is no word of 1 to {answers.MAX_WORD_CHARACTERS} letters")
         return word
 
 
 def add_routes(app: Resolver, store: KeywordRatingStore) -> None:
-    """Let the app answer POST and GET /ratings."""
+    """Add the routes POST and GET /ratings."""
 
     @app.operation("GET", "/ratings", tag=Tag.REVIEW)
     def given_ratings(image: RatedImage) -> answers.GivenRatings:

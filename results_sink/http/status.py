@@ -1,4 +1,4 @@
-"""The route that says how tagging is: queues, outcomes, the last half hour, and rejected images."""
+"""The route for the status of tagging: queues, outcomes, the last half hour, and rejected images."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ from pipeline.ports import Clock, MessageQueue, RecordTable
 from pipeline.records import RecordStatus, RecordSummary, RejectedImage, Rejection
 from pipeline.unreadable import UnreadableItems
 
-MAX_SUMMARIES = 50_000  # read for one answer, chosen by us: some 5 MB of the table, which take a second or two
+MAX_SUMMARIES = 50_000  # read for one answer, chosen by us: some 5 MB of the table, in a second or two
 MINUTES = 30  # chosen by us
-MAX_OF_A_REASON = 5_000  # counted, chosen by us: a page or two of the index, and a sign of trouble in any case
-SHOWN_OF_A_REASON = 10  # chosen by us: of ten reasons together, as many as one BatchGetItem takes
-COUNT_AGE = timedelta(seconds=30)  # chosen by us: every open page asks each few seconds, and a scan costs money
+MAX_OF_A_REASON = 5_000  # counted, chosen by us: a page or two of the index, and clearly trouble
+SHOWN_OF_A_REASON = 10  # chosen by us: for ten reasons, as many as one BatchGetItem takes
+COUNT_AGE = timedelta(seconds=30)  # chosen by us: every open page polls every few seconds, and a scan costs money
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class TaggingQueue:
 
 @dataclass
 class TaggingStatus:
-    """Asks the queues each time, and counts the table again when its counts are older than ``COUNT_AGE``."""
+    """Reads the queues each time, and counts the table again once its counts are older than ``COUNT_AGE``."""
 
     table: RecordTable
     queues: Sequence[TaggingQueue]
@@ -42,13 +42,13 @@ class TaggingStatus:
     _counted: tuple[datetime, dict[str, Any]] | None = field(default=None, repr=False)
 
     def document(self) -> dict[str, Any]:
-        """Return how tagging is: how many messages each queue holds now, and the table as it was at ``counted_at``.
+        """Return the status of tagging: messages in each queue now, and counts of the table at ``counted_at``.
 
-        ``tagged``, ``without_keyword`` and ``gone`` count images; ``by_minute`` has the images of each of the last
-        minutes, the latest at the end. Of a table with more than ``max_summaries`` only a part is counted: then
-        ``complete`` is False, those three are lower bounds, and ``by_minute`` is None, since no part of the table holds
-        just the newest. ``rejected`` counts by reason up to ``max_of_a_reason``; ``rejected_complete`` says whether
-        that was all. ``rejections`` has the first few of each reason by name, the newest of them first.
+        ``tagged``, ``without_keyword`` and ``gone`` count images; ``by_minute`` counts the images of each of the last
+        minutes, the latest last. A table with more than ``max_summaries`` is counted in part: then ``complete`` is
+        False, those three are lower bounds, and ``by_minute`` is None, since no part of the table holds just the
+        newest. ``rejected`` counts by reason up to ``max_of_a_reason``; ``rejected_complete`` is whether that was all.
+        ``rejections`` has the first few of each reason by name, the newest of them first.
         """
         now = self.clock()
         if self._counted is None or now - self._counted[0] >= COUNT_AGE:
@@ -83,7 +83,7 @@ class TaggingStatus:
         }
 
     def _rejection_documents(self, rejections: Sequence[Rejection]) -> list[dict[str, Any]]:
-        """Return these rejections as their records have them; the index may lag behind."""
+        """Return these rejections from their records, as the index may lag behind."""
         records = self.table.get_many([rejection.image for rejection in rejections]).values()
         shown = [record for record in records if isinstance(record, RejectedImage)]
         return [
@@ -114,7 +114,7 @@ def _by_minute(summaries: Sequence[RecordSummary], until: datetime) -> list[int]
 
 
 def add_routes(app: Resolver, tagging: TaggingStatus) -> None:
-    """Let the app answer GET /status."""
+    """Add the route GET /status."""
 
     @app.operation("GET", "/status", tag=Tag.OPERATE)
     def status() -> answers.Status:

@@ -1,11 +1,11 @@
-// What is asked of the API, signed in where the deployment asks for it.
+// Requests to the API, signed in where the deployment requires it.
 
 import { renew, signIn, token } from "./signin.js";
 import { say } from "./words.js";
 
 const BASE = new URL(".", document.baseURI);
-const UNTOLD = { 401: "not_signed_in", 403: "forbidden" }; // the gateway refuses without a word of ours
-export const MOST_BYTES = 4_000_000; // of a photo that fits through the API in one request
+const UNTOLD = { 401: "not_signed_in", 403: "forbidden" }; // the gateway refuses these without our own code
+export const MOST_BYTES = 4_000_000; // the largest photo that fits in one request to the API
 let settings = { watch: "", sign_in: "" };
 
 export class Problem extends Error {
@@ -54,13 +54,13 @@ async function send(method, path, { query = {}, json, body, type, signal } = {})
   return answer;
 }
 
-// ---- Thumbnails: a few at once, since each that was not made yet starts a function ----
+// ---- Thumbnails: a few at once, since each missing one starts a function ----
 
 const MOST_AT_ONCE = 6;
 const waiting = [];
 let underWay = 0;
 
-// The photo as a small picture, 320 or 640 pixels; the browser keeps it as the answer says.
+// The photo as a small picture, 320 or 640 pixels; the browser caches it as the answer allows.
 export async function thumbnail(image, size) {
   if (underWay >= MOST_AT_ONCE) await new Promise((resolve) => waiting.push(resolve));
   underWay += 1;
@@ -72,7 +72,7 @@ export async function thumbnail(image, size) {
   }
 }
 
-// ---- Photos by their names: addresses are asked for in one go, and kept until shortly before they end ----
+// ---- Photos by name: URLs are requested together, and kept until shortly before they expire ----
 
 const known = new Map();
 let wanted = null;
@@ -97,10 +97,10 @@ export function photo(name) {
   return wanted.promise.then(() => known.get(name)?.address || "");
 }
 
-const COMPARED = 8; // photos most alike, whose pixels are compared: as `catalog-tagger duplicates` does
-const LEAST_ALIKE = 0.5; // of the same photo padded in black, whose looks agree by 0.6 and whose words may not
+const COMPARED = 8; // most similar photos, compared pixel by pixel, as `catalog-tagger duplicates` does
+const LEAST_ALIKE = 0.5; // the same photo padded in black scores 0.6 in looks, and less where its words differ
 
-// The photos of the catalogue that are the same as one: vectors name those that are most alike, and pixels decide.
+// The catalogue's copies of a photo: vectors propose the most similar ones, and pixels decide.
 export async function samePhotos(image) {
   const { results } = await ask("POST", "similar", { json: { image, by: "image", limit: COMPARED } });
   const alike = results.filter((result) => result.score >= LEAST_ALIKE);
@@ -117,7 +117,7 @@ function bucketAndKey(image) {
   return image.replace("s3://", "").split("/").map(encodeURIComponent).join("/");
 }
 
-// ---- What changes only with a deployment ----
+// ---- Data that changes only with a deployment ----
 
 const once = new Map();
 

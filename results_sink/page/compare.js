@@ -1,4 +1,4 @@
-// Compare: one photo, several models, side by side, where they differ, and what people say of their keywords.
+// Compare: several models side by side on one photo, where they differ, and people's ratings of their keywords.
 
 import { ask, askOnce, MOST_BYTES, thumbnail } from "./api.js";
 import { announce, bar, el, icon, percent } from "./dom.js";
@@ -7,7 +7,7 @@ import { missingWord, rateButtons } from "./photo.js";
 import { PHOTO } from "./pictures.js";
 import { language, number, say } from "./words.js";
 
-const DIFFERENCE = 0.1; // of two scores, chosen by us: below it two models say the same
+const DIFFERENCE = 0.1; // of two scores, chosen by us: below it two models agree
 
 export function compareView(box, { parameters, kept }) {
   const image = parameters.get("image");
@@ -36,7 +36,7 @@ export function compareView(box, { parameters, kept }) {
   else list().catch((error) => { message.textContent = explain(error); });
   return () => ({ last, link: link.value });
 
-  // Once; where it failed, the next photo tries again.
+  // Loaded once; after a failure, the next photo tries again.
   function list() {
     listed ??= askOnce("models").then(({ models: all }) => models.append(...all.map(choice)), (error) => { listed = null; throw error; });
     return listed;
@@ -64,7 +64,7 @@ export function compareView(box, { parameters, kept }) {
     }
   }
 
-  // Only the last photo's answer is shown: an earlier one that comes later belongs to another picture.
+  // Only the last photo's answer is shown: a late answer belongs to an earlier photo.
   async function look(photograph) {
     last = photograph;
     const mine = ++requests;
@@ -78,7 +78,7 @@ export function compareView(box, { parameters, kept }) {
       const answer = await classify(source);
       if (mine !== requests) return;
       message.textContent = answer?.low_information ? say("low_information") : "";
-      answers.replaceChildren(...(answer ? results(answer, name.startsWith("s3://") ? name : `sha256:${answer.sha256}`) : [])); // what lies elsewhere is known by its content
+      answers.replaceChildren(...(answer ? results(answer, name.startsWith("s3://") ? name : `sha256:${answer.sha256}`) : [])); // a photo from elsewhere is identified by its content
       if (answer) announce(say("compare_title"));
     } catch (error) {
       if (mine !== requests) return;
@@ -108,7 +108,7 @@ function results({ models }, rated) {
   ].filter(Boolean);
 }
 
-// The keywords that not every model gives, or gives with another score; the widest difference first.
+// The keywords that some models lack or score differently; the widest difference first.
 function differences(models) {
   const names = new Map(models.flatMap(({ keywords }) => keywords.map(({ id, keyword }) => [id, keyword])));
   const rows = [...names].map(([id, name]) => {

@@ -1,4 +1,4 @@
-// Builds what is seen. Every text goes in as text: nothing from outside is ever read as markup.
+// Builds the DOM. Every text goes in as text: no outside text is ever parsed as markup.
 
 import { locale } from "./words.js";
 
@@ -52,7 +52,7 @@ export function percent(share) {
 
 let news = [];
 
-// What is told within one frame is spoken together: a screen reader would hear only the last of several.
+// Announcements of one frame are joined: a screen reader would read only the last of several.
 export function announce(text) {
   news.push(text);
   if (news.length > 1) return;

@@ -1,4 +1,4 @@
-// The frame: the views' names, the language, light and dark, and which view is shown.
+// The frame: navigation, the language, light and dark, and the current view.
 
 import { start } from "./api.js";
 import { announce, el, icon } from "./dom.js";
@@ -19,7 +19,7 @@ const THEME = "catalog-tagger.theme";
 const main = document.getElementById("main");
 let leave = () => {};
 let first = true;
-let shown = null; // the view that is seen: its address, its element and how it is left
+let shown = null; // the current view: its address, its element and how to leave it
 
 export function go(where) { location.hash = where; }
 
@@ -56,7 +56,7 @@ function show() {
   const isBack = visit(location.hash);
   const typed = document.activeElement?.id === "q" ? document.activeElement.value : null;
   const before = shown && { ...shown, leave, top: scrollY };
-  if (before && before.name === "search" && /^(photo|product)\//.test(route().name)) keep(before); // a person will come back to it
+  if (before && before.name === "search" && /^(photo|product)\//.test(route().name)) keep(before); // a person may come back to it
   else leave();
   const view = isBack ? take(location.hash) : null;
   if (view) return bringBack(view);
@@ -65,7 +65,7 @@ function show() {
     scrollTo(0, 0);
     const field = typed !== null && document.getElementById("q");
     if (field) {
-      if (typed.startsWith(field.value)) field.value = typed; // a person types on while the results come
+      if (typed.startsWith(field.value)) field.value = typed; // the person may have typed on while results arrived
       field.focus({ preventScroll: true });
       field.setSelectionRange(field.value.length, field.value.length);
     } else main.focus({ preventScroll: true });
@@ -74,7 +74,7 @@ function show() {
   first = false;
 }
 
-// Shows a view as it was left: with its results, its place, and the focus on what was opened from it.
+// Restores a view: its results, its scroll position, and the focus on the item that was opened.
 function bringBack(view) {
   frame();
   main.replaceChildren(view.box);
@@ -85,14 +85,14 @@ function bringBack(view) {
   (view.focus || main).focus({ preventScroll: true });
 }
 
-// The same view in another language: what was begun in it goes on, and whoever chose the language is still at the choice.
+// The same view in another language: its state goes on, and the focus stays on the language choice.
 function sayAgain() {
   forget();
   draw(leave());
   document.querySelector(".choices select").focus();
 }
 
-// A view may return how it is left, and that may return what it wants back where it is only drawn again.
+// A view may return a function to leave it, and that may return state to keep when the view is only redrawn.
 function draw(kept) {
   frame();
   const { name, parameters } = route();
@@ -112,7 +112,7 @@ function setTitle(box) {
   return title;
 }
 
-// What the address names behind the view's name, or "" where it is another view or no photo can have such an address.
+// The part of the address after the view's name, or "" if it is another view or cannot be decoded.
 function pathBehind(name, view) {
   if (!name.startsWith(view)) return "";
   try {

@@ -1,4 +1,4 @@
-// One photo: its keywords with how sure they are, what the model saw, and what people say of it.
+// One photo: its keywords and their scores, what the model saw, and people's ratings.
 
 import { ask, askOnce, nameOfClass, pathOf, photo } from "./api.js";
 import { detail, explain, failure } from "./notices.js";
@@ -10,8 +10,8 @@ import { addressOf, card, suggest } from "./search.js";
 import { mayDecide } from "./signin.js";
 import { language, moment, number, say } from "./words.js";
 
-const SIBLINGS = 8; // photos, of which the product shows all
-const ALIKE = 6; // products that look like the photo's
+const SIBLINGS = 8; // photos; the product's view shows all
+const ALIKE = 6; // similar products
 
 export function photoView(box, { image }) {
   const title = el("h1", {}, nameOf(image));
@@ -29,7 +29,7 @@ export function photoView(box, { image }) {
   void load();
   return () => { gone = true; bar.leave(); };
 
-  // The other photos of the product; a photo is shown without them where they cannot be had.
+  // The other photos of the product; if they cannot be loaded, the photo is shown without them.
   async function loadSiblings(product) {
     const { images } = await ask("POST", "products:batch", { json: { ids: [product] } }).then(({ products }) => products[0] ?? { images: [] }, () => ({ images: [] }));
     const others = images.filter((other) => other.image !== image && other.status !== "gone");
@@ -54,7 +54,7 @@ export function photoView(box, { image }) {
     }
   }
 
-  // Of the last export: before the first one, nothing is said here.
+  // From the last export: before the first one, this part is empty.
   async function loadAlike() {
     try {
       const { results } = await ask("POST", "similar", { query: { language: language() }, json: { image, limit: ALIKE } });
@@ -64,7 +64,7 @@ export function photoView(box, { image }) {
     }
   }
 
-  // A photo can be seen by those who may not see ratings, or while they cannot be read.
+  // The photo is shown even if its ratings are forbidden or cannot be read.
   function ratings() {
     return ask("GET", "ratings", { query: { image } }).then((answer) => answer.ratings, () => []);
   }
@@ -72,7 +72,7 @@ export function photoView(box, { image }) {
   async function decide(keyword, decision, name) {
     try {
       await ask("POST", "decisions", { json: { decisions: [{ image, keyword, decision }] } });
-      forget(); // a search that was left shows the photo as it was before
+      forget(); // a kept search would show the photo as it was before
       await load(true);
       announce(say({ pin: "pinned", suppress: "suppressed", release: "released" }[decision], name));
     } catch (error) {
@@ -87,7 +87,7 @@ export function photoView(box, { image }) {
   }
 }
 
-// The row above a photo or a product: back, and the neighbours among the last results, also by the arrow keys.
+// The row above a photo or a product: back, and the previous and next result, also by the arrow keys.
 export function above(hash) {
   const place = placeInTrail(hash);
   const step = (to, name, text, key) => el("a", to ? { class: "button small", href: to, rel: name, "aria-label": say(name), "aria-keyshortcuts": key, onclick: (event) => { event.preventDefault(); replaceVisit(to); } } : { class: "button small off", "aria-hidden": "true" }, text);
@@ -105,7 +105,7 @@ export function above(hash) {
   return { row, leave: () => document.removeEventListener("keydown", onKey) };
 }
 
-// Back to where the person came from; to the search where the photo was opened by its address.
+// Back to where the person came from, or to the search if the photo was opened by its address.
 function goBack(event) {
   if (!cameFromHere()) return;
   event.preventDefault();
@@ -113,10 +113,10 @@ function goBack(event) {
 }
 
 export function nameOf(image) {
-  return image.split("/").pop().replace(/\.[^.]*$/, "").replace(/-[0-9a-f]{16}$/, ""); // an upload's key ends in a number of its own
+  return image.split("/").pop().replace(/\.[^.]*$/, "").replace(/-[0-9a-f]{16}$/, ""); // an upload's key ends in a unique number
 }
 
-// What a photo's product is called: an upload without a product of its own by its file's name.
+// The name of a photo's product; for an upload without a product, its file's name.
 export function titleOf({ image, product, listing }) {
   return listing.title || (product.startsWith("uploads/") ? nameOf(image) : product);
 }
@@ -210,7 +210,7 @@ function missing(record, decide, rate) {
   });
 }
 
-// A word that somebody misses; `tell` is given the word, its keyword's id if there is one, and what thanks for it.
+// A word that a person misses; `tell` gets the word, its keyword's id if any, and a function that thanks.
 export function missingWord(button, tell) {
   const list = el("ul", { id: "words", role: "listbox", "aria-label": say("keywords"), hidden: true });
   const field = el("input", { id: "missing", type: "text", autocomplete: "off", maxlength: "60", role: "combobox", "aria-expanded": "false", "aria-controls": "words", "aria-autocomplete": "list" });
@@ -233,19 +233,19 @@ export function missingWord(button, tell) {
     message);
 }
 
-// The keyword, or else the colour, that is called so in some language, or nothing: a word that the vocabulary lacks can
-// be missed, not pinned.
+// The keyword, or else the colour, of this name in any language, or nothing: an unknown word can be reported as
+// missing, but not pinned.
 export async function idOf(word) {
   const { keywords: all, colours: further } = await askOnce("keywords");
   return [...all, ...further].find((keyword) => Object.values(keyword.words).flat().some((own) => fold(own) === fold(word)))?.id;
 }
 
-// As the vocabulary compares words: no case, no accents, single spaces.
+// The vocabulary compares words like this: no case, no accents, single spaces.
 function fold(word) {
   return word.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase().split(/\s+/).filter(Boolean).join(" ");
 }
 
-// What happened to the photo, the newest first: what the model saw, and what people decided.
+// The photo's history, newest first: the model's results and people's decisions.
 function timeline(record, decide) {
   const namesOf = (keywords) => keywords.map((keyword) => keyword.keyword).join(", ") || say("no_keywords");
   const look = (observation, names) => ({ at: observation.observed_at, shape: "photo", text: say("saw", names), by: observation.run_id });
@@ -279,7 +279,7 @@ function classes(record) {
     el("p", {}, el("a", { class: "button", href: `#/compare?image=${encodeURIComponent(record.image)}` }, say("compare_this"))));
 }
 
-// Opened before its address is known, since a browser opens windows only while somebody clicks.
+// Opened before its URL is known, since browsers open windows only during a click.
 async function openOriginal(image) {
   const opened = window.open("", "_blank");
   const address = await photo(image).catch(() => "");

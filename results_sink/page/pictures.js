@@ -1,4 +1,4 @@
-// Photos as they are shown: an icon until the picture is there, and where there is none.
+// Shows photos: an icon until the picture loads, and if there is none.
 
 import { thumbnail } from "./api.js";
 import { el, icon } from "./dom.js";

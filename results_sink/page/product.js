@@ -1,4 +1,4 @@
-// One product: all its photos and their keywords, what looks like it, and photos added, replaced and removed.
+// One product: its photos and keywords, similar products; photos can be added, replaced and removed.
 
 import { ask, pathOf, samePhotos } from "./api.js";
 import { announce, el, icon, percent } from "./dom.js";
@@ -12,8 +12,8 @@ import { forget } from "./visits.js";
 import { language, number, say } from "./words.js";
 
 const SIMILAR = 6; // products: a row of a wide window
-const COMPARED = 4; // of the product's photos, chosen by us: each is compared with eight others by their pixels
-const EVERY_MS = 1_000; // between looks at a product that is about to change
+const COMPARED = 4; // of the product's photos, chosen by us: each is compared pixel by pixel with eight others
+const EVERY_MS = 1_000; // between polls of a product that is about to change
 const LONGEST_MS = 60_000; // chosen by us: ten times what a photo takes on an idle stack
 
 export function productAddress(product) {
@@ -56,7 +56,7 @@ export function productView(box, { product }) {
     }
   }
 
-  // A product that nothing is known of has no photo yet; it gets its first here.
+  // An unknown product has no photo yet; its first one is added here.
   async function read() {
     try {
       const answer = await ask("GET", `products/${pathOfProduct(product)}`, { query: { language: language() } });
@@ -74,7 +74,7 @@ export function productView(box, { product }) {
     keywords.replaceChildren(...(images.length ? [el("h2", {}, say("all_keywords")), chips(joined)] : []));
   }
 
-  // What the shop itself says of the product, of the first photo that says it.
+  // The shop's own listing, from the first photo that has one.
   function showListing({ title: name, brand, price, url }) {
     title.textContent = name || product;
     const parts = [name && product, brand, price, url && el("a", { href: url, rel: "noopener noreferrer", target: "_blank" }, say("in_the_shop"))].filter(Boolean);
@@ -96,7 +96,7 @@ export function productView(box, { product }) {
     const field = el("input", { type: "file", id, accept: "image/*", class: "hidden", "aria-label": say("replace_it", nameOf(image.image)), onchange: () => { const [file] = field.files; field.value = ""; if (file) void change(say("uploading"), () => replace(image, file)); } });
     const remove = el("button", { type: "button", class: "small", "aria-label": say("remove", nameOf(image.image)), onclick: () => {
       if (remove.classList.contains("bad")) { void change(say("removing"), () => drop(image)); return; }
-      remove.classList.add("bad"); // a photo that is removed is lost, so it takes a second click
+      remove.classList.add("bad"); // a removed photo is lost, so removing takes a second click
       remove.removeAttribute("aria-label");
       remove.textContent = say("really_remove");
     } }, say("remove_it"));
@@ -125,7 +125,7 @@ export function productView(box, { product }) {
 
   function showShare(share) { count.textContent = `${say("uploading")} ${percent(share)}`; }
 
-  // Does what was asked for, and shows the product as soon as its records say so.
+  // Makes the change, and shows the product once its records have it.
   async function change(text, act) {
     if (busy) return;
     busy = true;
@@ -133,7 +133,7 @@ export function productView(box, { product }) {
     wrong.replaceChildren();
     try {
       const isDone = await act();
-      forget(); // a search that was left shows the product as it was before
+      forget(); // a kept search would show the product as it was before
       count.textContent = say("looking");
       const answer = await readUntil(isDone);
       if (gone) return;
@@ -157,7 +157,7 @@ export function productView(box, { product }) {
     throw new Error(say("late"));
   }
 
-  // Photos of other products that are the same as one of this product's.
+  // Copies of this product's photos on other products.
   async function loadSame(images) {
     try {
       const tagged = images.filter((image) => image.status === "tagged").slice(0, COMPARED);
@@ -174,7 +174,7 @@ export function productView(box, { product }) {
       ({ results } = await ask("GET", `products/${pathOfProduct(product)}/similar`, { query: { language: language(), limit: SIMILAR } }));
     } catch (error) {
       if (!gone && !["not_found", "no_export"].includes(error.code)) alike.replaceChildren(failure(error, loadAlike));
-      return; // nothing is known of it yet, or of others
+      return; // the product or the catalogue is not known yet
     }
     if (!gone) alike.replaceChildren(...section("similar", results));
   }
@@ -198,7 +198,7 @@ function announced({ name, size, type }) {
   return { name, size, type: type || "application/octet-stream" };
 }
 
-// Photos that came by this page: others are the shop's own, and change where they come from.
+// Photos uploaded by this page: others are the shop's own, to be changed at their source.
 function isUpload(image) {
   return /^s3:\/\/[^/]+\/uploads\//.test(image);
 }

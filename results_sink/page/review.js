@@ -1,4 +1,4 @@
-// Review: photo after photo, decided by single keys. Decisions are sent in the background, and each can be undone.
+// Review: photo after photo, one key each. Decisions are sent in the background, and each can be undone.
 
 import { ask, askOnce, nameOfClass, pathOf, samePhotos } from "./api.js";
 import { announce, el, icon, percent } from "./dom.js";
@@ -13,13 +13,13 @@ import { has, language, number, say } from "./words.js";
 
 const PAGE = 50;
 const MOST_AT_ONCE = 100; // decisions of one request: the API's limit
-const TARGETS = [0.9, 0.95, 0.98, 0.99]; // shares of right keywords to choose from
-const SHOWN = 12; // photos of the strip
-const AHEAD = 2; // photos whose guesses are fetched before they are looked at
+const TARGETS = [0.9, 0.95, 0.98, 0.99]; // shares of right keywords to aim for
+const SHOWN = 12; // photos in the strip
+const AHEAD = 2; // photos whose guesses are fetched in advance
 const KINDS = ["look", "all", "contradicted", "rule", "duplicates", "people"];
-const COMPARED_AT_ONCE = 4; // photos, chosen by us: each asks for its most alike, and has up to eight compared with it
+const COMPARED_AT_ONCE = 4; // photos, chosen by us: each requests its most similar ones and compares up to eight
 
-const outbox = []; // outlives the view: what was decided is sent, wherever the person goes
+const outbox = []; // outlives the view: decisions are sent, wherever the person goes
 let sending = false;
 let onSent = () => {};
 
@@ -35,7 +35,7 @@ export function reviewView(box, { parameters }) {
   let [index, candidate, total, next, gone, loading, hasSent] = [0, 0, 0, null, false, false, false];
   let vocabulary = new Map();
   let [looks, left] = [0, null];
-  let [uncompared, compared, isWhole] = [[], 0, false]; // of the search for photos that are there twice
+  let [uncompared, compared, isWhole] = [[], 0, false]; // of the search for duplicate photos
 
   const large = el("div", { class: "large" }, icon("photo"));
   const name = el("h2", { tabindex: "-1" }, say("loading"));
@@ -83,7 +83,7 @@ export function reviewView(box, { parameters }) {
       el("div", { class: "pair" }, el("label", { for: "review-word" }, say("with_word")), el("div", { class: "field" }, field, list)));
   }
 
-  // How many looks are left until so many keywords are right, of what is reviewed; a review goes on without it.
+  // How many photos are left to review until the target is reached; the review works without it.
   async function foresee(target = TARGETS[1]) {
     const forecast = await ask("GET", "precision", { query: { target, q, ...filters, language: language() } }).catch(() => null);
     if (gone || !forecast?.keywords) { outlook.replaceChildren(); return; }
@@ -119,8 +119,8 @@ export function reviewView(box, { parameters }) {
     }
   }
 
-  // Groups of the same photo: what is most alike is compared by its pixels, a few photos at a time, as long as somebody
-  // is near the end of what was found (DECISIONS.md, 144).
+  // Groups of the same photo: the most similar ones are compared pixel by pixel, a few photos at a time, while the
+  // person is near the end of the groups found (DECISIONS.md, 144).
   async function loadGroups() {
     if (loading) return;
     loading = true;
@@ -156,7 +156,7 @@ export function reviewView(box, { parameters }) {
     return { ...result, candidates: mostSpecificFirst(result.keywords, vocabulary), isWhole: result.keywords.length > 0, decided: new Map() };
   }
 
-  // ---- What is seen ----
+  // ---- Display ----
 
   function draw() {
     const item = items[index];
@@ -229,7 +229,7 @@ export function reviewView(box, { parameters }) {
     }
   }
 
-  // What the model saw, where no keyword was sure: a guess that somebody accepts is a keyword (DECISIONS.md, 87).
+  // What the model saw, if no keyword was sure: an accepted guess becomes a keyword (DECISIONS.md, 87).
   async function guess(item) {
     if (item.isWhole) return;
     item.isWhole = true;
@@ -245,7 +245,7 @@ export function reviewView(box, { parameters }) {
     }
   }
 
-  // ---- What is done ----
+  // ---- Actions ----
 
   function onKey(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea")) return;
@@ -357,14 +357,14 @@ export function reviewView(box, { parameters }) {
   }
 }
 
-// What was decided before, so that undoing brings it back.
+// The decisions before, for undo to restore.
 function before(item, keyword) {
   if (item.decided.has(keyword.id)) return { decision: item.decided.get(keyword.id), isOurs: true };
   const isPinned = item.keywords.some((tag) => tag.id === keyword.id && tag.source === "human");
   return { decision: isPinned ? "pin" : "release", isOurs: false };
 }
 
-// A broader keyword stands behind the one that implies it: who accepts says the most with one key.
+// A broader keyword comes after the one that implies it, so that one key accepts the most.
 function mostSpecificFirst(keywords, vocabulary) {
   const broader = new Set();
   const climb = (id) => { for (const parent of vocabulary.get(id)?.parents ?? []) if (!broader.has(parent)) { broader.add(parent); climb(parent); } };
@@ -374,11 +374,11 @@ function mostSpecificFirst(keywords, vocabulary) {
 
 function send(wishes) {
   outbox.push(...wishes);
-  forget(); // a search that was left shows the photos as they were before
+  forget(); // a kept search would show the photos as they were before
   void post();
 }
 
-// One request at a time, so that what was decided last of a keyword stays (DECISIONS.md, 85).
+// One request at a time, so that the last decision on a keyword wins (DECISIONS.md, 85).
 async function post() {
   if (sending) return;
   sending = true;

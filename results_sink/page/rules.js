@@ -1,4 +1,4 @@
-// The photo rules of marketplaces, by which photos are searched and reviewed.
+// The marketplaces' photo rules, filters of search and review.
 
 import { el } from "./dom.js";
 import { say } from "./words.js";

@@ -1,4 +1,4 @@
-// Search: a box with suggestions, facets to narrow by, and a grid of photos.
+// Search: a box with suggestions, facets as filters, and a grid of photos.
 
 import { ask, askOnce, MOST_BYTES } from "./api.js";
 import { announce, el, icon, percent } from "./dom.js";
@@ -22,12 +22,12 @@ export function addressOf(image) {
 export function searchView(box, { parameters, kept }) {
   const state = {
     q: parameters.get("q") || "",
-    text: parameters.get("text") || "", // of the shop's own listing
+    text: parameters.get("text") || "", // in the shop's own listing
     inListing: parameters.has("text"),
     narrow: parameters.getAll("narrow"),
     product: parameters.get("by") !== "image",
     look: parameters.get("needs_a_look") === "true",
-    reason: parameters.get("reason") || "", // of rejected photos, which no words find
+    reason: parameters.get("reason") || "", // of rejection: no words find rejected photos
     ...Object.fromEntries(FURTHER.map((name) => [name, parameters.get(name) || ""])),
   };
   const results = el("ul", { class: "grid" });
@@ -76,7 +76,7 @@ export function searchView(box, { parameters, kept }) {
   }
 
   async function load(cursor) {
-    const mine = ++asks; // only the last one's answer is shown: two clicks on "more" bring what follows once
+    const mine = ++asks; // only the last answer is shown: two clicks on "more" append the next page once
     wrong.replaceChildren();
     if (!cursor) {
       notes.replaceChildren();
@@ -93,7 +93,7 @@ export function searchView(box, { parameters, kept }) {
     }
   }
 
-  // What looks like a photo of this device, which is not kept anywhere.
+  // Photos similar to one from this device, which is not stored.
   async function byPhoto(photo) {
     if (photo.size > MOST_BYTES) { wrong.replaceChildren(el("p", { class: "notice bad", role: "alert" }, say("too_large", photo.name))); return; }
     const mine = ++asks;
@@ -117,7 +117,7 @@ export function searchView(box, { parameters, kept }) {
     const noneYet = error.code === "no_export";
     const isMistake = error.status >= 400 && error.status < 500;
     if (!noneYet) wrong.replaceChildren(failure(error, isMistake ? null : () => load(cursor)));
-    if (cursor) return; // what is shown already stays
+    if (cursor) return; // the results on screen stay
     results.replaceChildren();
     facets.replaceChildren();
     more.hidden = true;
@@ -140,7 +140,7 @@ export function searchView(box, { parameters, kept }) {
     facets.replaceChildren(...(left.length ? [el("h2", {}, say("narrow")), el("ul", {}, left.map(facet))] : []));
   }
 
-  // What was left out or read as another word; where nothing was found, what to search for in its place.
+  // Words left out or corrected; if nothing was found, what to search for instead.
   function hints(page) {
     const links = (words) => el("span", { class: "chips" }, words.map((word) => el("a", { class: "chip", href: `#/search?q=${encodeURIComponent(word)}` }, word)));
     return [
@@ -157,14 +157,14 @@ export function searchView(box, { parameters, kept }) {
   }
 }
 
-// What was typed stands alone without parentheses, so that the column of a mistake in it is the one that the person sees.
+// A query alone gets no parentheses, so that the column of an error is the one that the person sees.
 function wholeQuery(state) {
   const parts = state.narrow.map((keyword) => `"${keyword}"`);
   if (state.q.trim()) return parts.length ? [`(${state.q})`, ...parts].join(" AND ") : state.q;
   return parts.join(" AND ");
 }
 
-// Colour, photo rule, who gave a keyword, score, days and order: folded unless one of them is chosen.
+// Colour, photo rule, keyword source, score, days and order: folded unless one of them is set.
 function furtherFilters(state, change) {
   const choice = (name, text, options) => el("label", { class: "filter" }, say(text),
     el("select", { onchange: ({ target }) => change({ [name]: target.value }) }, el("option", { value: "" }, say(name === "sort" ? "sort_score" : "any_word")), options));
@@ -218,7 +218,7 @@ export function searchBox(state, submit, filters, further) {
     ["keywords", "listing"].map((value) => el("option", { value, selected: (value === "listing") === state.inListing }, say(`in_${value}`))));
   const inListing = () => mode.value === "listing";
   suggest(field, list, (word, id, query) => {
-    field.value = query || withLast(field.value, word); // what was chosen, and not what is being typed, goes on
+    field.value = query || withLast(field.value, word); // the choice replaces the text being typed
     submit(field.value);
   }, filters, inListing);
   return el("form", { role: "search", class: "search", onsubmit: (event) => { event.preventDefault(); submit(field.value.trim(), inListing()); } },
@@ -227,7 +227,7 @@ export function searchBox(state, submit, filters, further) {
     el("p", { id: "hint", class: "hint" }, say("search_hint")));
 }
 
-// With `filters`, whole queries are completed, by what they would leave; without, words of the vocabulary.
+// With `filters`, completes whole queries, ranked by their results; without, words of the vocabulary.
 export function suggest(field, list, choose, filters, isOff = () => false) {
   let timer = 0;
   let at = -1;
@@ -253,7 +253,7 @@ export function suggest(field, list, choose, filters, isOff = () => false) {
     const typed = lastWord(field.value);
     const mine = ++requests;
     if (typed.length < 2 || isOff()) { close(); return; }
-    const isWhole = filters && typed === field.value.trim(); // no operator stands before what is completed
+    const isWhole = filters && typed === field.value.trim(); // no operator precedes the completed part
     const further = isWhole ? { completes: "query", ...filters() } : {};
     const answer = await ask("GET", "suggest", { query: { q: typed, language: language(), limit: 8, ...further } }).catch(() => ({ suggestions: [] }));
     if (mine !== requests || document.activeElement !== field) return;
@@ -291,7 +291,7 @@ function lastWord(text) {
   return lastPiece(text).trim();
 }
 
-// The text with its last word replaced: also where a space follows it, or a quotation mark before it is still open.
+// The text with its last word replaced, even before a trailing space or after an open quotation mark.
 function withLast(text, word) {
   let before = text.slice(0, text.length - lastPiece(text).trimStart().length);
   if (before.split('"').length % 2 === 0) before = before.slice(0, before.lastIndexOf('"'));

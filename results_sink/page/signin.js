@@ -1,10 +1,10 @@
-// Who is at the page: signed in at the issuer that the deployment names, by an authorization code with PKCE (RFC 7636).
+// Signs a person in at the deployment's issuer, by an authorization code with PKCE (RFC 7636).
 
 import { say } from "./words.js";
 
 const TOKENS = "catalog-tagger.tokens"; // as long as this tab lives
-const BEGUN = "catalog-tagger.sign-in"; // what the issuer's answer is held against
-const FRESH_MS = 10_000; // a token of this age that is refused would be refused again
+const BEGUN = "catalog-tagger.sign-in"; // the state to check the issuer's answer against
+const FRESH_MS = 10_000; // if a token this new is refused, the next one would be too
 let issuer = null;
 let page = null;
 let renewal = null;
@@ -30,15 +30,15 @@ export function isSignedIn() { return issuer !== null && tokens() !== null; }
 
 export function token() { return issuer && tokens()?.access; }
 
-// Whether the API would let this person pin and suppress: who may not is not offered it.
+// Whether this person may pin and suppress: the page offers it only then.
 export function mayDecide() {
   if (!issuer?.decides) return true;
   const claims = claimsOf(tokens()?.access || "");
   return [claims.scope, claims.scp].flat().some((scopes) => String(scopes ?? "").split(" ").includes(issuer.decides));
 }
 
-// After a token was refused: true where there is another one by now. Where only the person can help, they are asked, and
-// the page ends. A new token that is refused at once is no matter of time, and stays refused.
+// After a token was refused: true if there is a newer one. If only the person can help, the page goes to the sign-in.
+// A new token that is refused at once has not expired, and stays refused.
 export async function renew(refused) {
   if (!issuer) return false;
   const known = tokens();
@@ -51,14 +51,14 @@ export async function renew(refused) {
   await leaveForIssuer();
 }
 
-// A page that the browser kept while somebody signed out is not shown again.
+// A page cached by the browser is not shown again after a sign-out.
 addEventListener("pageshow", ({ persisted }) => {
   if (!persisted || !issuer || tokens()) return;
   leaving = null;
   void leaveForIssuer();
 });
 
-// Once, however many requests find that nobody is signed in: a second journey would make the first one's answer void.
+// Once, however many requests find nobody signed in: a second redirect would invalidate the first one's answer.
 function leaveForIssuer() {
   return (leaving ??= askIssuer());
 }
@@ -104,7 +104,7 @@ function claimsOf(jwt) {
   try {
     return JSON.parse(atob(jwt.split(".")[1].replace(/-/g, "+").replace(/_/g, "/")));
   } catch {
-    return {}; // not ours to judge: the API does
+    return {}; // not validated here: the API does that
   }
 }
 

@@ -1,4 +1,4 @@
-// Status: queues, how photos ended, the last half hour, and what was rejected and why.
+// Status: queues, outcomes, the last half hour, and which photos were rejected and why.
 
 import { ask } from "./api.js";
 import { el } from "./dom.js";
@@ -9,7 +9,7 @@ import { nameOf } from "./photo.js";
 import { moment, number, say } from "./words.js";
 
 const EVERY_MS = 5_000;
-const LARGE_EVERY_MS = 30_000; // of a table too large to be counted as a whole, which takes a second or two each time
+const LARGE_EVERY_MS = 30_000; // for a table too large to count as a whole: each count takes a second or two
 
 export function statusView(box) {
   const tiles = el("div", { class: "tiles" });
@@ -32,7 +32,7 @@ export function statusView(box) {
       message.hidden = true;
     } catch (error) {
       const text = explain(error);
-      if (message.hidden || message.textContent !== text) message.textContent = text; // else it would be spoken each time
+      if (message.hidden || message.textContent !== text) message.textContent = text; // else a screen reader would repeat it each time
       message.hidden = false;
     }
     if (!gone) timer = setTimeout(load, every);
@@ -51,7 +51,7 @@ export function statusView(box) {
         el("dl", {}, ["waiting", "in_flight", "dead_letters"].map((name) => el("div", {}, el("dt", {}, say(name)), el("dd", {}, number(queue[name]))))))));
     minutes.replaceChildren(...(status.by_minute ? lately(status) : []));
     const now = JSON.stringify([status.rejections, reason]);
-    if (now !== seen) { // else whoever is at a button there would lose it
+    if (now !== seen) { // else a focused button there would lose the focus
       seen = now;
       rejected.replaceChildren(...refusals(status).filter(Boolean));
     }
@@ -73,7 +73,7 @@ export function statusView(box) {
   }
 }
 
-// What was not counted to its end is at least so many.
+// An incomplete count is a lower bound.
 function least(many, isAll) { return `${number(many)}${isAll ? "" : "+"}`; }
 
 function tile(value, name, below = "", kind = "", leads = null) {

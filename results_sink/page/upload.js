@@ -1,4 +1,4 @@
-// Upload: photos go straight to the bucket, and each result arrives when it is there.
+// Upload: photos go straight to the bucket, and each result shows as it arrives.
 
 import { ask, Problem, samePhotos } from "./api.js";
 import { detail, explain } from "./notices.js";
@@ -11,11 +11,11 @@ import { number, say } from "./words.js";
 
 const AT_ONCE = 3;
 const UNDER_WAY = ["waiting", "uploading", "looking"];
-const UNFOLDED = 12; // uploads that are done and still stand in the open
+const UNFOLDED = 12; // finished uploads that stay unfolded
 const KEPT = "catalog-tagger.uploads"; // as long as this tab lives
-const MOST_KEPT = 200; // uploads; more would not fit into what a tab may keep
+const MOST_KEPT = 200; // uploads; more would not fit in a tab's storage
 
-// Outlives the view: whoever looks elsewhere finds the uploads again.
+// Outlives the view: a person who comes back finds the uploads again.
 const items = restored();
 const queue = [];
 let running = 0;
@@ -63,7 +63,7 @@ export function uploadView(box) {
   return () => { redraw = () => {}; };
 }
 
-// A file that is dropped beside the zone would be opened in the page's place, and end its uploads.
+// A file dropped beside the zone would otherwise replace the page, and end its uploads.
 for (const name of ["dragover", "drop"]) {
   addEventListener(name, (event) => { if (event.dataTransfer?.types.includes("Files")) event.preventDefault(); });
 }
@@ -89,8 +89,8 @@ function retry(item) {
   pump();
 }
 
-// What was under way before the page was loaded anew: a photo that was sent is waited for again; a file that was not
-// is no longer ours to read.
+// The uploads before a reload: sent photos are waited for again; the page can no longer read files that were not
+// sent.
 function restored() {
   const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "[]");
   return kept.map(({ name, image, state, problem, record, same, place }) => {
@@ -101,7 +101,7 @@ function restored() {
   });
 }
 
-// Waits for what was sent before the page was loaded anew; once, as soon as it is known where results come from.
+// Waits for photos sent before a reload; once, as soon as the source of results is known.
 export function resumeUploads() {
   for (const item of items) if (item.state === "looking") wait(item, item.place);
 }
@@ -119,12 +119,12 @@ function update(item) {
   const held = item.row.contains(document.activeElement);
   item.row.replaceChildren(picture, el("div", { class: "about" }, el("strong", {}, item.file.name), outcomeParts(item)));
   item.row.className = `upload ${item.state}`;
-  if (held) (item.row.querySelector("a, button") ?? item.row).focus(); // whoever was at a button here stays here
+  if (held) (item.row.querySelector("a, button") ?? item.row).focus(); // keep the focus in this row
   keep();
   redraw();
 }
 
-// Also where the view that shows it was never opened since the page was loaded.
+// Even if the upload view was not opened since the page was loaded.
 function refresh(item) {
   if (item.row) update(item);
   else keep();
@@ -168,17 +168,17 @@ function pump() {
 }
 
 async function carry(item) {
-  if (item.record) return; // an earlier try had reached the bucket after all
+  if (item.record) return; // an earlier attempt reached the bucket after all
   item.state = "uploading";
   item.share = 0;
   update(item);
   try {
-    // After a network that broke, the same place again: what did arrive is not a second product.
+    // After a network failure, the same key again, so that a photo that did arrive is no second product.
     const place = (item.place ??= await announced(item));
     await sendPhoto(item.file, place, (share) => { item.share = share; showShare(item); }).catch((error) => { if (error.isRefused) item.place = null; throw error; });
     if (item.state === "uploading") item.state = "looking";
   } catch (error) {
-    if (item.state !== "uploading") return; // the result came, whatever became of the answer to the upload
+    if (item.state !== "uploading") return; // the result came, even if the upload's answer was lost
     if (error instanceof Problem && error.reason) {
       deliver(item, { status: "rejected", reason: error.reason, detail: error.message, keywords: [] });
       return;
@@ -210,7 +210,7 @@ function deliver(item, record) {
   item.state = { tagged: "done", rejected: "rejected" }[record.status] ?? "ended";
   refresh(item);
   announce(`${item.file.name}: ${outcome(record)}`);
-  if (item.state === "done") void findSame(item).catch(() => {}); // the photo is tagged, whether or not this is known
+  if (item.state === "done") void findSame(item).catch(() => {}); // the photo is tagged even if this fails
 }
 
 async function findSame(item) {
@@ -221,7 +221,7 @@ async function findSame(item) {
   announce(`${item.file.name}: ${say("have_already")}`);
 }
 
-// The place's time is over: only for an upload that is under way does that say anything.
+// The ticket has expired: it matters only for an upload under way.
 function late(item) {
   item.place = null;
   if (item.state !== "uploading" && item.state !== "looking") return;
@@ -241,8 +241,8 @@ function showShare(item) {
   if (shown) shown.value = item.share;
 }
 
-// Sends a file with the form that was given out for it. Not by fetch, which does not tell how far it is. An error that is
-// `isRefused` is the bucket's, perhaps since the form's time is over: another try needs another form.
+// Sends a file with its form, not by fetch, which reports no progress. An error with `isRefused` is the bucket's,
+// perhaps because the form has expired: another attempt needs another form.
 export function sendPhoto(file, place, onShare) {
   const form = new FormData();
   for (const [name, value] of Object.entries(place.fields)) form.append(name, value);

@@ -1,12 +1,12 @@
-// One connection that waits for all results. Where it breaks, it is made again, and every ticket is shown again.
+// One connection for all results. If it breaks, it is reopened, and every ticket is sent again.
 
 import { watchAddress } from "./api.js";
 import { language } from "./words.js";
 
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 15_000;
-const SHOW_MS = 30_000; // chosen by us: what was lost on the way is asked for again; the API closes what idles for ten minutes
-const SILENT_MS = 120_000; // chosen by us: a connection that tells nothing for so long may lead nowhere, and does not know it
+const SHOW_MS = 30_000; // chosen by us: asks again for lost results; the API closes connections idle for ten minutes
+const SILENT_MS = 120_000; // chosen by us: a connection silent for so long may be dead without an error
 
 const waiting = new Map(); // by image: ticket, age, life in ms, deliver
 let socket = null;
@@ -21,7 +21,7 @@ export function onState(listen) {
   listen(state);
 }
 
-// Waits for the result of an upload that was announced; delivers its record, or null where none came in time.
+// Waits for the result of an announced upload; delivers its record, or null if none came in time.
 export function watch({ image, ticket, seconds, expires_at: until }, deliver) {
   const life = seconds === undefined ? Date.parse(until) - Date.now() : seconds * 1000;
   waiting.set(image, { ticket, age: stopwatch(), life, deliver });
@@ -62,7 +62,7 @@ function connect() {
 
 function take(message) {
   heard = performance.now();
-  if (message.kind !== "record") { // the gateway's own words: what was shown did not arrive
+  if (message.kind !== "record") { // the gateway's own message: the ticket did not arrive
     leave();
     lost();
     return;
@@ -77,7 +77,7 @@ function take(message) {
   tell("idle");
 }
 
-// A connection that is left may end late, and what it says then is nobody's concern.
+// An abandoned connection may close late: its events are ignored.
 function leave() {
   const left = socket;
   socket = null;
@@ -100,7 +100,7 @@ function afresh() {
   connect();
 }
 
-// A ticket that has ended would close the connection for all the others.
+// An expired ticket would close the connection for all the others.
 function current() {
   for (const [image, entry] of waiting) {
     if (entry.age() >= entry.life) {
@@ -111,7 +111,7 @@ function current() {
   return [...waiting.values()];
 }
 
-// After another network, or a sleep, the old connection may look open and be none.
+// After a change of network, or a sleep, the old connection may look open but be dead.
 addEventListener("online", afresh);
 document.addEventListener("visibilitychange", () => { if (!document.hidden) afresh(); });
 setInterval(() => {

@@ -1,4 +1,4 @@
-// The page's own words, in the languages of the keywords. {0} and {1} are filled in.
+// The page's texts, in the languages of the keywords. {0} and {1} are placeholders.
 
 const WORDS = {
   skip: ["Skip to the content", "Zum Inhalt", "Aller au contenu", "Ir al contenido"],
@@ -265,7 +265,7 @@ export function say(name, ...filled) {
 
 export function has(name) { return name in WORDS; }
 
-// The language as the person's country writes it, where the browser knows.
+// The language with the person's region, if the browser knows it.
 export function locale() {
   return navigator.languages.find((code) => code.slice(0, 2) === language()) ?? language();
 }

@@ -1,4 +1,4 @@
-"""A snapshot with the changes since laid over it: what has changed hides what the snapshot says of it."""
+"""A snapshot under its deltas: a changed image hides its older row in the snapshot."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 class Catalogue:
-    """All images by row: those of the snapshot first, then those that changed since, in the order of their changes.
+    """All images by row: the snapshot's first, then the changed ones in the order of their changes.
 
-    An image that changed is hidden in the snapshot. An image is found, or not, by its own keywords alone; so both parts
-    are searched one by one.
+    A changed image is hidden in the snapshot. Whether an image matches depends on its own keywords alone, so each part
+    is searched by itself.
     """
 
     def __init__(self, base: ImageIndex, deltas: Sequence[DeltaRows] = ()) -> None:
@@ -39,42 +39,42 @@ class Catalogue:
 
     @property
     def parts(self) -> list[ImageIndex]:
-        """The snapshot, and what changed since, if anything did."""
+        """The snapshot, and the changes since, if any."""
         return [self._base, self._changed] if self._changed else [self._base]
 
     @property
     def changed(self) -> ImageColumns | None:
-        """What changed since the snapshot, whose rows follow the snapshot's."""
+        """The images changed since the snapshot; their rows follow its own."""
         return self._changed.columns if self._changed else None
 
     @property
     def rows(self) -> int:
-        """How many rows there are, hidden ones among them."""
+        """The number of rows, hidden ones included."""
         return sum(len(part) for part in self.parts)
 
     @property
     def has_colours(self) -> bool:
-        """Whether the export says the colours of images."""
+        """Whether the export has the images' colours."""
         return any(part.columns.colours is not None for part in self.parts)
 
     def scores_of(self, node: Node) -> NDArray[np.float32]:
-        """Return the score of each image, or ``NOT_FOUND``: float32 [N], which the caller must not change."""
+        """Return the score of each image, or ``NOT_FOUND``: float32 [N], read-only for callers."""
         if self._changed is None:
             return self._base.scores_of(node)
-        # DECISIONS.md, 28: one by one, so that a new delta does not cost what the snapshot is large.
+        # DECISIONS.md, 28: part by part, so that a new delta costs no pass over the snapshot.
         scores = np.concatenate([part.scores_of(node) for part in self.parts])
         scores[self._hidden] = NOT_FOUND
         return scores
 
     def visible(self, flags: Callable[[ImageColumns], NDArray[np.bool_]]) -> NDArray[np.bool_]:
-        """Return which images have a property of their columns, and are not hidden: bool [N]."""
+        """Return which visible images have this property of their columns: bool [N]."""
         has_property = np.concatenate([flags(part.columns) for part in self.parts])
         has_property[self._hidden] = False
         return has_property
 
     @cached_property
     def products(self) -> NDArray[np.int32]:
-        """A number for each image that is the same for all images of a product: int32 [N]."""
+        """The product number of each image: int32 [N]."""
         if self._changed is None:
             return self._base.columns.products
         numbers = self._base.product_numbers.numbers_of(self._changed.columns, self._base_rows)
@@ -82,24 +82,24 @@ class Catalogue:
 
     @cached_property
     def set_codes(self) -> NDArray[np.int64]:
-        """The number in ``keyword_sets`` of each image's keywords: int64 [N]."""
+        """The index of each image's keywords in ``keyword_sets``: int64 [N]."""
         if self._changed is None:
             return self._base.set_codes
         return np.concatenate([self._base.set_codes, self._changed.set_codes + len(self._base.keyword_sets)])
 
     @property
     def keyword_sets(self) -> list[tuple[str, ...]]:
-        """The sets of keyword ids, by their numbers."""
+        """The distinct sets of keyword ids."""
         return [keyword_ids for part in self.parts for keyword_ids in part.keyword_sets]
 
     @property
     def observed_us(self) -> NDArray[np.int64]:
-        """When each image was seen, in microseconds since 1970: int64 [N]."""
+        """When each image was observed, in microseconds since 1970: int64 [N]."""
         return np.concatenate([part.columns.observed_us for part in self.parts])
 
     @property
     def surest_scores(self) -> NDArray[np.float32]:
-        """The score of each image's surest keyword, 0 where it has none: float32 [N]."""
+        """The score of each image's surest keyword, 0 if it has none: float32 [N]."""
         return np.concatenate([part.surest_scores for part in self.parts])
 
     @property
@@ -123,7 +123,7 @@ class Catalogue:
         return columns.product_of(index)
 
     def listing_of(self, row: int) -> Listing:
-        """Return what the shop says of an image's product."""
+        """Return the shop's listing of an image's product."""
         columns, index = self._where(row)
         return columns.listing_of(index)
 

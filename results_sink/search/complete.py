@@ -1,4 +1,4 @@
-"""The verb complete: words that begin as the last word typed, with how many images each would leave."""
+"""The verb complete: words that start with the last word typed, and how many images each would match."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from results_sink.search.query import Node
     from results_sink.search.search import Searcher
 
-LIMIT = 10  # suggestions, where no number is given
-MOST_WORDS = 4  # of a keyword that is completed: so many of the last words typed may be its beginning
-COUNTED_FOR_EACH = 2  # chosen by us: so many times the suggestions wanted are counted, as some would leave nothing
-_LAST = "\U0010ffff"  # behind every character of a word
+LIMIT = 10  # default number of suggestions
+MOST_WORDS = 4  # typed words that may together be the start of one keyword
+COUNTED_FOR_EACH = 2  # chosen by us: candidates counted per suggestion wanted, as some match nothing
+_LAST = "\U0010ffff"  # sorts after every character of a word
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -36,13 +36,13 @@ class _Spelling:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A word, and the keyword or colour that it means.
+    """A word, and the keyword or colour it means.
 
     Attributes:
-        word: as it is shown.
-        keyword_id: of the keyword; for a colour ``colour-`` and its id.
-        query: the whole query with the word in place of what was begun.
-        images: how many images the query leaves.
+        word: as displayed.
+        keyword_id: the keyword's id; for a colour ``colour-`` and its id.
+        query: the whole query with the unfinished word replaced.
+        images: how many images the query matches.
     """
 
     word: str
@@ -52,15 +52,15 @@ class Completion:
 
     @property
     def is_colour(self) -> bool:
-        """Whether the word is a colour and no keyword."""
+        """Whether the word is a colour, not a keyword."""
         return self.keyword_id.startswith(COLOUR_PREFIX)
 
 
 class Completer:
-    """Knows the words of each language in their order."""
+    """Holds the sorted words of each language."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
-        """Sort the words of every language; each word of a name is a beginning too: ``chair`` of ``rocking chair``."""
+        """Sort the words of every language, also by each later word of a name: ``chair`` of ``rocking chair``."""
         self._vocabulary = vocabulary
         self._languages = {
             language: sorted(
@@ -76,7 +76,7 @@ class Completer:
         }
 
     def complete(self, typed: str, language: str, images: Mapping[str, int], limit: int = LIMIT) -> list[Completion]:
-        """Return words that begin so, or have a word that does: those on most images first, each keyword once.
+        """Return names in which some word starts like this, those on most images first, each keyword once.
 
         Raises:
             CallerError: there are no words in that language.
@@ -97,10 +97,10 @@ class Completer:
     def complete_query(
         self, typed: str, language: str, searcher: Searcher, limit: int = LIMIT, filters: Filters = NO_FILTERS
     ) -> list[Completion]:
-        """Return words and colours that complete the last word typed, those that leave most images first.
+        """Return words and colours that complete the last word typed, those that match most images first.
 
-        As many of the last words as possible are completed together: *running sh* to *running shoe*. What would leave
-        no image is not suggested.
+        As many of the last words as possible are completed together: *running sh* to *running shoe*. What matches no
+        image is not suggested.
 
         Raises:
             CallerError: there are no words in that language.

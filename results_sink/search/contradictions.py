@@ -1,4 +1,4 @@
-"""Which images have keywords that contradict what the shop itself says of the product: its title and its own tags."""
+"""Which images have keywords that contradict the shop's own listing: its title and tags."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from results_sink.search.images import ImageIndex
     from results_sink.search.words import Lexicon
 
-_WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")  # no numbers: they name nothing, and each is another
+_WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")  # no numbers: they name nothing
 
 
 class ListingReader:
-    """Reads keywords in what shops write, by the names and synonyms of one language."""
+    """Finds keywords in shops' texts, by the names and synonyms of one language."""
 
     def __init__(self, lexicon: Lexicon) -> None:
-        """Sort the names of several words by the first one, longest first."""
+        """Index names of several words by their first word, longest first."""
         self._stem = cache(lexicon.key)
         self._lexicon = lexicon
         self._names: dict[str, list[tuple[list[str], tuple[str, ...]]]] = {}
@@ -39,7 +39,7 @@ class ListingReader:
         self._single = cache(self._read_single)
 
     def keyword_ids(self, text: str) -> frozenset[str]:
-        """Return the keywords that a text names; neighbours that together are a name are that name alone."""
+        """Return the keywords that a text names; adjacent words that form one name count as that name alone."""
         words = _WORD.findall(text)
         stems = [self._stem(word) for word in words]
         named: set[str] = set()
@@ -62,12 +62,12 @@ class ListingReader:
         return meaning.keyword_ids if meaning else ()
 
 
-# DECISIONS.md, 143: what the shop says already lies in the export, and needs no list of labels.
+# DECISIONS.md, 143: the shop's listing is already in the export, so no list of labels is needed.
 def contradicted(index: ImageIndex, reader: ListingReader, vocabulary: Vocabulary) -> NDArray[np.bool_]:
-    """Return which images have keywords of which none fits a keyword that the shop names: bool [N].
+    """Return which images have keywords, none of which fits one that the shop names: bool [N].
 
-    A keyword fits another that is the same, above it or below it. On both sides only the most specific ones count, as a
-    dress and a boot are both clothing. An image on which a person pinned a keyword is decided.
+    A keyword fits another if it is the same, above or below it. On both sides only the most specific ones count, as a
+    dress and a boot are both clothing. An image with a pinned keyword is never contradicted.
     """
     columns = index.columns
     texts, text_of_row = columns.listing_texts()
@@ -75,7 +75,7 @@ def contradicted(index: ImageIndex, reader: ListingReader, vocabulary: Vocabular
     is_named = np.array([bool(keyword_ids) for keyword_ids in named], np.bool_)
     has_keywords = np.diff(columns.offsets) > 0
     rows = np.flatnonzero(is_named[text_of_row] & has_keywords & ~columns.has_source(Source.HUMAN))
-    # Images by the thousand share what is said of them and what they show: each such pair is judged once.
+    # Thousands of images share the same listing and keywords: each such pair is judged once.
     numbers = {keyword_ids: number for number, keyword_ids in enumerate(dict.fromkeys(named))}
     number_of_text = np.array([numbers[keyword_ids] for keyword_ids in named], np.int64)
     sets = index.keyword_sets
@@ -93,12 +93,12 @@ def contradicted(index: ImageIndex, reader: ListingReader, vocabulary: Vocabular
 
 
 def _related(keyword_ids: Iterable[str], vocabulary: Vocabulary) -> frozenset[str]:
-    """Return these keywords with those above and below them."""
+    """Return these keywords and those above and below them."""
     lines = ((*vocabulary.ancestors(keyword_id), *vocabulary.descendants(keyword_id)) for keyword_id in keyword_ids)
     return frozenset(related for line in lines for related in line)
 
 
 def _most_specific(keyword_ids: Iterable[str], vocabulary: Vocabulary) -> frozenset[str]:
-    """Return the keywords that none of the others is below."""
+    """Return the keywords that have none of the others below them."""
     known = frozenset(keyword_ids) & vocabulary.nodes.keys()
     return known.difference(*(vocabulary.ancestors(keyword_id) for keyword_id in known))

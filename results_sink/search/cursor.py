@@ -1,4 +1,4 @@
-"""Cursors: where the next page of a search begins, and what it must be read from."""
+"""Cursors: where the next page of a search begins, and in which export state."""
 
 from __future__ import annotations
 
@@ -15,17 +15,15 @@ from pipeline.errors import CallerError
 if TYPE_CHECKING:
     from results_sink.search.search import SearchRequest
 
-MAX_CHARACTERS = 2_000  # of a cursor: six times what one of ours has
+MAX_CHARACTERS = 2_000  # of a cursor: six times the length of ours
 MAX_OFFSET = 1_000_000_000  # results before a page, chosen by us: more than any catalogue has
-_SNAPSHOT = re.compile(
-    r"[0-9][0-9A-Za-z.-]{0,99}", re.ASCII
-)  # what may be looked for: a time and an id, as exports have
+_SNAPSHOT = re.compile(r"[0-9][0-9A-Za-z.-]{0,99}", re.ASCII)  # the form of an export's snapshot: a time and an id
 _NONE = "the cursor is none of this API's; leave it out to begin with the first page"
 
 
 @dataclass(frozen=True, slots=True)
 class ExportState:
-    """What a search is answered from: a snapshot, and the name of the last delta laid over it, empty for none."""
+    """What a search reads: a snapshot, and the name of the last delta over it, empty for none."""
 
     snapshot: str
     last_delta: str = ""
@@ -33,27 +31,27 @@ class ExportState:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """The next page of one search: where it is read from, and how many results came before."""
+    """The next page of one search: its export state, and how many results came before."""
 
     state: ExportState
     offset: int
-    search: str  # a digest of what was asked
+    search: str  # a digest of the request
 
     @classmethod
     def after(cls, request: SearchRequest, state: ExportState, vocabulary_version: str) -> Cursor:
-        """Return the cursor of the page after the one that was asked for, with the words of that vocabulary."""
+        """Return the cursor of the page after this request's, under that vocabulary."""
         return cls(state, request.offset + request.limit, _digest(request, vocabulary_version))
 
     def encode(self) -> str:
-        """Return the cursor as a text that can stand in an address."""
+        """Return the cursor as URL-safe text."""
         return base64.urlsafe_b64encode(json.dumps(asdict(self), separators=(",", ":")).encode()).decode().rstrip("=")
 
     @classmethod
     def decode(cls, text: str, request: SearchRequest, vocabulary_version: str) -> Cursor:
-        """Return the cursor that ``encode`` made of the same search with the same vocabulary.
+        """Return the cursor that ``encode`` wrote for the same search and vocabulary.
 
         Raises:
-            CallerError: it is none, or one of another search.
+            CallerError: it is no cursor, or belongs to another search.
         """
         try:
             body = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
@@ -70,7 +68,7 @@ class Cursor:
 
     @property
     def _is_sound(self) -> bool:
-        """Whether each part is what it can be, whoever wrote it."""
+        """Whether each part is in range: the text may be anybody's."""
         texts = (self.state.snapshot, self.state.last_delta, self.search)
         return (
             all(type(text) is str for text in texts)

@@ -1,4 +1,4 @@
-"""Photos that may be the same: the most alike of each by their vectors, and the groups that pairs of them make."""
+"""Photos that may be the same: nearest neighbours by vector, and the groups that pairs form."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-NEIGHBOURS = 8  # whose pixels are compared with a photo's; measured: docs/signals.md
-LEAST_COSINE = 0.6  # of vectors, below which pixels are not compared; a photo padded in black keeps this much
+NEIGHBOURS = 8  # of a photo, compared pixel by pixel; measured: docs/signals.md
+LEAST_COSINE = 0.6  # below it pixels are not compared; a photo padded in black still has this much
 LEAF_ROWS = 2_000  # the most photos of a leaf, chosen by us: 2 MB of vectors at float32
-PROBED_LEAVES = 16  # in which a photo's most alike are looked for: up to 32,000 photos all of them, so exactly
-BLOCK_ROWS = 256  # photos whose cosines are in memory at once: with 32,000 others 33 MB
+PROBED_LEAVES = 16  # searched for each photo: all of them up to 32,000 photos, so exactly
+BLOCK_ROWS = 256  # photos compared at once: with 32,000 others 33 MB of cosines
 
 
 def groups_of(pairs: Iterable[tuple[int, int]], count: int) -> list[tuple[int, ...]]:
-    """Return the rows that pairs join, of so many rows: each group ascending, the groups by their first row."""
+    """Return the groups of rows that pairs join: each group ascending, groups ordered by first row."""
     parents = list(range(count))
     for left, right in pairs:
         roots = sorted((_root(parents, left), _root(parents, right)))
@@ -34,23 +34,23 @@ def groups_of(pairs: Iterable[tuple[int, int]], count: int) -> list[tuple[int, .
 
 def _root(parents: list[int], row: int) -> int:
     while parents[row] != row:
-        parents[row] = parents[parents[row]]  # halve the way for whoever comes next
+        parents[row] = parents[parents[row]]  # path halving
         row = parents[row]
     return row
 
 
-# DECISIONS.md, 95: neighbours grow with the photos; pairs within limits of likeness grow with their square.
+# DECISIONS.md, 95: neighbours grow linearly with the photos; pairs above a likeness grow quadratically.
 def alike_pairs(vectors: NDArray[np.int8]) -> Iterator[tuple[int, int]]:
-    """Yield the rows of every two photos of which one is among the ``NEIGHBOURS`` most alike of the other, each once.
+    """Yield each pair of rows of which one is among the ``NEIGHBOURS`` most alike of the other, once.
 
     Args:
         vectors: int8 [n, D], one for each photo.
 
     Photos are sorted into leaves of a tree that halves them along the axis on which they differ most. A photo is
     compared with those of the leaves nearest to its own, in blocks of matrix products: memory grows with the photos,
-    and so does time. Pairs of a leaf follow each other, so that whoever opens photos opens few of them twice.
+    and so does time. Pairs of a leaf follow each other, so that a caller opens few photos twice.
     """
-    if len(vectors) < 2:  # noqa: PLR2004 - there is no pair
+    if len(vectors) < 2:  # noqa: PLR2004 - no pair
         return
     leaves = list(_leaves(vectors, np.arange(len(vectors))))
     order = np.concatenate(leaves)
@@ -100,7 +100,7 @@ def _pair_codes(rows: NDArray[np.int64], others: NDArray[np.int64], count: int) 
 def _neighbours(
     vectors: NDArray[np.int8], leaves: Sequence[slice]
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Yield rows, and as many others that are among the most alike of them, by blocks."""
+    """Yield, block by block, rows and a most alike row of each."""
     centres = unit_rows(np.stack([unit_rows(vectors[leaf]).mean(axis=0) for leaf in leaves]))
     probed = np.argsort(-(centres @ centres.T), axis=1, kind="stable")[:, :PROBED_LEAVES]
     for leaf, near in zip(leaves, probed.tolist(), strict=True):
@@ -114,7 +114,7 @@ def _neighbours(
 
 
 def _most_alike(cosines: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the rows and columns of the highest cosines of each row, its own among them."""
+    """Return the rows and columns of the highest cosines of each row, including its own."""
     wanted = min(NEIGHBOURS + 1, cosines.shape[1])
     columns = np.argpartition(cosines, cosines.shape[1] - wanted, axis=1)[:, -wanted:]
     is_alike = np.take_along_axis(cosines, columns, 1) >= LEAST_COSINE

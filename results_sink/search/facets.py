@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pipeline.keywords import Vocabulary
 
-BITS = 64  # of a machine's word: so many names are counted at once
+BITS = 64  # of a machine word: names counted at once
 _BITS_OF_BYTE = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little")
 
 
@@ -29,10 +29,10 @@ class Facet:
 
 
 class FacetNames:
-    """The names that a keyword stands for in a language: its own, and those of the keywords above it."""
+    """The names a keyword counts for in a language: its own, and those of the keywords above it."""
 
     def __init__(self, vocabulary: Vocabulary, language: str = LANGUAGES[0]) -> None:
-        """Number the names; two keywords of one name are one facet."""
+        """Number the names; two keywords with one name are one facet."""
         names = {keyword.id: keyword.name(language) for keyword in vocabulary.emitted}
         self.names = sorted(set(names.values()))
         numbers = {name: number for number, name in enumerate(self.names)}
@@ -41,7 +41,7 @@ class FacetNames:
         self._above: dict[str, frozenset[int]] = {}
 
     def of_set(self, keyword_ids: Iterable[str]) -> list[int]:
-        """Return the numbers of the names that these keywords stand for."""
+        """Return the numbers of the names that these keywords count for."""
         return sorted(frozenset().union(*(self._of_keyword(keyword_id) for keyword_id in keyword_ids)))
 
     def _of_keyword(self, keyword_id: str) -> frozenset[int]:
@@ -53,10 +53,10 @@ class FacetNames:
 
 
 class FacetCounter:
-    """Counts names by sets of keywords, of which there are far fewer than images."""
+    """Counts names by keyword set: there are far fewer sets than images."""
 
     def __init__(self, names: FacetNames, keyword_sets: Sequence[Sequence[str]]) -> None:
-        """Find out the names of each set, whose place is its code."""
+        """Look up the names of each set; its index is its code."""
         self._names = names
         of_sets = [names.of_set(keyword_ids) for keyword_ids in keyword_sets]
         self._lengths = np.array([len(numbers) for numbers in of_sets], np.int64)
@@ -67,10 +67,10 @@ class FacetCounter:
         return self._ranked(self._image_counts(set_codes), limit)
 
     def of_products(self, set_codes: NDArray[np.int64], begins: NDArray[np.int64], limit: int) -> tuple[Facet, ...]:
-        """Return the most frequent names of products, each of which begins at one of these images.
+        """Return the most frequent names of products; ``begins`` has the index of each one's first image.
 
-        A product counts a name once. So a name is on no more products than images: names are counted 64 at a time,
-        those on most images first, until no name that is left can be among the most frequent.
+        A product counts a name once, so a name is on no more products than images: names are counted 64 at a time,
+        those on most images first, until no remaining name can be among the most frequent.
         """
         images = self._image_counts(set_codes)
         if len(begins) == len(set_codes):
@@ -86,7 +86,7 @@ class FacetCounter:
         return self._ranked(counts, limit)
 
     def _image_counts(self, set_codes: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return on how many of these images each name is: int64 [names]."""
+        """Return how many of these images have each name: int64 [names]."""
         of_sets = np.bincount(set_codes, minlength=len(self._lengths))
         weights = np.repeat(of_sets, self._lengths)
         return np.bincount(self._numbers, weights, len(self._names.names)).astype(np.int64)
@@ -94,7 +94,7 @@ class FacetCounter:
     def _product_counts(
         self, names: NDArray[np.int64], set_codes: NDArray[np.int64], begins: NDArray[np.int64]
     ) -> NDArray[np.int64]:
-        """Return on how many products each of up to 64 names is: int64 [len(names)]."""
+        """Return how many products have each of up to 64 names: int64 [len(names)]."""
         bits = np.zeros(len(self._names.names), np.uint64)
         bits[names] = np.uint64(1) << np.arange(len(names), dtype=np.uint64)
         masks = np.zeros(len(self._lengths), np.uint64)

@@ -1,4 +1,4 @@
-"""Filters: what results must be besides what the query says."""
+"""Filters: conditions on results beside the query."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What results must be besides what the query says; None, or empty, where it does not matter.
+    """Conditions on results beside the query; None, or empty, means any.
 
     Attributes:
         needs_a_look: whether the machine was not sure of the image.
-        source: who gave the image one of its keywords.
-        reason: why the image was rejected; rejected images are found by this filter alone.
-        text: words that the product's id, title or brand must hold, as the shop wrote them; case does not matter.
+        source: what gave the image one of its keywords.
+        reason: why the image was rejected; only this filter finds rejected images.
+        text: words that the product's id, title or brand must contain; case does not matter.
         colour: the id of a colour of the product.
         rule: a photo rule that the image breaks, such as ``google:blurred``, or a whole set: ``google``.
-        contradicted: whether what the shop says of the product contradicts the image's keywords.
-        since: the first day, in UTC, on which the image may have been observed.
-        until: the last one.
+        contradicted: whether the shop's listing contradicts the image's keywords.
+        since: the first day of observation, in UTC.
+        until: the last one, inclusive.
     """
 
     needs_a_look: bool | None = None
@@ -44,9 +44,9 @@ class Filters:
     until: date | None = None
 
     def flags(self, columns: ImageColumns) -> NDArray[np.bool_]:
-        """Return which images pass the filters that their columns alone decide: all but two, bool [N].
+        """Return which images pass all filters but two: bool [N].
 
-        ``rule`` and ``contradicted`` are decided by ``rule_breaks`` and ``contradictions``.
+        ``rule_breaks`` and ``contradictions`` decide ``rule`` and ``contradicted``.
         """
         passed = np.ones(len(columns), np.bool_)
         if self.needs_a_look is not None:
@@ -70,5 +70,5 @@ NO_FILTERS = Filters()
 
 
 def _microseconds(day: date) -> int:
-    """Return when a day begins in UTC, in microseconds since 1970."""
+    """Return the start of a day in UTC, in microseconds since 1970."""
     return (datetime.combine(day, time(), UTC) - _EPOCH) // timedelta(microseconds=1)

@@ -1,4 +1,4 @@
-"""The index: images in memory, with a dense array of scores for each keyword that is asked for."""
+"""The index: images in memory, with a dense array of scores for each keyword queried."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from results_sink.export.columns import ImageColumns
     from results_sink.search.query import Node
 
-NOT_FOUND = np.float32(-1)  # the score of an image that a query does not find: below every score
+NOT_FOUND = np.float32(-1)  # the score of an image that does not match: below every real score
 KEPT_SCORE_BYTES = 120_000_000  # of scores by keyword, chosen by us: thirty keywords of a million images
-HASH_SEED = 20260101  # of the numbers by which sets of keywords are told apart: the same in every process
+HASH_SEED = 20260101  # of the hashes of keyword sets: the same in every process
 
 
 class ImageIndex:
     """Images of a snapshot, or those that changed since. Rows count from 0."""
 
     def __init__(self, columns: ImageColumns) -> None:
-        """Sort the keywords' images; scores of a keyword are laid out when it is asked for first."""
+        """Sort the keywords' images; a keyword's score array is built on first use."""
         self.columns = columns
         self._numbers = {keyword_id: number for number, keyword_id in enumerate(columns.keyword_ids)}
         order = np.argsort(columns.keywords, kind="stable")
@@ -46,9 +46,9 @@ class ImageIndex:
         return dict(zip(self.columns.keyword_ids, counts, strict=True))
 
     def scores_of(self, node: Node) -> NDArray[np.float32]:
-        """Return the score of each image, or ``NOT_FOUND``: float32 [N], which the caller must not change.
+        """Return the score of each image, or ``NOT_FOUND``: float32 [N], read-only for callers.
 
-        All of several parts score as the lowest of them, any of them as the highest.
+        ``AllOf`` scores as its lowest part, ``AnyOf`` as its highest.
         """
         # DECISIONS.md, 57: dense arrays cost the same for every query and need no second form for common words.
         match node:
@@ -71,14 +71,14 @@ class ImageIndex:
 
     @cached_property
     def surest_scores(self) -> NDArray[np.float32]:
-        """The score of each image's surest keyword, 0 where it has none: float32 [N]."""
+        """The score of each image's surest keyword, 0 if it has none: float32 [N]."""
         surest = np.zeros(len(self), np.float32)
         np.maximum.at(surest, self._rows, self._scores)
         return surest
 
     @cached_property
     def product_numbers(self) -> ProductNumbers:
-        """Numbers the products of images that changed since as those of these images."""
+        """Gives products of changed images the same numbers as here."""
         return ProductNumbers(self.columns)
 
     @cached_property
@@ -96,8 +96,8 @@ class ImageIndex:
     def _sets(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The set of each image, and an image of each set.
 
-        A set is known by the sum of 64-bit numbers drawn at random for its keywords, which does not depend on their
-        order. Among a million sets two have the same sum with a chance of 3e-8.
+        A set is identified by the sum of its keywords' random 64-bit numbers, which does not depend on their order.
+        Among a million sets, two collide with a probability of 3e-8.
         """
         drawn = np.random.default_rng(HASH_SEED).integers(0, 2**64, len(self._numbers), np.uint64)
         sums = np.cumsum(np.append(np.zeros(1, np.uint64), drawn[self.columns.keywords]), dtype=np.uint64)
@@ -110,7 +110,7 @@ class ImageIndex:
         return np.where(self.columns.is_tagged, np.float32(1), NOT_FOUND)
 
     def _term_scores(self, keyword_ids: frozenset[str]) -> NDArray[np.float32]:
-        """Return the best score of each image among these keywords, from memory where they were asked for before."""
+        """Return the best score of each image among these keywords, cached if queried before."""
         if keyword_ids not in self._kept:
             scores = np.full(len(self), NOT_FOUND)
             for number in sorted(self._numbers[keyword_id] for keyword_id in keyword_ids & self._numbers.keys()):

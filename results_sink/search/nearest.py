@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
     from results_sink.search.shared_words import HeadWords
 
-BLOCK_ROWS = 65_536  # vectors that are in memory as float32 at once: 100 MB at 384 dimensions
-SAMPLE_ROWS = 20_000  # of which an axis is computed, chosen by us: more hardly turn it
-# Measured (docs/signals.md): less wins less; more costs likeness where the head knows no word.
+BLOCK_ROWS = 65_536  # vectors held as float32 at once: 100 MB at 384 dimensions
+SAMPLE_ROWS = 20_000  # to compute an axis from, chosen by us: more hardly turn it
+# Measured (docs/signals.md): a smaller share gains less; a larger one hurts where the head knows no word.
 WORDS_SHARE = 0.3
-_ROUNDING = 1e-5  # by which a float32 product may differ from the true one
+_ROUNDING = 1e-5  # the most by which a float32 product is off
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,13 +38,13 @@ class Neighbours:
 
 
 def blocks(vectors: NDArray[np.int8], rows: int = BLOCK_ROWS) -> Iterator[tuple[int, NDArray[np.int8]]]:
-    """Yield the vectors so many rows at a time, with the number of the first."""
+    """Yield the vectors in blocks of ``rows``, each with its first row's number."""
     for first in range(0, len(vectors), rows):
         yield first, vectors[first : first + rows]
 
 
 def unit_rows(vectors: NDArray[np.int8] | NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return float32 [n, D]: the rows at length 1; rows of zeros stay as they are."""
+    """Return float32 [n, D]: the rows scaled to length 1; rows of zeros stay zero."""
     wide = vectors.astype(np.float32)
     lengths = np.sqrt(np.einsum("nd,nd->n", wide, wide))
     return np.asarray(wide / np.where(lengths == 0, 1, lengths)[:, None], np.float32)
@@ -52,7 +52,7 @@ def unit_rows(vectors: NDArray[np.int8] | NDArray[np.float32]) -> NDArray[np.flo
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Int8Rows:
-    """Rows in int8, multiplied as they are.
+    """Rows multiplied in int8, without conversion.
 
     Attributes:
         rows: int8 [n, D].
@@ -69,42 +69,42 @@ class _Int8Rows:
         return cls(np.ascontiguousarray(rows), np.divide(1, lengths, out=np.zeros(len(lengths)), where=lengths > 0))
 
     def cosines(self, levels: NDArray[np.int8], inverse_length: float) -> NDArray[np.float64]:
-        """Return float64 [n]: the cosines of all rows with int8 [D], a vector of one over that length."""
+        """Return float64 [n]: the cosines of all rows with int8 [D], given one over its length."""
         products = np.asarray(simsimd.cdist(levels[None], self.rows, "dot"), np.float64)[0]
         return np.asarray(products * (self.inverse_lengths * inverse_length))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _SharedWords:
-    """What a head takes photos for.
+    """The words that a head gives photos.
 
     Attributes:
-        head: whose words they are.
-        levels: of all photos, as `HeadWords.levels` has them.
+        head: the head with these words.
+        levels: of all photos, from `HeadWords.levels`.
     """
 
     head: HeadWords
     levels: _Int8Rows
 
     def shared(self, unit: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return float64 [n]: what the words that a photo shares with float32 [D] add to its score."""
+        """Return float64 [n]: what each photo's words in common with float32 [D] add to its score."""
         [levels] = self.head.levels(unit[None])
         return WORDS_SHARE * self.levels.cosines(levels, 1 / float(np.linalg.norm(levels.astype(np.float64))))
 
 
-# DECISIONS.md, 42: exact search, as an approximate index would be one more thing to build and to doubt.
+# DECISIONS.md, 42: exact search: an approximate index is one more thing to build and to doubt.
 @dataclass(frozen=True, slots=True, eq=False)
 class VectorIndex:
-    """Vectors that are compared as they rest, in int8, with every one of a million in milliseconds.
+    """Vectors stored and compared in int8: a million in milliseconds.
 
-    Two photos are as alike as their vectors' cosine says; with the words of a head, ``WORDS_SHARE`` of the score is
-    what the head takes both for. A query is rounded to int8 first. What that can change in a cosine is bounded by the
-    length of what is rounded away (Cauchy and Schwarz); what may be among the nearest within that bound is compared
-    again with the query as it is. So nothing is approximate.
+    Likeness is the cosine of two vectors; with the words of a head, ``WORDS_SHARE`` of the score is how far the head
+    gives both the same words. A query is rounded to int8 first. The length of the rounding error bounds the change of a
+    cosine (Cauchy-Schwarz); whatever may be among the nearest within that bound is compared again with the exact
+    query. So the result is exact.
 
     Attributes:
         vectors: int8 [n, D].
-        words: what a head takes the photos for; None if no head reads these vectors.
+        words: a head's words for the photos; None if no head reads these vectors.
     """
 
     vectors: _Int8Rows
@@ -112,9 +112,9 @@ class VectorIndex:
 
     @classmethod
     def of(cls, vectors: NDArray[np.int8], words: HeadWords | None = None) -> Self:
-        """Return an index over int8 [n, D], whose lengths do not matter.
+        """Return an index over int8 [n, D] of any lengths.
 
-        It keeps 8 bytes a vector beside them, and with the words of the built-in head some 100 more.
+        It adds 8 bytes a vector, and with the words of the built-in head some 100 more.
         """
         if words is None:
             return cls(_Int8Rows.of(vectors), None)
@@ -122,11 +122,11 @@ class VectorIndex:
         return cls(_Int8Rows.of(vectors), _SharedWords(words, _Int8Rows.of(np.concatenate(levels))))
 
     def nearest(self, query: NDArray[np.float32], count: int) -> Neighbours:
-        """Return the ``count`` vectors most like the query, lower rows first where they are level.
+        """Return the ``count`` vectors most like the query, lower rows first on a tie.
 
         Args:
             query: float32 [D], of any length but 0.
-            count: at most so many are returned.
+            count: the most rows to return.
         """
         count = min(count, len(self.vectors.rows))
         if count <= 0:
@@ -154,7 +154,7 @@ def _best(rows: NDArray[np.int64], cosines: NDArray[np.float32], count: int) -> 
 
 
 def _best_of_many(rows: NDArray[np.int64], cosines: NDArray[np.float32], count: int) -> NDArray[np.int64]:
-    """Return the order of the first ``count`` without sorting all: those level with the last are let in first."""
+    """Return the order of the first ``count`` without sorting all: ties with the last are kept first."""
     if not 0 < count < len(cosines):
         return np.lexsort((rows, -cosines))[:count]
     bar = np.partition(cosines, len(cosines) - count)[len(cosines) - count]

@@ -1,4 +1,4 @@
-"""The newest state of an export, a snapshot under its deltas, as a process that runs on reads it."""
+"""The newest state of an export, a snapshot under its deltas, for a long-running process."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from results_sink.export.manifest import DeltaFile
     from results_sink.search.snapshot import Copies
 
-REFRESH_S = 2.0  # chosen by us: how old what is searched may be, and how often a busy process asks S3
-MOST_CHANGED_ROWS = 300_000  # laid over a snapshot; chosen by us: some 400 MB, see docs/backfill.svg
-KEPT_STATES = 4  # chosen by us: the newest and some before, for pages that were begun on them; of two snapshots at most
-FETCHED_AT_ONCE = 8  # deltas, chosen by us: a thousand of 30 ms each are there in 4 s
+REFRESH_S = 2.0  # chosen by us: the age a searched state may have, and how often a busy process asks S3
+MOST_CHANGED_ROWS = 300_000  # over a snapshot; chosen by us: some 400 MB, see docs/backfill.svg
+KEPT_STATES = 4  # chosen by us: the newest and some before, for searches under way; of two snapshots at most
+FETCHED_AT_ONCE = 8  # deltas, chosen by us: a thousand of 30 ms each take 4 s
 
 
 def ignore_warning(message: str) -> None:
@@ -41,8 +41,8 @@ def ignore_warning(message: str) -> None:
 class ExportReader:
     """Opens the state that ``latest.json`` names, and reads that file again every few seconds.
 
-    What was opened stays for a while. Where a newer state cannot be opened, the one before answers, and ``warn`` is
-    called with a line that says how old it is. So it is where more has changed than is laid over a snapshot.
+    Opened states are kept for a while. If a newer state cannot be opened, the one before answers, and ``warn`` gets a
+    line that says how old it is. The same holds if more rows changed than ``MOST_CHANGED_ROWS``.
     """
 
     files: FileStore
@@ -91,7 +91,7 @@ class ExportReader:
         return latest
 
     def _openable(self) -> Latest:
-        """Return the pointer in ``latest.json``, after opening the state that it names."""
+        """Return the pointer in ``latest.json``, after opening its state."""
         latest = self._read_latest()
         try:
             self._state(latest)
@@ -99,14 +99,14 @@ class ExportReader:
             seen, latest = latest, self._read_latest()
             if latest == seen:
                 raise
-            self._state(latest)  # the first one was removed meanwhile: so much was published since it was read
+            self._state(latest)  # the first one was removed meanwhile: newer ones were published
         return latest
 
     def _read_latest(self) -> Latest:
         published = read_latest(self.files, self.name)
         latest = published.first_rows(MOST_CHANGED_ROWS)
         if latest != published:
-            # While a backfill outruns the folds, memory and cold starts stay bounded, and answers are some minutes old.
+            # If a backfill outruns the folds, memory and cold starts stay bounded, and answers are minutes old.
             rows = sum(delta.rows for delta in published.deltas)
             self.warn(f"answers are as of {latest.as_of:%H:%M:%S} UTC: {rows:,} changed rows wait to be folded")
         current = {delta.sha256 for delta in latest.deltas}
@@ -135,7 +135,7 @@ class ExportReader:
             raise PageGone(f"the snapshot {state.snapshot} is gone; search again without a cursor") from error
 
     def _pointer_of(self, state: ExportState) -> Latest:
-        """Return the pointer as it was when it named this snapshot, and this delta as the last."""
+        """Return the pointer with this snapshot, and this delta as the last."""
         latest = self._latest
         if latest is None or latest.snapshot != state.snapshot:
             name = f"{SNAPSHOTS}{state.snapshot}/{SUPERSEDED_NAME}"
@@ -187,5 +187,5 @@ class ExportReader:
 
 
 def state_of(latest: Latest) -> ExportState:
-    """Return the state that a pointer leads to."""
+    """Return the state that a pointer names."""
     return ExportState(latest.snapshot, latest.deltas[-1].name if latest.deltas else "")

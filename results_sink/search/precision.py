@@ -1,4 +1,4 @@
-"""How right keywords are expected to be, and how many looks are left until they are as right as somebody wants."""
+"""The expected precision of keywords, and how many photos are left to review until it reaches a target."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PrecisionForecast:
-    """What a review has before it.
+    """The work that a review has left.
 
     Attributes:
         photos: with a keyword.
-        decided: photos that a person has given a keyword; all their keywords count as right.
+        decided: photos with a person's keyword; all their keywords count as right.
         keywords: of all these photos.
-        precision: the share of the keywords that is expected to be right; 1 where there are none.
-        looks: photos to look at, the least sure first, until the share is what was wanted.
+        precision: the expected share of right keywords; 1 if there are none.
+        looks: photos to review, the least sure first, until the share reaches the target.
     """
 
     photos: int
@@ -30,7 +30,7 @@ class PrecisionForecast:
     looks: int
 
 
-# In the order of the review, so that the number is what a person will see (DECISIONS.md, 116).
+# In the review's order, so that the number matches what a person sees (DECISIONS.md, 116).
 def forecast(
     counts: NDArray[np.int64],
     errors: NDArray[np.float64],
@@ -38,12 +38,12 @@ def forecast(
     is_decided: NDArray[np.bool_],
     target: float,
 ) -> PrecisionForecast:
-    """Return what is left to do until ``target`` of the keywords are expected to be right.
+    """Return the work left until ``target`` of the keywords are expected to be right.
 
     Args:
-        counts: [N], the keywords of each photo.
-        errors: [N], how many of them are expected to be wrong: the sum of 1 - score, 0 where a person decided.
-        surest: [N], the score of each photo's surest keyword, by which a review is sorted.
+        counts: [N], the number of keywords of each photo.
+        errors: [N], the expected number of wrong ones: the sum of 1 - score, 0 where a person decided.
+        surest: [N], the score of each photo's surest keyword, the review's order.
         is_decided: [N], whether a person has given the photo a keyword.
         target: in [0, 1].
     """
@@ -51,7 +51,7 @@ def forecast(
     open_rows = np.flatnonzero(errors > 0)
     order = open_rows[np.argsort(surest[open_rows], kind="stable")]
     left = wrong - np.concatenate([[0.0], np.cumsum(errors[order])])
-    allowed = (1 - target) * total + 1e-9  # the last look leaves nothing but what rounding does
+    allowed = (1 - target) * total + 1e-9  # rounding alone must not leave a photo to review
     has_keyword = counts > 0
     return PrecisionForecast(
         photos=int(has_keyword.sum()),

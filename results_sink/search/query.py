@@ -7,11 +7,10 @@
     all    = one { ["AND"] one }                several words mean AND
     one    = "NOT" one | "(" any ")" | words | "a phrase" | "min:" number
 
-``words.LanguageWords`` says what words mean: a keyword and every keyword below it, or a colour. Words that mean nothing
-are left out, and the parsed query names them; only a broken form is an error. Neighbours that together are a keyword
-are that keyword: ``computer mouse``; ``computer AND mouse`` asks for both. ``min:`` keeps what scores at least so much
-in the parentheses, or the whole query, that it stands in. Quotation marks may be those of any language. Operators are
-capitals.
+``words.LanguageWords`` resolves words: to a keyword and every keyword below it, or to a colour. Unknown words are
+left out, and the parsed query lists them; only broken syntax is an error. Adjacent words that form a keyword are
+that keyword: ``computer mouse``; ``computer AND mouse`` asks for both. ``min:`` sets the least score within its
+parentheses, or for the whole query. Quotation marks may be those of any language. Operators are in capitals.
 """
 
 from __future__ import annotations
@@ -28,9 +27,9 @@ if TYPE_CHECKING:
     from results_sink.search.words import Correction, LanguageWords, WordMatch
 
 MAX_CHARACTERS = 1_000  # of a query, chosen by us
-MAX_DEPTH = 50  # parentheses and NOTs within each other, chosen by us: far below Python's own limit
+MAX_DEPTH = 50  # nested parentheses and NOTs, chosen by us: far below Python's own limit
 OPERATORS = ("AND", "OR", "NOT")
-_QUOTES = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb", '"'))  # of the languages that we speak
+_QUOTES = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb", '"'))  # of our languages
 _TOKEN = re.compile(r'\s*(?:(?P<phrase>"[^"]*")|(?P<open>\()|(?P<close>\))|(?P<word>[^\s()"]+)|(?P<quote>"))')
 _MIN = "min:"
 _NUMBER = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)$", re.ASCII)
@@ -38,14 +37,14 @@ _NUMBER = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)$", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """Images that have any of these keywords, by the best of their scores."""
+    """Images with any of these keywords, by the best of their scores."""
 
     keyword_ids: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Colour:
-    """Tagged images that have this colour, with the score 1."""
+    """Tagged images of this colour, with the score 1."""
 
     colour_id: str
 
@@ -57,28 +56,28 @@ class Everything:
 
 @dataclass(frozen=True, slots=True)
 class AllOf:
-    """Images that every part finds, by the lowest of their scores."""
+    """Images that match every part, by the lowest of their scores."""
 
     parts: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """Images that some part finds, by the highest of their scores."""
+    """Images that match some part, by the highest of their scores."""
 
     parts: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Without:
-    """Tagged images that the part does not find, with the score 1."""
+    """Tagged images that do not match the part, with the score 1."""
 
     part: Node
 
 
 @dataclass(frozen=True, slots=True)
 class AtLeast:
-    """Images that the part finds with this score or a higher one."""
+    """Images that match the part with at least this score."""
 
     score: float
     part: Node
@@ -89,13 +88,13 @@ Node = Term | Colour | Everything | AllOf | AnyOf | Without | AtLeast
 
 @dataclass(frozen=True, slots=True)
 class ParsedQuery:
-    """What a query asks for.
+    """A parsed query.
 
     Attributes:
-        node: None where nothing is left of the query.
-        ignored: the words that were left out.
-        corrections: the words that were read as another.
-        words: what each word means, where the query is words alone: no operators, parentheses or quotes.
+        node: None if nothing is left of the query.
+        ignored: the words left out.
+        corrections: the misspelled words, corrected.
+        words: what each word means, if the query has no operators, parentheses or quotes; else empty.
     """
 
     node: Node | None
@@ -104,13 +103,13 @@ class ParsedQuery:
     words: tuple[WordMatch, ...] = ()
 
     def with_fewer_words(self, *, first_words_first: bool) -> Iterator[ParsedQuery]:
-        """Yield the query without one of its words, then without more, as long as any is left.
+        """Yield the query without one of its words, then without more, while any is left.
 
-        Details are left out before other words: what is not wanted first, as nothing but that would find the rest.
+        Details are left out before other words, negations first: one alone would match everything else.
 
         Args:
-            first_words_first: whether the first words are left out before the others, as the word that tells more of
-                another comes first in English and German, but last in French and Spanish.
+            first_words_first: whether the first words are left out before the others: modifiers come first in English
+                and German, but last in French and Spanish.
         """
         words = [match for match in self.words if match.node]
         in_order = words if first_words_first else words[::-1]
@@ -126,7 +125,7 @@ class ParsedQuery:
 class _Token:
     """A piece of the query. The column counts characters from 1."""
 
-    kind: str  # word, phrase, open, close, end; or term: words that were looked up
+    kind: str  # word, phrase, open, close, end; or term: resolved words
     text: str
     column: int
     match: WordMatch | None = field(default=None, compare=False)
@@ -144,10 +143,10 @@ class _Token:
 
 
 def parse(query: str, words: LanguageWords, *, may_be_empty: bool = False) -> ParsedQuery:
-    """Return what the query asks for; an empty one asks for everything where it may be empty.
+    """Return the parsed query; an empty one means everything, if it may be empty.
 
     Raises:
-        BadQuery: its form is broken; the message names the column.
+        BadQuery: its syntax is broken; the message names the column.
     """
     if len(query) > MAX_CHARACTERS:
         raise BadQuery("too_long", f"the query has {len(query):,} characters; the limit is {MAX_CHARACTERS:,}")
@@ -156,14 +155,14 @@ def parse(query: str, words: LanguageWords, *, may_be_empty: bool = False) -> Pa
         if may_be_empty:
             return ParsedQuery(Everything())
         raise BadQuery("empty", "the query is empty; write a word, such as footwear")
-    # DECISIONS.md, 58: words that mean nothing are no mistake; only a broken form is refused.
+    # DECISIONS.md, 58: unknown words are no error; only broken syntax is refused.
     node = _Parser(tokens).query()
     is_words_alone = all(token.kind in {"term", "end"} for token in tokens) and '"' not in query
     return _parsed(node, [token.match for token in tokens if token.match], is_words_alone=is_words_alone)
 
 
 def _parsed(node: Node | None, matches: Sequence[WordMatch], *, is_words_alone: bool) -> ParsedQuery:
-    """Return the query with what its words say of it."""
+    """Return the query with what is known of its words."""
     ignored = tuple(text for match in matches for text in match.ignored)
     corrections = tuple(correction for match in matches for correction in match.corrections)
     return ParsedQuery(node, ignored, corrections, tuple(matches) if is_words_alone else ())
@@ -183,7 +182,7 @@ def _tokens(query: str) -> list[_Token]:
 
 
 def _looked_up(tokens: Sequence[_Token], words: LanguageWords) -> Iterator[_Token]:
-    """Yield the tokens, with words and phrases as the terms that they mean."""
+    """Yield the tokens, with words and phrases resolved to terms."""
     first = 0
     while first < len(tokens):
         token, end = tokens[first], first + 1
@@ -211,9 +210,9 @@ def _mistake(code: str, column: int, reason: str) -> BadQuery:
 
 
 class _Parser:
-    """Reads the tokens from left to right, one function for each rule of the grammar.
+    """Reads the tokens from left to right, one method for each rule of the grammar.
 
-    A rule returns None where all of its words are left out.
+    A rule returns None if all of its words are left out.
     """
 
     def __init__(self, tokens: Sequence[_Token]) -> None:
@@ -235,7 +234,7 @@ class _Parser:
         return self._tokens[self._position - 1]
 
     def _group(self) -> Node | None:
-        """Read the whole query, or what stands in parentheses; a ``min:`` anywhere in it is of all of it."""
+        """Read the whole query, or one in parentheses; a ``min:`` anywhere in it applies to all of it."""
         least: list[float] = []
         parts = [self._all(least)]
         while self._token.is_operator("OR"):
@@ -245,7 +244,7 @@ class _Parser:
         return AtLeast(max(least), node) if least and node else node
 
     def _all(self, least: list[float]) -> Node | None:
-        """Read what stands between two ORs, and add the scores of each ``min:`` in it to ``least``."""
+        """Read the part between two ORs, and add the score of each ``min:`` in it to ``least``."""
         begin = self._token
         parts: list[Node | None] = []
         after_operator = True
@@ -292,7 +291,7 @@ class _Parser:
 
 
 def _combined(kind: type[AllOf | AnyOf], parts: Sequence[Node | None]) -> Node | None:
-    """Return these parts as one node, without those that were left out."""
+    """Return these parts as one node, without those left out."""
     present = tuple(part for part in parts if part is not None)
     if not present:
         return None

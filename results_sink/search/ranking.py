@@ -1,4 +1,4 @@
-"""Which of the images that were found come first: those that score best, and level ones by their row."""
+"""Ranks matching images: by score, and by row on a tie."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-IMAGES_PER_PRODUCT = 10  # chosen by us: of so many images for each wanted product, the best are mostly of enough
+IMAGES_PER_PRODUCT = 10  # chosen by us: so many of the best images per wanted product mostly cover enough products
 
 
 def best_places(scores: NDArray[np.float32], limit: int) -> NDArray[np.int64]:
-    """Return the places of the highest scores, best first, and level ones in their order: int64 [<= limit]."""
+    """Return the indices of the highest scores, best first, ties in their order: int64 [<= limit]."""
     if limit < len(scores):
         bar = np.partition(scores, len(scores) - limit)[len(scores) - limit] if limit else np.inf
         above = np.flatnonzero(scores > bar)
@@ -27,10 +27,10 @@ def best_places(scores: NDArray[np.float32], limit: int) -> NDArray[np.int64]:
 def best_of_products(
     scores: NDArray[np.float32], products: NDArray[np.int32], limit: int, wanted: int | None = None
 ) -> NDArray[np.int64]:
-    """Return the place of the best image of each of the products that score best, best first: int64 [<= limit].
+    """Return the index of the best image of each best-scoring product, best first: int64 [<= limit].
 
-    The first image of a product among the best images is its best. So the best images are looked through, at first
-    ``wanted`` of them, and more where they are of too few products.
+    A product's first image among the best images is its best. So the best images are scanned, ``wanted`` of them at
+    first, and more if they cover too few products.
     """
     wanted = IMAGES_PER_PRODUCT * limit if wanted is None else wanted
     places = best_places(scores, wanted)
@@ -41,13 +41,13 @@ def best_of_products(
 
 
 def by_product(rows: NDArray[np.int64], products: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the rows with those of a product together, and where each product begins: both int64.
+    """Return the rows grouped by product, and where each product begins: both int64.
 
     Args:
         rows: int64 [N].
         products: int32 [N], the product of each of these rows.
     """
-    if (products[1:] < products[:-1]).any():  # images of a product mostly have names that follow each other
+    if (products[1:] < products[:-1]).any():  # mostly sorted already, as a product's images have adjacent names
         order = np.argsort(products, kind="stable")
         rows, products = rows[order], products[order]
     return rows, np.flatnonzero(np.diff(products, prepend=-1))

@@ -1,4 +1,4 @@
-"""Which images of an export break a photo rule of a marketplace, by the facts that their records keep."""
+"""Which images of an export break a marketplace's photo rule, by the facts on their records."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from results_sink.export.columns import ImageColumns
     from results_sink.search.snapshot import Snapshot
 
-_ANY_DAY = date.min  # a rule that takes effect later is broken already; the day decides only which limit is reported
+_ANY_DAY = date.min  # rules not in effect yet count as well; the day only decides which limit is reported
 
 
 def parse_rule(name: str) -> RuleSet:
-    """Return the rules that a name means: one of a set, such as ``google:blurred``, or the whole set.
+    """Return the rules of this name: one of a set, such as ``google:blurred``, or the whole set.
 
     Raises:
-        CallerError: there is none of that name.
+        CallerError: there is no rule of that name.
     """
     set_name, _, rule_id = name.partition(":")
     for rules in shipped_rule_sets():
@@ -42,7 +42,7 @@ def parse_rule(name: str) -> RuleSet:
 
 
 def exported_facts(snapshot: Snapshot) -> list[bytes | None]:
-    """Return the packed facts of each image of a snapshot, None where it has none.
+    """Return the packed facts of each image of a snapshot, None if it has none.
 
     Raises:
         BadExport: a file of the export is missing or damaged.
@@ -51,17 +51,17 @@ def exported_facts(snapshot: Snapshot) -> list[bytes | None]:
     return [packed for group in groups for packed in group.column(FACTS).to_pylist()]
 
 
-# DECISIONS.md, 145: computed, as a stored finding would keep the rules of the day it was written.
+# DECISIONS.md, 145: computed on demand: a stored finding would follow outdated rules.
 def breaks(
     rules: RuleSet, facts: Sequence[bytes | None], columns: ImageColumns, vocabulary: Vocabulary
 ) -> NDArray[np.bool_]:
-    """Return which images break one of the rules: bool [N]; never one without facts.
+    """Return which images break one of the rules: bool [N]; False without facts.
 
     Args:
         rules: from ``parse_rule``.
-        facts: of each image, packed.
-        columns: of the same images; rules of a category apply to images with its keyword, or one below.
-        vocabulary: says which keywords are below another.
+        facts: the packed facts of each image.
+        columns: of the same images; a category's rules apply to images with its keyword, or one below.
+        vocabulary: has the keyword tree.
     """
     categories = {rule.keyword_id for rule in rules.rules if rule.keyword_id}
     members = {category: columns.has_keyword(vocabulary.descendants(category)) for category in categories}

@@ -1,4 +1,4 @@
-"""The verb search: a query is answered from a snapshot and the changes since, with results and facets."""
+"""The verb search: answers a query from a snapshot and the changes since, with results and facets."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ if TYPE_CHECKING:
     from results_sink.search.vectors import ExportedVectors
     from results_sink.search.words import Correction
 
-LIMIT = 20  # results, where none is given
-FACETS = 20  # the most facets of an answer, chosen by us
-SUGGESTIONS = 3  # near words, where nothing was found
-AVAILABLE = 10  # keywords of the whole catalogue, where nothing was found
+LIMIT = 20  # default number of results
+FACETS = 20  # per answer at most, chosen by us
+SUGGESTIONS = 3  # near words, if nothing was found
+AVAILABLE = 10  # keywords of the whole catalogue, if nothing was found
 
 
 class Sort(StrEnum):
@@ -69,18 +69,18 @@ class SearchHit:
 
 @dataclass(frozen=True, slots=True)
 class SearchAnswer:
-    """The results, best first, how many there are in all, and how many of them carry each keyword.
+    """The results, best first, their total, and how many of them carry each keyword.
 
     Attributes:
-        query: as it was asked.
+        query: as received.
         total: on all pages.
         results: of this page.
         facets: the most frequent keywords of all results.
-        ignored: the words that were left out, because nothing is called so.
-        corrections: the words that were read as another.
-        suggestions: words near those that were left out, where nothing was found.
-        available: the most frequent keywords of the whole catalogue, where nothing was found.
-        as_of: when the newest change that was searched was made; None where that is not known.
+        ignored: the words left out, because they mean nothing.
+        corrections: the misspelled words, corrected.
+        suggestions: words near those left out, if nothing was found.
+        available: the most frequent keywords of the whole catalogue, if nothing was found.
+        as_of: when the newest change in the searched state was made; None if unknown.
     """
 
     query: str
@@ -96,10 +96,10 @@ class SearchAnswer:
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """A query and which of its results are wanted: ``limit`` of them behind the first ``offset``.
+    """A query and the page of results wanted: ``limit`` of them after the first ``offset``.
 
-    ``least`` is the lowest score of a result; ``language`` is the person's: words are looked for in it first, and
-    facets are named in it. ``may_be_empty`` says that an empty query means every image, even without a filter.
+    ``least`` is the lowest score of a result; words are looked up in the person's ``language`` first, and facets are
+    named in it. ``may_be_empty`` means that an empty query finds every image, even without a filter.
     """
 
     query: str
@@ -116,14 +116,14 @@ class SearchRequest:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SimilarRequest:
-    """A vector, and which of the images nearest to it are wanted.
+    """A vector, and how many of its nearest images are wanted.
 
     Attributes:
-        space: of the vector.
+        space: the vector's space.
         query: float32 [D], of any length but 0.
         limit: the most results.
-        per_product: whether a product comes once, by the nearest of its images.
-        without_product: whose images are left out.
+        per_product: whether a product appears once, by its nearest image.
+        without_product: a product whose images are left out.
     """
 
     space: str
@@ -138,15 +138,15 @@ class Searcher:
     """Answers queries from one snapshot with the words of one vocabulary, one query at a time."""
 
     def __init__(self, snapshot: Snapshot, vocabulary: Vocabulary, words: QueryWords | None = None) -> None:
-        """Read nothing yet; ``words`` are those of the same vocabulary, where they were sorted before."""
+        """Read nothing yet; ``words``, if given, are the sorted words of the same vocabulary."""
         self._snapshot = snapshot
         self._vocabulary = vocabulary
         self._words = words or QueryWords(vocabulary)
         self._names: dict[str, FacetNames] = {}  # by language
         self._vectors: dict[str, ExportedVectors | None] = {}  # by space; shared by all states of the snapshot
-        self._base_flags: dict[str, NDArray[np.bool_]] = {}  # by what is asked; shared likewise
-        self._facts: list[list[bytes | None]] = []  # one, as soon as it was read; shared likewise
-        self._base: list[ImageIndex] = []  # one, as soon as it was read: shared by all states of the snapshot
+        self._base_flags: dict[str, NDArray[np.bool_]] = {}  # by filter; shared likewise
+        self._facts: list[list[bytes | None]] = []  # one item once read; shared likewise
+        self._base: list[ImageIndex] = []  # one item once read: shared by all states of the snapshot
         self._lay({})
 
     def _lay(self, deltas: Mapping[str, DeltaRows], as_of: datetime | None = None) -> None:
@@ -154,14 +154,14 @@ class Searcher:
         self._last_delta = list(deltas)[-1] if deltas else ""
         self._counters: dict[str, FacetCounter] = {}  # by language
         self._changed_vectors: dict[str, ExportedVectors | None] = {}  # by space
-        self._flags: dict[str, NDArray[np.bool_]] = {}  # by what is asked
+        self._flags: dict[str, NDArray[np.bool_]] = {}  # by filter
         self.as_of = as_of or self._snapshot.manifest.scan_began_at
 
     def under(self, deltas: Mapping[str, DeltaRows], as_of: datetime | None = None) -> Searcher:
-        """Return what answers from the same snapshot under these deltas, by name, and shares what was read of it."""
+        """Return a searcher of the same snapshot under these deltas, by name, that shares what was read of it."""
         other = copy(self)
         other.__dict__.pop("_catalogue", None)
-        other._lay(deltas, as_of)  # noqa: SLF001 - of its own kind
+        other._lay(deltas, as_of)  # noqa: SLF001 - the same class
         return other
 
     @cached_property
@@ -172,17 +172,17 @@ class Searcher:
 
     @property
     def state(self) -> ExportState:
-        """What is searched."""
+        """The export state searched."""
         return ExportState(self._snapshot.manifest.snapshot, self._last_delta)
 
     @property
     def changes(self) -> int:
-        """How many images were laid over the snapshot."""
+        """How many images changed since the snapshot."""
         return self._catalogue.changes if self._deltas else 0
 
     @property
     def has_colours(self) -> bool:
-        """Whether the export says the colours of images."""
+        """Whether the export has the images' colours."""
         return self._catalogue.has_colours
 
     @cached_property
@@ -221,7 +221,7 @@ class Searcher:
         )
 
     def forecast(self, request: SearchRequest, target: float) -> PrecisionForecast:
-        """Return how right the keywords of what a request finds are, and what is left to do until they are ``target``.
+        """Return the precision of the keywords on a request's results, and the work left until it is ``target``.
 
         Raises:
             BadQuery: the query cannot be read.
@@ -238,7 +238,7 @@ class Searcher:
         )
 
     def similar(self, request: SimilarRequest) -> tuple[SearchHit, ...]:
-        """Return what looks most like a vector, nearest first; a hit's score is 0 where it would be below.
+        """Return the images nearest to a vector, nearest first; negative scores become 0.
 
         Raises:
             BadExport: a file that is needed is missing or damaged.
@@ -248,13 +248,13 @@ class Searcher:
         is_shown = self._catalogue.visible(lambda columns: columns.is_tagged)
         wanted = request.limit
         while True:
-            wanted = min(4 * wanted, most)  # many may be photos of one product
+            wanted = min(4 * wanted, most)  # several may show one product
             hits = self._similar_hits(parts, request, wanted, is_shown)
             if len(hits) >= request.limit or wanted == most:
                 return hits[: request.limit]
 
     def _vectors_of(self, space: str) -> list[tuple[int, ExportedVectors]]:
-        """Return the vectors of the snapshot, and of what changed since, each with the row that its rows count from."""
+        """Return the vectors of the snapshot and of the changes, each with the offset of its rows."""
         if space not in self._vectors:
             self._vectors[space] = exported_vectors(self._snapshot, space)
         changed = self._catalogue.changed
@@ -286,12 +286,12 @@ class Searcher:
                 continue
             if request.per_product:
                 passed.add(product)
-            within = min(max(score, 0.0), 1.0)  # float32 may round beyond 1
+            within = min(max(score, 0.0), 1.0)  # float32 may round above 1
             hits.append(SearchHit(image, product, within, *self._said_of(row)))
         return tuple(hits)
 
     def counts_of(self, nodes: Mapping[str, Node], request: SearchRequest) -> dict[str, int]:
-        """Return how many results each of these nodes would leave beside the request's own query."""
+        """Return how many results each of these nodes leaves when added to the request's query."""
         everything = not request.query.strip() and request.filters == NO_FILTERS
         if everything:
             return {name: self._count(self._rows_of(node), request)[0] for name, node in nodes.items()}
@@ -306,7 +306,7 @@ class Searcher:
     def _find(self, request: SearchRequest) -> tuple[ParsedQuery, NDArray[np.float32]]:
         """Return the query and the score of each image, or ``NOT_FOUND``.
 
-        Where nothing is all that the words of a query say, words are left out until something is found.
+        If nothing matches all the words of a query, words are left out until something does.
         """
         parsed = self._parse(request)
         scores = self._scores_of(parsed, request)
@@ -319,11 +319,11 @@ class Searcher:
         return parsed, scores
 
     def _scores_of(self, parsed: ParsedQuery, request: SearchRequest) -> NDArray[np.float32]:
-        """Return the score of each image that the request finds, or ``NOT_FOUND``."""
+        """Return the score of each image that matches the request, or ``NOT_FOUND``."""
         if parsed.node is None:
             return np.full(self._catalogue.rows, NOT_FOUND)
         scores = self._catalogue.scores_of(parsed.node)
-        if request.filters.reason is not None:  # rejected images have no keywords by which they could be found
+        if request.filters.reason is not None:  # rejected images have no keywords to match
             scores = np.where(isinstance(parsed.node, Everything), np.ones_like(scores), NOT_FOUND)
         if request.filters != NO_FILTERS:
             scores = np.where(self._passed(request), scores, NOT_FOUND)
@@ -351,7 +351,7 @@ class Searcher:
         return passed
 
     def _by_part(self, name: str, flags: Callable[[ImageIndex], NDArray[np.bool_]]) -> NDArray[np.bool_]:
-        """Return flags of every row, of which those of the snapshot are computed once for all of its states."""
+        """Return the flags of every row; the snapshot's are computed once for all of its states."""
         if name not in self._flags:
             base, *changed = self._catalogue.parts
             if name not in self._base_flags:
@@ -360,7 +360,7 @@ class Searcher:
         return self._flags[name]
 
     def _facts_of(self, part: ImageIndex) -> Sequence[bytes | None]:
-        """Return the packed facts of each image; those of a snapshot are read when somebody asks for a rule."""
+        """Return the packed facts of each image; a snapshot's are read at the first query for a rule."""
         if part.columns is self._catalogue.changed:
             return part.columns.facts or [None] * len(part)
         if not self._facts:
@@ -371,7 +371,7 @@ class Searcher:
         return np.flatnonzero(self._catalogue.scores_of(node) >= 0)
 
     def _count(self, rows: NDArray[np.int64], request: SearchRequest) -> tuple[int, tuple[Facet, ...]]:
-        """Return how many results these images are, and their facets."""
+        """Return how many results these images make, and their facets."""
         if not request.per_product:
             counter = self._counter(request.language) if request.facets else None
             return len(rows), counter.of_images(self._catalogue.set_codes[rows], request.facets) if counter else ()
@@ -384,14 +384,14 @@ class Searcher:
     def _page(
         self, rows: NDArray[np.int64], scores: NDArray[np.float32], request: SearchRequest
     ) -> tuple[SearchHit, ...]:
-        """Return the results of the page that is wanted."""
+        """Return the results of the requested page."""
         ranks, limit = scores, request.offset + request.limit
-        if request.sort is Sort.LEAST_SURE:  # of the query, or where there is none, of the image's surest keyword
+        if request.sort is Sort.LEAST_SURE:  # by the query's score, or without one, the image's surest keyword
             ranks = -scores if request.query.strip() else -self._catalogue.surest_scores[rows]
         elif request.sort is Sort.NEWEST:
             ranks = self._catalogue.observed_us[rows].astype(np.float64)
         elif request.sort is Sort.IMAGE:
-            ranks = np.zeros(len(rows), np.float32)  # rows stand in the order of their images' names
+            ranks = np.zeros(len(rows), np.float32)  # rows are in the order of image names
         if request.per_product:
             places = best_of_products(ranks, self._catalogue.products[rows], limit)
         else:
@@ -413,12 +413,12 @@ class Searcher:
         return self._counters[language]
 
     def _near(self, parsed: ParsedQuery, request: SearchRequest) -> tuple[str, ...]:
-        """Return words near those that were left out."""
+        """Return words near those left out."""
         words = self._words.in_language(request.language)
         near = dict.fromkeys(word for text in parsed.ignored for word in words.near(text))
         return tuple(near)[:SUGGESTIONS]
 
     def _most_frequent(self, language: str) -> tuple[Facet, ...]:
-        """Return the keywords that are on most images of the catalogue."""
+        """Return the keywords on most images of the catalogue."""
         codes = self._catalogue.set_codes[self._rows_of(Everything())]
         return self._counter(language).of_images(codes, AVAILABLE)

@@ -1,4 +1,4 @@
-"""What two photos are taken for by the built-in head, as part of how alike they are."""
+"""The built-in head's words of two photos, as part of how alike they are."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-WEIGHTS_NAME = "weights.npz"  # of the head, beside its card
+WEIGHTS_NAME = "weights.npz"  # the head's weights, beside its card
 
 
-# DECISIONS.md, 139: looks alone call a hoodie on a bed like a towel on a bed.
+# DECISIONS.md, 139: by looks alone a hoodie on a bed is like a towel on a bed.
 @dataclass(frozen=True, slots=True, eq=False)
 class HeadWords:
-    """The words of the built-in head, as a function of vectors of its space.
+    """The built-in head's word scores for vectors of its space.
 
     Attributes:
         coefficients: float32 [D, words + 1]; the last column is *other*.
@@ -35,7 +35,7 @@ class HeadWords:
 
     @classmethod
     def load(cls, space: str, folder: Path | None = None) -> Self | None:
-        """Return the built-in head's words for vectors of this space; None if the head reads those of another."""
+        """Return the built-in head's words for vectors of this space; None if the head reads another space."""
         folder = folder or starter_head_dir()
         card = json.loads((folder / CARD_NAME).read_text(encoding="utf-8"))
         if card["space"] != space:
@@ -46,8 +46,8 @@ class HeadWords:
     def levels(self, units: NDArray[np.float32]) -> NDArray[np.int8]:
         """Return int8 [n, words + 1] of float32 [n, D] of length 1: the square roots of the scores, 127 for 1.
 
-        The cosine of two rows is the Bhattacharyya coefficient of the scores: 1 if both photos are taken for the same,
-        0 if no word is possible for both.
+        The cosine of two rows is the Bhattacharyya coefficient of the scores: 1 if both photos score the same, 0 if no
+        word is possible for both.
         """
         logits = units @ self.coefficients + self.bias
         powers = np.exp(logits - logits.max(axis=1, keepdims=True))

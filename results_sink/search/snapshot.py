@@ -1,4 +1,4 @@
-"""A snapshot as a reader opens it: named by ``latest.json``, each file checked against its sum before it is read."""
+"""Opens the snapshot that ``latest.json`` names; each file's sum is checked before it is read."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from pipeline.ports import FileStore
     from results_sink.export.manifest import PartFile
 
-KEPT_BYTES = 2_000_000_000  # chosen by us: less than half of the 4,096 MB that the API's function has for files
-LOOK_SHARE = 20  # chosen by us: whenever a 20th of that came, it is looked through what is kept, and not at each file
+KEPT_BYTES = 2_000_000_000  # chosen by us: less than half of the API function's 4,096 MB of disk
+LOOK_SHARE = 20  # chosen by us: old copies are removed after each 20th of that, not after each file
 OPENED_AT_ONCE = 8  # files, chosen by us
-IN_USE_NS = 60 * 10**9  # chosen by us: a copy that was asked for so shortly before may be about to be opened
+IN_USE_NS = 60 * 10**9  # chosen by us: a copy requested this recently may be about to be opened
 
 
 class Copies(Protocol):
     """Brings files of an export to this machine."""
 
     def path_of(self, file: FileSum) -> Path:
-        """Return where the file lies, after its sum was found right.
+        """Return the file's path, after checking its sum.
 
         Raises:
             BadExport: it is missing or damaged.
@@ -40,7 +40,7 @@ class Copies(Protocol):
 
 @dataclass(frozen=True)
 class InPlace:
-    """Reads an export in a folder where it lies."""
+    """Reads an export in place, in a folder."""
 
     files: FolderFiles
 
@@ -55,19 +55,19 @@ class InPlace:
 
 @dataclass
 class Downloaded:
-    """Downloads files of an export once, and keeps those that were used last by their sum, up to so many bytes.
+    """Downloads files of an export once, and keeps the last used ones, by their sum, up to ``kept_bytes``.
 
-    It may be some more: what comes until they are looked through, and what may be about to be opened.
+    It may keep some more: files since the last clean-up, and those that may be about to be opened.
     """
 
     files: FileStore
     export_name: str
     cache: Path
     kept_bytes: int = KEPT_BYTES
-    _brought_bytes: int = field(default=0, init=False)  # since the copies were looked through
+    _brought_bytes: int = field(default=0, init=False)  # since the last clean-up
 
     def __post_init__(self) -> None:
-        """Let the first copy look through what others left."""
+        """Make the first download clean up what others left."""
         self._brought_bytes = self.kept_bytes
 
     def path_of(self, file: FileSum) -> Path:
@@ -84,7 +84,7 @@ class Downloaded:
         _check(len(data), hashlib.sha256(data).hexdigest(), file, f"{self.export_name}/{file.name}")
         self.cache.mkdir(parents=True, exist_ok=True)
         with NamedTemporaryFile(dir=self.cache, suffix=".half", delete=False) as half:
-            half.write(data)  # under a name of its own: somebody else may be bringing the same file
+            half.write(data)  # under a unique name: another process may be downloading the same file
         Path(half.name).replace(path)
         self._brought_bytes += len(data)
         if self._brought_bytes >= self.kept_bytes // LOOK_SHARE:
@@ -92,10 +92,10 @@ class Downloaded:
             self._forget(path.stat().st_mtime_ns)
 
     def _forget(self, now_ns: int) -> None:
-        """Remove the copies, and halves that somebody left, that were used before the last ``kept_bytes``."""
+        """Remove all but the last used ``kept_bytes`` of copies and abandoned partial downloads."""
         copies = []
         for path in self.cache.iterdir():
-            with suppress(FileNotFoundError):  # somebody else removes them too
+            with suppress(FileNotFoundError):  # other processes remove them too
                 state = path.stat()
                 copies.append((state.st_mtime_ns, state.st_size, path))
         kept_bytes = 0
@@ -124,11 +124,11 @@ class Snapshot:
         return self._opened[part.name]
 
     def sum_of(self, part: PartFile) -> FileSum:
-        """Return one of its files by its name from the export's root, with what must be found there."""
+        """Return one of its files by its path from the export's root, with its expected sum."""
         return FileSum(f"{SNAPSHOTS}{self.manifest.snapshot}/{part.name}", part.bytes, part.sha256, part.version)
 
     def open_images(self) -> list[ParquetFile]:
-        """Return the files of ``images/`` in their order, opened several at once: they may have to be downloaded.
+        """Return the files of ``images/`` in order, opened concurrently as they may need downloading.
 
         Raises:
             BadExport: one is missing or damaged.
@@ -138,12 +138,12 @@ class Snapshot:
 
     @property
     def row_groups_read(self) -> dict[str, int]:
-        """How many row groups were read so far of each file that was opened."""
+        """How many row groups were read so far of each opened file."""
         return {name: file.row_groups_read for name, file in self._opened.items()}
 
 
 def open_latest(files: FileStore, copies: Copies, export_name: str) -> Snapshot:
-    """Return the snapshot that ``latest.json`` names; ``export_name`` says in messages where it was looked for.
+    """Return the snapshot that ``latest.json`` names; messages call the export ``export_name``.
 
     Raises:
         BadExport: there is none, or it is damaged.
@@ -152,7 +152,7 @@ def open_latest(files: FileStore, copies: Copies, export_name: str) -> Snapshot:
 
 
 def read_latest(files: FileStore, export_name: str) -> Latest:
-    """Return what ``latest.json`` says.
+    """Return the content of ``latest.json``.
 
     Raises:
         NoExport: there is none.
@@ -179,7 +179,7 @@ def open_snapshot(latest: Latest, files: FileStore, copies: Copies, export_name:
 
 
 def _is_whole(path: Path, file: FileSum) -> bool:
-    """Return whether the copy is there and right, and mark it as used before it is read, so that nobody removes it."""
+    """Return whether the copy exists and is intact, and mark it as used before reading, so that nobody removes it."""
     try:
         os.utime(path)
         return _digest(path) == file.sha256

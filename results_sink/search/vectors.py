@@ -1,4 +1,4 @@
-"""What the model saw in the images of an export, for whoever looks for what is alike."""
+"""The feature vectors of an export's images, for similarity search."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ExportedVectors:
 
     Attributes:
         rows: int64 [n], the row of each in its part of the catalogue.
-        index: of their vectors.
+        index: over their vectors.
     """
 
     rows: NDArray[np.int64]
@@ -34,7 +34,7 @@ class ExportedVectors:
 
 
 def exported_vectors(snapshot: Snapshot, space: str) -> ExportedVectors | None:
-    """Return the vectors of that space in a snapshot; None where it has none.
+    """Return the vectors of that space in a snapshot; None if it has none.
 
     Raises:
         BadExport: a file of the export is missing or damaged.
@@ -44,12 +44,12 @@ def exported_vectors(snapshot: Snapshot, space: str) -> ExportedVectors | None:
 
 
 def changed_vectors(changed: ImageColumns, space: str) -> ExportedVectors | None:
-    """Return the vectors of that space of the images that changed since a snapshot; None where they have none."""
+    """Return the vectors of that space of the images that changed since a snapshot; None if they have none."""
     return _indexed([changed.vectors], space) if changed.vectors is not None else None
 
 
 def _indexed(groups: Iterable[Any], space: str) -> ExportedVectors | None:
-    """Return the vectors of groups of rows that follow each other, which are Arrow's own tables."""
+    """Return the vectors of consecutive groups of rows, which are Arrow tables."""
     rows: list[NDArray[np.int64]] = []
     vectors: list[NDArray[np.int8]] = []
     first_row = 0

@@ -1,7 +1,7 @@
-"""What words of a query mean: keywords and colours by their names, synonyms, plurals, spellings and beginnings.
+"""What words of a query mean: keywords and colours by names, synonyms, plurals, misspellings and prefixes.
 
-Words are looked for in the person's language first. The other languages are asked for a word only where it is none of
-the person's own language: so *red* is never a German *Rad*, nor *rock* a *Rock*.
+Words are looked up in the person's language first, and in the others only if they are not words of that language: so
+*rock* is never a German *Rock*.
 """
 
 from __future__ import annotations
@@ -36,27 +36,27 @@ if TYPE_CHECKING:
 
     from pipeline.keywords import Vocabulary
 
-MOST_JOINED = 6  # words of the longest keyword that is recognised without quotes
-LEAST_PREFIX = 3  # letters of a word that is completed, chosen by us
-LEAST_TYPO = 4  # letters of a word that may be misspelled: shorter ones are near too many others
-TWO_TYPOS = 7  # letters, chosen by us: a word of so many may have two slips, a shorter one may have one
+MOST_JOINED = 6  # words of the longest keyword recognised without quotes
+LEAST_PREFIX = 3  # letters before a word is completed, chosen by us
+LEAST_TYPO = 4  # letters before a word is corrected: shorter ones are near too many others
+TWO_TYPOS = 7  # letters, chosen by us: from here on a word may have two typos, below it one
 LETTERS_PER_TYPO = 4  # of a suggestion, chosen by us
-MOST_ENDING = 3  # letters by which a word and its plural differ: beyond that they only look as if they had one stem
-MOST_MISSPELLED = 3  # words of a keyword that is recognised though one of them is misspelled, chosen by us
+MOST_ENDING = 3  # letters by which a word and its plural may differ: more, and the common stem is chance
+MOST_MISSPELLED = 3  # words of a keyword recognised with one of them misspelled, chosen by us
 NEAR_WORDS = 3  # suggestions for a word that means nothing
 _STEMMERS = {"en": "english", "de": "german", "fr": "french", "es": "spanish"}
 _PLURAL_ENDINGS = {"en": ("s", "es"), "de": ("n", "en", "e", "s", "er"), "fr": ("s", "x"), "es": ("s", "es")}
-LEAST_HEAD = 6  # letters of a compound's last part that is believed whatever comes before it
-_COMPOUNDS = ("de",)  # languages that write a word and what tells more of it as one
-HEAD_COMES_FIRST = ("fr", "es")  # of several words, the one that the others tell more of: sac à main, but handbag
-_EDGES = ".,;:!?'`\u00b4\u2018\u2019&+*/#~-_"  # signs around a word that do not belong to it
+LEAST_HEAD = 6  # letters of a compound's last part that is trusted whatever comes before it
+_COMPOUNDS = ("de",)  # languages that write compounds as one word
+HEAD_COMES_FIRST = ("fr", "es")  # languages whose modifiers follow the noun: sac à main, but handbag
+_EDGES = ".,;:!?'`\u00b4\u2018\u2019&+*/#~-_"  # punctuation around a word, not part of it
 _ELISION = re.compile(r"^[dl]['\u2019](?=\w)", re.IGNORECASE)
 _POSSESSIVES = ("'s", "\u2019s", "s'", "s\u2019")
 
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """A word as it was typed, and the word that it was read as."""
+    """A word as typed, and the word it was read as."""
 
     typed: str
     read_as: str
@@ -64,15 +64,15 @@ class Correction:
 
 @dataclass(frozen=True, slots=True)
 class WordMatch:
-    """What a word, or several that belong together, means.
+    """What a word, or a group of words, means.
 
     Attributes:
-        text: as it was typed.
-        node: None where it is left out.
-        ignored: the words that were left out and are worth saying so: not articles and the like.
-        corrections: what was read as another word.
-        is_detail: whether it says less than other words beside it: a colour, a material, what is not wanted, or the
-            head of longer names.
+        text: as typed.
+        node: None if it is left out.
+        ignored: the words left out that are worth reporting: no articles and the like.
+        corrections: the words read as another.
+        is_detail: whether it matters less than the words beside it: a colour, a material, a negation, or the head of
+            longer names.
     """
 
     text: str
@@ -84,14 +84,14 @@ class WordMatch:
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a known spelling stands for, and how it is shown."""
+    """What a known spelling means, and how it is displayed."""
 
     shown: str
     keyword_ids: tuple[str, ...] = ()
     colour_id: str | None = None
 
     def merged(self, other: Meaning) -> Meaning:
-        """Return what both stand for."""
+        """Return the union of both meanings."""
         ids = tuple(dict.fromkeys((*self.keyword_ids, *other.keyword_ids)))
         return Meaning(self.shown, ids, self.colour_id or other.colour_id)
 
@@ -100,7 +100,7 @@ class Lexicon:
     """The words of one language."""
 
     def __init__(self, vocabulary: Vocabulary, language: str) -> None:
-        """Collect names, and the synonyms that are no forms of one: a name always wins."""
+        """Collect names, and synonyms that are not forms of a name: a name always wins."""
         self.language = language
         self._stemmer = snowballstemmer.stemmer(_STEMMERS.get(language, "english"))
         self._stem = cache(self._stemmer.stemWord)
@@ -117,7 +117,7 @@ class Lexicon:
             self._add(self.colours, self.key(word), Meaning(word, (), colour_id))
 
     def _is_named(self, word: str) -> bool:
-        """Return whether the taxonomy itself has a name for a synonym, or for what it is the plural of."""
+        """Return whether a synonym, or its singular, is itself a name in the taxonomy."""
         folded = fold(word)
         return any(OSA.distance(folded, name) <= MOST_ENDING for name in self._names_by_key.get(self.key(word), ()))
 
@@ -129,7 +129,7 @@ class Lexicon:
         return names
 
     def exact(self, text: str) -> Meaning | None:
-        """Return what is called so, or is a synonym of it, whatever its case, accents, spaces and hyphens."""
+        """Return the meaning of a name or synonym, ignoring case, accents, spaces and hyphens."""
         folded = fold(text)
         return self.names.get(folded) or self.synonyms.get(folded) or self._solid.get(_solid(folded))
 
@@ -142,7 +142,7 @@ class Lexicon:
         return stemmed or self._singular(fold(text))
 
     def _singular(self, folded: str) -> Meaning | None:
-        """Return what a word means without the ending of a plural, where the stems of the two differ."""
+        """Return what a word means without a plural ending, if the two stems differ."""
         endings = [ending for ending in _PLURAL_ENDINGS.get(self.language, ()) if folded.endswith(ending)]
         singulars = (folded[: -len(ending)] for ending in endings if len(folded) - len(ending) >= LEAST_PREFIX)
         return next(filter(None, (self.names.get(word) or self.synonyms.get(word) for word in singulars)), None)
@@ -152,11 +152,11 @@ class Lexicon:
         return self.colours.get(self.key(text))
 
     def headed(self, text: str) -> Meaning | None:
-        """Return the keywords whose names tell more of this word: *washing machine* of *machine*."""
+        """Return the keywords whose names have this word as their head: *washing machine* for *machine*."""
         return self._heads.get(self.key(text))
 
     def compounded(self, text: str) -> Meaning | None:
-        """Return what the last part of a compound means, the longest that is a name: *Tisch* of *Holztisch*."""
+        """Return the meaning of a compound's longest ending that is a name: *Tisch* of *Holztisch*."""
         folded = fold(text)
         if self.language not in _COMPOUNDS:
             return None
@@ -167,7 +167,7 @@ class Lexicon:
         return next(filter(None, (self.exact(part) or self.inflected(part) for part in parts)), None)
 
     def begun(self, text: str) -> Meaning | None:
-        """Return the keywords with a name that begins so."""
+        """Return the keywords with a name that starts with this."""
         folded = fold(text)
         if len(folded) < LEAST_PREFIX:
             return None
@@ -175,7 +175,7 @@ class Lexicon:
         return _merged(begun) if begun else None
 
     def misspelled(self, text: str) -> Meaning | None:
-        """Return what a word with a slip or two means: that which differs least, and begins alike rather than not."""
+        """Return what a word with a typo or two means: the closest, preferably with the same start."""
         key, letters = self.key(text), len(text.replace(" ", ""))
         if letters < LEAST_TYPO:
             return None
@@ -185,7 +185,7 @@ class Lexicon:
         return self._closest(text, near[min(alike)[2]][0]) if alike else None
 
     def near(self, text: str) -> list[str]:
-        """Return names that are spelled almost so, and then names of which this is a part."""
+        """Return names with a similar spelling, then names that contain this."""
         key = self.key(text)
         limit = max(1, len(key) // LETTERS_PER_TYPO)
         near = process.extract(key, self._keys.keys(), scorer=OSA.distance, score_cutoff=limit, limit=NEAR_WORDS)
@@ -194,12 +194,12 @@ class Lexicon:
         return list(dict.fromkeys(names))[:NEAR_WORDS]
 
     def is_word(self, text: str) -> bool:
-        """Return whether it is a word of the language, of whatever meaning: so it is no slip."""
+        """Return whether it is any word of the language, and so no typo."""
         folded = text.casefold()
         return folded in UNSAID_WORDS.get(self.language, ()) or folded in known_words(self.language)
 
     def key(self, text: str) -> str:
-        """Return the form in which a word and its plural are the same: each word's stem."""
+        """Return the form that a word and its plural share: each word's stem."""
         words = fold(text).replace("-", " ").split()
         singulars = IRREGULAR_PLURALS.get(self.language, {})
         return " ".join(self._stem(singulars.get(word, word)) for word in words)
@@ -217,7 +217,7 @@ class Lexicon:
 
     @cached_property
     def _keys(self) -> dict[str, dict[str, Meaning]]:
-        """What names and synonyms mean by their stems: several may have one stem, as *bed* and *bedding*."""
+        """The meanings of names and synonyms by stem: several may share one, as *bed* and *bedding*."""
         keys: dict[str, dict[str, Meaning]] = {}
         for name, meaning in self._spellings.items():
             for key in (self.key(name), _solid(self.key(name)), self._stem(_solid(name))):
@@ -225,7 +225,7 @@ class Lexicon:
         return keys
 
     def _closest(self, text: str, key: str, most_slips: int | None = None) -> Meaning | None:
-        """Return what those names of a stem mean that differ least from the text, in so many letters at most."""
+        """Return the meaning of a stem's names closest to the text, at most ``most_slips`` letters apart."""
         names = self._keys.get(key, {})
         slips = {name: OSA.distance(fold(text), name) for name in names}
         least = min(slips.values(), default=None)
@@ -250,7 +250,7 @@ class Lexicon:
 
 @dataclass(frozen=True)
 class QueryWords:
-    """The words of a vocabulary in every language, each sorted when it is needed."""
+    """The words of a vocabulary in every language, each indexed on first use."""
 
     vocabulary: Vocabulary
 
@@ -265,7 +265,7 @@ class QueryWords:
         return self._lexicons[language]
 
     def in_language(self, language: str, *, has_colours: bool = False) -> LanguageWords:
-        """Return what reads words for a person of that language; colours mean nothing where images have none."""
+        """Return the reader for a person of that language; colours mean nothing if images have none."""
         return LanguageWords(self, language, has_colours)
 
 
@@ -282,18 +282,18 @@ class LanguageWords:
         return self.words.lexicon(self.language)
 
     def read_phrase(self, phrase: str) -> list[WordMatch]:
-        """Return what a phrase in quotation marks means: itself, or else its words."""
+        """Return what a quoted phrase means as a whole, or else its words."""
         meaning = self._known(phrase) or self._misspelled([phrase])
         if meaning is None:
             return self.read(phrase.split(), is_last=False)
         return [self._match(phrase, meaning, is_corrected=self._known(phrase) is None)]
 
     def read(self, texts: Sequence[str], *, is_last: bool) -> list[WordMatch]:
-        """Return what neighbouring words mean, the longest keyword first.
+        """Return what adjacent words mean, the longest keyword first.
 
         Args:
-            texts: the words as they were typed.
-            is_last: whether they end the query, so that the last of them may be a word that was only begun.
+            texts: the words as typed.
+            is_last: whether they end the query, so that the last one may be unfinished.
         """
         matches = []
         first = 0
@@ -311,9 +311,9 @@ class LanguageWords:
             rest[0] = noun
         return self._longest(rest) or self._single(rest, is_last=is_last and len(texts) == 1)
 
-    # DECISIONS.md, 146: who types "no boots" wants none, and finds nothing else if "no" is left out.
+    # DECISIONS.md, 146: without its "no", "no boots" would find nothing but boots.
     def _negated(self, texts: Sequence[str]) -> tuple[int, WordMatch] | None:
-        """Return how many words a negation and what it leaves out are, and that; None where there is none."""
+        """Return the number of words in a negation and its object, and the match; None if there is none."""
         stop_words = STOP_WORDS.get(self.language, ())
         following = [index for index, text in enumerate(texts) if index and fold(_bare(text)) not in stop_words]
         if fold(_bare(texts[0])) not in NEGATIONS.get(self.language, ()) or not following:
@@ -326,12 +326,12 @@ class LanguageWords:
         return first + count, WordMatch(text, Without(match.node), (), match.corrections, is_detail=True)
 
     def near(self, text: str) -> list[str]:
-        """Return names, in the person's language, that are near a word that means nothing."""
+        """Return names, in the person's language, near an unknown word."""
         return self._own.near(text)
 
     def _longest(self, texts: Sequence[str]) -> tuple[int, WordMatch] | None:
-        """Return how many of the first words are a keyword together, and which; None where they are none."""
-        # DECISIONS.md, 10: shoppers type no quotation marks, so neighbours that are a keyword are read as it.
+        """Return how many of the first words form a keyword, and which; None if none do."""
+        # DECISIONS.md, 10: shoppers type no quotation marks, so adjacent words that form a keyword are one.
         for count in range(len(texts), 1, -1):
             text = " ".join(texts[:count])
             if meaning := self._known(text):
@@ -343,7 +343,7 @@ class LanguageWords:
         return (1, self._match(texts[0], meaning)) if meaning else None
 
     def _single(self, texts: Sequence[str], *, is_last: bool) -> tuple[int, WordMatch]:
-        """Return what the first word means though it is no name: a head, a beginning, a slip, or nothing."""
+        """Return what the first word means if it is no name: a head, a prefix, a typo, or nothing."""
         text = texts[0]
         if fold(text) in STOP_WORDS.get(self.language, ()) or not text:
             return 1, WordMatch(text, None)
@@ -363,10 +363,10 @@ class LanguageWords:
         return _ELISION.sub("", text) if self.language == "fr" else text
 
     def _known(self, text: str) -> Meaning | None:
-        """Return what a name, a synonym, a colour or a form of one means: in the person's language, or in another."""
+        """Return the meaning of a name, synonym or colour in any form: in the person's language, or another."""
         if not text:
             return None
-        # DECISIONS.md, 59: a word of the person's language, even if it means nothing here, is none of another.
+        # DECISIONS.md, 59: a word of the person's language, even an unknown one, is not read in another.
         own = self._named(self._own, text)
         if own or self._own.is_word(text) or fold(text) in STOP_WORDS.get(self.language, ()):
             return own
@@ -379,7 +379,7 @@ class LanguageWords:
         return meaning.merged(colour) if meaning and colour else meaning or colour
 
     def _misspelled(self, texts: Sequence[str]) -> Meaning | None:
-        """Return what words mean of which one is misspelled: one that is no word of the language."""
+        """Return what words mean if one, which is no word of the language, is misspelled."""
         if all(self._own.is_word(word) or self._own.exact(word) for text in texts for word in text.split()):
             return None
         return self._own.misspelled(" ".join(texts))
@@ -400,9 +400,9 @@ class LanguageWords:
 
 @cache
 def known_words(language: str) -> frozenset[str]:
-    """Return the words of a language, in small letters, as pyspellchecker lists them; none of a language it lacks.
+    """Return pyspellchecker's words of a language, in lower case; none for a language it lacks.
 
-    Reading a list takes 0.1 to 0.3 s, once in a process, and only for a word that the taxonomy does not have.
+    Reading a list takes 0.1 to 0.3 s, once in a process, and only for a word the taxonomy lacks.
     """
     path = files("spellchecker") / "resources" / f"{language}.json.gz"
     return frozenset(json.loads(gzip.decompress(path.read_bytes()))) if path.is_file() else frozenset()
@@ -424,12 +424,12 @@ def _merged(meanings: Iterable[Meaning]) -> Meaning:
 
 
 def _solid(folded: str) -> str:
-    """Return a word without spaces and hyphens: as t-shirt, t shirt and tshirt are the same."""
+    """Return a word without spaces and hyphens: t-shirt, t shirt and tshirt are the same."""
     return folded.replace(" ", "").replace("-", "")
 
 
 def _bare(text: str) -> str:
-    """Return a word without the signs around it and a possessive."""
+    """Return a word without punctuation around it and without a possessive."""
     bare = text.rpartition(":")[2].strip(_EDGES)  # colour:red is red
     ending = next((ending for ending in _POSSESSIVES if bare.lower().endswith(ending)), "")
     return bare[: len(bare) - len(ending)] + ("s" if ending in {"s'", "s\u2019"} else "") if ending else bare

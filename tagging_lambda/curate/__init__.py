@@ -1,1 +1,1 @@
-"""Verbs on records at rest: people decide, a new taxonomy is applied, a run is taken back. Needs no model."""
+"""Verbs on stored records: apply people's decisions or a new taxonomy, undo a run. They need no model."""

@@ -1,4 +1,4 @@
-"""Commands on records at rest: pin, suppress, release, retag, undo."""
+"""Commands on stored records: pin, suppress, release, retag, undo."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ from tagging_lambda.words.keyword_mapper import KeywordMapper
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ATTENTION = 1  # the exit code of what is done and wants attention
-MAX_BY_LETTERS = 64  # chosen by us: a name or an address; it lies on every record
+ATTENTION = 1  # the exit code of a finished command that needs attention
+MAX_BY_LETTERS = 64  # chosen by us: a name or an address; it is stored on every record
 
 
 def _decision(verdict: KeywordAction, summary: str) -> Callable[..., int]:
-    """Return the command of one verdict; the three differ in nothing else."""
+    """Return the command of one verdict; the three differ only in that."""
 
     def command(
         *, keyword: str | None, image: str | None, product: str | None, file: Path | None, by: str, as_json: bool

@@ -1,4 +1,4 @@
-"""Puts the deployed stack's table behind the port that these verbs need."""
+"""Connects these verbs to the deployed stack's table."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def rewriter_of_stack(*, dry_run: bool = False) -> Iterator[Rewriter]:
-    """Give what rewrites the table of the stack that is deployed.
+    """Yield a rewriter of the deployed stack's table.
 
     Raises:
-        NoStack: none is.
+        NoStack: no stack is deployed.
     """
     with ThreadPoolExecutor(AT_ONCE) as pool:
         yield Rewriter(table_of_stack(), pool, dry_run)

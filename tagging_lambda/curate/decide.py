@@ -1,4 +1,4 @@
-"""The verbs pin, suppress and release: people's wishes become decisions on records."""
+"""The verbs pin, suppress and release: turn people's wishes into decisions on records."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from pipeline.records import Record
     from tagging_lambda.curate.rewrite import Rewriter
 
-READ_BATCH = 100  # records read at a time: the most Amazon DynamoDB permits in one call
+READ_BATCH = 100  # records read at a time: DynamoDB's limit for one call
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """An action on one keyword, of one image or of all images of the product with this id."""
+    """An action on one keyword, of one image or of all images of a product."""
 
     action: KeywordAction
     keyword_id: str
@@ -36,7 +36,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class UnknownTarget:
-    """An image or a product that has no record, so that nothing can be decided about it."""
+    """An image or a product without a record, so that nothing can be decided about it."""
 
     name: str
 
@@ -46,7 +46,7 @@ DecisionEvent = Rewrite | UnreadableItem | UnknownTarget
 
 @dataclass
 class DecisionCounts:
-    """Counts what became of the wishes, by image."""
+    """Counts the results of wishes, by image."""
 
     changed: int = 0
     unchanged: int = 0
@@ -54,7 +54,7 @@ class DecisionCounts:
     failed: list[str] = field(default_factory=list)
 
     def add(self, event: DecisionEvent) -> None:
-        """Count what became of one image or product."""
+        """Count the result for one image or product."""
         match event:
             case UnknownTarget():
                 self.unknown.append(event.name)
@@ -70,7 +70,7 @@ class DecisionCounts:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedWishes:
-    """The wishes of each image, in the order given, and the products of which no image is on record."""
+    """The wishes of each image, in order, and the products without an image on record."""
 
     by_image: Mapping[ImageRef, Sequence[Wish]]
     unknown: tuple[UnknownTarget, ...] = ()
@@ -89,7 +89,7 @@ class Decider:
     def resolve(self, wishes: Iterable[Wish]) -> ResolvedWishes:
         """Return the wishes by image.
 
-        A product's images are those on record now: an image that comes later is the model's.
+        A product's images are those on record now: later images follow the model.
         """
         by_image: dict[ImageRef, list[Wish]] = {}
         products: dict[str, tuple[ImageRef, ...]] = {}
@@ -107,7 +107,7 @@ class Decider:
         return tuple(image for image in images if image)
 
     def decide(self, wishes: ResolvedWishes) -> Iterator[DecisionEvent]:
-        """Yield what becomes of each image, and of each product that is unknown.
+        """Yield the result for each image, and each unknown product.
 
         Raises:
             CallerError: an image would have more decisions than the limit.
@@ -132,7 +132,7 @@ _KINDS = {KeywordAction.PIN: DecisionKind.PIN, KeywordAction.SUPPRESS: DecisionK
 
 
 def _with_wish(decisions: tuple[Decision, ...], wish: Wish, decided_at: datetime, by: str) -> tuple[Decision, ...]:
-    """Return the decisions after the wish: the newest of a keyword stands alone, at the end."""
+    """Return the decisions after the wish: a keyword's newest replaces its older one, at the end."""
     kind = _KINDS.get(wish.action)
     if any(decision.keyword_id == wish.keyword_id and decision.kind == kind for decision in decisions):
         return decisions

@@ -1,4 +1,4 @@
-"""Decisions over HTTP: one person decides about keywords on images."""
+"""Decisions over HTTP: one person decides on keywords of images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,27 +19,27 @@ from tagging_lambda.curate.decide import Decider, DecisionEvent, UnknownTarget, 
 from tagging_lambda.curate.keyword_lookup import keyword_once_named
 from tagging_lambda.curate.rewrite import Rewriter
 
-MAX_NAME_CHARACTERS = 64  # of who decided, as for the command
+MAX_NAME_CHARACTERS = 64  # of the person who decided, as for the command
 
 
 @dataclass(frozen=True)
 class DecisionWriter:
-    """Writes decisions to the records at rest."""
+    """Writes decisions to stored records."""
 
     rewriter: Rewriter
     vocabulary: Vocabulary
     clock: Clock
 
     def apply(self, requests: Sequence[KeywordDecision], by: str) -> list[AppliedDecision]:
-        """Write these decisions in the name of ``by``, and return what became of each.
+        """Write these decisions in the name of ``by``, and return the result of each.
 
-        All are checked before any is written. Each image is written on its own: one that somebody else keeps writing
+        All are checked before any is written. Each image is written separately: one with constant conflicting writes
         fails alone.
 
         Raises:
             CallerError: a keyword does not exist, or an image would have too many decisions.
-            NotFoundError: nothing is known of an image.
-            RetryLater: not one of the records could be written.
+            NotFoundError: an image has no record.
+            RetryLater: none of the records could be written.
         """
         wishes = [
             Wish(request.decision, keyword_once_named(request.keyword, self.vocabulary), ImageRef.parse(request.image))
@@ -76,7 +76,7 @@ class _Outcome:
 
 def _outcome(event: DecisionEvent) -> _Outcome:
     match event:
-        case UnknownTarget():  # it was on record a moment ago
+        case UnknownTarget():  # its record disappeared since the check
             return _Outcome(event.name, failure=f"nothing is known of {event.name}")
         case UnreadableItem():
             return _Outcome(str(event.image or event.key), failure=event.problem)
@@ -84,7 +84,7 @@ def _outcome(event: DecisionEvent) -> _Outcome:
 
 
 def add_routes(app: Resolver, writer: DecisionWriter) -> None:
-    """Let the app answer POST /decisions."""
+    """Add the route POST /decisions."""
 
     @app.operation(
         "POST", "/decisions", tag=Tag.REVIEW, problems=[ProblemCode.NOT_FOUND, ProblemCode.UNSUPPORTED_MEDIA_TYPE]

@@ -22,15 +22,15 @@ DECISION, KEYWORD, IMAGE, PRODUCT = "decision", "keyword", "image", "product"
 
 
 def wishes_in(path: Path, otherwise: KeywordAction, vocabulary: Vocabulary) -> tuple[Wish, ...]:
-    """Return every wish of the file, which is read to its end before anything is done.
+    """Return every wish of the file, which is read completely before anything is done.
 
     Args:
         path: the file.
-        otherwise: the verdict of a row that gives none.
-        vocabulary: what the keywords are words or ids of.
+        otherwise: the verdict of a row without one.
+        vocabulary: has the keywords' words and ids.
 
     Raises:
-        CallerError: a row is not as it should be; the message names its line and column.
+        CallerError: a row is invalid; the message names its line and column.
     """
     wishes = tuple(_wish(row, otherwise, vocabulary) for row in rows(path, (KEYWORD,)))
     if not wishes:

@@ -1,4 +1,4 @@
-"""Finds the keyword or colour that a person means: by a word in any language, or in one (``de:Boot``), or by its id."""
+"""Looks up keywords and colours by a word in any language, or in a given one (``de:Boot``), or by id."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _ID = re.compile(r"n\d{8}|shop-[a-z0-9-]+")  # a WordNet id, or one of a shop's 
 
 
 def keyword_named(text: str, vocabulary: Vocabulary) -> str:
-    """Return the id of the emitted keyword that the text names; of the colour, where no keyword is called so.
+    """Return the id of the emitted keyword that the text names, or else of the colour.
 
-    *orange* is the fruit; who means the colour writes ``colour:orange``, or its id, ``colour-orange``.
+    *orange* is the fruit; the colour is ``colour:orange``, or its id, ``colour-orange``.
 
     Raises:
-        CallerError: no keyword is called that, or several are.
+        CallerError: no keyword has that name, or several have.
     """
     if colour_of(text):
         return text
@@ -43,7 +43,7 @@ def keyword_named(text: str, vocabulary: Vocabulary) -> str:
 
 
 def keyword_once_named(text: str, vocabulary: Vocabulary) -> str:
-    """Return the same, or the text itself where it is an id: an older vocabulary may have had it.
+    """Return the same, or the text itself if it is an id: an older vocabulary may have had it.
 
     Raises:
         CallerError: as for ``keyword_named``.
@@ -52,9 +52,9 @@ def keyword_once_named(text: str, vocabulary: Vocabulary) -> str:
 
 
 def _spelled(text: str, vocabulary: Vocabulary) -> tuple[str, ...]:
-    """Return the ids that the text names: in the language before a colon, else in the first language that has it.
+    """Return the ids that the text names: in the language before a colon, or the first language that has it.
 
-    *boot* is footwear in English and a boat in German; who means the boat writes ``de:Boot``.
+    *boot* is footwear in English and a boat in German; the boat is ``de:Boot``.
     """
     language, colon, word = text.partition(":")
     if colon and language in vocabulary.languages:

@@ -1,4 +1,4 @@
-"""Reports of these verbs: as JSON documents, and as text for a person."""
+"""Reports these verbs' results: as JSON documents, and as text for a person."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OFFENDERS = 10  # unknown images and failures named, chosen by us
 
 
 def decided_document(counts: DecisionCounts) -> dict[str, Any]:
-    """Return what became of decisions as JSON."""
+    """Return the results of decisions as JSON."""
     return {
         "changed": counts.changed,
         "unchanged": counts.unchanged,
@@ -31,7 +31,7 @@ def decided_document(counts: DecisionCounts) -> dict[str, Any]:
 
 
 def decided_text(counts: DecisionCounts, wishes: Collection[Wish], vocabulary: Vocabulary) -> str:
-    """Return what became of decisions for a person; one alone with what its word was taken for."""
+    """Return the results of decisions for a person; a single one also with the keyword found for its word."""
     named = [f"{_name(wish.keyword_id, vocabulary)} ({wish.keyword_id}): " for wish in wishes if len(wishes) == 1]
     lines = [f"{''.join(named)}{_images(counts.changed)} changed, {counts.unchanged:,} were so already"]
     for count, problem, named in (
@@ -44,7 +44,7 @@ def decided_text(counts: DecisionCounts, wishes: Collection[Wish], vocabulary: V
 
 
 def retagged_document(counts: RetagCounts, run_id: str, vocabulary: Vocabulary, *, dry_run: bool) -> dict[str, Any]:
-    """Return what a new taxonomy changes as JSON."""
+    """Return a new taxonomy's changes as JSON."""
 
     def by_keyword(images: Counter[str]) -> list[dict[str, Any]]:
         return [{"keyword": _name(i, vocabulary), "id": i, "images": count} for i, count in images.most_common()]
@@ -76,7 +76,7 @@ def retagged_document(counts: RetagCounts, run_id: str, vocabulary: Vocabulary, 
 
 
 def retagged_text(counts: RetagCounts, run_id: str, vocabulary: Vocabulary, *, dry_run: bool) -> str:
-    """Return what a new taxonomy changes for a person."""
+    """Return a new taxonomy's changes for a person."""
     will = "would change" if dry_run else "changed"
     lines = [
         f"run          {run_id}" + (" (dry run: nothing is written)" if dry_run else ""),
@@ -104,7 +104,7 @@ def retagged_text(counts: RetagCounts, run_id: str, vocabulary: Vocabulary, *, d
 
 
 def undone_document(counts: UndoCounts, run_id: str, *, dry_run: bool) -> dict[str, Any]:
-    """Return what was taken back as JSON."""
+    """Return what was undone as JSON."""
     return {
         "run_id": run_id,
         "dry_run": dry_run,
@@ -119,7 +119,7 @@ def undone_document(counts: UndoCounts, run_id: str, *, dry_run: bool) -> dict[s
 
 
 def undone_text(counts: UndoCounts, run_id: str, *, dry_run: bool) -> str:
-    """Return what was taken back for a person."""
+    """Return what was undone for a person."""
     unreadable = counts.unreadable.count
     skipped = [f"unreadable{unreadable:>11,}  {_first(map(str, counts.unreadable.examples))}"] if unreadable else []
     if not counts.written_last:

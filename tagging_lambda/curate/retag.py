@@ -1,4 +1,4 @@
-"""The verb retag: the keywords of the whole table follow today's taxonomy, from what the records keep."""
+"""The verb retag: applies today's taxonomy to the whole table, from the stored class scores and vectors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OFFENDERS = 10  # failures named, chosen by us
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One image whose keywords change: ids before and after."""
+    """One image with changed keywords: ids before and after."""
 
     image: str
     before: tuple[str, ...]
@@ -32,14 +32,14 @@ class Example:
 
 @dataclass
 class RetagCounts:
-    """Counts what became of the images.
+    """Counts the results by image.
 
     Attributes:
         model_version: the model whose class scores the taxonomy was applied to.
         touched: images that gain or lose a keyword.
         rescored: images that keep their keywords, with other scores or sources.
-        same: images whose keywords are the same under the new taxonomy.
-        current: images that were under the new taxonomy already.
+        same: images with the same keywords under the new taxonomy.
+        current: images already under the new taxonomy.
         other_model: images whose class scores are of another model, so that they must be reconciled again.
         untagged: images that are rejected, gone or undone, and have no class scores.
         gained: per keyword id, the images that gain it.
@@ -61,7 +61,7 @@ class RetagCounts:
     unreadable: UnreadableItems = field(default_factory=UnreadableItems)
 
     def add(self, event: Rewrite | UnreadableItem) -> None:
-        """Count what became of one image."""
+        """Count the result for one image."""
         if isinstance(event, UnreadableItem):
             self.unreadable.add(event)
             return
@@ -101,7 +101,7 @@ class Retagger:
         mapper: taxonomy and heads, made for the classes of that model.
         model_version: of that model.
         run_id: the run that changed records are attributed to.
-        everything: also applies the taxonomy where its version is on record already: its rules may have changed.
+        everything: whether to apply it even if its version is on record already: its rules may have changed.
     """
 
     rewriter: Rewriter
@@ -111,7 +111,7 @@ class Retagger:
     everything: bool = False
 
     def retag(self, records: Iterable[Record | UnreadableItem]) -> Iterator[Rewrite | UnreadableItem]:
-        """Yield what becomes of each record. A second run goes on where the first stopped: what is done is skipped."""
+        """Yield the result for each record. A second run resumes where the first stopped, skipping finished records."""
         return self.rewriter.rewrite(records, self._change)
 
     def _change(self, record: Record) -> Record:

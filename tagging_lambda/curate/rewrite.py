@@ -1,4 +1,4 @@
-"""Rewrites records: each is changed, and written on condition that nobody else wrote it meanwhile."""
+"""Rewrites records: each is changed, and written on condition that it did not change meanwhile."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
     Change = Callable[[Record], Record]
 
-AT_ONCE = 16  # writes on their way at the same time; chosen by us: hides DynamoDB's 5 to 10 ms an answer
-GROUP = 128  # records held at a time; chosen by us: eight for each write on its way, so that none waits for a slow one
-WAITS_S = (0.0, 0.2, 0.4, 0.8, 1.6, 3.2)  # before each further try; chosen by us: six seconds, longer than a throttle
+AT_ONCE = 16  # concurrent writes; chosen by us: hides DynamoDB's 5 to 10 ms an answer
+GROUP = 128  # records buffered; chosen by us: eight a concurrent write, so that none waits for a slow one
+WAITS_S = (0.0, 0.2, 0.4, 0.8, 1.6, 3.2)  # before each attempt; chosen by us: six seconds, longer than a throttle
 
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """One record as it was, and as it is now or would be. ``failure`` is empty unless it could not be written."""
+    """One record before and after, or as it would be. ``failure`` is empty unless writing failed."""
 
     before: Record
     after: Record
@@ -34,13 +34,13 @@ class Rewrite:
 
     @property
     def is_change(self) -> bool:
-        """Whether anything differs but the revision."""
+        """Whether anything but the revision differs."""
         return self.before != self.after
 
 
 @dataclass(frozen=True)
 class Rewriter:
-    """Changes records in a table; with ``dry_run`` it only says what would be changed."""
+    """Changes records in a table; with ``dry_run`` it only reports what would change."""
 
     table: RecordTable
     pool: Executor
@@ -48,11 +48,11 @@ class Rewriter:
     sleep: Callable[[float], None] = time.sleep
 
     def rewrite(self, records: Iterable[Record | UnreadableItem], change: Change) -> Iterator[Rewrite | UnreadableItem]:
-        """Yield what becomes of each record, in the order given. Memory does not grow with their number.
+        """Yield the result for each record, in order. Memory does not grow with their number.
 
-        A record that ``change`` returns as it is costs nothing. One that somebody else writes meanwhile is read and
-        changed again. One that cannot be written in the end is a ``Rewrite`` with a failure, and ends nothing else; one
-        that cannot be read stays as it is.
+        A record that ``change`` returns as it is costs nothing. After a conflicting write, a record is read and
+        changed again. One that cannot be written becomes a ``Rewrite`` with a failure, and stops no other; one that
+        cannot be read stays as it is.
         """
         remaining = iter(records)
         while group := list(islice(remaining, GROUP)):
@@ -66,7 +66,7 @@ class Rewriter:
             try:
                 if is_stale:
                     item = self.table.get_many([record.observation.image]).get(record.observation.image)
-                    if item is None:  # it expired, or was removed: there is nothing left to change
+                    if item is None:  # it expired or was removed: nothing is left to change
                         return Rewrite(record, record)
                     if isinstance(item, UnreadableItem):
                         return item
@@ -74,7 +74,7 @@ class Rewriter:
                 return self._try(record, change)
             except RevisionConflict as error:
                 is_stale, failure = True, str(error)
-            except RetryLater as error:  # which names the table, and whoever reads this needs the image
+            except RetryLater as error:  # its message names the table, but the reader needs the image
                 failure = f"{record.observation.image}: {error}"
                 self.sleep(wait_s)
         return Rewrite(record, record, failure)

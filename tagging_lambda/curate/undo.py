@@ -1,4 +1,4 @@
-"""The verb undo: takes back what one run wrote, and only that. People's decisions stay."""
+"""The verb undo: reverts what one run wrote, and only that. People's decisions stay."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ OFFENDERS = 10  # failures named, chosen by us
 
 @dataclass
 class UndoCounts:
-    """Counts what became of the images.
+    """Counts the results by image.
 
     Attributes:
-        run_id: the run that is taken back.
-        restored: images that have the keywords again that the run before gave them.
-        emptied: images of whose photo nothing was known before: as if they had never been reconciled.
+        run_id: the run to undo.
+        restored: images with their keywords from the run before.
+        emptied: images with an unknown photo before: as if never reconciled.
         gone: images that the run found gone. They stay so: that the photo is gone is a fact, not the run's opinion.
-        others: images that another run wrote last; if this one wrote them before, that is forgotten.
+        others: images that another run wrote last; an earlier state of this run is dropped.
     """
 
     run_id: str
@@ -47,7 +47,7 @@ class UndoCounts:
         return self.restored + self.emptied + self.gone + self.failed
 
     def add(self, event: Rewrite | UnreadableItem) -> None:
-        """Count what became of one image."""
+        """Count the result for one image."""
         if isinstance(event, UnreadableItem):
             self.unreadable.add(event)
             return
@@ -67,7 +67,7 @@ class UndoCounts:
 
 @dataclass(frozen=True)
 class Undoer:
-    """Takes back one run."""
+    """Undoes one run."""
 
     rewriter: Rewriter
     run_id: str
@@ -75,7 +75,7 @@ class Undoer:
     clock: Clock
 
     def undo(self, records: Iterable[Record | UnreadableItem]) -> Iterator[Rewrite | UnreadableItem]:
-        """Yield what becomes of each record. A second undo goes on where the first one stopped."""
+        """Yield the result for each record. A second undo resumes where the first one stopped."""
         return self.rewriter.rewrite(records, self._change)
 
     def _change(self, record: Record) -> Record:
@@ -84,7 +84,7 @@ class Undoer:
         if record.observation.run_id == self.run_id:
             return self._take_back(record)
         if record.previous and record.previous.run_id == self.run_id:
-            return replace(record, previous=None)  # or undoing the later run would bring this one back
+            return replace(record, previous=None)  # otherwise undoing the later run would restore this one
         return record
 
     def _take_back(self, record: TaggedImage | RejectedImage) -> Record:
@@ -92,7 +92,7 @@ class Undoer:
         if record.previous:
             return _restored(record, record.previous, self.vocabulary)
         # The next reconcile must not take this for an observation, so it names no object, model or taxonomy; the record
-        # stays, because people's decisions do (DECISIONS.md, 15).
+        # stays because people's decisions do (DECISIONS.md, 15).
         observation = replace(
             record.observation,
             observed_at=self.clock(),
@@ -120,7 +120,7 @@ def _restored(record: TaggedImage | RejectedImage, previous: Previous, vocabular
         height_pixels=previous.height_pixels,
         low_information=previous.low_information,
         revision=record.revision,
-        # The object is the same, so what a model saw in it stays true, whichever run kept it.
+        # The object is the same, so its vector stays valid, whichever run stored it.
         vector=record.vector if isinstance(record, TaggedImage) else None,
         facts=record.facts if isinstance(record, TaggedImage) else None,
     )

@@ -1,4 +1,4 @@
-"""Finds, from labelled photos, from which score on a keyword is right often enough, and how sure scores should be."""
+"""Finds, from labelled photos, each keyword's threshold for a precision, and the temperature of scores."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from tagging_lambda.words.class_keywords import Taxonomy
 
 EVIDENCE = 20  # photos, chosen by us: with fewer, a share of 0.95 cannot be told from 0.8
-CLAIM = 0.3  # the score from which a photo is evidence, chosen by us: below it nothing is said of it in any case
-FOLDS = 5  # parts of the photos: thresholds found on four are measured on the fifth
-NEVER = 1.0  # the threshold of a keyword that is not right often enough at any score
+CLAIM = 0.3  # the score from which a photo is evidence, chosen by us: below it no keyword is given anyway
+FOLDS = 5  # thresholds found on four parts are measured on the fifth
+NEVER = 1.0  # the threshold of a keyword that no score makes right often enough
 ROUNDED = 1000  # thresholds are multiples of 1/1000: finer says nothing
 TEMPERATURES = tuple(step / 20 for step in range(10, 41))  # 0.5 to 2
-_EDGE = 1e-4  # no probability is taken for certain when its error is weighed
+_EDGE = 1e-4  # probabilities are clipped by this before the log loss
 
 
 @dataclass(frozen=True, slots=True)
 class FoundThreshold:
-    """From which score on a keyword is right often enough, and on how many labelled photos that rests."""
+    """The score from which a keyword is right often enough, and the labelled photos behind it."""
 
     keyword_id: str
     threshold: float
@@ -42,9 +42,9 @@ class FoundThreshold:
 
 @dataclass(frozen=True, slots=True)
 class Temperature:
-    """What class scores would have to be cooled by to be as sure as they are right: 1 is just right, above is too sure.
+    """The temperature that calibrates class scores: 1 means calibrated, above 1 overconfident.
 
-    The errors are the log loss per keyword as it is and after that.
+    The errors are the log loss per keyword before and after.
     """
 
     value: float
@@ -54,15 +54,15 @@ class Temperature:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What labelled photos teach.
+    """The result of a calibration.
 
     Attributes:
-        wanted: the precision to aim at.
-        thresholds: those that help by cross-validation; none where they do not help together.
-        rejected: how many others were found, and do not help.
-        now: how good keywords are as they are.
-        held_out: how good they are with such thresholds, on photos that none of them was found on.
-        temperature: the best one for class scores as they are.
+        wanted: the target precision.
+        thresholds: those that help by cross-validation; none if they do not help together.
+        rejected: how many others were found that do not help.
+        now: the quality of the present keywords.
+        held_out: their quality with such thresholds, each photo judged by thresholds found on others.
+        temperature: the best one for the present class scores.
     """
 
     wanted: float
@@ -82,22 +82,22 @@ class Calibration:
         return {threshold.keyword_id: threshold.threshold for threshold in self.thresholds}
 
 
-# A threshold is kept only if it helps on photos that it was not chosen on (DECISIONS.md, 38).
+# A threshold is kept only if it helps on held-out photos (DECISIONS.md, 38).
 def calibrated(
     photos: Sequence[Judged], mapper: KeywordMapper, class_ids: Sequence[str], precision: float, *, cool: bool = False
 ) -> Calibration:
-    """Return what the photos teach, and of the thresholds only what cannot make things worse.
+    """Return the calibration by the photos, with only those thresholds that help.
 
-    A threshold is kept if enough photos stand behind it and it helps its keyword on photos that it was not found on.
-    All are dropped if they do not help together: where keywords are wrong too often, precision must rise; where they
-    are right often enough already, more photos must get their word, no more a wrong one, and precision must hold.
+    A threshold is kept if it rests on enough photos and helps its keyword on held-out photos. All are dropped if they
+    do not help together: if keywords are wrong too often, precision must rise; if they are right often enough already,
+    more photos must get their word, no more a wrong one, and precision must hold.
 
     Args:
-        photos: labelled, with the keywords that they have now.
-        mapper: that the keywords come from: the taxonomy, and the heads that may overrule it.
-        class_ids: of the model's classes, in their order.
-        precision: to aim at.
-        cool: find the thresholds for class scores at the best temperature.
+        photos: labelled, with their present keywords.
+        mapper: makes the keywords, from the taxonomy and the heads that may overrule it.
+        class_ids: of the model's classes, in order.
+        precision: the target.
+        cool: whether to find thresholds for class scores at the best temperature.
     """
     now = measured(remap(photos, mapper))
     heat = temperature(photos, mapper.taxonomy, len(class_ids))
@@ -107,7 +107,7 @@ def calibrated(
         ]
     search = _ThresholdSearch(mapper, class_ids, precision)
     candidates_found, helpful = search.candidates(photos), search.helpful(photos)
-    # The whole choice is made anew without each fold: no photo judges a threshold that it helped to choose.
+    # The whole choice is repeated without each fold: no photo judges a threshold that it helped to choose.
     held_out = measured(search.across_folds(photos, search.helpful))
     kept = helpful if _is_better(now, held_out, precision) else ()
     return Calibration(precision, kept, len(candidates_found) - len(kept), now, held_out, heat)
@@ -129,13 +129,13 @@ class _ThresholdSearch:
     precision: float
 
     def candidates(self, photos: Iterable[Judged]) -> tuple[FoundThreshold, ...]:
-        """Return the thresholds that fit these photos."""
+        """Return the thresholds found on these photos."""
         return thresholds(photos, self.mapper.taxonomy, self.precision)
 
     def helpful(self, photos: Sequence[Judged]) -> tuple[FoundThreshold, ...]:
-        """Return those of the candidates whose keyword is worth more on other photos than they were found on.
+        """Return the candidates that improve their keyword on held-out photos.
 
-        A wrong keyword costs as many right ones as the precision wants beside it: at 0.95, nineteen.
+        A wrong keyword costs as many right ones as the precision demands per wrong one: at 0.95, nineteen.
         """
         cost = self.precision / max(1 - self.precision, 1 / ROUNDED)
         worth: dict[str, float] = defaultdict(float)
@@ -151,7 +151,7 @@ class _ThresholdSearch:
     def across_folds(
         self, photos: Sequence[Judged], choose: Callable[[Sequence[Judged]], tuple[FoundThreshold, ...]]
     ) -> list[Judged]:
-        """Return the photos with the keywords that thresholds chosen on the other folds give them."""
+        """Return the photos with their keywords by thresholds chosen on the other folds."""
         folds = _folds(photos)
         remapped: list[Judged] = []
         for number, fold in enumerate(folds):
@@ -162,10 +162,10 @@ class _ThresholdSearch:
 
 
 def thresholds(photos: Iterable[Judged], taxonomy: Taxonomy, precision: float) -> tuple[FoundThreshold, ...]:
-    """Return the lowest threshold of each keyword from which it is right in at least this share of the photos.
+    """Return each keyword's lowest threshold at which it is right in at least this share of the photos.
 
-    A keyword that has a score of ``CLAIM`` in fewer than ``EVIDENCE`` photos is left out; a photo whose label says
-    nothing of it does not count. One that is never right often enough gets 1.
+    A keyword that reaches ``CLAIM`` in fewer than ``EVIDENCE`` photos is left out; photos whose label does not decide
+    it do not count. A keyword that is never right often enough gets 1.
     """
     scored: dict[str, list[tuple[float, bool]]] = defaultdict(list)
     for photo in photos:
@@ -180,7 +180,7 @@ def thresholds(photos: Iterable[Judged], taxonomy: Taxonomy, precision: float) -
 
 
 def _lowest(scores: Sequence[tuple[float, bool]], precision: float) -> tuple[float, Share] | None:
-    """Return the lowest score from which enough are right, of scores from the highest down."""
+    """Return the lowest score from which enough are right, of descending scores."""
     if len(scores) < EVIDENCE:
         return None
     best, right = (NEVER, Share(0, 0)), 0
@@ -201,12 +201,12 @@ def with_thresholds(vocabulary: Vocabulary, thresholds: Iterable[FoundThreshold]
 
 
 def remap(photos: Iterable[Judged], mapper: KeywordMapper) -> list[Judged]:
-    """Return the photos with the keywords that this mapper gives them."""
+    """Return the photos with this mapper's keywords."""
     return [replace(photo, tags=mapper.keywords(photo.class_scores, photo.vector)) for photo in photos]
 
 
 def _folds(photos: Iterable[Judged]) -> list[list[Judged]]:
-    """Return the photos in parts, each by what it belongs to: photos of one product resemble each other."""
+    """Return the photos in folds by group, as photos of one product resemble each other."""
     folds: list[list[Judged]] = [[] for _ in range(FOLDS)]
     for photo in photos:
         folds[hashlib.sha256(photo.file.group.encode()).digest()[0] % FOLDS].append(photo)
@@ -214,7 +214,7 @@ def _folds(photos: Iterable[Judged]) -> list[list[Judged]]:
 
 
 def temperature(photos: Sequence[Judged], taxonomy: Taxonomy, classes: int) -> Temperature:
-    """Return the temperature with the least error over all keywords that the photos' class scores lead to."""
+    """Return the temperature with the least error over all keywords that the class scores lead to."""
     errors = {value: _error(photos, taxonomy, classes, value) for value in TEMPERATURES}
     best = min(errors, key=errors.__getitem__)
     return Temperature(best, errors[1.0], errors[best])
@@ -232,7 +232,7 @@ def _error(photos: Iterable[Judged], taxonomy: Taxonomy, classes: int, value: fl
 
 
 def cooled(scores: Sequence[ClassScore], classes: int, value: float) -> tuple[ClassScore, ...]:
-    """Return the class scores at that temperature; the classes that were not kept share what is left evenly."""
+    """Return the class scores at that temperature; classes not kept share the rest evenly."""
     power, others = 1 / value, classes - len(scores)
     rest = max(0.0, 1 - sum(scored.score for scored in scores))
     powers = [scored.score**power for scored in scores]

@@ -109,7 +109,7 @@ def _write_sheet(path: Path | None, photos: list[Judged], tagger: FileTagger) ->
 
 @dataclass(frozen=True, slots=True)
 class _CalibrationPlan:
-    """What to calibrate for, and where to."""
+    """The target of a calibration, and where to write it."""
 
     precision: float
     overlay: Path | None
@@ -127,7 +127,7 @@ def _warn(line: str) -> None:
 
 
 def _calibrate(photos: list[Judged], tagger: FileTagger, plan: _CalibrationPlan) -> tuple[dict[str, Any], str]:
-    """Write what helps into its files, and return it as JSON and as text."""
+    """Write the thresholds that help to their files, and return the report as JSON and as text."""
     card = tagger.classifier.card
     class_ids = [model_class.id for model_class in card.classes]
     calibration = calibrated(photos, tagger.mapper, class_ids, plan.precision, cool=plan.cool)

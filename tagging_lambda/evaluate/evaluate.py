@@ -1,4 +1,4 @@
-"""The verb evaluate: labelled photos go through the model as any others do, and their keywords are judged."""
+"""The verb evaluate: tags labelled photos as any others, and judges their keywords."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """All that is measured on labelled photos."""
+    """All measurements on labelled photos."""
 
     measures: Measures
     by_keyword: tuple[KeywordMeasures, ...]
@@ -30,7 +30,7 @@ class Evaluation:
 
 
 def judged(files: Sequence[LabelledFile], tagger: FileTagger) -> Iterator[Judged]:
-    """Yield each photo with its keywords, in the order given; a rejected one has none."""
+    """Yield each photo with its keywords, in order; a rejected one has none."""
     for file, result in zip(files, tagger.tag(file.path for file in files), strict=True):
         if isinstance(result, RejectedFile):
             yield Judged(file, (), ())
@@ -39,7 +39,7 @@ def judged(files: Sequence[LabelledFile], tagger: FileTagger) -> Iterator[Judged
 
 
 def evaluated(photos: Sequence[Judged], taxonomy: Taxonomy) -> Evaluation:
-    """Return what is measured on these photos."""
+    """Return the measurements on these photos."""
     coverage = Coverage()
     for photo in photos:
         coverage.add(str(photo.file.path), has_keyword=bool(photo.tags))
@@ -47,13 +47,13 @@ def evaluated(photos: Sequence[Judged], taxonomy: Taxonomy) -> Evaluation:
 
 
 def worst(photos: Sequence[Judged]) -> list[Judged]:
-    """Return the photos with a mistake, those first whose mistake is surest."""
+    """Return the photos with a mistake, the surest mistake first."""
     mistaken = [photo for photo in photos if photo.wrong]
     return sorted(mistaken, key=lambda photo: -max(tag.score for tag in photo.wrong))
 
 
 def missed(photos: Sequence[Judged]) -> list[Judged]:
-    """Return the photos without a mistake that got nothing expected, those first with the fewest keywords."""
+    """Return the photos without a mistake that got nothing expected, the fewest keywords first."""
     return sorted(
         (photo for photo in photos if photo.file.expected and not photo.is_hit and not photo.wrong),
         key=lambda photo: len(photo.tags),

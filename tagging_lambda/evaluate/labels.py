@@ -1,4 +1,4 @@
-"""Reads what a person says of photos: a CSV with the columns file, expected and, if wanted, acceptable."""
+"""Reads a person's labels of photos: a CSV with the columns file, expected and, optionally, acceptable."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ FILE, EXPECTED, ACCEPTABLE = "file", "expected", "acceptable"
 
 @dataclass(frozen=True, slots=True)
 class LabelledFile:
-    """A photo and what a person says of it.
+    """A photo and a person's labels for it.
 
     Attributes:
         path: the photo's file.
-        expected: ids of which at least one should be said; none where the photo shows no goods.
-        right: ids that are no mistake: the expected, the acceptable, and everything above them.
-        broader: those of `right` that are only above the others: they name a department, not the thing.
-        unjudged: ids below an expected or acceptable one. Labels are coarser than keywords: who labels trousers has not
-            said whether they are jeans, so that *jeans* is neither right nor wrong.
-        group: what the photo belongs to: a product, a contributor, or itself alone.
+        expected: ids of which the photo should get at least one; none if it shows no goods.
+        right: ids that count as right: the expected, the acceptable, and everything above them.
+        broader: those of `right` that are only above others: they name a department, not the thing.
+        unjudged: ids below an expected or acceptable one. Labels are coarser than keywords: a label *trousers* does
+            not say whether they are jeans, so *jeans* is neither right nor wrong.
+        group: the photo's product or contributor, or the photo itself.
     """
 
     path: Path
@@ -44,7 +44,7 @@ class LabelledFile:
     def of(
         cls, path: Path, expected: frozenset[str], acceptable: frozenset[str], vocabulary: Vocabulary, group: str = ""
     ) -> LabelledFile:
-        """Return the photo of which a person says this; without a group it belongs to nothing else."""
+        """Return the photo with these labels; without a group it is its own."""
         named = expected | acceptable
         right = right_ids(named, vocabulary)
         below = frozenset[str]().union(*(vocabulary.descendants(keyword_id) for keyword_id in named))
@@ -52,10 +52,10 @@ class LabelledFile:
 
 
 def labels_in(path: Path, folder: Path, vocabulary: Vocabulary) -> tuple[LabelledFile, ...]:
-    """Return every row of the file, whose photos lie below the folder.
+    """Return every row of the file; photos are below the folder.
 
     Raises:
-        CallerError: a row is not as it should be; the message names its line and column.
+        CallerError: a row is invalid; the message names its line and column.
     """
     files: dict[Path, LabelledFile] = {}
     table = list(rows(path, (FILE, EXPECTED)))
@@ -74,7 +74,7 @@ def labels_in(path: Path, folder: Path, vocabulary: Vocabulary) -> tuple[Labelle
 
 
 def right_ids(named: frozenset[str], vocabulary: Vocabulary) -> frozenset[str]:
-    """Return the keywords named and all above them: who sees a rocking chair sees furniture."""
+    """Return the keywords named and all above them: a rocking chair is furniture."""
     return named.union(*(vocabulary.ancestors(keyword_id) for keyword_id in named))
 
 

@@ -1,4 +1,4 @@
-"""How often keywords are right: shares with their bounds, overall, by keyword, by score and by threshold."""
+"""Measures how often keywords are right: shares with bounds, overall, by keyword, score and threshold."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CURVE = tuple(step / 20 for step in range(1, 20))  # thresholds: 0.05 to 0.95
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A photo, the keywords that it got, and what they follow from: class scores and its vector, where it has one."""
+    """A photo, its keywords, and what they follow from: class scores and its vector, if any."""
 
     file: LabelledFile
     tags: tuple[KeywordTag, ...]
@@ -33,7 +33,7 @@ class Judged:
 
     @property
     def is_hit(self) -> bool:
-        """Whether it got an expected keyword: a word that names the thing."""
+        """Whether the photo got an expected keyword, one that names the thing."""
         return any(tag.keyword_id in self.file.expected for tag in self.tags)
 
     @property
@@ -43,26 +43,26 @@ class Judged:
 
     @property
     def judged(self) -> tuple[KeywordTag, ...]:
-        """The keywords that the label says anything of."""
+        """The keywords that the label decides."""
         return tuple(tag for tag in self.tags if tag.keyword_id not in self.file.unjudged)
 
     @property
     def is_only_broader(self) -> bool:
-        """Whether all it got is right, and only a department of the thing."""
+        """Whether all its keywords are right but only departments."""
         return bool(self.tags) and all(tag.keyword_id in self.file.broader for tag in self.tags)
 
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """How good keywords are on labelled photos.
+    """The quality of keywords on labelled photos.
 
     Attributes:
         coverage: photos with at least one keyword.
-        hits: photos with at least one of the expected keywords, which name the thing, of those that expect any.
+        hits: photos with at least one expected keyword, which names the thing, of those that expect any.
         wrong: photos with at least one wrong keyword.
-        only_broader: photos whose keywords are all right and name only a department, of those that expect any.
-        precision: keywords that are no mistake, of all that can be judged.
-        narrow_precision: the same with departments left out, right ones of the thing's own.
+        only_broader: photos whose keywords are all right but only departments, of those that expect any.
+        precision: right keywords, of all judged ones.
+        narrow_precision: the same without right keywords that are only departments.
     """
 
     photos: int
@@ -76,7 +76,7 @@ class Measures:
 
 @dataclass(frozen=True, slots=True)
 class KeywordMeasures:
-    """How good one keyword is: right of the photos that got it; found of the photos that expect it."""
+    """The quality of one keyword: right of the photos that got it; found of the photos that expect it."""
 
     keyword_id: str
     precision: Share
@@ -85,7 +85,7 @@ class KeywordMeasures:
 
 @dataclass(frozen=True, slots=True)
 class CurvePoint:
-    """How good keywords would be if each were said from this score on."""
+    """The quality of keywords if each were given from this score on."""
 
     threshold: float
     measures: Measures
@@ -93,7 +93,7 @@ class CurvePoint:
 
 @dataclass(frozen=True, slots=True)
 class ScoreBin:
-    """How often keywords with a score in [low, high) are right, and what their scores promise on average."""
+    """How often keywords with a score in [low, high) are right, and their mean score."""
 
     low: float
     high: float
@@ -102,7 +102,7 @@ class ScoreBin:
 
 
 def measured(photos: Sequence[Judged]) -> Measures:
-    """Return how good the keywords are overall."""
+    """Return the overall quality of the keywords."""
     expecting = [photo for photo in photos if photo.file.expected]
     tags = sum(len(photo.judged) for photo in photos)
     wrong_tags = sum(len(photo.wrong) for photo in photos)
@@ -119,7 +119,7 @@ def measured(photos: Sequence[Judged]) -> Measures:
 
 
 def by_keyword(photos: Iterable[Judged]) -> tuple[KeywordMeasures, ...]:
-    """Return how good each keyword is that was given or expected, those given most often first."""
+    """Return the quality of each keyword given or expected, those given most often first."""
     given, right, expected, hit = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
     for photo in photos:
         ids = {tag.keyword_id for tag in photo.judged}
@@ -132,7 +132,7 @@ def by_keyword(photos: Iterable[Judged]) -> tuple[KeywordMeasures, ...]:
 
 
 def by_score(photos: Iterable[Judged]) -> tuple[ScoreBin, ...]:
-    """Return how often keywords are right by what their score promises: of a calibrated score the two are the same."""
+    """Return how often keywords are right, by score: for calibrated scores the two are equal."""
     bins: list[list[tuple[float, bool]]] = [[] for _ in range(BINS)]
     for photo in photos:
         for tag in photo.judged:
@@ -150,7 +150,7 @@ def by_score(photos: Iterable[Judged]) -> tuple[ScoreBin, ...]:
 
 
 def curve(photos: Sequence[Judged], taxonomy: Taxonomy) -> tuple[CurvePoint, ...]:
-    """Return how good keywords would be if all had one threshold, for each of several."""
+    """Return the quality of keywords if all had the same threshold, for several thresholds."""
     possible = [(photo, candidates(photo.class_scores, taxonomy)) for photo in photos]
     return tuple(
         CurvePoint(threshold, measured([replace(photo, tags=_from(threshold, tags)) for photo, tags in possible]))

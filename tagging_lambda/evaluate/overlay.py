@@ -1,4 +1,4 @@
-"""Writes thresholds and words into a shop's own file over the taxonomy; everything else in it stays as it is."""
+"""Writes thresholds and words into a shop's taxonomy overlay; everything else in the file stays."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 
 def write_thresholds(path: Path, thresholds: Mapping[str, float]) -> int:
-    """Make the file say these thresholds, and return how many rows it then has.
+    """Write these thresholds to the file, and return its new number of rows.
 
     Raises:
-        CallerError: there is a file, and it is not one that lies over a taxonomy.
+        CallerError: the file exists but is not a taxonomy overlay.
     """
     return write_cells(path, {keyword_id: {THRESHOLD: f"{value:g}"} for keyword_id, value in thresholds.items()})
 
 
 def write_keywords(path: Path, keywords: Iterable[Keyword]) -> int:
-    """Make the file name these keywords of the shop's own, and return how many rows it then has.
+    """Write these keywords of the shop's own to the file, and return its new number of rows.
 
     Raises:
         CallerError: as for `write_thresholds`.
@@ -46,7 +46,7 @@ def write_keywords(path: Path, keywords: Iterable[Keyword]) -> int:
 
 
 def write_cells(path: Path, cells: Mapping[str, Mapping[str, str]]) -> int:
-    """Make the file say these cells, by id and column, by a rename; everything else in it stays as it is."""
+    """Set these cells, by id and column, and replace the file by a rename; everything else in it stays."""
     written = {row[ID]: dict(row.cells) for row in rows(path, (ID,))} if path.exists() else {}
     for keyword_id, changed in cells.items():
         written.setdefault(keyword_id, {ID: keyword_id}).update(changed)

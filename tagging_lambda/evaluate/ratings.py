@@ -1,4 +1,4 @@
-"""What people said of keywords, summed up by model and keyword, as JSON and as text."""
+"""Reports people's ratings by model and keyword, as JSON and as text."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def tallies_document(sums: Sequence[Tally], vocabulary: Vocabulary) -> dict[str,
 
 
 def tallies_text(sums: Sequence[Tally], vocabulary: Vocabulary) -> str:
-    """Return the sums for a person, those with the most wrong ones first."""
+    """Return the sums for a person, the most wrong ratings first."""
     if not sums:
         return "Nobody has rated a keyword yet; the page has a tick and a cross beside each."
     rows = [HEADS, *(_row(tally, vocabulary) for tally in sums)]
@@ -52,7 +52,7 @@ def _row(tally: Tally, vocabulary: Vocabulary) -> tuple[str, ...]:
 
 
 def _name(tally: Tally, vocabulary: Vocabulary) -> str:
-    """Return the keyword's name; a word that the vocabulary lacks is a person's text, and shown without control."""
+    """Return the keyword's name; a word that the vocabulary lacks is outside text, shown without control characters."""
     node = vocabulary.nodes.get(tally.keyword)
     if node is not None:
         return node.name()

@@ -1,4 +1,4 @@
-"""How an evaluation is told: as a JSON document, and as text for a person, the verdict first."""
+"""Reports an evaluation: as a JSON document, and as text for a person, the verdict first."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def measures_document(measures: Measures) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationText:
-    """An evaluation for a person; without `full` it fits a screen of 24 lines, `brief` below a calibration."""
+    """An evaluation for a person; without `full` it fits a screen of 24 lines; `brief` goes below a calibration."""
 
     found: Evaluation
     photos: Sequence[Judged]
@@ -113,7 +113,7 @@ class EvaluationText:
 
     def _folders(self) -> list[str]:
         folders = self.found.coverage.by_folder()
-        if len(folders) < 2:  # noqa: PLR2004 - one folder is no list
+        if len(folders) < 2:  # noqa: PLR2004 - one folder makes no list
             return []
         rows = [f"{GAP}{f.share:>7.1%}  of {f.images:>7,}  {printable(f.folder)}" for f in folders[:FULL]]
         return ["", "photos with a keyword, by folder", *rows, *self._rest(len(folders) - len(rows))]
@@ -147,7 +147,7 @@ def evaluation_text(
 
 
 def calibration_document(calibration: Calibration, vocabulary: Vocabulary) -> dict[str, Any]:
-    """Return what a calibration found as JSON; ``held_out`` is measured on photos it was not found on."""
+    """Return a calibration as JSON; ``held_out`` is measured on held-out photos."""
     return {
         "wanted_precision": calibration.wanted,
         "helps": calibration.helps,
@@ -172,7 +172,7 @@ def calibration_document(calibration: Calibration, vocabulary: Vocabulary) -> di
 
 
 def calibration_text(calibration: Calibration, vocabulary: Vocabulary, *, full: bool = False) -> str:
-    """Return what a calibration found for a person, the verdict first."""
+    """Return a calibration for a person, the verdict first."""
     now, then = calibration.now, calibration.held_out
     change = [
         f"{GAP}{'':<18}{'now':>8}{'held out':>12}",
@@ -199,7 +199,7 @@ def calibration_text(calibration: Calibration, vocabulary: Vocabulary, *, full: 
 
 
 def _objection(calibration: Calibration) -> str:
-    """Return why thresholds that help a keyword alone are not worth writing together."""
+    """Return why thresholds that each help their keyword are not worth writing together."""
     now, then = calibration.now, calibration.held_out
     if then.wrong.count > now.wrong.count:
         return "more would get a wrong word"

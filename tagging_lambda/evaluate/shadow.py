@@ -1,4 +1,4 @@
-"""The verb shadow: what a candidate would say of photos beside what is said now. Nothing is written."""
+"""The verb shadow: compares a candidate's keywords with the present ones. Nothing is written."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ GAP = "  "
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One photo: the keywords that it gets now and would get, and what both cost."""
+    """One photo: its present and its candidate keywords, and the time of both."""
 
     path: Path
     now: frozenset[str]
@@ -36,18 +36,18 @@ class Comparison:
 
     @property
     def gained(self) -> frozenset[str]:
-        """The keywords that the candidate alone says."""
+        """The keywords that only the candidate gives."""
         return self.then - self.now
 
     @property
     def lost(self) -> frozenset[str]:
-        """The keywords that are said now alone."""
+        """The keywords that only the present tagger gives."""
         return self.now - self.then
 
 
 @dataclass(frozen=True, slots=True)
 class Shadow:
-    """A candidate beside what tags now."""
+    """A candidate compared with the present tagger."""
 
     candidate: str
     comparisons: tuple[Comparison, ...]
@@ -69,12 +69,12 @@ class Shadow:
 
     @property
     def changed(self) -> list[Comparison]:
-        """The photos whose keywords differ, those first that differ most."""
+        """The photos whose keywords differ, the largest difference first."""
         differing = [item for item in self.comparisons if item.now != item.then]
         return sorted(differing, key=lambda item: (-len(item.gained | item.lost), str(item.path)))
 
     def milliseconds(self) -> tuple[float, float]:
-        """Return what a photo costs now and would cost, on average."""
+        """Return the mean time of a photo now and with the candidate."""
         count = max(1, len(self.comparisons))
         return (
             sum(item.now_ms for item in self.comparisons) / count,
@@ -83,9 +83,9 @@ class Shadow:
 
 
 def compare(paths: Sequence[Path], present: FileTagger, then: FileTagger) -> Iterator[Comparison]:
-    """Yield what both say of each photo, one after the other; a photo that cannot be read has no keywords.
+    """Yield both taggers' keywords for each photo; an unreadable photo has none.
 
-    Both see one photo at a time, so that their times can be compared.
+    Both tag one photo at a time, so that their times are comparable.
     """
     for path in paths:
         before, before_ms = _tagged(path, present)
@@ -163,7 +163,7 @@ def shadow_document(shadow: Shadow, vocabulary: Vocabulary) -> dict[str, Any]:
 
 
 def shadow_sections(shadow: Shadow, vocabulary: Vocabulary) -> list[Section]:
-    """Return the parts of the sheet: the photos that would change, most first."""
+    """Return the sheet's sections: the photos that would change, the largest change first."""
     figures = [
         Figure(str(item.path), f"{escape(_marked(item, vocabulary))}<br><small>{escape(item.path.name)}</small>")
         for item in shadow.changed[:PICTURES]

@@ -1,4 +1,4 @@
-"""A contact sheet of an evaluation: the worst mistakes, and the photos of which nothing expected was said."""
+"""A contact sheet of an evaluation: the worst mistakes, and the photos that got nothing expected."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from pipeline.keywords import Vocabulary
     from tagging_lambda.evaluate.measure import Judged, Measures
 
-SHOWN = 60  # pictures in each part of the sheet; chosen by us: some 3 MB in all
+SHOWN = 60  # pictures in each section of the sheet; chosen by us: some 3 MB in all
 
 
 def sheet(photos: Sequence[Judged], measures: Measures, vocabulary: Vocabulary) -> tuple[str, list[Section]]:
-    """Return the HTML above the pictures, and the sections; whatever comes from outside is escaped.
+    """Return the HTML above the pictures, and the sections; outside text is escaped.
 
     Args:
-        photos: all that were judged.
-        measures: of all of them.
+        photos: all judged photos.
+        measures: over all of them.
         vocabulary: for the keywords' names.
     """
     shares = (("coverage", measures.coverage), ("hits", measures.hits), ("precision", measures.precision))

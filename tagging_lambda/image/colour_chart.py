@@ -1,6 +1,6 @@
-"""From a colour's levels to its name: soft regions of CIE Lab, set by hand, as a table over all colours.
+"""Names colours: soft regions of CIE Lab, set by hand, tabulated over all colours.
 
-The regions follow how people split the hue circle and where a dark orange becomes a brown; nothing is fitted.
+The regions follow how people split the hue circle, and where dark orange becomes brown; nothing is fitted.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.floating[Any]]
 
-SHIFT = 3  # a level's lower bits that the table ignores: 32 levels a channel, 32,768 colours
+SHIFT = 3  # low bits of a level that the table ignores: 32 levels a channel, 32,768 colours
 _LEVELS = 256 >> SHIFT
 # IEC 61966-2-1 (sRGB): the linear part, and the primaries in XYZ divided by the white point D65.
 _LINEAR_BELOW, _LINEAR_SLOPE = 0.04045, 12.92
 _TO_XYZ = np.array(
     [[0.433953, 0.376219, 0.189828], [0.212673, 0.715152, 0.072175], [0.017758, 0.109477, 0.872765]], np.float32
 )
-_VERY_PALE = 86  # L*, from which a tint of yellow is a yellow
+_VERY_PALE = 86  # L*, from which a tint of yellow counts as yellow
 _CUBE_ROOT_ABOVE = 0.008856  # CIE 15: below it the root is replaced by a line
 
 
@@ -46,7 +46,7 @@ def cells_of(levels: NDArray[np.uint8]) -> NDArray[np.int32]:
 
 @lru_cache(maxsize=1)
 def lab_table() -> Floats:
-    """Return CIE Lab of each cell's middle: float32 [32768, 3]."""
+    """Return CIE Lab of each cell's centre: float32 [32768, 3]."""
     middle = np.arange(_LEVELS, dtype=np.float32) * (1 << SHIFT) + (1 << SHIFT) / 2
     return lab_of(np.stack(np.meshgrid(middle, middle, middle, indexing="ij"), -1)).reshape(-1, 3)
 
@@ -54,7 +54,7 @@ def lab_table() -> Floats:
 # Colours are regions of CIE Lab, set by hand (DECISIONS.md, 40).
 @lru_cache(maxsize=1)
 def name_table() -> Floats:
-    """Return how far each cell has each of ``COLOURS``: float32 [32768, 12], rows sum to 1. Takes 20 ms once."""
+    """Return each cell's share of each of ``COLOURS``: float32 [32768, 12], rows sum to 1. Takes 20 ms once."""
     lightness, a, b = lab_table().T
     chroma, hue = np.hypot(a, b), np.degrees(np.arctan2(b, a)) % 360
     neutral = _below(chroma, _neutral_chroma(lightness, hue), 1.7)
@@ -71,7 +71,7 @@ def name_table() -> Floats:
 
 
 def _above(values: Floats, limit: float | Floats, softness: float) -> Floats:
-    """Return how far the values lie above the limit: 0 to 1, one half at the limit itself."""
+    """Return how far the values are above the limit: 0 to 1, 0.5 at the limit itself."""
     return np.asarray(1 / (1 + np.exp(-np.clip((values - limit) / softness, -30, 30))), np.float32)
 
 
@@ -80,9 +80,9 @@ def _below(values: Floats, limit: float | Floats, softness: float) -> Floats:
 
 
 def _neutral_chroma(lightness: Floats, hue: Floats) -> Floats:
-    """Return the chroma under which a colour passes for grey.
+    """Return the chroma below which a colour passes for grey.
 
-    Blues look coloured at less chroma than other hues, dark browns too; near white a warm tint is the lamp's.
+    Blues and dark browns look coloured at less chroma than other hues; near white a warm tint is the lamp's.
     """
     limit = np.where((hue > 200) & (hue < 310), 5.0, 7.0)  # noqa: PLR2004 - hue angles, as in the whole chart
     limit = np.where(lightness < 22, 4.5, limit)  # noqa: PLR2004 - L*, as in the whole chart
@@ -93,7 +93,7 @@ def _neutral_chroma(lightness: Floats, hue: Floats) -> Floats:
 
 
 def _hue_families(hue: Floats, chroma: Floats) -> dict[str, Floats]:
-    """Return six soft sectors of the hue circle, which sum to 1 everywhere.
+    """Return six soft sectors of the hue circle, summing to 1 everywhere.
 
     CIE Lab bends blue: pure sRGB blue lies at 306 degrees, where a pale colour is a lilac already.
     """
@@ -113,7 +113,7 @@ def _hue_families(hue: Floats, chroma: Floats) -> dict[str, Floats]:
 
 
 def _split_red(lightness: Floats, chroma: Floats, hue: Floats) -> dict[str, Floats]:
-    """Return reds apart from pinks (lighter, or towards magenta), purples (dark magenta) and browns (dull)."""
+    """Split reds from pinks (lighter, or towards magenta), purples (dark magenta) and browns (dull)."""
     signed = np.where(hue > 180, hue - 360, hue)  # noqa: PLR2004 - half the circle
     light = _above(lightness, np.float32(45) + np.float32(0.9) * np.clip(signed, 0, 25), 3)
     magenta = _below(signed, 8, 5) * _above(lightness, 38, 4)
@@ -126,7 +126,7 @@ def _split_red(lightness: Floats, chroma: Floats, hue: Floats) -> dict[str, Floa
 
 
 def _split_orange(lightness: Floats, chroma: Floats, hue: Floats) -> dict[str, Floats]:
-    """Return oranges and reds (vivid) apart from beiges (light and dull) and browns, which are what is left."""
+    """Split oranges and reds (vivid) from beiges (light and dull) and browns (the rest)."""
     beige = _above(lightness, 66, 4) * _below(chroma, 36, 4)
     bright = _above(lightness, 48, 4)
     dark_red, full_red = _below(hue, 50, 4) * (1 - bright), _below(hue, 45, 3) * _below(lightness, 57, 3)
@@ -136,7 +136,7 @@ def _split_orange(lightness: Floats, chroma: Floats, hue: Floats) -> dict[str, F
 
 
 def _split_yellow(lightness: Floats, chroma: Floats, hue: Floats) -> dict[str, Floats]:
-    """Return yellows (vivid and light) apart from beiges (dull), olive greens and browns.
+    """Split yellows (vivid and light) from beiges (dull), olive greens and browns.
 
     The paler a yellow, the less chroma it has; a cream has as much, and a hue nearer to orange.
     """
@@ -151,7 +151,7 @@ def _split_yellow(lightness: Floats, chroma: Floats, hue: Floats) -> dict[str, F
 
 
 def _split_green(lightness: Floats, chroma: Floats, hue: Floats) -> dict[str, Floats]:
-    """Return greens apart from creams and light yellows, whose hue lies just beyond yellow's."""
+    """Split greens from creams and light yellows, whose hue is just beyond yellow's."""
     pale_yellow = _above(lightness, _VERY_PALE, 3) * _above(chroma, 13, 2) * _below(hue, 113, 3)
     light_yellow = _above(lightness, 85, 3) * _above(chroma, 30, 4) * _below(hue, 112, 3)
     beige = _above(lightness, 75, 3) * _below(chroma, 22, 3) * _below(hue, 122, 5) * (1 - pale_yellow)
@@ -160,7 +160,7 @@ def _split_green(lightness: Floats, chroma: Floats, hue: Floats) -> dict[str, Fl
 
 
 def _split_blue(lightness: Floats, chroma: Floats, hue: Floats) -> dict[str, Floats]:
-    """Return blues; a dark teal is as often called green, so it is half of each."""
+    """Return blues; people call a dark teal blue or green, so it is half of each."""
     del chroma
     green = np.float32(0.5) * _below(hue, 232, 5) * _below(lightness, 42, 4)
     return {"green": green, "blue": 1 - green}

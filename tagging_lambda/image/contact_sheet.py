@@ -1,4 +1,4 @@
-"""Contact sheets: one HTML file with pictures as the model saw them, and a caption below each."""
+"""Contact sheets: one HTML file of captioned pictures as the model saw them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ td.number, th.number {{ text-align: right }}
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A picture by what reads it, and its caption as HTML: whatever comes from outside must be escaped in it."""
+    """A picture's source and its HTML caption, in which outside text must be escaped."""
 
     source: str
     caption: str
@@ -59,9 +59,9 @@ def contact_sheet(
     Args:
         title: of the page.
         opening: HTML above the sections.
-        sections: an empty one is left out.
+        sections: empty ones are left out.
         read: returns a photo's bytes by its source.
-        reader: reads them as the model's are read.
+        reader: decodes them as for the model.
     """
     yield _HEAD.format(title=escape(title))
     yield opening
@@ -80,7 +80,7 @@ def write_contact_sheet(
     reader: ClosableReader,
     read: Callable[[str], bytes] = lambda name: Path(name).read_bytes(),
 ) -> None:
-    """Write a contact sheet of an opening and sections, as ``contact_sheet`` makes it, and close the reader."""
+    """Write a contact sheet of an opening and sections, and close the reader."""
     try:
         with written_whole(path) as half, half.open("w", encoding="utf-8", errors="replace") as file:
             file.writelines(contact_sheet(title, *parts, read, reader))

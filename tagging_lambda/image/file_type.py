@@ -1,10 +1,10 @@
-"""What a file says it is, from its own bytes, before any decoder sees them."""
+"""Detects a file's type from its own bytes, before any decoder sees them."""
 
 from __future__ import annotations
 
 from pipeline.errors import ImageRejected, RejectReason
 
-HEAD_BYTES = 64  # enough for every signature below, and for the brands of a usual ISO media file
+HEAD_BYTES = 64  # enough for every signature below, and for the usual brands of an ISO media file
 _BRAND_BYTES = 4
 
 # Formats we read, under Pillow's names.
@@ -20,7 +20,7 @@ _READ: tuple[tuple[bytes, str], ...] = (
     (b"MM\x00+", "TIFF"),
 )
 
-# Pictures we do not read, by the name their owner knows.
+# Pictures we do not read, under their common names.
 _UNREAD: tuple[tuple[bytes, str], ...] = (
     (b"\x00\x00\x00\x0cJXL \r\n\x87\n", "JPEG XL"),
     (b"\xff\x0a", "JPEG XL"),
@@ -58,10 +58,10 @@ _UNREAD: tuple[tuple[bytes, str], ...] = (
 )
 
 _MARKER, _SCAN, _LOSSLESS_FRAME = 0xFF, 0xDA, 0xC3
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # those three are tables and an extension
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # these three are tables and an extension
 
-# The brands of ISO/IEC 23008-12 (HEIF), by what codes the picture: HEVC, its layered form, H.264, JPEG, JPEG 2000, VVC
-# and EVC, and the structural brands.
+# The brands of ISO/IEC 23008-12 (HEIF), by codec: HEVC, its layered form, H.264, JPEG, JPEG 2000, VVC and EVC, and the
+# structural brands.
 _HEIF_BRANDS = frozenset(
     brand.encode()
     for brand in (
@@ -74,7 +74,7 @@ _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 
 
 def picture_format(data: bytes) -> str:
-    """Return Pillow's name of the format that the first bytes say: one of the seven that we read.
+    """Return Pillow's name of the format by its first bytes: one of the seven that we read.
 
     Raises:
         ImageRejected: ``empty``, ``format`` (a picture we don't read), or ``not_image``.
@@ -119,9 +119,9 @@ def _unread(name: str) -> ImageRejected:
 
 
 def webp_size(data: bytes) -> tuple[int, int] | None:
-    """Return width and height of a WebP in pixels, or None where the header is damaged.
+    """Return width and height of a WebP in pixels, or None if the header is damaged.
 
-    Opening a WebP already sets two canvases of that size aside, so it must be known before
+    Opening a WebP already allocates two canvases of that size, so it must be checked first
     (layout: RFC 9649, sections 2.5 to 2.7).
     """
     kind, body = data[12:16], data[20:30]
@@ -136,7 +136,7 @@ def webp_size(data: bytes) -> tuple[int, int] | None:
 
 
 def is_lossless_jpeg(data: bytes) -> bool:
-    """Return whether the first frame of a JPEG is a lossless one, which no decoder can shrink while reading.
+    """Return whether the first frame of a JPEG is lossless: no decoder can shrink it while reading.
 
     Markers as in ITU-T T.81, table B.1: 0xC3 begins such a frame, 0xDA the first scan.
     """

@@ -1,4 +1,4 @@
-"""A picture that was read: its levels at the model's size, and the way from there to the model's input."""
+"""A decoded picture: its levels at the model's size, and their conversion to the model's input."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
-    """A picture at the model's size, upright, on white, in sRGB, and what is known of the original.
+    """A picture at the model's size, upright, on white, in sRGB, with facts about the original.
 
     Attributes:
         levels: uint8 [H, W, 3], RGB, 0 to 255.
-        width_pixels: of the original, upright.
+        width_pixels: of the upright original.
         height_pixels: likewise.
-        low_information: it is nearly of one colour, so that its keywords mean little.
-        facts: what else one pass over the small picture yields; None for a picture that no reader made.
+        low_information: whether it is nearly of one colour, so that its keywords mean little.
+        facts: what one pass over the small picture yields; None for a picture not made by a reader.
     """
 
     levels: NDArray[np.uint8]

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from tagging_lambda.model_card import InputContract
 
-# Each accepts all of 6,780 honest photos and refuses every harmful one of 30,393 files, measured with Pillow 13.
+# Each limit accepts all of 6,780 honest photos and rejects every harmful one of 30,393 files, measured with Pillow 13.
 MAX_PIXELS = 64_000_000  # the largest honest file had 41 million
 MIN_SIDE_PIXELS = 16  # smaller ones are trackers and spacers
 LOW_INFORMATION_DEVIATION = 1.0  # of 255 levels: a nearly constant picture says nothing
@@ -52,16 +52,16 @@ _TURNS = {
 }
 _SIDEWAYS = frozenset({5, 6, 7, 8})
 _WHITE = (255, 255, 255)
-_STRIP_PIXELS = 1_000_000  # chosen by us: a strip's copies stay under 10 MB, however large the picture
+_STRIP_PIXELS = 1_000_000  # chosen by us: a strip's copies stay under 10 MB for any picture
 _PROFILE_SPACE = {"RGB": "RGB ", "L": "GRAY", "CMYK": "CMYK", "LAB": "Lab "}
 _TOO_DEEP = frozenset({"F", "I"})
 
 
 def read_picture(data: bytes, contract: InputContract) -> Picture:
-    """Return the picture in the file, upright, on white, in sRGB, at the size that the contract says.
+    """Return the picture in the file, upright, on white, in sRGB, at the contract's size.
 
     Raises:
-        ImageRejected: with the reason and the limit. Nothing else comes out of any file.
+        ImageRejected: with the reason and the limit. No file raises anything else.
     """
     if len(data) > MAX_IMAGE_BYTES:
         raise ImageRejected(RejectReason.BYTES, f"the file has {len(data):,} bytes; the limit is {MAX_IMAGE_BYTES:,}")
@@ -73,7 +73,7 @@ def read_picture(data: bytes, contract: InputContract) -> Picture:
     except Image.DecompressionBombError as error:
         raise _too_many_pixels("more than Pillow opens at all") from error
     except Exception as error:
-        # Damaged files raise nearly every type there is, and the message is the attacker's text: only the type is kept.
+        # Damaged files raise nearly any type, and the message may be an attacker's text: only the type is kept.
         raise ImageRejected(RejectReason.CORRUPT, f"the {kind} data is damaged ({type(error).__name__})") from error
 
 
@@ -86,7 +86,7 @@ def encode_webp(levels: NDArray[np.uint8], quality: int) -> bytes:
 
 def _read(data: bytes, kind: str, contract: InputContract) -> Picture:
     with warnings.catch_warnings():
-        # Our own limit, checked next, lies below the one that Pillow warns of; metadata warnings are no news here.
+        # Our own limit, checked next, is below the one that Pillow warns of; metadata warnings are irrelevant.
         warnings.simplefilter("ignore")
         if kind == "WEBP" and (size := webp_size(data)):
             _check_size(*size)
@@ -96,9 +96,9 @@ def _read(data: bytes, kind: str, contract: InputContract) -> Picture:
         if isinstance(picture, JpegImagePlugin.JpegImageFile) and not is_lossless_jpeg(data):
             wanted = contract.shorter_side_pixels
             picture.draft(None, (wanted, wanted))
-        picture.load()  # once, and first: a second call would succeed with half a picture
+        picture.load()  # first, and only once: a second call would succeed with half a picture
         if kind == "TIFF":
-            width, height = picture.size  # load() has turned it
+            width, height = picture.size  # after load(), which rotates it
         orientation = _orientation(picture)
         rgb = _srgb(picture, contract.shorter_side_pixels)
     if orientation in _SIDEWAYS:
@@ -120,16 +120,16 @@ def _too_many_pixels(size: str) -> ImageRejected:
 
 
 def _orientation(picture: Image.Image) -> int:
-    """Return the EXIF orientation, 1 to 8; 1 where none can be read: broken metadata is not a broken picture."""
+    """Return the EXIF orientation, 1 to 8; 1 if none can be read: broken metadata is not a broken picture."""
     try:
         value = picture.getexif().get(_ORIENTATION_TAG)
-    except Exception:  # noqa: BLE001 - the metadata's parser raises anything at all, and the pixels are good
+    except Exception:  # noqa: BLE001 - the metadata's parser may raise anything, and the pixels are good
         return 1
     return value if isinstance(value, int) and value in _TURNS else 1
 
 
 def _srgb(picture: Image.Image, wanted_side: int) -> Image.Image:
-    """Return the picture in RGB as sRGB, on white, no larger than needed where it had to be converted."""
+    """Return the picture in sRGB, on white, no larger than needed if it had to be converted."""
     if picture.mode in _TOO_DEEP:
         raise ImageRejected(RejectReason.UNSUPPORTED, "pictures of 32 bits a channel are not supported; use 8 or 16")
     profile = picture.info.get("icc_profile")
@@ -140,9 +140,9 @@ def _srgb(picture: Image.Image, wanted_side: int) -> Image.Image:
 
 
 def _flattened(picture: Image.Image, factor: int) -> Image.Image:
-    """Return the picture without palette, transparency and depth, reduced by a whole factor, strip by strip.
+    """Return the picture as 8-bit without palette and transparency, reduced by a whole factor, strip by strip.
 
-    Strips bound the memory: whole, a large picture with transparency would be copied three times at 4 bytes a pixel.
+    Strips bound the memory: a large transparent picture as a whole would be copied three times at 4 bytes a pixel.
     """
     width, height = picture.size
     rows = max(factor, _STRIP_PIXELS // width // factor * factor)
@@ -159,7 +159,7 @@ def _flattened(picture: Image.Image, factor: int) -> Image.Image:
 
 def _flat(strip: Image.Image, info: dict[str | tuple[int, int], object]) -> Image.Image:
     if strip.mode.startswith("I;16"):
-        high = np.asarray(strip) >> 8  # convert() would clip at 255 instead, and turn the picture white
+        high = np.asarray(strip) >> 8  # convert() would clip at 255 and turn the picture white
         return Image.fromarray(high.astype(np.uint8))
     strip.info = dict(info)
     if strip.has_transparency_data:
@@ -173,9 +173,9 @@ def _flat(strip: Image.Image, info: dict[str | tuple[int, int], object]) -> Imag
 
 
 def _with_profile(flat: Image.Image, profile: object) -> Image.Image:
-    """Return the picture in sRGB, by its embedded profile where that one fits its colours."""
+    """Return the picture in sRGB, by its embedded profile if that fits its colours."""
     if isinstance(profile, bytes) and profile:
-        with suppress(Exception):  # broken metadata is not a broken picture: it is read as if it had no profile
+        with suppress(Exception):  # a broken profile is not a broken picture: it is ignored
             transform = _to_srgb(profile, flat.mode)
             if transform is not None:
                 return cast("Image.Image", ImageCms.applyTransform(flat, transform))
@@ -187,7 +187,7 @@ def _with_profile(flat: Image.Image, profile: object) -> Image.Image:
 
 @lru_cache(maxsize=16)
 def _to_srgb(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """Return the way from the profile to sRGB; None where it is sRGB already or of other colours than the picture."""
+    """Return the transform from the profile to sRGB; None if it is sRGB already or does not fit the mode."""
     opened = ImageCms.ImageCmsProfile(BytesIO(profile))
     if opened.profile.xcolor_space != _PROFILE_SPACE[mode]:
         return None
@@ -202,7 +202,7 @@ def _srgb_profile() -> ImageCms.ImageCmsProfile:
 
 
 def _fitted(rgb: Image.Image, contract: InputContract) -> Image.Image:
-    """Return the picture at the model's size. Every way is symmetric, so turning it afterwards is the same."""
+    """Return the picture at the model's size. Every fit is symmetric, so it may be rotated afterwards."""
     size = (contract.width_pixels, contract.height_pixels)
     if contract.fit == "squash":
         return rgb.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
@@ -213,7 +213,7 @@ def _fitted(rgb: Image.Image, contract: InputContract) -> Image.Image:
     subject = _subject(rgb) if contract.fit == "subject" else None
     if subject is None:
         box = _middle(SubjectBox(0, 0, *rgb.size), contract, contract.shorter_side_pixels)
-    else:  # its margin is around it already, so that nothing of its shorter side is cut off
+    else:  # it includes a margin, so nothing of its shorter side is cropped
         box = _middle(subject, contract, min(size))
     return rgb.resize(size, Image.Resampling.BICUBIC, box, reducing_gap=2.0)
 
@@ -226,10 +226,10 @@ def _subject(rgb: Image.Image) -> SubjectBox | None:
 
 
 def _middle(whole: SubjectBox, contract: InputContract, shorter_side_pixels: int) -> SubjectBox:
-    """Return the middle of a box, in the model's proportions, as it would be cut out of a shorter side of that size.
+    """Return the middle of a box, in the model's proportions, as cropped from a shorter side of that size.
 
-    Squashing and padding name fewer things than the middle does (DECISIONS.md, 16 and 30), and of a subject's box the
-    whole shorter side names more than a part of it (DECISIONS.md, 75).
+    Squashing and padding name fewer things than cropping (DECISIONS.md, 16 and 30), and the whole shorter side of a
+    subject's box names more than a part of it (DECISIONS.md, 75).
     """
     width, height = whole.right - whole.left, whole.bottom - whole.top
     shorter = min(width, height) / shorter_side_pixels
@@ -254,7 +254,7 @@ def _whole(rgb: Image.Image, most: tuple[int, int]) -> Image.Image:
 
 
 def _small(rgb: Image.Image) -> Image.Image:
-    """Return the whole picture, of which a fit by cropping shows a part only, with its longer side as facts need it."""
+    """Return the whole, uncropped picture, with its longer side as the facts need it."""
     scale = FACTS_SIDE_PIXELS / max(rgb.size)
     size = (max(8, round(rgb.width * scale)), max(8, round(rgb.height * scale)))
     return rgb.resize(size, Image.Resampling.BOX, reducing_gap=1.0)
@@ -273,7 +273,7 @@ def _measured(fitted: Image.Image, small: Image.Image, file: FileSize) -> Pictur
 
 
 def _deviation(small: Image.Image) -> float:
-    """Return the standard deviation of the levels, of the channel where it is largest."""
+    """Return the largest standard deviation of a channel's levels."""
     counts = np.asarray(small.histogram(), np.float64).reshape(-1, 256)
     shares = counts / counts.sum(axis=1, keepdims=True)
     levels = np.arange(256)

@@ -1,4 +1,4 @@
-"""A reader in a process of its own: a picture that kills, hangs or swells the decoder costs only itself."""
+"""A reader in its own process: a picture that kills, hangs or bloats the decoder harms only itself."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ if TYPE_CHECKING:
 
     from tagging_lambda.model_card import InputContract
 
-IMAGE_LIMIT_S = 10.0  # the worst of 30,393 files took 0.5 s, on a machine of its own
+IMAGE_LIMIT_S = 10.0  # the slowest of 30,393 files took 0.5 s on a dedicated machine
 MEMORY_LIMIT_BYTES = 1024**3  # a WebP of 64 million pixels takes 16 bytes a pixel, the most of all formats we read
 START_LIMIT_S = 20.0  # chosen by us: a start takes 0.2 s on an idle machine
-ATTEMPTS = 2  # chosen by us: a child may have died of something else, so a picture is blamed for the second death
-FRAME = struct.Struct("<cQ")  # the kind of what follows, and its length in bytes
+ATTEMPTS = 2  # chosen by us: the first death may have another cause, so only the second blames the picture
+FRAME = struct.Struct("<cQ")  # the kind of the payload, and its length in bytes
 HEAD = struct.Struct("<IIIIBI")  # rows, columns, original width and height, low_information, bytes of facts
 READY, PICTURE, REJECTED = b"+", b"P", b"R"
 _CHUNK_BYTES = 1 << 20
 
 
 class Reader(Protocol):
-    """What reads a picture, in this process or in another."""
+    """Reads pictures, in this process or in another."""
 
     def read(self, data: bytes) -> Picture:
         """Return the picture in the file.
 
         Raises:
-            ImageRejected: with the reason and the limit. No file brings out anything else.
+            ImageRejected: with the reason and the limit. No file raises anything else.
             RetryLater: the reader itself could not start.
         """
         ...
@@ -49,9 +49,9 @@ class Reader(Protocol):
 
 @dataclass
 class ProcessReader:
-    """Reads pictures in a child process, which is replaced when a picture kills it. For one thread at a time.
+    """Reads pictures in a child process, replaced when a picture kills it. For one thread at a time.
 
-    ``deaths`` counts the children that pictures have ended.
+    ``deaths`` counts the children that pictures have killed.
     """
 
     contract: InputContract
@@ -62,7 +62,7 @@ class ProcessReader:
     _child: _Child | None = field(default=None, repr=False)
 
     def read(self, data: bytes) -> Picture:
-        """Return the picture in the file, as ``Reader`` promises, within the limits of time and memory."""
+        """Return the picture in the file, like ``Reader``, within the limits of time and memory."""
         left_s = self.limit_s
         for _ in range(ATTEMPTS):
             child = self._ready()
@@ -80,7 +80,7 @@ class ProcessReader:
         raise ImageRejected(RejectReason.CORRUPT, f"reading it ends the decoder ({cause})")
 
     def start(self) -> None:
-        """Start the child if none runs, without waiting for it: what comes next can be done meanwhile."""
+        """Start the child if none runs, without waiting, so that other work can overlap."""
         if self._child is not None and self._child.process.poll() is None:
             return
         self.close()
@@ -108,7 +108,7 @@ class ProcessReader:
             raise ImageRejected(RejectReason.CORRUPT, f"reading it takes more than {self.limit_s:g} s") from error
 
     def _buried(self) -> str:
-        """Forget the child, and return what it died of."""
+        """Forget the child, and return its cause of death."""
         child, self._child = cast("_Child", self._child), None
         self.deaths += 1
         code = child.end()
@@ -135,7 +135,7 @@ class _Child:
             [sys.executable, "-m", program, setup],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # libtiff prints the attacker's text there, thousands of lines a file
+            stderr=subprocess.DEVNULL,  # libtiff prints an attacker's text there, thousands of lines a file
             env=environment,
             bufsize=0,
         )
@@ -144,7 +144,7 @@ class _Child:
         return cls(process)
 
     def wait_until_ready(self) -> None:
-        """Return when the child can read; what keeps it from that is never the fault of a picture."""
+        """Wait until the child can read; a failure here is never a picture's fault."""
         if self.ready:
             return
         try:
@@ -190,7 +190,7 @@ def _wait(readable: list[int], writable: list[int], until_s: float) -> None:
 
 
 def packed(picture: Picture) -> bytes:
-    """Return the picture as it goes through the pipe."""
+    """Return the picture serialised for the pipe."""
     rows, columns, _ = picture.levels.shape
     facts = picture.facts.pack() if picture.facts else b""
     head = HEAD.pack(rows, columns, picture.width_pixels, picture.height_pixels, picture.low_information, len(facts))

@@ -1,4 +1,4 @@
-"""The child of ``ProcessReader``: reads one picture after the other from its input, until that closes."""
+"""The child of ``ProcessReader``: reads pictures from its input until that closes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def serve(read: Callable[[bytes], Picture], requests: IO[bytes], answers: IO[bytes]) -> None:
-    """Answer every request with a picture or a rejection, until there are no more."""
+    """Answer every request with a picture or a rejection, until the input ends."""
     _say(answers, READY, b"")
     while head := requests.read(FRAME.size):
         _, length = FRAME.unpack(head)
@@ -37,16 +37,16 @@ def _say(answers: IO[bytes], kind: bytes, body: bytes) -> None:
 
 
 def limit_memory(limit_bytes: int) -> None:
-    """Let the kernel refuse memory beyond the limit: the decoder gets an error, and the machine stays well.
+    """Make the kernel refuse memory beyond the limit: the decoder gets an error, and the machine is safe.
 
-    Nor is a dying child written to disk, which would take longer than the picture may.
+    Disable core dumps as well: writing one takes longer than a picture may.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, limit_bytes))
 
 
 def main() -> None:
-    """Serve on standard input and output as the one argument, a JSON object, says."""
+    """Serve on standard input and output, configured by the one argument, a JSON object."""
     setup = json.loads(sys.argv[1])
     contract = InputContract(**setup["contract"])
     limit_memory(setup["memory_limit_bytes"])

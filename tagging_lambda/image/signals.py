@@ -18,29 +18,29 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 FACTS_SIDE_PIXELS = 96  # of the longer side; chosen by us: 64 loses straps and laces, 128 doubles the time
-RING_PIXELS = 2  # how deep the border is, of the small picture
-WHITE_LEVEL = 248  # from which a level passes for white: JPEG moves pure white by up to 5
-FRAME_DEPTH_PIXELS = 10  # how deep a frame may be, of the small picture
-FRAME_STEP_LEVELS = 24  # by how much what a frame encloses differs from it
+RING_PIXELS = 2  # depth of the border in the small picture
+WHITE_LEVEL = 248  # least level of white: JPEG moves pure white by up to 5
+FRAME_DEPTH_PIXELS = 10  # greatest depth of a frame in the small picture
+FRAME_STEP_LEVELS = 24  # least difference between a frame and its content
 FRAME_EVENNESS = 0.97
-_TOLERANCE = (4.0, 24.0)  # levels by which the ground may differ from its median, least and most
+_TOLERANCE = (4.0, 24.0)  # levels by which the background may differ from its median, least and most
 _LEAST_PRODUCT_PIXELS = 60
-_CENTRE_SPREAD = 0.28  # of the product's box: a worn garment lies in the middle, its wearer's head and shoes do not
-_GROUND_INSIDE = 0.25  # weight of enclosed pixels of exactly the ground's colour: a handle's hole, or a white product
-_SEPARABLE_FILL = (0.02, 0.97)  # shares of the picture between which a product stands apart from its ground
+_CENTRE_SPREAD = 0.28  # of the product's box: a worn garment is in the middle, its wearer's head and shoes are not
+_GROUND_INSIDE = 0.25  # weight of enclosed pixels of the background's colour: a handle's hole, or a white product
+_SEPARABLE_FILL = (0.02, 0.97)  # shares of the picture for a product that stands out
 _BLACK, _WHITE, _GREY, _BROWN = (COLOURS.index(name) for name in ("black", "white", "grey", "brown"))
-_LEAST_CORRECTED = 0.05  # of the product that is neutral, or black: of a smaller detail a correction would say nothing
-_HIGHLIGHT = 62  # L*: neutral levels below it are lights on a black thing, those above shades on a white one
-_GREY_UP_TO, _WHITE_FROM = 77, 88  # L* of the middle of what is neutral; between them whites and greys lie mixed
-_WARM_BLACK = 1.8  # a* of what is black on average, from which it is a dark brown: black things have none
+_LEAST_CORRECTED = 0.05  # least neutral, or black, share of the product: smaller details are not corrected
+_HIGHLIGHT = 62  # L*: neutral levels below it are highlights on black, those above shades on white
+_GREY_UP_TO, _WHITE_FROM = 77, 88  # median L* of neutral pixels; between them whites and greys are mixed
+_WARM_BLACK = 1.8  # mean a* of black pixels from which they are dark brown: black things have none
 _PALETTE_QUANTILES = np.array([0.1, 0.25, 0.5, 0.75, 0.9])
-_LAB_OFFSET = 128  # a* and b* reach from -128 to 127
+_LAB_OFFSET = 128  # a* and b* range from -128 to 127
 _CLIPPED_BELOW, _CLIPPED_FROM = 4, 252
 
 
 @dataclass(frozen=True, slots=True)
 class FileSize:
-    """What the header and the file say, before any pixel."""
+    """What is known from the header and the file, before any pixel."""
 
     width_pixels: int
     height_pixels: int
@@ -50,14 +50,14 @@ class FileSize:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Ground:
-    """The border ring of a small picture, and what of the picture is the product.
+    """The border ring of a small picture, and the product's mask.
 
     Attributes:
         median: float [3], the ring's median colour.
-        evenness: the share of the ring near it.
+        evenness: the share of the ring near that colour.
         whiteness: the share of the ring that is white.
-        distance: int16 [H, W], the largest difference of a channel from the median.
-        product: bool [H, W], what cannot be reached from an edge in a straight line over the ground.
+        distance: int16 [H, W], a pixel's largest channel difference from the median.
+        product: bool [H, W], the pixels not reachable from an edge in a straight line over background.
     """
 
     median: NDArray[np.float64]
@@ -73,7 +73,7 @@ def facts_of(small: Levels, fitted: Levels, file: FileSize) -> PhotoFacts:
     Args:
         small: uint8 [H, W, 3], RGB, upright, the whole picture with its longer side at ``FACTS_SIDE_PIXELS``.
         fitted: uint8 [H, W, 3], RGB, the model's picture, on which sharpness is measured.
-        file: what the header and the file say.
+        file: facts of the header and the file.
     """
     ground = _find_ground(small)
     if np.count_nonzero(ground.product) < _LEAST_PRODUCT_PIXELS:
@@ -140,13 +140,13 @@ def _ring(small: NDArray[Any], first: int, last: int) -> NDArray[Any]:
 
 
 def _reached_from_edges(passable: Mask) -> Mask:
-    """Return what of a mask can be reached from an edge in a straight line: a flood's work in four passes."""
+    """Return the part of a mask reachable from an edge in a straight line: a cheap flood fill in four passes."""
     across = _reached_from_ends(passable)
     return across | _reached_from_ends(np.ascontiguousarray(passable.T)).T
 
 
 def _reached_from_ends(lines: Mask) -> Mask:
-    """Return bool [H, W]: what of each row can be reached from one of its ends."""
+    """Return bool [H, W]: the part of each row reachable from one of its ends."""
     width = lines.shape[1]
     is_open = lines.all(axis=1)
     first = np.where(is_open, width, lines.argmin(axis=1))[:, None]
@@ -156,16 +156,16 @@ def _reached_from_ends(lines: Mask) -> Mask:
 
 
 def _weights(product: Mask, distance: NDArray[np.int16], box: tuple[int, int, int, int]) -> NDArray[np.float32]:
-    """Return how much each pixel says of the product's colour: float32 [H, W], most in the middle of its box."""
+    """Return each pixel's weight in the product's colour: float32 [H, W], highest in the middle of its box."""
     left, top, right, bottom = box
     height, width = product.shape
     rows = (np.arange(height, dtype=np.float32) - (top + bottom - 1) / 2) / (bottom - top)
     columns = (np.arange(width, dtype=np.float32) - (left + right - 1) / 2) / (right - left)
     bell = np.exp(-0.5 * (rows / _CENTRE_SPREAD) ** 2)[:, None] * np.exp(-0.5 * (columns / _CENTRE_SPREAD) ** 2)
-    return np.asarray(np.where(distance <= 2, _GROUND_INSIDE * bell, bell), np.float32)  # noqa: PLR2004 - levels: JPEG's noise on an even ground
+    return np.asarray(np.where(distance <= 2, _GROUND_INSIDE * bell, bell), np.float32)  # noqa: PLR2004 - levels: JPEG noise
 
 
-# Each step is about a photo as a whole, which no table of single colours can know (DECISIONS.md, 140).
+# Each step needs the photo as a whole, which a table of single colours lacks (DECISIONS.md, 140).
 def _colour_shares(
     cells: NDArray[np.int32], weights: NDArray[np.float32], lab: NDArray[np.float32]
 ) -> NDArray[np.float32]:
@@ -173,7 +173,7 @@ def _colour_shares(
 
     Args:
         cells: int32 [n], the product's pixels as rows of the chart.
-        weights: float32 [n], what each pixel says.
+        weights: float32 [n], each pixel's weight.
         lab: float32 [n, 3], CIE Lab of the cells.
     """
     names = name_table()[cells]
@@ -199,18 +199,18 @@ def _relit(
     grey: NDArray[np.float32],
     lightness: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    """Return the shares with the lights of a black thing as black, and the shades of a white one as white.
+    """Return the shares with highlights on black counted as black, and shades on white as white.
 
-    A thing between white and grey is half of each: whether it is white in the shade or grey in the light, a small
-    picture does not show.
+    A thing between white and grey is half of each: a small picture does not show whether it is white in the shade or
+    grey in the light.
 
     Args:
         shares: float32 [12], of each of ``COLOURS``.
-        counts: float64 [101], how much of what is black, grey or white has this L* or less.
-        grey: float32 [n], what each pixel adds to the share of grey.
+        counts: float64 [101], the weight of neutral pixels with at most this L*.
+        grey: float32 [n], each pixel's part of the share of grey.
         lightness: float32 [n], L* of each pixel.
     """
-    if np.searchsorted(counts, 0.4 * counts[-1]) < 45:  # noqa: PLR2004 - L* up to which a black thing shines
+    if np.searchsorted(counts, 0.4 * counts[-1]) < 45:  # noqa: PLR2004 - L* of a shining black thing
         shares = _moved(shares, _GREY, _BLACK, float(grey[lightness < _HIGHLIGHT].sum()))
     middle = np.searchsorted(counts, 0.5 * counts[-1])
     if middle >= _WHITE_FROM:
@@ -221,7 +221,7 @@ def _relit(
 
 
 def _moved(shares: NDArray[np.float32], source: int, target: int, share: float) -> NDArray[np.float32]:
-    """Return the shares with that much of one colour given to another."""
+    """Return the shares with that much of one colour moved to another."""
     moved = shares.copy()
     moved[source] -= share
     moved[target] += share
@@ -229,13 +229,13 @@ def _moved(shares: NDArray[np.float32], source: int, target: int, share: float) 
 
 
 def _certainty(ground: _Ground, fill: float) -> float:
-    """Return how clearly the product stands apart: the ground's evenness, 0 where nothing or everything stands out."""
+    """Return how clearly the product stands out: the background's evenness, 0 if nothing or everything stands out."""
     least, most = _SEPARABLE_FILL
     return ground.evenness if least <= fill <= most else 0.0
 
 
 def _palette(lab: NDArray[np.float32]) -> bytes:
-    """Return five quantiles each of L*, a* and b*, a byte each: nearly the same however a photo is cut or mirrored."""
+    """Return five quantiles each of L*, a* and b*, a byte each: nearly invariant to cropping and mirroring."""
     picked = np.stack([_quantiles(channel) for channel in lab.T])
     picked = picked * np.array([2.55, 1, 1])[:, None] + np.array([0, 128, 128])[:, None]
     return bytes(picked.round().clip(0, 255).astype(np.uint8).ravel().tolist())
@@ -248,14 +248,14 @@ def _quantiles(values: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _distance(small: Levels, colour: NDArray[np.float64]) -> NDArray[np.int16]:
-    """Return int16 [H, W]: by how many levels the channel that differs most lies from the colour."""
+    """Return int16 [H, W]: each pixel's largest channel difference from the colour, in levels."""
     planes = (np.abs(small[..., channel] - np.int16(colour[channel])) for channel in range(3))
     red, green, blue = planes
     return np.asarray(np.maximum(np.maximum(red, green), blue))
 
 
 def _has_frame(small: Levels) -> bool:
-    """Return whether an even line runs along all four edges and encloses something that differs all around."""
+    """Return whether an even line runs along all four edges and its content differs all around."""
     outer = _ring(small, 0, 1).astype(np.int16)
     colour = np.median(outer, axis=0)
     if (np.abs(outer - colour).max(axis=1) <= _TOLERANCE[1]).mean() < FRAME_EVENNESS:
@@ -263,7 +263,7 @@ def _has_frame(small: Levels) -> bool:
     differs = _distance(small, colour) > FRAME_STEP_LEVELS
     most = min(FRAME_DEPTH_PIXELS, min(small.shape[:2]) // 4)
     rows = differs[1:most].mean(axis=1)
-    # A row that is enclosed lacks the frame's own pixels at both ends.
+    # An enclosed row lacks the frame's own pixels at both ends.
     depths = np.flatnonzero(rows >= FRAME_EVENNESS - 2 * FRAME_DEPTH_PIXELS / small.shape[1]) + 1
     return any(_ring(differs[..., None], depth, depth + 1).mean() >= FRAME_EVENNESS for depth in depths.tolist())
 
@@ -275,19 +275,19 @@ def _luminance(levels: Levels) -> Levels:
 
 
 def _sharpness(grey: Levels) -> float:
-    """Return the step between neighbours that one in 200 exceeds, as a share of the picture's contrast."""
+    """Return the step between neighbours that 1 in 200 exceeds, as a share of the picture's contrast."""
     steps = (_differences(grey[:, 1:], grey[:, :-1]), _differences(grey[1:], grey[:-1]))
     contrast = _quantile((grey,), 0.99) - _quantile((grey,), 0.01)
-    return _quantile(steps, 0.995) / max(contrast, 16)  # below 16 levels noise would pass for edges
+    return _quantile(steps, 0.995) / max(contrast, 16)  # below 16 levels, noise would count as edges
 
 
 def _differences(first: Levels, other: Levels) -> Levels:
-    """Return how far levels lie apart, without leaving the single byte, in which numpy is fastest."""
+    """Return the absolute difference of levels in single bytes, in which numpy is fastest."""
     return np.maximum(first, other) - np.minimum(first, other)
 
 
 def _quantile(parts: tuple[Levels, ...], share: float) -> int:
-    """Return the least level that this share of all does not exceed. Halving compares bytes, which beats counting."""
+    """Return the least level that this share does not exceed. Bisection compares bytes, which beats counting."""
     wanted = share * sum(part.size for part in parts)
     low, high = 0, 255
     while low < high:

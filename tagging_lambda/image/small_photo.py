@@ -1,4 +1,4 @@
-"""Whole photos made small: read in the child process, as every picture is."""
+"""Whole photos scaled down: read in the child process, like every picture."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def small_photo_reader(side_pixels: int) -> ProcessReader:
-    """Return a reader of whole photos, whose longer side has at most so many pixels."""
+    """Return a reader of whole photos with at most that many pixels on the longer side."""
     contract = InputContract(
         layout="NCHW",
         width_pixels=side_pixels,
         height_pixels=side_pixels,
-        shorter_side_pixels=2 * side_pixels,  # a photo is decoded no smaller, so that making it small keeps its detail
+        shorter_side_pixels=2 * side_pixels,  # never decoded smaller, so that scaling down keeps detail
         fit=WHOLE,
         colour_order="RGB",
         mean=(0.0, 0.0, 0.0),
@@ -32,7 +32,7 @@ def small_photo_reader(side_pixels: int) -> ProcessReader:
 
 @contextmanager
 def print_reader() -> Iterator[Callable[[bytes], PhotoPrint]]:
-    """Give a function from a photo's bytes to its print; its reader ends with the context.
+    """Yield a function from a photo's bytes to its print; its reader closes with the context.
 
     The function raises:
         ImageRejected: the photo cannot be read.

@@ -1,4 +1,4 @@
-"""Where the subject of a photo stands: what differs from an even border."""
+"""Finds the subject of a photo: what differs from an even border."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # Chosen on 993 packshots, 2,594 photos of goods, 250 of ImageNet and 4,723 of clothes laid flat: with these, nearly all
-# packshots, half of the goods and a fifth of ImageNet's photos have a box (DECISIONS.md, 30).
-SMALL_SIDE_PIXELS = 96  # of the shorter side of the picture in which the subject is looked for
+# packshots, half of the goods and a fifth of ImageNet's photos get a box (DECISIONS.md, 30).
+SMALL_SIDE_PIXELS = 96  # of the shorter side of the picture searched for the subject
 TOLERANCE_LEVELS = 24  # by which a channel may differ from the border's median colour
 LEAST_EVENNESS = 0.7  # the share of the border within the tolerance; the subject may touch the border
-LEAST_SHARE = 0.02  # of a row or column that must differ; below it is dust or noise
+LEAST_SHARE = 0.02  # of a row or column that must differ; less is dust or noise
 MARGIN = 0.06  # of the longer side of the box, added on each side
 
 
 class SubjectBox(NamedTuple):
-    """A box in pixels; the right and bottom edges lie outside."""
+    """A box in pixels; the right and bottom edges are exclusive."""
 
     left: float
     top: float
@@ -27,12 +27,12 @@ class SubjectBox(NamedTuple):
     bottom: float
 
     def scaled(self, across: float, down: float) -> SubjectBox:
-        """Return the box in the pixels of a picture that is so many times as wide and as high."""
+        """Return the box in a picture that many times as wide and as high."""
         return SubjectBox(self.left * across, self.top * down, self.right * across, self.bottom * down)
 
 
 def find_subject(small: NDArray[np.uint8]) -> SubjectBox | None:
-    """Return the box around what stands out from an even border, with a margin; None where the border is not even.
+    """Return the box around what stands out from an even border, with a margin; None if the border is not even.
 
     Args:
         small: uint8 [H, W, 3], RGB: the whole picture, its shorter side near `SMALL_SIDE_PIXELS`.
@@ -53,13 +53,13 @@ def find_subject(small: NDArray[np.uint8]) -> SubjectBox | None:
 
 
 def _differing(small: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
-    """Return bool [H, W]: where the picture differs from its border; None where the border is not even.
+    """Return bool [H, W]: where the picture differs from its border; None if the border is not even.
 
     Args:
         small: uint8 [H, W, 3], RGB.
     """
     border = np.concatenate([small[0], small[-1], small[1:-1, 0], small[1:-1, -1]]).astype(np.int16)
-    # The upper of two middles, not their mean: np.median costs three times as much.
+    # The upper median, as np.median costs three times as much.
     colour = np.partition(border, len(border) // 2, axis=0)[len(border) // 2]
     near = np.abs(border - colour).max(axis=1) <= TOLERANCE_LEVELS
     if near.mean() < LEAST_EVENNESS:

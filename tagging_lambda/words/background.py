@@ -1,4 +1,4 @@
-"""The background that ships: vectors of many things, as examples of what a shop's own head does not name."""
+"""The background that ships: vectors of many things, as negative examples for a shop's own head."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BACKGROUND_PATH = Path(__file__).with_name("background.npz")
 
 
 def load_background(space: str, path: Path = BACKGROUND_PATH) -> Background:
-    """Return the background of that space; none where it is of another: another model needs one of its own.
+    """Return the background of that space; an empty one if the file's space differs: each model needs its own.
 
     Raises:
         BadModel: the file is damaged.
@@ -34,7 +34,7 @@ def load_background(space: str, path: Path = BACKGROUND_PATH) -> Background:
 
 
 def save_background(space: str, levels: NDArray[np.int8], kinds: tuple[str, ...], path: Path) -> None:
-    """Write a background: int8 [m, D], rows of one kind together, and what each shows."""
+    """Write a background: int8 [m, D], rows of one kind together, and each row's kind."""
     np.savez_compressed(path, space=np.array(space), levels=levels, kinds=np.array(kinds))
 
 

@@ -1,4 +1,4 @@
-"""From class scores to keywords: sums the classes up the tree and keeps what is sure enough to say."""
+"""From class scores to keywords: sums classes up the tree and keeps the sure keywords."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ if TYPE_CHECKING:
 
     from pipeline.keywords import Keyword, Vocabulary
 
-# With these kept, 98.6 % of 1,837 photos get the very keywords that all 1,000 classes would give them, from 13 classes
-# (51 bytes) on average; 50 classes: 99.5 %, 10 classes: 96.8 %.
+# With these kept, 98.6 % of 1,837 photos get the same keywords as with all 1,000 classes, from 13 classes (51 bytes)
+# on average; 50 classes: 99.5 %, 10 classes: 96.8 %.
 KEPT_CLASSES = 20  # classes per image
 KEPT_SCORE = 0.001  # probability
 # Chosen on 1,192 labelled clothing photos. At the same sum, classes that agree are more often right than one alone: of
-# keywords with a sum of 0.5 to 0.7, 81 % were right where no class had over 60 % of it, 43 % where one had over 95 %.
-# One class alone was right in 62 % from 0.8 to 0.9 and in 92 % above. Of 106 photos whose class has a word of its own,
-# 80 get it at 0.8 and 68 at 0.9 (DECISIONS.md, 7).
-CLASS_THRESHOLD = 0.8  # probability, where one class says it all
-GROUP_THRESHOLD = 0.5  # probability, where several agree
+# keywords with a sum of 0.5 to 0.7, 81 % were right if no class had over 60 % of it, 43 % if one had over 95 %. One
+# class alone was right in 62 % from 0.8 to 0.9 and in 92 % above. Of 106 photos whose class has its own word, 80 get it
+# at 0.8 and 68 at 0.9 (DECISIONS.md, 7).
+CLASS_THRESHOLD = 0.8  # probability, if one class has nearly all of it
+GROUP_THRESHOLD = 0.5  # probability, if several classes agree
 MOST_KEYWORDS = 8  # keywords per image, chosen by us: three kinds of goods with their ancestors
 # A fallback word only leads to narrower words (DECISIONS.md, 34).
-_NEVER = 2.0  # no probability: a whole department is never said of a photo, it only finds what is below it
+_NEVER = 2.0  # above any probability: a department is never a photo's keyword, it only finds what is below it
 _EMITTED = frozenset({Use.KEYWORD, Use.FALLBACK})
 
 
 @dataclass(frozen=True, slots=True)
 class Taxonomy:
-    """The keywords that a model's classes can lead to, ready to be summed.
+    """The keywords that a model's classes can lead to, ready for summing.
 
     Attributes:
-        vocabulary: what it was made of.
+        vocabulary: its source.
         keyword_ids: every keyword that some class leads to, the most specific first.
-        thresholds: the probability from which each of them is said; None where the general rule holds.
-        above_class: per class index, the positions in `keyword_ids` of the class itself and what is above it.
-        above_keyword: per keyword, the positions of the keywords above it that are said with it.
+        thresholds: the least probability of each keyword; None where the general rule applies.
+        above_class: per class index, the positions in `keyword_ids` of the class itself and its ancestors.
+        above_keyword: per keyword, the positions of the ancestors that it implies.
     """
 
     vocabulary: Vocabulary
@@ -54,14 +54,14 @@ class Taxonomy:
 
     @property
     def version(self) -> str:
-        """What names the content of the taxonomy file."""
+        """The version of the taxonomy file's content."""
         return self.vocabulary.version
 
     @classmethod
     def of(cls, vocabulary: Vocabulary, class_ids: Sequence[str]) -> Taxonomy:
         """Return the taxonomy for a model whose classes have these ids, in the order of the class indices.
 
-        A class that the vocabulary lacks, or that is no goods, leads to no keyword.
+        A class that the vocabulary lacks, or that is not goods, leads to no keyword.
         """
         lines = [_upwards(vocabulary, class_id, _EMITTED) for class_id in class_ids]
         classes_below = Counter(node_id for line in lines for node_id in line)
@@ -82,13 +82,13 @@ def _positions(lines: Iterable[Sequence[str]], positions: Mapping[str, int]) -> 
 
 
 def _narrowest_first(classes_below: Counter[str], vocabulary: Vocabulary) -> list[str]:
-    """Return the nodes by how many classes lead to each; of the same number, children before their parents."""
+    """Return the nodes by the number of classes that lead to each; on a tie, children before parents."""
     children_first = reversed([node_id for node_id in vocabulary.nodes if node_id in classes_below])
     return sorted(children_first, key=classes_below.__getitem__)
 
 
 def _upwards(vocabulary: Vocabulary, node_id: str, uses: Collection[Use]) -> list[str]:
-    """Return the nodes of these uses among a node and its ancestors, each once, the node first."""
+    """Return the nodes with these uses among a node and its ancestors, each once, the node first."""
     if node_id not in vocabulary.nodes or vocabulary.nodes[node_id].use is Use.NOT_GOODS:
         return []
     line = (node_id, *vocabulary.ancestors(node_id))
@@ -100,9 +100,9 @@ def _threshold(keyword: Keyword) -> float | None:
 
 
 def strongest(scores: NDArray[np.float32]) -> tuple[ClassScore, ...]:
-    """Return what is kept of one image's class scores: the strongest, strongest first, in stored steps.
+    """Return one image's class scores to keep: the strongest, in descending order and stored steps.
 
-    Keywords are made from these alone, so that they come out the same from the table as from the model.
+    Keywords depend on these alone, so that they are the same from the table as from the model.
 
     Args:
         scores: float32 [classes], each in [0, 1], summing to 1.
@@ -119,12 +119,12 @@ def strongest(scores: NDArray[np.float32]) -> tuple[ClassScore, ...]:
 def keywords_of(
     class_scores: Sequence[ClassScore], taxonomy: Taxonomy, limit: int = MOST_KEYWORDS
 ) -> tuple[KeywordTag, ...]:
-    """Return the keywords that the class scores are sure of, the most specific first, at most `limit`.
+    """Return the keywords with sufficient class scores, the most specific first, at most `limit`.
 
-    A class counts once for each keyword above it, by whatever ways it leads there. A keyword is said from its threshold
-    on, and with it everything above it: who finds a rocking chair has found furniture. Where nothing is sure,
-    nothing is said: the most probable department put a wrong word on 21 in 100 more photos of goods, and on 22 of
-    groceries, and named the thing on none.
+    A class counts once for each keyword above it, however many paths lead there. A keyword is given from its threshold
+    on, and implies everything above it: a rocking chair is furniture. If nothing is sure, the result is empty: the most
+    probable department put a wrong word on 21 in 100 more photos of goods, and on 22 of groceries, and named the thing
+    on none.
     """
     sums, strongest_below = _sums(class_scores, taxonomy)
     sure = {
@@ -139,13 +139,13 @@ def keywords_of(
 
 
 def candidates(class_scores: Sequence[ClassScore], taxonomy: Taxonomy) -> tuple[KeywordTag, ...]:
-    """Return every keyword that the class scores lead to, sure or not, the most specific first."""
+    """Return every keyword that the class scores lead to, however unsure, the most specific first."""
     sums, _ = _sums(class_scores, taxonomy)
     return tuple(KeywordTag(taxonomy.keyword_ids[position], _score(sums[position])) for position in sorted(sums))
 
 
 def _sums(class_scores: Sequence[ClassScore], taxonomy: Taxonomy) -> tuple[dict[int, float], dict[int, float]]:
-    """Return, by position of the keyword, the sum of the classes below it and the strongest of them."""
+    """Return, by keyword position, the sum of the classes below it and the strongest of them."""
     sums: dict[int, float] = defaultdict(float)
     strongest_below: dict[int, float] = defaultdict(float)
     for scored in class_scores:

@@ -1,4 +1,4 @@
-"""Commands about words of one's own: learn, verify."""
+"""Commands for a shop's own words: learn, verify."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def verify(
 
 @dataclass(frozen=True)
 class _Eyes:
-    """What sees the photos of a command."""
+    """The tagger that sees a command's photos."""
 
     tagger: FileTagger
     space: str
@@ -208,7 +208,7 @@ class _Eyes:
 
 
 def _exported(source: str | None, labels: Labels) -> dict[ImageRef, Record] | None:
-    """Return the records that an export has of these photos; what reads it is given by whoever wires the commands."""
+    """Return an export's records of these photos; the wiring of the commands provides the export's reader."""
     if source is None:
         return None
     read: Callable[[str], Iterable[Record]] = click.get_current_context().obj

@@ -1,4 +1,4 @@
-"""People's decisions and the model's keywords become the keywords of an image. People win."""
+"""Merges people's decisions and the model's keywords into an image's keywords. People win."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from pipeline.records import Decision, TaggedImage
 
 
-# People's decisions are kept on the image's own record, so that tagging again does not lose them (DECISIONS.md, 13).
+# People's decisions live on the image's own record, so that tagging again does not lose them (DECISIONS.md, 13).
 def with_keywords(
     record: TaggedImage, model_keywords: tuple[KeywordTag, ...], decisions: tuple[Decision, ...], vocabulary: Vocabulary
 ) -> TaggedImage:
-    """Return the record with what the model says and what people decided, and the keywords that follow from both."""
+    """Return the record with the model's keywords, people's decisions, and the keywords that follow from both."""
     return replace(
         record,
         keywords=decided(model_keywords, decisions, vocabulary),
@@ -32,13 +32,13 @@ def with_keywords(
 def decided(
     model_keywords: Sequence[KeywordTag], decisions: Sequence[Decision], vocabulary: Vocabulary
 ) -> tuple[KeywordTag, ...]:
-    """Return the keywords of an image: the pinned ones, what is said along with them, then the model's others.
+    """Return the keywords of an image: the pinned ones, those they imply, then the model's others.
 
-    A pinned keyword has the score 1 and brings the keywords above it, as the model's do: who searches for footwear
-    finds a pinned boot. A suppressed keyword is absent whoever says it; what is above and below it stays. A keyword
-    that the vocabulary no longer has stays pinned.
+    A pinned keyword has the score 1 and implies the keywords above it, as the model's do: a search for footwear finds
+    a pinned boot. A suppressed keyword is absent whatever its source; those above and below it stay. A keyword that
+    the vocabulary no longer has stays pinned.
     """
-    # A decision about a colour lies among them, and is no keyword's (DECISIONS.md, 112).
+    # Decisions about colours are stored here too, but are no keywords (DECISIONS.md, 112).
     decisions = [decision for decision in decisions if colour_of(decision.keyword_id) is None]
     pinned = [decision.keyword_id for decision in decisions if decision.kind is DecisionKind.PIN]
     suppressed = {decision.keyword_id for decision in decisions if decision.kind is DecisionKind.SUPPRESS}

@@ -1,4 +1,4 @@
-"""The head card: which words a head says, for which vectors, how right it was found to be, and from what it learned."""
+"""The head card: a head's words, its vector space, its measured accuracy, and its training sources."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-FORMAT = 1  # one more with every change that an older reader would misread
-NEVER = 2.0  # a threshold that no score reaches: the word takes part in the sums and is never said
+FORMAT = 1  # increment with every change that an older reader would misread
+NEVER = 2.0  # a threshold that no score reaches: the word counts in sums but is never given
 
 
 class HeadKind(StrEnum):
     """How the logits of a head become scores."""
 
-    SOFTMAX = "softmax"  # one word a photo, or none of them: the scores and *other* sum to 1
-    SIGMOID = "sigmoid"  # any number of words a photo: each score stands for itself
+    SOFTMAX = "softmax"  # at most one word a photo: the scores and *other* sum to 1
+    SIGMOID = "sigmoid"  # any number of words a photo: scores are independent
 
 
 @dataclass(frozen=True, slots=True)
 class HeadWord:
-    """One keyword that a head can say.
+    """One keyword that a head can give.
 
     Attributes:
-        id: of the keyword, in the taxonomy or of the shop's own.
+        id: the keyword's id, from the taxonomy or the shop's own.
         parents: the ids of the keywords directly above it.
-        words: by language; a language may be missing.
-        threshold: the score from which the head says the keyword; `NEVER` where no score is right often enough.
-        precision: held-out photos on which the keyword was right, of those it was said of.
-        recall: held-out photos it was said of, of those that show it.
+        words: names by language; a language may be missing.
+        threshold: the least score to give the keyword; `NEVER` if no score is right often enough.
+        precision: held-out photos on which the keyword was right, of those that got it.
+        recall: held-out photos that got it, of those that show it.
         examples: photos the head learned the keyword from.
-        members: where the keyword is a group, the words of this head whose scores it sums, those below it and
-            itself if it is a word as well; else nothing.
+        members: if the keyword is a group, the words of this head whose scores it sums: those below it, and itself
+            if it is a word as well; else empty.
     """
 
     id: str
@@ -54,12 +54,12 @@ class HeadWord:
 
     @property
     def is_said(self) -> bool:
-        """Whether any score is enough to say the keyword."""
+        """Whether any score is enough to give the keyword."""
         return self.threshold <= 1
 
     @property
     def name(self) -> str:
-        """The first English word; the id where there is none."""
+        """The first English name, or else the id."""
         return next(iter(self.words.get("en", ())), self.id)
 
     @classmethod
@@ -83,10 +83,10 @@ class TrainingSource:
 
     Attributes:
         name: what people call it.
-        sha256: of its file names and labels.
-        photos: how many.
-        licence: of the photos; empty where they are the shop's own.
-        attribution: who must be named.
+        sha256: the hash of its file names and labels.
+        photos: the number of photos.
+        licence: of the photos; empty for the shop's own.
+        attribution: whom to credit.
     """
 
     name: str
@@ -98,19 +98,19 @@ class TrainingSource:
 
 @dataclass(frozen=True, slots=True)
 class HeadCard:
-    """All that is known of one head.
+    """The facts about one head.
 
     Attributes:
         name: what people call it.
-        space: of the feature vectors that it reads.
+        space: the space of the vectors it reads.
         kind: how its logits become scores.
-        branch: ids of the keywords at the top of what it speaks for; empty for words that belong to no department.
-        words: in the order of its weights' columns.
-        groups: keywords that fit several of the words, said where no single word is sure.
-        other_threshold: the score of *other* from which the photo shows none of the words.
-        wanted_precision: what the thresholds aim at.
-        training: what it learned from.
-        weights_sha256: of the weights' file.
+        branch: ids of the topmost keywords of its domain; empty for words outside any department.
+        words: in the order of the weights' columns.
+        groups: keywords that fit several of the words, given if no single word is sure.
+        other_threshold: the least score of *other* for a photo with none of the words.
+        wanted_precision: the thresholds' target.
+        training: the sources it learned from.
+        weights_sha256: the hash of the weights' file.
     """
 
     name: str
@@ -144,17 +144,17 @@ class HeadCard:
 
     @property
     def version(self) -> str:
-        """The name of exactly these answers: the first hexadecimal digits of the card's SHA-256."""
+        """The version of the head: the first hexadecimal digits of the card's SHA-256."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()[:VERSION_LENGTH]
 
     @property
     def said(self) -> tuple[HeadWord, ...]:
-        """The words that some score is enough for."""
+        """The words that the head can give."""
         return tuple(word for word in self.words if word.is_said)
 
     @property
     def left_out(self) -> tuple[HeadWord, ...]:
-        """The words that no score is right often enough for."""
+        """The words never given, as no score is right often enough."""
         return tuple(word for word in self.words if not word.is_said)
 
     def to_json(self) -> str:
@@ -163,10 +163,10 @@ class HeadCard:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Return the card written at `path`.
+        """Return the card at `path`.
 
         Raises:
-            BadModel: There is none, or it cannot be understood.
+            BadModel: There is none, or it is invalid.
         """
         try:
             document = json.loads(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Where heads lie: in folders of this machine, and in a file store by the hash of what they are."""
+"""Stores heads: in this machine's folders, and in a file store by content hash."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 
     from pipeline.ports import FileStore
 
-SET_NAME = "heads.json"  # the list of the heads that were published together
+SET_NAME = "heads.json"  # the list of heads published together
 NONE = "none"  # instead of a head's name: no head at all
 STARTER = "starter"  # the head that ships with the program
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")  # chosen by us: safe in an address, a folder's name and a list
 ADDRESS = re.compile(r"s3://[^/]+/(?:.+/)?(?P<sha256>[0-9a-f]{64})/?")
-_HISTORY = "history"  # below a head's folder: the heads that it replaced
-_FILES = (WEIGHTS_NAME, CARD_NAME)  # the card comes last: where there is one, there is a head
+_HISTORY = "history"  # in a head's folder: the heads that it replaced
+_FILES = (WEIGHTS_NAME, CARD_NAME)  # the card is written last: if it exists, the head is complete
 
 
 def check_name(name: str) -> None:
-    """Refuse a name that no head may have.
+    """Refuse an invalid name.
 
     Raises:
-        CallerError: the name is none.
+        CallerError: the name is not valid.
     """
     if not NAME.fullmatch(name) or name in (STARTER, NONE):
         raise CallerError(f"{name!r} is no name of a head: 1 to 32 of a-z 0-9 and -, neither {STARTER!r} nor {NONE!r}")
@@ -47,8 +47,8 @@ class InstalledHeads:
     """The heads of this machine, each in a folder of its name.
 
     Attributes:
-        folder: of all of them.
-        starter: of the head that ships with the program; None where this copy has none.
+        folder: the parent of all heads.
+        starter: the folder of the head that ships; None if this copy has none.
     """
 
     folder: Path
@@ -56,17 +56,17 @@ class InstalledHeads:
 
     @classmethod
     def of_this_machine(cls) -> InstalledHeads:
-        """Return the heads below the folder of everything kept on this machine, and the one that ships."""
+        """Return the heads below this machine's data folder, and the one that ships."""
         return cls(home() / HEADS_FOLDER, STARTER_HEAD if (STARTER_HEAD / CARD_NAME).is_file() else None)
 
     @property
     def own_names(self) -> tuple[str, ...]:
-        """The names of the shop's own, sorted."""
+        """The names of the shop's own heads, sorted."""
         return tuple(sorted(card.parent.name for card in self.folder.glob(f"*/{CARD_NAME}")))
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Their names, sorted; the one that ships comes last, so that the shop's own overrule it."""
+        """All names, sorted; the one that ships is last, so that the shop's own overrule it."""
         return (*self.own_names, *((STARTER,) if self.starter else ()))
 
     def path(self, name: str) -> Path:
@@ -84,12 +84,12 @@ class InstalledHeads:
         return folder
 
     def load(self, names_or_folders: Sequence[str] = ()) -> tuple[Head, ...]:
-        """Return these heads, no head for `none`, or all that are installed.
+        """Return these heads, no head for `none`, or all installed ones.
 
-        Where two are sure of one branch, the first one counts.
+        If two are sure of one branch, the first one counts.
 
         Raises:
-            CallerError: there is no head of a name.
+            CallerError: a name has no head.
             BadModel: a head's files are damaged.
         """
         chosen = () if tuple(names_or_folders) == (NONE,) else names_or_folders or self.names
@@ -100,10 +100,10 @@ class InstalledHeads:
         return folder if (folder / CARD_NAME).is_file() else self.path(text)
 
     def install(self, name: str, head: Head) -> Path:
-        """Make this the head of that name, and return its folder. The head it replaces is kept for `roll_back`.
+        """Install the head under that name, and return its folder. A replaced head is kept for `roll_back`.
 
         Raises:
-            CallerError: no head may be called that.
+            CallerError: the name is not valid for a head.
         """
         check_name(name)
         folder = self.folder / name
@@ -115,7 +115,7 @@ class InstalledHeads:
         return folder
 
     def remove(self, name: str) -> None:
-        """Take the head of that name away, with those it replaced.
+        """Remove the head of that name, with those it replaced.
 
         Raises:
             CallerError: there is none, or it ships with the program.
@@ -125,10 +125,10 @@ class InstalledHeads:
         shutil.rmtree(self.path(name))
 
     def roll_back(self, name: str) -> Head:
-        """Put the head that was replaced last back into its place, and keep the present one instead of it.
+        """Swap the present head with the one it replaced last.
 
         Raises:
-            CallerError: there is none of that name, or it replaced none.
+            CallerError: there is no head of that name, or it replaced none.
         """
         folder = self.path(name)
         kept = _kept(folder)
@@ -147,23 +147,23 @@ def _kept(folder: Path) -> list[Path]:
 
 
 def _keep(folder: Path) -> None:
-    """Copy the present head behind those it replaced."""
+    """Copy the present head to its history."""
     kept = _kept(folder)
     target = folder / _HISTORY / str(int(kept[-1].name) + 1 if kept else 1)
     Head.load(folder).save(target)
 
 
 def publish(folders: Sequence[Path], files: FileStore) -> str:
-    """Put these heads into the store, and return the name of the list of them.
+    """Put these heads into the store, and return the name of their list.
 
-    Every name is the sha256 of what it holds, so that what is fetched is what was meant, whoever else may write there.
-    The list comes last.
+    Every name is the sha256 of its content, so that readers get what was published, whoever else may write there. The
+    list is written last.
     """
     cards = {folder: hashlib.sha256((folder / CARD_NAME).read_bytes()).hexdigest() for folder in folders}
     listing = json.dumps({"heads": list(cards.values())}).encode()
     address = hashlib.sha256(listing).hexdigest()
     for folder, card_sha256 in cards.items():
-        Head.load(folder)  # a damaged one is not published
+        Head.load(folder)  # refuses a damaged head
         for name in _FILES:
             files.write(f"{address}/{card_sha256}/{name}", folder / name)
     if files.read(f"{address}/{SET_NAME}") is None:
@@ -175,7 +175,7 @@ def fetch_heads(address: str, store: Callable[[BucketPrefix], FileStore], cache:
     """Return the heads published at ``s3://bucket/prefix/<sha256>``, kept in a folder of this machine.
 
     Raises:
-        BadModel: the address does not end with a hash, nothing is published there, or something else than was meant.
+        BadModel: the address does not end with a hash, or nothing with this hash is published there.
     """
     matched = ADDRESS.fullmatch(address)
     if matched is None:
@@ -201,4 +201,4 @@ def _fetch(address: str, files: FileStore, card_sha256: str, folder: Path) -> He
         part = folder / f"{CARD_NAME}.part"
         part.write_bytes(read_verified(address, files, f"{card_sha256}/{CARD_NAME}", card_sha256))
         part.replace(folder / CARD_NAME)
-    return Head.load(folder)  # which holds the weights against the card
+    return Head.load(folder)  # checks the weights against the card

@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
     from pipeline.keywords import Vocabulary
 
-# Photos of all words together that stand behind each word's own. A word with five examples cannot prove a precision of
-# 0.95 by itself; among words whose scores are calibrated together, the others' say what a score is worth. Of 200 photos
-# of a fashion shop, 1 lets 42 % get their word at a held-out precision of 0.952, and 5 lets 35 % at 0.964.
+# Pooled photos of all words added to each word's own, as a prior. A word with five examples cannot prove a precision of
+# 0.95 alone; as scores are calibrated together, the other words' photos show what a score is worth. Of 200 photos of a
+# fashion shop, 1 lets 42 % get their word at a held-out precision of 0.952, and 5 lets 35 % at 0.964.
 PRIOR_PHOTOS = 1
 STEPS = 1000  # thresholds are multiples of 1/1000: finer says nothing
-LOWEST = 0.2  # of a word's score, chosen by us: below it a word is a guess, however well it did here
+LOWEST = 0.2  # of a word's score, chosen by us: below it a word is a guess, however well it did on these photos
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A keyword that fits photos of several words of a head: above them, or one of them; and those words' columns."""
+    """A keyword above several words of a head, perhaps one of them itself, and those words' columns."""
 
     id: str
     members: tuple[int, ...]
@@ -35,12 +35,12 @@ class Group:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Truth:
-    """What people say of photos, for each keyword that a head may say.
+    """People's labels of photos, for each keyword that a head may give.
 
     Attributes:
         right: bool [n, columns]: the keyword fits the photo.
-        unjudged: bool [n, columns]: the label is broader than the keyword and says nothing of it.
-        labelled: bool [n, columns]: the label is the keyword itself; of a group, also one below it.
+        unjudged: bool [n, columns]: the label is broader than the keyword and does not decide it.
+        labelled: bool [n, columns]: the label is the keyword itself; for a group, also one below it.
     """
 
     right: NDArray[np.bool_]
@@ -55,7 +55,7 @@ class Truth:
         vocabulary: Vocabulary,
         groups: Sequence[Group] = (),
     ) -> Truth:
-        """Return what the labels say of words and groups of them: what is above a label fits as well."""
+        """Return the truth for words and groups: what is above a label is right as well."""
         columns = (*words, *(group.id for group in groups))
         above = {word: frozenset(_ancestors(word, vocabulary)) for word in {*columns, *frozenset().union(*labels)}}
         right = np.zeros((len(labels), len(columns)), bool)
@@ -83,7 +83,7 @@ def _ancestors(word: str, vocabulary: Vocabulary) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Thresholds:
-    """The score from which each word, and each group of words, is said.
+    """The least score to give each word, and each group of words.
 
     Attributes:
         words: float [words].
@@ -95,7 +95,7 @@ class Thresholds:
 
 
 def eligible(scores: NDArray[np.float32], kind: HeadKind) -> NDArray[np.bool_]:
-    """Return bool [n, words]: where a word may be said at all. Of exclusive words only the strongest is.
+    """Return bool [n, words]: where a word may be given at all. Of exclusive words only the strongest may.
 
     Args:
         scores: float32 [n, words + 1], *other* last.
@@ -118,15 +118,15 @@ def group_scores(scores: NDArray[np.float32], groups: Sequence[Group], kind: Hea
     return np.stack(columns, axis=1) if columns else np.zeros((len(scores), 0), np.float32)
 
 
-# Words with few photos lean on all words together (DECISIONS.md, 36).
+# Words with few photos borrow evidence from all words (DECISIONS.md, 36).
 def find_thresholds(
     scores: NDArray[np.float32], truth: Truth, groups: Sequence[Group], kind: HeadKind, precision: float
 ) -> Thresholds:
-    """Return the lowest thresholds from which words, then groups of words, are right in this share of the photos.
+    """Return the lowest thresholds at which words, then groups of words, are right on this share of the photos.
 
     Args:
         scores: float32 [n, words + 1] of photos that the head did not learn from, *other* last.
-        truth: of the words and, in the columns behind them, the groups.
+        truth: of the words and, in the columns after them, the groups.
         groups: the narrowest first.
         kind: of the head.
         precision: in [0, 1].
@@ -142,7 +142,7 @@ def find_thresholds(
             for column in range(count)
         ]
     )
-    # A group is for the photos of which no word is sure; it is measured on those alone, where it is less often right.
+    # A group is only for photos with no sure word; it is measured on those alone, where it is less often right.
     silent = ~((scores[:, :-1] >= words) & eligible(scores, kind)).any(axis=1)
     sums = group_scores(scores, groups, kind)
     groups_said = []
@@ -156,7 +156,7 @@ def find_thresholds(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pooled:
-    """How often words of a score or more are right, over all words: float [n] each, scores descending."""
+    """How often words with at least a score are right, over all words: float [n] each, scores descending."""
 
     scores: NDArray[np.float64]
     precision: NDArray[np.float64]
@@ -168,7 +168,7 @@ class _Pooled:
         return cls(scores[order].astype(np.float64), np.cumsum(right[order]) / counts)
 
     def at(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return float [m], the precision from each score on; 0 where nothing has such a score."""
+        """Return float [m], the precision from each score on; 0 if nothing has such a score."""
         if not len(self.scores):
             return np.zeros(len(scores))
         places = np.searchsorted(-self.scores, -scores, side="right") - 1
@@ -176,7 +176,7 @@ class _Pooled:
 
 
 def _lowest(scores: NDArray[np.float32], right: NDArray[np.bool_], pooled: _Pooled, precision: float) -> float:
-    """Return the lowest score from which enough are right, with the pooled photos as evidence; `NEVER` of none."""
+    """Return the lowest score from which enough are right, with the pooled photos as prior; `NEVER` if none."""
     order = np.argsort(-scores, kind="stable")
     ordered = scores[order].astype(np.float64)
     counts = np.arange(1, len(order) + 1)
@@ -188,13 +188,13 @@ def _lowest(scores: NDArray[np.float32], right: NDArray[np.bool_], pooled: _Pool
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Said:
-    """Which keywords are said of photos: bool [n, words + groups]."""
+    """Which keywords photos get: bool [n, words + groups]."""
 
     keywords: NDArray[np.bool_]
 
     @classmethod
     def of(cls, scores: NDArray[np.float32], thresholds: Thresholds, groups: Sequence[Group], kind: HeadKind) -> Said:
-        """Return what these thresholds let be said; a group only where nothing narrower of it is said."""
+        """Return the keywords by these thresholds; a group only if nothing narrower is given."""
         words = (scores[:, :-1] >= thresholds.words) & eligible(scores, kind)
         sums = group_scores(scores, groups, kind)
         silent = ~words.any(axis=1)
@@ -206,11 +206,11 @@ class Said:
         return cls(np.column_stack([words, *columns]) if columns else words)
 
     def precision_of(self, column: int, truth: Truth) -> Share:
-        """Return how often the keyword was right, of the photos it was said of and that can be judged."""
+        """Return how often the keyword was right, of the judged photos that got it."""
         judged = self.keywords[:, column] & ~truth.unjudged[:, column]
         return Share(int((judged & truth.right[:, column]).sum()), int(judged.sum()))
 
     def recall_of(self, column: int, truth: Truth) -> Share:
-        """Return how often the keyword was said, of the photos that are labelled with it."""
+        """Return how often the keyword was given, of the photos labelled with it."""
         labelled = truth.labelled[:, column]
         return Share(int((labelled & self.keywords[:, column]).sum()), int(labelled.sum()))

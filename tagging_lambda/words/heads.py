@@ -1,4 +1,4 @@
-"""Heads: linear layers on feature vectors that say words of their own. Plain NumPy."""
+"""Heads: linear layers on feature vectors with words of their own. Plain NumPy."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Head:
     """A head, ready to score vectors.
 
     Attributes:
-        card: what it is.
+        card: its description.
         coefficients: float32 [D, words + 1]; the last column is *other*. The temperature is folded in.
         bias: float32 [words + 1].
     """
@@ -39,7 +39,7 @@ class Head:
     bias: NDArray[np.float32]
 
     def __post_init__(self) -> None:
-        """Refuse weights that are not those of the card."""
+        """Refuse weights that do not match the card."""
         columns = len(self.card.words) + 1
         if self.bias.shape != (columns,) or self.coefficients.shape[1:] != (columns,):
             shape = list(self.coefficients.shape)
@@ -49,7 +49,7 @@ class Head:
 
     @classmethod
     def of(cls, card: HeadCard, coefficients: NDArray[np.float32], bias: NDArray[np.float32]) -> Self:
-        """Return the head of these weights, whose card then names them."""
+        """Return the head with these weights, with their hash on its card."""
         data = _weights_file(coefficients, bias)
         return cls(replace(card, weights_sha256=hashlib.sha256(data).hexdigest()), coefficients, bias)
 
@@ -62,7 +62,7 @@ class Head:
         return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
 
     def save(self, folder: Path) -> None:
-        """Write the head into the folder; the card comes last, so that where there is one, there is a head."""
+        """Write the head into the folder; the card last, so that a card means a complete head."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / WEIGHTS_NAME).write_bytes(_weights_file(self.coefficients, self.bias))
         part = folder / f"{CARD_NAME}.part"
@@ -92,7 +92,7 @@ class Head:
 
 
 def _weights_file(coefficients: NDArray[np.float32], bias: NDArray[np.float32]) -> bytes:
-    """Return the weights' file. Its bytes depend on the weights alone: NumPy writes no time into an archive."""
+    """Return the weights' file. Its bytes depend on the weights alone: NumPy's archives have no timestamps."""
     file = io.BytesIO()
     np.savez(file, coefficients=coefficients, bias=bias)
     return file.getvalue()
@@ -100,13 +100,13 @@ def _weights_file(coefficients: NDArray[np.float32], bias: NDArray[np.float32]) 
 
 @dataclass(frozen=True, slots=True)
 class HeadAnswer:
-    """What one head says of one photo.
+    """One head's answer for one photo.
 
     Attributes:
-        tags: the keywords it is sure of, the most specific first, with those above them; empty where it is not sure.
-        is_group: whether it is sure of none of its words alone, but of several together.
+        tags: its sure keywords, the most specific first, with those above them; empty if none is sure.
+        is_group: whether no single word is sure, but several together are.
         is_other: whether it is sure that the photo shows none of its words.
-        branch: the tops of the branches that the tags belong to; inside them the head overrules the taxonomy.
+        branch: the topmost keywords above the tags; below them the head overrules the taxonomy.
     """
 
     tags: tuple[KeywordTag, ...]
@@ -116,12 +116,12 @@ class HeadAnswer:
 
 
 def head_keywords(head: Head, scores: NDArray[np.float32], vocabulary: Vocabulary) -> HeadAnswer:
-    """Return what the head says of one photo.
+    """Return the head's answer for one photo.
 
     Args:
         head: the head.
         scores: float32 [words + 1], the photo's row of `Head.scores`.
-        vocabulary: has the head's words, as `vocabulary_with` makes sure.
+        vocabulary: includes the head's words, see `vocabulary_with`.
     """
     card = head.card
     of_word = {word.id: float(score) for word, score in zip(card.words, scores, strict=False)}
@@ -141,9 +141,9 @@ def head_keywords(head: Head, scores: NDArray[np.float32], vocabulary: Vocabular
 
 
 def _sure_words(card: HeadCard, of_word: Mapping[str, float]) -> dict[str, float]:
-    """Return the words that are said and their scores.
+    """Return the sure words and their scores.
 
-    Of words that exclude each other the strongest alone can be said: that is how thresholds were found.
+    Of exclusive words only the strongest can be given, as when thresholds were found.
     """
     strongest = max(of_word, key=of_word.__getitem__)
     candidates = [word for word in card.words if card.kind is HeadKind.SIGMOID or word.id == strongest]
@@ -151,7 +151,7 @@ def _sure_words(card: HeadCard, of_word: Mapping[str, float]) -> dict[str, float
 
 
 def _sure_group(card: HeadCard, of_word: Mapping[str, float]) -> dict[str, float]:
-    """Return the narrowest group that is sure and its score; nothing where there is none."""
+    """Return the narrowest sure group and its score; empty if there is none."""
     for group in card.groups:
         total = group_score(card.kind, [of_word[member] for member in group.members])
         if total >= group.threshold:
@@ -162,7 +162,7 @@ def _sure_group(card: HeadCard, of_word: Mapping[str, float]) -> dict[str, float
 def _implied(
     sure: Mapping[str, float], lines: Mapping[str, tuple[str, ...]], vocabulary: Vocabulary
 ) -> dict[str, float]:
-    """Return the keywords above those that are said, each as sure as the surest below it."""
+    """Return the keywords above the sure ones, each with the highest score below it."""
     implied: dict[str, float] = {}
     for keyword_id, line in lines.items():
         for above in line:
@@ -172,12 +172,12 @@ def _implied(
 
 
 def group_score(kind: HeadKind, scores: Sequence[float]) -> float:
-    """Return how sure it is that the photo shows one of several words: of exclusive ones the sum, else the greatest."""
+    """Return the score of a group of words: the sum if they are exclusive, else the greatest."""
     return min(1.0, sum(scores)) if kind is HeadKind.SOFTMAX else max(scores)
 
 
 def _without_broader(sure: dict[str, float], vocabulary: Vocabulary) -> dict[str, float]:
-    """Return the keywords that are not above another one: those come along by themselves."""
+    """Return the keywords that no other one implies."""
     above = {ancestor for keyword_id in sure for ancestor in vocabulary.ancestors(keyword_id)}
     return {keyword_id: score for keyword_id, score in sure.items() if keyword_id not in above}
 
@@ -187,7 +187,7 @@ def _rounded(score: float) -> float:
 
 
 def vocabulary_with(vocabulary: Vocabulary, heads: Iterable[Head]) -> Vocabulary:
-    """Return the vocabulary with the words of the heads that it lacks, each below those of its parents that exist."""
+    """Return the vocabulary plus the heads' words that it lacks, each below its existing parents."""
     lacking = {
         word.id: Keyword(word.id, word.parents, Use.KEYWORD, None, word.words)
         for head in heads

@@ -1,4 +1,4 @@
-"""From what is stored of a photo to its keywords: the taxonomy's classes and the heads, combined."""
+"""From a photo's stored scores and vector to its keywords: combines the taxonomy's classes and the heads."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 # Chosen on held-out photos of four shops (DECISIONS.md, 33): of 993 packshots, 0.8 keeps the bags and wallets that the
 # head does not know.
-OVERRULING_SCORE = 0.8  # of a head's word, against a class that is sure of something in another branch
-# By which a class of another branch may be surer than the head's word. A basketball that the classes are certain of is
-# no hat at 0.97; at 0, goods lose 0.004 of their names to classes that are a little surer.
+OVERRULING_SCORE = 0.8  # of a head's word, against a sure class of another branch
+# How much surer a class of another branch may be than the head's word. A basketball that the classes are certain of is
+# no hat at 0.97; at 0, goods lose 0.004 of their names to slightly surer classes.
 SURER = 0.02
-KNOWN_SCORE = 0.5  # of a head's words together, from which its doubt counts against a class
+KNOWN_SCORE = 0.5  # sum of a head's words, from which its doubt counts against a class
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ class KeywordMapper:
     """The pure function from class scores and feature vector to keywords.
 
     Attributes:
-        taxonomy: from classes to keywords; its vocabulary has the heads' words.
-        heads: those that speak for their branches; where two are sure of one branch, the first one counts.
+        taxonomy: maps classes to keywords; its vocabulary has the heads' words.
+        heads: each decides in its branches; if two are sure of one branch, the first one counts.
     """
 
     taxonomy: Taxonomy
@@ -45,30 +45,30 @@ class KeywordMapper:
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """The keywords that can be said."""
+        """The keywords that photos can get."""
         return self.taxonomy.vocabulary
 
     @property
     def version(self) -> str:
-        """What names exactly this function: the taxonomy's version, and the heads' where there are any."""
+        """The version of exactly this function: the taxonomy's and the heads'."""
         return keywords_version(self.taxonomy.version, [head.card.version for head in self.heads])
 
     @classmethod
     def of(cls, vocabulary: Vocabulary, class_ids: Sequence[str], heads: Sequence[Head] = ()) -> Self:
-        """Return the mapper of a model whose classes have these ids, with these heads."""
+        """Return the mapper for a model whose classes have these ids, with these heads."""
         return cls(Taxonomy.of(vocabulary_with(vocabulary, heads), class_ids), tuple(heads))
 
     def keywords(
         self, class_scores: Sequence[ClassScore], vector: FeatureVector | None, limit: int = MOST_KEYWORDS
     ) -> tuple[KeywordTag, ...]:
-        """Return the keywords of a photo, the most specific first, at most `limit`; none where nothing is sure.
+        """Return the keywords of a photo, the most specific first, at most `limit`; none if nothing is sure.
 
-        Where a head is sure, it overrules the classes: of theirs, only what is below a word of the head is kept.
-        Where no head is sure, the classes speak, except for what contradicts a head within its kind of goods.
+        A sure head overrules the classes: of their keywords, only those below a word of the head are kept.
+        If no head is sure, the classes decide, except for what contradicts a head within its kind of goods.
 
         Args:
-            class_scores: what the model answered.
-            vector: what a record keeps of the features; None where there is none. A head of another space is silent.
+            class_scores: the model's output.
+            vector: the record's feature vector, if any. A head of another space is silent.
             limit: of keywords.
         """
         from_classes = keywords_of(class_scores, self.taxonomy)
@@ -84,9 +84,9 @@ class KeywordMapper:
         return self._consistent((*narrower, *spoken.values()))[:limit]
 
     def _consistent(self, tags: Sequence[KeywordTag]) -> tuple[KeywordTag, ...]:
-        """Return the tags with no score below that of a narrower one: an SLR camera is a camera at least as surely.
+        """Return the tags, each score raised to that of any narrower tag: an SLR camera is surely a camera.
 
-        Classes and heads give scores of their own, so a word of the classes may be surer than the head's above it.
+        Classes and heads are scored separately, so a class's keyword may be surer than the head's above it.
         """
         scores = {tag.keyword_id: tag.score for tag in tags}
         for tag in tags:
@@ -98,7 +98,7 @@ class KeywordMapper:
     def _spoken(
         self, scored: Sequence[tuple[Head, NDArray[np.float32]]], from_classes: Sequence[KeywordTag]
     ) -> dict[str, KeywordTag]:
-        """Return what the heads say by id; where two are sure of one branch, the first one counts."""
+        """Return the heads' tags by id; if two are sure of one branch, the first one counts."""
         spoken: dict[str, KeywordTag] = {}
         taken: set[str] = set()
         for head, scores in scored:
@@ -109,10 +109,10 @@ class KeywordMapper:
         return spoken
 
     def _overrules(self, answer: HeadAnswer, from_classes: Sequence[KeywordTag]) -> bool:
-        """Return whether a head is to be believed against classes that are sure of something else.
+        """Return whether a head wins against classes that are sure of something else.
 
-        A word of the head is, in its own branch at once, elsewhere from `OVERRULING_SCORE` on unless the classes are
-        clearly surer. A group of words is not: *bottoms* is what is said of a bag that the head does not know.
+        A word of the head always wins in its own branch; elsewhere from `OVERRULING_SCORE` on, unless the classes are
+        clearly surer. A group never wins: a bag that the head does not know would be *bottoms*.
         """
         own = {tag.keyword_id: tag for tag in answer.tags}
         narrowest = self._narrowest(own)
@@ -127,7 +127,7 @@ class KeywordMapper:
     def _uncontradicted(
         self, from_classes: tuple[KeywordTag, ...], scored: Sequence[tuple[Head, NDArray[np.float32]]]
     ) -> tuple[KeywordTag, ...]:
-        """Return the classes' keywords without those that a head contradicts although it is sure of no word."""
+        """Return the classes' keywords without those that a head, itself sure of no word, contradicts."""
         contradicted: set[str] = set()
         for head, scores in scored:
             if head.card.kind is HeadKind.SOFTMAX and from_classes:
@@ -135,9 +135,9 @@ class KeywordMapper:
         return tuple(tag for tag in from_classes if tag.keyword_id not in contradicted)
 
     def _contradicted(self, tags: Sequence[KeywordTag], head: Head, scores: NDArray[np.float32]) -> set[str]:
-        """Return the keywords of a kind with the head's best word to which the head gives less than half of its trust.
+        """Return the keywords of the best word's kind that get less than half of the head's score.
 
-        *Nightwear* goes where the head sees a shirt or a top; a handbag stays, which is of another kind.
+        *Nightwear* goes if the head sees a shirt or a top; a handbag stays, as it is of another kind.
         """
         words = [word.id for word in head.card.words]
         known = float(scores[:-1].sum())
@@ -154,7 +154,7 @@ class KeywordMapper:
         return contradicted
 
     def _kind(self, keyword_id: str) -> set[str]:
-        """Return the keyword and those above it that are no whole department."""
+        """Return the keyword and those above it, departments excluded."""
         line = (keyword_id, *self.vocabulary.ancestors(keyword_id))
         return {node for node in line if self.vocabulary.nodes[node].use is Use.KEYWORD}
 

@@ -24,23 +24,23 @@ if TYPE_CHECKING:
     from pipeline.unreadable import UnreadableItem
 
 FILE, IMAGE, KEYWORDS = "file", "image", "keywords"
-GROUP_COLUMNS = ("product", "contributor", "group")  # the first of these that the file has says what belongs together
-FOLDERS_PER_WORD = 2  # with fewer folders than this for each word, folders sort photos by word and are no products
-PHOTOS_PER_PRODUCT = 10  # with more than this in the middle folder, folders are kinds; both chosen by us
+GROUP_COLUMNS = ("product", "contributor", "group")  # the first of these columns in the file groups the photos
+FOLDERS_PER_WORD = 2  # with fewer folders a word, folders are words, not products
+PHOTOS_PER_PRODUCT = 10  # with more in the median folder, folders are kinds; both chosen by us
 S3 = "s3://"
 _NO_SLUG = re.compile(r"[^a-z0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledPhoto:
-    """A photo and the keywords that the shop gives it.
+    """A photo and the shop's keywords for it.
 
     Attributes:
-        source: the photo's file, or its address where it begins with `s3://`.
-        text: as the CSV names it; of a tagged photo, its address.
-        keywords: ids, without those above another one; none where it shows none of the shop's words.
+        source: the photo's file, or its `s3://` address.
+        text: its name in the CSV; for a tagged photo, its address.
+        keywords: ids, without implied ones; none if it shows none of the shop's words.
         group: the product or contributor it belongs to.
-        line: of the CSV; of pins, the photo's number.
+        line: in the CSV; for pins, the photo's number.
     """
 
     source: Path | str
@@ -52,12 +52,12 @@ class LabelledPhoto:
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """What a shop says of its photos.
+    """A shop's labels of its photos.
 
     Attributes:
         photos: in the order of the file.
-        vocabulary: with the words that the taxonomy lacks.
-        new_words: those words.
+        vocabulary: includes the new words.
+        new_words: the words that the taxonomy lacks.
     """
 
     photos: tuple[LabelledPhoto, ...]
@@ -78,14 +78,14 @@ def read_labels(
     own, below the keyword that its last word names (`formal shoes`: shoe), or below `below`.
 
     Args:
-        path: the CSV. Its columns `product`, `contributor` or `group` say which photos belong together.
-        folder: what the column `file` is relative to.
+        path: the CSV. Its column `product`, `contributor` or `group` groups the photos.
+        folder: the base of the column `file`.
         vocabulary: the taxonomy's.
-        below: the id of the keyword that new words belong below.
-        files_may_be_gone: whether a file that is not there is no mistake, since an export may have its vector.
+        below: the id of the parent of new words.
+        files_may_be_gone: whether files may be missing, since an export may have their vectors.
 
     Raises:
-        CallerError: a row is not as it should be; the message names its line and column.
+        CallerError: a row is invalid; the message names its line and column.
     """
     table = list(rows(path, (KEYWORDS,)))
     if not table:
@@ -112,10 +112,10 @@ def read_labels(
 
 
 def pinned_labels(records: Iterable[Record | UnreadableItem], vocabulary: Vocabulary) -> Labels:
-    """Return the tagged photos that somebody pinned a keyword to, as photos labelled with what was pinned.
+    """Return the tagged photos with pinned keywords, labelled with those.
 
-    Photos of one product belong together. Keywords that the vocabulary no longer has are passed over; of a photo
-    without pins, nobody said what it shows.
+    Photos of one product belong together. Keywords that the vocabulary no longer has are skipped; so are photos
+    without pins, as nobody labelled them.
 
     Raises:
         CallerError: nothing is pinned.
@@ -133,7 +133,7 @@ def pinned_labels(records: Iterable[Record | UnreadableItem], vocabulary: Vocabu
 
 
 def _pins(record: TaggedImage, vocabulary: Vocabulary) -> frozenset[str]:
-    """Return what people pinned to the photo, without what another pin brings along."""
+    """Return the photo's pinned keywords, without those that another pin implies."""
     pinned = {decision.keyword_id for decision in record.decisions if decision.kind is DecisionKind.PIN}
     known = pinned & vocabulary.nodes.keys()
     return frozenset(known.difference(*(vocabulary.ancestors(keyword_id) for keyword_id in known)))
@@ -143,11 +143,11 @@ def _source(row: CsvRow, column: str, folder: Path) -> Path | str:
     text = row.exact(column)
     if text.startswith(S3):
         return text
-    return folder / text.removeprefix(FILE_SCHEME)  # as an export of local photos names them; an absolute path stays
+    return folder / text.removeprefix(FILE_SCHEME)  # as in an export of local photos; an absolute path stays
 
 
 def photo_groups(table: Sequence[CsvRow], words: int) -> list[str]:
-    """Return what each row's photo belongs to: by a column, by its folder, or itself alone; ``words`` are different."""
+    """Return the group of each row's photo: by a column, by its folder, or itself; ``words`` is how many differ."""
     if not table:
         return []
     column = next((name for name in GROUP_COLUMNS if name in table[0].cells), None)
@@ -159,7 +159,7 @@ def photo_groups(table: Sequence[CsvRow], words: int) -> list[str]:
 
 
 def _are_products(folders: Sequence[str], words: int) -> bool:
-    """Return whether the folders of the photos are products: many for each word, of few photos each."""
+    """Return whether the photos' folders are products: many for each word, with few photos each."""
     sizes = Counter(folders).values()
     return len(sizes) >= FOLDERS_PER_WORD * words and median(sizes) <= PHOTOS_PER_PRODUCT
 
@@ -198,14 +198,14 @@ class _Words:
         return cls(ids, extended, tuple(new.values()))
 
     def of_row(self, row: CsvRow) -> frozenset[str]:
-        """Return the row's keywords, without those that another one brings along."""
+        """Return the row's keywords, without those that another one implies."""
         keywords = {self.ids[text] for text in row.several(KEYWORDS)}
         above = {ancestor for keyword in keywords for ancestor in self.vocabulary.ancestors(keyword)}
         return frozenset(keywords - above)
 
 
 def _senses(text: str, vocabulary: Vocabulary, squeezed: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-    """Return the keywords that the text names as it is, or in the singular; none where the taxonomy has none."""
+    """Return the keywords that the text names as it is, or in the singular; none if the taxonomy has none."""
     if text in vocabulary.nodes or ":" in text:
         return (text,)
     forms = (text, *singulars(text))
@@ -221,10 +221,10 @@ def _departments(keyword_id: str, vocabulary: Vocabulary) -> set[str]:
 def _best_sense(
     text: str, senses: Sequence[str], departments: Counter[str], row: CsvRow, vocabulary: Vocabulary
 ) -> str:
-    """Return the sense that belongs with the other words of the file: among garments, a polo is no ice cream.
+    """Return the sense that fits the file's other words: among garments, a polo is no ice cream.
 
     Raises:
-        CallerError: the others do not tell.
+        CallerError: the other words do not decide.
     """
     votes = {sense: sum(departments[top] for top in _departments(sense, vocabulary)) for sense in senses}
     best = max(senses, key=votes.__getitem__)
@@ -237,7 +237,7 @@ def _best_sense(
 
 
 def _squeezed_spellings(vocabulary: Vocabulary) -> dict[str, tuple[str, ...]]:
-    """Return the ids by what each keyword is called in the first language, without spaces and hyphens: `tshirt`."""
+    """Return the ids by each keyword's names in the first language, without spaces and hyphens: `tshirt`."""
     spellings: dict[str, dict[str, None]] = {}
     for keyword in vocabulary.emitted:
         for word in keyword.words[LANGUAGES[0]]:
@@ -250,14 +250,14 @@ def _squeeze(text: str) -> str:
 
 
 def singulars(text: str) -> list[str]:
-    """Return what an English plural, or a word with hyphens, may be in the singular."""
+    """Return the possible singulars of an English plural, or of a word with hyphens."""
     plain = fold(text.replace("-", " ").replace("_", " "))
     endings = (("ies", "y"), ("ves", "f"), ("es", ""), ("s", ""))
     return [plain, *(plain.removesuffix(end) + single for end, single in endings if plain.endswith(end))]
 
 
 def _squeezed_out(ids: Mapping[str, str], vocabulary: Vocabulary) -> list[str]:
-    """Return the texts that name a keyword by a synonym, where another text of the file names it by its first word.
+    """Return the texts that name a keyword by a synonym while another text uses its first name.
 
     A shop that tells caps from hats means two things, even where the taxonomy has one keyword for both.
     """
@@ -274,7 +274,7 @@ def _squeezed_out(ids: Mapping[str, str], vocabulary: Vocabulary) -> list[str]:
 
 
 def own_keyword(text: str, vocabulary: Vocabulary, below: str | None = None) -> Keyword:
-    """Return the keyword of the shop's own that the text becomes."""
+    """Return the shop's own keyword for the text."""
     slug = _NO_SLUG.sub("-", fold(text)).strip("-")
     if not slug:
         raise CallerError(f"{text!r} cannot become a keyword: it has no letter from a to z and no digit")
@@ -284,7 +284,7 @@ def own_keyword(text: str, vocabulary: Vocabulary, below: str | None = None) -> 
 
 
 def _parent_by_last_word(text: str, vocabulary: Vocabulary) -> str | None:
-    """Return the keyword that the last word alone names, if there is exactly one: formal shoes are shoes."""
+    """Return the only keyword that the last word alone names, if any: formal shoes are shoes."""
     parts = fold(text.replace("-", " ")).split()
     for form in singulars(parts[-1]) if len(parts) > 1 else ():
         ids = vocabulary.spelled(form)

@@ -1,4 +1,4 @@
-"""The verb learn: a shop's labelled photos become a head of its own words."""
+"""The verb learn: trains a head for a shop's own words from its labelled photos."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tagging_lambda.words.labels import LabelledPhoto, Labels
     from tagging_lambda.words.train import TrainedHead, TrainingPlan
 
-FEWEST_EXAMPLES = 3  # photos of a word; of fewer, none is left to learn from when one is held out twice
+FEWEST_EXAMPLES = 3  # photos of a word; with fewer, none is left to learn from after holding out two
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class SeenPhoto:
 
 @dataclass(frozen=True, slots=True)
 class TooFew:
-    """A word with fewer photos than can be learned from."""
+    """A word with too few photos to learn from."""
 
     keyword_id: str
     examples: int
@@ -42,13 +42,13 @@ class TooFew:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Learned:
-    """What labelled photos taught.
+    """The result of learning.
 
     Attributes:
-        trained: the head, and how it does on photos that it did not learn from.
-        photos: those it learned from, in the order of the examples.
-        too_few: the words it did not try.
-        vocabulary: with the shop's own words.
+        trained: the head, with its results on held-out photos.
+        photos: those it learned from, in the examples' order.
+        too_few: the words left out for lack of photos.
+        vocabulary: includes the shop's own words.
     """
 
     trained: TrainedHead
@@ -60,13 +60,13 @@ class Learned:
 def learn(
     seen: Sequence[SeenPhoto], labels: Labels, plan: TrainingPlan, background: Background | None = None
 ) -> Learned:
-    """Return the head that the photos teach.
+    """Return the head trained on the photos.
 
-    A photo without keywords is an example of *other*. One all of whose keywords have too few photos is left out: it may
-    show what another word means.
+    A photo without keywords is an example of *other*. A photo with only rare keywords is left out: it may show another
+    word.
 
     Raises:
-        CallerError: fewer than two things are told apart, or vectors are of another model than the background.
+        CallerError: there are fewer than two things to tell apart, or the vectors and the background differ in model.
     """
     background = background or Background.none()
     counts = Counter(keyword for item in seen for keyword in item.photo.keywords)
@@ -79,7 +79,7 @@ def learn(
 
 
 def examples_of(seen: Sequence[SeenPhoto], rare: Collection[str] = ()) -> Examples:
-    """Return what these photos, at least one, show; without the rare keywords."""
+    """Return these photos, at least one, as examples without the rare keywords."""
     return Examples(
         vectors=np.stack([item.vector.to_array() for item in seen]),
         labels=tuple(item.photo.keywords.difference(rare) for item in seen),
@@ -92,10 +92,10 @@ def _shows_other(seen: Sequence[SeenPhoto]) -> bool:
 
 
 def _check_enough(counts: Counter[str], rare: set[str], *, has_other: bool) -> None:
-    """Refuse what tells fewer than two things apart.
+    """Refuse labels with fewer than two things to tell apart.
 
     Raises:
-        CallerError: no word has enough photos, or there is one word and nothing beside it.
+        CallerError: no word has enough photos, or there is only one word and nothing else.
     """
     learnable = len(counts.keys() - rare)
     if not learnable:
@@ -108,6 +108,6 @@ def _check_enough(counts: Counter[str], rare: set[str], *, has_other: bool) -> N
 
 
 def training_source(name: str, photos: Sequence[LabelledPhoto]) -> TrainingSource:
-    """Return what the card says of the photos: who learns from the same names and labels gets the same hash."""
+    """Return the card's entry for the photos: the same names and labels give the same hash."""
     lines = sorted(f"{photo.text}\t{'|'.join(sorted(photo.keywords))}\n" for photo in photos)
     return TrainingSource(name, hashlib.sha256("".join(lines).encode()).hexdigest(), len(photos))

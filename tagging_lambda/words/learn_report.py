@@ -1,4 +1,4 @@
-"""What was learned, for a person and as JSON. The first line is the verdict."""
+"""Reports what was learned, for a person and as JSON. The first line is the verdict."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
     from tagging_lambda.words.learn import Learned, TooFew
 
 ROWS_SHOWN = 12  # words, for a person: the report fits a screen; --full prints all, and JSON has all
-SHOWN = 40  # pictures in each part of the sheet, chosen by us: some 2 MB in all
+SHOWN = 40  # pictures in each section of the sheet, chosen by us: some 2 MB in all
 GAP = "  "
 
 
 @dataclass(frozen=True, slots=True)
 class LearnedMeasures:
-    """How a head does on the photos of its labels, none of which it had learned from when it was judged.
+    """How a head does on its labelled photos, each judged while held out.
 
     Attributes:
-        photos: how many show one of its words.
+        photos: photos that show one of its words.
         specific: photos that get a word of the labels.
-        wrong: photos that get a word that is wrong.
-        broader: photos that get no word, but one above several of them.
-        precision: words that are right, of those that are said and can be judged.
-        outside: photos of other things that get a word.
+        wrong: photos that get a wrong word.
+        broader: photos that get only a group above several words.
+        precision: right words, of those given and judged.
+        outside: photos of other things that get any word.
     """
 
     photos: int
@@ -68,7 +68,7 @@ class LearnedMeasures:
 
 @dataclass(frozen=True, slots=True)
 class LearnReport:
-    """All that is said of what was learned."""
+    """The report on what was learned."""
 
     card: HeadCard
     measures: LearnedMeasures
@@ -96,7 +96,7 @@ class LearnReport:
         )
 
     def document(self) -> dict[str, Any]:
-        """Return it as JSON."""
+        """Return the report as JSON."""
         measures = self.measures
         return {
             "name": self.card.name,
@@ -129,7 +129,7 @@ class LearnReport:
         }
 
     def text(self, *, full: bool = False) -> str:
-        """Return it for a person; without `full` it fits a screen."""
+        """Return the report for a person; without `full` it fits a screen."""
         return "\n".join([*self._verdict(), *self._left_out(full=full), *self._words(full=full)])
 
     def _verdict(self) -> list[str]:
@@ -212,7 +212,7 @@ def _listed(words: Sequence[str], *, full: bool = False) -> str:
 
 
 def learn_sections(learned: Learned) -> list[Section]:
-    """Return the parts of the sheet: mistakes, the surest first, then photos that get no word, the least sure first."""
+    """Return the sheet's sections: mistakes, the surest first, then photos that get no word, the least sure first."""
     held_out, card = learned.trained.held_out, learned.trained.head.card
     rows = np.arange(len(learned.photos))
     scores = held_out.scores[: len(rows), :-1]

@@ -1,4 +1,4 @@
-"""How many more examples a word would likely need, from how errors fall between half of the examples and all."""
+"""Estimates how many more examples a word needs, from the errors with half of the examples and with all."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 
     from tagging_lambda.words.train import TrainedHead
 
-# Errors fall about as examples ** -rate. The rate is measured over all words together, and kept within what is seen of
-# linear models: one word alone is too noisy, and a rate near 0 would promise success after millions of photos.
+# Errors fall about as examples ** -rate. The rate is measured over all words, and clipped to what linear models show:
+# one word alone is too noisy, and a rate near 0 would promise success after millions of photos.
 LOWEST_RATE, HIGHEST_RATE = 0.4, 1.0
-ENOUGH_TO_TELL = 10  # examples of a word, chosen by us: its own errors say nothing before
-USUAL = 20  # examples, chosen by us: most words of the shops tried are said from about so many on
-WORTHWHILE = 20  # times as many examples, chosen by us: beyond it, more photos are no advice
+ENOUGH_TO_TELL = 10  # examples of a word, chosen by us: with fewer, its own errors say nothing
+USUAL = 20  # examples, chosen by us: about so many suffice for most words of the shops tried
+WORTHWHILE = 20  # times as many examples, chosen by us: beyond it, more photos are no useful advice
 
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What would likely help a word that is left out.
+    """Advice on a word that is left out.
 
     Attributes:
-        keyword_id: the word.
+        keyword_id: the word's id.
         examples: photos it has.
-        more: photos that it would likely take beside them, rounded up; None where more will hardly help.
-        taken_for: the word that it is most often taken for; None where there is none, or it is *other*.
+        more: further photos that it likely needs, rounded up; None if more will hardly help.
+        taken_for: the word most often given instead; None if there is none, or it is *other*.
     """
 
     keyword_id: str
@@ -42,7 +42,7 @@ class Advice:
 
 
 def advise(trained: TrainedHead) -> tuple[Advice, ...]:
-    """Return advice for each word that the head does not say, those with the most examples first."""
+    """Return advice for each word that the head never gives, those with the most examples first."""
     card = trained.head.card
     columns = [column for column, word in enumerate(card.words) if not word.is_said]
     if not columns:
@@ -84,9 +84,9 @@ def _every_second(targets: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _surest_errors(scores: NDArray[np.float32], targets: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return float [words]: how often a word is wrong on the photos it is surest of, half as many as show it.
+    """Return float [words]: how often a word is wrong on its surest photos, half as many as show it.
 
-    Half a photo is added as wrong: that nothing was wrong among three proves little.
+    Half a wrong photo is added: no error among three photos proves little.
     """
     errors = []
     for column in range(targets.shape[1] - 1):
@@ -105,6 +105,6 @@ def _taken_for(trained: TrainedHead, column: int) -> str | None:
 
 
 def _rounded_up(count: float) -> int:
-    """Return the count rounded up to 5, 10, 20, ... as rough as it is."""
+    """Return the count rounded up to 5, 10, 20, ... as it is only an estimate."""
     step = 5 if count <= 50 else 10 ** (len(str(int(count))) - 1)  # noqa: PLR2004 - as said above
     return max(step, int(-(-count // step) * step))

@@ -1,4 +1,4 @@
-"""Feature vectors of labelled photos: of files from the model, of tagged photos from their records or an export."""
+"""Feature vectors of labelled photos: from the model for files, from records or an export for tagged photos."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class PhotoVectors:
     """Reads the vectors of labelled photos.
 
     Attributes:
-        tagger: sees files.
-        records: returns the records of images by their names; called only where an image is named.
-        warn: is told of each photo that has no vector, and why.
-        exported: records of an export by their images, if there is one: read instead of the table, and of the files.
+        tagger: runs the model on files.
+        records: returns the records of images by name; called only if an image is named.
+        warn: receives each photo without a vector, and why.
+        exported: an export's records by image, if given: read instead of the table and the files.
     """
 
     tagger: FileTagger
@@ -37,10 +37,10 @@ class PhotoVectors:
     exported: Mapping[ImageRef, Record] | None = None
 
     def read(self, photos: Sequence[LabelledPhoto]) -> Iterator[SeenPhoto | None]:
-        """Yield each photo with its vector, the tagged ones first; None of one that has none.
+        """Yield each photo with its vector, the tagged ones first; None for a photo without one.
 
         Raises:
-            CallerError: a stored vector is of another model than the one that sees files.
+            CallerError: a stored vector is of another model than the tagger's.
         """
         exported = self.exported or {}
         stored = [photo for photo in photos if isinstance(photo.source, str) or image_of(photo) in exported]
@@ -81,6 +81,6 @@ class PhotoVectors:
 
 
 def image_of(photo: LabelledPhoto) -> ImageRef:
-    """Return the image as a table or an export names it: a file by its whole path."""
+    """Return the image's name in a table or an export: for a file, its absolute path."""
     is_file = isinstance(photo.source, Path)
     return exported_image(f"{FILE_SCHEME}{Path(photo.source).resolve()}" if is_file else str(photo.source))

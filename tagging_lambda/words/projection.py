@@ -1,4 +1,4 @@
-"""The projection: from the features that a model computed to the vector that a record keeps."""
+"""The projection from a model's features to the vector on a record."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tagging_lambda.model_card import ModelCard
 
-STARTER = starter_head_dir()  # of the projection as well: the head reads its vectors
+STARTER = starter_head_dir()  # the folder has the projection as well: the head reads its vectors
 PROJECTION_NAME = "projection.npz"
 
 
@@ -31,8 +31,8 @@ class Projection:
     """A linear projection of the features of one network.
 
     Attributes:
-        network: names the weights whose features these are, as `network_of` does.
-        space: names the network and the projection; vectors and heads carry it.
+        network: the network with these features, from `network_of`.
+        space: the id of network and projection, on vectors and heads.
         mean: float32 [F], subtracted first.
         matrix: float32 [F, D].
     """
@@ -44,11 +44,11 @@ class Projection:
 
     @classmethod
     def of(cls, network: str, mean: NDArray[np.float32], matrix: NDArray[np.float32]) -> Self:
-        """Return the projection as its file will say it: the matrix in int8, with a scale for each column.
+        """Return the projection as its file stores it: the matrix in int8, with a scale for each column.
 
         Args:
-            network: whose features these are.
-            mean: float32 [F], of the features after `rooted`.
+            network: the network with these features.
+            mean: float32 [F], the mean of the features after `rooted`.
             matrix: float32 [F, D].
         """
         return cls._read(_as_file(network, mean, matrix))
@@ -75,23 +75,23 @@ class Projection:
             return cls(network, hashlib.sha256(data).hexdigest()[:SPACE_CHARACTERS], arrays["mean"], matrix)
 
     def save(self, path: Path) -> None:
-        """Write the file; what is loaded from it is the same projection."""
+        """Write the file, from which the same projection is loaded."""
         path.write_bytes(_as_file(self.network, self.mean, self.matrix))
 
     def vector(self, features: NDArray[np.float32]) -> FeatureVector:
-        """Return what a record keeps of float32 [F], the features of one photo."""
+        """Return the record's vector for float32 [F], the features of one photo."""
         projected = (rooted(features) - self.mean) @ self.matrix
         return FeatureVector.of(self.space, projected.astype(np.float32, copy=False))
 
     def fits(self, card: ModelCard) -> bool:
-        """Return whether this is the projection of the model's features."""
+        """Return whether this projection fits the model's features."""
         return self.network == network_of(card) and card.output.feature_count == len(self.mean)
 
 
 def rooted(features: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the square roots of features, each row of length 1: float32 [..., F].
 
-    The root keeps a few strong features from drowning the others; the length says how busy a picture is, not what of.
+    The root keeps a few strong features from drowning the others; the length only says how busy a picture is.
     """
     roots = np.sqrt(np.maximum(features, 0))
     lengths = np.linalg.norm(roots, axis=-1, keepdims=True)
@@ -99,17 +99,17 @@ def rooted(features: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def network_of(card: ModelCard) -> str:
-    """Return what names the network and how it is shown pictures, whatever the precision of the file that is served.
+    """Return the id of the network and its preprocessing, whatever the precision of the served file.
 
-    A model that is built anew may have other bytes and has the same features, within what quantization changes.
+    A rebuilt model may have other bytes, but has the same features up to quantization.
     """
     return f"{card.source.integrity} {card.input.fit}"
 
 
 def projection_for(card: ModelCard) -> Projection | None:
-    """Return the projection that ships for this model; None where it is for another one."""
+    """Return the projection that ships for this model; None if it is for another one."""
     path = STARTER / PROJECTION_NAME
-    if not path.is_file():  # while it is made for the first time
+    if not path.is_file():  # before it is first trained
         return None
     projection = Projection.load(path)
     return projection if projection.fits(card) else None

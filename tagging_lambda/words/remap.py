@@ -1,4 +1,4 @@
-"""From what a record keeps to the keywords of today's taxonomy and heads, without any inference."""
+"""From a record's stored scores to keywords of today's taxonomy and heads, without inference."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def remapped(record: TaggedImage, mapper: KeywordMapper, run_id: str) -> TaggedImage:
-    """Return the record under this taxonomy and heads, as the run's own only if the machine's keywords differ."""
+    """Return the record under this taxonomy and heads; it becomes the run's only if the machine's keywords differ."""
     model_keywords = mapper.keywords(record.class_scores, record.vector)
     observation, previous = replace(record.observation, taxonomy_version=mapper.version), record.previous
     if model_keywords != record.model_keywords:

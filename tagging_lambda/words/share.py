@@ -1,23 +1,23 @@
-"""A share of photos, with its bounds."""
+"""A share of photos, with its confidence bounds."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import sqrt
 
-Z = 1.96  # standard deviations: 95 of 100 such bounds hold the truth
+Z = 1.96  # standard deviations: a 95 % interval
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How many of how many."""
+    """A count out of a total."""
 
     count: int
     of: int
 
     @property
     def value(self) -> float:
-        """The share in [0, 1]; 0 of nothing is 0."""
+        """The share in [0, 1]; 0 if the total is 0."""
         return self.count / self.of if self.of else 0.0
 
     def document(self) -> dict[str, int | float]:
@@ -28,7 +28,7 @@ class Share:
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """What the true share lies between, 95 times in 100 (Wilson's interval)."""
+        """Wilson's 95 % interval for the true share."""
         if not self.of:
             return 0.0, 1.0
         spread = Z * sqrt(self.value * (1 - self.value) / self.of + Z * Z / (4 * self.of * self.of))

@@ -26,29 +26,29 @@ if TYPE_CHECKING:
     from pipeline.keywords import Vocabulary
 
 FOLDS = 5
-# The inverse strength of the regularisation, chosen by the log loss of held-out photos: on whitened vectors the best
-# lay between these for every data set tried. Of few photos a word, the log loss is too noisy to choose by, and the
-# strongest was best: on ten photos of ten garments 0.801, and 0.792, 0.779, 0.769 for the others.
+# Inverse regularisation strengths, chosen by the log loss of held-out photos: on whitened vectors the best lay between
+# these for every data set tried. With few photos a word, the log loss is too noisy to choose by, and the strongest
+# was best: on ten photos of ten garments 0.801, and 0.792, 0.779, 0.769 for the others.
 STRENGTHS = (0.002, 0.005, 0.02, 0.08)
-FEW = 20  # photos a word, on average, up to which the strongest is taken
-MANY = 1000  # photos from which on one held-out fold tells strengths apart; of fewer, all folds are asked
-# How far the covariance within kinds is drawn to a sphere. Whitening by it lifted ten photos a word from 0.763 to 0.794
-# on ten garments, and 993 packshots of 30 kinds from 0.825 to 0.841; 0.2 and 0.3 do nearly the same.
+FEW = 20  # photos a word, on average, up to which the strongest is used
+MANY = 1000  # photos from which one held-out fold tells strengths apart; with fewer, all folds are used
+# Shrinkage of the covariance within kinds towards a sphere. Whitening by it lifted ten photos a word from 0.763 to
+# 0.794 on ten garments, and 993 packshots of 30 kinds from 0.825 to 0.841; 0.2 and 0.3 do nearly the same.
 SHRINKAGE = 0.1
-TEMPERATURES = np.geomspace(0.05, 3, 61)  # strongly regularised logits are small, and must be heated up
+TEMPERATURES = np.geomspace(0.05, 3, 61)  # strongly regularised logits are small, and must be scaled up
 DOUBTFUL = 0.2  # the score below which a photo's own label is unlikely, chosen by us
 MOST_OTHER = 1500  # photos of *other* beside the examples, chosen by us: 4,000 take three times as long
-# The more *other* stands against few examples, the worse they are told apart: 0.801 on ten photos of ten garments with
-# 1,400 of it and 0.810 with none. Chosen by us: enough of it that a head is silent on other things.
+# The more *other* beside few examples, the worse they are told apart: 0.801 on ten photos of ten garments with 1,400
+# of it and 0.810 with none. Chosen by us: enough of it that a head is silent on other things.
 FEWEST_OTHER, OTHER_PER_EXAMPLE = 300, 3
-OTHER_PRECISION = 0.9  # of saying that a photo shows none of the words, chosen by us: it only keeps the head silent
+OTHER_PRECISION = 0.9  # of deciding that a photo shows none of the words, chosen by us: it only keeps the head silent
 OTHER_LEAST = 0.5
-# The power of a class's rarity that its examples weigh. Of the starter head, held out: 0.4 names 0.936 of goods and
+# Exponent of a class's rarity in the weight of its examples. The starter head, held out: 0.4 names 0.936 of goods and
 # puts a wrong word on 0.075 of clothing and 0.099 of packshots; 0.3 does 0.929, 0.078 and 0.105.
 RARITY = 0.4
 _ITERATIONS = 300
 _TOLERANCE = 1e-3
-_NEXT_TO_CERTAIN = 1e-6  # no probability is taken for certain when its error is weighed
+_NEXT_TO_CERTAIN = 1e-6  # probabilities are clipped by this before the log loss
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,9 +57,9 @@ class Examples:
 
     Attributes:
         vectors: float32 [n, D] of length 1.
-        labels: the ids of the keywords on each photo; none where it shows *other*.
-        groups: what each photo belongs to, a contributor or a product: photos of one group resemble each other, and a
-            head is never judged on a group that it learned from.
+        labels: the ids of the keywords on each photo; none for *other*.
+        groups: each photo's contributor or product: photos of one group resemble each other, so a head is never
+            judged on a group that it learned from.
     """
 
     vectors: NDArray[np.float32]
@@ -83,11 +83,11 @@ class Examples:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Background:
-    """Vectors of things that a head does not name: examples of *other*, and of how photos of one thing differ.
+    """Vectors of things that a head does not name: examples of *other*, and of variation within one kind.
 
     Attributes:
         vectors: float32 [m, D].
-        kinds: what each shows: a keyword's id where it is one, else any text.
+        kinds: what each shows: a keyword's id, or else any text.
     """
 
     vectors: NDArray[np.float32]
@@ -98,11 +98,11 @@ class Background:
 
     @classmethod
     def none(cls) -> Background:
-        """Return no vectors."""
+        """Return an empty background."""
         return cls(np.zeros((0, 0), np.float32), ())
 
     def outside(self, words: Sequence[str], vocabulary: Vocabulary, most: int) -> Examples:
-        """Return at most `most` that show none of these words, nor what is above or below them, as *other*."""
+        """Return at most `most` that show none of these words, nor those above or below them, as *other*."""
         lineage = set(words).union(
             *(
                 (*vocabulary.ancestors(word), *vocabulary.descendants(word))
@@ -111,7 +111,7 @@ class Background:
             )
         )
         chosen = np.array([row for row, kind in enumerate(self.kinds) if kind not in lineage], np.intp)
-        chosen = chosen[:: len(chosen) // most + 1]  # of every kind alike: rows of one kind lie together
+        chosen = chosen[:: len(chosen) // most + 1]  # evenly over kinds: rows of one kind are adjacent
         groups = tuple(f"background {row}" for row in chosen)
         return Examples(self.vectors[chosen], (frozenset(),) * len(chosen), groups)
 
@@ -121,11 +121,11 @@ class TrainingPlan:
     """How to train a head.
 
     Attributes:
-        name: of the head.
-        space: of the vectors.
-        sources: what the examples are, for the card.
-        precision: what each word's threshold aims at.
-        seed: which folds.
+        name: the head's name.
+        space: the vectors' space.
+        sources: the examples' sources, for the card.
+        precision: the target of each word's threshold.
+        seed: selects the folds.
     """
 
     name: str
@@ -137,7 +137,7 @@ class TrainingPlan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeldOutLogits:
-    """Logits of photos by heads that did not learn from them.
+    """Logits of photos by heads trained without them.
 
     Attributes:
         examples: the photos, *other* included.
@@ -152,13 +152,13 @@ class HeldOutLogits:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeldOut:
-    """How a head does on photos that it did not learn from: each fifth is judged by what the others teach.
+    """How a head does on held-out photos: each fifth is judged by heads trained on the others.
 
     Attributes:
         examples: the photos, *other* included.
-        scores: float32 [n, words + 1], of heads that did not see the photo.
-        said: what is said of each, by thresholds that were not found on it.
-        truth: what people say of it.
+        scores: float32 [n, words + 1], by heads trained without the photo.
+        said: the keywords of each, by thresholds found on other photos.
+        truth: people's labels.
         columns: the ids of the words, then of the groups.
         folds: int [n]: the fold of each photo.
     """
@@ -173,29 +173,29 @@ class HeldOut:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainedHead:
-    """A head, how it does on photos that it did not learn from, and what it was taught."""
+    """A head, its held-out results, and its training problem."""
 
     head: Head
     held_out: HeldOut
     problem: Problem
 
 
-# One way to learn for every number of photos, from three a word on (DECISIONS.md, 35).
+# One method for every number of photos, from three a word on (DECISIONS.md, 35).
 def train_head(
     examples: Examples, plan: TrainingPlan, vocabulary: Vocabulary, background: Background | None = None
 ) -> TrainedHead:
-    """Return the head that the examples teach, with thresholds from grouped cross-validation.
+    """Return the head trained on the examples, with thresholds from grouped cross-validation.
 
     The same examples and seed give the same bytes.
 
     Args:
-        examples: every word has two groups of photos or more; words in the vocabulary sum up its tree.
-        plan: the head's name, and what to aim at.
+        examples: every word has at least two groups of photos; words in the vocabulary sum up its tree.
+        plan: the head's name and target precision.
         vocabulary: has the words.
-        background: further *other*, less what shows one of the words.
+        background: further *other*, except photos of the words.
     """
     background = background or Background.none()
-    with threadpool_limits(1):  # sums in another order would be another head
+    with threadpool_limits(1):  # sums in another order would give another head
         problem = Problem.of(examples, vocabulary, background)
         folds = folds_of(problem.examples, plan.seed)
         problem = replace(problem, strength=_best_strength(problem, folds))
@@ -204,7 +204,7 @@ def train_head(
 
 
 def judged_head(problem: Problem, held_out: HeldOutLogits, plan: TrainingPlan, vocabulary: Vocabulary) -> TrainedHead:
-    """Return the head that the whole problem teaches, with temperature and thresholds from held-out logits."""
+    """Return the head trained on the whole problem, with temperature and thresholds from held-out logits."""
     kind, groups = problem.kind, groups_of(problem.words, vocabulary)
     targets = targets_of(held_out.examples, problem.words)
     temperature = _best_temperature(held_out.logits, targets, kind)
@@ -221,12 +221,12 @@ def judged_head(problem: Problem, held_out: HeldOutLogits, plan: TrainingPlan, v
 def cross_validated_scores(
     examples: Examples, words: Sequence[str], seed: int = 0, background: Background | None = None
 ) -> NDArray[np.float32]:
-    """Return float32 [n, words + 1]: what heads that learned from other groups think of each photo, *other* last.
+    """Return float32 [n, words + 1]: each photo's scores by heads trained on other groups, *other* last.
 
-    The background only says how photos of one thing differ, which a few photos cannot.
+    The background only shows how photos of one thing vary, which a few photos cannot.
 
-    Photos that contradict their label most are then left out of what is learned from, and all are judged once more: a
-    wrong label must not vouch for the next one.
+    Photos that contradict their label are then left out of training, and all are judged again: a wrong label must not
+    vouch for the next one.
     """
     with threadpool_limits(1):
         problem = Problem(
@@ -257,11 +257,10 @@ def _kind(examples: Examples) -> HeadKind:
 
 # A word above others is a group as well (DECISIONS.md, 135).
 def groups_of(words: Sequence[str], vocabulary: Vocabulary) -> tuple[Group, ...]:
-    """Return the keywords above two words or more, and words with others below them, those of the fewest words first.
+    """Return the keywords above two or more words, and words with others below them, those with the fewest words first.
 
-    *Top* is such a word: a photo that may show a T-shirt or a long-sleeved one shows a top for certain. A keyword with
-    no other keyword above it is a whole department: *clothing* of a dress is right and helps nobody, and would keep
-    another head from saying more.
+    *Top* is such a word: a photo of a T-shirt or a long-sleeved shirt surely shows a top. A keyword with none above
+    it is a whole department: *clothing* for a dress is right but useless, and would keep another head from saying more.
     """
     members: dict[str, list[int]] = {}
     for column, word in enumerate(words):
@@ -293,7 +292,7 @@ class _Linear:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Whitening:
-    """A map under which photos of one kind differ alike in all directions: mean [D] and matrix [D, D], float64."""
+    """A map after which photos of one kind vary equally in all directions: mean [D] and matrix [D, D], float64."""
 
     mean: NDArray[np.float64]
     matrix: NDArray[np.float64]
@@ -318,14 +317,14 @@ class _Whitening:
         return np.asarray((vectors - self.mean) @ self.matrix, np.float32)
 
     def undo(self, coefficients: NDArray[np.float64], bias: NDArray[np.float64]) -> _Linear:
-        """Return weights on vectors as they are, for weights on whitened ones."""
+        """Return weights on plain vectors, for weights on whitened ones."""
         own = self.matrix @ coefficients.astype(np.float64)
         return _Linear(own.astype(np.float32), (bias - self.mean @ own).astype(np.float32))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Problem:
-    """What is to be learned: examples of words, and *other* as the last column."""
+    """A training problem: examples of words, and *other* as the last column."""
 
     examples: Examples
     words: tuple[str, ...]
@@ -341,7 +340,7 @@ class Problem:
 
     @classmethod
     def of(cls, examples: Examples, vocabulary: Vocabulary, background: Background, strength: float = 0.0) -> Problem:
-        """Return what examples, and *other* of the background beside them, are to teach."""
+        """Return the problem of these examples, with *other* from the background."""
         words = tuple(sorted(frozenset().union(*examples.labels)))
         most_other = min(MOST_OTHER, max(FEWEST_OTHER, OTHER_PER_EXAMPLE * len(examples)))
         everything = examples + background.outside(words, vocabulary, most_other) if len(background) else examples
@@ -349,13 +348,13 @@ class Problem:
         return cls(everything, words, _kind(examples), whitening, strength or STRENGTHS[1])
 
     def fit(self, rows: NDArray[np.intp]) -> _Linear:
-        """Return the weights that these examples teach; a column without an example is never likely."""
+        """Return the weights fitted to these rows; a column without an example is never likely."""
         fit = _fit_softmax if self.kind is HeadKind.SOFTMAX else _fit_sigmoids
         return self.whitening.undo(*fit(self.whitened[rows], self.targets[rows], self.strength))
 
 
 def targets_of(examples: Examples, words: Sequence[str]) -> NDArray[np.bool_]:
-    """Return bool [n, words + 1]: what each photo shows; *other* is last."""
+    """Return bool [n, words + 1]: each photo's labels, *other* last."""
     columns = {word: column for column, word in enumerate(words)}
     targets = np.zeros((len(examples), len(words) + 1), bool)
     for row, label in enumerate(examples.labels):
@@ -375,7 +374,7 @@ def _fit_softmax(
         bias[present] = 0.0
         return coefficients, bias
     fitted = _logistic(strength).fit(vectors, classes, _weights(classes))
-    if len(present) == 2:  # noqa: PLR2004 - of two classes scikit-learn keeps the difference alone
+    if len(present) == 2:  # noqa: PLR2004 - for two classes scikit-learn keeps only the difference
         coefficients[:, present[1]], bias[present] = fitted.coef_[0], (0.0, fitted.intercept_[0])
     else:
         coefficients[:, present], bias[present] = fitted.coef_.T, fitted.intercept_
@@ -385,7 +384,7 @@ def _fit_softmax(
 def _fit_sigmoids(
     vectors: NDArray[np.float32], targets: NDArray[np.bool_], strength: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return coefficients float64 [D, columns] and bias [columns] of columns that stand each for itself."""
+    """Return coefficients float64 [D, columns] and bias [columns] of independent columns."""
     coefficients = np.zeros((vectors.shape[1], targets.shape[1]))
     bias = np.full(targets.shape[1], np.log(_NEXT_TO_CERTAIN))
     for column in range(targets.shape[1]):
@@ -401,9 +400,9 @@ def _logistic(strength: float) -> LogisticRegression:
 
 
 def _weights(classes: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Return a weight for each example: the rarer its class, the more it weighs.
+    """Return a weight for each example: the rarer its class, the higher.
 
-    Without weights, words with few examples are hardly ever said; with the full inverse, they are said too often.
+    Without weights, words with few examples are hardly ever given; with the full inverse, too often.
     """
     counts = np.bincount(classes)
     fair = len(classes) / np.count_nonzero(counts)
@@ -420,7 +419,7 @@ def folds_of(examples: Examples, seed: int) -> NDArray[np.intp]:
     splitter = StratifiedKFold if alone else StratifiedGroupKFold
     folds = np.zeros(len(examples), np.intp)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a word with fewer photos than folds is missing from some
+        warnings.simplefilter("ignore", UserWarning)  # some folds lack a word with fewer photos than folds
         parts = splitter(count, shuffle=True, random_state=seed).split(examples.vectors, rarest, groups)
         for fold, (_, held_out) in enumerate(parts):
             folds[held_out] = fold
@@ -428,7 +427,7 @@ def folds_of(examples: Examples, seed: int) -> NDArray[np.intp]:
 
 
 def _best_strength(problem: Problem, folds: NDArray[np.intp]) -> float:
-    """Return the strength with the least error on held-out photos of words; photos of *other* alone decide nothing."""
+    """Return the strength with the least error on held-out photos of words; photos of *other* do not count."""
     if problem.targets[:, :-1].sum() <= FEW * len(problem.words):
         return STRENGTHS[0]
     chosen = np.unique(folds) if len(problem.examples) < MANY else np.unique(folds)[:1]
@@ -444,7 +443,7 @@ def _best_strength(problem: Problem, folds: NDArray[np.intp]) -> float:
 
 
 def held_out_logits(problem: Problem, folds: NDArray[np.intp], trusted: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Return float32 [n, columns]: the logits of each photo by a head that learned from the others' trusted ones."""
+    """Return float32 [n, columns]: each photo's logits by a head trained on the other folds' trusted photos."""
     logits = np.zeros(problem.targets.shape, np.float32)
     for fold in np.unique(folds):
         judged = folds == fold
@@ -473,7 +472,7 @@ def _error(logits: NDArray[np.float32], targets: NDArray[np.bool_], kind: HeadKi
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Scored:
-    """Scores of photos, and what people say of them."""
+    """Scores of photos, and their labels."""
 
     scores: NDArray[np.float32]
     truth: Truth
@@ -488,7 +487,7 @@ class _Scored:
 
 
 def _said_across(scored: _Scored, folds: NDArray[np.intp], precision: float) -> Said:
-    """Return what is said of each photo by thresholds found on the other folds."""
+    """Return each photo's keywords by thresholds found on the other folds."""
     keywords = np.zeros(scored.truth.right.shape, bool)
     for fold in np.unique(folds):
         keywords[folds == fold] = scored.said(folds == fold, scored.thresholds(folds != fold, precision))
@@ -536,7 +535,7 @@ def _card(
 
 
 def branch_of(words: Sequence[str], vocabulary: Vocabulary) -> tuple[str, ...]:
-    """Return the topmost keyword or department above each word: what a head of these words speaks for."""
+    """Return the topmost keyword or department above each word: the domain of a head with these words."""
     tops: set[str] = set()
     for word in words:
         line = _line(word, vocabulary)
@@ -546,12 +545,12 @@ def branch_of(words: Sequence[str], vocabulary: Vocabulary) -> tuple[str, ...]:
 
 
 def _line(word: str, vocabulary: Vocabulary) -> tuple[str, ...]:
-    """Return the word and what is above it; a word that the vocabulary lacks stands alone."""
+    """Return the word and what is above it; a word that the vocabulary lacks is alone."""
     return (word, *(vocabulary.ancestors(word) if word in vocabulary.nodes else ()))
 
 
 def _other_threshold(scores: NDArray[np.float32], targets: NDArray[np.bool_]) -> float:
-    """Return the lowest score of *other*, at least a half, from which it is right often enough; `NEVER` without one."""
+    """Return the lowest score of *other*, at least 0.5, from which it is right often enough; `NEVER` without one."""
     other = scores[:, -1]
     order = np.argsort(-other, kind="stable")
     precision = np.cumsum(targets[order, -1]) / np.arange(1, len(order) + 1)

@@ -22,20 +22,20 @@ if TYPE_CHECKING:
     from tagging_lambda.words.learn import SeenPhoto
     from tagging_lambda.words.train import Background
 
-LEAST = 0.1  # by which another keyword is believed more, chosen by us: less is a matter of taste
-FEWEST_PHOTOS = 3  # of a keyword: with fewer, nothing is known of it when one is held out
+LEAST = 0.1  # least lead of another keyword's score, chosen by us: less is a matter of taste
+FEWEST_PHOTOS = 3  # of a keyword: with fewer, too little is left when one is held out
 
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """A photo that other photos' labels speak against.
+    """A photo whose label the other photos contradict.
 
     Attributes:
-        photo: with its keywords.
-        doubted: the keyword that the others speak against; None where one is missing rather than wrong.
-        believed: the keyword that they speak for; None where they know none.
+        photo: the photo with its keywords.
+        doubted: the keyword that the others contradict; None if one is missing rather than wrong.
+        believed: the keyword that they suggest; None if there is none.
         doubted_score: how likely the doubted keyword is, in [0, 1].
-        believed_score: likewise of the believed one.
+        believed_score: likewise for the believed one.
     """
 
     photo: LabelledPhoto
@@ -46,18 +46,18 @@ class Contradiction:
 
     @property
     def contradiction(self) -> float:
-        """How much the others speak against the photo's label, in [-1, 1]: above `LEAST` they are listed."""
+        """How strongly the others contradict the photo's label, in [-1, 1]: photos above `LEAST` are listed."""
         return self.believed_score - self.doubted_score
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What was verified.
+    """The result of verifying labels.
 
     Attributes:
-        photos: how many.
-        contradictions: worst first, those alone of which another keyword is believed.
-        unverified: keywords of too few photos to say anything.
+        photos: the number of photos.
+        contradictions: worst first, only those with another keyword believed.
+        unverified: keywords with too few photos to verify.
     """
 
     photos: int
@@ -68,7 +68,7 @@ class Verification:
 def verify(
     seen: Sequence[SeenPhoto], vocabulary: Vocabulary, seed: int = 0, background: Background | None = None
 ) -> Verification:
-    """Return which photos contradict their keywords, by heads that learned from the other photos alone."""
+    """Return the photos that contradict their keywords, by heads trained on the other photos alone."""
     counts = Counter(word for item in seen for word in item.photo.keywords)
     words = tuple(sorted(word for word, count in counts.items() if count >= FEWEST_PHOTOS))
     unverified = tuple(sorted(counts.keys() - set(words)))
@@ -89,9 +89,9 @@ def verify(
 def _contradiction(
     photo: LabelledPhoto, scores: NDArray[np.float32], words: Sequence[str], truth: Truth
 ) -> Contradiction:
-    """Return what speaks against the photo's keywords; `truth` ends with the photo's row.
+    """Return what contradicts the photo's keywords; `truth` ends with the photo's row.
 
-    What speaks for a keyword below the photo's own speaks for that one too.
+    Evidence for a keyword below the photo's own supports that one too.
     """
     fitting, narrower = truth.right[-1] | truth.unjudged[-1], truth.unjudged[-1]
     below = float(np.where(narrower, scores[:-1], 0.0).max())

@@ -1,4 +1,4 @@
-"""Labels that are contradicted: as text, as JSON, as CSV and as parts of a contact sheet."""
+"""Reports contradicted labels: as text, JSON, CSV and sections of a contact sheet."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _cells(item: Contradiction, vocabulary: Vocabulary) -> dict[str, Any]:
 
 
 def verify_sections(verification: Verification, vocabulary: Vocabulary) -> list[Section]:
-    """Return the parts of the sheet."""
+    """Return the sheet's sections."""
     figures = [
         Figure(
             str(item.photo.source),
