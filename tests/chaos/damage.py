@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import time
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -73,6 +74,11 @@ class ExportCopy:
         s3 = client("s3", self.here.endpoint_url)
         s3.delete_object(Bucket=self.here.stack.export_bucket, Key=self.prefix + name)
 
+    def settled_at(self) -> datetime:
+        """Return the time before which an image must have been seen to be compared."""
+        manifest = json.loads(self.files.read(self.files.latest()["manifest"]["name"]))
+        return datetime.fromisoformat(manifest["scan_began_at"]) - UNCOMPARED
+
     def forge(self, part: str, change: Callable[[pa.Table], pa.Table]) -> None:
         """Change the rows of a part's first file, and make all sums right."""
         latest = self.files.latest()
@@ -124,8 +130,7 @@ def _compared_delta(copy: ExportCopy) -> dict[str, Any]:
     """Return the last delta with an image that was seen long enough ago to be compared."""
     rows = [(delta, row) for delta in copy.files.latest()["deltas"] for row in copy.files.rows(delta["name"])]
     seen = [(delta, row["observed_at"]) for delta, row in rows if row["observed_at"]]  # removed items were not seen
-    settled_at = max(row["observed_at"] for row in copy.files.shown().values()) - UNCOMPARED
-    return [delta for delta, observed_at in seen if observed_at < settled_at][-1]
+    return [delta for delta, observed_at in seen if observed_at < copy.settled_at()][-1]
 
 
 def flip_byte(copy: ExportCopy) -> None:
@@ -164,7 +169,7 @@ def swap_keywords(copy: ExportCopy) -> None:
 def _comparable(copy: ExportCopy, rows: list[dict[str, Any]]) -> list[int]:
     """Return the rows with keywords that no delta covers, and that were seen long enough ago to be compared."""
     covered = {row["image"] for delta in copy.files.latest()["deltas"] for row in copy.files.rows(delta["name"])}
-    settled_at = max(row["observed_at"] for row in rows) - UNCOMPARED
+    settled_at = copy.settled_at()
     return [
         number
         for number, row in enumerate(rows)
@@ -192,6 +197,7 @@ DAMAGES = (
 def judge_damages(verdict: Verdict, here: Deployed, shop: DisorderlyShop) -> None:
     """Damage a copy of the export in each way, and an item of the table, and see that `audit` notices each."""
     catalogue = f"s3://{shop.bucket}"
+    _wait_until_some_are_settled(here)
     report_of(here, "export", "--json")
     _decide_on_the_oldest(here)
     for first in range(0, len(DAMAGES), AT_ONCE):
@@ -225,6 +231,13 @@ def _noticed(report: Mapping[str, Any]) -> dict[str, Any]:
     gaps = ("not_exported", "export_stale", "export_wrong", "exported_orphan")
     facts = {**report, **(report.get("export") or {})}
     return {name: facts[name] for name in (*gaps, "damages", "search_is_down") if facts.get(name)}
+
+
+def _wait_until_some_are_settled(here: Deployed) -> None:
+    """Wait until several tagged images were seen long enough ago: a fast machine has seen all in the last minute."""
+    tagged = sorted(item["observed_at"] for item in read_items(here).values() if item["status"] == "tagged")
+    settled_at = datetime.fromisoformat(tagged[len(tagged) // 4]) + UNCOMPARED
+    time.sleep(max(0.0, (settled_at - datetime.now(UTC)).total_seconds()))
 
 
 def _decide_on_the_oldest(here: Deployed) -> None:

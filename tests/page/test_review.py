@@ -171,7 +171,7 @@ def test_one_decision_goes_to_all_copies_of_a_photo(open_page: Open, site: Site)
     wait_for(lambda: "copy-of-shoe" in searched(page, site, ""))
     page.goto(site.at("review?of=duplicates"))
     page.wait_for_selector(".listed:has-text('times the same photo')")
-    while not page.get_attribute(".large", "data-image").endswith("/copy-of-shoe.jpg"):
+    while not page.wait_for_selector(".large[data-image]").get_attribute("data-image").endswith("/copy-of-shoe.jpg"):
         page.keyboard.press("n")
     page.keyboard.press("g")
     page.keyboard.press("x")
