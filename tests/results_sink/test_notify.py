@@ -248,4 +248,4 @@ def test_a_message_is_of_the_form_that_the_page_of_the_protocol_promises(world: 
     assert set(message) == set(json.loads(sent_by_server)["properties"])
     assert Image.model_validate(message["record"]).status == "tagged"
     assert set(json.loads(sent_by_client)["properties"]) == {"ticket", "language"}
-    assert f"At most {MAX_MESSAGE_CHARACTERS} characters" in PROTOCOL.read_text("utf-8")
+    assert f"at most {MAX_MESSAGE_CHARACTERS} characters" in PROTOCOL.read_text("utf-8")
