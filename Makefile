@@ -18,6 +18,8 @@ NPM_EXTRA := $(if $(shell command -v npm 2>/dev/null),,$(comma)npm)
 
 # onnxruntime reports to its maker unless this is set; npm and pip ask for newer versions of themselves.
 export ORT_DISABLE_TELEMETRY := 1
+# As the command and the functions do: OpenBLAS's second thread would spin beside the model (DECISIONS.md, 155).
+export OPENBLAS_NUM_THREADS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export SAM_CLI_TELEMETRY := 0
 
