@@ -149,7 +149,7 @@ def _lies_in(place: BucketPrefix, image: ImageRef) -> bool:
 
 def _in_manifest(path: Path, table: RecordTable) -> Iterator[KnownPhoto]:
     images = (candidate.image for candidate in Manifest(path).images())
-    for batch in batched(images, _BATCH):
+    for batch in map(dict.fromkeys, batched(images, _BATCH)):  # a manifest may name an image twice
         records = table.get_many(batch)
         for image in batch:
             yield _known_record(image, records.get(image))

@@ -343,9 +343,10 @@ class Searcher:
                 filters.rule, lambda part: breaks(rules, self._facts_of(part), part.columns, self._vocabulary)
             )
         if filters.contradicted is not None:
-            reader = ListingReader(self._words.lexicon(request.language))
+            lexicon = self._words.lexicon(request.language)
             is_contradicted = self._by_part(
-                f"contradicted {request.language}", lambda part: contradicted(part, reader, self._vocabulary)
+                f"contradicted {request.language}",
+                lambda part: contradicted(part, ListingReader(lexicon), self._vocabulary),
             )
             passed &= is_contradicted == filters.contradicted
         return passed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -34,6 +35,7 @@ class HeadWords:
     bias: NDArray[np.float32]
 
     @classmethod
+    @lru_cache(maxsize=4)  # each new state of a search asks for it, and the files of a deployed head never change
     def load(cls, space: str, folder: Path | None = None) -> Self | None:
         """Return the built-in head's words for vectors of this space; None if the head reads another space."""
         folder = folder or starter_head_dir()

@@ -139,7 +139,7 @@ def test_records_answer_for_a_bucket_and_a_manifest(tmp_path: Path, monkeypatch:
     table.damage(shop("b.jpg"), "damaged")
     monkeypatch.setattr(photos, "table_of_stack", lambda: table)
     manifest = tmp_path / "list.csv"
-    manifest.write_text("image\ns3://shop/b.jpg\ns3://shop/c d.jpg\n")
+    manifest.write_text("image\ns3://shop/b.jpg\ns3://shop/c d.jpg\ns3://shop/b.jpg\n")
 
     assert [(p.name, p.refused) for p in known_photos("s3://shop/", Vocabulary.load())] == [
         ("s3://shop/b.jpg", "its record cannot be read: damaged")
