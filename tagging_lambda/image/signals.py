@@ -159,6 +159,7 @@ def _reached_from_ends(lines: Mask) -> Mask:
     return np.asarray((columns < first) | (columns > last))
 
 
+# The network's activation would add little to these weights (DECISIONS.md, 142).
 def _weights(product: Mask, distance: NDArray[np.int16], box: tuple[int, int, int, int]) -> NDArray[np.float32]:
     """Return each pixel's weight in the product's colour: float32 [H, W], highest in the middle of its box."""
     left, top, right, bottom = box
