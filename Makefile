@@ -119,7 +119,7 @@ bench-peers: .venv/dev.stamp  ## measure `tag` beside what others would use, whi
 	@$(BIN)/python -m tests.bench.bench_peers --json build/bench-peers.json
 
 quality: .venv/dev.stamp  ## measure how right keywords are on labelled photos, and draw the plots of README
-	$(if $(DATA),$(BIN)/python -m tests.quality.domains $(DATA),$(BIN)/python -m tests.quality.measure)
+	$(BIN)/python -m tests.quality.measure $(DATA)
 	$(if $(DATA),$(BIN)/python -m tests.quality.signals $(DATA))
 	$(if $(DATA),$(BIN)/python -m tests.quality.alike $(DATA))
 

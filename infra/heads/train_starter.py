@@ -174,7 +174,9 @@ class Gallery:
     def of(cls, reader: FeatureReader, photos: Mapping[str, Sequence[Photo]]) -> Gallery:
         """Return all views of the photos of all data sets."""
         features, shown = [], []
-        others = [(View.AS_SEEN, "imagenet")] * (WEIGHT_OF_OTHERS - 1) + [(View.AS_SHOPS, "imagenet")] * WEIGHT_OF_OTHERS
+        others = [(View.AS_SEEN, "imagenet")] * (WEIGHT_OF_OTHERS - 1) + [
+            (View.AS_SHOPS, "imagenet")
+        ] * WEIGHT_OF_OTHERS
         for view, name in [*((View.AS_SEEN, name) for name in photos), (View.AS_SHOPS, "clothing"), *others]:
             rows_of_view, photo_of_row = reader.features(photos[name], view)
             features.append(rows_of_view)

@@ -180,9 +180,7 @@ class KeywordMapper:
                     contradicted.add(keyword_id)
         return contradicted
 
-    def _of_other_departments(
-        self, tags: Sequence[KeywordTag], head: Head, scores: NDArray[np.float32]
-    ) -> set[str]:
+    def _of_other_departments(self, tags: Sequence[KeywordTag], head: Head, scores: NDArray[np.float32]) -> set[str]:
         """Return the keywords outside the department in which nearly all of the head's score lies."""
         outside: set[str] = set()
         for department in head.card.branch:
