@@ -138,7 +138,7 @@ def unread_streams() -> dict[str, AccountRegionScopedDict]:
 def read_streams_aside() -> None:
     """Read the streams in a thread of their own, and queues meanwhile, as AWS Lambda does.
 
-    ministack's one thread waits for each call of a stream's function, and so no queue was read meanwhile.
+    ministack's one thread waits for each call of a stream's function, and reads no queue meanwhile (DECISIONS.md, 110).
     """
     poll, begin = lambda_svc._poll_dynamodb_streams, lambda_svc._ensure_poller
     begun = threading.Event()

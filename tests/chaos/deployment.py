@@ -50,7 +50,8 @@ if TYPE_CHECKING:
 
 VISIBILITY_S = 15  # in place of twelve minutes
 LONGEST_WAIT_S = 6  # in place of 900
-CONCURRENCY = {"UploadsConcurrency": "5", "BackfillConcurrency": "10"}  # as on AWS: a laptop would get two of each
+# As on AWS; a laptop of two cores gets two of each (DECISIONS.md, 110).
+CONCURRENCY = {"UploadsConcurrency": "5", "BackfillConcurrency": "10"}
 SIDE_PIXELS = 16
 SHARPNESS = 0.01  # of the tiny model: a colour next to another one gets e^-77 of its score
 START_LIMIT_S = 10

@@ -56,8 +56,8 @@ Answer = TypeVar("Answer")
 HANDS = 8  # things that happen at the same time
 BACKLOG = 1500  # messages; the emulator's queue goes through all of them for each one
 DEPTH_EVERY = 50  # events
-CALLS_A_KILL = (60, 240)  # through the proxy, and more above so many images: to start a worker costs a second
-SIZE_OF_MORE_CALLS = 1000
+CALLS_A_KILL = (60, 240)  # through the proxy, for each thousand images: a worker's start takes a second of CPU time
+IMAGES_A_SCALE = 1000
 GROWN_UP_CPU_S = 0.6  # a start takes 0.4; the emulator ends all siblings of a worker that dies in it
 DRAIN_LIMIT_S = 600  # of quiet without end: then something is stuck
 RESTART_LIMIT_S = 300  # a stop waits up to a minute for calls that hang, and a busy machine is slow to start
@@ -183,7 +183,7 @@ def patiently(call: Callable[..., Answer], *arguments: Any, **named: Any) -> Ans
 @contextmanager
 def killing(here: Deployed, seed: int, size: int) -> Iterator[Killed]:
     """Kill workers, and readers of theirs, again and again, in the middle of whatever they do."""
-    scale = max(1, size // SIZE_OF_MORE_CALLS)
+    scale = max(1, size // IMAGES_A_SCALE)
     killed, over, chance = Killed(), threading.Event(), random.Random(seed)
 
     def kill() -> None:
