@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from pipeline.keywords import Use
@@ -36,7 +37,7 @@ KNOWN_DEPARTMENT = 0.9
 SUREST = 0.98
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class KeywordMapper:
     """The pure function from class scores and feature vector to keywords.
 
@@ -53,7 +54,7 @@ class KeywordMapper:
         """The keywords that photos can get."""
         return self.taxonomy.vocabulary
 
-    @property
+    @cached_property  # each photo asks for it, and to write a head's card takes longer than to find the keywords
     def version(self) -> str:
         """The version of exactly this function: the taxonomy's and the heads'."""
         return keywords_version(self.taxonomy.version, [head.card.version for head in self.heads])
