@@ -215,12 +215,14 @@ class Child:
         self.ready = kind == READY
 
     def send(self, data: bytes, until_s: float) -> None:
+        """Send one request to the child, or raise TimeoutError when the time has come."""
         left = memoryview(FRAME.pack(b"D", len(data)) + data)
         while left:
             _wait([], [self.requests], until_s)
             left = left[os.write(self.requests, left[:_CHUNK_BYTES]) :]
 
     def receive(self, until_s: float) -> tuple[bytes, bytes]:
+        """Return the kind and the content of the child's next answer, or raise TimeoutError when the time has come."""
         kind, length = FRAME.unpack(self._exactly(FRAME.size, until_s))
         return kind, self._exactly(length, until_s)
 
@@ -235,6 +237,7 @@ class Child:
         return bytes(received)
 
     def end(self) -> int:
+        """End the child, however busy it is, and return its exit code."""
         if self.process.poll() is None:
             self.process.kill()
         code = self.process.wait()
