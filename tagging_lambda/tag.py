@@ -121,11 +121,16 @@ def make_handler(reconciler: Reconciler, redeliverer: Redeliverer, logger: Logge
             metrics.add_metric(Metric.CONTENTS_RECOGNISED, "Count", int(is_known))
         if any(decoded.decoded for decoded in deliveries):  # S3's test event names no image, so nothing was counted
             metrics.flush_metrics()
-        # A batch in which every message is retried is not an error of the function: the queue keeps them.
-        retried = (message for message, disposition in dispositions.items() if isinstance(disposition, Retry))
-        return {"batchItemFailures": [{"itemIdentifier": message} for message in retried]}
+        return _partial_response(dispositions)
 
     return handle
+
+
+def _partial_response(dispositions: Mapping[str, Disposition]) -> dict[str, Any]:
+    """Return AWS Lambda's answer for a batch of SQS, which names the messages that the queue must keep."""
+    # A batch in which every message is retried is not an error of the function, so nothing is raised.
+    retried = (message for message, disposition in dispositions.items() if isinstance(disposition, Retry))
+    return {"batchItemFailures": [{"itemIdentifier": message} for message in retried]}
 
 
 def _report_images(outcomes: Mapping[ImageRef, OutcomeOrError], logger: Logger, metrics: Metrics) -> None:
