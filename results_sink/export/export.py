@@ -22,7 +22,7 @@ from results_sink.export.rows import ExportStats
 from results_sink.export.snapshot_writer import SnapshotWriter, work_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from aws_lambda_powertools import Logger, Metrics
@@ -121,24 +121,43 @@ def raw_images(stats: ExportStats, records: Iterable[Record], sizes: Sizes) -> I
         yield tables.raw_images(batch, stats.keyword_lists(batch))
 
 
-def make_handler(
-    exporter: Exporter, logger: Logger, metrics: Metrics, fold: Callable[[float], Exported | None] = lambda _: None
-) -> Callable[[object, Any], dict[str, object]]:
-    """Return the function's entry point: it folds if the event says ``fold``, else exports, and answers what it wrote.
+@dataclass(frozen=True)
+class Work:
+    """What the function does, by its event: ``fold`` within so many seconds, plan an export, or do a step of one.
 
-    ``fold`` receives the seconds it has. The exporter's ``work`` folder must belong to the function alone: files left
-    by an earlier call that ran out of time are removed first.
+    A plan is a list of stages, each a list of events for this function. The events of a stage may be handled at once.
+    """
+
+    export: Callable[[], Exported]
+    fold: Callable[[float], Exported | None]
+    plan: Callable[[], list[list[dict[str, object]]]]
+    step: Callable[[Mapping[str, Any]], Exported | None]
+
+
+def make_handler(
+    work: Path, does: Work, logger: Logger, metrics: Metrics
+) -> Callable[[object, Any], dict[str, object]]:
+    """Return the function's entry point: it does what the event says, by default a whole export, and says what it did.
+
+    The ``work`` folder must belong to the function alone: files left by an earlier call that ran out of time are
+    removed first.
     """
 
     @metrics.log_metrics
     def handler(event: object, context: Any) -> dict[str, object]:
-        shutil.rmtree(exporter.work, ignore_errors=True)
-        if isinstance(event, dict) and event.get("fold"):
-            exported = fold(context.get_remaining_time_in_millis() / 1000 - RESERVE_S)
+        shutil.rmtree(work, ignore_errors=True)
+        wanted = event if isinstance(event, dict) else {}
+        if wanted.get("plan"):
+            return {"stages": does.plan()}
+        if wanted.get("fold"):
+            exported = does.fold(context.get_remaining_time_in_millis() / 1000 - RESERVE_S)
+        elif "stage" in wanted:
+            exported = does.step(wanted)
         else:
-            exported = exporter.export()
+            exported = does.export()
         if exported is None:
-            return {"snapshot": None, "rows": 0, "published": False}  # too few deltas to be worth a fold
+            # There are too few deltas to be worth a fold, or steps of this export are left.
+            return {"snapshot": None, "rows": 0, "published": False}
         snapshot, rows = exported.manifest.snapshot, exported.manifest.counts.rows
         is_published = exported.is_published
         if exported.manifest.counts.unreadable:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import accumulate, groupby, islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ from results_sink.export.snapshot_writer import SnapshotWriter, work_folder
 from results_sink.export.step_files import Plan, Report, SortedRows, Stage, Step, plan_name, step_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pipeline.ports import FileStore, RecordTable
@@ -70,6 +70,16 @@ class SegmentedExport:
         files.write_if(plan_name(name), plan.encode(), None)
         stages = (Stage.SCAN, Stage.IMAGES, Stage.POSTINGS)
         return (*(tuple(plan.steps(stage)) for stage in stages), (Step(name, Stage.PUBLISH),))
+
+    def plan_events(self) -> list[list[dict[str, object]]]:
+        """Return the plan as events of a function; for one segment, it is a whole export at once."""
+        if self.segments == 1:
+            return [[{}]]
+        return [[asdict(step) for step in stage] for stage in self.plan()]
+
+    def run_event(self, event: Mapping[str, Any]) -> Exported | None:
+        """Do the step of such an event."""
+        return self.run(Step.parse(event))
 
     def run(self, step: Step) -> Exported | None:
         """Do a step, unless it is done, and return what the last one published.

@@ -459,7 +459,7 @@ def test_calls_are_traced_only_where_that_was_asked_for() -> None:
 def test_the_export_starts_by_itself_and_never_twice_at_once_where_that_can_be_had(aws_environment: None) -> None:
     timer = properties("ExportTimer")
 
-    assert timer["Target"]["Arn"] == {"Fn::GetAtt": ["ExportFunction", "Arn"]}
+    assert timer["Target"]["Arn"] == {"Ref": "ExportSteps"}
     assert timer["ScheduleExpression"] == {"Ref": "ExportSchedule"}
     assert default("ExportSchedule") == "rate(1 hour)"
     assert as_deployed()["ExportFunction"]["Properties"]["ReservedConcurrentExecutions"] == 1
