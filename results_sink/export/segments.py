@@ -73,6 +73,7 @@ class SegmentedExport:
 
     def plan_events(self) -> list[list[dict[str, object]]]:
         """Return the plan as events of a function; for one segment, it is a whole export at once."""
+        # The state machine knows no stages, so that they are written here alone (DECISIONS.md, 133).
         if self.segments == 1:
             return [[{}]]
         return [[asdict(step) for step in stage] for stage in self.plan()]

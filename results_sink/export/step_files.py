@@ -121,7 +121,7 @@ class SortedRows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What a step wrote; it is written last, and tells that the step is done.
+    """What a step wrote; it is written last, and tells that the step is done (DECISIONS.md, 126).
 
     Attributes:
         ended_at: when the step had read what it reads, by the store's clock.
