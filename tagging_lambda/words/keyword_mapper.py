@@ -191,8 +191,8 @@ class KeywordMapper:
                 outside |= {tag.keyword_id for tag in tags if tag.keyword_id not in below and tag.score <= SUREST}
         return outside
 
+    def _kind(self, keyword_id: str) -> set[str]:
         """Return the keyword and those above it, not departments: *clocks and watches* is a kind, *fashion* is none."""
-        """Return the keyword and those above it, departments excluded: *clocks and watches* is a kind, *fashion* none."""
         nodes = [self.vocabulary.nodes[node_id] for node_id in (keyword_id, *self.vocabulary.ancestors(keyword_id))]
         return {node.id for node in nodes if node.use is Use.KEYWORD or (node.use is Use.FALLBACK and node.parents)}
 
