@@ -184,7 +184,8 @@ class KeywordMapper:
     def _of_other_departments(self, tags: Sequence[KeywordTag], head: Head, scores: NDArray[np.float32]) -> set[str]:
         """Return the keywords outside the department in which nearly all of the head's score lies."""
         outside: set[str] = set()
-        for department in head.card.branch:
+        best = head.card.words[int(scores[:-1].argmax())].id
+        for department in {*head.card.branch} & {*self.vocabulary.ancestors(best)}:
             below = self._below(department)
             known = sum(float(score) for word, score in zip(head.card.words, scores, strict=False) if word.id in below)
             if known >= KNOWN_DEPARTMENT:
