@@ -36,7 +36,7 @@ COLOURS = tuple(name for name in _WORDS if name != MULTICOLOURED)  # the order i
 
 # Chosen by us on one half of the labelled packshots and of clothes at home, and measured on the others
 # (DECISIONS.md, 132; docs/signals.md).
-LEAST_CERTAINTY = 0.3  # below this, the product cannot be told apart from its background
+LEAST_CERTAINTY = 0.45  # below this, the product cannot be told apart from its background
 LEAST_FIRST_SHARE = 0.48  # of the product; below this, no colour dominates
 LEAST_SHARE = 0.15  # a colour with a smaller share is a detail, not a colour of the product
 MULTICOLOURED_COUNT = 3  # this many colours, none of which dominates,
