@@ -34,7 +34,7 @@ _LEAST_CORRECTED = 0.05  # least neutral, or black, share of the product: smalle
 _HIGHLIGHT = 62  # L*: neutral levels below it are highlights on black, those above shades on white
 _GREY_UP_TO, _WHITE_FROM = 77, 88  # median L* of neutral pixels; between them whites and greys are mixed
 _WARM_BLACK = 1.8  # mean a* of black pixels from which they are dark brown: black things have none
-# Chosen on half of tests/quality/clothing_colours.csv: white clothes under a lamp had been called grey.
+# Chosen on half of tests/quality/clothing_colours.csv.
 _LIGHTEST_LEVEL, _LIGHTEST_SHARE = 245, 0.98  # what the lightest pixels of a well-lit photo reach, and all below them
 _MOST_GAIN = 1.5
 _PALETTE_QUANTILES = np.array([0.1, 0.25, 0.5, 0.75, 0.9])
@@ -88,7 +88,8 @@ def facts_of(small: Levels, fitted: Levels, file: FileSize) -> PhotoFacts:
     box = _box_of(product)
     grey_levels = _luminance(small)
     cells = cells_of(_well_lit(small, grey_levels))[product]
-    weights = (_weights(product, ground.distance, box) / (1 + _steepness(grey_levels) / _HALVING_STEP))[product]
+    weighed = _weights(product, ground.distance, box) / (1 + _steepness(grey_levels) / _HALVING_STEP)
+    weights = np.asarray(weighed[product], np.float32)
     lab = lab_table()[cells]
     return PhotoFacts(
         width_pixels=file.width_pixels,
