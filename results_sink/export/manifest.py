@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, is_dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import Any, Self, TypeVar, get_args, get_origin, get_type_hints
 
 from pipeline.errors import BadExport
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
 
 T = TypeVar("T")
 SCHEMA_VERSION = 1  # docs/export.md says what may change within a version
@@ -77,7 +75,7 @@ class RecordCounts:
     """What the scan read. Gone and undone images and unreadable items are counted, but have no rows."""
 
     tagged: int
-    rejected: Mapping[str, int]
+    rejected: dict[str, int]
     gone: int
     undone: int
     unreadable: int = 0
@@ -128,27 +126,7 @@ class Manifest:
         Raises:
             BadExport: it is damaged, or of a later schema version.
         """
-        return _decoded(data, name, cls._of)
-
-    @classmethod
-    def _of(cls, body: Mapping[str, Any]) -> Self:
-        return cls(
-            snapshot=body["snapshot"],
-            scan_began_at=datetime.fromisoformat(body["scan_began_at"]),
-            scan_ended_at=datetime.fromisoformat(body["scan_ended_at"]),
-            counts=RecordCounts(**body["counts"]),
-            model_versions=tuple(body["model_versions"]),
-            taxonomy_versions=tuple(body["taxonomy_versions"]),
-            vocabulary_version=body["vocabulary_version"],
-            images_columns=_columns(body["images_columns"]),
-            postings_columns=_columns(body["postings_columns"]),
-            images=tuple(_part(part) for part in body["images"]),
-            postings=tuple(_part(part) for part in body["postings"]),
-            coverage_columns=_columns(body.get("coverage_columns", ())),
-            coverage=tuple(_part(part) for part in body.get("coverage", ())),
-            keywords_columns=_columns(body.get("keywords_columns", ())),
-            keywords=tuple(_part(part) for part in body.get("keywords", ())),
-        )
+        return _decoded(cls, data, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,24 +197,7 @@ class Latest:
         Raises:
             BadExport: it is damaged, or of a later schema version.
         """
-        return _decoded(data, name, cls._of)
-
-    @classmethod
-    def _of(cls, body: Mapping[str, Any]) -> Self:
-        deltas = tuple(
-            DeltaFile(
-                delta["name"],
-                delta["rows"],
-                delta["bytes"],
-                delta["sha256"],
-                datetime.fromisoformat(delta["newest_change_at"]),
-                delta.get("version", ""),
-            )
-            for delta in body["deltas"]
-        )
-        named = body["manifest"]
-        manifest = FileSum(named["name"], named["bytes"], named["sha256"], named.get("version", ""))
-        return cls(str(body["snapshot"]), manifest, deltas, body.get("previous", ""))
+        return _decoded(cls, data, name)
 
 
 def is_later(data: bytes) -> bool:
@@ -247,26 +208,34 @@ def is_later(data: bytes) -> bool:
         return False
 
 
-def _decoded(data: bytes, name: str, decode: Callable[[Mapping[str, Any]], T]) -> T:
+def _decoded(kind: type[T], data: bytes, name: str) -> T:
     try:
         body = json.loads(data)
         version = int(body["schema_version"])
         if version > SCHEMA_VERSION:
             raise BadExport(f"{name} is of schema version {version}; this program reads up to {SCHEMA_VERSION}")
-        return decode(body)
+        value: T = _value(kind, body)
     except _DAMAGES as error:
         raise BadExport(f"{name} is damaged: {type(error).__name__} {error}") from error
+    return value
 
 
-def _columns(columns: Iterable[Mapping[str, Any]]) -> tuple[ColumnType, ...]:
-    return tuple(ColumnType(column["name"], column["type"]) for column in columns)
+def _value(kind: Any, plain: Any) -> Any:
+    """Return the JSON as a value of that type; fields that it lacks, as an older file's may, keep their defaults."""
+    if is_dataclass(kind):
+        make: Any = kind
+        types = {name: type_ for name, type_ in _types(kind).items() if name in plain}
+        return make(**{name: _value(type_, plain[name]) for name, type_ in types.items()})
+    if get_origin(kind) is tuple:
+        return tuple(_value(get_args(kind)[0], part) for part in plain)
+    if kind is datetime:
+        return datetime.fromisoformat(plain)
+    if not isinstance(plain, get_origin(kind) or kind):
+        raise TypeError(f"{plain!r} is no {kind.__name__}")
+    return plain
 
 
-def _part(part: Mapping[str, Any]) -> PartFile:
-    keywords = tuple(KeywordRows(keyword["keyword_id"], keyword["rows"]) for keyword in part["keywords"])
-    groups = tuple(int(rows) for rows in part["row_groups"])
-    version = part.get("version", "")
-    return PartFile(part["name"], part["rows"], part["bytes"], part["sha256"], groups, keywords, version)
+_types = cache(get_type_hints)  # a pointer may list a thousand deltas
 
 
 def _plain(value: object) -> str:

@@ -36,6 +36,8 @@ TAG_COLUMNS = tuple(
     f"keywords.list.element.{name}" for name, _ in _TAG
 )  # the paths in a Parquet file of keyword id, score and source
 
+RECORD_COLUMNS = (*(column.name for column in COLUMNS), "keywords")  # of ``images/``: what makes a record
+
 IMAGES_ORDER: Order = (("image", "ascending"),)
 POSTINGS_ORDER: Order = (("rank", "ascending"), ("score", "descending"), ("image_row", "ascending"))
 

@@ -39,12 +39,6 @@ class ImageIndex:
     def __len__(self) -> int:
         return len(self.columns)
 
-    @property
-    def images_by_keyword(self) -> dict[str, int]:
-        """How many images carry each keyword."""
-        counts = np.diff(self._ends, prepend=0).tolist()
-        return dict(zip(self.columns.keyword_ids, counts, strict=True))
-
     def scores_of(self, node: Node) -> NDArray[np.float32]:
         """Return the score of each image, or ``NOT_FOUND``: float32 [N], read-only for callers.
 

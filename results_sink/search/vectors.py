@@ -39,7 +39,9 @@ def exported_vectors(snapshot: Snapshot, space: str) -> ExportedVectors | None:
     Raises:
         BadExport: a file of the export is missing or damaged.
     """
-    groups = (group for part in snapshot.manifest.images for group in snapshot.open(part).row_groups(*VECTOR))
+    groups = (
+        group for part in snapshot.manifest.images for group in snapshot.open(part).row_groups(("image", *VECTOR))
+    )
     return _indexed(groups, space)
 
 
