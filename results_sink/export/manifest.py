@@ -224,7 +224,7 @@ def _value(kind: Any, plain: Any) -> Any:
     """Return the JSON as a value of that type; fields that it lacks, as an older file's may, keep their defaults."""
     if is_dataclass(kind):
         make: Any = kind
-        types = {name: type_ for name, type_ in _types(kind).items() if name in plain}
+        types = {name: type_ for name, type_ in _types(make).items() if name in plain}
         return make(**{name: _value(type_, plain[name]) for name, type_ in types.items()})
     if get_origin(kind) is tuple:
         return tuple(_value(get_args(kind)[0], part) for part in plain)
@@ -235,7 +235,9 @@ def _value(kind: Any, plain: Any) -> Any:
     return plain
 
 
-_types = cache(get_type_hints)  # a pointer may list a thousand deltas
+@cache  # a pointer may list a thousand deltas
+def _types(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def _plain(value: object) -> str:

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from results_sink.export.columns import ABSENT, changed_columns
+from results_sink.export.columns import changed_columns, changed_images
 from results_sink.search.images import NOT_FOUND, ImageIndex
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from pipeline.keywords import KeywordTag
     from pipeline.listing import Listing
-    from results_sink.export.columns import DeltaRows, ImageColumns
+    from results_sink.export.columns import ImageColumns
     from results_sink.search.query import Node
 
 
@@ -28,14 +28,16 @@ class Catalogue:
     is searched by itself.
     """
 
-    def __init__(self, base: ImageIndex, deltas: Sequence[DeltaRows] = ()) -> None:
+    def __init__(self, base: ImageIndex, deltas: Sequence[Any] = ()) -> None:
         """Lay the deltas, the oldest first, over the snapshot."""
         self._base = base
-        self._changed = ImageIndex(changed_columns(deltas)) if deltas else None
-        base_rows = {image: row for delta in deltas for image, row in zip(*_images_and_rows(delta, base), strict=True)}
-        self.changes = len(base_rows)
-        self._hidden = np.array([row for row in base_rows.values() if row != ABSENT], np.int64)
-        self._base_rows = base_rows
+        self._changed: ImageIndex | None = None
+        self._hidden = np.empty(0, np.int64)
+        self.changes = 0
+        if deltas:
+            images = changed_images(deltas)
+            self._changed = ImageIndex(changed_columns(deltas))
+            self._hidden, self.changes = base.columns.rows_among(images), len(images)
 
     @property
     def parts(self) -> list[ImageIndex]:
@@ -77,8 +79,8 @@ class Catalogue:
         """The product number of each image: int32 [N]."""
         if self._changed is None:
             return self._base.columns.products
-        numbers = self._base.product_numbers.numbers_of(self._changed.columns, self._base_rows)
-        return np.concatenate([self._base.columns.products, numbers])
+        columns = self._base.columns
+        return np.concatenate([columns.products, columns.numbers_of_products(self._changed.columns)])
 
     @cached_property
     def set_codes(self) -> NDArray[np.int64]:
@@ -136,7 +138,3 @@ class Catalogue:
         if self._changed is None or row < len(self._base):
             return self._base.columns, row
         return self._changed.columns, row - len(self._base)
-
-
-def _images_and_rows(delta: DeltaRows, base: ImageIndex) -> tuple[Iterable[str], list[Any]]:
-    return delta.images, delta.rows_in(base.columns).tolist()

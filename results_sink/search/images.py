@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from results_sink.export.columns import ProductNumbers
 from results_sink.search.query import AllOf, AnyOf, AtLeast, Colour, Everything, Term, Without
 
 if TYPE_CHECKING:
@@ -69,11 +68,6 @@ class ImageIndex:
         surest = np.zeros(len(self), np.float32)
         np.maximum.at(surest, self._rows, self._scores)
         return surest
-
-    @cached_property
-    def product_numbers(self) -> ProductNumbers:
-        """Gives products of changed images the same numbers as here."""
-        return ProductNumbers(self.columns)
 
     @cached_property
     def set_codes(self) -> NDArray[np.int64]:

@@ -6,7 +6,7 @@ from copy import copy
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     from pipeline.keywords import KeywordTag, Vocabulary
     from pipeline.listing import Listing
-    from results_sink.export.columns import DeltaRows
     from results_sink.search.facets import Facet
     from results_sink.search.precision import PrecisionForecast
     from results_sink.search.query import Node, ParsedQuery
@@ -134,22 +133,36 @@ class SimilarRequest:
     without_image: str = ""
 
 
+class _SnapshotParts:
+    """What was read of a snapshot, or computed from it alone: all of its states share it."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.names: dict[str, FacetNames] = {}  # by language
+        self.vectors: dict[str, ExportedVectors | None] = {}  # by space
+        self.flags: dict[str, NDArray[np.bool_]] = {}  # by filter
+
+    @cached_property
+    def index(self) -> ImageIndex:
+        return ImageIndex(read_images(self.snapshot.open_images()))
+
+    @cached_property
+    def facts(self) -> list[bytes | None]:
+        return exported_facts(self.snapshot)
+
+
 class Searcher:
     """Answers queries from one snapshot with the words of one vocabulary, one query at a time."""
 
     def __init__(self, snapshot: Snapshot, vocabulary: Vocabulary, words: QueryWords | None = None) -> None:
         """Read nothing yet; ``words``, if given, are the sorted words of the same vocabulary."""
+        self._base = _SnapshotParts(snapshot)
         self._snapshot = snapshot
         self._vocabulary = vocabulary
         self._words = words or QueryWords(vocabulary)
-        self._names: dict[str, FacetNames] = {}  # by language
-        self._vectors: dict[str, ExportedVectors | None] = {}  # by space; shared by all states of the snapshot
-        self._base_flags: dict[str, NDArray[np.bool_]] = {}  # by filter; shared likewise
-        self._facts: list[list[bytes | None]] = []  # one item once read; shared likewise
-        self._base: list[ImageIndex] = []  # one item once read: shared by all states of the snapshot
         self._lay({})
 
-    def _lay(self, deltas: Mapping[str, DeltaRows], as_of: datetime | None = None) -> None:
+    def _lay(self, deltas: Mapping[str, Any], as_of: datetime | None = None) -> None:
         self._deltas = list(deltas.values())
         self._last_delta = list(deltas)[-1] if deltas else ""
         self._counters: dict[str, FacetCounter] = {}  # by language
@@ -157,7 +170,7 @@ class Searcher:
         self._flags: dict[str, NDArray[np.bool_]] = {}  # by filter
         self.as_of = as_of or self._snapshot.manifest.scan_began_at
 
-    def under(self, deltas: Mapping[str, DeltaRows], as_of: datetime | None = None) -> Searcher:
+    def under(self, deltas: Mapping[str, Any], as_of: datetime | None = None) -> Searcher:
         """Return a searcher of the same snapshot under these deltas, by name, that shares what was read of it."""
         other = copy(self)
         other.__dict__.pop("_catalogue", None)
@@ -166,9 +179,7 @@ class Searcher:
 
     @cached_property
     def _catalogue(self) -> Catalogue:
-        if not self._base:
-            self._base.append(ImageIndex(read_images(self._snapshot.open_images())))
-        return Catalogue(self._base[0], self._deltas)
+        return Catalogue(self._base.index, self._deltas)
 
     @property
     def state(self) -> ExportState:
@@ -255,13 +266,13 @@ class Searcher:
 
     def _vectors_of(self, space: str) -> list[tuple[int, ExportedVectors]]:
         """Return the vectors of the snapshot and of the changes, each with the offset of its rows."""
-        if space not in self._vectors:
-            self._vectors[space] = exported_vectors(self._snapshot, space)
+        if space not in self._base.vectors:
+            self._base.vectors[space] = exported_vectors(self._snapshot, space)
         changed = self._catalogue.changed
         if changed and space not in self._changed_vectors:
             self._changed_vectors[space] = changed_vectors(changed, space)
         first_changed = self._catalogue.rows - len(changed) if changed else 0
-        parts = ((0, self._vectors[space]), (first_changed, self._changed_vectors.get(space)))
+        parts = ((0, self._base.vectors[space]), (first_changed, self._changed_vectors.get(space)))
         return [(first_row, vectors) for first_row, vectors in parts if vectors]
 
     def _similar_hits(
@@ -355,18 +366,16 @@ class Searcher:
         """Return the flags of every row; the snapshot's are computed once for all of its states."""
         if name not in self._flags:
             base, *changed = self._catalogue.parts
-            if name not in self._base_flags:
-                self._base_flags[name] = flags(base)
-            self._flags[name] = np.concatenate([self._base_flags[name], *map(flags, changed)])
+            if name not in self._base.flags:
+                self._base.flags[name] = flags(base)
+            self._flags[name] = np.concatenate([self._base.flags[name], *map(flags, changed)])
         return self._flags[name]
 
     def _facts_of(self, part: ImageIndex) -> Sequence[bytes | None]:
         """Return the packed facts of each image; a snapshot's are read at the first query for a rule."""
         if part.columns is self._catalogue.changed:
             return part.columns.facts or [None] * len(part)
-        if not self._facts:
-            self._facts.append(exported_facts(self._snapshot))
-        return self._facts[0]
+        return self._base.facts
 
     def _rows_of(self, node: Node) -> NDArray[np.int64]:
         return np.flatnonzero(self._catalogue.scores_of(node) >= 0)
@@ -409,7 +418,7 @@ class Searcher:
 
     def _counter(self, language: str) -> FacetCounter:
         if language not in self._counters:
-            names = self._names.setdefault(language, FacetNames(self._vocabulary, language))
+            names = self._base.names.setdefault(language, FacetNames(self._vocabulary, language))
             self._counters[language] = FacetCounter(names, self._catalogue.keyword_sets)
         return self._counters[language]
 
