@@ -164,6 +164,7 @@ class ImageColumns:
         """Return which images were rejected for a reason: bool [N]."""
         return _flags(pc.equal(self.reasons, reason))
 
+    # DECISIONS.md, 154: one pass over the names here, however many others there are.
     def rows_among(self, images: Any) -> NDArray[np.int64]:
         """Return the rows of those images, an Arrow string array, that are here: int64 [<= len(images)]."""
         return np.flatnonzero(_flags(pc.is_in(self.images, value_set=images)))

@@ -32,7 +32,8 @@ export function isSignedIn() { return issuer !== null && tokens() !== null; }
 
 export function token() { return issuer && tokens()?.access; }
 
-// Whether the page is that of an export, which can be searched and not changed: the page offers nothing else.
+// Whether the page is that of an export, which can be searched and not changed: the page offers
+// nothing that would only be refused (DECISIONS.md, 156).
 export function isReadOnly() { return readOnly; }
 
 // Whether this person may pin and suppress: the page offers it only then.

@@ -241,9 +241,9 @@ class Searcher:
         rows = np.flatnonzero(self._find(request)[1] >= 0)
         catalogue = self._catalogue
         return forecast(
-            catalogue.keyword_counts[rows],
-            catalogue.expected_errors[rows],
-            catalogue.surest_scores[rows],
+            catalogue.values(lambda part: np.diff(part.columns.offsets))[rows],
+            catalogue.values(lambda part: part.columns.expected_errors)[rows],
+            catalogue.values(lambda part: part.surest_scores)[rows],
             catalogue.visible(lambda columns: columns.has_source(Source.HUMAN))[rows],
             target,
         )
@@ -291,14 +291,12 @@ class Searcher:
         passed = {request.without_product}
         hits = []
         for score, row in sorted(nearest, key=lambda neighbour: (-neighbour[0], neighbour[1]))[:wanted]:
-            product = self._catalogue.product_of(row)
-            image = self._catalogue.image_of(row)
-            if not is_shown[row] or product in passed or image == request.without_image:
+            hit = self._hit(row, min(max(score, 0.0), 1.0))  # float32 may round above 1
+            if not is_shown[row] or hit.product in passed or hit.image == request.without_image:
                 continue
             if request.per_product:
-                passed.add(product)
-            within = min(max(score, 0.0), 1.0)  # float32 may round above 1
-            hits.append(SearchHit(image, product, within, *self._said_of(row)))
+                passed.add(hit.product)
+            hits.append(hit)
         return tuple(hits)
 
     def counts_of(self, nodes: Mapping[str, Node], request: SearchRequest) -> dict[str, int]:
@@ -397,9 +395,9 @@ class Searcher:
         """Return the results of the requested page."""
         ranks, limit = scores, request.offset + request.limit
         if request.sort is Sort.LEAST_SURE:  # by the query's score, or without one, the image's surest keyword
-            ranks = -scores if request.query.strip() else -self._catalogue.surest_scores[rows]
+            ranks = -scores if request.query.strip() else -self._catalogue.values(lambda part: part.surest_scores)[rows]
         elif request.sort is Sort.NEWEST:
-            ranks = self._catalogue.observed_us[rows].astype(np.float64)
+            ranks = self._catalogue.values(lambda part: part.columns.observed_us)[rows].astype(np.float64)
         elif request.sort is Sort.IMAGE:
             ranks = np.zeros(len(rows), np.float32)  # rows are in the order of image names
         if request.per_product:
@@ -409,12 +407,10 @@ class Searcher:
         return tuple(self._hit(int(rows[index]), float(scores[index])) for index in places[request.offset :])
 
     def _hit(self, row: int, score: float) -> SearchHit:
-        tags = self._catalogue.tags_of(row)
+        columns, index = self._catalogue.where(row)
+        tags = columns.tags_of(index)
         exact = next((tag.score for tag in tags if np.float32(tag.score) == score), score)  # as it was recorded
-        return SearchHit(self._catalogue.image_of(row), self._catalogue.product_of(row), exact, *self._said_of(row))
-
-    def _said_of(self, row: int) -> tuple[tuple[KeywordTag, ...], Listing]:
-        return self._catalogue.tags_of(row), self._catalogue.listing_of(row)
+        return SearchHit(columns.image_of(index), columns.product_of(index), exact, tags, columns.listing_of(index))
 
     def _counter(self, language: str) -> FacetCounter:
         if language not in self._counters:
