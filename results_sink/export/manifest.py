@@ -117,7 +117,7 @@ class Manifest:
     def encode(self) -> bytes:
         """Return the manifest as JSON."""
         document = {"kind": "snapshot", "schema_version": SCHEMA_VERSION, **asdict(self)}
-        return json.dumps(document, default=_plain, indent=1).encode()
+        return json.dumps(document, default=plain_of, indent=1).encode()
 
     @classmethod
     def decode(cls, data: bytes, name: str) -> Self:
@@ -126,7 +126,7 @@ class Manifest:
         Raises:
             BadExport: it is damaged, or of a later schema version.
         """
-        return _decoded(cls, data, name)
+        return decode_file(cls, data, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +188,7 @@ class Latest:
 
     def encode(self) -> bytes:
         """Return the pointer as JSON."""
-        return json.dumps({"schema_version": SCHEMA_VERSION, **asdict(self)}, default=_plain, indent=1).encode()
+        return json.dumps({"schema_version": SCHEMA_VERSION, **asdict(self)}, default=plain_of, indent=1).encode()
 
     @classmethod
     def decode(cls, data: bytes, name: str) -> Self:
@@ -197,7 +197,7 @@ class Latest:
         Raises:
             BadExport: it is damaged, or of a later schema version.
         """
-        return _decoded(cls, data, name)
+        return decode_file(cls, data, name)
 
 
 def is_later(data: bytes) -> bool:
@@ -208,7 +208,12 @@ def is_later(data: bytes) -> bool:
         return False
 
 
-def _decoded(kind: type[T], data: bytes, name: str) -> T:
+def decode_file(kind: type[T], data: bytes, name: str) -> T:
+    """Return the value of that type, a dataclass, in a JSON file of an export.
+
+    Raises:
+        BadExport: it is damaged, or of a later schema version.
+    """
     try:
         body = json.loads(data)
         version = int(body["schema_version"])
@@ -228,9 +233,12 @@ def _value(kind: Any, plain: Any) -> Any:
         return make(**{name: _value(type_, plain[name]) for name, type_ in types.items()})
     if get_origin(kind) is tuple:
         return tuple(_value(get_args(kind)[0], part) for part in plain)
+    if get_origin(kind) is dict:
+        key_type, value_type = get_args(kind)
+        return {key_type(key): _value(value_type, value) for key, value in plain.items()}
     if kind is datetime:
         return datetime.fromisoformat(plain)
-    if not isinstance(plain, get_origin(kind) or kind):
+    if not isinstance(plain, kind):
         raise TypeError(f"{plain!r} is no {kind.__name__}")
     return plain
 
@@ -240,7 +248,8 @@ def _types(kind: Any) -> dict[str, Any]:
     return get_type_hints(kind)
 
 
-def _plain(value: object) -> str:
+def plain_of(value: object) -> str:
+    """Return a value that JSON lacks as text: a time."""
     if isinstance(value, datetime):
         return value.isoformat()
     raise TypeError(f"{type(value).__name__} cannot be written to a manifest")
