@@ -20,7 +20,7 @@ from pipeline.memory.table import MemoryTable
 from pipeline.messages import TagImage
 from pipeline.records import GoneImage, RejectedImage, TaggedImage
 from tagging_lambda.reconcile import Outcome
-from tagging_lambda.words.keyword_mapper import KeywordMapper
+from tagging_lambda.words.classes_and_heads import KeywordMapper
 from tests.builders import COLOURS, colour_vocabulary, jpeg, shop, tagger
 
 if TYPE_CHECKING:
