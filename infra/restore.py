@@ -20,7 +20,7 @@ from pipeline.stack import find_stack
 from pipeline.terminal import printable
 from pipeline.unreadable import UnreadableItem, UnreadableItems
 from results_sink.connect import export_place
-from results_sink.export.backup import BackedUpRecords
+from results_sink.export.exported_records import BackedUpRecords
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
