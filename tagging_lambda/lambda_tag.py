@@ -1,5 +1,10 @@
 """The deployed tagging function, wired from its environment."""
 
+from tagging_lambda.image.reader import Child, ProcessReader
+
+# Before anything else is imported: the child is a copy of this process as it is now (DECISIONS.md, 134).
+child = Child.fork()
+
 import os
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +25,6 @@ from pipeline.telemetry import make_logger, make_metrics
 from tagging_lambda.classification_cache import ClassificationCache
 from tagging_lambda.classify import Classifier
 from tagging_lambda.disposition import BackOff
-from tagging_lambda.image.reader import ProcessReader
 from tagging_lambda.model_card import ModelCard
 from tagging_lambda.model_store import fetch_model
 from tagging_lambda.observed_table import ObservedTable
@@ -42,8 +46,7 @@ heads: tuple[Head, ...] = (Head.load(STARTER),)
 if settings.heads_uri:  # the shop's own come first: they win where both are certain
     own = fetch_heads(settings.heads_uri, partial(S3Files, s3), Path(tempfile.gettempdir()) / "catalog-tagger-heads")
     heads = (*own, *heads)
-reader = ProcessReader(ModelCard.load(model_dir / CARD_NAME).input)
-reader.start()  # before the model loads, so that both start in parallel
+reader = ProcessReader(ModelCard.load(model_dir / CARD_NAME).input, child=child)
 # AWS Lambda has verified the package, and a fetched model was verified when it arrived.
 classifier = Classifier.load(model_dir / CARD_NAME, is_checked=True)
 logger = make_logger("tag")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import threading
 import time
 from http import HTTPStatus
 from pathlib import Path
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from infra.local.journal import Entry
 
 SAVED = ("dynamodb.json", "sqs.json")  # the state that the journal protects
+STREAM_POLL_S = 0.25  # chosen by us: AWS Lambda asks four times a second
 UNREAD, READ = "unread_stream_records", "read_stream_records"  # our names in the saved state of DynamoDB
 
 
@@ -133,6 +135,34 @@ def unread_streams() -> dict[str, AccountRegionScopedDict]:
     return {UNREAD: unread, READ: trimmed}
 
 
+def read_streams_aside() -> None:
+    """Read the streams in a thread of their own, and queues meanwhile, as AWS Lambda does.
+
+    ministack's one thread waits for each call of a stream's function, and reads no queue meanwhile (DECISIONS.md, 110).
+    """
+    poll, begin = lambda_svc._poll_dynamodb_streams, lambda_svc._ensure_poller
+    begun = threading.Event()
+
+    def poll_on() -> None:
+        while True:
+            try:
+                has_more = poll()
+            except Exception as error:  # noqa: BLE001 - as ministack's own thread goes on
+                print(f"a stream was not read: {error!r}", flush=True)
+                has_more = False
+            if not has_more:
+                time.sleep(STREAM_POLL_S)
+
+    def begin_both() -> None:
+        begin()
+        if not begun.is_set():
+            begun.set()
+            threading.Thread(target=poll_on, name="streams", daemon=True).start()
+
+    lambda_svc._poll_dynamodb_streams = bool  # which says that nothing was there
+    lambda_svc._ensure_poller = begin_both
+
+
 def replay_after_load(journal: Journal) -> None:
     """Replay the journal onto the loaded state, before any request is answered."""
     load = app._load_persisted_state
@@ -184,6 +214,7 @@ def main() -> None:
     journal_items(journal)
     journal_messages(journal)
     keep_streams()
+    read_streams_aside()
     replay_after_load(journal)
     clear_after_save(journal, state)
     verify_signatures(SignatureAuthorizer({LOCAL_KEY: LOCAL_KEY}, LOCAL_REGION))

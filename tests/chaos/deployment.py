@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 
 VISIBILITY_S = 15  # in place of twelve minutes
 LONGEST_WAIT_S = 6  # in place of 900
+# As on AWS; a laptop of two cores gets two of each (DECISIONS.md, 110).
+CONCURRENCY = {"UploadsConcurrency": "5", "BackfillConcurrency": "10"}
 SIDE_PIXELS = 16
 SHARPNESS = 0.01  # of the tiny model: a colour next to another one gets e^-77 of its score
 START_LIMIT_S = 10
@@ -112,7 +114,8 @@ def deployed(folder: Path, seed: int) -> Iterator[Deployed]:
         with subprocess.Popen(command, cwd=ROOT) as proxy:
             try:
                 template = injured(TEMPLATE.read_text(encoding="utf-8"), proxy_url)
-                made = Deployment.at(run.endpoint_url).deploy(template, Sources(TEMPLATE, ROOT, model_dir).zips())
+                sources = Sources(TEMPLATE, ROOT, model_dir).zips()
+                made = Deployment.at(run.endpoint_url).deploy(template, sources, CONCURRENCY)
                 here = Deployed(made.stack, place, run, proxy_url, model_dir)
                 wait_for_proxy(here)
                 yield here

@@ -53,10 +53,11 @@ if TYPE_CHECKING:
     from tests.chaos.shop import Event
 
 Answer = TypeVar("Answer")
-HANDS = 4  # things that happen at the same time
+HANDS = 8  # things that happen at the same time
 BACKLOG = 1500  # messages; the emulator's queue goes through all of them for each one
 DEPTH_EVERY = 50  # events
-CALLS_A_KILL = (60, 240)  # through the proxy
+CALLS_A_KILL = (60, 240)  # through the proxy, for each thousand images: a worker's start takes a second of CPU time
+IMAGES_A_SCALE = 1000
 GROWN_UP_CPU_S = 0.6  # a start takes 0.4; the emulator ends all siblings of a worker that dies in it
 DRAIN_LIMIT_S = 600  # of quiet without end: then something is stuck
 RESTART_LIMIT_S = 300  # a stop waits up to a minute for calls that hang, and a busy machine is slow to start
@@ -76,11 +77,13 @@ class DrivenEvents:
 
     events: Counter[str] = field(default_factory=Counter)
     bad_bodies: list[str] = field(default_factory=list)
+    happened: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def note(self, event: Event, *, is_repeated: bool) -> None:
         """Count the event."""
         with self.lock:
+            self.happened += 1
             if isinstance(event, Send) and event.is_bad:
                 self.events["bad messages"] += 1
                 self.bad_bodies.append(event.body)
@@ -178,8 +181,9 @@ def patiently(call: Callable[..., Answer], *arguments: Any, **named: Any) -> Ans
 
 
 @contextmanager
-def killing(here: Deployed, seed: int) -> Iterator[Killed]:
+def killing(here: Deployed, seed: int, size: int) -> Iterator[Killed]:
     """Kill workers, and readers of theirs, again and again, in the middle of whatever they do."""
+    scale = max(1, size // IMAGES_A_SCALE)
     killed, over, chance = Killed(), threading.Event(), random.Random(seed)
 
     def kill() -> None:
@@ -188,7 +192,7 @@ def killing(here: Deployed, seed: int) -> Iterator[Killed]:
             # On a busy machine no worker would live long enough to do anything (DECISIONS.md, 106).
             calls = here.proxy("counts").get("calls", 0)
             if calls >= next_at and _kill_one(here, chance, killed):
-                next_at = calls + chance.randrange(*CALLS_A_KILL)
+                next_at = calls + scale * chance.randrange(*CALLS_A_KILL)
 
     thread = threading.Thread(target=kill)
     thread.start()
@@ -247,9 +251,10 @@ def chaos(seed: int, size: int, folder: Path, *, messages_a_key: int = MESSAGES,
         client("s3", here.endpoint_url).put_bucket_versioning(
             Bucket=shop.bucket, VersioningConfiguration={"Status": "Enabled"}
         )
-        driven, staff = DrivenEvents(), Staff(here, shop, seed)
+        driven = DrivenEvents()
+        staff = Staff(here, shop, seed, happened=lambda: driven.happened)
         driver = Driver(here, shop, driven, quiet)
-        with killing(here, seed) as killed:
+        with killing(here, seed, size) as killed:
             with staff.at_work():
                 driver.run()
             driver.wait(lambda waiting, _: not waiting)

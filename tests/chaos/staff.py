@@ -37,7 +37,9 @@ COMMAND_LIMIT_S = 400  # through a network in which a call takes seconds
 KILL_AFTER_S = (0.8, 4.0)  # an export, which takes one or two seconds to begin and one to end
 SKEWS_S = (-86_400, -120, 120, 86_400)  # of clocks that are set off
 PREFIXES = ("shoes/", "a b/", "über/", "日本/")  # folders that are loaded: all images again and again never end
-BETWEEN_S = (2.0, 8.0)  # one command and the next of the same person
+BETWEEN_S = (2.0, 8.0)  # one command and the next of the same person, at least
+EVENTS_BETWEEN = (0.1, 0.4)  # and so many events for each image of the shop (DECISIONS.md, 109)
+POLL_S = 0.5
 POISON_S = 4.0  # an item that cannot be read lies in the table, with changes before and behind it in the stream
 POISONS = (
     {"status": {"S": "paused"}, "revision": {"N": "1"}},
@@ -63,6 +65,7 @@ class Staff:
     here: Deployed
     shop: DisorderlyShop
     seed: int
+    happened: Callable[[], int]  # how many events of the shop, so far
     over: threading.Event = field(default_factory=threading.Event)
     counts: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
@@ -97,7 +100,7 @@ class Staff:
 
     def _work(self, duty: Callable[[random.Random], None], number: int) -> None:
         chance = random.Random(f"{self.seed} {number}")
-        while not self.over.wait(chance.uniform(*BETWEEN_S)):
+        while not self._is_over(chance):
             try:
                 duty(chance)
             except (BotoCoreError, ClientError, OSError, RetryLater):  # the emulator is being restarted
@@ -105,6 +108,14 @@ class Staff:
             except Exception as error:  # noqa: BLE001 - a thread's error is a problem of the run
                 self.problems.append(f"{duty.__name__}: {error!r}")
                 return
+
+    def _is_over(self, chance: random.Random) -> bool:
+        """Return whether all is over, when it is, or when the next duty is due."""
+        due_at = self.happened() + chance.uniform(*EVENTS_BETWEEN) * self.shop.size
+        is_over = self.over.wait(chance.uniform(*BETWEEN_S))
+        while not is_over and self.happened() < due_at:
+            is_over = self.over.wait(POLL_S)
+        return is_over
 
     # ---- Duties ------------------------------------------------------------------------------------------------------
 

@@ -7,17 +7,30 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from boto3.dynamodb.types import TypeSerializer
 from botocore.exceptions import ClientError
 
 from pipeline.aws.clients import client
 from pipeline.aws.sqs import SqsDeadLetters
 from pipeline.aws.stream_failures import StreamFailures
+from pipeline.aws.websocket import ApiGatewayConnections
+from pipeline.errors import RetryLater
+from pipeline.images import ImageRef
+from pipeline.keywords import Vocabulary
+from pipeline.memory.watchers import MemoryWatchers
+from pipeline.records import TaggedImage
+from pipeline.table_layout import to_item
+from pipeline.watchers import Waiting
+from results_sink.notify import Notifier, make_notify_handler
 from tests.aws_world import AwsWorld
+from tests.builders import observation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
 pytestmark = pytest.mark.slow
+RETRIES = 3  # of a batch, in the template
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:shop-notify"
 
 
@@ -47,7 +60,20 @@ def world(ministack: str, aws_environment: None) -> Iterator[SimpleNamespace]:
     url = aws.queue()
     batch = {"shardId": shard, "startSequenceNumber": numbers[1], "endSequenceNumber": numbers[2], "streamArn": arn}
     letter = {"requestContext": {"functionArn": FUNCTION}, "DDBStreamBatchInfo": batch}
+
+    def put_record(record: TaggedImage, revision: int) -> None:
+        wire = {name: TypeSerializer().serialize(value) for name, value in to_item(record, revision).items()}
+        aws.dynamodb.put_item(TableName=name, Item=wire)
+
+    def add_letter_of(first: str, last: str) -> None:
+        numbers = {"startSequenceNumber": first, "endSequenceNumber": last}
+        body = letter | {"DDBStreamBatchInfo": batch | numbers}
+        aws.sqs.send_message(QueueUrl=url, MessageBody=json.dumps(body))
+
     yield SimpleNamespace(
+        put_record=put_record,
+        add_letter_of=add_letter_of,
+        changes=changes,
         failures=StreamFailures(SqsDeadLetters(aws.sqs, url, "", long_poll_s=0), streams, aws.dynamodb),
         put=lambda key, revision: put(aws, name, key, revision),
         remove=lambda key: aws.dynamodb.delete_item(TableName=name, Key={"image": {"S": key}}),
@@ -73,6 +99,45 @@ def test_the_records_of_a_batch_come_again_under_their_next_revision_and_the_let
     assert world.failures.resend(letters) == ()
     expected = [{"image": {"S": key}, "scores": {"B": b"\x00\xff"}, "revision": {"N": "2"}} for key in "bc"]
     assert world.passed_on() == expected
+    assert world.failures.depth().waiting + world.failures.depth().in_flight == 0
+
+
+class Gateway:
+    """Amazon API Gateway's side of connections: out of order, until it is not."""
+
+    def __init__(self) -> None:
+        self.is_down, self.posted = True, []
+
+    def post_to_connection(self, **post: Any) -> None:
+        if self.is_down:
+            raise ClientError({"Error": {"Code": "ServiceUnavailable"}}, "PostToConnection")
+        self.posted.append(post["ConnectionId"])
+
+
+def test_who_waits_gets_the_result_when_the_gateway_is_back_and_the_batch_is_redriven(
+    world: SimpleNamespace, now: datetime
+) -> None:
+    """AWS Lambda is played: it calls the function four times, and then names the batch in the queue of failures."""
+    image, gateway, watchers = ImageRef("shop", "uploads/shoe-1.jpg"), Gateway(), MemoryWatchers()
+    watchers.watch(image, Waiting("mine", "en"), now)
+    handle = make_notify_handler(
+        Notifier(watchers, ApiGatewayConnections(gateway), Vocabulary.load(), clock=lambda: now)
+    )
+    before = len(world.changes())
+    world.put_record(TaggedImage(observation(image), (), (), 10, 10), 1)
+    [change] = world.changes()[before:]
+    for _ in range(1 + RETRIES):
+        with pytest.raises(RetryLater):
+            handle({"Records": [{"dynamodb": change | {"ApproximateCreationDateTime": now.timestamp()}}]}, None)
+    world.add_letter_of(change["SequenceNumber"], change["SequenceNumber"])
+
+    gateway.is_down = False
+    assert world.failures.resend(world.failures.receive()) == ()
+    [again] = world.changes()[before + 1 :]
+    handle({"Records": [{"dynamodb": again | {"ApproximateCreationDateTime": now.timestamp()}}]}, None)
+
+    assert gateway.posted == ["mine"]
+    assert watchers.waiting_for(image, now) == []
     assert world.failures.depth().waiting + world.failures.depth().in_flight == 0
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.errors import RejectReason
+from pipeline.errors import RejectReason, RetryLater
 from pipeline.http.catalogue import Image
 from pipeline.images import ImageRef
 from pipeline.keywords import KeywordTag, Vocabulary
@@ -32,6 +32,7 @@ from tests.results_sink.test_changes import event_of
 
 IMAGE = ImageRef("shop", "uploads/shoe-1.jpg")
 SHOE = "n04120489"
+RETRIES = 3  # of a batch, in the template
 PROTOCOL = Path(__file__).resolve().parents[2] / "docs" / "websocket.md"
 
 
@@ -237,6 +238,27 @@ def test_the_handler_of_the_stream_brings_each_result_to_who_waits_for_it(world:
     assert told == [("mine", str(IMAGE)), ("theirs", str(other))]
     handle(event_of(upload(IMAGE.key, world.now, 2)), None)
     assert len(world.connections.sent) == 2
+
+
+def test_what_a_gateway_that_is_down_refuses_comes_once_when_it_is_back(world: World) -> None:
+    """AWS Lambda calls the function with the same batch again, and a redrive with the record's next revision."""
+    world.watch()
+    other = ImageRef("shop", "uploads/theirs-1.jpg")
+    world.watchers.issue(Ticket("other", other, world.now + timedelta(minutes=10)))
+    world.watch("theirs", "other")
+    handle = make_notify_handler(world.notifier)
+    batch = event_of(upload(other.key, world.now), upload(IMAGE.key, world.now))
+    world.connections.refused = {"mine"}
+
+    for _ in range(1 + RETRIES):
+        with pytest.raises(RetryLater):
+            handle(batch, None)
+    assert [connection for connection, _ in world.connections.sent] == ["theirs"]
+
+    world.connections.refused.clear()
+    for _ in range(2):
+        handle(event_of(upload(IMAGE.key, world.now, 2)), None)
+    assert [connection for connection, _ in world.connections.sent] == ["theirs", "mine"]
 
 
 def test_a_message_is_of_the_form_that_the_page_of_the_protocol_promises(world: World) -> None:

@@ -74,6 +74,14 @@ def test_the_same_decision_again_changes_nothing_and_is_not_written(table, decid
     assert (found.changed, found.unchanged, table.writes) == (0, 1, writes)
 
 
+def test_who_decided_first_stays_on_record_when_somebody_else_decides_the_same(table, decide):
+    table.put(tagged(), 0)
+    decide(pin("blue"), by="Zoë")
+    [before] = table.records[shop()].decisions
+    assert decide(pin("blue"), by="Ada").unchanged == 1
+    assert table.records[shop()].decisions == (before,)
+
+
 def test_the_newest_decision_on_a_keyword_counts(table, decide):
     table.put(tagged(), 0)
     decide(pin("red"), pin("blue"), suppress("red"))
