@@ -46,7 +46,7 @@ SMALL = Sizes(
     images_part_rows=16,
     postings_part_rows=16,
 )
-WORLDS = 4  # twelve, of two exports each, were run by hand
+WORLDS = 2  # of some seconds each; twelve, of two exports each, were run by hand
 
 
 def segmented(shop: Shop, segments: int = 3, **parts: object) -> SegmentedExport:
@@ -302,6 +302,22 @@ def test_search_ends_as_the_table_is_whoever_fails_or_comes_between(tmp_path: Pa
         assert shown == {str(image): [tag.score for tag in kept.keywords] for image, kept in records.items()}, seed
         kills += day.others.kills
     assert kills > WORLDS
+
+
+def test_a_change_after_its_segment_was_read_stays_over_the_snapshot(tmp_path: Path) -> None:
+    shop = shop_of(tmp_path, small_shop())
+    shop.export()
+    export = segmented(shop)
+    [first, *others], *stages = export.plan()
+    export.run(first)
+    late = [tagged(f"late/{number}.jpg", boot=0.9) for number in range(20)]
+    shop.put(*late)  # some into the segment that was read
+    shop.record()
+    shop.now += timedelta(minutes=5)
+
+    run_all(export, [others, *stages])
+
+    assert {str(photo.observation.image) for photo in late} <= {image for image, _ in shop.found("boot")}
 
 
 def test_an_export_that_a_later_one_overtook_is_not_published_and_leaves_no_steps(tmp_path: Path) -> None:
