@@ -24,7 +24,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: style cost bench-packages help setup demo open test test-quick check lint check-aws check-cpu check-arm audit package lock deploy chaos bench bench-quick bench-search bench-backfill bench-peers quality clean dist
+.PHONY: style cost bench-packages help setup demo open test test-quick check lint check-aws check-cpu check-arm audit package lock deploy chaos bench bench-quick bench-search bench-segments bench-backfill bench-peers quality clean dist
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -107,6 +107,9 @@ chaos: .venv/dev.stamp  ## nothing lost, nothing wrong: SIZE images (10000) and 
 
 bench-search: .venv/dev.stamp  ## measure export, fold and search at a million products, beside other ways (some ten minutes)
 	$(BIN)/python -m tests.bench.bench_search
+
+bench-segments: .venv/dev.stamp  ## measure an export in segments beside one by one process, up to five million records
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.bench.bench_segments 200_000x1x1 200_000x4x2 5_000_000x8x2
 
 bench-backfill: .venv/dev.stamp  ## measure and simulate search while ten million photos are loaded (some two minutes)
 	$(BIN)/python -m tests.bench.bench_backfill

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pipeline.ports import FileStore, RecordTable
     from results_sink.export.export import Exporter
     from results_sink.export.external_sort import Runs
+    from results_sink.export.manifest import PartFile
 
 SAMPLED = 64  # records for each range, chosen by us: at 128 ranges the largest is about a third above the mean
 
@@ -155,14 +156,15 @@ class SegmentedExport:
     def _write_manifest(self, plan: Plan, work: Path) -> Manifest:
         scans = self.reports(plan, Stage.SCAN)
         images = self.reports(plan, Stage.IMAGES)
-        postings = self.reports(plan, Stage.POSTINGS)
-        stats, coverage, keywords = _added_up(scans), Coverage(), _keyword_rows(scans)
-        for folder in (folder for report in images for folder in report.coverage):
-            coverage.add_folder(folder)
-        writer = self.writer(plan.snapshot, work)
+        parts = _parts(images), _parts(self.reports(plan, Stage.POSTINGS))
+        stats, keywords = _added_up(scans), _keyword_rows(scans)
+        written = tuple(sum(part.rows for part in files) for files in parts)
+        if written != (stats.counts.rows, sum(keywords.values())):
+            raise BadExport(f"{plan.snapshot} lost rows between its steps; export again")
+        writer, coverage = self.writer(plan.snapshot, work), _coverage_of(images)
         lexicon = tables.Lexicon(list(keywords), self.exporter.vocabulary)
-        empty = writer.runs("no-postings", tables.POSTINGS_ORDER)
-        manifest = writer.manifest(
+        no_postings = writer.runs("no-postings", tables.POSTINGS_ORDER)
+        return writer.manifest(
             stats,
             coverage,
             self.exporter.standard_ids,
@@ -170,11 +172,9 @@ class SegmentedExport:
             ended_at=max(report.ended_at for report in scans),
             unreadable=sum(report.counts.unreadable for report in scans),
             # Without any rows there is one empty file, as in every snapshot.
-            images=_parts(images) or writer.write_images((), lexicon, coverage, empty),
-            postings=_parts(postings) or writer.write_postings((), lexicon, ()),
+            images=parts[0] or writer.write_images((), lexicon, coverage, no_postings),
+            postings=parts[1] or writer.write_postings((), lexicon, ()),
         )
-        _check_rows(manifest, sum(keywords.values()))
-        return manifest
 
     def writer(self, snapshot: str, work: Path, stem: str = "part") -> SnapshotWriter:
         """Return what writes the files of a snapshot."""
@@ -287,16 +287,18 @@ class _Counted:
             yield table
 
 
-def _check_rows(manifest: Manifest, postings: int) -> None:
-    """Raise BadExport if the steps wrote other rows than the scans counted."""
-    written = sum(part.rows for part in manifest.images), sum(part.rows for part in manifest.postings)
-    if written != (manifest.counts.rows, postings):
-        raise BadExport(f"{manifest.snapshot} lost rows between its steps; export again")
-
-
-def _parts(reports: Iterable[Report]) -> tuple[Any, ...]:
+def _parts(reports: Iterable[Report]) -> tuple[PartFile, ...]:
     """Return the files that have rows, in order."""
     return tuple(part for report in reports for part in report.parts if part.rows)
+
+
+def _coverage_of(images: Iterable[Report]) -> Coverage:
+    """Return what the steps counted of each folder."""
+    coverage = Coverage()
+    for report in images:
+        for folder in report.coverage:
+            coverage.add_folder(folder)
+    return coverage
 
 
 def _keyword_rows(scans: Iterable[Report]) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipeline import coverage as pipeline_coverage
 from pipeline.coverage import EXAMPLES, MOST_FOLDERS, OTHERS, Coverage, FolderCoverage
 
 
@@ -25,3 +26,24 @@ def test_memory_does_not_grow_with_folders_and_images():
     assert len(coverage.by_folder()) == MOST_FOLDERS + 1
     assert coverage.by_folder()[0] == FolderCoverage(OTHERS, 500, 0)
     assert len(coverage.untagged) == EXAMPLES
+
+
+def test_ranges_counted_apart_add_up_to_the_whole_also_where_a_folder_goes_on(monkeypatch):
+    monkeypatch.setattr(pipeline_coverage, "MOST_FOLDERS", 3)
+    names = [f"s3://shop/a/{name}.jpg" for name in ("1", "b/1", "c/1", "d/1", "e/1", "z")]
+    whole, added_up = Coverage(), Coverage()
+    for name in names:
+        whole.add(name, has_keyword=name < names[3])
+
+    for begin, end in ((0, 2), (2, 6)):
+        part = Coverage()
+        if begin:
+            part.begin_at(names[begin])
+        for name in names[begin:end]:
+            part.add(name, has_keyword=name < names[3])
+        for folder in part.folders:
+            added_up.add_folder(folder)
+
+    assert FolderCoverage("s3://shop/a/", 2, 1) in whole.by_folder()
+    assert added_up.by_folder() == whole.by_folder()
+    assert (added_up.images, added_up.with_keyword) == (whole.images, whole.with_keyword)

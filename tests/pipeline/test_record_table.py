@@ -196,6 +196,15 @@ def test_a_scan_yields_every_record_once(table: RecordTable) -> None:
     assert len(found) == len(RECORDS)
 
 
+def test_each_record_is_in_one_segment_of_a_scan(table: RecordTable) -> None:
+    for record in RECORDS:
+        table.put(record, 0)
+
+    found = [record.observation.image for segment in range(3) for record in table.scan(segment, 3)]
+
+    assert Counter(found) == Counter(record.observation.image for record in RECORDS)
+
+
 def test_the_ends_are_those_of_the_records(table: RecordTable) -> None:
     for record in RECORDS:
         table.put(record, 0)
