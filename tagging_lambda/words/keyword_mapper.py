@@ -184,15 +184,16 @@ class KeywordMapper:
     def _of_other_departments(self, tags: Sequence[KeywordTag], head: Head, scores: NDArray[np.float32]) -> set[str]:
         """Return the keywords outside the department in which nearly all of the head's score lies."""
         outside: set[str] = set()
-        for department in head.card.branch:
+        best = head.card.words[int(scores[:-1].argmax())].id
+        for department in {*head.card.branch} & {*self.vocabulary.ancestors(best)}:
             below = self._below(department)
             known = sum(float(score) for word, score in zip(head.card.words, scores, strict=False) if word.id in below)
             if known >= KNOWN_DEPARTMENT:
                 outside |= {tag.keyword_id for tag in tags if tag.keyword_id not in below and tag.score <= SUREST}
         return outside
 
+    def _kind(self, keyword_id: str) -> set[str]:
         """Return the keyword and those above it, not departments: *clocks and watches* is a kind, *fashion* is none."""
-        """Return the keyword and those above it, departments excluded: *clocks and watches* is a kind, *fashion* none."""
         nodes = [self.vocabulary.nodes[node_id] for node_id in (keyword_id, *self.vocabulary.ancestors(keyword_id))]
         return {node.id for node in nodes if node.use is Use.KEYWORD or (node.use is Use.FALLBACK and node.parents)}
 
