@@ -8,7 +8,7 @@ from pipeline.model_version import CARD_NAME
 from tagging_lambda.classify import Classifier
 from tagging_lambda.classify_once import LoadedModel, Models
 from tagging_lambda.image.reader import ProcessReader
-from tagging_lambda.words.keyword_mapper import KeywordMapper
+from tagging_lambda.words.classes_and_heads import KeywordMapper
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -30,9 +30,9 @@ from tagging_lambda.model_store import fetch_model
 from tagging_lambda.observed_table import ObservedTable
 from tagging_lambda.reconcile import Reconciler
 from tagging_lambda.tag import Redeliverer, make_handler
+from tagging_lambda.words.classes_and_heads import KeywordMapper
 from tagging_lambda.words.head_store import fetch_heads
 from tagging_lambda.words.heads import Head
-from tagging_lambda.words.keyword_mapper import KeywordMapper
 from tagging_lambda.words.projection import STARTER
 
 settings = TaggingSettings.from_environment(os.environ)

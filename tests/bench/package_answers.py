@@ -14,7 +14,7 @@ from pipeline.keywords import Vocabulary
 from tagging_lambda import lambda_tag
 from tagging_lambda.image.picture import model_input
 from tagging_lambda.words.class_keywords import strongest
-from tagging_lambda.words.keyword_mapper import KeywordMapper
+from tagging_lambda.words.classes_and_heads import KeywordMapper
 
 
 def main(out: str, *photos: str) -> None:

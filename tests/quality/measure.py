@@ -16,8 +16,8 @@ from pipeline.settings import home, model_dir
 from tagging_lambda.curate.keyword_lookup import keyword_named
 from tagging_lambda.evaluate.labels import right_ids
 from tagging_lambda.local_files import FileTagger, TaggedFile
+from tagging_lambda.words.classes_and_heads import KeywordMapper
 from tagging_lambda.words.head_store import STARTER, InstalledHeads
-from tagging_lambda.words.keyword_mapper import KeywordMapper
 from tests.quality.plots import draw_reliability, draw_thresholds
 
 if TYPE_CHECKING:

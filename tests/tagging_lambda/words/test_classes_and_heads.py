@@ -8,9 +8,9 @@ import pytest
 from pipeline.keywords import Keyword, Source, Use, Vocabulary
 from pipeline.records import ClassScore
 from pipeline.vectors import FeatureVector
+from tagging_lambda.words.classes_and_heads import SURER, KeywordMapper
 from tagging_lambda.words.head_card import HeadCard, HeadKind, HeadWord
 from tagging_lambda.words.heads import Head
-from tagging_lambda.words.keyword_mapper import SURER, KeywordMapper
 from tagging_lambda.words.share import Share
 
 SPACE = "0123456789ab"
