@@ -14,6 +14,7 @@ import click
 
 from infra.photos import known_photos
 from pipeline.errors import CallerError
+from pipeline.exit_codes import ATTENTION, DONE
 from pipeline.keywords import Vocabulary
 from pipeline.photo_rules import RuleSet, with_ancestors
 from pipeline.progress import Progress
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from infra.photos import KnownPhoto
     from pipeline.photo_rules import Finding
 
-DONE, ATTENTION = 0, 1
 CSV_COLUMNS = ("image", "rule", "level", "measured", "limit", "from", "source", "text")
 
 

@@ -14,11 +14,12 @@ import click
 
 from infra.lazy_group import LazyGroup
 from pipeline.errors import CallerError, CatalogTaggerError, DeployerError
+from pipeline.exit_codes import ATTENTION, DONE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-DONE, ATTENTION, MISTAKE = 0, 1, 2
+MISTAKE = 2  # the exit code of a mistake of the caller
 MISTAKES = (click.ClickException, CallerError, DeployerError)
 STDOUT = 1  # the file descriptor of the standard output
 ENDING = (signal.SIGTERM, signal.SIGHUP)  # from a supervisor, and from a closed terminal

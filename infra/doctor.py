@@ -19,6 +19,7 @@ from pipeline.aws.s3 import S3Images
 from pipeline.aws.sqs import SqsQueue
 from pipeline.clock import utc_now
 from pipeline.errors import CatalogTaggerError, Denied, NoStack
+from pipeline.exit_codes import ATTENTION, DONE
 from pipeline.images import BucketPrefix
 from pipeline.products import describe_products
 from pipeline.stack import STACK_NAME, STACK_VARIABLE, Stack, endpoint_url_of
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
-DONE, ATTENTION = 0, 1  # exit codes: all is well, and something wants attention
 EXPORT_IS_OLD = timedelta(hours=26)  # chosen by us: a day and some, for those who export nightly
 LEFT_TO_OTHERS = 100  # concurrency that AWS Lambda keeps for the account's other functions
 STANDING = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"}

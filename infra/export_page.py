@@ -84,7 +84,8 @@ class ExportPage:
         self._refresh()
         app = Resolver(self.warn)
         api.add_routes(app, api.Api(self._table, self._reader, self.vocabulary))
-        settings = {"watch": "", "sign_in": "", "client": "", "scope": "", "decide_scope": ""}
+        # The page offers nothing that only a stack can do (DECISIONS.md, 156).
+        settings = {"watch": "", "sign_in": "", "read_only": "true"}
         page_files.add_routes(app, page_files.PageFiles(PAGE, settings, page_files.AllowedHosts(), load_document))
         self._handler = make_http_handler(app)
 

@@ -14,12 +14,13 @@ from pipeline.aws.clients import client
 from pipeline.aws.dynamodb import DynamoTable
 from pipeline.batches import batched
 from pipeline.errors import CallerError, RevisionConflict
+from pipeline.exit_codes import ATTENTION, DONE
 from pipeline.progress import Progress
 from pipeline.stack import find_stack
 from pipeline.terminal import printable
 from pipeline.unreadable import UnreadableItem, UnreadableItems
 from results_sink.connect import export_place
-from results_sink.export.backup import BackedUpRecords
+from results_sink.export.exported_records import BackedUpRecords
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from pipeline.ports import RecordTable
     from pipeline.records import Record
 
-DONE, ATTENTION = 0, 1  # exit codes: all came back, and some did not
 BATCH = 100  # the most records that one call reads
 AT_ONCE = 16  # writes, chosen by us: some hundred a second
 

@@ -14,6 +14,7 @@ import click
 
 from infra.model.first_use import ensure_model
 from pipeline.errors import CallerError
+from pipeline.exit_codes import ATTENTION, DONE
 from pipeline.keyword_names import KeywordNames
 from pipeline.keywords import Vocabulary
 from pipeline.not_pictures import skip_reason
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
     Results = Iterable[TaggedFile | RejectedFile]
 
-DONE, ATTENTION = 0, 1
 CSV, JSON_LINES, PARQUET = ".csv", ".jsonl", ".parquet"
 
 

@@ -27,24 +27,11 @@ LEFT_OUT_PARTS = tuple(
     f"onnxruntime/{part}" for part in ("backend", "datasets", "quantization", "tools", "transformers")
 )
 LEFT_OUT_DOORS = ("flight", "s3fs", "arrow_s3", "cpp_tests")  # parts of pyarrow that nothing here uses: 50 MB
-KEPT_SERVICES = (
-    "apigatewaymanagementapi",
-    "dynamodb",
-    "s3",
-    "sqs",
-    "sts",
-)  # of the 400 services that botocore describes in 28 MB
+# Of the 400 services that botocore describes in 28 MB.
+KEPT_SERVICES = ("apigatewaymanagementapi", "dynamodb", "s3", "sqs", "sts")
 KEPT_ENDPOINTS = (*KEPT_SERVICES, "execute-api")  # by their names in addresses; every new session parses them all
-LEFT_OUT_WORDS = (
-    "ar",
-    "eu",
-    "fa",
-    "it",
-    "lv",
-    "nl",
-    "pt",
-    "ru",
-)  # pyspellchecker's word lists of unsupported languages: 5 MB
+# pyspellchecker's word lists of unsupported languages: 5 MB.
+LEFT_OUT_WORDS = ("ar", "eu", "fa", "it", "lv", "nl", "pt", "ru")
 LEFT_OUT_FILES = ("RECORD", "REQUESTED", "INSTALLER", "direct_url.json")  # how and from where a library was installed
 
 

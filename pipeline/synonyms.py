@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 
 SYNONYMS_PATH = Path(__file__).with_name("synonyms.csv")
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # Plurals and other forms that no rule of the language covers; folded, without accents.
 IRREGULAR_PLURALS = {
     "en": {
@@ -59,70 +64,29 @@ COLOUR_SYNONYMS = {
 
 # Words that say nothing about a photo, so that searches ignore them silently; folded.
 STOP_WORDS = {
-    "en": frozenset(["a", "an", "and", "the", "for", "with", "of", "in", "on", "to", "from", "my", "by", "at", "some"]),
-    "de": frozenset(
-        [
-            "der",
-            "die",
-            "das",
-            "ein",
-            "eine",
-            "einen",
-            "und",
-            "fur",
-            "mit",
-            "von",
-            "aus",
-            "im",
-            "in",
-            "zum",
-            "zur",
-            "den",
-            "dem",
-        ]
-    ),
-    "fr": frozenset(
-        ["le", "la", "les", "l", "un", "une", "des", "de", "du", "d", "et", "pour", "avec", "en", "a", "au", "aux"]
-    ),
-    "es": frozenset(
-        ["el", "la", "los", "las", "un", "una", "unos", "unas", "de", "del", "y", "para", "con", "en", "a", "al"]
-    ),
+    "en": _words("a an and the for with of in on to from my by at some"),
+    "de": _words("der die das ein eine einen und fur mit von aus im in zum zur den dem"),
+    "fr": _words("le la les l un une des de du d et pour avec en a au aux"),
+    "es": _words("el la los las un una unos unas de del y para con en a al"),
 }
 
 # Words that leave out what follows them; folded.
 NEGATIONS = {
-    "en": frozenset(["not", "no", "without", "except"]),
-    "de": frozenset(["nicht", "kein", "keine", "keinen", "ohne", "ausser"]),
-    "fr": frozenset(["sans", "pas", "sauf"]),
-    "es": frozenset(["sin", "no", "excepto", "menos"]),
+    "en": _words("not no without except"),
+    "de": _words("nicht kein keine keinen ohne ausser"),
+    "fr": _words("sans pas sauf"),
+    "es": _words("sin no excepto menos"),
 }
 
 # Keywords that mostly say what another thing is made of, when they stand beside it: wool, velvet.
-MATERIALS = frozenset(["n04599235", "n04525038"])
+MATERIALS = _words("n04599235 n04525038")
 
 # Words for what photos do not show; spelled correctly, although word lists lack them; folded.
 UNSAID_WORDS = {
-    "en": frozenset(
-        [
-            "mens",
-            "womens",
-            "ladies",
-            "kids",
-            "boys",
-            "girls",
-            "unisex",
-            "xs",
-            "xxl",
-            "plussize",
-            "oversized",
-            "handmade",
-            "vegan",
-            "faux",
-        ]
-    ),
-    "de": frozenset(["herren", "damen", "kinder", "unisex", "xxl", "xs", "oversize", "gunstig", "reduziert"]),
-    "fr": frozenset(["homme", "femme", "enfant", "unisexe", "xxl", "xs", "soldes"]),
-    "es": frozenset(["hombre", "mujer", "nino", "nina", "unisex", "xxl", "xs", "rebajas"]),
+    "en": _words("mens womens ladies kids boys girls unisex xs xxl plussize oversized handmade vegan faux"),
+    "de": _words("herren damen kinder unisex xxl xs oversize gunstig reduziert"),
+    "fr": _words("homme femme enfant unisexe xxl xs soldes"),
+    "es": _words("hombre mujer nino nina unisex xxl xs rebajas"),
 }
 
 

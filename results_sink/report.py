@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pipeline.keyword_names import KeywordNames
-    from pipeline.records import ClassScore, Decision, Record, Rejection
+    from pipeline.records import Decision, Record, Rejection
     from results_sink.export.bulk import BulkReport
     from results_sink.export.manifest import Manifest
-    from results_sink.search.search import SearchAnswer
+    from results_sink.search.search import SearchAnswer, SearchHit
 
 CLASSES_SHOWN = 5
 FACETS_SHOWN = 10
@@ -35,17 +35,19 @@ def answer_document(answer: SearchAnswer, names: KeywordNames) -> dict[str, Any]
         "available": [{"keyword": facet.keyword, "count": facet.count} for facet in answer.available],
         "as_of": answer.as_of.isoformat() if answer.as_of else None,
         "total": answer.total,
-        "results": [
-            {
-                "image": hit.image,
-                "product": hit.product,
-                "score": hit.score,
-                "keywords": names.documents(hit.keywords),
-                "listing": hit.listing.document(),
-            }
-            for hit in answer.results
-        ],
+        "results": [hit_document(hit, names) for hit in answer.results],
         "facets": [{"keyword": facet.keyword, "count": facet.count} for facet in answer.facets],
+    }
+
+
+def hit_document(hit: SearchHit, names: KeywordNames) -> dict[str, Any]:
+    """Return one result of a search as JSON."""
+    return {
+        "image": hit.image,
+        "product": hit.product,
+        "score": hit.score,
+        "keywords": names.documents(hit.keywords),
+        "listing": hit.listing.document(),
     }
 
 
@@ -191,11 +193,9 @@ def rejections_document(reason: RejectReason, rejections: Sequence[Rejection], l
 
 def rejections_text(reason: RejectReason, rejections: Sequence[Rejection], limit: int) -> str:
     """Return the first of the images that were rejected for a reason for a person, and whether there are more."""
-    if not rejections:
-        hint = " `--gone` lists the images that are not there." if reason is RejectReason.MISSING else ""
-        return f"No image is rejected for {reason}.{hint}"
-    rows = [(printable(str(rejection.image)), printable(rejection.detail)) for rejection in rejections[:limit]]
-    return f"{table(('image', 'detail'), rows)}\n\n{_how_many(len(rejections), limit)}"
+    hint = " `--gone` lists the images that are not there." if reason is RejectReason.MISSING else ""
+    rows = [(str(rejection.image), rejection.detail) for rejection in rejections]
+    return _first_rows(("image", "detail"), rows, limit) or f"No image is rejected for {reason}.{hint}"
 
 
 def gone_document(tombstones: Sequence[RecordSummary], limit: int) -> dict[str, Any]:
@@ -208,14 +208,16 @@ def gone_document(tombstones: Sequence[RecordSummary], limit: int) -> dict[str, 
 
 def gone_text(tombstones: Sequence[RecordSummary], limit: int) -> str:
     """Return the first of the images that are gone for a person, and whether there are more."""
-    if not tombstones:
-        return "No image is gone."
-    rows = [(printable(str(summary.image)), moment(summary.observed_at)) for summary in tombstones[:limit]]
-    return f"{table(('image', 'looked for'), rows)}\n\n{_how_many(len(tombstones), limit)}"
+    rows = [(str(summary.image), moment(summary.observed_at)) for summary in tombstones]
+    return _first_rows(("image", "looked for"), rows, limit) or "No image is gone."
 
 
-def _how_many(count: int, limit: int) -> str:
-    return f"the first {limit:,}; there are more: --limit shows them" if count > limit else f"{count:,} in all"
+def _first_rows(heads: Sequence[str], rows: Sequence[Sequence[str]], limit: int) -> str:
+    """Return the first rows as a table, and whether there are more; an empty text if there are none."""
+    if not rows:
+        return ""
+    total = f"the first {limit:,}; there are more: --limit shows them" if len(rows) > limit else f"{len(rows):,} in all"
+    return f"{table(heads, [[printable(cell) for cell in row] for row in rows[:limit]])}\n\n{total}"
 
 
 def manifest_document(manifest: Manifest, target: str) -> dict[str, Any]:
@@ -293,7 +295,7 @@ def _tagged_lines(record: Record, names: Mapping[int, str]) -> list[tuple[str, s
         return []
     classes = ", ".join(
         f"{names.get(score.class_index, score.class_index)} {score.score:.2f}"
-        for score in _strongest(record.class_scores)
+        for score in record.class_scores[:CLASSES_SHOWN]
     )
     size = f"{record.width_pixels:,} x {record.height_pixels:,} pixels"
     shares = decided_colours(record.facts, record.decisions)
@@ -303,10 +305,6 @@ def _tagged_lines(record: Record, names: Mapping[int, str]) -> list[tuple[str, s
         *([("colours", colours)] if colours else []),
         ("classes", classes or "none"),
     ]
-
-
-def _strongest(scores: Sequence[ClassScore]) -> Sequence[ClassScore]:
-    return scores[:CLASSES_SHOWN]
 
 
 def _keyword_table(record: Record, names: KeywordNames) -> list[str]:

@@ -10,6 +10,7 @@ import numpy as np
 import onnxruntime as ort
 
 from pipeline.errors import BadModel
+from pipeline.softmax import softmax
 from tagging_lambda.model_card import ModelCard
 from tagging_lambda.words.projection import projection_for
 
@@ -90,12 +91,6 @@ class Classifier:
             Classification(scores, own, self.projection.vector(own) if self.projection else None)
             for scores, own in zip(softmax(logits / self._temperature), features, strict=True)
         ]
-
-
-def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return float32 [N, classes] in [0, 1], each row summing to 1, for logits of any size."""
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
 
 
 def _verify(path: Path, file: ModelFile) -> None:

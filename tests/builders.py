@@ -6,6 +6,7 @@ import io
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -125,12 +126,17 @@ class ColourClassifier:
         return [SimpleNamespace(scores=(mean / mean.sum()).astype(np.float32), vector=None) for mean in means]
 
 
+@lru_cache(maxsize=64)  # tests of many interleavings read the same few pictures thousands of times
+def _read_once(data: bytes):
+    return read_picture(data, CONTRACT)
+
+
 class InlineReader:
-    """Reads pictures in this process."""
+    """Reads pictures in this process, equal files once."""
 
     def read(self, data: bytes):
         """Return the picture in the file."""
-        return read_picture(data, CONTRACT)
+        return _read_once(data)
 
     def close(self) -> None:
         """Nothing is held."""

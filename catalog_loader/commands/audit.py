@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from catalog_loader import report
 from catalog_loader.audit import Audit, Auditor
-from catalog_loader.commands.exit_codes import ATTENTION, DONE
 from catalog_loader.commands.load import open_source
 from catalog_loader.commands.wait import wait_until_empty
 from catalog_loader.manifest import Manifest
 from catalog_loader.send import Sender, Sent
+from pipeline.exit_codes import ATTENTION, DONE
 from pipeline.messages import TagImage
 from pipeline.progress import Progress
 from pipeline.run_id import new_run_id

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from catalog_loader import report
 from catalog_loader.candidates import list_candidates
-from catalog_loader.commands.exit_codes import ATTENTION, DONE
 from catalog_loader.commands.wait import wait_until_empty
 from catalog_loader.compare import Versions
 from catalog_loader.estimate import IMAGE_MS, Estimator
@@ -21,6 +20,7 @@ from catalog_loader.load import Loaded, Loader, Only, Plan
 from catalog_loader.manifest import Manifest, manifest_at
 from catalog_loader.send import Sender
 from pipeline.errors import CallerError
+from pipeline.exit_codes import ATTENTION, DONE
 from pipeline.images import SCHEME, BucketPrefix, is_unicode
 from pipeline.keywords import Vocabulary
 from pipeline.model_version import head_version_in, keywords_version, version_in

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from catalog_loader import report
-from catalog_loader.commands.exit_codes import ATTENTION, DONE
 from catalog_loader.connect import STREAM
 from catalog_loader.redrive import Redriven
 from catalog_loader.redrive import redrive as redrive_queue
+from pipeline.exit_codes import ATTENTION, DONE
 from pipeline.progress import Progress
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from catalog_loader import status_report
-from catalog_loader.commands.exit_codes import ATTENTION, DONE
 from catalog_loader.commands.load import wait_for_all
 from catalog_loader.estimate import Estimator
 from catalog_loader.status import Status, count_outcomes, idle_reasons, unfinished_in
+from pipeline.exit_codes import ATTENTION, DONE
 from pipeline.progress import Progress
 
 if TYPE_CHECKING:

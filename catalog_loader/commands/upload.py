@@ -7,11 +7,11 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from catalog_loader.commands.exit_codes import ATTENTION, DONE
 from catalog_loader.commands.load import wait_for_all
 from catalog_loader.formatting import counts
 from catalog_loader.upload_folder import FolderUpload, UploadResult, existing_below, list_photos
 from pipeline.errors import CallerError
+from pipeline.exit_codes import ATTENTION, DONE
 from pipeline.images import BucketPrefix
 from pipeline.progress import Progress
 from pipeline.terminal import printable

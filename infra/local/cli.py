@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,16 +18,16 @@ from infra.package import ROOT, TEMPLATE
 from pipeline.aws.clients import LOCAL_KEY, LOCAL_REGION, client
 from pipeline.aws.functions import PATTERN_VARIABLE, deployed_product_pattern
 from pipeline.aws.s3 import S3Images
+from pipeline.exit_codes import ATTENTION, DONE
 from pipeline.images import BucketPrefix
 from pipeline.products import describe_products
 from pipeline.settings import ProductPattern, model_dir
 
 if TYPE_CHECKING:
     from infra.local.deploy import LocalApi
-    from infra.local.run import QueueCounts, Status
+    from infra.local.run import Status
     from pipeline.stack import LocalRun, Stack
 
-DONE, ATTENTION = 0, 1  # exit codes: what is done, and what is done and wants attention
 COMES_BACK = (
     "It had ended without `local down`; all that it had acknowledged comes back with `catalog-tagger local up`."
 )
@@ -120,12 +121,8 @@ def _status_facts(report: Status) -> dict[str, Any]:
         **_run_facts(report.run),
         **_api_facts(report.api),
         "stack": report.stack and report.stack.outputs(),
-        "queues": {name: _count_facts(counts) for name, counts in queues.items() if counts is not None},
+        "queues": {name: asdict(counts) for name, counts in queues.items() if counts is not None},
     }
-
-
-def _count_facts(counts: QueueCounts) -> dict[str, int]:
-    return {"waiting": counts.waiting, "in_flight": counts.in_flight, "dead_lettered": counts.dead_lettered}
 
 
 def _show_status(report: Status) -> None:

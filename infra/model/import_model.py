@@ -16,6 +16,7 @@ from infra.model.onnx_graph import FEATURES, LOGITS, PIXELS
 from infra.model.whole_folder import whole_folder
 from pipeline.errors import CallerError, ImageRejected
 from pipeline.model_version import CARD_NAME
+from pipeline.softmax import softmax
 from tagging_lambda.image.picture import Picture, model_input
 from tagging_lambda.image.preprocess import read_picture
 from tagging_lambda.model_card import (
@@ -296,11 +297,7 @@ def _as_picture(levels: NDArray[np.uint8]) -> Picture:
 
 def _shares(answers: NDArray[np.float32], kind: OutputKind) -> NDArray[np.float64]:
     """Return float64 [n, classes], each row summing to 1."""
-    shares = answers.astype(np.float64)
-    if kind is OutputKind.PROBABILITIES:
-        return shares
-    powers = np.exp(shares - shares.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+    return (answers if kind is OutputKind.PROBABILITIES else softmax(answers)).astype(np.float64)
 
 
 def _described(contract: InputContract) -> str:

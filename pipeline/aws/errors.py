@@ -17,30 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-_THROTTLES = frozenset(
-    {
-        "BandwidthLimitExceeded",
-        "InternalError",
-        "InternalServerError",
-        "KMS.ThrottlingException",
-        "KmsThrottled",
-        "LimitExceededException",
-        "PriorRequestNotComplete",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "RequestThrottled",
-        "RequestThrottledException",
-        "RequestTimeout",
-        "RequestTimeoutException",
-        "ServiceUnavailable",
-        "SlowDown",
-        "Throttling",
-        "ThrottledException",
-        "ThrottlingException",
-        "TooManyRequestsException",
-        "TransactionInProgressException",
-    }
-)
+_THROTTLE_CODES = """
+    BandwidthLimitExceeded InternalError InternalServerError KMS.ThrottlingException KmsThrottled LimitExceededException
+    PriorRequestNotComplete ProvisionedThroughputExceededException RequestLimitExceeded RequestThrottled
+    RequestThrottledException RequestTimeout RequestTimeoutException ServiceUnavailable SlowDown Throttling
+    ThrottledException ThrottlingException TooManyRequestsException TransactionInProgressException
+"""
+_THROTTLES = frozenset(_THROTTLE_CODES.split())
 _ABSENCES = frozenset(
     {"NoSuchBucket", "ResourceNotFoundException", "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
 )
@@ -52,39 +35,19 @@ _ASK_FOR_PERMISSION = "`aws sts get-caller-identity` shows as whom; give this ro
 _KMS = "the KMS key refuses; its policy must let this role use it, and the key must be enabled"
 _OPT_IN = "the account has not activated this service or region; activate it in the AWS console"
 _REGION = "the bucket or endpoint is in another region; set AWS_DEFAULT_REGION to it"
+_WRONG_KEY_CODES = """
+    AuthFailure IncompleteSignature InvalidAccessKeyId InvalidClientTokenId InvalidSignatureException InvalidToken
+    MissingAuthenticationToken MissingAuthenticationTokenException SignatureDoesNotMatch UnrecognizedClientException
+"""
+_FORBIDDEN_CODES = """
+    AccessDenied AccessDeniedException AllAccessDisabled AuthorizationError Forbidden ForbiddenException NotAuthorized
+    UnauthorizedOperation 401 403
+"""
 _REMEDIES = {
     **dict.fromkeys(("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"), _SIGN_IN),
-    **dict.fromkeys(
-        (
-            "AuthFailure",
-            "IncompleteSignature",
-            "InvalidAccessKeyId",
-            "InvalidClientTokenId",
-            "InvalidSignatureException",
-            "InvalidToken",
-            "MissingAuthenticationToken",
-            "MissingAuthenticationTokenException",
-            "SignatureDoesNotMatch",
-            "UnrecognizedClientException",
-        ),
-        _CHECK_KEYS,
-    ),
+    **dict.fromkeys(_WRONG_KEY_CODES.split(), _CHECK_KEYS),
     **dict.fromkeys(("RequestTimeTooSkewed", "RequestInTheFuture"), _SET_CLOCK),
-    **dict.fromkeys(
-        (
-            "AccessDenied",
-            "AccessDeniedException",
-            "AllAccessDisabled",
-            "AuthorizationError",
-            "Forbidden",
-            "ForbiddenException",
-            "NotAuthorized",
-            "UnauthorizedOperation",
-            "401",
-            "403",
-        ),
-        _ASK_FOR_PERMISSION,
-    ),
+    **dict.fromkeys(_FORBIDDEN_CODES.split(), _ASK_FOR_PERMISSION),
     "InvalidObjectState": "the object is archived; restore it with `aws s3api restore-object`",
     **dict.fromkeys(("OptInRequired", "SubscriptionRequiredException", "NotSignedUp"), _OPT_IN),
     **dict.fromkeys(("PermanentRedirect", "301", "AuthorizationHeaderMalformed", "IllegalLocationConstraint"), _REGION),

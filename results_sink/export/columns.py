@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
 
     from results_sink.export.parquet import ParquetFile
 
-ABSENT = -1  # stands for the row of an image, or the number of a product, that a snapshot lacks
 REQUIRED = ("image", "product", "status", "reason", "low_information", "observed_at", *TAG_COLUMNS)
 MOST_UINT16 = 65_536  # the number of uint16 values; NumPy sorts uint16 several times faster than wider integers
 OPTIONAL = ("needs_a_look", "colours", *FIELDS)  # columns that exports of earlier versions do not have
@@ -167,9 +164,17 @@ class ImageColumns:
         """Return which images were rejected for a reason: bool [N]."""
         return _flags(pc.equal(self.reasons, reason))
 
-    def rows_of(self, images: Sequence[str]) -> NDArray[np.int64]:
-        """Return the row of each of these images, or ``ABSENT``; rows must be sorted by image name."""
-        return np.array([_bisected(self.images, image, range(len(self))) for image in images], np.int64)
+    # DECISIONS.md, 154: one pass over the names here, however many others there are.
+    def rows_among(self, images: Any) -> NDArray[np.int64]:
+        """Return the rows of those images, an Arrow string array, that are here: int64 [<= len(images)]."""
+        return np.flatnonzero(_flags(pc.is_in(self.images, value_set=images)))
+
+    def numbers_of_products(self, others: ImageColumns) -> NDArray[np.int32]:
+        """Return the number of each other image's product: a known one's number here, or a new one: int32."""
+        found = pc.index_in(self.product_names, value_set=others.product_names)
+        numbers = len(self.product_names) + np.arange(len(others.product_names), dtype=np.int32)
+        numbers[found.drop_null().to_numpy()] = np.flatnonzero(_flags(found.is_valid()))
+        return numbers[others.products]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -196,48 +201,25 @@ class ColourColumn:
         return _flags_of(np.flatnonzero(_flags(pc.equal(self.ids, colour_id))), self.offsets)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class VectorColumn:
-    """Feature vectors of images, and the space of each: Arrow's bytes and strings, null where an image has none."""
+def vectors_in_space(table: Any, space: str) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
+    """Return the rows of a table with the columns ``VECTOR`` that have a vector of that space, and the vectors.
 
-    levels: Any
-    spaces: Any
-
-    def in_space(self, space: str) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
-        """Return the rows with a vector of that space, int64 [n], and the vectors, int8 [n, D]."""
-        is_in_space = pc.fill_null(pc.equal(self.spaces, space), fill_value=False)
-        levels = self.levels.filter(is_in_space).to_pylist()
-        vectors = np.frombuffer(b"".join(levels), np.int8).reshape(len(levels), -1 if levels else 0)
-        return np.flatnonzero(is_in_space.to_numpy()), vectors
+    They are int64 [n] and int8 [n, D].
+    """
+    is_in_space = pc.fill_null(pc.equal(table["vector_space"], space), fill_value=False)
+    levels = table["vector"].filter(is_in_space).to_pylist()
+    vectors = np.frombuffer(b"".join(levels), np.int8).reshape(len(levels), -1 if levels else 0)
+    return np.flatnonzero(is_in_space.to_numpy()), vectors
 
 
-@dataclass(eq=False)
-class DeltaRows:
-    """The rows of one delta, and the rows of the same images in its snapshot, which are looked up once."""
-
-    table: Any
-    _base: ImageColumns | None = field(default=None, init=False)
-    _rows: NDArray[np.int64] | None = field(default=None, init=False)
-
-    def __len__(self) -> int:
-        return len(self.table)
-
-    @cached_property
-    def images(self) -> list[str]:
-        """The image of each row."""
-        images: list[str] = self.table["image"].to_pylist()
-        return images
-
-    def rows_in(self, base: ImageColumns) -> NDArray[np.int64]:
-        """Return the row of each image in a snapshot, or ``ABSENT``: int64 [rows]."""
-        if self._rows is None or self._base is not base:
-            self._base, self._rows = base, base.rows_of(self.images)
-        return self._rows
-
-
-def changed_columns(deltas: Iterable[DeltaRows]) -> ImageColumns:
+def changed_columns(deltas: Sequence[Any]) -> ImageColumns:
     """Return the last row of each image in these deltas, without gone images, in the order of the deltas."""
-    return ImageColumns.of(visible_rows(last_of_each(delta.table for delta in deltas)))
+    return ImageColumns.of(visible_rows(last_of_each(deltas)))
+
+
+def changed_images(deltas: Sequence[Any]) -> Any:
+    """Return the names of the images in these deltas, each once, gone ones included: an Arrow string array."""
+    return pc.unique(pa.chunked_array([chunk for delta in deltas for chunk in delta["image"].chunks], pa.string()))
 
 
 def read_images(files: Iterable[ParquetFile]) -> ImageColumns:
@@ -250,58 +232,13 @@ def read_images(files: Iterable[ParquetFile]) -> ImageColumns:
     return ImageColumns.of(pa.concat_tables(tables, promote_options="default"))
 
 
-def read_delta(file: ParquetFile) -> DeltaRows:
+def read_delta(file: ParquetFile) -> Any:
     """Return the rows of a delta.
 
     Raises:
         BadExport: the file is damaged.
     """
-    return DeltaRows(file.columns((CHANGE, *REQUIRED), (*OPTIONAL, *VECTOR, FACTS)))
-
-
-class ProductNumbers:
-    """Numbers the products of changed images as the snapshot does; new products get the next numbers."""
-
-    def __init__(self, base: ImageColumns) -> None:
-        """Prepare nothing yet: most images keep their product."""
-        self._base = base
-        self._order: NDArray[np.int64] | None = None  # numbers of products, sorted by name
-        self._known: dict[str, int] = {}
-        self._new = 0  # products that the snapshot does not have
-
-    def numbers_of(self, changed: ImageColumns, base_rows: Mapping[str, int]) -> NDArray[np.int32]:
-        """Return the number of each changed image's product: int32 [len(changed)].
-
-        Args:
-            changed: the images.
-            base_rows: the row in the snapshot by image name, ``ABSENT`` if it has none.
-        """
-        names, firsts = changed.product_names.to_pylist(), np.unique(changed.products, return_index=True)[1]
-        images = (changed.image_of(int(row)) for row in firsts)
-        numbers = [self._number(name, base_rows[image]) for name, image in zip(names, images, strict=True)]
-        return np.array(numbers, np.int32)[changed.products] if numbers else changed.products
-
-    def _number(self, product: str, base_row: int) -> int:
-        if product not in self._known:
-            is_kept = base_row != ABSENT and self._base.product_of(base_row) == product
-            self._known[product] = int(self._base.products[base_row]) if is_kept else self._find(product)
-        return self._known[product]
-
-    def _find(self, product: str) -> int:
-        names = self._base.product_names
-        if self._order is None:
-            self._order = pc.sort_indices(names).to_numpy().astype(np.int64)
-        index = _bisected(names, product, self._order)
-        if index != ABSENT:
-            return int(self._order[index])
-        self._new += 1
-        return len(names) + self._new - 1
-
-
-def _bisected(names: Any, wanted: str, order: Sequence[int] | NDArray[np.int64]) -> int:
-    """Return the index in ``order`` of the row with this name, or ``ABSENT``."""
-    index = bisect_left(order, wanted, key=lambda row: str(names[int(row)]))
-    return index if index < len(order) and str(names[int(order[index])]) == wanted else ABSENT
+    return file.columns((CHANGE, *REQUIRED), (*OPTIONAL, *VECTOR, FACTS))
 
 
 def _flags_of(positions: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from results_sink.export import parquet, tables
-from results_sink.export.rows import COLUMNS, SOURCES, ExportStats
-from results_sink.export.tables import CHANGE
+from results_sink.export.rows import SOURCES, ExportStats
+from results_sink.export.tables import CHANGE, COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping, Sequence

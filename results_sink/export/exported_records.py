@@ -1,25 +1,28 @@
-"""The images of an export as records, for uses that do not need the table: other formats, checks, reports."""
+"""The images of an export as records: for other formats, checks and reports, and for restoring them into a table."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import RejectReason
+from pipeline.errors import BadExport, RejectReason
 from pipeline.facts import PhotoFacts
 from pipeline.images import exported_image
 from pipeline.keywords import KeywordTag, Source
 from pipeline.listing import FIELDS, Listing
+from pipeline.record_backup import restore_record
 from pipeline.records import Observation, RejectedImage, TaggedImage
 from pipeline.vectors import FeatureVector
 from results_sink.export.delta import PUT
 from results_sink.export.parquet import ParquetFile
-from results_sink.export.tables import CHANGE
+from results_sink.export.tables import CHANGE, RECORD_COLUMNS
 from results_sink.search.snapshot import open_snapshot, read_latest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    from pipeline.records import Record
+    from pipeline.unreadable import UnreadableItem
     from results_sink.connect import ExportPlace
 
 
@@ -39,6 +42,30 @@ class ExportedRecords:
         yield from map(record_of, rows_of(self.export))
 
 
+@dataclass(frozen=True)
+class BackedUpRecords:
+    """The records that searches of an export see: those of its snapshot, updated by its deltas."""
+
+    export: ExportPlace
+
+    def scan(self) -> Iterator[Record | UnreadableItem]:
+        """Yield every record once. One row group of the snapshot is in memory at a time, and all rows of the deltas.
+
+        Raises:
+            BadExport: there is none, it is damaged, or an earlier version, which kept no decisions, wrote it.
+        """
+        yield from map(self._record, rows_of(self.export))
+
+    def _record(self, row: Mapping[str, Any]) -> Record | UnreadableItem:
+        # Restoring a record without people's decisions would undo them (DECISIONS.md, 71).
+        if row["backup"] is None:
+            raise BadExport(
+                f"{self.export.name} was written by an earlier version, which kept no decisions in it; "
+                "`catalog-tagger export` writes a new one"
+            )
+        return restore_record(row)
+
+
 def rows_of(export: ExportPlace) -> Iterator[dict[str, Any]]:
     """Yield the row of each image that searches of an export see: those of its snapshot, updated by its deltas.
 
@@ -50,9 +77,10 @@ def rows_of(export: ExportPlace) -> Iterator[dict[str, Any]]:
     """
     latest = read_latest(export.files, export.name)
     snapshot = open_snapshot(latest, export.files, export.copies, export.name)
+    columns = (CHANGE, *RECORD_COLUMNS)
     changed: dict[str, dict[str, Any]] = {}
     for delta in latest.deltas:
-        changed.update((row["image"], row) for row in ParquetFile(export.copies.path_of(delta.sum)).rows(CHANGE))
+        changed.update((row["image"], row) for row in ParquetFile(export.copies.path_of(delta.sum)).rows(columns))
     for part in snapshot.manifest.images:
         yield from (row for row in snapshot.open(part).rows() if row["image"] not in changed)
     yield from (row for row in changed.values() if row[CHANGE] == PUT)

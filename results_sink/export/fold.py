@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from results_sink.export.delta import exclude_images, only_last, raw_of, visible_rows
 from results_sink.export.parquet import ParquetFile
 from results_sink.export.publish import Publisher
-from results_sink.export.tables import CHANGE
+from results_sink.export.tables import CHANGE, RECORD_COLUMNS
 from results_sink.search.snapshot import open_snapshot
 
 if TYPE_CHECKING:
@@ -91,11 +91,11 @@ class Folding:
             last_rows.update(zip(images, range(row, row + len(images)), strict=True))
             row += len(images)
         for part in snapshot.manifest.images:
-            for table in self._opened(snapshot.sum_of(part)).tables():
+            for table in self._opened(snapshot.sum_of(part)).row_groups():
                 yield raw_of(exclude_images(table, last_rows), stats)
         row = 0
         for delta in deltas:
-            for table in self._opened(delta.sum).tables(CHANGE):
+            for table in self._opened(delta.sum).row_groups((CHANGE, *RECORD_COLUMNS)):
                 yield raw_of(visible_rows(only_last(table, row, last_rows)), stats)
                 row += len(table)
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_right
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, is_dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import Any, Self, TypeVar, get_args, get_origin, get_type_hints
 
 from pipeline.errors import BadExport
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
 
 T = TypeVar("T")
 SCHEMA_VERSION = 1  # docs/export.md says what may change within a version
@@ -77,7 +75,7 @@ class RecordCounts:
     """What the scan read. Gone and undone images and unreadable items are counted, but have no rows."""
 
     tagged: int
-    rejected: Mapping[str, int]
+    rejected: dict[str, int]
     gone: int
     undone: int
     unreadable: int = 0
@@ -128,27 +126,7 @@ class Manifest:
         Raises:
             BadExport: it is damaged, or of a later schema version.
         """
-        return decode_file(data, name, cls._of)
-
-    @classmethod
-    def _of(cls, body: Mapping[str, Any]) -> Self:
-        return cls(
-            snapshot=body["snapshot"],
-            scan_began_at=datetime.fromisoformat(body["scan_began_at"]),
-            scan_ended_at=datetime.fromisoformat(body["scan_ended_at"]),
-            counts=RecordCounts(**body["counts"]),
-            model_versions=tuple(body["model_versions"]),
-            taxonomy_versions=tuple(body["taxonomy_versions"]),
-            vocabulary_version=body["vocabulary_version"],
-            images_columns=_columns(body["images_columns"]),
-            postings_columns=_columns(body["postings_columns"]),
-            images=tuple(part_of(part) for part in body["images"]),
-            postings=tuple(part_of(part) for part in body["postings"]),
-            coverage_columns=_columns(body.get("coverage_columns", ())),
-            coverage=tuple(part_of(part) for part in body.get("coverage", ())),
-            keywords_columns=_columns(body.get("keywords_columns", ())),
-            keywords=tuple(part_of(part) for part in body.get("keywords", ())),
-        )
+        return decode_file(cls, data, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,24 +197,7 @@ class Latest:
         Raises:
             BadExport: it is damaged, or of a later schema version.
         """
-        return decode_file(data, name, cls._of)
-
-    @classmethod
-    def _of(cls, body: Mapping[str, Any]) -> Self:
-        deltas = tuple(
-            DeltaFile(
-                delta["name"],
-                delta["rows"],
-                delta["bytes"],
-                delta["sha256"],
-                datetime.fromisoformat(delta["newest_change_at"]),
-                delta.get("version", ""),
-            )
-            for delta in body["deltas"]
-        )
-        named = body["manifest"]
-        manifest = FileSum(named["name"], named["bytes"], named["sha256"], named.get("version", ""))
-        return cls(str(body["snapshot"]), manifest, deltas, body.get("previous", ""))
+        return decode_file(cls, data, name)
 
 
 def is_later(data: bytes) -> bool:
@@ -247,8 +208,8 @@ def is_later(data: bytes) -> bool:
         return False
 
 
-def decode_file(data: bytes, name: str, decode: Callable[[Mapping[str, Any]], T]) -> T:
-    """Return what ``decode`` makes of a JSON file of an export.
+def decode_file(kind: type[T], data: bytes, name: str) -> T:
+    """Return the value of that type, a dataclass, in a JSON file of an export.
 
     Raises:
         BadExport: it is damaged, or of a later schema version.
@@ -258,21 +219,33 @@ def decode_file(data: bytes, name: str, decode: Callable[[Mapping[str, Any]], T]
         version = int(body["schema_version"])
         if version > SCHEMA_VERSION:
             raise BadExport(f"{name} is of schema version {version}; this program reads up to {SCHEMA_VERSION}")
-        return decode(body)
+        value: T = _value(kind, body)
     except _DAMAGES as error:
         raise BadExport(f"{name} is damaged: {type(error).__name__} {error}") from error
+    return value
 
 
-def _columns(columns: Iterable[Mapping[str, Any]]) -> tuple[ColumnType, ...]:
-    return tuple(ColumnType(column["name"], column["type"]) for column in columns)
+def _value(kind: Any, plain: Any) -> Any:
+    """Return the JSON as a value of that type; fields that it lacks, as an older file's may, keep their defaults."""
+    if is_dataclass(kind):
+        make: Any = kind
+        types = {name: type_ for name, type_ in _types(make).items() if name in plain}
+        return make(**{name: _value(type_, plain[name]) for name, type_ in types.items()})
+    if get_origin(kind) is tuple:
+        return tuple(_value(get_args(kind)[0], part) for part in plain)
+    if get_origin(kind) is dict:
+        key_type, value_type = get_args(kind)
+        return {key_type(key): _value(value_type, value) for key, value in plain.items()}
+    if kind is datetime:
+        return datetime.fromisoformat(plain)
+    if not isinstance(plain, kind):
+        raise TypeError(f"{plain!r} is no {kind.__name__}")
+    return plain
 
 
-def part_of(part: Mapping[str, Any]) -> PartFile:
-    """Return a file of a snapshot, from its JSON."""
-    keywords = tuple(KeywordRows(keyword["keyword_id"], keyword["rows"]) for keyword in part["keywords"])
-    groups = tuple(int(rows) for rows in part["row_groups"])
-    version = part.get("version", "")
-    return PartFile(part["name"], part["rows"], part["bytes"], part["sha256"], groups, keywords, version)
+@cache  # a pointer may list a thousand deltas
+def _types(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def plain_of(value: object) -> str:

@@ -6,27 +6,27 @@ Tables are pyarrow's own wherever they appear; other modules only pass them on, 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import chain, pairwise, repeat
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.errors import BadExport
-from results_sink.export.rows import COLUMNS
-from results_sink.export.tables import CHANGE, TAG_COLUMNS, with_every_column
+from results_sink.export.tables import RECORD_COLUMNS, TAG_COLUMNS, with_every_column
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from pipeline.ratings import Rating
+
+    # Keywords on images: rows of images/, numbers of keywords, -1 for an unknown one, and scores in [0, 1].
+    Tags = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]
 
 COMPRESSION, COMPRESSION_LEVEL = "zstd", 1
 
@@ -71,47 +71,6 @@ class Writer:
         self._file.close()
 
 
-@dataclass(frozen=True, slots=True)
-class ImageRow:
-    """A row of ``images/`` as an audit compares it; ``change`` is empty unless the row is a delta's."""
-
-    image: str
-    observed_at: datetime
-    etag: str | None
-    revision: int
-    keywords: tuple[tuple[str, float], ...]
-    change: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Tags:
-    """Keywords on images.
-
-    Attributes:
-        image_rows: int64 [N], rows of ``images/``.
-        keyword_ids: the distinct keywords.
-        codes: int32 [N], the position in ``keyword_ids`` of each keyword.
-        scores: float64 [N], in [0, 1].
-    """
-
-    image_rows: NDArray[np.int64]
-    keyword_ids: list[str]
-    codes: NDArray[np.int32]
-    scores: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, image_rows: Any, keyword_ids: Any, scores: Any) -> Tags:
-        """Return the tags in these columns of one length."""
-        coded = keyword_ids.dictionary_encode()
-        rows = image_rows.cast(pa.int64()).to_numpy()
-        return cls(rows, coded.dictionary.to_pylist(), coded.indices.to_numpy(), scores.to_numpy())
-
-    def numbered(self, numbers: Mapping[str, int]) -> NDArray[np.int64]:
-        """Return the number of each keyword, -1 if it has none: int64 [N]."""
-        known = np.array([numbers.get(keyword_id, -1) for keyword_id in self.keyword_ids], np.int64)
-        return known[self.codes] if len(known) else np.zeros(0, np.int64)
-
-
 class ParquetFile:
     """One Parquet file, read only as far as needed. ``row_groups_read`` counts the row groups."""
 
@@ -136,54 +95,40 @@ class ParquetFile:
         names = [*required, *(name for name in optional if name in present)]
         return self._read(range(self._file.num_row_groups), names)
 
-    def tables(self, *more: str) -> Iterator[Any]:
-        """Yield the columns that make a record, and further ones, one row group at a time."""
-        columns = [*more, *(column.name for column in COLUMNS), *TAG_COLUMNS]
-        for number in range(self._file.num_row_groups):
-            yield with_every_column(self._read([number], columns))
+    def row_groups(self, columns: Sequence[str] = RECORD_COLUMNS, begin: str = "") -> Iterator[Any]:
+        """Yield these columns as tables, one row group at a time; a column that an older export lacks is empty.
 
-    def rows(self, *more: str) -> Iterator[dict[str, Any]]:
-        """Yield the columns that make a record, and further ones, as a dictionary for each row."""
-        for table in self.tables(*more):
+        With ``begin``, those groups of ``images/`` are left out that end before an image of this name.
+        """
+        paths = [path for name in columns for path in (TAG_COLUMNS if name == "keywords" else (name,))]
+        for number in range(self._file.num_row_groups):
+            if not begin or self._file.metadata.row_group(number).column(0).statistics.max >= begin:
+                yield with_every_column(self._read([number], paths)).select(columns)
+
+    def rows(self, columns: Sequence[str] = RECORD_COLUMNS, begin: str = "") -> Iterator[dict[str, Any]]:
+        """Yield the rows of ``row_groups`` as dictionaries."""
+        for table in self.row_groups(columns, begin):
             yield from table.to_pylist()
-
-    def row_groups(self, *names: str) -> Iterator[Any]:
-        """Yield these columns as tables, one row group at a time; a column that an older export lacks is empty."""
-        for number in range(self._file.num_row_groups):
-            yield with_every_column(self._read([number], ["image", *names])).select(names)
 
     @property
     def first_image(self) -> str:
         """The first image of a file of ``images/`` that has rows."""
         return str(self._file.metadata.row_group(0).column(0).statistics.min)
 
-    def image_rows(self, begin: str = "", *, with_change: bool = False) -> Iterator[list[ImageRow]]:
-        """Yield rows of ``images/`` or a delta, by row group, from the first group that may contain ``begin``."""
-        names = ["image", "observed_at", "etag", "revision"]
-        for number in range(self._file.num_row_groups):
-            column = [*names[:1]] + [CHANGE] * with_change
-            statistics = self._file.metadata.row_group(number).column(with_change).statistics
-            if not with_change and statistics.max < begin:
-                continue
-            table = self._read([number], [*column, *names[1:], *TAG_COLUMNS])
-            changes = table[CHANGE].to_pylist() if with_change else repeat("")
-            columns = (table[name].to_pylist() for name in names)
-            yield [ImageRow(*row) for row in zip(*columns, _tag_pairs(table["keywords"]), changes, strict=False)]
-
-    def image_tags(self, first_row: int) -> Iterator[Tags]:
+    def image_tags(self, keyword_ids: Sequence[str], first_row: int) -> Iterator[Tags]:
         """Yield the keywords of ``images/``, by row group; ``first_row`` is that of the file's first image."""
-        for number in range(self._file.num_row_groups):
-            lists = self._read([number], [*TAG_COLUMNS])["keywords"].combine_chunks()
+        for table in self.row_groups(["keywords"]):
+            lists = table["keywords"].combine_chunks()
             tags = pc.list_flatten(lists)
-            yield Tags.of(pc.add(pc.list_parent_indices(lists), first_row), tags.field(0), tags.field(1))
+            rows = pc.add(pc.list_parent_indices(lists), first_row)
+            yield _tags(rows, tags.field(0), tags.field(1), keyword_ids)
             first_row += len(lists)
 
-    def posting_tags(self) -> Iterator[Tags]:
+    def posting_tags(self, keyword_ids: Sequence[str]) -> Iterator[Tags]:
         """Yield the rows of ``postings/``, by row group."""
-        for number in range(self._file.num_row_groups):
-            table = self._read([number], ["image_row", "keyword_id", "score"]).combine_chunks()
-            columns = (table[name].combine_chunks() for name in ("image_row", "keyword_id", "score"))
-            yield Tags.of(*columns)
+        for table in self.row_groups(["image_row", "keyword_id", "score"]):
+            rows, ids, scores = (column.combine_chunks() for column in table.columns)
+            yield _tags(rows, ids, scores, keyword_ids)
 
     def _read(self, row_groups: Sequence[int], columns: list[str]) -> Any:
         self.row_groups_read += len(row_groups)
@@ -210,10 +155,6 @@ def write_ratings(ratings: Iterable[Rating], path: Path) -> int:
     return len(kept)
 
 
-def _tag_pairs(column: Any) -> Iterator[tuple[tuple[str, float], ...]]:
-    """Yield the keyword ids and scores of each row."""
-    lists = column.combine_chunks()
-    ids, scores = (pc.list_flatten(lists).field(number).to_pylist() for number in (0, 1))
-    offsets = pc.subtract(lists.offsets, lists.offsets[0]).to_pylist()
-    for begin, end in pairwise(offsets):
-        yield tuple(zip(ids[begin:end], scores[begin:end], strict=True))
+def _tags(rows: Any, ids: Any, scores: Any, keyword_ids: Sequence[str]) -> Tags:
+    numbers = pc.fill_null(pc.index_in(ids, pa.array(keyword_ids, pa.string())), -1)
+    return rows.cast(pa.int64()).to_numpy(), numbers.to_numpy(), scores.to_numpy()

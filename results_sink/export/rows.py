@@ -1,20 +1,17 @@
-"""The rows of ``images/``: their columns, and the part of a record that each one holds."""
+"""Which records become rows of ``images/``, and the counts and keywords of those that do."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
-from pipeline.colours import decided_colours
 from pipeline.keywords import Source
-from pipeline.record_backup import pack_backup
 from pipeline.records import GoneImage, RejectedImage, TaggedImage, UndoneImage
 from results_sink.export.manifest import RecordCounts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pipeline.records import Record
     from pipeline.unreadable import UnreadableItem
@@ -30,60 +27,6 @@ class RecordSource(Protocol):
         ...
 
 
-class Kind(StrEnum):
-    """The plain types a column can have."""
-
-    TEXT = "text"
-    WHOLE = "whole"
-    FLAG = "flag"
-    TIME = "time"
-    TEXTS = "texts"
-    BYTES = "bytes"
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column with one value per image."""
-
-    name: str
-    kind: Kind
-    of: Callable[[Kept], object]
-
-
-def _colours(record: Kept) -> list[str]:
-    """Return the ids of a photo's colours, pinned ones first, or nothing if it shows none clearly."""
-    if not isinstance(record, TaggedImage):
-        return []
-    return [colour.colour for colour in decided_colours(record.facts, record.decisions)]
-
-
-COLUMNS = (
-    Column("image", Kind.TEXT, lambda r: str(r.observation.image)),
-    Column("product", Kind.TEXT, lambda r: r.observation.product),
-    Column("title", Kind.TEXT, lambda r: r.observation.listing.title or None),
-    Column("brand", Kind.TEXT, lambda r: r.observation.listing.brand or None),
-    Column("price", Kind.TEXT, lambda r: r.observation.listing.price or None),
-    Column("url", Kind.TEXT, lambda r: r.observation.listing.url or None),
-    Column("tags", Kind.TEXT, lambda r: r.observation.listing.tags or None),
-    Column("status", Kind.TEXT, lambda r: "tagged" if isinstance(r, TaggedImage) else "rejected"),
-    Column("reason", Kind.TEXT, lambda r: str(r.reason) if isinstance(r, RejectedImage) else None),
-    Column("detail", Kind.TEXT, lambda r: r.detail if isinstance(r, RejectedImage) else None),
-    Column("low_information", Kind.FLAG, lambda r: r.low_information if isinstance(r, TaggedImage) else None),
-    Column("width_pixels", Kind.WHOLE, lambda r: r.width_pixels if isinstance(r, TaggedImage) else None),
-    Column("height_pixels", Kind.WHOLE, lambda r: r.height_pixels if isinstance(r, TaggedImage) else None),
-    Column("model_version", Kind.TEXT, lambda r: r.observation.model_version),
-    Column("taxonomy_version", Kind.TEXT, lambda r: r.observation.taxonomy_version),
-    Column("run_id", Kind.TEXT, lambda r: r.observation.run_id),
-    Column("observed_at", Kind.TIME, lambda r: r.observation.observed_at),
-    Column("object_time", Kind.TIME, lambda r: r.observation.object_time),
-    Column("etag", Kind.TEXT, lambda r: r.observation.etag),
-    Column("colours", Kind.TEXTS, _colours),
-    Column("vector", Kind.BYTES, lambda r: r.vector.data if isinstance(r, TaggedImage) and r.vector else None),
-    Column("vector_space", Kind.TEXT, lambda r: r.vector.space if isinstance(r, TaggedImage) and r.vector else None),
-    Column("facts", Kind.BYTES, lambda r: r.facts.pack() if isinstance(r, TaggedImage) and r.facts else None),
-    Column("revision", Kind.WHOLE, lambda r: r.revision),
-    Column("backup", Kind.BYTES, pack_backup),
-)
 SOURCES = tuple(Source)
 
 

@@ -173,9 +173,7 @@ class SegmentedExport:
             images=_parts(images) or writer.write_images((), lexicon, coverage, empty),
             postings=_parts(postings) or writer.write_postings((), lexicon, ()),
         )
-        written = sum(part.rows for part in manifest.images), sum(part.rows for part in manifest.postings)
-        if written != (manifest.counts.rows, sum(keywords.values())):
-            raise BadExport(f"{plan.snapshot} lost rows between its steps; export again")
+        _check_rows(manifest, sum(keywords.values()))
         return manifest
 
     def writer(self, snapshot: str, work: Path, stem: str = "part") -> SnapshotWriter:
@@ -287,6 +285,13 @@ class _Counted:
         for table in self._read:
             self.rows += len(table)
             yield table
+
+
+def _check_rows(manifest: Manifest, postings: int) -> None:
+    """Raise BadExport if the steps wrote other rows than the scans counted."""
+    written = sum(part.rows for part in manifest.images), sum(part.rows for part in manifest.postings)
+    if written != (manifest.counts.rows, postings):
+        raise BadExport(f"{manifest.snapshot} lost rows between its steps; export again")
 
 
 def _parts(reports: Iterable[Report]) -> tuple[Any, ...]:

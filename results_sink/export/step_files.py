@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime  # noqa: TC003 - decode_file reads the types of fields
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
 
-from pipeline.coverage import FolderCoverage
+from pipeline.coverage import FolderCoverage  # noqa: TC001 - as above
 from results_sink.export.manifest import (
     SCHEMA_VERSION,
     SNAPSHOTS,
     PartFile,
     RecordCounts,
     decode_file,
-    part_of,
     plain_of,
 )
 
@@ -103,12 +102,7 @@ class Plan:
         Raises:
             BadExport: it is damaged, or of a later schema version.
         """
-        return decode_file(data, name, cls._of)
-
-    @classmethod
-    def _of(cls, body: Mapping[str, Any]) -> Self:
-        began_at = datetime.fromisoformat(body["began_at"])
-        return cls(body["snapshot"], began_at, body["before"], tuple(body["bounds"]), body["vocabulary_version"])
+        return decode_file(cls, data, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +129,10 @@ class Report:
     """
 
     ended_at: datetime
-    sorted_rows: Mapping[int, SortedRows] = field(default_factory=dict)
+    sorted_rows: dict[int, SortedRows] = field(default_factory=dict)
     parts: tuple[PartFile, ...] = ()
     counts: RecordCounts = field(default_factory=lambda: RecordCounts(0, {}, 0, 0))
-    keywords: Mapping[str, int] = field(default_factory=dict)
+    keywords: dict[str, int] = field(default_factory=dict)
     model_versions: tuple[str, ...] = ()
     taxonomy_versions: tuple[str, ...] = ()
     coverage: tuple[FolderCoverage, ...] = ()
@@ -158,20 +152,7 @@ class Report:
         Raises:
             BadExport: it is damaged, or of a later schema version.
         """
-        return decode_file(data, name, cls._of)
-
-    @classmethod
-    def _of(cls, body: Mapping[str, Any]) -> Self:
-        return cls(
-            ended_at=datetime.fromisoformat(body["ended_at"]),
-            sorted_rows={int(reader): SortedRows(**rows) for reader, rows in body["sorted_rows"].items()},
-            parts=tuple(map(part_of, body["parts"])),
-            counts=RecordCounts(**body["counts"]),
-            keywords=body["keywords"],
-            model_versions=tuple(body["model_versions"]),
-            taxonomy_versions=tuple(body["taxonomy_versions"]),
-            coverage=tuple(FolderCoverage(**folder) for folder in body["coverage"]),
-        )
+        return decode_file(cls, data, name)
 
 
 def _encode(value: Plan | Report) -> bytes:

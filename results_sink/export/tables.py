@@ -6,37 +6,81 @@ Tables are pyarrow's own wherever they appear; other modules only pass them on, 
 from __future__ import annotations
 
 from bisect import bisect_left
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.colours import decided_colours
+from pipeline.record_backup import pack_backup
+from pipeline.records import RejectedImage, TaggedImage
 from results_sink.export.manifest import ColumnType
-from results_sink.export.rows import COLUMNS, SOURCES, Kind
+from results_sink.export.rows import SOURCES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from pipeline.keywords import Vocabulary
     from results_sink.export.rows import Kept, KeywordLists
 
 Order = tuple[tuple[str, str], ...]  # columns, each "ascending" or "descending"
 
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column with one value per image."""
+
+    name: str
+    type: Any
+    of: Callable[[Kept], object]
+
+
+def _colours(record: Kept) -> list[str]:
+    """Return the ids of a photo's colours, pinned ones first, or nothing if it shows none clearly."""
+    if not isinstance(record, TaggedImage):
+        return []
+    return [colour.colour for colour in decided_colours(record.facts, record.decisions)]
+
+
+_TIME = pa.timestamp("us", tz="UTC")
+COLUMNS = (
+    Column("image", pa.string(), lambda r: str(r.observation.image)),
+    Column("product", pa.string(), lambda r: r.observation.product),
+    Column("title", pa.string(), lambda r: r.observation.listing.title or None),
+    Column("brand", pa.string(), lambda r: r.observation.listing.brand or None),
+    Column("price", pa.string(), lambda r: r.observation.listing.price or None),
+    Column("url", pa.string(), lambda r: r.observation.listing.url or None),
+    Column("tags", pa.string(), lambda r: r.observation.listing.tags or None),
+    Column("status", pa.string(), lambda r: "tagged" if isinstance(r, TaggedImage) else "rejected"),
+    Column("reason", pa.string(), lambda r: str(r.reason) if isinstance(r, RejectedImage) else None),
+    Column("detail", pa.string(), lambda r: r.detail if isinstance(r, RejectedImage) else None),
+    Column("low_information", pa.bool_(), lambda r: r.low_information if isinstance(r, TaggedImage) else None),
+    Column("width_pixels", pa.int64(), lambda r: r.width_pixels if isinstance(r, TaggedImage) else None),
+    Column("height_pixels", pa.int64(), lambda r: r.height_pixels if isinstance(r, TaggedImage) else None),
+    Column("model_version", pa.string(), lambda r: r.observation.model_version),
+    Column("taxonomy_version", pa.string(), lambda r: r.observation.taxonomy_version),
+    Column("run_id", pa.string(), lambda r: r.observation.run_id),
+    Column("observed_at", _TIME, lambda r: r.observation.observed_at),
+    Column("object_time", _TIME, lambda r: r.observation.object_time),
+    Column("etag", pa.string(), lambda r: r.observation.etag),
+    Column("colours", pa.list_(pa.string()), _colours),
+    Column("vector", pa.binary(), lambda r: r.vector.data if isinstance(r, TaggedImage) and r.vector else None),
+    Column("vector_space", pa.string(), lambda r: r.vector.space if isinstance(r, TaggedImage) and r.vector else None),
+    Column("facts", pa.binary(), lambda r: r.facts.pack() if isinstance(r, TaggedImage) and r.facts else None),
+    Column("revision", pa.int64(), lambda r: r.revision),
+    Column("backup", pa.binary(), pack_backup),
+)
+
 CHANGE = "change"  # the column of a delta with the kind of change
-_TYPES = {
-    Kind.TEXT: pa.string(),
-    Kind.WHOLE: pa.int64(),
-    Kind.FLAG: pa.bool_(),
-    Kind.TIME: pa.timestamp("us", tz="UTC"),
-    Kind.TEXTS: pa.list_(pa.string()),
-    Kind.BYTES: pa.binary(),
-}
 _TAG = [("keyword_id", pa.string()), ("score", pa.float64()), ("source", pa.string())]
 _RAW_TAG = pa.struct([("number", pa.int32()), ("score", pa.float64()), ("source", pa.int8())])
 TAG_COLUMNS = tuple(
     f"keywords.list.element.{name}" for name, _ in _TAG
 )  # the paths in a Parquet file of keyword id, score and source
+
+RECORD_COLUMNS = (*(column.name for column in COLUMNS), "keywords")  # of ``images/``: what makes a record
 
 IMAGES_ORDER: Order = (("image", "ascending"),)
 POSTINGS_ORDER: Order = (("rank", "ascending"), ("score", "descending"), ("image_row", "ascending"))
@@ -44,7 +88,7 @@ POSTINGS_ORDER: Order = (("rank", "ascending"), ("score", "descending"), ("image
 
 def images_schema(languages: Sequence[str]) -> Any:
     """Return the columns of ``images/``, with words in these languages."""
-    columns = [(column.name, _TYPES[column.kind]) for column in COLUMNS]
+    columns = [(column.name, column.type) for column in COLUMNS]
     return pa.schema([*columns, ("keywords", pa.list_(pa.struct(_TAG + word_columns(languages))))])
 
 
@@ -78,7 +122,7 @@ def column_types(schema: Any) -> tuple[ColumnType, ...]:
 
 def raw_images(records: Sequence[Kept], lists: KeywordLists) -> Any:
     """Return the records as a table whose keywords are still numbers."""
-    columns = [pa.array([column.of(record) for record in records], _TYPES[column.kind]) for column in COLUMNS]
+    columns = [pa.array([column.of(record) for record in records], column.type) for column in COLUMNS]
     numbers, scores = pa.array(lists.numbers, pa.int32()), pa.array(lists.scores, pa.float64())
     tags = pa.StructArray.from_arrays([numbers, scores, pa.array(lists.sources, pa.int8())], fields=list(_RAW_TAG))
     keywords = pa.ListArray.from_arrays(pa.array(lists.offsets, pa.int32()), tags)
@@ -154,7 +198,7 @@ def with_every_column(table: Any) -> Any:
     """Return rows of ``images/``, adding as empty the columns that an older export lacks."""
     for column in COLUMNS:
         if column.name not in table.column_names:
-            table = table.append_column(column.name, pa.nulls(len(table), _TYPES[column.kind]))
+            table = table.append_column(column.name, pa.nulls(len(table), column.type))
     return table
 
 

@@ -100,21 +100,20 @@ def _wrong_counts(manifest: Manifest, name: str) -> Iterator[ExportDamage]:
 
 def _wrong_postings(snapshot: Snapshot, name: str) -> Iterator[ExportDamage]:
     """Yield damage if postings/ are not the keywords of images/: both sides give the same 64-bit sum in any order."""
-    ids = {keyword.keyword_id for part in snapshot.manifest.postings for keyword in part.keywords}
-    numbers = {keyword_id: number for number, keyword_id in enumerate(sorted(ids))}
+    ids = sorted({keyword.keyword_id for part in snapshot.manifest.postings for keyword in part.keywords})
     in_images = first_row = in_postings = 0
     for part in snapshot.manifest.images:
-        for tags in snapshot.open(part).image_tags(first_row):
-            in_images += _sum_of(tags.image_rows, tags.numbered(numbers), tags.scores)
+        for tags in snapshot.open(part).image_tags(ids, first_row):
+            in_images += _sum_of(*tags)
         first_row += part.rows
     for part in snapshot.manifest.postings:
-        for tags in snapshot.open(part).posting_tags():
-            in_postings += _sum_of(tags.image_rows, tags.numbered(numbers), tags.scores)
+        for tags in snapshot.open(part).posting_tags(ids):
+            in_postings += _sum_of(*tags)
     if in_images % 2**64 != in_postings % 2**64:
         yield ExportDamage(name, "lists postings/ that are not the keywords of images/")
 
 
-def _sum_of(rows: NDArray[np.int64], keywords: NDArray[np.int64], scores: NDArray[np.float64]) -> int:
+def _sum_of(rows: NDArray[np.int64], keywords: NDArray[np.int32], scores: NDArray[np.float64]) -> int:
     """Return the sum of a hash of each row, keyword and score. Odd factors and shifts spread every bit."""
     mixed = rows.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     mixed = (mixed ^ (mixed >> np.uint64(31))) + keywords.astype(np.uint64) * np.uint64(0xC2B2AE3D27D4EB4F)

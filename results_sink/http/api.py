@@ -16,7 +16,7 @@ from pipeline.colours import COLOURS, MULTICOLOURED, colour_id, colour_words
 from pipeline.errors import CallerError, RejectReason
 from pipeline.http import alike
 from pipeline.http import catalogue as answers
-from pipeline.http.models import ONE_LINE, QUERY_MISTAKES, Bucket, Key, KeywordOfImage, Language, ProblemCode
+from pipeline.http.models import ONE_LINE, QUERY_MISTAKES, Bucket, Key, Language, ProblemCode
 from pipeline.http.resolver import Resolver, Tag
 from pipeline.images import ImageRef
 from pipeline.keyword_names import KeywordNames
@@ -25,7 +25,7 @@ from pipeline.ports import RecordTable
 from pipeline.records import TaggedImage
 from pipeline.unreadable import UnreadableItem, readable
 from pipeline.vectors import FeatureVector
-from results_sink.report import answer_document, record_document
+from results_sink.report import answer_document, hit_document, record_document
 from results_sink.search import complete, cursor, query
 from results_sink.search.filters import Filters
 from results_sink.search.newest import ExportReader
@@ -365,16 +365,8 @@ def _similar_to(vectors: Sequence[FeatureVector], product: str, limit: int) -> S
 
 
 def _results(hits: Iterable[SearchHit], names: KeywordNames) -> list[answers.Result]:
-    return [
-        answers.Result(
-            image=hit.image,
-            product=hit.product,
-            score=round(hit.score, 4),
-            keywords=[KeywordOfImage.model_validate(tag) for tag in names.documents(hit.keywords)],
-            listing=answers.ListingOfProduct.model_validate(hit.listing.document()),
-        )
-        for hit in hits
-    ]
+    documents = (hit_document(replace(hit, score=round(hit.score, 4)), names) for hit in hits)
+    return [answers.Result.model_validate(document) for document in documents]
 
 
 def _best(tags: Iterable[KeywordTag]) -> Sequence[KeywordTag]:

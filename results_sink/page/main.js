@@ -3,7 +3,7 @@
 import { start } from "./api.js";
 import { announce, el, icon } from "./dom.js";
 import { explain } from "./notices.js";
-import { isSignedIn, signOut } from "./signin.js";
+import { isReadOnly, isSignedIn, signOut } from "./signin.js";
 import { forget, keep, take, visit } from "./visits.js";
 import { LANGUAGES, language, say, speak } from "./words.js";
 import { compareView } from "./compare.js";
@@ -15,6 +15,7 @@ import { statusView } from "./status.js";
 import { resumeUploads, uploadView } from "./upload.js";
 
 const VIEWS = { search: searchView, review: reviewView, upload: uploadView, compare: compareView, status: statusView };
+const offered = () => (isReadOnly() ? { search: searchView } : VIEWS);
 const THEME = "catalog-tagger.theme";
 const main = document.getElementById("main");
 let leave = () => {};
@@ -36,7 +37,7 @@ function frame() {
     el("div", { class: "bar-of-top" },
       el("a", { class: "brand", href: "#/search" }, icon("tag"), el("span", {}, "catalog-tagger")),
       el("nav", { "aria-label": say("views") },
-        Object.keys(VIEWS).map((view) => el("a", { href: `#/${view}`, "aria-current": view === name ? "page" : undefined }, say(view)))),
+        Object.keys(offered()).map((view) => el("a", { href: `#/${view}`, "aria-current": view === name ? "page" : undefined }, say(view)))),
       el("div", { class: "choices" },
         el("select", { "aria-label": say("language"), onchange: ({ target }) => { speak(target.value); sayAgain(); } }, languages),
         el("button", { type: "button", class: "quiet round", "aria-label": say("light_dark"), title: say("light_dark"), onclick: turn }, icon("light")),
@@ -97,7 +98,7 @@ function draw(kept) {
   frame();
   const { name, parameters } = route();
   const [image, product] = [pathBehind(name, "photo/"), pathBehind(name, "product/")];
-  const view = (image && photoView) || (product && productView) || VIEWS[name] || searchView;
+  const view = (image && photoView) || (product && productView) || offered()[name] || searchView;
   const box = el("div", { class: "view" });
   main.replaceChildren(box);
   leave = view(box, { parameters, image: `s3://${image}`, product, kept }) || (() => {});

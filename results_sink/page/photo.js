@@ -7,7 +7,7 @@ import { announce, bar, el, icon, percent } from "./dom.js";
 import { framed, PHOTO } from "./pictures.js";
 import { productAddress } from "./product.js";
 import { addressOf, card, suggest } from "./search.js";
-import { mayDecide } from "./signin.js";
+import { isReadOnly, mayDecide } from "./signin.js";
 import { language, moment, number, say } from "./words.js";
 
 const SIBLINGS = 8; // photos; the product's view shows all
@@ -32,7 +32,7 @@ export function photoView(box, { image }) {
   // The other photos of the product; if they cannot be loaded, the photo is shown without them.
   async function loadSiblings(product) {
     const { images } = await ask("POST", "products:batch", { json: { ids: [product] } }).then(({ products }) => products[0] ?? { images: [] }, () => ({ images: [] }));
-    const others = images.filter((other) => other.image !== image && other.status !== "gone");
+    const others = images.filter((other) => addressOf(other.image) !== addressOf(image) && other.status !== "gone");
     if (gone || !others.length) return;
     siblings.hidden = false;
     siblings.replaceChildren(el("h2", {}, say("siblings")),
@@ -66,7 +66,7 @@ export function photoView(box, { image }) {
 
   // The photo is shown even if its ratings are forbidden or cannot be read.
   function ratings() {
-    return ask("GET", "ratings", { query: { image } }).then((answer) => answer.ratings, () => []);
+    return isReadOnly() ? [] : ask("GET", "ratings", { query: { image } }).then((answer) => answer.ratings, () => []);
   }
 
   async function decide(keyword, decision, name) {
@@ -130,7 +130,7 @@ function sections(record, decide, rate, verdicts) {
   } else {
     parts.push(keywords(record, decide, rate, verdicts));
     if (record.colours.length) parts.push(colours(record, decide));
-    parts.push(missing(record, decide, rate));
+    if (!isReadOnly()) parts.push(missing(record, decide, rate));
   }
   parts.push(timeline(record, decide));
   if (record.classes.length) parts.push(classes(record));
@@ -177,7 +177,7 @@ function keywordRow(keyword, isDecided, record, decide, rate, given) {
       el("a", { href: `#/search?q=${encodeURIComponent(`"${keyword.keyword}"`)}` }, keyword.keyword),
       keyword.source === "human" ? el("span", { class: "badge" }, say("by_human")) : ""),
     el("span", { class: "score" }, bar(keyword.score, `${keyword.keyword} ${percent(keyword.score)}`), el("span", { class: "many" }, percent(keyword.score))),
-    el("span", { class: "acts" }, rates, isDecided || !mayDecide() ? null : el("span", { class: "offers" },
+    el("span", { class: "acts" }, isReadOnly() ? null : rates, isDecided || !mayDecide() ? null : el("span", { class: "offers" },
       keyword.source === "human" ? null : act("pin_it", "pin", "pin"),
       act("suppress_it", "ban", "suppress"))));
   return row;

@@ -7,6 +7,7 @@ import { framed } from "./pictures.js";
 import { titleOf } from "./photo.js";
 import { productAddress } from "./product.js";
 import { ruleOptions } from "./rules.js";
+import { isReadOnly } from "./signin.js";
 import { setTrail } from "./visits.js";
 import { language, number, say } from "./words.js";
 
@@ -38,7 +39,7 @@ export function searchView(box, { parameters, kept }) {
   const notes = el("div", { class: "notes" });
   const stop = new AbortController();
   const file = el("input", { type: "file", id: "photo", accept: "image/*", class: "hidden", onchange: () => { void byPhoto(file.files[0]); file.value = ""; } });
-  const form = searchBox({ q: kept ?? (state.inListing ? state.text : state.q), inListing: state.inListing }, (typed, inListing) => change({ q: inListing ? "" : typed, text: inListing ? typed : "", inListing, narrow: [], reason: "" }), () => ({ needs_a_look: state.look || undefined, source: state.source || undefined }), [file, el("label", { class: "button round", for: "photo", title: say("by_photo") }, icon("photo"), el("span", { class: "hidden" }, say("by_photo")))]);
+  const form = searchBox({ q: kept ?? (state.inListing ? state.text : state.q), inListing: state.inListing }, (typed, inListing) => change({ q: inListing ? "" : typed, text: inListing ? typed : "", inListing, narrow: [], reason: "" }), () => ({ needs_a_look: state.look || undefined, source: state.source || undefined }), isReadOnly() ? [] : [file, el("label", { class: "button round", for: "photo", title: say("by_photo") }, icon("photo"), el("span", { class: "hidden" }, say("by_photo")))]);
   let asks = 0;
   let listed = []; // the results so far
 

@@ -6,11 +6,13 @@ const TOKENS = "catalog-tagger.tokens"; // as long as this tab lives
 const BEGUN = "catalog-tagger.sign-in"; // the state to check the issuer's answer against
 const FRESH_MS = 10_000; // if a token this new is refused, the next one would be too
 let issuer = null;
+let readOnly = false;
 let page = null;
 let renewal = null;
 let leaving = null;
 
 export async function signIn(settings, base) {
+  readOnly = Boolean(settings.read_only);
   if (!settings.sign_in) return;
   issuer = { address: settings.sign_in, client: settings.client, scope: settings.scope, decides: settings.decide_scope };
   page = base.href;
@@ -30,8 +32,13 @@ export function isSignedIn() { return issuer !== null && tokens() !== null; }
 
 export function token() { return issuer && tokens()?.access; }
 
+// Whether the page is that of an export, which can be searched and not changed: the page offers
+// nothing that would only be refused (DECISIONS.md, 156).
+export function isReadOnly() { return readOnly; }
+
 // Whether this person may pin and suppress: the page offers it only then.
 export function mayDecide() {
+  if (readOnly) return false;
   if (!issuer?.decides) return true;
   const claims = claimsOf(tokens()?.access || "");
   return [claims.scope, claims.scp].flat().some((scopes) => String(scopes ?? "").split(" ").includes(issuer.decides));

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from results_sink.export.columns import ABSENT, changed_columns
+from results_sink.export.columns import changed_columns, changed_images
 from results_sink.search.images import NOT_FOUND, ImageIndex
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
-    from pipeline.keywords import KeywordTag
-    from pipeline.listing import Listing
-    from results_sink.export.columns import DeltaRows, ImageColumns
+    from results_sink.export.columns import ImageColumns
     from results_sink.search.query import Node
+
+Number = TypeVar("Number", bound="np.generic")
 
 
 class Catalogue:
@@ -28,14 +28,16 @@ class Catalogue:
     is searched by itself.
     """
 
-    def __init__(self, base: ImageIndex, deltas: Sequence[DeltaRows] = ()) -> None:
+    def __init__(self, base: ImageIndex, deltas: Sequence[Any] = ()) -> None:
         """Lay the deltas, the oldest first, over the snapshot."""
         self._base = base
-        self._changed = ImageIndex(changed_columns(deltas)) if deltas else None
-        base_rows = {image: row for delta in deltas for image, row in zip(*_images_and_rows(delta, base), strict=True)}
-        self.changes = len(base_rows)
-        self._hidden = np.array([row for row in base_rows.values() if row != ABSENT], np.int64)
-        self._base_rows = base_rows
+        self._changed: ImageIndex | None = None
+        self._hidden = np.empty(0, np.int64)
+        self.changes = 0
+        if deltas:
+            images = changed_images(deltas)
+            self._changed = ImageIndex(changed_columns(deltas))
+            self._hidden, self.changes = base.columns.rows_among(images), len(images)
 
     @property
     def parts(self) -> list[ImageIndex]:
@@ -61,14 +63,14 @@ class Catalogue:
         """Return the score of each image, or ``NOT_FOUND``: float32 [N], read-only for callers."""
         if self._changed is None:
             return self._base.scores_of(node)
-        # DECISIONS.md, 28: part by part, so that a new delta costs no pass over the snapshot.
+        # DECISIONS.md, 28: part by part, so that a new delta costs no pass over the snapshot's keywords.
         scores = np.concatenate([part.scores_of(node) for part in self.parts])
         scores[self._hidden] = NOT_FOUND
         return scores
 
     def visible(self, flags: Callable[[ImageColumns], NDArray[np.bool_]]) -> NDArray[np.bool_]:
         """Return which visible images have this property of their columns: bool [N]."""
-        has_property = np.concatenate([flags(part.columns) for part in self.parts])
+        has_property = self.values(lambda part: flags(part.columns))
         has_property[self._hidden] = False
         return has_property
 
@@ -77,8 +79,8 @@ class Catalogue:
         """The product number of each image: int32 [N]."""
         if self._changed is None:
             return self._base.columns.products
-        numbers = self._base.product_numbers.numbers_of(self._changed.columns, self._base_rows)
-        return np.concatenate([self._base.columns.products, numbers])
+        columns = self._base.columns
+        return np.concatenate([columns.products, columns.numbers_of_products(self._changed.columns)])
 
     @cached_property
     def set_codes(self) -> NDArray[np.int64]:
@@ -92,51 +94,12 @@ class Catalogue:
         """The distinct sets of keyword ids."""
         return [keyword_ids for part in self.parts for keyword_ids in part.keyword_sets]
 
-    @property
-    def observed_us(self) -> NDArray[np.int64]:
-        """When each image was observed, in microseconds since 1970: int64 [N]."""
-        return np.concatenate([part.columns.observed_us for part in self.parts])
+    def values(self, of_part: Callable[[ImageIndex], NDArray[Number]]) -> NDArray[Number]:
+        """Return what ``of_part`` returns for each image of a part, for all images: [N]."""
+        return np.concatenate([of_part(part) for part in self.parts])
 
-    @property
-    def surest_scores(self) -> NDArray[np.float32]:
-        """The score of each image's surest keyword, 0 if it has none: float32 [N]."""
-        return np.concatenate([part.surest_scores for part in self.parts])
-
-    @property
-    def keyword_counts(self) -> NDArray[np.int64]:
-        """How many keywords each image has: int64 [N]."""
-        return np.concatenate([np.diff(part.columns.offsets) for part in self.parts])
-
-    @property
-    def expected_errors(self) -> NDArray[np.float64]:
-        """How many keywords of each image are expected to be wrong: float64 [N]."""
-        return np.concatenate([part.columns.expected_errors for part in self.parts])
-
-    def image_of(self, row: int) -> str:
-        """Return the name of an image."""
-        columns, index = self._where(row)
-        return columns.image_of(index)
-
-    def product_of(self, row: int) -> str:
-        """Return the product of an image."""
-        columns, index = self._where(row)
-        return columns.product_of(index)
-
-    def listing_of(self, row: int) -> Listing:
-        """Return the shop's listing of an image's product."""
-        columns, index = self._where(row)
-        return columns.listing_of(index)
-
-    def tags_of(self, row: int) -> tuple[KeywordTag, ...]:
-        """Return the keywords of an image."""
-        columns, index = self._where(row)
-        return columns.tags_of(index)
-
-    def _where(self, row: int) -> tuple[ImageColumns, int]:
+    def where(self, row: int) -> tuple[ImageColumns, int]:
+        """Return the columns that hold an image, and its row in them."""
         if self._changed is None or row < len(self._base):
             return self._base.columns, row
         return self._changed.columns, row - len(self._base)
-
-
-def _images_and_rows(delta: DeltaRows, base: ImageIndex) -> tuple[Iterable[str], list[Any]]:
-    return delta.images, delta.rows_in(base.columns).tolist()

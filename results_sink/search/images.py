@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from results_sink.export.columns import ProductNumbers
 from results_sink.search.query import AllOf, AnyOf, AtLeast, Colour, Everything, Term, Without
 
 if TYPE_CHECKING:
@@ -38,12 +37,6 @@ class ImageIndex:
 
     def __len__(self) -> int:
         return len(self.columns)
-
-    @property
-    def images_by_keyword(self) -> dict[str, int]:
-        """How many images carry each keyword."""
-        counts = np.diff(self._ends, prepend=0).tolist()
-        return dict(zip(self.columns.keyword_ids, counts, strict=True))
 
     def scores_of(self, node: Node) -> NDArray[np.float32]:
         """Return the score of each image, or ``NOT_FOUND``: float32 [N], read-only for callers.
@@ -75,11 +68,6 @@ class ImageIndex:
         surest = np.zeros(len(self), np.float32)
         np.maximum.at(surest, self._rows, self._scores)
         return surest
-
-    @cached_property
-    def product_numbers(self) -> ProductNumbers:
-        """Gives products of changed images the same numbers as here."""
-        return ProductNumbers(self.columns)
 
     @cached_property
     def set_codes(self) -> NDArray[np.int64]:

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import BadExport, Denied, NoExport, PageGone, RetryLater
 from results_sink.export.columns import read_delta
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from pipeline.keywords import Vocabulary
     from pipeline.ports import FileStore
-    from results_sink.export.columns import DeltaRows
     from results_sink.export.manifest import DeltaFile
     from results_sink.search.snapshot import Copies
 
@@ -52,7 +51,7 @@ class ExportReader:
     clock_s: Callable[[], float]
     warn: Callable[[str], object] = ignore_warning
     _states: OrderedDict[ExportState, Searcher] = field(default_factory=OrderedDict)
-    _deltas: dict[str, DeltaRows] = field(default_factory=dict)
+    _deltas: dict[str, Any] = field(default_factory=dict)
     _latest: Latest | None = None
     _checked_at_s: float = 0.0
     _renewed_at_s: float = 0.0
@@ -172,7 +171,7 @@ class ExportReader:
         for state in [state for state in self._states if state != newest]:
             del self._states[state]
 
-    def _fetch(self, deltas: Sequence[DeltaFile]) -> dict[str, DeltaRows]:
+    def _fetch(self, deltas: Sequence[DeltaFile]) -> dict[str, Any]:
         missing = [delta for delta in deltas if delta.sha256 not in self._deltas]
         if len(missing) > 1:
             with ThreadPoolExecutor(FETCHED_AT_ONCE) as pool:
@@ -182,7 +181,7 @@ class ExportReader:
         self._deltas.update(zip((delta.sha256 for delta in missing), read, strict=True))
         return {delta.name: self._deltas[delta.sha256] for delta in deltas}
 
-    def _read(self, delta: DeltaFile) -> DeltaRows:
+    def _read(self, delta: DeltaFile) -> Any:
         return read_delta(ParquetFile(self.copies.path_of(delta.sum)))
 
 

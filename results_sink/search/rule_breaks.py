@@ -47,7 +47,7 @@ def exported_facts(snapshot: Snapshot) -> list[bytes | None]:
     Raises:
         BadExport: a file of the export is missing or damaged.
     """
-    groups = (group for part in snapshot.manifest.images for group in snapshot.open(part).row_groups(FACTS))
+    groups = (group for part in snapshot.manifest.images for group in snapshot.open(part).row_groups(("image", FACTS)))
     return [packed for group in groups for packed in group.column(FACTS).to_pylist()]
 
 

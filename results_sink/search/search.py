@@ -6,7 +6,7 @@ from copy import copy
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     from pipeline.keywords import KeywordTag, Vocabulary
     from pipeline.listing import Listing
-    from results_sink.export.columns import DeltaRows
     from results_sink.search.facets import Facet
     from results_sink.search.precision import PrecisionForecast
     from results_sink.search.query import Node, ParsedQuery
@@ -134,22 +133,36 @@ class SimilarRequest:
     without_image: str = ""
 
 
+class _SnapshotParts:
+    """What was read of a snapshot, or computed from it alone: all of its states share it."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.names: dict[str, FacetNames] = {}  # by language
+        self.vectors: dict[str, ExportedVectors | None] = {}  # by space
+        self.flags: dict[str, NDArray[np.bool_]] = {}  # by filter
+
+    @cached_property
+    def index(self) -> ImageIndex:
+        return ImageIndex(read_images(self.snapshot.open_images()))
+
+    @cached_property
+    def facts(self) -> list[bytes | None]:
+        return exported_facts(self.snapshot)
+
+
 class Searcher:
     """Answers queries from one snapshot with the words of one vocabulary, one query at a time."""
 
     def __init__(self, snapshot: Snapshot, vocabulary: Vocabulary, words: QueryWords | None = None) -> None:
         """Read nothing yet; ``words``, if given, are the sorted words of the same vocabulary."""
+        self._base = _SnapshotParts(snapshot)
         self._snapshot = snapshot
         self._vocabulary = vocabulary
         self._words = words or QueryWords(vocabulary)
-        self._names: dict[str, FacetNames] = {}  # by language
-        self._vectors: dict[str, ExportedVectors | None] = {}  # by space; shared by all states of the snapshot
-        self._base_flags: dict[str, NDArray[np.bool_]] = {}  # by filter; shared likewise
-        self._facts: list[list[bytes | None]] = []  # one item once read; shared likewise
-        self._base: list[ImageIndex] = []  # one item once read: shared by all states of the snapshot
         self._lay({})
 
-    def _lay(self, deltas: Mapping[str, DeltaRows], as_of: datetime | None = None) -> None:
+    def _lay(self, deltas: Mapping[str, Any], as_of: datetime | None = None) -> None:
         self._deltas = list(deltas.values())
         self._last_delta = list(deltas)[-1] if deltas else ""
         self._counters: dict[str, FacetCounter] = {}  # by language
@@ -157,7 +170,7 @@ class Searcher:
         self._flags: dict[str, NDArray[np.bool_]] = {}  # by filter
         self.as_of = as_of or self._snapshot.manifest.scan_began_at
 
-    def under(self, deltas: Mapping[str, DeltaRows], as_of: datetime | None = None) -> Searcher:
+    def under(self, deltas: Mapping[str, Any], as_of: datetime | None = None) -> Searcher:
         """Return a searcher of the same snapshot under these deltas, by name, that shares what was read of it."""
         other = copy(self)
         other.__dict__.pop("_catalogue", None)
@@ -166,9 +179,7 @@ class Searcher:
 
     @cached_property
     def _catalogue(self) -> Catalogue:
-        if not self._base:
-            self._base.append(ImageIndex(read_images(self._snapshot.open_images())))
-        return Catalogue(self._base[0], self._deltas)
+        return Catalogue(self._base.index, self._deltas)
 
     @property
     def state(self) -> ExportState:
@@ -230,9 +241,9 @@ class Searcher:
         rows = np.flatnonzero(self._find(request)[1] >= 0)
         catalogue = self._catalogue
         return forecast(
-            catalogue.keyword_counts[rows],
-            catalogue.expected_errors[rows],
-            catalogue.surest_scores[rows],
+            catalogue.values(lambda part: np.diff(part.columns.offsets))[rows],
+            catalogue.values(lambda part: part.columns.expected_errors)[rows],
+            catalogue.values(lambda part: part.surest_scores)[rows],
             catalogue.visible(lambda columns: columns.has_source(Source.HUMAN))[rows],
             target,
         )
@@ -255,13 +266,13 @@ class Searcher:
 
     def _vectors_of(self, space: str) -> list[tuple[int, ExportedVectors]]:
         """Return the vectors of the snapshot and of the changes, each with the offset of its rows."""
-        if space not in self._vectors:
-            self._vectors[space] = exported_vectors(self._snapshot, space)
+        if space not in self._base.vectors:
+            self._base.vectors[space] = exported_vectors(self._snapshot, space)
         changed = self._catalogue.changed
         if changed and space not in self._changed_vectors:
             self._changed_vectors[space] = changed_vectors(changed, space)
         first_changed = self._catalogue.rows - len(changed) if changed else 0
-        parts = ((0, self._vectors[space]), (first_changed, self._changed_vectors.get(space)))
+        parts = ((0, self._base.vectors[space]), (first_changed, self._changed_vectors.get(space)))
         return [(first_row, vectors) for first_row, vectors in parts if vectors]
 
     def _similar_hits(
@@ -280,14 +291,12 @@ class Searcher:
         passed = {request.without_product}
         hits = []
         for score, row in sorted(nearest, key=lambda neighbour: (-neighbour[0], neighbour[1]))[:wanted]:
-            product = self._catalogue.product_of(row)
-            image = self._catalogue.image_of(row)
-            if not is_shown[row] or product in passed or image == request.without_image:
+            hit = self._hit(row, min(max(score, 0.0), 1.0))  # float32 may round above 1
+            if not is_shown[row] or hit.product in passed or hit.image == request.without_image:
                 continue
             if request.per_product:
-                passed.add(product)
-            within = min(max(score, 0.0), 1.0)  # float32 may round above 1
-            hits.append(SearchHit(image, product, within, *self._said_of(row)))
+                passed.add(hit.product)
+            hits.append(hit)
         return tuple(hits)
 
     def counts_of(self, nodes: Mapping[str, Node], request: SearchRequest) -> dict[str, int]:
@@ -355,18 +364,16 @@ class Searcher:
         """Return the flags of every row; the snapshot's are computed once for all of its states."""
         if name not in self._flags:
             base, *changed = self._catalogue.parts
-            if name not in self._base_flags:
-                self._base_flags[name] = flags(base)
-            self._flags[name] = np.concatenate([self._base_flags[name], *map(flags, changed)])
+            if name not in self._base.flags:
+                self._base.flags[name] = flags(base)
+            self._flags[name] = np.concatenate([self._base.flags[name], *map(flags, changed)])
         return self._flags[name]
 
     def _facts_of(self, part: ImageIndex) -> Sequence[bytes | None]:
         """Return the packed facts of each image; a snapshot's are read at the first query for a rule."""
         if part.columns is self._catalogue.changed:
             return part.columns.facts or [None] * len(part)
-        if not self._facts:
-            self._facts.append(exported_facts(self._snapshot))
-        return self._facts[0]
+        return self._base.facts
 
     def _rows_of(self, node: Node) -> NDArray[np.int64]:
         return np.flatnonzero(self._catalogue.scores_of(node) >= 0)
@@ -388,9 +395,9 @@ class Searcher:
         """Return the results of the requested page."""
         ranks, limit = scores, request.offset + request.limit
         if request.sort is Sort.LEAST_SURE:  # by the query's score, or without one, the image's surest keyword
-            ranks = -scores if request.query.strip() else -self._catalogue.surest_scores[rows]
+            ranks = -scores if request.query.strip() else -self._catalogue.values(lambda part: part.surest_scores)[rows]
         elif request.sort is Sort.NEWEST:
-            ranks = self._catalogue.observed_us[rows].astype(np.float64)
+            ranks = self._catalogue.values(lambda part: part.columns.observed_us)[rows].astype(np.float64)
         elif request.sort is Sort.IMAGE:
             ranks = np.zeros(len(rows), np.float32)  # rows are in the order of image names
         if request.per_product:
@@ -400,16 +407,14 @@ class Searcher:
         return tuple(self._hit(int(rows[index]), float(scores[index])) for index in places[request.offset :])
 
     def _hit(self, row: int, score: float) -> SearchHit:
-        tags = self._catalogue.tags_of(row)
+        columns, index = self._catalogue.where(row)
+        tags = columns.tags_of(index)
         exact = next((tag.score for tag in tags if np.float32(tag.score) == score), score)  # as it was recorded
-        return SearchHit(self._catalogue.image_of(row), self._catalogue.product_of(row), exact, *self._said_of(row))
-
-    def _said_of(self, row: int) -> tuple[tuple[KeywordTag, ...], Listing]:
-        return self._catalogue.tags_of(row), self._catalogue.listing_of(row)
+        return SearchHit(columns.image_of(index), columns.product_of(index), exact, tags, columns.listing_of(index))
 
     def _counter(self, language: str) -> FacetCounter:
         if language not in self._counters:
-            names = self._names.setdefault(language, FacetNames(self._vocabulary, language))
+            names = self._base.names.setdefault(language, FacetNames(self._vocabulary, language))
             self._counters[language] = FacetCounter(names, self._catalogue.keyword_sets)
         return self._counters[language]
 

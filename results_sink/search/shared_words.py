@@ -11,6 +11,7 @@ import numpy as np
 
 from pipeline.model_version import CARD_NAME
 from pipeline.settings import starter_head_dir
+from pipeline.softmax import softmax
 from pipeline.vectors import LEVELS
 
 if TYPE_CHECKING:
@@ -51,7 +52,5 @@ class HeadWords:
         The cosine of two rows is the Bhattacharyya coefficient of the scores: 1 if both photos score the same, 0 if no
         word is possible for both.
         """
-        logits = units @ self.coefficients + self.bias
-        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-        scores = powers / powers.sum(axis=1, keepdims=True)
+        scores = softmax(units @ self.coefficients + self.bias)
         return np.asarray(np.rint(np.sqrt(scores) * LEVELS), np.int8)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from results_sink.export.columns import VECTOR, VectorColumn
+from results_sink.export.columns import VECTOR, vectors_in_space
 from results_sink.search.nearest import VectorIndex
 from results_sink.search.shared_words import HeadWords
 
@@ -39,7 +39,9 @@ def exported_vectors(snapshot: Snapshot, space: str) -> ExportedVectors | None:
     Raises:
         BadExport: a file of the export is missing or damaged.
     """
-    groups = (group for part in snapshot.manifest.images for group in snapshot.open(part).row_groups(*VECTOR))
+    groups = (
+        group for part in snapshot.manifest.images for group in snapshot.open(part).row_groups(("image", *VECTOR))
+    )
     return _indexed(groups, space)
 
 
@@ -54,8 +56,7 @@ def _indexed(groups: Iterable[Any], space: str) -> ExportedVectors | None:
     vectors: list[NDArray[np.int8]] = []
     first_row = 0
     for group in groups:
-        column = VectorColumn(*map(group.column, VECTOR))
-        group_rows, group_vectors = column.in_space(space)
+        group_rows, group_vectors = vectors_in_space(group, space)
         if len(group_rows):
             rows.append(group_rows + first_row)
             vectors.append(group_vectors)

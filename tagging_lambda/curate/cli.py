@@ -10,6 +10,7 @@ import click
 
 from pipeline.clock import utc_now
 from pipeline.errors import CallerError
+from pipeline.exit_codes import ATTENTION
 from pipeline.images import ImageRef
 from pipeline.keywords import Vocabulary
 from pipeline.model_version import CARD_NAME
@@ -38,7 +39,6 @@ from tagging_lambda.words.head_store import InstalledHeads
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ATTENTION = 1  # the exit code of a finished command that needs attention
 MAX_BY_LETTERS = 64  # chosen by us: a name or an address; it is stored on every record
 
 

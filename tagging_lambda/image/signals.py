@@ -26,6 +26,7 @@ FRAME_EVENNESS = 0.97
 _TOLERANCE = (4.0, 24.0)  # levels by which the background may differ from its median, least and most
 _LEAST_PRODUCT_PIXELS = 60
 _CENTRE_SPREAD = 0.28  # of the product's box: a worn garment is in the middle, its wearer's head and shoes are not
+_HALVING_STEP = 70  # levels across a pixel's neighbours, both ways, at which it counts half: an edge mixes two colours
 _GROUND_INSIDE = 0.25  # weight of enclosed pixels of the background's colour: a handle's hole, or a white product
 _SEPARABLE_FILL = (0.02, 0.97)  # shares of the picture for a product that stands out
 _BLACK, _WHITE, _GREY, _BROWN = (COLOURS.index(name) for name in ("black", "white", "grey", "brown"))
@@ -33,6 +34,9 @@ _LEAST_CORRECTED = 0.05  # least neutral, or black, share of the product: smalle
 _HIGHLIGHT = 62  # L*: neutral levels below it are highlights on black, those above shades on white
 _GREY_UP_TO, _WHITE_FROM = 77, 88  # median L* of neutral pixels; between them whites and greys are mixed
 _WARM_BLACK = 1.8  # mean a* of black pixels from which they are dark brown: black things have none
+# Chosen on half of tests/quality/clothing_colours.csv.
+_LIGHTEST_LEVEL, _LIGHTEST_SHARE = 245, 0.98  # what the lightest pixels of a well-lit photo reach, and all below them
+_MOST_GAIN = 1.5
 _PALETTE_QUANTILES = np.array([0.1, 0.25, 0.5, 0.75, 0.9])
 _LAB_OFFSET = 128  # a* and b* range from -128 to 127
 _CLIPPED_BELOW, _CLIPPED_FROM = 4, 252
@@ -82,10 +86,11 @@ def facts_of(small: Levels, fitted: Levels, file: FileSize) -> PhotoFacts:
         product, fill = ground.product, float(ground.product.mean())
     height, width = small.shape[:2]
     box = _box_of(product)
-    cells = cells_of(small)[product]
-    weights = _weights(product, ground.distance, box)[product]
-    lab = lab_table()[cells]
     grey_levels = _luminance(small)
+    cells = cells_of(_well_lit(small, grey_levels))[product]
+    weighed = _weights(product, ground.distance, box) / (1 + _steepness(grey_levels) / _HALVING_STEP)
+    weights = np.asarray(weighed[product], np.float32)
+    lab = lab_table()[cells]
     return PhotoFacts(
         width_pixels=file.width_pixels,
         height_pixels=file.height_pixels,
@@ -155,6 +160,7 @@ def _reached_from_ends(lines: Mask) -> Mask:
     return np.asarray((columns < first) | (columns > last))
 
 
+# The network's activation would add little to these weights (DECISIONS.md, 142).
 def _weights(product: Mask, distance: NDArray[np.int16], box: tuple[int, int, int, int]) -> NDArray[np.float32]:
     """Return each pixel's weight in the product's colour: float32 [H, W], highest in the middle of its box."""
     left, top, right, bottom = box
@@ -163,6 +169,29 @@ def _weights(product: Mask, distance: NDArray[np.int16], box: tuple[int, int, in
     columns = (np.arange(width, dtype=np.float32) - (left + right - 1) / 2) / (right - left)
     bell = np.exp(-0.5 * (rows / _CENTRE_SPREAD) ** 2)[:, None] * np.exp(-0.5 * (columns / _CENTRE_SPREAD) ** 2)
     return np.asarray(np.where(distance <= 2, _GROUND_INSIDE * bell, bell), np.float32)  # noqa: PLR2004 - levels: JPEG noise
+
+
+def _steepness(grey: Levels) -> NDArray[np.float32]:
+    """Return by how many levels the neighbours of each pixel differ, across and down added: float32 [H, W]."""
+    steps = np.zeros(grey.shape, np.float32)
+    steps[:, 1:-1] += _differences(grey[:, 2:], grey[:, :-2])
+    steps[1:-1] += _differences(grey[2:], grey[:-2])
+    return steps
+
+
+# A camera indoors leaves even white things dim (DECISIONS.md, 132).
+def _well_lit(small: Levels, grey_levels: Levels) -> Levels:
+    """Return the picture brightened until its lightest pixels are nearly white, but by no more than ``_MOST_GAIN``.
+
+    Args:
+        small: uint8 [H, W, 3], RGB.
+        grey_levels: uint8 [H, W], its luminance.
+    """
+    lightest = max(1, _quantile((grey_levels,), _LIGHTEST_SHARE))
+    if lightest >= _LIGHTEST_LEVEL:
+        return small
+    gain = min(_LIGHTEST_LEVEL / lightest, _MOST_GAIN)
+    return np.asarray((np.arange(256) * gain).clip(0, 255), np.uint8)[small]
 
 
 # Each step needs the photo as a whole, which a table of single colours lacks (DECISIONS.md, 140).

@@ -13,6 +13,7 @@ import numpy as np
 from pipeline.errors import BadModel
 from pipeline.keywords import Keyword, KeywordTag, Source, Use, Vocabulary
 from pipeline.model_version import CARD_NAME
+from pipeline.softmax import softmax
 from tagging_lambda.words.head_card import HeadCard, HeadKind
 
 if TYPE_CHECKING:
@@ -58,8 +59,7 @@ class Head:
         logits = vectors @ self.coefficients + self.bias
         if self.card.kind is HeadKind.SIGMOID:
             return np.asarray(1 / (1 + np.exp(-np.clip(logits, -60, 60))), np.float32)
-        powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
+        return softmax(logits)
 
     def save(self, folder: Path) -> None:
         """Write the head into the folder; the card last, so that a card means a complete head."""

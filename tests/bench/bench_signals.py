@@ -11,13 +11,17 @@ import time
 
 import numpy as np
 
+from results_sink.search.nearest import unit_rows
+
 DIMENSIONS, FAMILIES = 256, 4_000
+COPIES = 3_000  # of each cosine
+COPY_COSINES = (0.95, 0.85, 0.75)  # of a photo that was cut, padded in white and padded in black: typical ones
 
 
 def made_vectors(count: int) -> np.ndarray:
     """Return vectors in families, whose length falls along the axes as that of real projections does."""
     rng = np.random.default_rng(1)
-    falling = (1 / np.sqrt(1 + np.arange(DIMENSIONS))).astype(np.float32)
+    falling = _falling()
     families = rng.normal(size=(FAMILIES, DIMENSIONS)).astype(np.float32) * falling
     vectors = np.empty((count, DIMENSIONS), np.int8)
     for first in range(0, count, 50_000):
@@ -26,6 +30,28 @@ def made_vectors(count: int) -> np.ndarray:
         values = values + 0.8 * falling * rng.normal(size=(rows, DIMENSIONS)).astype(np.float32)
         vectors[first : first + rows] = np.rint(values / np.abs(values).max(axis=1, keepdims=True) * 127)
     return vectors
+
+
+def _falling() -> np.ndarray:
+    """Return the length of each axis, as real projections have it: float32 [D]."""
+    return (1 / np.sqrt(1 + np.arange(DIMENSIONS))).astype(np.float32)
+
+
+def plant_copies(vectors: np.ndarray) -> dict[float, list[tuple[int, int]]]:
+    """Replace some of the vectors by near copies of others, and return the pairs of rows by their cosine."""
+    rng = np.random.default_rng(2)
+    rows = rng.permutation(len(vectors))
+    pairs = {}
+    for number, cosine in enumerate(COPY_COSINES):
+        count = min(COPIES, len(vectors) // 10)
+        originals, copies = np.split(rows[2 * number * count : 2 * (number + 1) * count], 2)
+        unit = unit_rows(vectors[originals])
+        noise = rng.normal(size=unit.shape).astype(np.float32) * _falling()
+        noise = unit_rows(noise - (noise * unit).sum(axis=1, keepdims=True) * unit)
+        values = cosine * unit + np.sqrt(1 - cosine**2) * noise
+        vectors[copies] = np.rint(values / np.abs(values).max(axis=1, keepdims=True) * 127)
+        pairs[cosine] = [tuple(sorted(pair)) for pair in zip(originals.tolist(), copies.tolist(), strict=True)]
+    return pairs
 
 
 def measure_facts() -> None:
@@ -62,15 +88,23 @@ def measure_nearest(vectors: np.ndarray) -> None:
 
 
 def measure_pairs(vectors: np.ndarray) -> None:
-    """Print how long it takes to find the pairs that may be duplicates, and the memory."""
+    """Print how long it takes to find the pairs that may be duplicates, the memory, and how many copies are found."""
     from results_sink.search.duplicates import alike_pairs
 
+    copies = plant_copies(vectors)
+    wanted = {pair for pairs in copies.values() for pair in pairs}
     begun_s, begun_processor_s = time.perf_counter(), time.process_time()
-    count = sum(1 for _ in alike_pairs(vectors))
+    count, near = 0, set()
+    for pair in alike_pairs(vectors):
+        count += 1
+        if tuple(sorted(pair)) in wanted:
+            near.add(tuple(sorted(pair)))
     memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
     seconds, processor_s = time.perf_counter() - begun_s, time.process_time() - begun_processor_s
     print(f"pairs: {count:,} of {len(vectors):,} photos in {seconds:.1f} s, {processor_s:.1f} s of processor time")
     print(f"memory: {memory_mb:,.0f} MB")
+    for cosine, pairs in copies.items():
+        print(f"copies at cosine {cosine}: {np.mean([pair in near for pair in pairs]):.4f} of {len(pairs):,} are pairs")
 
 
 def main() -> None:

@@ -28,15 +28,16 @@ def whole() -> dict[str, Any]:
 
 
 def with_texts_filled_in(value: Any) -> Any:
-    """Return the value with each text of a loop that brings its own literal, such as a name, with that filled in."""
+    """Return the value with each text of a loop that brings a name, or a reference to one, with that filled in."""
     if isinstance(value, list):
         return [with_texts_filled_in(each) for each in value]
     if not isinstance(value, dict):
         return value
     if isinstance(value.get("Fn::Sub"), list):
         text, brought = value["Fn::Sub"]
-        if all(isinstance(each, str) for each in brought.values()):
-            for name, each in brought.items():
+        names = {name: each if isinstance(each, str) else f"${{{each.get('Ref')}}}" for name, each in brought.items()}
+        if "${None}" not in names.values():
+            for name, each in names.items():
                 text = text.replace(f"${{{name}}}", each)
             return {"Fn::Sub": text}
     return {name: with_texts_filled_in(each) for name, each in value.items()}

@@ -9,47 +9,24 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from itertools import count
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
 
 from infra.cli import main
-from infra.export_page import ExportPage, make_server
+from infra.export_page import ExportPage
 from pipeline.folder import FolderFiles
-from pipeline.images import LocalImage
 from results_sink.connect import export_place
 from tests.builders import jpeg
+from tests.infra.served_export import local, serving
 from tests.results_sink.small_shop import NOW, exported, small_vocabulary, tagged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from pipeline.records import TaggedImage
-
-
-def local(record: TaggedImage, path: Path) -> TaggedImage:
-    """Return the record as one of a photo of this machine."""
-    return replace(record, observation=replace(record.observation, image=LocalImage.of(path)))
-
-
-@contextmanager
-def serving(folder: Path) -> Iterator[str]:
-    page = ExportPage(export_place(str(folder), {}), small_vocabulary(), pytest.fail)
-    with make_server(page) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 @pytest.fixture
@@ -87,7 +64,10 @@ def test_the_page_comes_with_its_own_policy(address: str) -> None:
 
     assert (status, b"main.js" in page) == (200, True)
     assert "default-src 'none'" in headers["content-security-policy"]
-    assert fetch(f"{address}/page/settings.json")[0] == 200
+
+
+def test_the_page_is_told_that_nothing_can_be_changed(address: str) -> None:
+    assert json.loads(fetch(f"{address}/page/settings.json")[1])["read_only"]
 
 
 def test_a_search_finds_local_photos_and_the_page_shows_them(address: str, photo: Path) -> None:

@@ -24,8 +24,8 @@ from pipeline.records import Decision, DecisionKind, Previous, RejectedImage, Ta
 from pipeline.unreadable import readable
 from pipeline.vectors import FeatureVector
 from results_sink.connect import export_place
-from results_sink.export.backup import BackedUpRecords
 from results_sink.export.export import Exporter
+from results_sink.export.exported_records import BackedUpRecords
 from tests.aws_world import AwsWorld
 from tests.builders import InlineExecutor, jpeg, shop, tagger
 from tests.infra.stack_account import Account

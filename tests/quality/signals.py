@@ -3,6 +3,8 @@
 Nothing that ships is trained on these photos. Rules and limits of colours were chosen while looking at every other
 packshot, and the figures printed are of the others. `packshot_wrong_names.csv` names those of the others whose photo
 shows another colour than the shop says; they were judged beside the shop's name alone, before ours was known.
+`clothing_colours.csv` says which colour photos of clothes at home show, and which others pass; they were judged before
+any of our names was known, exposure was chosen on the first and every other one after it, and the rest are measured.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from PIL import Image, ImageFilter, ImageOps
 
 from infra.duplicates import comparable_photos, same_by_pixels
 from infra.photos import KnownPhoto
-from pipeline.colours import COLOURS, LEAST_CERTAINTY, LEAST_FIRST_SHARE
+from pipeline.colours import COLOURS, LEAST_CERTAINTY, LEAST_FIRST_SHARE, colours_of
 from pipeline.photo_rules import RuleSet
 from pipeline.settings import model_dir
 from results_sink.search.duplicates import alike_pairs
@@ -90,6 +92,21 @@ def measure_colours(data: Path, classifier: Classifier) -> None:
     click.echo(f"{np.mean([colour.is_right for colour in kept]):.3f}, ", nl=False)
     click.echo(f"or a neighbour by the judging list {np.mean([colour.is_near for colour in kept]):.3f}")
     draw_colours(DOCS / "colours.svg", judged)
+
+
+def measure_colours_at_home(data: Path, classifier: Classifier) -> None:
+    """Print coverage, and how often the first colour is the judge's, of photos from home that were kept aside."""
+    with (HERE / "clothing_colours.csv").open() as file:
+        rows = list(csv.DictReader(file))[1::2]
+    right, near = [], []
+    for row in rows:
+        facts = read_picture((data / "clothing" / row["file"]).read_bytes(), classifier.card.input).facts
+        if not (colours := colours_of(facts)):
+            continue
+        right.append(colours[0].colour == row["colour"])
+        near.append(colours[0].colour in {row["colour"], *row["also"].split("|")})
+    click.echo(f"colours: {len(rows)} photos from home, coverage {len(right) / len(rows):.3f}")
+    click.echo(f"  first colour is the judge's {np.mean(right):.3f}, or passes with the judge {np.mean(near):.3f}")
 
 
 def jpeg(image: Image.Image, quality: int = 90) -> bytes:
@@ -201,6 +218,7 @@ def main(data: Path, copied: int) -> None:
     """Print all of it for the photos in DATA."""
     classifier = Classifier.load(model_dir() / "card.json")
     measure_colours(data, classifier)
+    measure_colours_at_home(data, classifier)
     measure_heuristics(data, classifier)
     click.echo(f"duplicates: {2 * copied} photos made into 7 others each, among 993 packshots")
     measure_duplicates(data, classifier, copied)

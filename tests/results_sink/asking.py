@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlencode
 
 from pipeline.http.resolver import VERSION
+from pipeline.memory.files import MemoryFiles
 from results_sink.http.api import Api, add_routes
 from results_sink.search.newest import ExportReader
 from results_sink.search.snapshot import Downloaded
 from tests.api_caller import ApiAnswer, caller_for
-from tests.results_sink.small_shop import small_shop, small_vocabulary, table_of
+from tests.results_sink.small_shop import exported, small_shop, small_vocabulary, table_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from pipeline.keywords import Vocabulary
     from pipeline.ports import FileStore, RecordTable
+    from pipeline.records import Record
 
 
 @dataclass
@@ -64,3 +67,10 @@ class Asker:
         """Return the status and the body of the answer to a request whose path is whole and still encoded."""
         answer = self.caller.send(method, unquote(path), query, body, headers)
         return answer.status, answer.data
+
+
+def asker_of(work: Path, records: Sequence[Record] | None = None) -> Asker:
+    """Return what asks an API over these records and an export of them; by default the small shop's."""
+    files = MemoryFiles()
+    exported(files, work, records)
+    return Asker(files, work, None if records is None else table_of(records))

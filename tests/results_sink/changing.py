@@ -20,11 +20,13 @@ from results_sink.search.snapshot import Downloaded
 from tests.results_sink.small_shop import NOW, keep_time, small_vocabulary
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from datetime import datetime
     from pathlib import Path
 
     from pipeline.ports import FileStore
     from pipeline.records import Record
+    from pipeline.unreadable import UnreadableItem
     from results_sink.export.manifest import DeltaFile, Manifest
     from results_sink.search.search import Searcher
 
@@ -77,6 +79,22 @@ class Shop:
         """Make a delta of the next changes."""
         batch = [self.stream.popleft() for _ in range(min(most, len(self.stream)))]
         return self.recorder.record(batch)
+
+    def change(self, *records: Record) -> DeltaFile | None:
+        """Put these records, and make a delta of all changes."""
+        self.put(*records)
+        return self.record()
+
+    def after_scan(self, happen: Callable[[], object]) -> None:
+        """Let this happen when the next scan of the table has read everything, and so sees nothing of it."""
+        scan = self.table.scan
+
+        def scan_and_let_it_happen() -> Iterator[Record | UnreadableItem]:
+            self.table.scan = scan
+            yield from list(scan())
+            happen()
+
+        self.table.scan = scan_and_let_it_happen
 
     def exporter(self, **parts: object) -> Exporter:
         """Return what exports the table."""

@@ -27,7 +27,7 @@ from pipeline.vectors import FeatureVector
 from results_sink.export.manifest import LATEST_NAME
 from results_sink.search import query as query_module
 from results_sink.search.newest import REFRESH_S
-from tests.results_sink.asking import Asker
+from tests.results_sink.asking import Asker, asker_of
 from tests.results_sink.changing import Shop
 from tests.results_sink.small_shop import NOW, exported, gone, rejected, small_vocabulary, table_of, tagged
 
@@ -43,9 +43,7 @@ LATER = NOW + timedelta(hours=1)
 
 @pytest.fixture
 def asker(tmp_path: Path) -> Asker:
-    files = MemoryFiles()
-    exported(files, tmp_path)
-    return Asker(files, tmp_path)
+    return asker_of(tmp_path)
 
 
 def assert_problem(told: ApiAnswer, status: int, *said: str) -> None:
@@ -66,9 +64,7 @@ def with_vector(record: TaggedImage, *values: float) -> TaggedImage:
 
 
 def test_similar_products_come_once_each_most_alike_first(tmp_path: Path) -> None:
-    files, records = MemoryFiles(), similar_shop()
-    exported(files, tmp_path, records)
-    asker = Asker(files, tmp_path, table_of(records))
+    asker = asker_of(tmp_path, similar_shop())
 
     similar = asker.get("/products/sneaker/similar").body["results"]
     assert [(result["product"], result["image"]) for result in similar] == [
@@ -81,9 +77,7 @@ def test_similar_products_come_once_each_most_alike_first(tmp_path: Path) -> Non
 
 
 def test_a_product_without_a_vector_has_no_similar_ones_and_one_that_nobody_knows_is_missing(tmp_path: Path) -> None:
-    files, records = MemoryFiles(), similar_shop()
-    exported(files, tmp_path, records)
-    asker = Asker(files, tmp_path, table_of(records))
+    asker = asker_of(tmp_path, similar_shop())
 
     assert asker.get("/products/blind/similar").body["results"] == []
     assert_problem(asker.get("/products/none/similar"), 404, "'none'")
@@ -108,9 +102,7 @@ def test_what_changed_since_the_snapshot_is_similar_as_it_is_now(tmp_path: Path)
 
 
 def test_what_looks_like_an_image_is_found_by_product_or_by_image_and_never_the_image_itself(tmp_path: Path) -> None:
-    files, records = MemoryFiles(), similar_shop()
-    exported(files, tmp_path, records)
-    asker = Asker(files, tmp_path, table_of(records))
+    asker = asker_of(tmp_path, similar_shop())
     boot = {"image": "s3://shop/boot/1.jpg"}
 
     by_product = asker.post("/similar", json.dumps(boot)).body["results"]
@@ -120,9 +112,7 @@ def test_what_looks_like_an_image_is_found_by_product_or_by_image_and_never_the_
 
 
 def test_a_photo_that_was_only_classified_is_searched_by_its_vector(tmp_path: Path) -> None:
-    files, records = MemoryFiles(), similar_shop()
-    exported(files, tmp_path, records)
-    asker = Asker(files, tmp_path, table_of(records))
+    asker = asker_of(tmp_path, similar_shop())
     vector = FeatureVector.of("0" * 12, np.array([0, 1], np.float32)).pack_text()
     elsewhere = FeatureVector.of("f" * 12, np.array([0, 1], np.float32)).pack_text()
 
@@ -131,9 +121,7 @@ def test_a_photo_that_was_only_classified_is_searched_by_its_vector(tmp_path: Pa
 
 
 def test_who_asks_for_what_is_alike_names_one_thing_that_is_there(tmp_path: Path) -> None:
-    files, records = MemoryFiles(), similar_shop()
-    exported(files, tmp_path, records)
-    asker = Asker(files, tmp_path, table_of(records))
+    asker = asker_of(tmp_path, similar_shop())
 
     assert asker.post("/similar", json.dumps({"image": "s3://shop/blind.jpg"})).body["results"] == []
     assert_problem(asker.post("/similar", json.dumps({"image": "s3://shop/none.jpg"})), 404, "s3://shop/none.jpg")
@@ -156,9 +144,7 @@ def test_what_the_shop_says_of_a_product_is_answered_and_searched_by_a_parameter
 
 
 def test_a_forecast_counts_the_looks_that_are_left_for_what_a_query_finds(tmp_path: Path) -> None:
-    files, records = MemoryFiles(), [tagged("a.jpg", boot=0.5), tagged("b.jpg", boot=0.9), tagged("c.jpg", chair=0.1)]
-    exported(files, tmp_path, records)
-    asker = Asker(files, tmp_path, table_of(records))
+    asker = asker_of(tmp_path, [tagged("a.jpg", boot=0.5), tagged("b.jpg", boot=0.9), tagged("c.jpg", chair=0.1)])
 
     forecast = asker.get("/precision", q="boot", target=0.9).body
     assert {name: forecast[name] for name in ("photos", "decided", "keywords", "precision", "looks")} == {
@@ -393,9 +379,7 @@ def sorted_out(tmp_path: Path) -> Asker:
     unsure = replace(tagged("b.jpg", boot=0.5), low_information=True)
     unsure = replace(unsure, observation=replace(unsure.observation, observed_at=LATER))
     sure = replace(tagged("a.jpg"), keywords=(KeywordTag("boot", 0.9, Source.HEAD),))
-    files = MemoryFiles()
-    exported(files, tmp_path, [sure, unsure, rejected("c.jpg")])
-    return Asker(files, tmp_path)
+    return asker_of(tmp_path, [sure, unsure, rejected("c.jpg")])
 
 
 @pytest.mark.parametrize(

@@ -119,8 +119,7 @@ def test_a_batch_that_comes_again_makes_the_same_file_and_is_named_once(shop: Sh
 
 
 def test_before_the_first_export_changes_lie_upon_nothing(shop: Shop) -> None:
-    shop.put(tagged("a.jpg", boot=0.9))
-    shop.record()
+    shop.change(tagged("a.jpg", boot=0.9))
 
     assert shop.found("boot") == [("s3://shop/a.jpg", 0.9)]
     assert latest_of(shop).snapshot.startswith("19700101T")
@@ -176,10 +175,8 @@ def test_what_was_put_changed_or_taken_away_is_found_as_it_is_now(shop: Shop) ->
     shop.put(*small_shop())
     shop.stream.clear()
     shop.export()
-    shop.put(tagged("new.jpg", boot=0.99), tagged("boot/1.jpg", "boot", chair=0.5))
-    shop.record()
-    shop.put(gone("boot/2.jpg"), tagged("new.jpg", boot=0.6))
-    shop.record()
+    shop.change(tagged("new.jpg", boot=0.99), tagged("boot/1.jpg", "boot", chair=0.5))
+    shop.change(gone("boot/2.jpg"), tagged("new.jpg", boot=0.6))
 
     assert shop.found("boot") == [("s3://shop/new.jpg", 0.6), ("s3://shop/both.jpg", 0.55)]
     assert shop.found("chair")[-1] == ("s3://shop/boot/1.jpg", 0.5)
@@ -210,15 +207,8 @@ def happen(shop: Shop, chance: random.Random, events: int, *, scanning: bool = F
 
 def export_meanwhile(shop: Shop, chance: random.Random) -> None:
     """Export, and let things happen while the table is scanned, of which the scan sees nothing."""
-    scan = shop.table.scan
-
-    def scan_while_others_write():
-        yield from list(scan())
-        happen(shop, chance, chance.randrange(16), scanning=True)
-
-    shop.table.scan = scan_while_others_write
+    shop.after_scan(lambda: happen(shop, chance, chance.randrange(16), scanning=True))
     shop.export()
-    shop.table.scan = scan
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -301,17 +291,9 @@ def test_a_delta_whose_changes_an_export_saw_that_ended_meanwhile_is_not_named(s
 
 def test_a_delta_that_an_export_may_not_have_seen_stays_over_it(shop: Shop) -> None:
     shop.export()
-    shop.put(tagged("old.jpg", boot=0.5))
-    seen = shop.record()
+    seen = shop.change(tagged("old.jpg", boot=0.5))
     shop.now += CLOCK_TOLERANCE
-    scan = shop.table.scan
-
-    def scan_while_others_write():
-        yield from scan()
-        shop.put(tagged("meanwhile.jpg", boot=0.9))
-        shop.record()
-
-    shop.table.scan = scan_while_others_write
+    shop.after_scan(lambda: shop.change(tagged("meanwhile.jpg", boot=0.9)))
     shop.export()
 
     assert shop.found("boot") == [("s3://shop/meanwhile.jpg", 0.9), ("s3://shop/old.jpg", 0.5)]
@@ -321,8 +303,7 @@ def test_a_delta_that_an_export_may_not_have_seen_stays_over_it(shop: Shop) -> N
 
 def test_a_delta_that_comes_while_others_are_folded_stays(shop: Shop) -> None:
     shop.export()
-    shop.put(tagged("a.jpg", boot=0.5))
-    shop.record()
+    shop.change(tagged("a.jpg", boot=0.5))
     folding = shop.folding()
 
     write_if, done = shop.files.write_if, []
@@ -330,8 +311,7 @@ def test_a_delta_that_comes_while_others_are_folded_stays(shop: Shop) -> None:
     def write_if_after_another(name: str, data: bytes, seen: str | None) -> bool:
         if name == LATEST_NAME and not done:
             done.append(name)
-            shop.put(tagged("b.jpg", boot=0.9))
-            shop.record()
+            shop.change(tagged("b.jpg", boot=0.9))
         return write_if(name, data, seen)
 
     shop.files.write_if = write_if_after_another
@@ -344,8 +324,7 @@ def test_a_delta_that_comes_while_others_are_folded_stays(shop: Shop) -> None:
 
 def test_a_fold_that_an_export_overtakes_changes_nothing(shop: Shop) -> None:
     shop.export()
-    shop.put(tagged("a.jpg", boot=0.5))
-    shop.record()
+    shop.change(tagged("a.jpg", boot=0.5))
     read, done = shop.files.read, []
 
     def read_after_an_export(name: str) -> bytes | None:
@@ -365,15 +344,8 @@ def test_a_fold_that_an_export_overtakes_changes_nothing(shop: Shop) -> None:
 def test_an_export_that_began_before_a_fold_ends_after_it_and_is_published(shop: Shop) -> None:
     """A fold is as old as what it folds: it is in no export's way."""
     shop.export()
-    shop.put(tagged("a.jpg", boot=0.5))
-    shop.record()
-    scan = shop.table.scan
-
-    def scan_while_folding():
-        yield from scan()
-        shop.fold()
-
-    shop.table.scan = scan_while_folding
+    shop.change(tagged("a.jpg", boot=0.5))
+    shop.after_scan(shop.fold)
     manifest = shop.export()
 
     assert latest_of(shop).snapshot == manifest.snapshot
@@ -387,23 +359,18 @@ def test_a_change_that_is_folded_while_an_export_scans_is_in_no_snapshot_lost(
 ) -> None:
     """With five folds the first ones are removed before the scan ends."""
     shop.export()
-    shop.put(tagged("old.jpg", boot=0.5))
-    shop.record()
-    scan = shop.table.scan
+    shop.change(tagged("old.jpg", boot=0.5))
 
-    def change(number: int) -> None:
-        shop.put(tagged(f"meanwhile-{number}.jpg", boot=0.9))
-        shop.record()
-
-    def scan_while_others_write():
-        yield from scan()
+    def write_and_fold() -> None:
         for number in range(folds):
-            for what in (lambda at=number: change(at), shop.fold)[:: 1 if first == "the change" else -1]:
-                what()
+            if first == "the fold":
+                shop.fold()
+            shop.change(tagged(f"meanwhile-{number}.jpg", boot=0.9))
+            if first == "the change":
+                shop.fold()
 
-    shop.table.scan = scan_while_others_write
+    shop.after_scan(write_and_fold)
     manifest = shop.export()
-    shop.table.scan = scan
 
     wanted = [(f"s3://shop/meanwhile-{number}.jpg", 0.9) for number in range(folds)]
     assert latest_of(shop).snapshot == manifest.snapshot
@@ -415,20 +382,14 @@ def test_a_change_that_is_folded_while_an_export_scans_is_in_no_snapshot_lost(
 def test_a_change_that_lies_over_another_export_and_is_folded_there_is_not_lost(shop: Shop) -> None:
     """Of two exports at once the one that began first ends first, and its deltas are folded before the other ends."""
     shop.export()
-    early = shop.exporter()
-    scan = shop.table.scan
+    early = replace(shop.exporter(), scan_began_at=shop.tick())
 
-    def scan_while_others_write():
-        yield from scan()
-        shop.table.scan = scan
+    def end_the_early_one_and_fold() -> None:
         early.export()
-        shop.put(tagged("meanwhile.jpg", boot=0.9))
-        shop.record()
+        shop.change(tagged("meanwhile.jpg", boot=0.9))
         shop.fold()
 
-    began_at = shop.tick()
-    early = replace(early, scan_began_at=began_at)
-    shop.table.scan = scan_while_others_write
+    shop.after_scan(end_the_early_one_and_fold)
     shop.export()
 
     assert shop.found("boot") == [("s3://shop/meanwhile.jpg", 0.9)]
@@ -436,17 +397,13 @@ def test_a_change_that_lies_over_another_export_and_is_folded_there_is_not_lost(
 
 def test_an_export_that_cannot_know_what_was_folded_meanwhile_is_not_published(shop: Shop) -> None:
     first = shop.export()
-    scan = shop.table.scan
 
-    def scan_while_others_write():
-        yield from scan()
-        shop.put(tagged("meanwhile.jpg", boot=0.9))
-        shop.record()
+    def fold_and_forget() -> None:
+        shop.change(tagged("meanwhile.jpg", boot=0.9))
         shop.fold()
         shop.files.delete([f"snapshots/{first.snapshot}/{SUPERSEDED_NAME}"])
 
-    shop.table.scan = scan_while_others_write
-
+    shop.after_scan(fold_and_forget)
     with pytest.raises(
         RetryLater, match="what was published while the table was scanned is no longer known; export aga"
     ):
@@ -476,13 +433,7 @@ def test_an_export_whose_answer_was_lost_is_published_once(shop: Shop, monkeypat
 
 def test_an_export_during_which_the_pointer_was_lost_is_not_published(shop: Shop) -> None:
     shop.export()
-    scan = shop.table.scan
-
-    def scan_while_it_is_lost():
-        yield from scan()
-        shop.files.delete([LATEST_NAME])
-
-    shop.table.scan = scan_while_it_is_lost
+    shop.after_scan(lambda: shop.files.delete([LATEST_NAME]))
 
     with pytest.raises(RetryLater, match=r"latest\.json was damaged or removed while the table was scanned"):
         shop.export()
@@ -494,8 +445,7 @@ def test_an_export_during_which_the_pointer_was_lost_is_not_published(shop: Shop
 def test_a_fold_finds_what_was_found_before_and_may_be_run_twice(shop: Shop) -> None:
     shop.put(*small_shop())
     shop.export()
-    shop.put(tagged("new.jpg", boot=0.99), gone("both.jpg"), rejected("chair.jpg"))
-    shop.record()
+    shop.change(tagged("new.jpg", boot=0.99), gone("both.jpg"), rejected("chair.jpg"))
     before = shop.found("boot OR chair")
     first, second = shop.fold(), shop.fold()
 
@@ -509,8 +459,9 @@ def test_a_fold_finds_what_was_found_before_and_may_be_run_twice(shop: Shop) -> 
 def test_a_fold_says_of_itself_what_an_export_would(shop: Shop) -> None:
     shop.put(*small_shop())
     shop.export()
-    shop.put(tagged("new.jpg", boot=0.99), gone("both.jpg"), rejected("chair.jpg"), pinned("sneaker.jpg", "crane-toy"))
-    shop.record()
+    shop.change(
+        tagged("new.jpg", boot=0.99), gone("both.jpg"), rejected("chair.jpg"), pinned("sneaker.jpg", "crane-toy")
+    )
     folded, exported = shop.fold(), shop.export()
 
     assert folded is not None
@@ -526,8 +477,7 @@ def test_a_fold_that_is_stopped_anywhere_leaves_what_was_there_and_can_be_run_ag
     files = Breaking(calls_left=1_000)
     shop = Shop(tmp_path, files)
     shop.export()
-    shop.put(tagged("a.jpg", boot=0.5))
-    shop.record()
+    shop.change(tagged("a.jpg", boot=0.5))
     files.calls_left = calls
     try:
         shop.fold()
@@ -562,8 +512,9 @@ def test_a_recorder_that_is_stopped_anywhere_names_nothing_or_all(tmp_path: Path
 def test_of_many_changes_the_first_are_folded_and_the_others_stay_over_them(shop: Shop) -> None:
     shop.export()
     for number in range(6):
-        shop.put(tagged("a.jpg", boot=0.1 + number / 10), tagged(f"{number}.jpg", chair=0.5), gone(f"{number - 1}.jpg"))
-        shop.record()
+        shop.change(
+            tagged("a.jpg", boot=0.1 + number / 10), tagged(f"{number}.jpg", chair=0.5), gone(f"{number - 1}.jpg")
+        )
     wanted = shop.found("boot OR chair")
     left = [len(latest_of(shop).deltas)]
     for _ in range(4):
@@ -572,8 +523,7 @@ def test_of_many_changes_the_first_are_folded_and_the_others_stay_over_them(shop
         assert shop.found("boot OR chair") == wanted
 
     assert left == [6, 4, 2, 0, 0]
-    shop.put(tagged("a.jpg", boot=0.1), tagged("b.jpg", boot=0.1))
-    shop.record()
+    shop.change(tagged("a.jpg", boot=0.1), tagged("b.jpg", boot=0.1))
     shop.fold(most_rows=1)
     assert latest_of(shop).deltas == ()
 
@@ -582,8 +532,7 @@ def many_deltas(shop: Shop, count: int) -> None:
     """Export nothing, and lay so many deltas over it."""
     shop.export()
     for number in range(count):
-        shop.put(tagged(f"{number}.jpg", boot=0.5))
-        shop.record()
+        shop.change(tagged(f"{number}.jpg", boot=0.5))
 
 
 def test_a_reader_of_more_than_a_hundred_deltas_fetches_each_once(tmp_path: Path) -> None:
@@ -624,8 +573,7 @@ def test_a_fold_opens_few_files_at_once_however_many_deltas_there_are(shop: Shop
 
 def test_few_deltas_are_not_worth_a_fold(shop: Shop) -> None:
     shop.export()
-    shop.put(tagged("a.jpg", boot=0.5))
-    shop.record()
+    shop.change(tagged("a.jpg", boot=0.5))
     folding = shop.folding()
 
     assert type(folding)(folding.exporter, folding.copies).fold() is None
@@ -636,8 +584,7 @@ def test_few_deltas_are_not_worth_a_fold(shop: Shop) -> None:
 
 def test_deltas_go_with_the_last_snapshot_that_needs_them_when_no_export_that_runs_may(shop: Shop) -> None:
     first = shop.export().snapshot
-    shop.put(tagged("a.jpg", boot=0.5))
-    delta = shop.record()
+    delta = shop.change(tagged("a.jpg", boot=0.5))
     shop.now += CLOCK_TOLERANCE
 
     def left() -> tuple[int, bool]:
@@ -666,12 +613,10 @@ def test_a_delta_that_was_never_named_is_removed_when_its_batch_can_come_no_more
 def test_a_page_is_read_from_the_state_it_was_begun_on_by_a_process_that_never_saw_it(shop: Shop) -> None:
     shop.put(*small_shop())
     shop.export()
-    shop.put(tagged("new.jpg", boot=0.99))
-    shop.record()
+    shop.change(tagged("new.jpg", boot=0.99))
     begun = state_of(latest_of(shop))
     wanted = shop.searcher().search("boot")
-    shop.put(gone("new.jpg"), gone("both.jpg"))
-    shop.record()
+    shop.change(gone("new.jpg"), gone("both.jpg"))
     after_a_delta = shop.newest().searcher_of(begun).search("boot")
     shop.fold()
     after_a_fold = shop.newest().searcher_of(begun).search("boot")
@@ -700,8 +645,7 @@ def test_a_scan_has_certainly_seen_what_changed_over_a_minute_before_it(earlier:
 
 def test_a_snapshot_that_was_replaced_keeps_what_lay_over_it(shop: Shop) -> None:
     first = shop.export()
-    shop.put(tagged("a.jpg", boot=0.5))
-    shop.record()
+    shop.change(tagged("a.jpg", boot=0.5))
     pointer = shop.files.read(LATEST_NAME)
     shop.export()
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections import Counter
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.keywords import Keyword, Use, Vocabulary
+from pipeline.keywords import Keyword, Use, Vocabulary, fold
 from results_sink.search.facets import BITS, FacetCounter, FacetNames
 
 NAMES = [f"word {number:03d}" for number in range(200)]
 VOCABULARY = Vocabulary.of([Keyword(name, (), Use.KEYWORD, None, {"en": (name,)}) for name in NAMES], "words-1")
+PLURAL_ENDINGS = ("s", "es", "e", "n", "en", "er", "x")
 sets = st.lists(st.frozensets(st.sampled_from(NAMES), max_size=90), min_size=1, max_size=6)
 
 
@@ -49,3 +51,16 @@ def test_a_name_that_is_counted_last_is_not_behind_its_equals() -> None:
     facets = counter.of_products(np.array([0, 1, 1]), np.array([0, 1]), limit=2)
 
     assert [(facet.keyword, facet.count) for facet in facets] == [(first, 1), (others[0], 1)]
+
+
+@pytest.mark.parametrize("language", ["en", "de", "fr", "es"])
+def test_no_facet_stands_beside_its_own_plural(language: str) -> None:
+    vocabulary, names = Vocabulary.load(), {}
+    for keyword in vocabulary.emitted:
+        names[keyword.id] = fold(keyword.name(language))
+    narrower_and_broader = [
+        (name, names[above]) for word, name in names.items() for above in vocabulary.ancestors(word) if above in names
+    ]
+
+    assert len(narrower_and_broader) > 100
+    assert [pair for pair in narrower_and_broader if pair[1] in {pair[0] + ending for ending in PLURAL_ENDINGS}] == []

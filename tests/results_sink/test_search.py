@@ -505,7 +505,7 @@ def test_scores_of_keywords_are_kept_up_to_a_limit(tmp_path: Path, monkeypatch: 
     for query in ("boot", "chair", "mouse", "sneaker", "boot"):
         searcher.search(query)
 
-    assert len(searcher._base[0]._kept) <= 3
+    assert len(searcher._base.index._kept) <= 3
     assert searcher.search("boot").total == 3
 
 

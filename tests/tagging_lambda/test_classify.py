@@ -11,7 +11,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from pipeline.errors import BadModel
-from tagging_lambda.classify import Classifier, softmax
+from pipeline.softmax import softmax
+from tagging_lambda.classify import Classifier
 from tagging_lambda.model_card import (
     InputContract,
     ModelCard,

@@ -20,13 +20,15 @@ from pipeline.memory.table import MemoryTable
 from pipeline.messages import TagImage
 from pipeline.records import GoneImage, RejectedImage, TaggedImage
 from tagging_lambda.reconcile import Outcome
-from tests.builders import COLOURS, jpeg, shop, tagger
+from tagging_lambda.words.classes_and_heads import KeywordMapper
+from tests.builders import COLOURS, colour_vocabulary, jpeg, shop, tagger
 
 if TYPE_CHECKING:
     from pipeline.records import Record
 
 KEYS = ("a.jpg", "b.jpg")
 CONTENTS = {colour: jpeg(colour) for colour in COLOURS} | {"bad": b"no picture"}
+MAPPER = KeywordMapper.of(colour_vocabulary(), COLOURS)
 STEPS = 12  # times that the world meddles
 DEEPEST = 4  # workers inside workers
 
@@ -86,7 +88,7 @@ class World:
         taken, self.messages = self.messages[:count], self.messages[count:]
         self.reconciled += len(taken)
         self.depth += 1
-        outcomes = tagger(images=MeddledImages(self), table=MeddledTable(self)).reconcile(
+        outcomes = tagger(images=MeddledImages(self), table=MeddledTable(self), mapper=MAPPER).reconcile(
             [queued.message for queued in taken],
             redelivered={queued.message.image for queued in taken if queued.was_delivered},
         )

@@ -74,6 +74,28 @@ def test_a_dark_or_pale_tint_is_a_colour(levels: tuple[int, int, int], colour: s
     assert colours_of(facts_of(photo(levels, ground)))[0].colour == colour
 
 
+def test_a_white_product_is_white_in_a_dim_room_too() -> None:
+    assert colours_of(facts_of(photo((180, 180, 178), ground=(70, 60, 50))))[0].colour == "white"
+
+
+def test_a_grey_product_is_grey_beside_a_lighter_thing() -> None:
+    room = photo((140, 140, 140), ground=(70, 60, 50))
+    room.paste((245, 245, 245), (0, 0, 400, 30))
+
+    assert colours_of(facts_of(room))[0].colour == "grey"
+
+
+def test_narrow_stripes_count_less_than_the_plain_part_of_a_product() -> None:
+    shirt = photo(LEVELS["blue"], size=(96, 72))
+    shirt.paste(LEVELS["yellow"], (40, 18, 56, 54))
+    striped = photo(LEVELS["blue"], size=(96, 72))
+    for left in range(32, 64, 2):
+        striped.paste(LEVELS["yellow"], (left, 18, left + 1, 54))
+    yellow = COLOURS.index("yellow")
+
+    assert facts_of(striped).colour_shares[yellow] < facts_of(shirt).colour_shares[yellow]
+
+
 def test_what_may_be_white_in_the_shade_or_a_light_grey_has_no_colour() -> None:
     assert colours_of(facts_of(photo((207, 207, 208)))) == ()
 
