@@ -119,6 +119,11 @@ class Vocabulary:
 
     def ancestors(self, keyword_id: str) -> tuple[str, ...]:
         """Return every node above this one, nearest first, each once."""
+        if keyword_id not in self._ancestors:
+            self._ancestors[keyword_id] = self._find_ancestors(keyword_id)
+        return self._ancestors[keyword_id]
+
+    def _find_ancestors(self, keyword_id: str) -> tuple[str, ...]:
         ancestors: dict[str, None] = {}
         level = [keyword_id]
         while level:
@@ -129,6 +134,11 @@ class Vocabulary:
 
     def descendants(self, keyword_id: str) -> frozenset[str]:
         """Return this node and every node below it."""
+        if keyword_id not in self._descendants:
+            self._descendants[keyword_id] = self._find_descendants(keyword_id)
+        return self._descendants[keyword_id]
+
+    def _find_descendants(self, keyword_id: str) -> frozenset[str]:
         descendants = {keyword_id}
         level = [keyword_id]
         while level:
@@ -149,6 +159,15 @@ class Vocabulary:
     def emitted(self) -> tuple[Keyword, ...]:
         """Every keyword that a photo can get, in the file's order."""
         return tuple(keyword for keyword in self.nodes.values() if keyword.is_emitted)
+
+    # Each photo asks for the same few again, and finding them took a third of the time of naming its keywords.
+    @cached_property
+    def _ancestors(self) -> dict[str, tuple[str, ...]]:
+        return {}
+
+    @cached_property
+    def _descendants(self) -> dict[str, frozenset[str]]:
+        return {}
 
     @cached_property
     def _children(self) -> dict[str, list[str]]:

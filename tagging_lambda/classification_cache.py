@@ -102,6 +102,7 @@ class ClassificationCache:
             return error
 
     def _classify_pictures(self, pictures: Mapping[bytes, Picture]) -> dict[bytes, Classification]:
+        # All at full size: a smaller look first costs more than it saves on shop photos (DECISIONS.md, 136).
         if not pictures:
             return {}
         contract = self.classifier.card.input
