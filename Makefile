@@ -24,7 +24,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: style cost bench-packages help setup demo open test test-quick check lint check-aws check-cpu audit package lock deploy chaos bench bench-quick bench-search bench-backfill bench-peers quality clean dist
+.PHONY: style cost bench-packages help setup demo open test test-quick check lint check-aws check-cpu check-arm audit package lock deploy chaos bench bench-quick bench-search bench-backfill bench-peers quality clean dist
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -99,6 +99,9 @@ deploy: .venv/run.stamp $(TOOLS)/sam.stamp  ## deploy to AWS with what infra/par
 check-cpu: .venv/dev.stamp  ## hold the model against itself on a CPU without VNNI, played by qemu-user
 	@$(BIN)/python -m tests.bench.check_cpu
 
+check-arm: .venv/dev.stamp  ## tag ten photos with the arm64 package, on an emulated Graviton; wants Debian's apt, and installs nothing
+	@$(BIN)/python -m tests.bench.check_arm
+
 chaos: .venv/dev.stamp  ## nothing lost, nothing wrong: SIZE images (10000) and ten times as many messages, by SEED (docs/reliability.md)
 	$(BIN)/python -m tests.chaos.run $(if $(SEED),--seed $(SEED)) --size $(or $(SIZE),10000)
 
@@ -119,7 +122,7 @@ bench-peers: .venv/dev.stamp  ## measure `tag` beside what others would use, whi
 	@$(BIN)/python -m tests.bench.bench_peers --json build/bench-peers.json
 
 quality: .venv/dev.stamp  ## measure how right keywords are on labelled photos, and draw the plots of README
-	$(if $(DATA),$(BIN)/python -m tests.quality.domains $(DATA),$(BIN)/python -m tests.quality.measure)
+	$(BIN)/python -m tests.quality.measure $(DATA)
 	$(if $(DATA),$(BIN)/python -m tests.quality.signals $(DATA))
 	$(if $(DATA),$(BIN)/python -m tests.quality.alike $(DATA))
 

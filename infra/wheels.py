@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -33,6 +34,7 @@ KEPT_SERVICES = (
     "sqs",
     "sts",
 )  # of the 400 services that botocore describes in 28 MB
+KEPT_ENDPOINTS = (*KEPT_SERVICES, "execute-api")  # by their names in addresses; every new session parses them all
 LEFT_OUT_WORDS = (
     "ar",
     "eu",
@@ -96,7 +98,7 @@ def recipe(lock: Path, architecture: Architecture) -> list[str]:
         *architecture.wheels_only,
         *left_out,
         *LEFT_OUT_FILES,
-        *KEPT_SERVICES,
+        *KEPT_ENDPOINTS,
         bytecode,
         *sorted(locked_lines(lock)),
     ]
@@ -160,6 +162,17 @@ def _tidy(folder: Path) -> None:
     ]
     for path in _matching(folder, patterns):
         path.unlink()
+    for path in folder.glob("botocore/data/endpoints.json"):
+        _keep_endpoints(path)
+
+
+def _keep_endpoints(path: Path) -> None:
+    """Leave the addresses of the services that functions call: 28 kB of 1.3 MB, which saves 12 ms of each start."""
+    endpoints = json.loads(path.read_text(encoding="utf-8"))
+    for partition in endpoints["partitions"]:
+        services = partition["services"]
+        partition["services"] = {name: services[name] for name in KEPT_ENDPOINTS if name in services}
+    path.write_text(json.dumps(endpoints, separators=(",", ":")), encoding="utf-8")
 
 
 def _matching(folder: Path, patterns: Iterable[str]) -> set[Path]:

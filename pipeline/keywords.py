@@ -167,7 +167,15 @@ class Vocabulary:
         return {word: tuple(ids) for word, ids in spellings.items()}
 
     def _in_cycles(self) -> list[str]:
-        return [keyword_id for keyword_id in self.nodes if keyword_id in self.ancestors(keyword_id)]
+        rooted: set[str] = set()  # nodes from which every way up ends: these are in no cycle
+        left = list(self.nodes.values())
+        while left:
+            count = len(rooted)
+            rooted.update(keyword.id for keyword in left if rooted.issuperset(keyword.parents))
+            if len(rooted) == count:
+                break
+            left = [keyword for keyword in left if keyword.id not in rooted]
+        return [keyword.id for keyword in left if keyword.id in self.ancestors(keyword.id)]
 
     def _node(self, keyword_id: str) -> Keyword:
         try:

@@ -72,8 +72,11 @@ class RecordTable(Protocol):
         """
         ...
 
-    def scan(self) -> Iterator[Record | UnreadableItem]:
-        """Yield every record once, in no order. One that is written meanwhile may be the old or the new one."""
+    def scan(self, segment: int = 0, segments: int = 1) -> Iterator[Record | UnreadableItem]:
+        """Yield every record once, in no order. One that is written meanwhile may be the old or the new one.
+
+        With ``segments``, yield those of one segment, counted from 0; each record is in exactly one of them.
+        """
         ...
 
     def summaries(self) -> Iterator[RecordSummary | UnreadableItem]:

@@ -170,19 +170,23 @@ class ExportSettings:
     bucket: str
     prefix: str
     metrics_namespace: str
+    segments: int
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> ExportSettings:
         """Return the settings in TABLE_NAME, EXPORT_BUCKET, EXPORT_PREFIX (default ``export/``), METRICS_NAMESPACE.
 
+        EXPORT_SEGMENTS is how many calls read the table at once (1 to 128, default 1).
+
         Raises:
-            BadSettings: one is missing.
+            BadSettings: one is missing or out of range.
         """
         return cls(
             table_name=required(environment, "TABLE_NAME"),
             bucket=required(environment, "EXPORT_BUCKET"),
             prefix=environment.get("EXPORT_PREFIX", "export/"),
             metrics_namespace=environment.get("METRICS_NAMESPACE") or NAMESPACE,
+            segments=whole_number(environment, "EXPORT_SEGMENTS", default=1, lowest=1, highest=128),
         )
 
 

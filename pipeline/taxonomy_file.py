@@ -33,7 +33,7 @@ class NodeCells:
 
     def several(self, column: str) -> tuple[str, ...]:
         """Return the values in the cell, which ``|`` separates."""
-        return tuple(part.strip() for part in self.cells.get(column, "").split("|") if part.strip())
+        return tuple(filter(None, map(str.strip, self.cells.get(column, "").split("|"))))
 
     def mistake(self, column: str, problem: str) -> BadTaxonomy:
         """Return an error that names the cell's file, line and problem."""
@@ -89,8 +89,8 @@ class _Content:
     laid_over: set[str] = field(default_factory=set)
 
     def rows(self, path: Path, needed: tuple[str, ...]) -> Iterator[CsvRow]:
-        for row in rows(path, needed):
-            if not self.languages.keys() >= row.cells.keys() - set(FIXED):
+        for number, row in enumerate(rows(path, needed)):
+            if number == 0:  # all rows of a file have the columns of its header
                 self._learn_languages(row)
             if row[ID]:
                 yield row
@@ -110,7 +110,9 @@ class _Content:
     def add(self, row: CsvRow) -> None:
         if row[ID] in self.nodes:
             raise row.mistake(ID, f"{row[ID]} appears twice in the taxonomy")
-        self.nodes[row[ID]] = NodeCells(dict.fromkeys(row.cells, row), {column: row[column] for column in row.cells})
+        self.nodes[row[ID]] = NodeCells(
+            dict.fromkeys(row.cells, row), {column: text.strip() for column, text in row.cells.items()}
+        )
 
     def lay_over(self, row: CsvRow) -> None:
         if row[ID] in self.laid_over:

@@ -33,7 +33,7 @@ from tagging_lambda.image.picture import Picture, model_input
 from tagging_lambda.image.reader import Reader
 from tagging_lambda.link import LinkFetcher
 from tagging_lambda.words.class_keywords import strongest
-from tagging_lambda.words.keyword_mapper import KeywordMapper
+from tagging_lambda.words.classes_and_heads import KeywordMapper
 
 CLASSES_SHOWN = 5
 BINARY, FORM, JSON = "application/octet-stream", "multipart/form-data", "application/json"

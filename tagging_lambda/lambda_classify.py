@@ -1,5 +1,10 @@
 """The deployed function that classifies on demand, wired from its environment."""
 
+from tagging_lambda.image.reader import Child
+
+# Before anything else is imported: the child is a copy of this process as it is now (DECISIONS.md, 134).
+_child = Child.fork()
+
 import os
 import tempfile
 from functools import partial
@@ -31,7 +36,7 @@ if os.environ.get("HEADS_URI"):
     _heads = (*_own, *_heads)
 _vocabulary = vocabulary_with(Vocabulary.load(), _heads)
 _models_dir = Path(os.environ.get("MODELS_DIR") or _task_root / MODELS_FOLDER)
-_models = find_models(_model_dir, _models_dir, _vocabulary, _heads)
+_models = find_models(_model_dir, _models_dir, _vocabulary, _heads, _child)
 _models.named(_models.names[0])  # at start, so that no caller waits for it
 _links = LinkFetcher(allows_http=yes_or_no(os.environ, "HTTP_LINKS"))
 _source = PhotoSource(_links, S3Images(_s3), names_in(os.environ, "CATALOGUE_BUCKETS"))

@@ -1,5 +1,10 @@
 """The deployed tagging function, wired from its environment."""
 
+from tagging_lambda.image.reader import Child, ProcessReader
+
+# Before anything else is imported: the child is a copy of this process as it is now (DECISIONS.md, 134).
+child = Child.fork()
+
 import os
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -20,15 +25,14 @@ from pipeline.telemetry import make_logger, make_metrics
 from tagging_lambda.classification_cache import ClassificationCache
 from tagging_lambda.classify import Classifier
 from tagging_lambda.disposition import BackOff
-from tagging_lambda.image.reader import ProcessReader
 from tagging_lambda.model_card import ModelCard
 from tagging_lambda.model_store import fetch_model
 from tagging_lambda.observed_table import ObservedTable
 from tagging_lambda.reconcile import Reconciler
 from tagging_lambda.tag import Redeliverer, make_handler
+from tagging_lambda.words.classes_and_heads import KeywordMapper
 from tagging_lambda.words.head_store import fetch_heads
 from tagging_lambda.words.heads import Head
-from tagging_lambda.words.keyword_mapper import KeywordMapper
 from tagging_lambda.words.projection import STARTER
 
 settings = TaggingSettings.from_environment(os.environ)
@@ -42,8 +46,7 @@ heads: tuple[Head, ...] = (Head.load(STARTER),)
 if settings.heads_uri:  # the shop's own come first: they win where both are certain
     own = fetch_heads(settings.heads_uri, partial(S3Files, s3), Path(tempfile.gettempdir()) / "catalog-tagger-heads")
     heads = (*own, *heads)
-reader = ProcessReader(ModelCard.load(model_dir / CARD_NAME).input)
-reader.start()  # before the model loads, so that both start in parallel
+reader = ProcessReader(ModelCard.load(model_dir / CARD_NAME).input, child=child)
 # AWS Lambda has verified the package, and a fetched model was verified when it arrived.
 classifier = Classifier.load(model_dir / CARD_NAME, is_checked=True)
 logger = make_logger("tag")

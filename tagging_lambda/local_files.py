@@ -24,8 +24,8 @@ from tagging_lambda.image.picture import model_input
 from tagging_lambda.image.reader import ProcessReader, Reader
 from tagging_lambda.photo_cache import ObservedPhoto, PhotoCache
 from tagging_lambda.words.class_keywords import strongest
+from tagging_lambda.words.classes_and_heads import KeywordMapper
 from tagging_lambda.words.head_store import InstalledHeads
-from tagging_lambda.words.keyword_mapper import KeywordMapper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

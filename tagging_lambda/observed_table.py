@@ -35,9 +35,9 @@ class ObservedTable:
             observation = record.observation
             self.log("rejected", image=str(observation.image), run=observation.run_id, reason=str(record.reason))
 
-    def scan(self) -> Iterator[Record | UnreadableItem]:
+    def scan(self, segment: int = 0, segments: int = 1) -> Iterator[Record | UnreadableItem]:
         """Yield what the table yields."""
-        return self.table.scan()
+        return self.table.scan(segment, segments)
 
     def summaries(self) -> Iterator[RecordSummary | UnreadableItem]:
         """Yield what the table yields."""

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pipeline.settings import ProductPattern
     from tagging_lambda.classification_cache import ClassificationCache, ContentResult
     from tagging_lambda.classify import Classifier
-    from tagging_lambda.words.keyword_mapper import KeywordMapper
+    from tagging_lambda.words.classes_and_heads import KeywordMapper
 
 TRIES = 3  # chosen by us: an image that changes more often goes back to its queue
 CLOSING_S = 5.0  # chosen by us: for postponing messages and answering, two calls of the queue

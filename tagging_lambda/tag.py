@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
-
 from pipeline.deliveries import Delivery
 from pipeline.errors import BadMessage, DeployerError, NotBegun, RetryLater, UnreadableRecord
 from pipeline.messages import decode
@@ -18,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from aws_lambda_powertools import Logger, Metrics
-    from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
-    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
     from pipeline.deliveries import QueueName
@@ -29,7 +25,7 @@ if TYPE_CHECKING:
     from tagging_lambda.disposition import Disposition
     from tagging_lambda.reconcile import OutcomeOrError, Reconciler
 
-    Handler = Callable[[dict[str, Any], LambdaContext], PartialItemFailureResponse]
+    Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 
 _METRICS = {
     Outcome.TAGGED: Metric.TAGGED,
@@ -111,7 +107,7 @@ class Redeliverer:
 def make_handler(reconciler: Reconciler, redeliverer: Redeliverer, logger: Logger, metrics: Metrics) -> Handler:
     """Return the function's handler: an SQS batch in, a partial batch response out."""
 
-    def handle(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+    def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         deliveries = [_DecodedDelivery.of(Delivery.of_event(record)) for record in event["Records"]]
         outcomes = reconciler.reconcile(
             [message for decoded in deliveries for message in decoded.messages],
@@ -125,20 +121,16 @@ def make_handler(reconciler: Reconciler, redeliverer: Redeliverer, logger: Logge
             metrics.add_metric(Metric.CONTENTS_RECOGNISED, "Count", int(is_known))
         if any(decoded.decoded for decoded in deliveries):  # S3's test event names no image, so nothing was counted
             metrics.flush_metrics()
-
-        def raise_if_retried(record: SQSRecord) -> None:
-            if isinstance(dispositions[record.message_id], Retry):
-                raise RetryLater("the message is delivered again")
-
-        return process_partial_response(
-            event=event,
-            record_handler=raise_if_retried,
-            # A batch in which every message is retried is not an error of the function: the queue keeps them.
-            processor=BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False),
-            context=context,
-        )
+        return _partial_response(dispositions)
 
     return handle
+
+
+def _partial_response(dispositions: Mapping[str, Disposition]) -> dict[str, Any]:
+    """Return AWS Lambda's answer for a batch of SQS, which names the messages that the queue must keep."""
+    # A batch in which every message is retried is not an error of the function, so nothing is raised.
+    retried = (message for message, disposition in dispositions.items() if isinstance(disposition, Retry))
+    return {"batchItemFailures": [{"itemIdentifier": message} for message in retried]}
 
 
 def _report_images(outcomes: Mapping[ImageRef, OutcomeOrError], logger: Logger, metrics: Metrics) -> None:

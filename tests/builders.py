@@ -24,7 +24,7 @@ from tagging_lambda.classification_cache import ClassificationCache
 from tagging_lambda.image.preprocess import read_picture
 from tagging_lambda.model_card import InputContract
 from tagging_lambda.reconcile import Reconciler
-from tagging_lambda.words.keyword_mapper import KeywordMapper
+from tagging_lambda.words.classes_and_heads import KeywordMapper
 
 if TYPE_CHECKING:
     from pipeline.errors import RejectReason

@@ -16,9 +16,8 @@ PROGRAM = "harmful_reader"
 
 # A child that does what the picture says, and otherwise reads as the product does.
 HARMFUL = """
-import json, os, signal, sys, time
+import os, signal, sys, time
 from tagging_lambda.image import reader_process
-from tagging_lambda.model_card import InputContract
 from tagging_lambda.image.preprocess import read_picture
 
 def read(data):
@@ -34,10 +33,9 @@ def read(data):
             os.abort()
     return read_picture(jpeg if data in (b"noise",) else data, contract)
 
-setup = json.loads(sys.argv[1])
-contract = InputContract(**setup["contract"])
+contract, memory_limit_bytes = reader_process.receive_setup(sys.stdin.buffer)
 jpeg = bytes.fromhex("JPEG")
-reader_process.limit_memory(setup["memory_limit_bytes"])
+reader_process.limit_memory(memory_limit_bytes)
 reader_process.serve(read, sys.stdin.buffer, sys.stdout.buffer)
 """
 

@@ -33,7 +33,7 @@ from tagging_lambda.image.same_photo import PhotoPrint
 from tagging_lambda.link import LinkFetcher
 from tagging_lambda.model_card import InputContract, ModelClass
 from tagging_lambda.recorded_photos import RecordedPhotos
-from tagging_lambda.words.keyword_mapper import KeywordMapper
+from tagging_lambda.words.classes_and_heads import KeywordMapper
 from tests.results_sink.small_shop import exported, small_shop, small_vocabulary, table_of
 
 if TYPE_CHECKING:

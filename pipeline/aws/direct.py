@@ -53,7 +53,8 @@ class SignedSender:
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
         service = client.meta.service_model.signing_name
-        return cls(boto3.Session().get_credentials(), auth, service, client.meta.region_name, http)
+        session = boto3.DEFAULT_SESSION or boto3.Session()  # the client's own, unless it was made in another way
+        return cls(session.get_credentials(), auth, service, client.meta.region_name, http)
 
     def send(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"", *, stream: bool = False

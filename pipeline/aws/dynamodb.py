@@ -81,11 +81,13 @@ class DynamoTable:
                 raise RevisionConflict(f"{record.observation.image} was written since it was read") from error
             raise
 
-    def scan(self) -> Iterator[Record | UnreadableItem]:
+    def scan(self, segment: int = 0, segments: int = 1) -> Iterator[Record | UnreadableItem]:
         """Yield the records by Scan, strongly consistent, a megabyte a call."""
-        pages = self.dynamodb.get_paginator("scan")
+        pages = self.dynamodb.get_paginator("scan").paginate(
+            TableName=self.name, ConsistentRead=True, Segment=segment, TotalSegments=segments
+        )
         with translated(self.name):
-            for page in pages.paginate(TableName=self.name, ConsistentRead=True):
+            for page in pages:
                 for item in page["Items"]:
                     yield read_wire_record(item)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from pipeline.errors import RevisionConflict
 from pipeline.records import GoneImage, RecordSummary, RejectedImage, Rejection, UndoneImage
@@ -56,9 +57,11 @@ class MemoryTable:
             self.records[image] = replace(record, revision=seen_revision + 1)
             self.writes += 1
 
-    def scan(self) -> Iterator[Record | UnreadableItem]:
+    def scan(self, segment: int = 0, segments: int = 1) -> Iterator[Record | UnreadableItem]:
         """Yield the records as ``RecordTable`` promises."""
-        yield from self._items().values()
+        for image, item in self._items().items():
+            if crc32(str(image).encode()) % segments == segment:  # as DynamoDB: by a hash of the key
+                yield item
 
     def summaries(self) -> Iterator[RecordSummary | UnreadableItem]:
         """Yield the summaries as ``RecordTable`` promises."""

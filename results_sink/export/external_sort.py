@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from results_sink.export import parquet, tables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from results_sink.export.postings_layout import Sizes
@@ -35,12 +35,17 @@ class Runs:
     def _spill(self) -> None:
         run = tables.sort_rows(tables.join(self._waiting), self._order)
         self._waiting = []
+        self.add_run(tables.batches(run, self._sizes.merged_rows))
+
+    def add_run(self, batches: Iterable[Any]) -> None:
+        """Add rows that are sorted already: one or more tables, a part of memory each while the runs are merged."""
         path = self._folder / f"{len(self._paths)}.run"
-        step = self._sizes.merged_rows
-        parquet.write_run(run, path, step)
-        lasts = {*range(step - 1, len(run), step), len(run) - 1}
-        self._ends += [tables.sort_key(run, self._order, row) for row in lasts]
+        parquet.write_run(map(self._mark_end, batches), path)
         self._paths.append(path)
+
+    def _mark_end(self, batch: Any) -> Any:
+        self._ends.append(tables.sort_key(batch, self._order, len(batch) - 1))
+        return batch
 
     def merged(self) -> Iterator[Any]:
         """Yield all rows in order, some tens of thousands at a time, and remove the runs.

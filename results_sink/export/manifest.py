@@ -119,7 +119,7 @@ class Manifest:
     def encode(self) -> bytes:
         """Return the manifest as JSON."""
         document = {"kind": "snapshot", "schema_version": SCHEMA_VERSION, **asdict(self)}
-        return json.dumps(document, default=_plain, indent=1).encode()
+        return json.dumps(document, default=plain_of, indent=1).encode()
 
     @classmethod
     def decode(cls, data: bytes, name: str) -> Self:
@@ -128,7 +128,7 @@ class Manifest:
         Raises:
             BadExport: it is damaged, or of a later schema version.
         """
-        return _decoded(data, name, cls._of)
+        return decode_file(data, name, cls._of)
 
     @classmethod
     def _of(cls, body: Mapping[str, Any]) -> Self:
@@ -142,12 +142,12 @@ class Manifest:
             vocabulary_version=body["vocabulary_version"],
             images_columns=_columns(body["images_columns"]),
             postings_columns=_columns(body["postings_columns"]),
-            images=tuple(_part(part) for part in body["images"]),
-            postings=tuple(_part(part) for part in body["postings"]),
+            images=tuple(part_of(part) for part in body["images"]),
+            postings=tuple(part_of(part) for part in body["postings"]),
             coverage_columns=_columns(body.get("coverage_columns", ())),
-            coverage=tuple(_part(part) for part in body.get("coverage", ())),
+            coverage=tuple(part_of(part) for part in body.get("coverage", ())),
             keywords_columns=_columns(body.get("keywords_columns", ())),
-            keywords=tuple(_part(part) for part in body.get("keywords", ())),
+            keywords=tuple(part_of(part) for part in body.get("keywords", ())),
         )
 
 
@@ -210,7 +210,7 @@ class Latest:
 
     def encode(self) -> bytes:
         """Return the pointer as JSON."""
-        return json.dumps({"schema_version": SCHEMA_VERSION, **asdict(self)}, default=_plain, indent=1).encode()
+        return json.dumps({"schema_version": SCHEMA_VERSION, **asdict(self)}, default=plain_of, indent=1).encode()
 
     @classmethod
     def decode(cls, data: bytes, name: str) -> Self:
@@ -219,7 +219,7 @@ class Latest:
         Raises:
             BadExport: it is damaged, or of a later schema version.
         """
-        return _decoded(data, name, cls._of)
+        return decode_file(data, name, cls._of)
 
     @classmethod
     def _of(cls, body: Mapping[str, Any]) -> Self:
@@ -247,7 +247,12 @@ def is_later(data: bytes) -> bool:
         return False
 
 
-def _decoded(data: bytes, name: str, decode: Callable[[Mapping[str, Any]], T]) -> T:
+def decode_file(data: bytes, name: str, decode: Callable[[Mapping[str, Any]], T]) -> T:
+    """Return what ``decode`` makes of a JSON file of an export.
+
+    Raises:
+        BadExport: it is damaged, or of a later schema version.
+    """
     try:
         body = json.loads(data)
         version = int(body["schema_version"])
@@ -262,14 +267,16 @@ def _columns(columns: Iterable[Mapping[str, Any]]) -> tuple[ColumnType, ...]:
     return tuple(ColumnType(column["name"], column["type"]) for column in columns)
 
 
-def _part(part: Mapping[str, Any]) -> PartFile:
+def part_of(part: Mapping[str, Any]) -> PartFile:
+    """Return a file of a snapshot, from its JSON."""
     keywords = tuple(KeywordRows(keyword["keyword_id"], keyword["rows"]) for keyword in part["keywords"])
     groups = tuple(int(rows) for rows in part["row_groups"])
     version = part.get("version", "")
     return PartFile(part["name"], part["rows"], part["bytes"], part["sha256"], groups, keywords, version)
 
 
-def _plain(value: object) -> str:
+def plain_of(value: object) -> str:
+    """Return a value that JSON lacks as text: a time."""
     if isinstance(value, datetime):
         return value.isoformat()
     raise TypeError(f"{type(value).__name__} cannot be written to a manifest")

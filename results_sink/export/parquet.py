@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise, repeat
+from itertools import chain, pairwise, repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,11 +31,14 @@ if TYPE_CHECKING:
 COMPRESSION, COMPRESSION_LEVEL = "zstd", 1
 
 
-def write_run(table: Any, path: Path, batch_rows: int) -> None:
-    """Write rows that ``read_run`` reads back, so many at a time."""
+def write_run(batches: Iterable[Any], path: Path) -> None:
+    """Write one or more tables, which ``read_run`` reads back one at a time."""
+    following = iter(batches)
+    first = next(following)
     options = pa.ipc.IpcWriteOptions(compression="lz4")
-    with pa.ipc.new_stream(str(path), table.schema, options=options) as stream:
-        stream.write_table(table, max_chunksize=batch_rows)
+    with pa.ipc.new_stream(str(path), first.schema, options=options) as stream:
+        for batch in chain([first], following):
+            stream.write_table(batch.combine_chunks())
 
 
 def read_run(path: Path) -> Iterator[Any]:

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Files of one kind: their folder, their schema, and the number of rows at which a file is full."""
+    """Files of one kind: their folder, their schema, the number of rows at which a file is full, and their name."""
 
     name: str
     schema: Any
     part_rows: int
+    stem: str = "part"
 
 
 class Parts:
@@ -77,7 +78,7 @@ class Parts:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         size_bytes = path.stat().st_size
-        name = f"{self._shape.name}/part-{len(self.files):05d}.parquet"
+        name = f"{self._shape.name}/{self._shape.stem}-{len(self.files):05d}.parquet"
         version = self._deliver(name, path)
         path.unlink()
         part = PartFile(name, sum(self._groups), size_bytes, digest, tuple(self._groups), version=version)

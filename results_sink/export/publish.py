@@ -141,7 +141,7 @@ class Publisher:
                 raise RetryLater(f"{name} was cleaned up because the export took too long to publish it; export again")
 
 
-def deltas_since_scan(files: FileStore, before: Latest | None, manifest: Manifest) -> ChooseDeltas:
+def deltas_since_scan(files: FileStore, before: str, manifest: Manifest) -> ChooseDeltas:
     """Return a function that chooses the deltas of a scan's snapshot: those with changes that the scan may have missed.
 
     It chooses None, so that nothing is published, if a scan that began later is published: the deltas between the two
@@ -149,7 +149,7 @@ def deltas_since_scan(files: FileStore, before: Latest | None, manifest: Manifes
 
     Args:
         files: the export.
-        before: what was published when the scan began, or None where nothing was.
+        before: the snapshot that was published when the scan began; empty if none was.
         manifest: of the snapshot.
 
     The returned function raises RetryLater if the deltas since the scan began are no longer all known.
@@ -159,14 +159,14 @@ def deltas_since_scan(files: FileStore, before: Latest | None, manifest: Manifes
     scan_began_at = manifest.scan_began_at
 
     def choose(latest: Latest | None) -> Deltas | None:
-        if latest is None and before is not None:
+        if latest is None and before:
             raise RetryLater(f"{LATEST_NAME} was damaged or removed while the table was scanned; export again")
         if latest is None:
             return ()
         # A machine with a wrong clock may have named a snapshot of the future, which must not block later exports.
         if scan_began_at < scan_time_of(latest.snapshot) <= files.now():
             return None
-        published = _published_since(files, latest, before.snapshot if before else "")
+        published = _published_since(files, latest, before)
         deltas = {delta.name: delta for state in published for delta in state.deltas}
         return tuple(delta for delta in deltas.values() if not is_before_scan(delta.newest_change_at, scan_began_at))
 

@@ -5,6 +5,8 @@ Tables are pyarrow's own wherever they appear; other modules only pass them on, 
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -14,7 +16,7 @@ from results_sink.export.manifest import ColumnType
 from results_sink.export.rows import COLUMNS, SOURCES, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pipeline.keywords import Vocabulary
     from results_sink.export.rows import Kept, KeywordLists
@@ -154,6 +156,39 @@ def with_every_column(table: Any) -> Any:
         if column.name not in table.column_names:
             table = table.append_column(column.name, pa.nulls(len(table), _TYPES[column.kind]))
     return table
+
+
+def renumber(raw: Any, numbers: Sequence[int]) -> Any:
+    """Return raw images in which ``numbers[n]`` stands for the keyword that had number ``n``."""
+    lists = raw["keywords"].combine_chunks()
+    number, score, source = pc.list_flatten(lists).flatten()
+    tags = pa.StructArray.from_arrays(
+        [pa.array(numbers, pa.int32()).take(number), score, source], fields=list(_RAW_TAG)
+    )
+    keywords = pa.ListArray.from_arrays(_starts(lists), tags)
+    return raw.set_column(raw.column_names.index("keywords"), "keywords", keywords)
+
+
+def batches(table: Any, rows: int) -> Iterator[Any]:
+    """Yield the rows, so many at a time."""
+    for begin in range(0, len(table), rows):
+        yield table.slice(begin, rows)
+
+
+def divide_rows(table: Any, column: str, bounds: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+    """Yield the rows of each range of a column by which they are sorted, with the number of the range.
+
+    Range ``n`` begins with the value ``bounds[n - 1]``. Ranges without rows are left out.
+    """
+    values = table[column]
+
+    def value_of(row: int) -> Any:
+        return values[row].as_py()
+
+    ends = [bisect_left(range(len(table)), bound, key=value_of) for bound in bounds]
+    for number, (begin, end) in enumerate(pairwise([0, *ends, len(table)])):
+        if begin < end:
+            yield number, table.slice(begin, end - begin)
 
 
 def join(tables: Iterable[Any]) -> Any:

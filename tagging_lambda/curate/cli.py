@@ -32,8 +32,8 @@ from tagging_lambda.curate.report import (
 from tagging_lambda.curate.retag import RetagCounts, Retagger
 from tagging_lambda.curate.undo import UndoCounts, Undoer
 from tagging_lambda.model_card import ModelCard
+from tagging_lambda.words.classes_and_heads import KeywordMapper
 from tagging_lambda.words.head_store import InstalledHeads
-from tagging_lambda.words.keyword_mapper import KeywordMapper
 
 if TYPE_CHECKING:
     from collections.abc import Callable

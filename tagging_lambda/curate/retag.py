@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pipeline.records import Record
     from tagging_lambda.curate.rewrite import Rewrite, Rewriter
-    from tagging_lambda.words.keyword_mapper import KeywordMapper
+    from tagging_lambda.words.classes_and_heads import KeywordMapper
 
 EXAMPLES = 5  # images shown, chosen by us
 OFFENDERS = 10  # failures named, chosen by us

@@ -12,7 +12,7 @@ from pipeline.keywords import Use
 from pipeline.records import ClassScore
 from tagging_lambda.evaluate.measure import measured
 from tagging_lambda.words.class_keywords import candidates
-from tagging_lambda.words.keyword_mapper import KeywordMapper
+from tagging_lambda.words.classes_and_heads import KeywordMapper
 from tagging_lambda.words.share import Share
 
 if TYPE_CHECKING:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import select
+import signal
 import struct
 import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, NoReturn, Protocol, cast
 
 import numpy as np
 
@@ -20,8 +22,6 @@ from pipeline.facts import PhotoFacts
 from tagging_lambda.image.picture import Picture
 
 if TYPE_CHECKING:
-    from typing import IO
-
     from tagging_lambda.model_card import InputContract
 
 IMAGE_LIMIT_S = 10.0  # the slowest of 30,393 files took 0.5 s on a dedicated machine
@@ -31,6 +31,7 @@ ATTEMPTS = 2  # chosen by us: the first death may have another cause, so only th
 FRAME = struct.Struct("<cQ")  # the kind of the payload, and its length in bytes
 HEAD = struct.Struct("<IIIIBI")  # rows, columns, original width and height, low_information, bytes of facts
 READY, PICTURE, REJECTED = b"+", b"P", b"R"
+PROGRAM = "tagging_lambda.image.reader_process"
 _CHUNK_BYTES = 1 << 20
 
 
@@ -51,15 +52,15 @@ class Reader(Protocol):
 class ProcessReader:
     """Reads pictures in a child process, replaced when a picture kills it. For one thread at a time.
 
-    ``deaths`` counts the children that pictures have killed.
+    ``deaths`` counts the children that pictures have killed. ``child`` runs, or None does yet.
     """
 
     contract: InputContract
     limit_s: float = IMAGE_LIMIT_S
     memory_limit_bytes: int = MEMORY_LIMIT_BYTES
-    program: str = "tagging_lambda.image.reader_process"
+    program: str = PROGRAM
     deaths: int = 0
-    _child: _Child | None = field(default=None, repr=False)
+    child: Child | None = field(default=None, repr=False)
 
     def read(self, data: bytes) -> Picture:
         """Return the picture in the file, like ``Reader``, within the limits of time and memory."""
@@ -81,25 +82,25 @@ class ProcessReader:
 
     def start(self) -> None:
         """Start the child if none runs, without waiting, so that other work can overlap."""
-        if self._child is not None and self._child.process.poll() is None:
+        if self.child is not None and self.child.process.poll() is None:
             return
         self.close()
-        setup = {"contract": asdict(self.contract), "memory_limit_bytes": self.memory_limit_bytes}
-        self._child = _Child.started(self.program, json.dumps(setup))
+        self.child = Child.start(self.program)
 
     def close(self) -> None:
         """End the child, however busy it is."""
-        child, self._child = self._child, None
+        child, self.child = self.child, None
         if child is not None:
             child.end()
 
-    def _ready(self) -> _Child:
+    def _ready(self) -> Child:
         self.start()
-        child = cast("_Child", self._child)
-        child.wait_until_ready()
+        child = cast("Child", self.child)
+        setup = {"contract": asdict(self.contract), "memory_limit_bytes": self.memory_limit_bytes}
+        child.wait_until_ready(json.dumps(setup).encode())
         return child
 
-    def _asked(self, child: _Child, data: bytes, until_s: float) -> tuple[bytes, bytes]:
+    def _asked(self, child: Child, data: bytes, until_s: float) -> tuple[bytes, bytes]:
         try:
             child.send(data, until_s)
             return child.receive(until_s)
@@ -109,79 +110,154 @@ class ProcessReader:
 
     def _buried(self) -> str:
         """Forget the child, and return its cause of death."""
-        child, self._child = cast("_Child", self._child), None
+        child, self.child = cast("Child", self.child), None
         self.deaths += 1
         code = child.end()
         return f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
-@dataclass
-class _Child:
-    """One running reader, and the two pipes to it."""
+class _Process(Protocol):
+    """What is needed of a running child, as ``subprocess.Popen`` offers it. A negative exit code is a signal."""
 
-    process: subprocess.Popen[bytes]
+    def poll(self) -> int | None: ...
+
+    def kill(self) -> None: ...
+
+    def wait(self) -> int: ...
+
+
+@dataclass
+class _ForkedProcess:
+    """A forked child."""
+
+    pid: int
+    returncode: int | None = None
+
+    def poll(self) -> int | None:
+        return self.returncode if self.returncode is not None else self._collect(os.WNOHANG)
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)  # safe: the kernel keeps the id until the exit code is collected
+
+    def wait(self) -> int:
+        return cast("int", self.returncode if self.returncode is not None else self._collect(0))
+
+    def _collect(self, options: int) -> int | None:
+        pid, status = os.waitpid(self.pid, options)
+        self.returncode = os.waitstatus_to_exitcode(status) if pid else None
+        return self.returncode
+
+
+@dataclass
+class Child:
+    """One running reader, and this process's ends of the two pipes to it."""
+
+    process: _Process
+    requests: int
+    answers: int
     ready: bool = False
 
     @classmethod
-    def started(cls, program: str, setup: str) -> _Child:
+    def start(cls, program: str = PROGRAM) -> Child:
+        """Return a child with an interpreter of its own, without waiting for it."""
         root = str(Path(__file__).resolve().parents[2])
         environment = {
             **os.environ,
             "OPENBLAS_NUM_THREADS": "1",  # each thread's buffers would count against the memory limit
             "PYTHONPATH": os.pathsep.join([root, *(path for path in sys.path if path)]),
         }
+        (stdin, requests), (answers, stdout) = os.pipe(), os.pipe()
         # Pictures are read in a child process, so that a hostile file cannot take the function down (DECISIONS.md, 2).
         process = subprocess.Popen(  # noqa: S603 - this interpreter, our own module
-            [sys.executable, "-m", program, setup],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            [sys.executable, "-m", program],
+            stdin=stdin,
+            stdout=stdout,
             stderr=subprocess.DEVNULL,  # libtiff prints an attacker's text there, thousands of lines a file
             env=environment,
-            bufsize=0,
         )
-        for stream in (process.stdin, process.stdout):
-            os.set_blocking(cast("IO[bytes]", stream).fileno(), False)
-        return cls(process)
+        return cls._of(process, requests, answers, (stdin, stdout))
 
-    def wait_until_ready(self) -> None:
-        """Wait until the child can read; a failure here is never a picture's fault."""
+    @classmethod
+    def fork(cls, program: str = PROGRAM) -> Child:
+        """Return a child with a copy of this interpreter, without waiting for it.
+
+        That saves the start of another interpreter, and the imports so far (DECISIONS.md, 134). Only for a process that
+        has one thread: locks that other threads hold would never be released in the child.
+        """
+        (stdin, requests), (answers, stdout) = os.pipe(), os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            _run_forked(program, stdin, stdout)
+        return cls._of(_ForkedProcess(pid), requests, answers, (stdin, stdout))
+
+    @classmethod
+    def _of(cls, process: _Process, requests: int, answers: int, ends_of_child: tuple[int, int]) -> Child:
+        for pipe in ends_of_child:
+            os.close(pipe)  # else reading would never end once the child has
+        for pipe in (requests, answers):
+            os.set_blocking(pipe, False)
+        return cls(process, requests, answers)
+
+    def wait_until_ready(self, setup: bytes) -> None:
+        """Send the child its setup unless it has it, and wait until it can read; a failure is never a picture's fault.
+
+        Raises:
+            RetryLater: the child did not start.
+        """
         if self.ready:
             return
+        until_s = time.monotonic() + START_LIMIT_S
         try:
-            kind, _ = self.receive(time.monotonic() + START_LIMIT_S)
+            self.send(setup, until_s)
+            kind, _ = self.receive(until_s)
         except (OSError, EOFError) as error:
             raise RetryLater(f"the reader did not start (exit code {self.end()})") from error
         self.ready = kind == READY
 
     def send(self, data: bytes, until_s: float) -> None:
-        pipe = cast("IO[bytes]", self.process.stdin).fileno()
+        """Send one request to the child, or raise TimeoutError when the time has come."""
         left = memoryview(FRAME.pack(b"D", len(data)) + data)
         while left:
-            _wait([], [pipe], until_s)
-            left = left[os.write(pipe, left[:_CHUNK_BYTES]) :]
+            _wait([], [self.requests], until_s)
+            left = left[os.write(self.requests, left[:_CHUNK_BYTES]) :]
 
     def receive(self, until_s: float) -> tuple[bytes, bytes]:
+        """Return the kind and the content of the child's next answer, or raise TimeoutError when the time has come."""
         kind, length = FRAME.unpack(self._exactly(FRAME.size, until_s))
         return kind, self._exactly(length, until_s)
 
     def _exactly(self, length: int, until_s: float) -> bytes:
-        pipe = cast("IO[bytes]", self.process.stdout).fileno()
         received = bytearray()
         while len(received) < length:
-            _wait([pipe], [], until_s)
-            chunk = os.read(pipe, length - len(received))
+            _wait([self.answers], [], until_s)
+            chunk = os.read(self.answers, length - len(received))
             if not chunk:
                 raise EOFError("the reader has ended")
             received += chunk
         return bytes(received)
 
     def end(self) -> int:
+        """End the child, however busy it is, and return its exit code."""
         if self.process.poll() is None:
             self.process.kill()
         code = self.process.wait()
-        for stream in (self.process.stdin, self.process.stdout):
-            cast("IO[bytes]", stream).close()
+        for pipe in (self.requests, self.answers):
+            os.close(pipe)
         return code
+
+
+def _run_forked(program: str, stdin: int, stdout: int) -> NoReturn:
+    """Run the program in the forked child, with these pipes as its input and output, and end the child."""
+    code = 1
+    try:
+        os.dup2(stdin, 0)
+        os.dup2(stdout, 1)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # an attacker's text, as above
+        os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # nothing else of the parent's is the decoder's to write to
+        importlib.import_module(program).main()
+        code = 0
+    finally:
+        os._exit(code)  # the parent's exit handlers are not the child's to run
 
 
 def _wait(readable: list[int], writable: list[int], until_s: float) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import resource
-import sys
 from typing import TYPE_CHECKING
 
 from pipeline.errors import ImageRejected
@@ -45,12 +44,19 @@ def limit_memory(limit_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, limit_bytes))
 
 
+def receive_setup(requests: IO[bytes]) -> tuple[InputContract, int]:
+    """Return the input contract and the memory limit in bytes, which are the first request, a JSON object."""
+    _, length = FRAME.unpack(requests.read(FRAME.size))
+    setup = json.loads(requests.read(length))
+    return InputContract(**setup["contract"]), setup["memory_limit_bytes"]
+
+
 def main() -> None:
-    """Serve on standard input and output, configured by the one argument, a JSON object."""
-    setup = json.loads(sys.argv[1])
-    contract = InputContract(**setup["contract"])
-    limit_memory(setup["memory_limit_bytes"])
-    serve(lambda data: read_picture(data, contract), sys.stdin.buffer, sys.stdout.buffer)
+    """Serve on standard input and output, whatever ``sys.stdin`` was before a fork."""
+    with open(0, "rb", closefd=False) as requests, open(1, "wb", closefd=False) as answers:
+        contract, memory_limit_bytes = receive_setup(requests)
+        limit_memory(memory_limit_bytes)
+        serve(lambda data: read_picture(data, contract), requests, answers)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""The projection from a model's features to the vector on a record."""
+"""The projection from a model's features to the vector on a record.
+
+One network's features: a second one's would cost as much again as all of tagging (DECISIONS.md, 158).
+"""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from tagging_lambda.words.decisions import with_keywords
 
 if TYPE_CHECKING:
     from pipeline.records import TaggedImage
-    from tagging_lambda.words.keyword_mapper import KeywordMapper
+    from tagging_lambda.words.classes_and_heads import KeywordMapper
 
 
 def remapped(record: TaggedImage, mapper: KeywordMapper, run_id: str) -> TaggedImage:

@@ -36,15 +36,15 @@ class MadeUpTable:
         self._photos = [[(word.split(":")[0], float(word.split(":")[1])) for word in line.split()] for line in lines]
         random.Random(SEED).shuffle(self._photos)
 
-    def scan(self) -> Iterator[Record]:
-        """Yield the records, in no order of their names."""
-        chance = random.Random(SEED)
-        for at in range(self._rows):
+    def scan(self, segment: int = 0, segments: int = 1) -> Iterator[Record]:
+        """Yield the records of a segment, in no order of their names."""
+        chance = random.Random(SEED + segment)
+        for at in range(segment, self._rows, segments):
             yield self.record(at, chance)
 
     def record(self, at: int, chance: random.Random, run_id: str = "20260101T000000Z-bench") -> Record:
         """Return a record in the place of the one that was scanned so-many-th."""
-        number = at * 7_919 % self._rows
+        number = at * 2_654_435_761 % self._rows  # a prime: the first records are from everywhere
         observation = Observation(
             image=ImageRef("shop", f"catalogue/{number:09d}.jpg"),
             product=f"product-{number // self._photos_of_each}",

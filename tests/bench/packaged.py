@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from infra.build import BUILD, laid_out
+from infra.build import BUILD, unpack
 from infra.package import PACKAGES
 from infra.wheels import Architecture
 from pipeline.aws.clients import client
@@ -77,7 +77,7 @@ class Bench:
     @contextmanager
     def started(self, name: str) -> Iterator[Function]:
         """Run a function."""
-        code = laid_out(self.packages[name], BUILD, model_dir(), Architecture.X86_64)
+        code = unpack(self.packages[name], BUILD, model_dir(), Architecture.X86_64)
         with running(code, functions()[name]["Handler"], self.day.variables(name), self.folder / name) as function:
             yield function
 

@@ -27,9 +27,9 @@ from pipeline.memory.dead_letters import MemoryDeadLetters
 from pipeline.memory.images import MemoryImages
 from pipeline.memory.queue import MemoryQueue
 from pipeline.messages import TagImage
+from tagging_lambda.words.classes_and_heads import KeywordMapper
 from tagging_lambda.words.head_store import InstalledHeads
 from tagging_lambda.words.heads import Head
-from tagging_lambda.words.keyword_mapper import KeywordMapper
 from tests.catalog_loader.conftest import TAXONOMY
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from pipeline.model_version import CARD_NAME
 from tagging_lambda.classification_cache import Classification, ClassificationCache
 from tagging_lambda.classify import Classifier
 from tagging_lambda.image.preprocess import read_picture
-from tagging_lambda.words.keyword_mapper import KeywordMapper
+from tagging_lambda.words.classes_and_heads import KeywordMapper
 from tests.chaos.damage import DAMAGES
 from tests.chaos.deployment import injured, tiny_model
 from tests.chaos.proxy import KINDS

@@ -53,6 +53,7 @@ NOT_RUN = {
     "make check": "make lint and make check-aws",
     "make check-aws": "the second job of .github/workflows types it; it installs four tools",
     "make audit": "the second job of .github/workflows types it; what is known of vulnerabilities changes every day",
+    "make check-arm": "it emulates another processor, which takes minutes, and wants Debian's apt",
     "make check-cpu": "it plays another processor, which takes half an hour",
     "make chaos": "it loads the machine for minutes or hours, by its size; tests/chaos tests its parts",
     "make bench": "its figures need a machine with nothing else to do",

@@ -159,7 +159,7 @@ def live_a_day(day: Day) -> None:
     items = client("dynamodb", account.endpoint_url).scan(TableName=table)["Items"]
     changes = {"Records": [told(at, item) for at, item in enumerate(items)]}
     day.run("ChangesFunction", changes, changes)
-    day.run("ExportFunction", {"fold": True}, *[{}] * 8, {"fold": True})
+    day.run("ExportFunction", {"fold": True}, {"plan": True}, *[{}] * 8, {"fold": True})
     day.run("ChangesFunction", changes)
     day.run("ExportFunction", {"fold": True})
     api = "ANY /v1/{proxy+}"

@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING
 import pytest
 
 from infra.package import ROOT, RUNTIME_CLIENT
-from infra.wheels import PYTHON_VERSION, Architecture, locked_lines, pip, runtime_python
+from infra.wheels import PYTHON_VERSION, Architecture, compile_modules, locked_lines, pip, runtime_python
 from pipeline.settings import home
 from tests.runtime_api import RuntimeApi
 from tests.strace import strangers, tracing
@@ -89,13 +89,14 @@ def runtime_client() -> Path:
     """Return a folder with the runtime client, installed once."""
     lock = RUNTIME_CLIENT.lock
     name = next(line.split()[0] for line in locked_lines(lock) if line.startswith("awslambdaric=="))
-    folder = home() / "downloads" / name.replace("==", "-")
+    folder = home() / "downloads" / f"{name.replace('==', '-')}-compiled"
     if not folder.exists():
         half = folder.with_name(f"{folder.name}.part")
         shutil.rmtree(half, ignore_errors=True)
         machine = Architecture.X86_64 if os.uname().machine == "x86_64" else Architecture.ARM64
         exactly = ["--no-deps", "--require-hashes", "--requirement", str(lock)]
         pip(["install", "--quiet", "--target", str(half), *machine.wheels_only, *exactly], "install the runtime client")
+        compile_modules(half)  # as AWS Lambda has it: else each start would compile it, and be measured with that
         half.rename(folder)
     return folder
 

@@ -284,6 +284,25 @@ def test_every_module_of_ours_has_bytecode_that_no_time_makes_stale(packages: di
         assert not [path for path in compiled if str(ROOT).encode() in path.read_bytes()]
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(runtime_python() is None, reason=f"there is no Python {PYTHON_VERSION} here")
+def test_the_packaged_addresses_of_aws_are_those_of_the_whole_library(packages: dict[str, Path]) -> None:
+    code = f"""
+import boto3
+for region in ("us-east-1", "eu-central-1", "cn-north-1", "us-gov-west-1"):
+    for service in {KEPT_SERVICES!r}:
+        print(boto3.client(service, region_name=region).meta.endpoint_url)
+"""
+    printed = []
+    for python, path in ((str(runtime_python()), str(packages["TagFunction"])), (sys.executable, "")):
+        environment = {"PYTHONPATH": path, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+        run = subprocess.run([python, "-c", code], check=True, capture_output=True, text=True, env=environment)
+        printed.append(run.stdout.splitlines())
+
+    assert printed[0] == printed[1]
+    assert len(set(printed[0])) == 4 * len(KEPT_SERVICES)
+
+
 def test_every_service_that_a_function_calls_is_described() -> None:
     wired = [path.read_text(encoding="utf-8") for path in ROOT.glob("*/lambda_*.py")]
     services = {name for text in wired for name in re.findall(r"client\(\"(\w+)\"", text)}

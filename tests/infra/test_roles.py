@@ -132,7 +132,11 @@ def test_where_calls_are_traced_each_role_may_write_traces_before_its_function_i
 
 
 def test_the_timer_may_start_the_export_and_nothing_else() -> None:
-    assert allowed("ExportTimerRole") == {"lambda:InvokeFunction": {"ExportFunction"}}
+    assert allowed("ExportTimerRole") == {
+        "lambda:InvokeFunction": {"ExportFunction"},
+        "states:StartExecution": {"ExportSteps"},
+    }
+    assert allowed("ExportStepsRole") == {"lambda:InvokeFunction": {"ExportFunction"}}
 
 
 def test_a_job_of_s3_batch_operations_may_read_its_bucket_report_there_and_call_its_function(

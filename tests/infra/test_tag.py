@@ -20,7 +20,7 @@ from pipeline.errors import CallerError, RejectReason
 from pipeline.images import LocalImage, exported_image
 from pipeline.settings import DEFAULT_PRODUCT_PATTERN, ProductPattern
 from tagging_lambda.local_files import FileTagger, RejectedFile
-from tagging_lambda.words.keyword_mapper import KeywordMapper
+from tagging_lambda.words.classes_and_heads import KeywordMapper
 from tests.builders import COLOURS, ColourClassifier, InlineReader, colour_vocabulary, jpeg
 
 

@@ -372,6 +372,7 @@ def test_every_variable_is_known_to_the_settings_and_none_that_is_needed_is_miss
             return super().get(name, default)
 
     given = {name: "https://host/1/name" if name.endswith("_URL") else "given" for name in variables}
+    given |= {name: "1" for name in variables if name == "EXPORT_SEGMENTS"}
     settings.from_environment(Asked(given | {name: "" for name in variables if name == "PRODUCT_PATTERN"}))
 
     assert set(variables) <= asked
@@ -459,10 +460,22 @@ def test_calls_are_traced_only_where_that_was_asked_for() -> None:
 def test_the_export_starts_by_itself_and_never_twice_at_once_where_that_can_be_had(aws_environment: None) -> None:
     timer = properties("ExportTimer")
 
-    assert timer["Target"]["Arn"] == {"Fn::GetAtt": ["ExportFunction", "Arn"]}
+    assert timer["Target"]["Arn"] == {"Ref": "ExportSteps"}
     assert timer["ScheduleExpression"] == {"Ref": "ExportSchedule"}
     assert default("ExportSchedule") == "rate(1 hour)"
-    assert as_deployed()["ExportFunction"]["Properties"]["ReservedConcurrentExecutions"] == 1
+    reserved = as_deployed()["ExportFunction"]["Properties"]["ReservedConcurrentExecutions"]
+    assert reserved == {"Fn::FindInMap": ["ExportConcurrency", "1", "Is"]}
+    assert whole()["Mappings"]["ExportConcurrency"]["1"]["Is"] == 1
+
+
+def test_an_export_in_segments_leaves_one_function_to_fold_meanwhile() -> None:
+    concurrency = whole()["Mappings"]["ExportConcurrency"]
+    stage = properties("ExportSteps")["Definition"]["States"]["Stages"]["ItemProcessor"]["States"]["Stage"]
+
+    assert whole()["Parameters"]["ExportSegments"]["AllowedValues"] == list(concurrency)
+    for segments, functions_at_once in concurrency.items():
+        if segments != "1":
+            assert functions_at_once["Is"] == min(int(segments), stage["MaxConcurrency"]) + 1
 
 
 # ---- Outputs ---------------------------------------------------------------------------------------------------------

@@ -1,167 +1,187 @@
-"""make quality: how right keywords are on labelled product photos, against other ways, as tables and plots."""
+"""make quality: how right the keywords of what ships are, beside those of the classes alone, as a table and plots."""
 
 from __future__ import annotations
 
-import argparse
-import sys
-import time
-from dataclasses import replace
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-import numpy as np
 
-from pipeline.errors import BadModel
+from pipeline.csv_rows import rows
 from pipeline.keywords import Use, Vocabulary
-from pipeline.model_version import CARD_NAME
 from pipeline.progress import Progress
 from pipeline.settings import home, model_dir
-from tagging_lambda.classify import Classifier
-from tagging_lambda.evaluate.calibrate import calibrated, remap, with_thresholds
-from tagging_lambda.evaluate.measure import Judged, by_score, curve, measured
-from tagging_lambda.words.class_keywords import Taxonomy, candidates, keywords_of, strongest
-from tagging_lambda.words.keyword_mapper import KeywordMapper
-from tests.quality.fits import FITS
-from tests.quality.scores import ScoreCache
-from tests.quality.sets import LabelledSet, clothing, sets
-from tests.quality.ways import ways
+from tagging_lambda.curate.keyword_lookup import keyword_named
+from tagging_lambda.evaluate.labels import right_ids
+from tagging_lambda.local_files import FileTagger, TaggedFile
+from tagging_lambda.words.classes_and_heads import KeywordMapper
+from tagging_lambda.words.head_store import STARTER, InstalledHeads
+from tests.quality.plots import draw_reliability, draw_thresholds
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
-STUDIED = ("crop", "crop 224", "squash", "pad", "crop + pad", "2 crops", "3 crops")
-WANTED = 0.95  # the precision that the calibration aims at
-SWEEP = tuple(at / 100 for at in range(10, 100, 2))  # thresholds
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pipeline.csv_rows import CsvRow
+    from pipeline.keywords import KeywordTag
+
+HERE = Path(__file__).resolve().parent
+DOCS = HERE.parents[1] / "docs"
+LABELS = {"clothing": "keyword", "packshots": "article_type", "goods": "keyword", "grocery": "coarse"}
+UNSEEN = "packshots"  # no head is trained on these, so they alone are plotted
+WAYS = ("classes", "classes and head")
 
 
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a label means in our words: the ids that name the thing, and those that are no mistake."""
+
+    named: frozenset[str]
+    right: frozenset[str]
+
+    @classmethod
+    def of(cls, row: CsvRow, vocabulary: Vocabulary) -> Meaning:
+        """Return the meaning that a row of a judging list gives."""
+        named, also = (
+            frozenset(keyword_named(word, vocabulary) for word in row.several(column))
+            for column in ("expected", "acceptable")
+        )
+        return cls(named, right_ids(named | also, vocabulary))
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedPhoto:
+    """A photo's meaning, and its keywords in one way; none if it could not be read."""
+
+    meaning: Meaning
+    tags: tuple[KeywordTag, ...]
+
+
+@dataclass
+class Measures:
+    """Counts of photos, and of keywords that are no whole department."""
+
+    photos: int = 0
+    specific: int = 0
+    wrong: int = 0
+    only_broad: int = 0
+    needs_a_look: int = 0
+    keywords: int = 0
+    mistakes: int = 0
+
+    @classmethod
+    def of(cls, photos: Iterable[JudgedPhoto], departments: frozenset[str], least_score: float = 0.0) -> Measures:
+        """Return the counts of all photos, of keywords with at least this score."""
+        measures = cls()
+        for photo in photos:
+            ids = frozenset(tag.keyword_id for tag in photo.tags if tag.score >= least_score)
+            measures.add(ids, photo.meaning, departments)
+        return measures
+
+    def add(self, ids: frozenset[str], meaning: Meaning, departments: frozenset[str]) -> None:
+        """Count one photo and its keywords."""
+        mistakes = ids - meaning.right
+        self.photos += 1
+        self.specific += bool(ids & meaning.named)
+        self.wrong += bool(mistakes)
+        self.only_broad += bool(ids) and not mistakes and not ids & meaning.named
+        self.needs_a_look += not ids
+        self.keywords += len(ids - departments)
+        self.mistakes += len(mistakes - departments)
+
+    def __str__(self) -> str:
+        """Return the shares, in the order of the table's head."""
+        counts = (self.specific, self.wrong, self.only_broad, self.needs_a_look)
+        shares = "".join(f"{count / max(self.photos, 1):>13.3f}" for count in counts)
+        return f"{self.photos:>8,}{shares}{1 - self.mistakes / max(self.keywords, 1):>13.3f}"
+
+
+def meanings(data_set: str, vocabulary: Vocabulary) -> dict[str, Meaning]:
+    """Return the judging list of a data set by label."""
+    listed = rows(HERE / f"{data_set}.csv", ("label", "expected", "acceptable"))
+    return {row["label"]: Meaning.of(row, vocabulary) for row in listed}
+
+
+def photos_of(folder: Path, data_set: str, vocabulary: Vocabulary) -> list[tuple[Path, Meaning]]:
+    """Return the photos of a data set; labels without a meaning are passed over."""
+    of_label, column = meanings(data_set, vocabulary), LABELS[data_set]
+    labelled = rows(folder / data_set / "labels.csv", ("file", column))
+    return [(folder / data_set / row["file"], of_label[row[column]]) for row in labelled if row[column] in of_label]
+
+
+def sample_catalogue(vocabulary: Vocabulary) -> list[tuple[Path, Meaning]]:
+    """Return the photos of the sample catalogue, each with a meaning of its own."""
+    listed = rows(HERE / "sample_catalogue.csv", ("file", "expected", "acceptable"))
+    return [(home() / "sample-catalogue" / row["file"], Meaning.of(row, vocabulary)) for row in listed]
+
+
+@dataclass(frozen=True, slots=True)
 class Bench:
-    """The model, its taxonomy, and the scores of all photos."""
+    """What ships, and the classes alone."""
 
-    def __init__(self) -> None:
-        """Load the model that is built."""
-        self.classifier = Classifier.load(model_dir() / CARD_NAME)
-        self.class_ids = [each.id for each in self.classifier.card.classes]
-        self.vocabulary = Vocabulary.load()
-        self.taxonomy = Taxonomy.of(self.vocabulary, self.class_ids)
-        self.cache = ScoreCache(home() / "quality-cache", self.classifier)
+    tagger: FileTagger
 
-    def judged(self, labelled: LabelledSet, way=None, fit: str = "crop") -> list[Judged]:
-        """Return what is said of each photo in this way, ours if none is given."""
-        found = []
-        with Progress(f"{labelled.name}, {fit}", total=len(labelled.files), unit="photos") as progress:
-            for file in progress.over(labelled.files):
-                scores = self.cache.scores(file.path, fit)
-                kept = strongest(scores)
-                found.append(Judged(file, way(scores) if way else keywords_of(kept, self.taxonomy), kept))
-        return found
+    @classmethod
+    def load(cls) -> Bench:
+        """Load the model that is built, with the starter head."""
+        heads = InstalledHeads.of_this_machine().load([STARTER])
+        return cls(FileTagger.load(model_dir(), Vocabulary.load(), heads=heads))
 
+    @property
+    def departments(self) -> frozenset[str]:
+        """The keywords that are whole departments."""
+        return frozenset(k.id for k in self.tagger.vocabulary.nodes.values() if k.use is Use.FALLBACK)
 
-def ways_table(bench: Bench, labelled: LabelledSet):
-    """Print the ways side by side, and return the measures of each."""
-    found = {}
-    click.echo(f"\n{labelled.name}: {len(labelled.files):,} photos\n{_head('way')}")
-    for name, way in ways(bench.taxonomy, bench.class_ids).items():
-        found[name] = measured(bench.judged(labelled, way))
-        click.echo(_row(name, found[name]))
-    return found
+    def judged(self, name: str, photos: list[tuple[Path, Meaning]]) -> tuple[list[JudgedPhoto], ...]:
+        """Return the photos with their keywords in each of `WAYS`."""
+        alone = KeywordMapper(self.tagger.taxonomy)
+        by_way: tuple[list[JudgedPhoto], ...] = ([], [])
+        with Progress(name, total=len(photos), unit="photos") as progress:
+            results = progress.over(self.tagger.tag(path for path, _ in photos))
+            for (_, meaning), result in zip(photos, results, strict=True):
+                is_read = isinstance(result, TaggedFile)
+                of_classes = alone.keywords(result.class_scores, None) if is_read else ()
+                by_way[0].append(JudgedPhoto(meaning, of_classes))
+                by_way[1].append(JudgedPhoto(meaning, result.keywords if is_read else ()))
+        return by_way
 
 
-def fits_table(bench: Bench, labelled: LabelledSet) -> None:
-    """Print the ways to fit photos side by side: as they are, and at one threshold that is right in nine of ten."""
-    click.echo(f"\n{labelled.name}: how photos are fitted\n{_head('fit')}   at precision 0.9: coverage, hits")
-    for fit in STUDIED:
-        photos = bench.judged(labelled, fit=fit)
-        even = _best_even(bench, photos, 0.9)
-        alike = "-" if even is None else f"{even.coverage.value:>25.1%}{even.hits.value:>9.1%}"
-        click.echo(f"{_row(fit, measured(photos))}   {alike}")
+def curve(photos: list[JudgedPhoto], departments: frozenset[str]) -> list[tuple[float, float]]:
+    """Return the shares of photos that are wrong and specific, by the least score that a keyword needs."""
+    steps = [Measures.of(photos, departments, percent / 100) for percent in range(50, 100)]
+    return [(step.wrong / step.photos, step.specific / step.photos) for step in steps]
 
 
-def _best_even(bench: Bench, photos: list[Judged], precision: float):
-    every = [(each, candidates(each.class_scores, bench.taxonomy)) for each in photos]
-    found = [
-        measured([replace(each, tags=tuple(t for t in tags if t.score >= threshold)) for each, tags in every])
-        for threshold in SWEEP
+def reliability(photos: list[JudgedPhoto]) -> list[tuple[float, float, int]]:
+    """Return mean score, share that is right and number of keywords, by tenths and above .95 by hundredths."""
+    edges = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 1.01)
+    scored = [(tag.score, tag.keyword_id in photo.meaning.right) for photo in photos for tag in photo.tags]
+    bins = [[pair for pair in scored if low <= pair[0] < high] for low, high in pairwise(edges)]
+    return [
+        (sum(score for score, _ in part) / len(part), sum(right for _, right in part) / len(part), len(part))
+        for part in bins
+        if part
     ]
-    enough = [each for each in found if each.precision.value >= precision]
-    return max(enough, key=lambda each: each.hits.value, default=None)
 
 
-def times_table(bench: Bench, labelled: LabelledSet) -> None:
-    """Print what each fit costs on one core: reading, fitting and the model."""
-    click.echo("\nms a photo, one core")
-    files = [file.path.read_bytes() for file in labelled.files[:30]]
-    for fit in STUDIED:
-        spent_s = []
-        for data in files:
-            began_s = time.perf_counter()
-            bench.classifier.classify(np.stack(FITS[fit](data, bench.classifier.card.input)))
-            spent_s.append(time.perf_counter() - began_s)
-        click.echo(f"  {fit:<28}{1000 * float(np.median(spent_s)):>8.1f}")
-
-
-def calibration_table(bench: Bench, trained: LabelledSet, tested: list[LabelledSet]) -> None:
-    """Print what thresholds that are found on other photos make of these."""
-    found = calibrated(bench.judged(trained), KeywordMapper(bench.taxonomy), bench.class_ids, WANTED)
-    newer = KeywordMapper.of(with_thresholds(bench.vocabulary, found.thresholds), bench.class_ids)
-    heat = found.temperature
-    click.echo(f"\n{len(found.thresholds)} thresholds for {WANTED:.0%}, found on {len(trained.files):,} other photos")
-    click.echo(_head("photos"))
-    for labelled in tested:
-        click.echo(_row(labelled.name, measured(remap(bench.judged(labelled), newer))))
-    click.echo(f"  temperature {heat.value:g}: log loss {heat.error_now:.4f} now, {heat.error_then:.4f} then")
-
-
-def reliability(bench: Bench, labelled: LabelledSet):
-    """Return how often any keyword is right, said or not, by the score that it has."""
-    shown = {each.id for each in bench.vocabulary.emitted if each.use is Use.KEYWORD}
-    photos = bench.judged(labelled)
-    return by_score(
-        replace(each, tags=tuple(t for t in candidates(each.class_scores, bench.taxonomy) if t.keyword_id in shown))
-        for each in photos
-    )
-
-
-def _head(first: str) -> str:
-    return f"  {first:<28}{'coverage':>9}{'hits':>9}{'precision':>11}{'keywords':>10}"
-
-
-def _row(name: str, found) -> str:
-    shares = f"{found.coverage.value:>9.1%}{found.hits.value:>9.1%}{found.precision.value:>11.1%}"
-    return f"  {name:<28}{shares}{found.precision.of / max(found.photos, 1):>10.1f}"
-
-
-def main() -> None:
-    """Measure all sets that are on this machine."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--fits", action="store_true", help="also compare ways to fit photos that are not square")
-    asked = parser.parse_args()
-    try:
-        bench = Bench()
-    except BadModel as error:
-        sys.exit(str(error))
-    here = sets(bench.vocabulary)
-    if not here:
-        click.echo("no labelled photos are here; `catalog-tagger model build` brings the sample catalogue")
-        return
-    panels = []
-    for labelled in here:
-        found = ways_table(bench, labelled)
-        panels.append((labelled.name, [p.measures for p in curve(bench.judged(labelled), bench.taxonomy)], found))
-    trained = None
-    if any(labelled.name == "clothing" for labelled in here):
-        trained = LabelledSet("clothing, not the ones above", clothing("train", bench.vocabulary))
-        calibration_table(bench, trained, here)
-    _draw(bench, panels, trained or here[0])
-    if asked.fits:
-        for labelled in here:
-            fits_table(bench, labelled)
-        times_table(bench, here[0])
-
-
-def _draw(bench: Bench, panels, told: LabelledSet) -> None:
-    from tests.quality.plots import draw_curves, draw_reliability  # noqa: PLC0415 - matplotlib is slow to load
-
-    draw_curves(DOCS / "quality.svg", panels)
-    draw_reliability(DOCS / "reliability.svg", reliability(bench, told), f"{len(told.files):,} photos: {told.name}")
-    click.echo(f"\nplots: {DOCS / 'quality.svg'}, {DOCS / 'reliability.svg'}")
+@click.command()
+@click.argument("data", type=click.Path(path_type=Path, exists=True, file_okay=False), required=False)
+def main(data: Path | None) -> None:
+    """Measure the model and the starter head on the sample catalogue and on the data sets in DATA."""
+    bench = Bench.load()
+    vocabulary = bench.tagger.vocabulary
+    sets = {"sample": sample_catalogue(vocabulary)}
+    sets |= {name: photos_of(data, name, vocabulary) for name in LABELS if data and (data / name).is_dir()}
+    click.echo(f"{'':<28}  photos     specific        wrong   only broad needs a look    precision")
+    for name, photos in sets.items():
+        by_way = bench.judged(name, photos)
+        for way, judged in zip(WAYS, by_way, strict=True):
+            click.echo(f"{name:<11}{way:<17}{Measures.of(judged, bench.departments)}")
+        if name == UNSEEN:
+            curves = {way: curve(judged, bench.departments) for way, judged in zip(WAYS, by_way, strict=True)}
+            draw_thresholds(DOCS / "quality.svg", curves, len(photos))
+            draw_reliability(DOCS / "reliability.svg", reliability(by_way[1]), f"{len(photos):,} packshots")
 
 
 if __name__ == "__main__":

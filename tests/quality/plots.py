@@ -1,4 +1,4 @@
-"""The plots of README and docs: how right keywords and colours are by threshold, and what scores promise."""
+"""The plots of README and docs: how right keywords and colours are by threshold, and how right by score."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ mpl.use("svg")
 import matplotlib.pyplot as plt
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 mpl.rcParams["svg.hashsalt"] = "catalog-tagger"  # the same figures make the same file
@@ -17,42 +18,37 @@ mpl.rcParams["font.size"] = 9
 mpl.rcParams["axes.spines.top"] = mpl.rcParams["axes.spines.right"] = False
 
 
-# Where the names stand beside their points, so that none covers another: points to the right, points up, and the end.
-BESIDE = {
-    "the first class": (8, -10, "left"),
-    "WordNet's sums from 0.5": (-4, -14, "left"),
-    "our tree's sums from 0.5": (-9, 6, "right"),
-    "ours": (8, 3, "left"),
-}
+def draw_thresholds(path: Path, curves: Mapping[str, Sequence[tuple[float, float]]], photos: int) -> None:
+    """Draw, for each way, the photos that are named against those with a wrong word, from one threshold to the next.
 
-
-def draw_curves(path: Path, panels) -> None:
-    """Draw, for each set, hits against precision: the curve of one threshold for all, and each way as a point."""
-    figure, axes = plt.subplots(1, len(panels), figsize=(4.6 * len(panels), 3.6), squeeze=False)
-    for axis, (title, curve, points) in zip(axes[0], panels, strict=True):
-        axis.plot([p.precision.value for p in curve], [p.hits.value for p in curve], color="#999", lw=1.2)
-        for name, measures in points.items():
-            own = name == "ours"
-            axis.plot(measures.precision.value, measures.hits.value, "o", color="#b00020" if own else "#336", ms=6)
-            right, up, end = BESIDE.get(name, (6, 4, "left"))
-            style = {"xytext": (right, up), "textcoords": "offset points", "ha": end, "fontsize": 8}
-            style["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}  # over the curve, not through it
-            at = (measures.precision.value, measures.hits.value)
-            axis.annotate(name, at, fontweight="bold" if own else "normal", **style)
-        axis.set(title=title, xlabel="precision: keywords that are right", xlim=(0, 1.02), ylim=(0, 1.02))
-        axis.set_ylabel("hits: photos with an expected keyword")
+    Args:
+        path: where the file goes.
+        curves: by way, the shares (wrong, specific), the first as shipped.
+        photos: how many were judged.
+    """
+    figure, axis = plt.subplots(figsize=(4.6, 3.6))
+    for (way, points), colour in zip(curves.items(), ("#336", "#b00020"), strict=True):
+        wrong, specific = zip(*points, strict=True)
+        axis.plot(wrong, specific, color=colour, lw=1.2)
+        axis.plot(wrong[0], specific[0], "o", color=colour, ms=6)
+        axis.annotate(way, (wrong[0], specific[0]), xytext=(0, 8), textcoords="offset points", ha="center", fontsize=8)
+    axis.set(title=f"{photos:,} packshots of a shop the head has not seen", xlabel="photos with a wrong word")
+    axis.set(ylabel="photos with a word that names the thing", xlim=(0, 0.1), ylim=(0, 0.75))
     _save(figure, path)
 
 
-def draw_reliability(path: Path, bins, title: str) -> None:
-    """Draw the share of keywords that are right against the score that promises it."""
+def draw_reliability(path: Path, bins: Sequence[tuple[float, float, int]], title: str) -> None:
+    """Draw the share of keywords that are right against their mean score, with the number of keywords."""
     figure, axis = plt.subplots(figsize=(4.2, 3.8))
-    promised, right = [b.promised for b in bins], [b.right.value for b in bins]
-    below = [b.right.value - b.right.bounds[0] for b in bins]
-    above = [b.right.bounds[1] - b.right.value for b in bins]
     axis.plot([0, 1], [0, 1], color="#bbb", lw=1)
-    axis.errorbar(promised, right, yerr=(below, above), fmt="o", color="#b00020", ms=5, capsize=2)
-    axis.set(title=title, xlabel="score", ylabel="share that is right", xlim=(0, 1.02), ylim=(0, 1.02))
+    for score, share, count in bins:
+        axis.plot(score, share, "o", color="#b00020", ms=5)
+        axis.annotate(
+            f"{count:,}", (score, share), xytext=(0, -14), textcoords="offset points", ha="center", fontsize=7
+        )
+    axis.set(
+        title=title, xlabel="score of a keyword", ylabel="share that is right", xlim=(0.45, 1.03), ylim=(0.3, 1.03)
+    )
     _save(figure, path)
 
 

@@ -293,7 +293,7 @@ def exporter(world: World) -> None:
                 began_at,
                 rows,
                 lambda latest, before=before, at=began_at: publish.deltas_since_scan(
-                    world.files, before, SimpleNamespace(scan_began_at=at)
+                    world.files, before.snapshot if before else "", SimpleNamespace(scan_began_at=at)
                 )(latest),
             )
             cleanup.remove_unneeded(world.files, world.chance.choice((1, 2)))

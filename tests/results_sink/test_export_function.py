@@ -12,7 +12,7 @@ import pytest
 from pipeline.errors import RetryLater
 from pipeline.memory.files import MemoryFiles
 from pipeline.telemetry import make_logger, make_metrics
-from results_sink.export.export import OVERTAKEN, Exporter, make_handler
+from results_sink.export.export import OVERTAKEN, Exporter, Work, make_handler
 from results_sink.export.manifest import LATEST_NAME
 from tests.results_sink.small_shop import NOW, Breaking, exported, keep_time, small_shop, small_vocabulary, table_of
 
@@ -40,7 +40,8 @@ def handler_of(files: FileStore, work: Path) -> Callable[[object, object], dict[
         new_id=lambda: "id0",
         work=work,
     )
-    return make_handler(exporter, make_logger("export"), make_metrics("export"))
+    does = Work(exporter.export, lambda _: None, list, lambda _: None)
+    return make_handler(work, does, make_logger("export"), make_metrics("export"))
 
 
 def test_it_exports_whatever_the_event_says_and_counts_the_rows(
@@ -90,7 +91,8 @@ def test_it_folds_where_the_event_says_so(tmp_path: Path) -> None:
     exporter = Exporter(table_of([]), MemoryFiles(), small_vocabulary(), lambda: "id0", tmp_path / "work")
     folded: list[float] = []
 
-    handle = make_handler(exporter, make_logger("export"), make_metrics("export"), folded.append)
+    does = Work(exporter.export, folded.append, list, lambda _: None)
+    handle = make_handler(tmp_path / "work", does, make_logger("export"), make_metrics("export"))
     with pytest.warns(UserWarning, match="No application metrics"):
         answer = handle({"fold": True}, CONTEXT)
 

@@ -21,7 +21,7 @@ from tagging_lambda.classify import Classification
 from tagging_lambda.classify_once import LoadedModel, Models, PhotoClassifier, PhotoSource, add_routes
 from tagging_lambda.image.picture import Picture
 from tagging_lambda.link import LinkFetcher
-from tagging_lambda.words.keyword_mapper import KeywordMapper
+from tagging_lambda.words.classes_and_heads import KeywordMapper
 from tests.api_caller import caller_for
 
 SHOE, CAMERA = "n04120489", "n04069434"

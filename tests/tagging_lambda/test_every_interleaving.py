@@ -20,7 +20,7 @@ from pipeline.messages import TagImage
 from pipeline.records import GoneImage, TaggedImage
 from tagging_lambda.classification_cache import ClassificationCache
 from tagging_lambda.reconcile import Outcome, Reconciler
-from tagging_lambda.words.keyword_mapper import KeywordMapper
+from tagging_lambda.words.classes_and_heads import KeywordMapper
 from tests.builders import COLOURS, ColourClassifier, InlineReader, colour_vocabulary, jpeg, shop, tagger
 
 if TYPE_CHECKING:

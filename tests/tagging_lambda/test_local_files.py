@@ -15,7 +15,7 @@ from pipeline.keywords import Vocabulary
 from pipeline.settings import home, model_dir
 from tagging_lambda.local_files import FileTagger, RejectedFile, TaggedFile, count_beside_photos, files_below
 from tagging_lambda.photo_cache import PhotoCache
-from tagging_lambda.words.keyword_mapper import KeywordMapper
+from tagging_lambda.words.classes_and_heads import KeywordMapper
 from tests.builders import COLOURS, ColourClassifier, InlineReader, colour_vocabulary, jpeg
 
 if TYPE_CHECKING:

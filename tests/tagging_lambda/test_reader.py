@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pipeline.errors import ImageRejected, RejectReason, RetryLater
 from tagging_lambda.image.preprocess import read_picture
-from tagging_lambda.image.reader import ProcessReader
+from tagging_lambda.image.reader import PROGRAM, Child, ProcessReader
 from tests.builders import CONTRACT, jpeg
 from tests.harmful import harmed_reader
 
-if TYPE_CHECKING:
-    from pathlib import Path
+
+def forked(program: str = PROGRAM) -> Child:
+    """Return a forked child; this process has but one thread as long as pytest runs alone."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return Child.fork(program)
 
 
-@pytest.fixture
-def reader():
-    with_child = ProcessReader(CONTRACT)
+@pytest.fixture(params=["with its own interpreter", "forked"])
+def reader(request):
+    with_child = ProcessReader(CONTRACT, child=forked() if request.param == "forked" else None)
     yield with_child
     with_child.close()
 
@@ -83,21 +90,38 @@ def test_what_the_decoder_prints_reaches_nobody(harmed, capfd):
 
 def test_a_child_that_died_by_another_hand_is_not_the_next_pictures_fault(reader):
     reader.read(jpeg())
-    reader._child.process.kill()
-    reader._child.process.wait()
+    reader.child.process.kill()
+    reader.child.process.wait()
     assert reader.read(jpeg()).width_pixels == 64
 
 
-def test_a_reader_that_cannot_start_is_nobodys_picture():
-    broken = ProcessReader(CONTRACT, program="no_such_module")
-    with pytest.raises(RetryLater, match="did not start"):
+@pytest.mark.parametrize("start", [Child.start, forked])
+def test_a_reader_that_cannot_start_is_nobodys_picture(start):
+    broken = ProcessReader(CONTRACT, child=start("no_such_module"))
+    with pytest.raises(RetryLater, match=r"did not start \(exit code 1\)"):
         broken.read(jpeg())
+
+
+def test_after_a_forked_child_has_died_the_next_one_has_its_own_interpreter(reader):
+    reader.read(jpeg())
+    first = reader.child.process
+    os.kill(first.pid, signal.SIGSEGV)
+    assert first.wait() == first.poll() == -signal.SIGSEGV
+    assert reader.read(jpeg()).width_pixels == 64
+    assert isinstance(reader.child.process, subprocess.Popen)
+
+
+def test_a_forked_child_has_nothing_of_its_parent_open_but_the_two_pipes(reader):
+    reader.read(jpeg())
+    names = {int(path.name): path.readlink() for path in Path(f"/proc/{reader.child.process.pid}/fd").iterdir()}
+    assert set(names) == {0, 1, 2}
+    assert str(names[2]) == os.devnull
 
 
 def test_a_closed_reader_leaves_no_child():
     with_child = ProcessReader(CONTRACT)
     with_child.read(jpeg())
-    process = with_child._child.process
+    process = with_child.child.process
     with_child.close()
     assert process.returncode is not None
 

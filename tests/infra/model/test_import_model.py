@@ -24,7 +24,7 @@ from tagging_lambda.classify import Classifier
 from tagging_lambda.image.picture import model_input
 from tagging_lambda.image.preprocess import read_picture
 from tagging_lambda.model_card import InputContract, ModelCard
-from tagging_lambda.words.keyword_mapper import KeywordMapper
+from tagging_lambda.words.classes_and_heads import KeywordMapper
 from tests.builders import jpeg, shop, tagger
 from tests.infra.model.foreign import CLASSES, COLOURS, SIDE, card, network
 from tests.results_sink.small_shop import exported

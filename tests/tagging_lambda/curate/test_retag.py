@@ -21,8 +21,8 @@ from tagging_lambda.curate.report import retagged_document, retagged_text
 from tagging_lambda.curate.retag import EXAMPLES, RetagCounts, Retagger
 from tagging_lambda.image.reader import ProcessReader
 from tagging_lambda.model_card import ModelCard
+from tagging_lambda.words.classes_and_heads import KeywordMapper
 from tagging_lambda.words.decisions import with_keywords
-from tagging_lambda.words.keyword_mapper import KeywordMapper
 from tagging_lambda.words.remap import remapped
 from tests.builders import COLOURS, keyword, shop, tagger
 from tests.tagging_lambda.curate.conftest import AT, VOCABULARY, ids, tagged

@@ -25,7 +25,7 @@ from tagging_lambda.evaluate.evaluate import evaluated
 from tagging_lambda.evaluate.measure import measured
 from tagging_lambda.evaluate.overlay import write_thresholds
 from tagging_lambda.evaluate.report import calibration_text, evaluation_text
-from tagging_lambda.words.keyword_mapper import KeywordMapper
+from tagging_lambda.words.classes_and_heads import KeywordMapper
 from tagging_lambda.words.share import Share
 from tests.builders import COLOURS
 from tests.tagging_lambda.evaluate.conftest import TAXONOMY, VOCABULARY, photo

@@ -12,7 +12,7 @@ from tagging_lambda.evaluate.evaluate import evaluated, judged, missed, worst
 from tagging_lambda.evaluate.labels import labels_in
 from tagging_lambda.evaluate.report import evaluation_document, evaluation_text
 from tagging_lambda.local_files import FileTagger
-from tagging_lambda.words.keyword_mapper import KeywordMapper
+from tagging_lambda.words.classes_and_heads import KeywordMapper
 from tagging_lambda.words.share import Share
 from tests.builders import COLOURS, ColourClassifier, InlineReader, jpeg
 from tests.tagging_lambda.evaluate.conftest import TAXONOMY, VOCABULARY, photo

@@ -1,14 +1,16 @@
 """Heads and classes together: who overrules whom, and what is left to a person."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from pipeline.keywords import Keyword, Source, Use, Vocabulary
 from pipeline.records import ClassScore
 from pipeline.vectors import FeatureVector
+from tagging_lambda.words.classes_and_heads import SURER, KeywordMapper
 from tagging_lambda.words.head_card import HeadCard, HeadKind, HeadWord
 from tagging_lambda.words.heads import Head
-from tagging_lambda.words.keyword_mapper import SURER, KeywordMapper
 from tagging_lambda.words.share import Share
 
 SPACE = "0123456789ab"
@@ -118,7 +120,41 @@ def test_a_class_of_another_branch_that_is_clearly_surer_than_the_head_stays(map
 def test_a_head_in_doubt_between_its_words_takes_back_a_class_that_is_none_of_them(mapper):
     torn = seen(shirt=0.6, polo=0.6, shoe=0.52)
     assert said(mapper, torn, pyjamas=0.9) == ["clothing"]
-    assert said(mapper, torn, iron=0.9) == ["iron", "appliance"]
+
+
+def test_a_head_that_knows_the_department_but_no_word_takes_back_a_class_of_another_department(mapper):
+    torn = seen(shirt=0.6, polo=0.6, shoe=0.52)
+    assert said(mapper, torn, iron=0.9) == []
+    assert said(mapper, torn, iron=0.99) == ["iron", "appliance"]
+    assert said(mapper, seen(shirt=0.6, polo=0.6, other=0.6), iron=0.9) == ["iron", "appliance"]
+
+
+def test_a_class_of_its_branch_that_the_head_has_no_word_for_is_overruled_by_a_sure_word_alone(mapper):
+    fairly = seen(shirt=1.0, polo=0.95)
+    [shirt, *_] = mapper.keywords((), fairly)
+    assert 0.5 < shirt.score < 0.8
+    assert said(mapper, fairly, bag=0.99) == ["bag"]
+    assert said(mapper, fairly, bag=0.9) == ["shirt", "top", "clothing"]
+    assert said(mapper, seen(shirt=1.0), bag=0.99) == ["shirt", "top", "clothing"]
+
+
+def test_what_a_class_of_the_words_own_kind_implies_elsewhere_does_not_speak_against_the_word():
+    nodes = [
+        Keyword(node, parents, use, None, {"en": (node,)})
+        for node, parents, use in (
+            ("decoration", (), Use.KEYWORD),
+            ("timepieces", ("decoration-and-more",), Use.FALLBACK),
+            ("decoration-and-more", (), Use.THROUGH),
+            ("watch", ("timepieces",), Use.KEYWORD),
+            ("clock", ("timepieces", "decoration"), Use.KEYWORD),
+        )
+    ]
+    head = a_head()
+    words = (replace(head.card.words[0], id="watch", parents=("timepieces",)), *head.card.words[1:])
+    head = replace(head, card=replace(head.card, branch=("timepieces",), words=words, groups=()))
+    mapper = KeywordMapper.of(Vocabulary.of([*VOCABULARY.nodes.values(), *nodes], "words-2"), ("clock",), (head,))
+    tags = mapper.keywords((ClassScore(0, 0.99),), seen(shirt=1.0, other=0.78))
+    assert [tag.keyword_id for tag in tags] == ["watch"]
 
 
 def test_where_the_head_sees_other_things_the_classes_speak(mapper):
