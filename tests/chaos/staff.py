@@ -33,7 +33,8 @@ DECISIONS = 12  # in a file: a command takes as long for one
 DECIDED_KEYWORDS = 10
 BATCH = 8  # changes of the stream
 EXPECTED = ("RUNBOOK.md#", "no image was written last by the run")  # in an error with which a command ends with 2
-COMMAND_LIMIT_S = 400  # through a network in which a call takes seconds
+COMMAND_LIMIT_S = 400.0  # through a network in which a call takes seconds
+IMAGE_LIMIT_S = 0.1  # and for each image of the shop: some commands read and write them all
 KILL_AFTER_S = (0.8, 4.0)  # an export, which takes one or two seconds to begin and one to end
 SKEWS_S = (-86_400, -120, 120, 86_400)  # of clocks that are set off
 PREFIXES = ("shoes/", "a b/", "über/", "日本/")  # folders that are loaded: all images again and again never end
@@ -238,11 +239,12 @@ class Staff:
 
     def _end(self, name: str, process: subprocess.Popen[str]) -> dict[str, Any] | None:
         """Wait for a command, note what it must not do, and return its report; None where it failed."""
+        limit_s = COMMAND_LIMIT_S + IMAGE_LIMIT_S * self.shop.size
         try:
-            output, error = process.communicate(timeout=COMMAND_LIMIT_S)
+            output, error = process.communicate(timeout=limit_s)
         except subprocess.TimeoutExpired:
             process.kill()
-            self.problems.append(f"{name} did not end in {COMMAND_LIMIT_S} s")
+            self.problems.append(f"{name} did not end in {limit_s:.0f} s")
             return None
         code = process.returncode
         self.counts[f"{name}: ended with {code}"] += 1
