@@ -127,14 +127,16 @@ class KeywordMapper:
         if not against:
             return True
         best = 0.0 if answer.is_group else max(own[keyword_id].score for keyword_id in narrowest)
-        inside = self._inside(against, answer.branch, narrowest)
-        outside = [tag.score for tag in against if tag.keyword_id not in inside]
-        if outside:
-            return best >= max(OVERRULING_SCORE, max(outside) - SURER)
-        return best >= OVERRULING_SCORE if self._has_stranger(head, against) else best > 0
+        outside = self._outside(against, answer.branch, narrowest)
+        if outside or self._has_stranger(head, against):
+            return best >= max([OVERRULING_SCORE, *(score - SURER for score in outside)])
+        return best > 0
 
-    def _inside(self, tags: Sequence[KeywordTag], branch: frozenset[str], narrowest: set[str]) -> set[str]:
-        """Return the keywords below the branch, and what those of the head's kind imply: a clock is home decor, too."""
+    def _outside(self, tags: Sequence[KeywordTag], branch: frozenset[str], narrowest: set[str]) -> list[float]:
+        """Return the scores of tags outside the branch, but not of what the words' own kind implies there.
+
+        A clock is home decor, too, and only the clock speaks against a watch.
+        """
         kind = frozenset().union(*(self._kind(keyword_id) for keyword_id in narrowest))
         inside: set[str] = set()
         for keyword_id in (tag.keyword_id for tag in tags):
@@ -143,7 +145,7 @@ class KeywordMapper:
                 inside.add(keyword_id)
             if kind & self._kind(keyword_id):
                 inside |= above
-        return inside
+        return [tag.score for tag in tags if tag.keyword_id not in inside]
 
     def _has_stranger(self, head: Head, tags: Sequence[KeywordTag]) -> bool:
         """Return whether a tag is very sure and no word of the head is above or below it: a tie is no trousers."""
