@@ -122,7 +122,7 @@ class KeywordMapper:
         """
         own = {tag.keyword_id: tag for tag in answer.tags}
         narrowest = self._narrowest(own)
-        related = own.keys() | {keyword_id for spoken in narrowest for keyword_id in self._below(spoken)}
+        related = own.keys() | frozenset().union(*map(self._below, narrowest))
         against = [tag for tag in from_classes if tag.keyword_id not in related]
         if not against:
             return True
