@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import re
 from datetime import date
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,9 +11,7 @@ from catalog_loader import estimate
 from catalog_loader.estimate import PRICES_PATH, Estimator
 from pipeline.errors import CallerError
 from pipeline.ports import SEND_BATCH
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.infra.template_parts import whole
 
 
 @pytest.fixture
@@ -64,13 +60,9 @@ def test_a_cost_that_is_none_is_the_callers_mistake(estimator: Estimator, cost_u
         estimator.affordable(cost_usd)
 
 
-def test_the_estimate_and_the_template_agree(root: Path) -> None:
-    template = root.joinpath("infra", "template.yaml").read_text(encoding="utf-8")
-
+def test_the_estimate_and_the_template_agree() -> None:
     def default(parameter: str) -> int:
-        return int(
-            re.search(rf"^  {parameter}:\n    Type: Number\n    Default: \"?(\d+)\"?$", template, re.MULTILINE)[1]
-        )
+        return int(whole()["Parameters"][parameter]["Default"])
 
     assert default("TagMemoryMB") == round(estimate.FUNCTION_GB * 1024)
     assert default("BackfillConcurrency") == estimate.BACKFILL_FUNCTIONS
