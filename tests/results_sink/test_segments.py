@@ -291,6 +291,7 @@ class BusyDay:
         return {str(record.observation.image): [tag.score for tag in record.keywords] for record in exported}
 
 
+@pytest.mark.slow  # ten seconds of processor time
 def test_search_ends_as_the_table_is_whoever_fails_or_comes_between(tmp_path: Path) -> None:
     kills = 0
     for seed in range(WORLDS):

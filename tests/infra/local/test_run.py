@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -278,9 +279,8 @@ def test_further_buckets_become_readable_by_the_tagging_function(tmp_path: Path,
         ("CataloguePrefix1", "photos/"),
         ("CatalogueBucket2", "shop-two"),
     ):
-        before = f'  {name}:\n    Type: String\n    Default: ""'
-        assert before in text
-        text = text.replace(before, before.replace('""', value))
+        text, replaced = re.subn(rf'(?m)^(  {name}: .*Default: )""', rf"\g<1>{value}", text)
+        assert replaced == 1
     template.write_text(text)
     try:
         stack = up(place, Sources(template, sources.root, sources.model_dir)).stack
