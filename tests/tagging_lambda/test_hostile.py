@@ -61,7 +61,7 @@ def passed() -> Passed:
         post.reconciler.images.put(shop(key), (HOSTILE / name).read_bytes())
     try:
         reader.read(jpeg())
-        child = psutil.Process(reader._child.process.pid)
+        child = psutil.Process(reader.child.process.pid)
         base_bytes, bodies = child.memory_info().rss, [uploaded(quote_plus(key)) for key in keys.values()]
         sent_back = [
             each for at in range(0, len(bodies), BATCH) for each in post.handled(sqs(*bodies[at : at + BATCH]))
