@@ -23,11 +23,11 @@ from pipeline.unreadable import UnreadableItems, readable
 from results_sink.export import parquet, tables
 from results_sink.export.cleanup import remove_unneeded
 from results_sink.export.export import raw_images
-from results_sink.export.manifest import KeywordRows, Manifest, snapshot_name
+from results_sink.export.manifest import KeywordRows, Manifest, decode_file, snapshot_name
 from results_sink.export.publish import Exported, Publisher, deltas_since_scan
 from results_sink.export.rows import ExportStats
 from results_sink.export.snapshot_writer import SnapshotWriter, work_folder
-from results_sink.export.step_files import Plan, Report, SortedRows, Stage, Step, plan_name, step_folder
+from results_sink.export.step_files import Plan, Report, SortedRows, Stage, Step, encode, plan_name, step_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -68,7 +68,7 @@ class SegmentedExport:
         name = snapshot_name(began_at, self.exporter.new_id())
         vocabulary_version = self.exporter.vocabulary.version
         plan = Plan(name, began_at, before.snapshot if before else "", bounds, vocabulary_version)
-        files.write_if(plan_name(name), plan.encode(), None)
+        files.write_if(plan_name(name), encode(plan), None)
         stages = (Stage.SCAN, Stage.IMAGES, Stage.POSTINGS)
         return (*(tuple(plan.steps(stage)) for stage in stages), (Step(name, Stage.PUBLISH),))
 
@@ -100,7 +100,7 @@ class SegmentedExport:
             if self.exporter.files.read(step.report_name) is None:
                 report = _Attempt(self, plan, step, work).run()
                 # The first report counts: another attempt may be running, and the rows of the two may differ.
-                self.exporter.files.write_if(step.report_name, report.encode(), None)
+                self.exporter.files.write_if(step.report_name, encode(report), None)
         return None
 
     def reports(self, plan: Plan, stage: Stage) -> list[Report]:
@@ -114,7 +114,7 @@ class SegmentedExport:
             data = self.exporter.files.read(step.report_name)
             if data is None:
                 raise RetryLater(f"step {step.number} of {stage} of the export {plan.snapshot} is not done")
-            reports.append(Report.decode(data, step.report_name))
+            reports.append(decode_file(Report, data, step.report_name))
         return reports
 
     def _find_published(self, snapshot: str) -> Exported | None:
@@ -140,7 +140,7 @@ class SegmentedExport:
         data = self.exporter.files.read(name)
         if data is None:
             raise RetryLater(f"the export {snapshot} was published or cleaned up; export again")
-        plan = Plan.decode(data, name)
+        plan = decode_file(Plan, data, name)
         if plan.vocabulary_version != self.exporter.vocabulary.version:
             raise RetryLater(f"the words have changed since the export {snapshot} began; export again")
         return plan

@@ -14,7 +14,6 @@ from results_sink.export.manifest import (
     SNAPSHOTS,
     PartFile,
     RecordCounts,
-    decode_file,
     plain_of,
 )
 
@@ -91,19 +90,6 @@ class Plan:
         """Return the steps of a stage."""
         return [Step(self.snapshot, stage, number) for number in range(self.segments)]
 
-    def encode(self) -> bytes:
-        """Return the plan as JSON."""
-        return _encode(self)
-
-    @classmethod
-    def decode(cls, data: bytes, name: str) -> Self:
-        """Return the plan in a file of that name.
-
-        Raises:
-            BadExport: it is damaged, or of a later schema version.
-        """
-        return decode_file(cls, data, name)
-
 
 @dataclass(frozen=True, slots=True)
 class SortedRows:
@@ -141,19 +127,7 @@ class Report:
         """Return how many sorted rows there are for a step of the next stage."""
         return self.sorted_rows[reader].rows if reader in self.sorted_rows else 0
 
-    def encode(self) -> bytes:
-        """Return the report as JSON."""
-        return _encode(self)
 
-    @classmethod
-    def decode(cls, data: bytes, name: str) -> Self:
-        """Return the report in a file of that name.
-
-        Raises:
-            BadExport: it is damaged, or of a later schema version.
-        """
-        return decode_file(cls, data, name)
-
-
-def _encode(value: Plan | Report) -> bytes:
+def encode(value: Plan | Report) -> bytes:
+    """Return the plan or report as JSON, which ``decode_file`` reads."""
     return json.dumps({"schema_version": SCHEMA_VERSION, **asdict(value)}, default=plain_of).encode()

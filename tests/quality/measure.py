@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import pairwise
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,8 @@ from pipeline.keywords import Use, Vocabulary
 from pipeline.progress import Progress
 from pipeline.settings import home, model_dir
 from tagging_lambda.curate.keyword_lookup import keyword_named
-from tagging_lambda.evaluate.labels import right_ids
+from tagging_lambda.evaluate.labels import LabelledFile, right_ids
+from tagging_lambda.evaluate.measure import Judged, by_score
 from tagging_lambda.local_files import FileTagger, TaggedFile
 from tagging_lambda.words.classes_and_heads import KeywordMapper
 from tagging_lambda.words.head_store import STARTER, InstalledHeads
@@ -24,38 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pipeline.csv_rows import CsvRow
-    from pipeline.keywords import KeywordTag
 
 HERE = Path(__file__).resolve().parent
 DOCS = HERE.parents[1] / "docs"
 LABELS = {"clothing": "keyword", "packshots": "article_type", "goods": "keyword", "grocery": "coarse"}
 UNSEEN = "packshots"  # no head is trained on these, so they alone are plotted
 WAYS = ("classes", "classes and head")
-
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """What a label means in our words: the ids that name the thing, and those that are no mistake."""
-
-    named: frozenset[str]
-    right: frozenset[str]
-
-    @classmethod
-    def of(cls, row: CsvRow, vocabulary: Vocabulary) -> Meaning:
-        """Return the meaning that a row of a judging list gives."""
-        named, also = (
-            frozenset(keyword_named(word, vocabulary) for word in row.several(column))
-            for column in ("expected", "acceptable")
-        )
-        return cls(named, right_ids(named | also, vocabulary))
-
-
-@dataclass(frozen=True, slots=True)
-class JudgedPhoto:
-    """A photo's meaning, and its keywords in one way; none if it could not be read."""
-
-    meaning: Meaning
-    tags: tuple[KeywordTag, ...]
 
 
 @dataclass
@@ -71,21 +45,21 @@ class Measures:
     mistakes: int = 0
 
     @classmethod
-    def of(cls, photos: Iterable[JudgedPhoto], departments: frozenset[str], least_score: float = 0.0) -> Measures:
+    def of(cls, photos: Iterable[Judged], departments: frozenset[str], least_score: float = 0.0) -> Measures:
         """Return the counts of all photos, of keywords with at least this score."""
         measures = cls()
         for photo in photos:
             ids = frozenset(tag.keyword_id for tag in photo.tags if tag.score >= least_score)
-            measures.add(ids, photo.meaning, departments)
+            measures.add(ids, photo.file, departments)
         return measures
 
-    def add(self, ids: frozenset[str], meaning: Meaning, departments: frozenset[str]) -> None:
+    def add(self, ids: frozenset[str], file: LabelledFile, departments: frozenset[str]) -> None:
         """Count one photo and its keywords."""
-        mistakes = ids - meaning.right
+        mistakes = ids - file.right
         self.photos += 1
-        self.specific += bool(ids & meaning.named)
+        self.specific += bool(ids & file.expected)
         self.wrong += bool(mistakes)
-        self.only_broad += bool(ids) and not mistakes and not ids & meaning.named
+        self.only_broad += bool(ids) and not mistakes and not ids & file.expected
         self.needs_a_look += not ids
         self.keywords += len(ids - departments)
         self.mistakes += len(mistakes - departments)
@@ -97,23 +71,36 @@ class Measures:
         return f"{self.photos:>8,}{shares}{1 - self.mistakes / max(self.keywords, 1):>13.3f}"
 
 
-def meanings(data_set: str, vocabulary: Vocabulary) -> dict[str, Meaning]:
-    """Return the judging list of a data set by label."""
+def labelled(path: Path, row: CsvRow, vocabulary: Vocabulary) -> LabelledFile:
+    """Return the photo as a row of a judging list means it: a keyword below the listed ones is a mistake."""
+    expected, acceptable = (
+        frozenset(keyword_named(word, vocabulary) for word in row.several(column))
+        for column in ("expected", "acceptable")
+    )
+    return LabelledFile(path, expected, right_ids(expected | acceptable, vocabulary))
+
+
+def meanings(data_set: str, vocabulary: Vocabulary) -> dict[str, LabelledFile]:
+    """Return the judging list of a data set by label, each as a photo without a path."""
     listed = rows(HERE / f"{data_set}.csv", ("label", "expected", "acceptable"))
-    return {row["label"]: Meaning.of(row, vocabulary) for row in listed}
+    return {row["label"]: labelled(Path(), row, vocabulary) for row in listed}
 
 
-def photos_of(folder: Path, data_set: str, vocabulary: Vocabulary) -> list[tuple[Path, Meaning]]:
+def photos_of(folder: Path, data_set: str, vocabulary: Vocabulary) -> list[LabelledFile]:
     """Return the photos of a data set; labels without a meaning are passed over."""
     of_label, column = meanings(data_set, vocabulary), LABELS[data_set]
-    labelled = rows(folder / data_set / "labels.csv", ("file", column))
-    return [(folder / data_set / row["file"], of_label[row[column]]) for row in labelled if row[column] in of_label]
+    listed = rows(folder / data_set / "labels.csv", ("file", column))
+    return [
+        replace(of_label[row[column]], path=folder / data_set / row["file"])
+        for row in listed
+        if row[column] in of_label
+    ]
 
 
-def sample_catalogue(vocabulary: Vocabulary) -> list[tuple[Path, Meaning]]:
+def sample_catalogue(vocabulary: Vocabulary) -> list[LabelledFile]:
     """Return the photos of the sample catalogue, each with a meaning of its own."""
     listed = rows(HERE / "sample_catalogue.csv", ("file", "expected", "acceptable"))
-    return [(home() / "sample-catalogue" / row["file"], Meaning.of(row, vocabulary)) for row in listed]
+    return [labelled(home() / "sample-catalogue" / row["file"], row, vocabulary) for row in listed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,36 +120,24 @@ class Bench:
         """The keywords that are whole departments."""
         return frozenset(k.id for k in self.tagger.vocabulary.nodes.values() if k.use is Use.FALLBACK)
 
-    def judged(self, name: str, photos: list[tuple[Path, Meaning]]) -> tuple[list[JudgedPhoto], ...]:
-        """Return the photos with their keywords in each of `WAYS`."""
+    def judged(self, name: str, files: list[LabelledFile]) -> tuple[list[Judged], ...]:
+        """Return the photos with their keywords in each of `WAYS`; none of a photo that could not be read."""
         alone = KeywordMapper(self.tagger.taxonomy)
-        by_way: tuple[list[JudgedPhoto], ...] = ([], [])
-        with Progress(name, total=len(photos), unit="photos") as progress:
-            results = progress.over(self.tagger.tag(path for path, _ in photos))
-            for (_, meaning), result in zip(photos, results, strict=True):
+        by_way: tuple[list[Judged], ...] = ([], [])
+        with Progress(name, total=len(files), unit="photos") as progress:
+            results = progress.over(self.tagger.tag(file.path for file in files))
+            for file, result in zip(files, results, strict=True):
                 is_read = isinstance(result, TaggedFile)
-                of_classes = alone.keywords(result.class_scores, None) if is_read else ()
-                by_way[0].append(JudgedPhoto(meaning, of_classes))
-                by_way[1].append(JudgedPhoto(meaning, result.keywords if is_read else ()))
+                scores = result.class_scores if is_read else ()
+                by_way[0].append(Judged(file, alone.keywords(scores, None), scores))
+                by_way[1].append(Judged(file, result.keywords if is_read else (), scores))
         return by_way
 
 
-def curve(photos: list[JudgedPhoto], departments: frozenset[str]) -> list[tuple[float, float]]:
+def curve(photos: list[Judged], departments: frozenset[str]) -> list[tuple[float, float]]:
     """Return the shares of photos that are wrong and specific, by the least score that a keyword needs."""
     steps = [Measures.of(photos, departments, percent / 100) for percent in range(50, 100)]
     return [(step.wrong / step.photos, step.specific / step.photos) for step in steps]
-
-
-def reliability(photos: list[JudgedPhoto]) -> list[tuple[float, float, int]]:
-    """Return mean score, share that is right and number of keywords, by tenths and above .95 by hundredths."""
-    edges = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 1.01)
-    scored = [(tag.score, tag.keyword_id in photo.meaning.right) for photo in photos for tag in photo.tags]
-    bins = [[pair for pair in scored if low <= pair[0] < high] for low, high in pairwise(edges)]
-    return [
-        (sum(score for score, _ in part) / len(part), sum(right for _, right in part) / len(part), len(part))
-        for part in bins
-        if part
-    ]
 
 
 @click.command()
@@ -181,7 +156,7 @@ def main(data: Path | None) -> None:
         if name == UNSEEN:
             curves = {way: curve(judged, bench.departments) for way, judged in zip(WAYS, by_way, strict=True)}
             draw_thresholds(DOCS / "quality.svg", curves, len(photos))
-            draw_reliability(DOCS / "reliability.svg", reliability(by_way[1]), f"{len(photos):,} packshots")
+            draw_reliability(DOCS / "reliability.svg", by_score(by_way[1]), f"{len(photos):,} packshots")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from tagging_lambda.evaluate.measure import ScoreBin
+
 mpl.rcParams["svg.hashsalt"] = "catalog-tagger"  # the same figures make the same file
 mpl.rcParams["font.size"] = 9
 mpl.rcParams["axes.spines.top"] = mpl.rcParams["axes.spines.right"] = False
@@ -37,18 +39,16 @@ def draw_thresholds(path: Path, curves: Mapping[str, Sequence[tuple[float, float
     _save(figure, path)
 
 
-def draw_reliability(path: Path, bins: Sequence[tuple[float, float, int]], title: str) -> None:
+def draw_reliability(path: Path, bins: Sequence[ScoreBin], title: str) -> None:
     """Draw the share of keywords that are right against their mean score, with the number of keywords."""
     figure, axis = plt.subplots(figsize=(4.2, 3.8))
     axis.plot([0, 1], [0, 1], color="#bbb", lw=1)
-    for score, share, count in bins:
-        axis.plot(score, share, "o", color="#b00020", ms=5)
-        axis.annotate(
-            f"{count:,}", (score, share), xytext=(0, -14), textcoords="offset points", ha="center", fontsize=7
-        )
-    axis.set(
-        title=title, xlabel="score of a keyword", ylabel="share that is right", xlim=(0.45, 1.03), ylim=(0.3, 1.03)
-    )
+    below = {"xytext": (0, -14), "textcoords": "offset points", "ha": "center", "fontsize": 7}
+    for step in bins:
+        axis.plot(step.promised, step.right.value, "o", color="#b00020", ms=5)
+        axis.annotate(f"{step.right.of:,}", (step.promised, step.right.value), **below)
+    axis.set(title=title, xlabel="score of a keyword", ylabel="share that is right")
+    axis.set(xlim=(0.35, 1.03), ylim=(0.3, 1.03))
     _save(figure, path)
 
 
