@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from results_sink.search.nearest import SAMPLE_ROWS, blocks, unit_rows
+from results_sink.search.nearest import blocks, unit_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import NDArray
 
+_Part = TypeVar("_Part")
+
 NEIGHBOURS = 8  # of a photo, compared pixel by pixel; measured: docs/signals.md
 LEAST_COSINE = 0.6  # below it pixels are not compared; a photo padded in black still has this much
-LEAF_ROWS = 2_000  # the most photos of a leaf, chosen by us: 2 MB of vectors at float32
-PROBED_LEAVES = 16  # searched for each photo: all of them up to 32,000 photos, so exactly
-BLOCK_ROWS = 256  # photos compared at once: with 32,000 others 33 MB of cosines
+LIST_ROWS = 1_000  # photos of a list on average, chosen by us
+PROBED_LISTS = 32  # searched for each photo: all of them up to 32,000 photos, so exactly
+SAMPLED_ROWS = 32  # for each centre, from which centres are computed
+ROUNDS = 4  # of k-means: measured, a fifth changes nothing
+BLOCK_ROWS = 1_024  # photos compared at once with as many others: 4 MB of cosines
 
 
 def groups_of(pairs: Iterable[tuple[int, int]], count: int) -> list[tuple[int, ...]]:
@@ -46,77 +53,112 @@ def alike_pairs(vectors: NDArray[np.int8]) -> Iterator[tuple[int, int]]:
     Args:
         vectors: int8 [n, D], one for each photo.
 
-    Photos are sorted into leaves of a tree that halves them along the axis on which they differ most. A photo is
-    compared with those of the leaves nearest to its own, in blocks of matrix products: memory grows with the photos,
-    and so does time. Pairs of a leaf follow each other, so that a caller opens few photos twice.
+    Photos are sorted into lists, each around a centre. A photo is compared with those of the lists whose centres are
+    nearest to it, in blocks of matrix products: memory grows with the photos, and so does time. Pairs of a list follow
+    each other, so that a caller opens few photos twice.
     """
     if len(vectors) < 2:  # noqa: PLR2004 - no pair
         return
-    leaves = list(_leaves(vectors, np.arange(len(vectors))))
-    order = np.concatenate(leaves)
-    pairs = _neighbour_pairs(vectors[order], _spans_of(leaves))
-    for first, other in pairs:
+    probed = _nearest_centres(vectors, _centres(vectors))
+    order = np.lexsort(probed.T[2::-1])  # by the nearest three, so that what is alike lies close together
+    best = _Best.of(len(vectors))
+    _search(vectors[order], probed[order], best)
+    for first, other in best.pairs():
         yield int(order[first]), int(order[other])
 
 
-def _leaves(vectors: NDArray[np.int8], rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    """Yield the rows of each leaf, neighbouring leaves next to each other."""
-    if len(rows) <= LEAF_ROWS:
-        yield rows
-        return
-    inside = vectors[rows]
-    axis = _widest_axis(inside)
-    along = np.concatenate([unit_rows(block) @ axis for _, block in blocks(inside)])
-    ordered, half = rows[np.argsort(along, kind="stable")], len(rows) // 2
-    yield from _leaves(vectors, ordered[:half])
-    yield from _leaves(vectors, ordered[half:])
+def _centres(vectors: NDArray[np.int8]) -> NDArray[np.float32]:
+    """Return float32 [lists, D], each of length 1: k-means of a sample, by cosine."""
+    count = -(-len(vectors) // LIST_ROWS)
+    sample = unit_rows(vectors[:: max(1, len(vectors) // (count * SAMPLED_ROWS))])
+    centres = sample[:: len(sample) // count][:count]
+    for _ in range(ROUNDS):
+        sums = np.zeros_like(centres)
+        np.add.at(sums, (sample @ centres.T).argmax(axis=1), sample)
+        centres = unit_rows(sums)
+    return centres
 
 
-def _widest_axis(vectors: NDArray[np.int8]) -> NDArray[np.float32]:
-    """Return float32 [D]: the direction in which a sample of the unit vectors varies most."""
-    sample = unit_rows(vectors[:: max(1, len(vectors) // SAMPLE_ROWS)])
-    centred = sample - sample.mean(axis=0)
-    _, axes = np.linalg.eigh(centred.T @ centred)
-    return np.asarray(axes[:, -1], np.float32)
+def _nearest_centres(vectors: NDArray[np.int8], centres: NDArray[np.float32]) -> NDArray[np.int32]:
+    """Return int32 [n, lists]: the numbers of the ``PROBED_LISTS`` nearest centres of each row, nearest first."""
+    nearest = np.empty((len(vectors), min(PROBED_LISTS, len(centres))), np.int32)
+
+    def fill(block: tuple[int, NDArray[np.int8]]) -> None:
+        first, rows = block
+        cosines = unit_rows(rows) @ centres.T
+        columns = _highest(cosines, nearest.shape[1])
+        by_cosine = np.argsort(-np.take_along_axis(cosines, columns, 1), axis=1, kind="stable")
+        nearest[first : first + len(rows)] = np.take_along_axis(columns, by_cosine, 1)
+
+    _on_all_cores(fill, blocks(vectors, BLOCK_ROWS))
+    return nearest
 
 
-def _spans_of(leaves: Sequence[NDArray[np.int64]]) -> list[slice]:
-    ends = np.cumsum([len(leaf) for leaf in leaves]).tolist()
-    return [slice(begin, end) for begin, end in zip([0, *ends[:-1]], ends, strict=True)]
+@dataclass(frozen=True, slots=True, eq=False)
+class _Best:
+    """The most alike rows of each row so far, in no order; itself is one of them.
+
+    Attributes:
+        cosines: float32 [n, NEIGHBOURS + 1].
+        rows: int32 [n, NEIGHBOURS + 1]; -1 where there is none.
+    """
+
+    cosines: NDArray[np.float32]
+    rows: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, count: int) -> _Best:
+        shape = (count, NEIGHBOURS + 1)
+        return cls(np.full(shape, LEAST_COSINE, np.float32), np.full(shape, -1, np.int32))
+
+    def add(self, rows: NDArray[np.int64], cosines: NDArray[np.float32], others: NDArray[np.int32]) -> None:
+        """Keep the best of what is known of the rows and of float32 [rows, others]."""
+        is_better = cosines.max(axis=1) > self.cosines[rows].min(axis=1)  # few are after the first lists
+        rows, cosines = rows[is_better], cosines[is_better]
+        cosines = np.concatenate([self.cosines[rows], cosines], axis=1)
+        numbers = np.concatenate([self.rows[rows], np.broadcast_to(others, (len(rows), len(others)))], axis=1)
+        columns = _highest(cosines, self.cosines.shape[1])
+        self.cosines[rows] = np.take_along_axis(cosines, columns, 1)
+        self.rows[rows] = np.take_along_axis(numbers, columns, 1)
+
+    def pairs(self) -> Iterator[tuple[int, int]]:
+        """Yield each pair once, the lower row first, in ascending order."""
+        count = len(self.rows)
+        rows, columns = np.nonzero((self.rows >= 0) & (self.rows != np.arange(count)[:, None]))
+        others = self.rows[rows, columns]
+        for code in np.unique(np.minimum(rows, others) * count + np.maximum(rows, others)).tolist():
+            yield divmod(code, count)
 
 
-def _neighbour_pairs(vectors: NDArray[np.int8], leaves: Sequence[slice]) -> Iterator[tuple[int, int]]:
-    """Yield each pair once, the lower row first, in ascending order."""
-    count = len(vectors)
-    codes = np.concatenate([_pair_codes(rows, others, count) for rows, others in _neighbours(vectors, leaves)])
-    for code in np.unique(codes).tolist():
-        yield divmod(code, count)
+def _search(vectors: NDArray[np.int8], probed: NDArray[np.int32], best: _Best) -> None:
+    """Compare each row with those of the lists that it probes; rows are in the order of their own lists.
+
+    A row probes one list at a time, so that the threads never write to the same row.
+    """
+    numbers = np.arange(probed[:, 0].max() + 2)
+    lists = np.searchsorted(probed[:, 0], numbers)
+    for rank in range(probed.shape[1]):
+        visitors = np.argsort(probed[:, rank], kind="stable")
+        visits = np.searchsorted(probed[visitors, rank], numbers)
+
+        def compare(number: int, visitors: NDArray[np.int64] = visitors, visits: NDArray[np.int64] = visits) -> None:
+            for first in range(lists[number], lists[number + 1], BLOCK_ROWS):
+                others = np.arange(first, min(first + BLOCK_ROWS, lists[number + 1]), dtype=np.int32)
+                units = unit_rows(vectors[others])
+                for begin in range(visits[number], visits[number + 1], BLOCK_ROWS):
+                    rows = visitors[begin : min(begin + BLOCK_ROWS, visits[number + 1])]
+                    best.add(rows, unit_rows(vectors[rows]) @ units.T, others)
+
+        _on_all_cores(compare, range(len(numbers) - 1))
 
 
-def _pair_codes(rows: NDArray[np.int64], others: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    return np.minimum(rows, others) * count + np.maximum(rows, others)
+def _highest(scores: NDArray[np.float32], count: int) -> NDArray[np.int64]:
+    """Return int64 [n, count]: the columns of the highest scores of each row, in no order."""
+    return np.argpartition(scores, scores.shape[1] - count, axis=1)[:, -count:]
 
 
-def _neighbours(
-    vectors: NDArray[np.int8], leaves: Sequence[slice]
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Yield, block by block, rows and a most alike row of each."""
-    centres = unit_rows(np.stack([unit_rows(vectors[leaf]).mean(axis=0) for leaf in leaves]))
-    probed = np.argsort(-(centres @ centres.T), axis=1, kind="stable")[:, :PROBED_LEAVES]
-    for leaf, near in zip(leaves, probed.tolist(), strict=True):
-        others = np.concatenate([np.arange(leaves[number].start, leaves[number].stop) for number in near])
-        units = unit_rows(vectors[others])
-        for first in range(leaf.start, leaf.stop, BLOCK_ROWS):
-            block = np.arange(first, min(first + BLOCK_ROWS, leaf.stop))
-            rows, columns = _most_alike(unit_rows(vectors[block]) @ units.T)
-            is_pair = block[rows] != others[columns]
-            yield block[rows][is_pair], others[columns][is_pair]
-
-
-def _most_alike(cosines: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the rows and columns of the highest cosines of each row, including its own."""
-    wanted = min(NEIGHBOURS + 1, cosines.shape[1])
-    columns = np.argpartition(cosines, cosines.shape[1] - wanted, axis=1)[:, -wanted:]
-    is_alike = np.take_along_axis(cosines, columns, 1) >= LEAST_COSINE
-    rows = np.broadcast_to(np.arange(len(cosines))[:, None], columns.shape)
-    return rows[is_alike], columns[is_alike]
+def _on_all_cores(work: Callable[[_Part], None], parts: Iterable[_Part]) -> None:
+    """Do the work on each part; numpy computes in several threads at once."""
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        for _ in pool.map(work, parts):
+            pass
