@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from results_sink.search.nearest import blocks, unit_rows
+from results_sink.search.nearest import blocks, cores, unit_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -159,6 +158,6 @@ def _highest(scores: NDArray[np.float32], count: int) -> NDArray[np.int64]:
 
 def _on_all_cores(work: Callable[[_Part], None], parts: Iterable[_Part]) -> None:
     """Do the work on each part; numpy computes in several threads at once."""
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         for _ in pool.map(work, parts):
             pass

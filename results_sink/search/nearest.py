@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -37,6 +38,11 @@ class Neighbours:
     scores: NDArray[np.float32]
 
 
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
 def blocks(vectors: NDArray[np.int8], rows: int = BLOCK_ROWS) -> Iterator[tuple[int, NDArray[np.int8]]]:
     """Yield the vectors in blocks of ``rows``, each with its first row's number."""
     for first in range(0, len(vectors), rows):
@@ -70,7 +76,7 @@ class _Int8Rows:
 
     def cosines(self, levels: NDArray[np.int8], inverse_length: float) -> NDArray[np.float64]:
         """Return float64 [n]: the cosines of all rows with int8 [D], given one over its length."""
-        products = np.asarray(simsimd.cdist(levels[None], self.rows, "dot"), np.float64)[0]
+        products = np.asarray(simsimd.cdist(levels[None], self.rows, "dot", threads=cores()), np.float64)[0]
         return np.asarray(products * (self.inverse_lengths * inverse_length))
 
 
