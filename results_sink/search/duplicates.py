@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from results_sink.search.nearest import blocks, cores, unit_rows
+from results_sink.search.nearest import cores, unit_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
-
-_Part = TypeVar("_Part")
 
 NEIGHBOURS = 8  # of a photo, compared pixel by pixel; measured: docs/signals.md
 LEAST_COSINE = 0.6  # below it pixels are not compared; a photo padded in black still has this much
@@ -58,11 +56,8 @@ def alike_pairs(vectors: NDArray[np.int8]) -> Iterator[tuple[int, int]]:
     """
     if len(vectors) < 2:  # noqa: PLR2004 - no pair
         return
-    probed = _nearest_centres(vectors, _centres(vectors))
-    order = np.lexsort(probed.T[2::-1])  # by the nearest three, so that what is alike lies close together
-    best = _Best.of(len(vectors))
-    _search(vectors[order], probed[order], best)
-    for first, other in best.pairs():
+    order, most_alike = _search(vectors)
+    for first, other in most_alike.pairs():
         yield int(order[first]), int(order[other])
 
 
@@ -80,41 +75,44 @@ def _centres(vectors: NDArray[np.int8]) -> NDArray[np.float32]:
 
 def _nearest_centres(vectors: NDArray[np.int8], centres: NDArray[np.float32]) -> NDArray[np.int32]:
     """Return int32 [n, lists]: the numbers of the ``PROBED_LISTS`` nearest centres of each row, nearest first."""
-    nearest = np.empty((len(vectors), min(PROBED_LISTS, len(centres))), np.int32)
-
-    def fill(block: tuple[int, NDArray[np.int8]]) -> None:
-        first, rows = block
-        cosines = unit_rows(rows) @ centres.T
-        columns = _highest(cosines, nearest.shape[1])
-        by_cosine = np.argsort(-np.take_along_axis(cosines, columns, 1), axis=1, kind="stable")
-        nearest[first : first + len(rows)] = np.take_along_axis(columns, by_cosine, 1)
-
-    _on_all_cores(fill, blocks(vectors, BLOCK_ROWS))
-    return nearest
+    cosines = unit_rows(vectors) @ centres.T
+    columns = _highest(cosines, min(PROBED_LISTS, len(centres)))
+    by_cosine = np.argsort(-np.take_along_axis(cosines, columns, 1), axis=1, kind="stable")
+    return np.take_along_axis(columns, by_cosine, 1).astype(np.int32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Best:
+class _MostAlike:
     """The most alike rows of each row so far, in no order; itself is one of them.
 
     Attributes:
+        vectors: int8 [n, D].
         cosines: float32 [n, NEIGHBOURS + 1].
         rows: int32 [n, NEIGHBOURS + 1]; -1 where there is none.
     """
 
+    vectors: NDArray[np.int8]
     cosines: NDArray[np.float32]
     rows: NDArray[np.int32]
 
     @classmethod
-    def of(cls, count: int) -> _Best:
-        shape = (count, NEIGHBOURS + 1)
-        return cls(np.full(shape, LEAST_COSINE, np.float32), np.full(shape, -1, np.int32))
+    def of(cls, vectors: NDArray[np.int8]) -> Self:
+        shape = (len(vectors), NEIGHBOURS + 1)
+        return cls(vectors, np.full(shape, LEAST_COSINE, np.float32), np.full(shape, -1, np.int32))
 
-    def add(self, rows: NDArray[np.int64], cosines: NDArray[np.float32], others: NDArray[np.int32]) -> None:
-        """Keep the best of what is known of the rows and of float32 [rows, others]."""
-        is_better = cosines.max(axis=1) > self.cosines[rows].min(axis=1)  # few are after the first lists
-        rows, cosines = rows[is_better], cosines[is_better]
-        cosines = np.concatenate([self.cosines[rows], cosines], axis=1)
+    def compare(self, rows: NDArray[np.int64], others: NDArray[np.int64]) -> None:
+        """Compare each of the rows with each of the others."""
+        for first in range(0, len(others), BLOCK_ROWS):
+            block = others[first : first + BLOCK_ROWS]
+            units = unit_rows(self.vectors[block])
+            for begin in range(0, len(rows), BLOCK_ROWS):
+                visitors = rows[begin : begin + BLOCK_ROWS]
+                self._keep_highest(visitors, block, unit_rows(self.vectors[visitors]) @ units.T)
+
+    def _keep_highest(self, rows: NDArray[np.int64], others: NDArray[np.int64], cosines: NDArray[np.float32]) -> None:
+        is_higher = cosines.max(axis=1) > self.cosines[rows].min(axis=1)  # of few rows after the first lists
+        rows = rows[is_higher]
+        cosines = np.concatenate([self.cosines[rows], cosines[is_higher]], axis=1)
         numbers = np.concatenate([self.rows[rows], np.broadcast_to(others, (len(rows), len(others)))], axis=1)
         columns = _highest(cosines, self.cosines.shape[1])
         self.cosines[rows] = np.take_along_axis(cosines, columns, 1)
@@ -129,35 +127,28 @@ class _Best:
             yield divmod(code, count)
 
 
-def _search(vectors: NDArray[np.int8], probed: NDArray[np.int32], best: _Best) -> None:
-    """Compare each row with those of the lists that it probes; rows are in the order of their own lists.
+def _search(vectors: NDArray[np.int8]) -> tuple[NDArray[np.int64], _MostAlike]:
+    """Return the rows in the order of their lists, int64 [n], and the most alike of each in that order."""
+    centres = _centres(vectors)
+    starts = range(0, len(vectors), BLOCK_ROWS)
+    with ThreadPoolExecutor(cores()) as pool:  # numpy computes in several threads at once
+        blocks = pool.map(lambda first: _nearest_centres(vectors[first : first + BLOCK_ROWS], centres), starts)
+        probed = np.concatenate(list(blocks))
+        order = np.lexsort(probed.T[2::-1])  # by the nearest three, so that what is alike lies close together
+        probed, most_alike = probed[order], _MostAlike.of(vectors[order])
+        lists = _rows_by_number(probed[:, 0], len(centres))
+        for numbers in probed.T:  # a row probes one list at a time, so that no two threads write to it
+            for _ in pool.map(most_alike.compare, _rows_by_number(numbers, len(centres)), lists):
+                pass
+    return order, most_alike
 
-    A row probes one list at a time, so that the threads never write to the same row.
-    """
-    numbers = np.arange(probed[:, 0].max() + 2)
-    lists = np.searchsorted(probed[:, 0], numbers)
-    for rank in range(probed.shape[1]):
-        visitors = np.argsort(probed[:, rank], kind="stable")
-        visits = np.searchsorted(probed[visitors, rank], numbers)
 
-        def compare(number: int, visitors: NDArray[np.int64] = visitors, visits: NDArray[np.int64] = visits) -> None:
-            for first in range(lists[number], lists[number + 1], BLOCK_ROWS):
-                others = np.arange(first, min(first + BLOCK_ROWS, lists[number + 1]), dtype=np.int32)
-                units = unit_rows(vectors[others])
-                for begin in range(visits[number], visits[number + 1], BLOCK_ROWS):
-                    rows = visitors[begin : min(begin + BLOCK_ROWS, visits[number + 1])]
-                    best.add(rows, unit_rows(vectors[rows]) @ units.T, others)
-
-        _on_all_cores(compare, range(len(numbers) - 1))
+def _rows_by_number(numbers: NDArray[np.int32], count: int) -> list[NDArray[np.int64]]:
+    """Return the rows that have each number below the count."""
+    rows = np.argsort(numbers, kind="stable")
+    return np.split(rows, np.searchsorted(numbers[rows], np.arange(1, count)))
 
 
 def _highest(scores: NDArray[np.float32], count: int) -> NDArray[np.int64]:
     """Return int64 [n, count]: the columns of the highest scores of each row, in no order."""
     return np.argpartition(scores, scores.shape[1] - count, axis=1)[:, -count:]
-
-
-def _on_all_cores(work: Callable[[_Part], None], parts: Iterable[_Part]) -> None:
-    """Do the work on each part; numpy computes in several threads at once."""
-    with ThreadPoolExecutor(cores()) as pool:
-        for _ in pool.map(work, parts):
-            pass
