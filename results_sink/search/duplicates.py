@@ -11,7 +11,7 @@ import numpy as np
 from results_sink.search.nearest import cores, unit_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -24,12 +24,21 @@ ROUNDS = 4  # of k-means: measured, a fifth changes nothing
 BLOCK_ROWS = 1_024  # photos compared at once with as many others: 4 MB of cosines
 
 
-def groups_of(pairs: Iterable[tuple[int, int]], count: int) -> list[tuple[int, ...]]:
-    """Return the groups of rows that pairs join: each group ascending, groups ordered by first row."""
+def groups_of(
+    pairs: Iterable[tuple[int, int]], count: int, are_same: Callable[[int, int], bool]
+) -> list[tuple[int, ...]]:
+    """Return the groups of rows that pairs join: each group ascending, groups ordered by first row.
+
+    Args:
+        pairs: of rows that may be the same.
+        count: the number of rows.
+        are_same: decides on a pair; not called if other pairs have joined the two already.
+    """
     parents = list(range(count))
     for left, right in pairs:
-        roots = sorted((_root(parents, left), _root(parents, right)))
-        parents[roots[1]] = roots[0]
+        first, other = sorted((_root(parents, left), _root(parents, right)))
+        if first != other and are_same(left, right):
+            parents[other] = first
     groups: dict[int, list[int]] = {}
     for row in range(len(parents)):
         groups.setdefault(_root(parents, row), []).append(row)

@@ -161,7 +161,7 @@ def test_many_copies_of_one_photo_are_one_group(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(module, "PROBED_LISTS", 2)
     vectors = np.concatenate([made(200), np.repeat(made(1, seed=5), 100, axis=0), np.zeros((3, 64), np.int8)])
 
-    groups = groups_of(alike_pairs(vectors), len(vectors))
+    groups = groups_of(alike_pairs(vectors), len(vectors), always)
 
     assert any(set(range(200, 300)) <= set(group) for group in groups)
     assert all(row not in group for row in (300, 301, 302) for group in groups)
@@ -172,6 +172,22 @@ def test_no_pair_comes_of_one_photo_or_none() -> None:
     assert list(alike_pairs(made(1)[:0])) == []
 
 
+def always(_left: int, _right: int) -> bool:
+    return True
+
+
 def test_pairs_that_share_a_photo_make_one_group() -> None:
-    assert groups_of([(3, 1), (1, 0), (4, 5)], 7) == [(0, 1, 3), (4, 5)]
-    assert groups_of([], 3) == []
+    assert groups_of([(3, 1), (1, 0), (4, 5)], 7, always) == [(0, 1, 3), (4, 5)]
+    assert groups_of([], 3, always) == []
+    assert groups_of([(0, 1), (1, 2)], 3, lambda left, _right: left == 1) == [(1, 2)]
+
+
+def test_photos_that_are_in_one_group_are_not_compared_again() -> None:
+    compared: list[tuple[int, int]] = []
+
+    def are_same(left: int, right: int) -> bool:
+        compared.append((left, right))
+        return True
+
+    assert groups_of([(0, 1), (1, 2), (0, 2), (2, 1)], 3, are_same) == [(0, 1, 2)]
+    assert compared == [(0, 1), (1, 2)]
