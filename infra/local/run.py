@@ -20,6 +20,7 @@ from pipeline.errors import DeployerError, NoStack
 from pipeline.front_settings import MODELS_FOLDER
 from pipeline.settings import home
 from pipeline.stack import LocalRun, Stack
+from pipeline.whole_file import one_at_a_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -116,7 +117,7 @@ def up(
     """
     emulator.check_installed()
     template, zips = sources.template.read_text(encoding="utf-8"), sources.zips()
-    with state.alone():
+    with one_at_a_time(state.folder):
         before, recovered = life_of(state), Journal(state.state).count()
         if before is Life.SILENT:
             raise DeployerError("ministack runs but does not answer; `catalog-tagger local down` stops it")
@@ -179,7 +180,7 @@ def down(state: Place, *, purge: bool) -> Life:
     """Stop the embedded AWS and return its earlier state. ``purge`` deletes everything it holds."""
     if not state.folder.exists():
         return Life.NONE
-    with state.alone():
+    with one_at_a_time(state.folder):
         before = life_of(state)
         run = LocalRun.load(state.folder)
         if before is Life.UP and run is not None and not purge:

@@ -18,11 +18,11 @@ from infra.model.onnx_graph import FEATURES, LOGITS, feature_count, write_graph
 from infra.model.published import RESNET50, SAMPLE_SHOP
 from infra.model.quantize import quantize
 from infra.model.sample_catalogue import sample_catalogue
-from infra.model.whole_folder import one_at_a_time, remove_leftovers, whole_folder
+from infra.model.whole_folder import remove_leftovers, whole_folder
 from pipeline.errors import BadModel
 from pipeline.model_version import CARD_NAME
 from pipeline.progress import Progress
-from pipeline.whole_file import written_whole
+from pipeline.whole_file import one_at_a_time, written_whole
 from tagging_lambda.image.picture import model_input
 from tagging_lambda.image.preprocess import read_picture
 from tagging_lambda.model_card import (
