@@ -22,7 +22,7 @@ from pipeline.errors import CatalogTaggerError, Denied, NoStack
 from pipeline.exit_codes import ATTENTION, DONE
 from pipeline.images import BucketPrefix
 from pipeline.products import describe_products
-from pipeline.stack import STACK_NAME, STACK_VARIABLE, Stack, endpoint_url_of
+from pipeline.stack import Stack, endpoint_url_of, stack_name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -198,8 +198,8 @@ def doctor(*, as_json: bool) -> int:
     Exits 1 where something wants attention.
     """
     endpoint_url = endpoint_url_of(os.environ)
-    name = STACK_NAME if endpoint_url else os.environ.get(STACK_VARIABLE) or STACK_NAME
-    findings = list(Doctor(lambda service: client(service, endpoint_url), name).findings())
+    doctor = Doctor(lambda service: client(service, endpoint_url), stack_name_of(os.environ, endpoint_url))
+    findings = list(doctor.findings())
     ill = [finding for finding in findings if not finding.well]
     if as_json:
         documents = [{**asdict(finding), "well": finding.well} for finding in findings]
