@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from infra.local.deploy import Deployed, LocalApi
+    from infra.local.deploy import LocalApi
     from infra.local.journal import Recovered
     from infra.local.place import Place
 
@@ -123,17 +123,18 @@ def up(
             raise DeployerError("ministack runs but does not answer; `catalog-tagger local down` stops it")
         try:
             run = _running(state)
-            deployed = _deploy(Deployment.at(run.endpoint_url), template, zips, authorization, parameters)
+            changed = _deploy(Deployment.at(run.endpoint_url), template, zips, authorization, parameters)
         except DeployerError:
             _give_up(state)
             raise
-        if deployed.changed:
+        deployment = Deployment.at(run.endpoint_url)  # at the same address after a new start
+        if changed:
             # Only a clean stop saves the deployed tables and queues, which a replay of the journal needs.
-            Deployment.at(run.endpoint_url).drain()
+            deployment.drain()
             emulator.stop(state, run)
             run = emulator.start(state, run.port)
-        Deployment.at(run.endpoint_url).listen(to_queues=True)
-    return Up(before, recovered, run, deployed.stack, deployed.changed, Deployment.at(run.endpoint_url).api())
+        deployment.listen(to_queues=True)
+    return Up(before, recovered, run, deployment.stack(), changed, deployment.api())
 
 
 def _deploy(
@@ -142,16 +143,14 @@ def _deploy(
     zips: Mapping[str, bytes],
     authorization: Authorization,
     parameters: Mapping[str, str],
-) -> Deployed:
-    if authorization is Authorization.NONE:
-        return deployment.deploy(template, zips, parameters)
+) -> bool:
     parameters = {**parameters, "ApiAuthorization": authorization.parameter}
-    if authorization is Authorization.IAM:
+    if authorization is not Authorization.JWT:
         return deployment.deploy(template, zips, parameters)
     pool = UserPool.open(deployment.endpoint_url)
-    deployed = deployment.deploy(template, zips, {**parameters, **pool.parameters()})
+    changed = deployment.deploy(template, zips, {**parameters, **pool.parameters()})
     pool.let_back_to(f"{deployment.api().url}/")
-    return deployed
+    return changed
 
 
 def _give_up(state: Place) -> None:

