@@ -9,26 +9,32 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from catalog_loader.candidates import Candidate, CandidateCounts, list_candidates
-from catalog_loader.compare import OBJECTS_AHEAD, OBJECTS_AT_ONCE, Standing, Versions, compared, is_gone, with_objects
+from catalog_loader.compare import (
+    OBJECTS_AHEAD,
+    OBJECTS_AT_ONCE,
+    ComparedImage,
+    Standing,
+    Versions,
+    compared,
+    is_gone,
+    with_objects,
+)
 from catalog_loader.export_check import ExportComparison, with_export, with_export_in_any_order
 from catalog_loader.image_set import ImageSet
 from catalog_loader.inventory import Inventory
 from catalog_loader.manifest import Manifest
 from catalog_loader.ordered_map import map_in_order
-from pipeline.dead_letters import RECEIVE_BATCH
-from pipeline.records import RejectedImage, TaggedImage
+from pipeline.dead_letters import RECEIVE_BATCH, DeadLetter
+from pipeline.records import Record, RejectedImage, TaggedImage
 from pipeline.unreadable import UnreadableItem, UnreadableItems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-    from catalog_loader.compare import ComparedImage
-    from pipeline.dead_letters import DeadLetter
     from pipeline.exported import OpenedExport
     from pipeline.images import BucketPrefix, ImageRef
     from pipeline.ports import DeadLetters, ImageStore, MessageQueue, RecordTable
     from pipeline.progress import Progress
-    from pipeline.records import Record
 
 OFFENDERS = 10  # of each kind are named; chosen by us: enough to see what they have in common
 SEEMING_GAPS = frozenset({Standing.MISSING, Standing.STALE})  # by what was listed; the object itself may be another

@@ -9,17 +9,15 @@ from typing import TYPE_CHECKING
 from catalog_loader.ordered_map import map_in_order
 from pipeline.batches import batched
 from pipeline.errors import ImageRejected, RejectReason, TooLarge
-from pipeline.images import FetchedImage, Gone, ListedImage, Unchanged
-from pipeline.records import GoneImage, RejectedImage, TaggedImage, UndoneImage
+from pipeline.images import FetchedImage, Gone, ImageRef, ListedImage, Unchanged
+from pipeline.records import GoneImage, Observation, Record, RejectedImage, TaggedImage, UndoneImage
 from pipeline.unreadable import UnreadableItem
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
     from catalog_loader.candidates import Candidate
-    from pipeline.images import ImageRef
     from pipeline.ports import ImageStore, RecordTable
-    from pipeline.records import Observation, Record
 
 READ_BATCH = 100  # the most keys Amazon DynamoDB permits in one BatchGetItem
 AT_ONCE = 4  # reads on their way at the same time; chosen by us: a listing comes no faster

@@ -6,14 +6,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pipeline.dead_letters import RECEIVE_BATCH
+from pipeline.dead_letters import RECEIVE_BATCH, DeadLetter
 from pipeline.errors import RetryLater
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
 
-    from pipeline.dead_letters import DeadLetter
     from pipeline.ports import DeadLetters
     from pipeline.progress import Progress
 

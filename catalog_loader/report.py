@@ -5,20 +5,17 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from catalog_loader.audit import Gap
-from catalog_loader.compare import Standing
-from catalog_loader.export_check import ExportGap
+from catalog_loader.audit import Audit, Gap
+from catalog_loader.compare import Standing, Versions
+from catalog_loader.export_check import ExportComparison, ExportGap
 from catalog_loader.formatting import counts, dollars, duration
 from pipeline.terminal import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from catalog_loader.audit import Audit
-    from catalog_loader.compare import Versions
     from catalog_loader.console import Document
     from catalog_loader.estimate import Estimate
-    from catalog_loader.export_check import ExportComparison
     from catalog_loader.load import Loaded
     from catalog_loader.redrive import Redriven
     from catalog_loader.send import Sent

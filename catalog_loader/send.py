@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 from catalog_loader.ordered_map import map_in_order
 from pipeline.batches import batched
 from pipeline.errors import RetryLater
-from pipeline.ports import SEND_BATCH
+from pipeline.ports import SEND_BATCH, MessageQueue, Probe, QueueDepth
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from pipeline.images import ImageRef
     from pipeline.messages import TagImage
-    from pipeline.ports import MessageQueue, Probe, QueueDepth
 
     Batch = Sequence[TagImage]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.colours import decided_colours
 from pipeline.errors import RejectReason
-from pipeline.records import RecordSummary, RejectedImage, TaggedImage
+from pipeline.records import Decision, Record, RecordSummary, RejectedImage, Rejection, TaggedImage
 from pipeline.terminal import cut, cut_lines, printable
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pipeline.keyword_names import KeywordNames
-    from pipeline.records import Decision, Record, Rejection
     from results_sink.export.bulk import BulkReport
     from results_sink.export.manifest import Manifest
     from results_sink.search.search import SearchAnswer, SearchHit

@@ -14,7 +14,7 @@ from pipeline.images import ImageRef
 from pipeline.keyword_names import KeywordNames
 from pipeline.keywords import Vocabulary
 from pipeline.model_version import class_names_in
-from pipeline.records import RecordStatus
+from pipeline.records import Record, RecordStatus
 from pipeline.settings import model_dir
 from pipeline.unreadable import UnreadableItem, UnreadableItems, readable
 from results_sink.report import (
@@ -29,7 +29,6 @@ from results_sink.report import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pipeline.records import Record
 
 REASONS = tuple(str(reason) for reason in RejectReason)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.errors import ImageRejected, NotBegun, RetryLater
-from tagging_lambda.image.picture import model_input
+from tagging_lambda.image.picture import Picture, model_input
 from tagging_lambda.words.class_keywords import strongest
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from pipeline.records import ClassScore
     from pipeline.vectors import FeatureVector
     from tagging_lambda.classify import Classifier
-    from tagging_lambda.image.picture import Picture
     from tagging_lambda.image.reader import Reader
 
 KNOWN_CONTENTS = 4096  # chosen by us: the class scores of each take about 2 KB

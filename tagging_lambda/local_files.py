@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -19,25 +19,21 @@ from pipeline.images import MAX_IMAGE_BYTES, SCHEME
 from pipeline.model_version import CARD_NAME
 from pipeline.not_pictures import lies_beside_photos
 from pipeline.settings import home, model_dir
-from tagging_lambda.classify import Classifier
-from tagging_lambda.image.picture import model_input
+from tagging_lambda.classify import Classification, Classifier
+from tagging_lambda.image.picture import Picture, model_input
 from tagging_lambda.image.reader import ProcessReader, Reader
 from tagging_lambda.photo_cache import ObservedPhoto, PhotoCache
-from tagging_lambda.words.class_keywords import strongest
+from tagging_lambda.words.class_keywords import Taxonomy, strongest
 from tagging_lambda.words.classes_and_heads import KeywordMapper
 from tagging_lambda.words.head_store import InstalledHeads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from concurrent.futures import Future
 
     from pipeline.facts import PhotoFacts
     from pipeline.keywords import KeywordTag, Vocabulary
     from pipeline.records import ClassScore
     from pipeline.vectors import FeatureVector
-    from tagging_lambda.classify import Classification
-    from tagging_lambda.image.picture import Picture
-    from tagging_lambda.words.class_keywords import Taxonomy
     from tagging_lambda.words.heads import Head
 
 CACHE_NAME = "photos.sqlite3"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.records import RejectedImage
+from pipeline.records import Record, RecordSummary, RejectedImage, Rejection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from pipeline.errors import RejectReason
     from pipeline.images import ImageRef
     from pipeline.ports import RecordTable
-    from pipeline.records import Record, RecordSummary, Rejection
     from pipeline.unreadable import UnreadableItem
 
 

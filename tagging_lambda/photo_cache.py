@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from pipeline.facts import PhotoFacts
-from pipeline.records import pack_class_scores, unpack_class_scores
+from pipeline.records import ClassScore, pack_class_scores, unpack_class_scores
 from pipeline.vectors import FeatureVector
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.records import ClassScore
 
 _LAYOUT = "2"  # raised when the content or the computation of facts changes: photos of older rows are then read again
 _CREATE = (

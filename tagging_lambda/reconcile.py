@@ -18,10 +18,20 @@ from pipeline.errors import (
     TooLarge,
     UnreadableRecord,
 )
-from pipeline.images import MAX_IMAGE_BYTES, FetchedImage, Gone, Unchanged
-from pipeline.records import NO_LISTING, GoneImage, Observation, Previous, RejectedImage, TaggedImage, UndoneImage
+from pipeline.images import MAX_IMAGE_BYTES, Fetched, FetchedImage, Gone, ImageRef, Unchanged
+from pipeline.records import (
+    NO_LISTING,
+    Decision,
+    GoneImage,
+    Observation,
+    Previous,
+    Record,
+    RejectedImage,
+    TaggedImage,
+    UndoneImage,
+)
 from pipeline.unreadable import UnreadableItem
-from tagging_lambda.classification_cache import LEAST_TIME_S, Classification
+from tagging_lambda.classification_cache import LEAST_TIME_S, Classification, ClassificationCache, ContentResult
 from tagging_lambda.prefetch import LONGEST_PATIENCE_S, prefetch
 from tagging_lambda.words.decisions import with_keywords
 from tagging_lambda.words.remap import remapped
@@ -29,13 +39,10 @@ from tagging_lambda.words.remap import remapped
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from pipeline.images import Fetched, ImageRef
     from pipeline.listing import Listing
     from pipeline.messages import TagImage
     from pipeline.ports import Clock, ImageStore, RecordTable
-    from pipeline.records import Decision, Record
     from pipeline.settings import ProductPattern
-    from tagging_lambda.classification_cache import ClassificationCache, ContentResult
     from tagging_lambda.classify import Classifier
     from tagging_lambda.words.classes_and_heads import KeywordMapper
 

@@ -8,19 +8,17 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from catalog_loader import status_report
-from catalog_loader.commands.load import wait_for_all
+from catalog_loader.commands.load import Connect, wait_for_all
 from catalog_loader.estimate import Estimator
-from catalog_loader.status import Status, count_outcomes, idle_reasons, unfinished_in
+from catalog_loader.status import OutcomeCounts, QueueState, Status, count_outcomes, idle_reasons, unfinished_in
 from pipeline.exit_codes import ATTENTION, DONE
 from pipeline.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from catalog_loader.commands.load import Connect
     from catalog_loader.connect import Connected
     from catalog_loader.console import Console
-    from catalog_loader.status import OutcomeCounts, QueueState
 
 WATCH_EVERY_S = 5.0  # chosen by us: the queues' counts are seconds old anyway
 SECOND_READING_S = 2.0  # chosen by us: the time of some batches

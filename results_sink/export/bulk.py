@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.colours import decided_colours
 from pipeline.keyword_names import KeywordNames
-from pipeline.records import TaggedImage
+from pipeline.records import Record, TaggedImage
 from pipeline.unreadable import UnreadableItems
 from results_sink.export.manifest import NAME_TIME
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from pipeline.keywords import Vocabulary
     from pipeline.ports import Clock, FileStore
-    from pipeline.records import Record
     from results_sink.export.rows import RecordSource
 
 INDEX = "catalogue"

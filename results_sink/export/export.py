@@ -15,10 +15,10 @@ from pipeline.telemetry import Metric
 from pipeline.unreadable import UnreadableItems
 from results_sink.export import tables
 from results_sink.export.cleanup import remove_unneeded
-from results_sink.export.manifest import KeywordRows, snapshot_name
+from results_sink.export.manifest import KeywordRows, Manifest, snapshot_name
 from results_sink.export.postings_layout import Sizes
-from results_sink.export.publish import Exported, Publisher, deltas_since_scan
-from results_sink.export.rows import ExportStats
+from results_sink.export.publish import ChooseDeltas, Exported, Publisher, deltas_since_scan
+from results_sink.export.rows import ExportStats, RecordSource
 from results_sink.export.snapshot_writer import SnapshotWriter, work_folder
 
 if TYPE_CHECKING:
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from pipeline.keywords import Vocabulary
     from pipeline.ports import FileStore
     from pipeline.records import Record
-    from results_sink.export.manifest import Manifest
-    from results_sink.export.publish import ChooseDeltas
-    from results_sink.export.rows import RecordSource
 
 KEPT_SNAPSHOTS = 3  # chosen by us: a reader of a replaced snapshot has the time of two more exports
 

@@ -8,20 +8,18 @@ from heapq import merge
 from typing import TYPE_CHECKING, Any
 
 from pipeline.exported import ExportedImage
-from pipeline.images import ImageRef
+from pipeline.images import BucketPrefix, ImageRef
 from results_sink.export.delta import PUT
 from results_sink.export.manifest import LATEST_NAME, Latest
 from results_sink.export.parquet import ParquetFile
 from results_sink.export.tables import CHANGE
-from results_sink.search.snapshot import open_snapshot, read_latest
+from results_sink.search.snapshot import Snapshot, open_snapshot, read_latest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from pipeline.images import BucketPrefix
     from results_sink.connect import ExportPlace
-    from results_sink.search.snapshot import Snapshot
 
     _Row = dict[str, Any]
 

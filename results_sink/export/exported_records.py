@@ -11,7 +11,7 @@ from pipeline.images import exported_image
 from pipeline.keywords import KeywordTag, Source
 from pipeline.listing import FIELDS, Listing
 from pipeline.record_backup import restore_record
-from pipeline.records import Observation, RejectedImage, TaggedImage
+from pipeline.records import Observation, Record, RejectedImage, TaggedImage
 from pipeline.vectors import FeatureVector
 from results_sink.export.delta import PUT
 from results_sink.export.parquet import ParquetFile
@@ -21,7 +21,6 @@ from results_sink.search.snapshot import open_snapshot, read_latest
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pipeline.records import Record
     from pipeline.unreadable import UnreadableItem
     from results_sink.connect import ExportPlace
 

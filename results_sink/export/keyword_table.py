@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from pipeline.standard_ids import Standard
+from pipeline.standard_ids import Standard, StandardIds
 from results_sink.export.tables import word_columns, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from pipeline.keywords import Vocabulary
-    from pipeline.standard_ids import StandardIds
 
 # A table of their own: a column of postings would repeat 674 rows in hundreds of millions (DECISIONS.md, 147).
 _STANDARD_COLUMNS = {standard: f"{standard}_id" for standard in Standard}

@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline.keywords import Source
-from pipeline.records import GoneImage, RejectedImage, TaggedImage, UndoneImage
+from pipeline.records import GoneImage, Record, RejectedImage, TaggedImage, UndoneImage
 from results_sink.export.manifest import RecordCounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from pipeline.records import Record
     from pipeline.unreadable import UnreadableItem
 
 Kept = TaggedImage | RejectedImage

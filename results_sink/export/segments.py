@@ -22,8 +22,8 @@ from pipeline.errors import BadExport, RetryLater
 from pipeline.unreadable import UnreadableItems, readable
 from results_sink.export import parquet, tables
 from results_sink.export.cleanup import remove_unneeded
-from results_sink.export.export import raw_images
-from results_sink.export.manifest import KeywordRows, Manifest, decode_file, snapshot_name
+from results_sink.export.export import Exporter, raw_images
+from results_sink.export.manifest import KeywordRows, Manifest, PartFile, decode_file, snapshot_name
 from results_sink.export.publish import Exported, Publisher, deltas_since_scan
 from results_sink.export.rows import ExportStats
 from results_sink.export.snapshot_writer import SnapshotWriter, work_folder
@@ -34,9 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.ports import FileStore, RecordTable
-    from results_sink.export.export import Exporter
     from results_sink.export.external_sort import Runs
-    from results_sink.export.manifest import PartFile
 
 SAMPLED = 64  # records for each range, chosen by us: at 128 ranges the largest is about a third above the mean
 

@@ -16,7 +16,7 @@ from results_sink.export import coverage as covered
 from results_sink.export import tables
 from results_sink.export.external_sort import Runs
 from results_sink.export.keyword_table import keywords_table
-from results_sink.export.manifest import SNAPSHOTS, KeywordRows, Manifest
+from results_sink.export.manifest import SNAPSHOTS, KeywordRows, Manifest, PartFile
 from results_sink.export.part_writer import Parts, Shape
 from results_sink.export.postings_layout import Sizes, divide_keywords, row_group_sizes
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from pipeline.keywords import Vocabulary
     from pipeline.ports import FileStore
     from pipeline.standard_ids import StandardIds
-    from results_sink.export.manifest import PartFile
     from results_sink.export.rows import ExportStats
 
 

@@ -6,7 +6,7 @@ import json
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from pipeline.records import TaggedImage
+from pipeline.records import Record, TaggedImage
 from results_sink.export.bulk import document_of
 from results_sink.formats.documents import category_levels, category_path, document_id, keyword_names
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from pipeline.keywords import Vocabulary
-    from pipeline.records import Record
 
 PART_IMAGES = 5_000  # photos a file; chosen by us: some 6 MB, where Algolia takes batches of up to 10 MB
 TYPESENSE_DELETE_IDS = (

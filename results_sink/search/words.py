@@ -19,7 +19,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from pipeline.colours import COLOURS, MULTICOLOURED, colour_words
-from pipeline.keywords import fold
+from pipeline.keywords import Vocabulary, fold
 from pipeline.synonyms import (
     COLOUR_SYNONYMS,
     IRREGULAR_PLURALS,
@@ -34,7 +34,6 @@ from results_sink.search.query import AnyOf, Colour, Node, Term, Without
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from pipeline.keywords import Vocabulary
 
 MOST_JOINED = 6  # words of the longest keyword recognised without quotes
 LEAST_PREFIX = 3  # letters before a word is completed, chosen by us

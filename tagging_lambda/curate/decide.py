@@ -7,9 +7,9 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from pipeline.errors import CallerError
-from pipeline.records import MAX_DECISIONS, Decision, DecisionKind, KeywordAction, TaggedImage
+from pipeline.records import MAX_DECISIONS, Decision, DecisionKind, KeywordAction, Record, TaggedImage
 from pipeline.unreadable import UnreadableItem
-from tagging_lambda.curate.rewrite import Rewrite
+from tagging_lambda.curate.rewrite import Rewrite, Rewriter
 from tagging_lambda.words.decisions import with_keywords
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from pipeline.images import ImageRef
     from pipeline.keywords import Vocabulary
     from pipeline.ports import Clock, RecordTable
-    from pipeline.records import Record
-    from tagging_lambda.curate.rewrite import Rewriter
 
 READ_BATCH = 100  # records read at a time: DynamoDB's limit for one call
 

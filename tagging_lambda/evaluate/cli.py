@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -21,7 +21,7 @@ from pipeline.whole_file import check_writable
 from tagging_lambda.evaluate.calibrate import calibrated
 from tagging_lambda.evaluate.evaluate import evaluated, judged
 from tagging_lambda.evaluate.labels import labels_in
-from tagging_lambda.evaluate.measure import measured
+from tagging_lambda.evaluate.measure import Judged, measured
 from tagging_lambda.evaluate.overlay import write_thresholds
 from tagging_lambda.evaluate.ratings import tallies_document, tallies_text
 from tagging_lambda.evaluate.report import calibration_document, calibration_text, evaluation_document, evaluation_text
@@ -30,9 +30,6 @@ from tagging_lambda.image.contact_sheet import write_contact_sheet
 from tagging_lambda.local_files import FileTagger
 from tagging_lambda.words.head_store import InstalledHeads
 from tagging_lambda.words.heads_option import heads_option
-
-if TYPE_CHECKING:
-    from tagging_lambda.evaluate.measure import Judged
 
 
 @click.command()

@@ -6,15 +6,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.coverage import Coverage
-from tagging_lambda.evaluate.measure import Judged, by_keyword, by_score, curve, measured
-from tagging_lambda.local_files import RejectedFile
+from tagging_lambda.evaluate.measure import (
+    CurvePoint,
+    Judged,
+    KeywordMeasures,
+    Measures,
+    ScoreBin,
+    by_keyword,
+    by_score,
+    curve,
+    measured,
+)
+from tagging_lambda.local_files import FileTagger, RejectedFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tagging_lambda.evaluate.labels import LabelledFile
-    from tagging_lambda.evaluate.measure import CurvePoint, KeywordMeasures, Measures, ScoreBin
-    from tagging_lambda.local_files import FileTagger
     from tagging_lambda.words.class_keywords import Taxonomy
 
 

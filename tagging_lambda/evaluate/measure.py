@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tagging_lambda.words.class_keywords import MOST_KEYWORDS, candidates
+from tagging_lambda.words.class_keywords import MOST_KEYWORDS, Taxonomy, candidates
 from tagging_lambda.words.share import Share
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from pipeline.records import ClassScore
     from pipeline.vectors import FeatureVector
     from tagging_lambda.evaluate.labels import LabelledFile
-    from tagging_lambda.words.class_keywords import Taxonomy
 
 BINS = 10  # of scores
 CURVE = tuple(step / 20 for step in range(1, 20))  # thresholds: 0.05 to 0.95

@@ -6,15 +6,13 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.terminal import printable
-from tagging_lambda.evaluate.calibrate import EVIDENCE
-from tagging_lambda.evaluate.evaluate import missed, worst
+from tagging_lambda.evaluate.calibrate import EVIDENCE, Calibration
+from tagging_lambda.evaluate.evaluate import Evaluation, missed, worst
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipeline.keywords import Vocabulary
-    from tagging_lambda.evaluate.calibrate import Calibration
-    from tagging_lambda.evaluate.evaluate import Evaluation
     from tagging_lambda.evaluate.measure import Judged, Measures
     from tagging_lambda.words.share import Share
 

@@ -24,11 +24,11 @@ from tagging_lambda.local_files import FileTagger
 from tagging_lambda.words import learn_report, verify_report
 from tagging_lambda.words.background import load_background
 from tagging_lambda.words.head_store import InstalledHeads, check_name
-from tagging_lambda.words.labels import pinned_labels, read_labels
+from tagging_lambda.words.labels import Labels, pinned_labels, read_labels
+from tagging_lambda.words.learn import SeenPhoto, training_source
 from tagging_lambda.words.learn import learn as learn_words
-from tagging_lambda.words.learn import training_source
 from tagging_lambda.words.photo_vectors import PhotoVectors, image_of
-from tagging_lambda.words.train import TrainingPlan
+from tagging_lambda.words.train import Background, TrainingPlan
 from tagging_lambda.words.verify import verify as verify_labels
 
 if TYPE_CHECKING:
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
 
     from pipeline.images import ImageRef
     from pipeline.records import Record
-    from tagging_lambda.words.labels import Labels
-    from tagging_lambda.words.learn import SeenPhoto
-    from tagging_lambda.words.train import Background
 
 
 _LABELS = click.argument("labels", type=click.Path(path_type=Path), metavar="LABELS.csv")

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from threadpoolctl import threadpool_limits
 
-from pipeline.keywords import LANGUAGES, Use
+from pipeline.keywords import LANGUAGES, Use, Vocabulary
 from tagging_lambda.words.head_card import NEVER, HeadCard, HeadKind, HeadWord, TrainingSource
 from tagging_lambda.words.head_thresholds import STEPS, Group, Said, Thresholds, Truth, find_thresholds
 from tagging_lambda.words.heads import Head
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from pipeline.keywords import Vocabulary
 
 FOLDS = 5
 # Inverse regularisation strengths, chosen by the log loss of held-out photos: on whitened vectors the best lay between
