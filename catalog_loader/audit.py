@@ -24,7 +24,8 @@ from catalog_loader.image_set import ImageSet
 from catalog_loader.inventory import Inventory
 from catalog_loader.manifest import Manifest
 from catalog_loader.ordered_map import map_in_order
-from pipeline.dead_letters import RECEIVE_BATCH, DeadLetter
+from catalog_loader.redrive import release_all
+from catalog_loader.send import OFFENDERS
 from pipeline.records import Record, RejectedImage, TaggedImage
 from pipeline.unreadable import UnreadableItem, UnreadableItems
 
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from pipeline.ports import DeadLetters, ImageStore, MessageQueue, RecordTable
     from pipeline.progress import Progress
 
-OFFENDERS = 10  # of each kind are named; chosen by us: enough to see what they have in common
 SEEMING_GAPS = frozenset({Standing.MISSING, Standing.STALE})  # by what was listed; the object itself may be another
 MAX_DEAD_LETTERS = 100_000  # of each queue are read; chosen by us: Amazon SQS hides 120,000 at a time
 DELETED_SINCE = "deleted since the inventory"  # how the report calls images that only an inventory shows any more
@@ -248,7 +248,5 @@ def peeked(queue: DeadLetters) -> tuple[list[DeadLetter], bool]:
                 is_all = not batch
                 break
     finally:
-        received = list(letters.values())
-        for start in range(0, len(received), RECEIVE_BATCH):
-            queue.release(received[start : start + RECEIVE_BATCH])
-    return received, is_all
+        release_all(queue, letters.values())
+    return list(letters.values()), is_all

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from catalog_loader.compare import READ_BATCH, ComparedImage
 from catalog_loader.image_set import ImageSet
+from catalog_loader.send import OFFENDERS
 from pipeline.images import BucketPrefix, ImageRef
 from pipeline.records import Record, RejectedImage, TaggedImage
 from pipeline.unreadable import UnreadableItem
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from pipeline.exported import ExportDamage, ExportedImage, OpenedExport
     from pipeline.ports import ExportedImages, RecordTable
 
-OFFENDERS = 10  # of each kind are named; chosen by us: enough to see what they have in common
 SETTLING = timedelta(seconds=60)  # chosen by us: a write is tried three times, for 10 s each
 SUSPECTS = 100  # are compared again; chosen by us: each reads a row group. More than so many do not wait for the stream
 STREAM_WAITS_S = (1.0, 2.0, 3.0, 4.0)  # before each comparison; chosen by us: a change is searched after 2 to 5 s

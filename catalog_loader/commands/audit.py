@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from catalog_loader import report
 from catalog_loader.audit import Audit, Auditor
-from catalog_loader.commands.load import Connect, open_source
+from catalog_loader.commands.load import open_source
 from catalog_loader.commands.wait import wait_until_empty
 from catalog_loader.manifest import Manifest
 from catalog_loader.send import Sender, Sent
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from catalog_loader.compare import Versions
-    from catalog_loader.connect import Connected
+    from catalog_loader.connect import Connect, Connected
     from catalog_loader.console import Console
     from pipeline.exported import OpenedExport
 

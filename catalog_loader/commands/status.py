@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from catalog_loader import status_report
-from catalog_loader.commands.load import Connect, wait_for_all
+from catalog_loader.commands.wait import wait_for_all
 from catalog_loader.estimate import Estimator
 from catalog_loader.status import OutcomeCounts, QueueState, Status, count_outcomes, idle_reasons, unfinished_in
 from pipeline.exit_codes import ATTENTION, DONE
@@ -17,7 +17,7 @@ from pipeline.progress import Progress
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from catalog_loader.connect import Connected
+    from catalog_loader.connect import Connect, Connected
     from catalog_loader.console import Console
 
 WATCH_EVERY_S = 5.0  # chosen by us: the queues' counts are seconds old anyway
