@@ -32,6 +32,7 @@ from pipeline.unreadable import UnreadableItem, UnreadableItems
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
+    from pipeline.dead_letters import DeadLetter
     from pipeline.exported import OpenedExport
     from pipeline.images import BucketPrefix, ImageRef
     from pipeline.ports import DeadLetters, ImageStore, MessageQueue, RecordTable

@@ -12,18 +12,15 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-
 from pipeline.errors import CallerError, ImageRejected, RejectReason
 from pipeline.images import MAX_IMAGE_BYTES, SCHEME
 from pipeline.model_version import CARD_NAME
 from pipeline.not_pictures import lies_beside_photos
 from pipeline.settings import home, model_dir
-from tagging_lambda.classify import Classification, Classifier
-from tagging_lambda.image.picture import Picture, model_input
+from tagging_lambda.classify import Classifier
 from tagging_lambda.image.reader import ProcessReader, Reader
-from tagging_lambda.photo_cache import ObservedPhoto, PhotoCache
-from tagging_lambda.words.class_keywords import Taxonomy, strongest
+from tagging_lambda.observe import ObservedPhoto, observe
+from tagging_lambda.photo_cache import PhotoCache
 from tagging_lambda.words.classes_and_heads import KeywordMapper
 from tagging_lambda.words.head_store import InstalledHeads
 
@@ -34,6 +31,8 @@ if TYPE_CHECKING:
     from pipeline.keywords import KeywordTag, Vocabulary
     from pipeline.records import ClassScore
     from pipeline.vectors import FeatureVector
+    from tagging_lambda.image.picture import Picture
+    from tagging_lambda.words.class_keywords import Taxonomy
     from tagging_lambda.words.heads import Head
 
 CACHE_NAME = "photos.sqlite3"
@@ -68,11 +67,6 @@ class _UnseenPhoto:
 
     data: bytes
     picture: Picture
-
-    def observed(self, answer: Classification) -> ObservedPhoto:
-        """Return the observation of the photo from the model's answer."""
-        picture = self.picture
-        return ObservedPhoto(strongest(answer.scores), picture.low_information, picture.facts, answer.vector)
 
 
 class ClosableReader(Reader, Protocol):
@@ -151,7 +145,7 @@ class FileTagger:
         """Return the result for each file. Photos that are not cached go through the model as one batch."""
         opened = [self._open(path, reader) for path in paths]
         unseen = [photo for photo in opened if isinstance(photo, _UnseenPhoto)]
-        observed = dict(zip(map(id, unseen), self._classify(unseen), strict=True))
+        observed = dict(zip(map(id, unseen), self._observe(unseen), strict=True))
         return [
             self._result(path, observed[id(photo)] if isinstance(photo, _UnseenPhoto) else photo)
             for path, photo in zip(paths, opened, strict=True)
@@ -166,12 +160,8 @@ class FileTagger:
         except ImageRejected as rejected:
             return rejected
 
-    def _classify(self, photos: Sequence[_UnseenPhoto]) -> list[ObservedPhoto]:
-        if not photos:
-            return []
-        contract = self.classifier.card.input
-        answers = self.classifier.classify(np.stack([model_input(photo.picture, contract) for photo in photos]))
-        observed = [photo.observed(answer) for photo, answer in zip(photos, answers, strict=True)]
+    def _observe(self, photos: Sequence[_UnseenPhoto]) -> list[ObservedPhoto]:
+        observed = observe([photo.picture for photo in photos], self.classifier)
         if self.cache:
             for photo, known in zip(photos, observed, strict=True):
                 self.cache.put(photo.data, known)
