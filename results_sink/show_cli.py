@@ -16,6 +16,7 @@ from pipeline.keywords import Vocabulary
 from pipeline.model_version import class_names_in
 from pipeline.records import Record, RecordStatus
 from pipeline.settings import model_dir
+from pipeline.terminal import warn
 from pipeline.unreadable import UnreadableItem, UnreadableItems, readable
 from results_sink.report import (
     gone_document,
@@ -99,7 +100,7 @@ def _readable_records(stored: Iterable[Record | UnreadableItem]) -> list[Record]
     items = list(stored)
     for item in items:
         if isinstance(item, UnreadableItem):
-            _warn(f"the record of {item} cannot be read")
+            warn(f"the record of {item} cannot be read")
     return readable(items)
 
 
@@ -124,8 +125,4 @@ def _show_rejected(reason: RejectReason, limit: int, as_json: bool) -> None:
 
 def _warn_of(unreadable: UnreadableItems) -> None:
     for item in unreadable.examples:
-        _warn(f"the record of {item} cannot be read")
-
-
-def _warn(line: str) -> None:
-    click.echo(line, err=True)
+        warn(f"the record of {item} cannot be read")

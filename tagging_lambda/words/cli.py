@@ -15,6 +15,7 @@ from pipeline.errors import CallerError
 from pipeline.keywords import Vocabulary
 from pipeline.progress import Progress
 from pipeline.settings import OVERLAY_NAME, home, model_dir, overlay_path
+from pipeline.terminal import warn
 from pipeline.unreadable import UnreadableItem
 from pipeline.whole_file import check_writable
 from tagging_lambda.curate.keyword_lookup import keyword_named
@@ -196,7 +197,7 @@ class _Eyes:
     def look(
         self, labels: Labels, title: str, exported: Mapping[ImageRef, Record] | None, *, quiet: bool
     ) -> list[SeenPhoto]:
-        vectors = PhotoVectors(self.tagger, _records, _warn, exported)
+        vectors = PhotoVectors(self.tagger, _records, warn, exported)
         with Progress(title, total=len(labels.photos), unit="photos", quiet=quiet) as progress:
             return [seen for seen in progress.over(vectors.read(labels.photos)) if seen is not None]
 
@@ -220,7 +221,3 @@ def _records(images: Sequence[ImageRef]) -> dict[ImageRef, Record]:
 
 def _all_records() -> Iterator[Record | UnreadableItem]:
     return table_of_stack().scan()
-
-
-def _warn(line: str) -> None:
-    click.echo(line, err=True)
