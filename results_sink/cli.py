@@ -21,10 +21,10 @@ from pipeline.terminal import warn
 from pipeline.unreadable import UnreadableItems
 from pipeline.whole_file import check_writable
 from results_sink.connect import export_place
-from results_sink.export.bulk import BulkExporter
 from results_sink.export.export import OVERTAKEN, Exporter
 from results_sink.export.exported_records import ExportedRecords
 from results_sink.export.parquet import write_ratings
+from results_sink.formats.opensearch import BulkExporter
 from results_sink.formats.write import Format, FormatOptions, write_format
 from results_sink.report import bulk_document, bulk_text, manifest_document, manifest_text
 

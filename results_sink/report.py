@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pipeline.keyword_names import KeywordNames
-    from results_sink.export.bulk import BulkReport
     from results_sink.export.manifest import Manifest
+    from results_sink.formats.opensearch import BulkReport
     from results_sink.search.search import SearchAnswer, SearchHit
 
 CLASSES_SHOWN = 5

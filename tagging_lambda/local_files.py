@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from pipeline.batches import batched
 from pipeline.errors import CallerError, ImageRejected, RejectReason
 from pipeline.images import MAX_IMAGE_BYTES, SCHEME
 from pipeline.model_version import CARD_NAME
@@ -131,8 +132,7 @@ class FileTagger:
     def tag(self, paths: Iterable[Path]) -> Iterator[TaggedFile | RejectedFile]:
         """Yield the result for each file, in the order given, in bounded memory."""
         with self._readers() as reader, ThreadPoolExecutor(self.workers) as pool:
-            waiting = iter(paths)
-            groups = iter(lambda: tuple(islice(waiting, GROUP)), ())
+            groups = batched(paths, GROUP)
             pending: deque[Future[list[TaggedFile | RejectedFile]]] = deque()
             while True:
                 room = self.workers * GROUPS_PER_WORKER - len(pending)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import TYPE_CHECKING
 
+from pipeline.batches import batched
 from pipeline.errors import CallerError
 from pipeline.records import MAX_DECISIONS, Decision, DecisionKind, KeywordAction, Record, TaggedImage
 from pipeline.unreadable import UnreadableItem
@@ -119,8 +119,7 @@ class Decider:
             return _with_decisions(record, decisions, self.vocabulary)
 
         yield from wishes.unknown
-        remaining = iter(wishes.by_image)
-        while batch := list(islice(remaining, READ_BATCH)):
+        for batch in batched(wishes.by_image, READ_BATCH):
             items = self.table.get_many(batch)
             yield from (UnknownTarget(str(image)) for image in batch if image not in items)
             yield from self.rewriter.rewrite((items[image] for image in batch if image in items), change)
