@@ -27,7 +27,7 @@ AHEAD = 8  # reads taken and not yet yielded; chosen by us: bounds the memory to
 
 
 class Standing(StrEnum):
-    """How an image that was listed, or that a manifest names, stands in the table."""
+    """How an image that was listed, or that a manifest names, stands in the table; an audit adds the dead letters."""
 
     TAGGED = "tagged"
     REJECTED = "rejected"
@@ -36,6 +36,18 @@ class Standing(StrEnum):
     UNREADABLE = "unreadable"  # the record cannot be read, so nothing is known of the image
     ORPHANED = "orphaned"  # recorded, and there is no object
     ABSENT = "absent"  # named by a manifest, and there is neither an object nor a record of one
+    DEAD_LETTERED = "dead_lettered"  # missing, stale or orphaned, and a message that asks for it is dead
+
+
+# What wants attention, and is named in reports.
+GAPS = (
+    Standing.DEAD_LETTERED,
+    Standing.MISSING,
+    Standing.STALE,
+    Standing.ORPHANED,
+    Standing.UNREADABLE,
+    Standing.ABSENT,
+)
 
 
 @dataclass(frozen=True, slots=True)

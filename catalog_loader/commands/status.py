@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from catalog_loader import status_report
+from catalog_loader import report
 from catalog_loader.commands.wait import wait_for_all
 from catalog_loader.estimate import Estimator
 from catalog_loader.status import OutcomeCounts, QueueState, Status, count_outcomes, idle_reasons, unfinished_in
@@ -40,8 +40,8 @@ def status(  # noqa: PLR0913 - one parameter for each option, and the way to the
         wait_for_all(ports, console, sleep)
     for state in _statuses(ports, console, with_ends=with_ends, sleep=sleep):
         cost_usd = estimator.estimate(state.ends.total if state.ends else 0).cost_usd
-        document = status_report.status_document(state, cost_usd, names=not watch)
-        lines = status_report.status_lines(state, cost_usd)
+        document = report.status_document(state, cost_usd, names=not watch)
+        lines = report.status_lines(state, cost_usd)
         is_damaged = state.ends is not None and state.ends.unreadable.count > 0
         code = ATTENTION if is_damaged or any(queue.dead_letters for queue in state.queues) else DONE
         if not watch:
