@@ -125,7 +125,7 @@ class _CsvFile:
                 f"{self.title} is Parquet; write it as CSV first, for example by pandas: "
                 "pd.read_parquet(FILE).to_csv('FILE.csv', index=False)"
             )
-        return io.BufferedReader(gzip.GzipFile(fileobj=file) if head.startswith(GZIP_MAGIC) else file)  # type: ignore[arg-type,type-var]
+        return io.BufferedReader(gzip.GzipFile(fileobj=file) if head.startswith(GZIP_MAGIC) else file)  # type: ignore[arg-type]
 
     def _lines(self, file: io.BufferedReader) -> Iterator[str]:
         if file.peek(2)[:2] in UTF_16_MARKS:
