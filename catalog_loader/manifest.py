@@ -6,10 +6,10 @@ import shutil
 import sys
 import tempfile
 from array import array
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,9 +20,6 @@ from pipeline.errors import CallerError
 from pipeline.images import ImageRef
 from pipeline.listing import FIELDS, Listing
 from pipeline.messages import checked_product
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 IMAGE, PRODUCT = "image", "product"
 STDIN = "-"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from itertools import islice
-from typing import TYPE_CHECKING
 
 import click
 
@@ -26,10 +26,6 @@ from results_sink.report import (
     rejections_document,
     rejections_text,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
 
 REASONS = tuple(str(reason) for reason in RejectReason)
 

@@ -6,16 +6,13 @@ import hashlib
 import sqlite3
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from pathlib import Path
+from typing import Self
 
 from pipeline.facts import PhotoFacts
 from pipeline.records import pack_class_scores, unpack_class_scores
 from pipeline.vectors import FeatureVector
 from tagging_lambda.observe import ObservedPhoto
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 _LAYOUT = "2"  # raised when the content or the computation of facts changes: photos of older rows are then read again
 _CREATE = (

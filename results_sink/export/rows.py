@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from pipeline.keywords import Source
 from pipeline.records import GoneImage, Record, RejectedImage, TaggedImage, UndoneImage
 from pipeline.unreadable import UnreadableItem
 from results_sink.export.manifest import RecordCounts
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
 
 Kept = TaggedImage | RejectedImage
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime  # noqa: TC003 - ``ExportFile.decode`` reads the types of fields
+from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from pipeline.coverage import FolderCoverage  # noqa: TC001 - as above
 from results_sink.export.manifest import (
@@ -14,9 +15,6 @@ from results_sink.export.manifest import (
     PartFile,
     RecordCounts,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class Stage(StrEnum):

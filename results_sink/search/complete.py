@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pipeline.colours import COLOUR_PREFIX, COLOURS, colour_id, colour_words
 from pipeline.errors import CallerError
@@ -12,10 +12,6 @@ from pipeline.keywords import Vocabulary, fold
 from results_sink.search.filters import NO_FILTERS, Filters
 from results_sink.search.query import Colour, Node, Term
 from results_sink.search.search import Searcher, SearchRequest
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 
 LIMIT = 10  # default number of suggestions
 MOST_WORDS = 4  # typed words that may together be the start of one keyword

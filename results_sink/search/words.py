@@ -9,10 +9,10 @@ from __future__ import annotations
 import gzip
 import json
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib.resources import files
-from typing import TYPE_CHECKING
 
 import snowballstemmer
 from rapidfuzz import process
@@ -30,10 +30,6 @@ from pipeline.synonyms import (
     load_synonyms,
 )
 from results_sink.search.query import AnyOf, Colour, Node, Term, Without
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
 
 MOST_JOINED = 6  # words of the longest keyword recognised without quotes
 LEAST_PREFIX = 3  # letters before a word is completed, chosen by us

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from pipeline.keywords import Use, Vocabulary
 from pipeline.records import ClassScore
@@ -14,10 +14,6 @@ from tagging_lambda.evaluate.measure import Judged, Measures, measured
 from tagging_lambda.words.class_keywords import Taxonomy, candidates
 from tagging_lambda.words.classes_and_heads import KeywordMapper
 from tagging_lambda.words.share import Share
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
 
 EVIDENCE = 20  # photos, chosen by us: with fewer, a share of 0.95 cannot be told from 0.8
 CLAIM = 0.3  # the score from which a photo is evidence, chosen by us: below it no keyword is given anyway
