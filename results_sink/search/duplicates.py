@@ -65,8 +65,8 @@ def alike_pairs(vectors: NDArray[np.int8]) -> Iterator[tuple[int, int]]:
     """
     if len(vectors) < 2:  # noqa: PLR2004 - no pair
         return
-    order, most_alike = _search(vectors)
-    for first, other in most_alike.pairs():
+    order, rows = _search(vectors)
+    for first, other in _pairs(rows):
         yield int(order[first]), int(order[other])
 
 
@@ -77,7 +77,9 @@ def _centres(vectors: NDArray[np.int8]) -> NDArray[np.float32]:
     centres = sample[:: len(sample) // count][:count]
     for _ in range(ROUNDS):
         sums = np.zeros_like(centres)
-        np.add.at(sums, (sample @ centres.T).argmax(axis=1), sample)
+        for first in range(0, len(sample), BLOCK_ROWS):
+            block = sample[first : first + BLOCK_ROWS]
+            np.add.at(sums, (block @ centres.T).argmax(axis=1), block)
         centres = unit_rows(sums)
     return centres
 
@@ -127,17 +129,9 @@ class _MostAlike:
         self.cosines[rows] = np.take_along_axis(cosines, columns, 1)
         self.rows[rows] = np.take_along_axis(numbers, columns, 1)
 
-    def pairs(self) -> Iterator[tuple[int, int]]:
-        """Yield each pair once, the lower row first, in ascending order."""
-        count = len(self.rows)
-        rows, columns = np.nonzero((self.rows >= 0) & (self.rows != np.arange(count)[:, None]))
-        others = self.rows[rows, columns]
-        for code in np.unique(np.minimum(rows, others) * count + np.maximum(rows, others)).tolist():
-            yield divmod(code, count)
 
-
-def _search(vectors: NDArray[np.int8]) -> tuple[NDArray[np.int64], _MostAlike]:
-    """Return the rows in the order of their lists, int64 [n], and the most alike of each in that order."""
+def _search(vectors: NDArray[np.int8]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Return the rows in the order of their lists, int64 [n], and the most alike of each: `_MostAlike.rows`."""
     centres = _centres(vectors)
     starts = range(0, len(vectors), BLOCK_ROWS)
     with ThreadPoolExecutor(cores()) as pool:  # numpy computes in several threads at once
@@ -149,7 +143,7 @@ def _search(vectors: NDArray[np.int8]) -> tuple[NDArray[np.int64], _MostAlike]:
         for numbers in probed.T:  # a row probes one list at a time, so that no two threads write to it
             for _ in pool.map(most_alike.compare, _rows_by_number(numbers, len(centres)), lists):
                 pass
-    return order, most_alike
+    return order, most_alike.rows
 
 
 def _rows_by_number(numbers: NDArray[np.int32], count: int) -> list[NDArray[np.int64]]:
@@ -161,3 +155,14 @@ def _rows_by_number(numbers: NDArray[np.int32], count: int) -> list[NDArray[np.i
 def _highest(scores: NDArray[np.float32], count: int) -> NDArray[np.int64]:
     """Return int64 [n, count]: the columns of the highest scores of each row, in no order."""
     return np.argpartition(scores, scores.shape[1] - count, axis=1)[:, -count:]
+
+
+def _pairs(rows: NDArray[np.int32]) -> Iterator[tuple[int, int]]:
+    """Yield each pair of `_MostAlike.rows` once, the lower row first, in ascending order."""
+    count = len(rows)
+    numbers = np.arange(count)[:, None]
+    codes = np.minimum(rows, numbers) * count + np.maximum(rows, numbers)
+    codes = np.unique(codes[(rows >= 0) & (rows != numbers)])
+    for first in range(0, len(codes), BLOCK_ROWS):  # a list of all would take half as much memory as the vectors
+        for code in codes[first : first + BLOCK_ROWS].tolist():
+            yield divmod(code, count)
