@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from results_sink.search.nearest import cores, unit_rows
+from results_sink.search.nearest import unit_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -134,7 +135,7 @@ def _search(vectors: NDArray[np.int8]) -> tuple[NDArray[np.int64], NDArray[np.in
     """Return the rows in the order of their lists, int64 [n], and the most alike of each: `_MostAlike.rows`."""
     centres = _centres(vectors)
     starts = range(0, len(vectors), BLOCK_ROWS)
-    with ThreadPoolExecutor(cores()) as pool:  # numpy computes in several threads at once
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:  # numpy computes in several threads at once
         blocks = pool.map(lambda first: _nearest_centres(vectors[first : first + BLOCK_ROWS], centres), starts)
         probed = np.concatenate(list(blocks))
         order = np.lexsort(probed.T[2::-1])  # by the nearest three, so that what is alike lies close together

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -38,11 +37,6 @@ class Neighbours:
     scores: NDArray[np.float32]
 
 
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0))
-
-
 def blocks(vectors: NDArray[np.int8], rows: int = BLOCK_ROWS) -> Iterator[tuple[int, NDArray[np.int8]]]:
     """Yield the vectors in blocks of ``rows``, each with its first row's number."""
     for first in range(0, len(vectors), rows):
@@ -76,7 +70,7 @@ class _Int8Rows:
 
     def cosines(self, levels: NDArray[np.int8], inverse_length: float) -> NDArray[np.float64]:
         """Return float64 [n]: the cosines of all rows with int8 [D], given one over its length."""
-        products = np.asarray(simsimd.cdist(levels[None], self.rows, "dot", threads=cores()), np.float64)[0]
+        products = np.asarray(simsimd.cdist(levels[None], self.rows, "dot"), np.float64)[0]
         return np.asarray(products * (self.inverse_lengths * inverse_length))
 
 
@@ -153,24 +147,16 @@ class VectorIndex:
         return np.concatenate([unit_rows(vectors) @ unit for vectors in picked])
 
 
+# DECISIONS.md, 167: partitioning all scores took a quarter of the search of a million.
 def _near_highest(scores: NDArray[np.float64], count: int) -> float:
-    """Return a score that at least ``count`` of the scores reach, and few more.
-
-    The highest of each group are partitioned, not all scores, which took a fifth of the search of a million.
-    """
+    """Return a score that at least ``count`` of the scores reach, and few more: by the highest of each group."""
     highest = np.maximum.reduceat(scores, np.arange(0, len(scores), GROUP_ROWS))
     return float(np.partition(highest, len(highest) - count)[len(highest) - count]) if count <= len(highest) else -1.0
 
 
-def _best(rows: NDArray[np.int64], cosines: NDArray[np.float32], count: int) -> Neighbours:
-    order = np.lexsort((rows, -cosines))[:count] if len(rows) <= BLOCK_ROWS else _best_of_many(rows, cosines, count)
-    return Neighbours(rows[order].astype(np.int64), cosines[order])
-
-
-def _best_of_many(rows: NDArray[np.int64], cosines: NDArray[np.float32], count: int) -> NDArray[np.int64]:
-    """Return the order of the first ``count`` without sorting all: ties with the last are kept first."""
-    if not 0 < count < len(cosines):
-        return np.lexsort((rows, -cosines))[:count]
-    bar = np.partition(cosines, len(cosines) - count)[len(cosines) - count]
-    inside = np.flatnonzero(cosines >= bar)
-    return inside[np.lexsort((rows[inside], -cosines[inside]))[:count]]
+def _best(rows: NDArray[np.int64], scores: NDArray[np.float32], count: int) -> Neighbours:
+    if count < len(scores):  # not all are sorted; ties with the last are kept first
+        is_inside = scores >= np.partition(scores, len(scores) - count)[len(scores) - count]
+        rows, scores = rows[is_inside], scores[is_inside]
+    order = np.lexsort((rows, -scores))[:count]
+    return Neighbours(rows[order].astype(np.int64), scores[order])
