@@ -162,8 +162,12 @@ def _pairs(rows: NDArray[np.int32]) -> Iterator[tuple[int, int]]:
     """Yield each pair of `_MostAlike.rows` once, the lower row first, in ascending order."""
     count = len(rows)
     numbers = np.arange(count)[:, None]
-    codes = np.minimum(rows, numbers) * count + np.maximum(rows, numbers)
-    codes = np.unique(codes[(rows >= 0) & (rows != numbers)])
+    codes = np.minimum(rows, numbers)
+    codes *= count  # in place, because there are nine for each row
+    codes += np.maximum(rows, numbers)
+    codes = codes[(rows >= 0) & (rows != numbers)]
+    codes.sort()
+    codes = codes[np.diff(codes, prepend=-1) > 0]  # numpy's unique builds a hash table of several times this size
     for first in range(0, len(codes), BLOCK_ROWS):  # a list of all would take half as much memory as the vectors
         for code in codes[first : first + BLOCK_ROWS].tolist():
             yield divmod(code, count)
