@@ -6,7 +6,7 @@ import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -29,17 +29,10 @@ if TYPE_CHECKING:
     from pipeline.images import ImageRef
     from pipeline.ports import RecordTable
     from pipeline.records import Record
+    from results_sink.export.rows import RecordSource
 
 BATCH = 100  # the most records that one call reads
 AT_ONCE = 16  # writes, chosen by us: some hundred a second
-
-
-class RecordSource(Protocol):
-    """Where records come back from."""
-
-    def scan(self) -> Iterator[Record | UnreadableItem]:
-        """Yield every record once."""
-        ...
 
 
 @dataclass

@@ -25,7 +25,7 @@ from pipeline.settings import ProductPattern, model_dir
 
 if TYPE_CHECKING:
     from infra.local.deploy import LocalApi
-    from infra.local.run import Status
+    from infra.local.run import LocalStatus
     from pipeline.stack import LocalRun, Stack
 
 COMES_BACK = (
@@ -114,7 +114,7 @@ def _api_facts(api: LocalApi | None) -> dict[str, Any]:
     return facts | {"sign_in": {"user": USER, "password": PASSWORD} if is_signed_in else None}
 
 
-def _status_facts(report: Status) -> dict[str, Any]:
+def _status_facts(report: LocalStatus) -> dict[str, Any]:
     queues = {"uploads": report.uploads, "backfill": report.backfill}
     return {
         "state": str(report.life),
@@ -125,7 +125,7 @@ def _status_facts(report: Status) -> dict[str, Any]:
     }
 
 
-def _show_status(report: Status) -> None:
+def _show_status(report: LocalStatus) -> None:
     if report.stack is None or report.run is None:
         sentences = {
             "down": "The local stack is down; `catalog-tagger local up` starts it.",

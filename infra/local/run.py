@@ -83,7 +83,7 @@ class QueueCounts:
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class LocalStatus:
     """The state of the local stack; fields that are None are only known while it is up."""
 
     life: Life
@@ -192,7 +192,7 @@ def down(state: Place, *, purge: bool) -> Life:
     return before
 
 
-def status(state: Place) -> Status:
+def status(state: Place) -> LocalStatus:
     """Return the state of the local stack.
 
     Raises:
@@ -200,10 +200,10 @@ def status(state: Place) -> Status:
     """
     life, run = life_of(state), LocalRun.load(state.folder)
     if life is not Life.UP or run is None:
-        return Status(life, run, None, None, None)
+        return LocalStatus(life, run, None, None, None)
     deployment = Deployment.at(run.endpoint_url)
     stack = deployment.stack()
-    return Status(
+    return LocalStatus(
         life,
         run,
         stack,

