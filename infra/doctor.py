@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -23,10 +24,6 @@ from pipeline.exit_codes import ATTENTION, DONE
 from pipeline.images import BucketPrefix
 from pipeline.products import describe_products
 from pipeline.stack import Stack, endpoint_url_of, stack_name_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from datetime import datetime
 
 EXPORT_IS_OLD = timedelta(hours=26)  # chosen by us: a day and some, for those who export nightly
 STANDING = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"}

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 
 from infra.cli import main
-from infra.doctor import Doctor, Check
+from infra.doctor import Check, Doctor
 from pipeline.stack import Stack
 from tests.infra.stack_account import Account
 
