@@ -7,7 +7,7 @@ import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -26,13 +26,11 @@ from results_sink.http import api, photos, ratings, status
 from results_sink.search.newest import ExportReader
 from results_sink.search.snapshot import InPlace
 from tagging_lambda import classify_once, same_photos, thumbnails
+from tagging_lambda.classify_once import LoadedModel
 from tagging_lambda.curate import decide_request
 from tagging_lambda.curate.rewrite import Rewriter
 from tagging_lambda.link import LinkFetcher
 from tagging_lambda.recorded_photos import RecordedPhotos
-
-if TYPE_CHECKING:
-    from tagging_lambda.classify_once import LoadedModel
 
 
 def whole_app(vocabulary: Vocabulary) -> Resolver:
