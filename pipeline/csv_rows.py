@@ -75,15 +75,14 @@ def rows(
     header: list[str] = []
     for line, cells in file.numbered(needed):
         if not header:
-            names = [name.strip() for name in cells]
-            header = [name.casefold() for name in names] if ignores_case else names
+            header = [name.strip().casefold() if ignores_case else name.strip() for name in cells]
             _check_header(file, header, needed, allowed)
         elif len(cells) != len(header):
             raise file.mistake(line, f"has {len(cells):,} cells where the first line has {len(header):,}")
         else:
             yield CsvRow(file.name, line, dict(zip(header, cells, strict=True)))
     if not header:
-        columns = "columns" if len(needed) > 1 else "column"
+        columns = "column" + "s" * (len(needed) > 1)
         raise CallerError(f"{file.title} is empty; its first line must name the {columns} {', '.join(needed)}")
 
 
