@@ -7,8 +7,6 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from pipeline.errors import ImageRejected, NotBegun, RetryLater
 from tagging_lambda.image.picture import model_input
 from tagging_lambda.words.class_keywords import strongest
@@ -106,7 +104,7 @@ class ClassificationCache:
         if not pictures:
             return {}
         contract = self.classifier.card.input
-        answers = self.classifier.classify(np.stack([model_input(picture, contract) for picture in pictures.values()]))
+        answers = self.classifier.classify(model_input([*pictures.values()], contract))
         return {
             name: Classification(
                 strongest(answer.scores),

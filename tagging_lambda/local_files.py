@@ -12,8 +12,6 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-
 from pipeline.errors import CallerError, ImageRejected, RejectReason
 from pipeline.images import MAX_IMAGE_BYTES, SCHEME
 from pipeline.model_version import CARD_NAME
@@ -174,7 +172,7 @@ class FileTagger:
         if not photos:
             return []
         contract = self.classifier.card.input
-        answers = self.classifier.classify(np.stack([model_input(photo.picture, contract) for photo in photos]))
+        answers = self.classifier.classify(model_input([photo.picture for photo in photos], contract))
         observed = [photo.observed(answer) for photo, answer in zip(photos, answers, strict=True)]
         if self.cache:
             for photo, known in zip(photos, observed, strict=True):

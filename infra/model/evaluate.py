@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.progress import Progress
+    from tagging_lambda.image.picture import Picture
 
 BATCH_IMAGES = 16  # chosen by us: 10 MB of pixels; speed is the same from 1 on
 TOP = 5
@@ -70,7 +71,7 @@ def measure(
     ranks: dict[str, list[int]] = {precision: [] for precision in classifiers}
     for start in range(0, len(photos), BATCH_IMAGES):
         batch = photos[start : start + BATCH_IMAGES]
-        pixels = np.stack([_pixels(photo, card) for photo in batch])
+        pixels = model_input([_read(photo, card) for photo in batch], card.input)
         for precision, classifier in classifiers.items():
             answers = zip(classifier.classify(pixels), batch, strict=True)
             ranks[precision] += [_rank(answer.scores, photo.class_index) for answer, photo in answers]
@@ -89,9 +90,9 @@ def _class_index(text: str | None, classes: int, path: Path, line: int) -> int:
     return int(text)
 
 
-def _pixels(photo: KnownPhoto, card: ModelCard) -> NDArray[np.float32]:
+def _read(photo: KnownPhoto, card: ModelCard) -> Picture:
     try:
-        return model_input(read_picture(photo.path.read_bytes(), card.input), card.input)
+        return read_picture(photo.path.read_bytes(), card.input)
     except OSError as error:
         raise CallerError(f"{photo.path} cannot be read ({error.strerror})") from error
     except ImageRejected as error:

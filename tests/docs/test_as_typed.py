@@ -62,6 +62,7 @@ NOT_RUN = {
     "make bench-search": "its figures need a machine with nothing else to do, for ten minutes",
     "make bench-backfill": "its figures need a machine with nothing else to do",
     "make bench-segments": "likewise",
+    "make bench-load": "likewise",
     "make bench-packages": "its figures need a machine with nothing else to do",
     "make quality": "it measures on labelled photos that are not part of the project",
     "catalog-tagger learn labels.csv": "it learns from a shop's photos; tests/tagging_lambda/words types it",

@@ -1,0 +1,91 @@
+"""The speed tables of README and docs, from the figures that the benches keep in docs/measured."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+MEASURED = DOCS / "measured"
+
+Figures = dict[str, Any]
+
+
+def bench_table(bench: Figures) -> list[str]:
+    """Return the table of ``make bench``, with the best of the bare ways as the ceiling."""
+    lines = ["| what | photos/s | CPU ms/photo | of the ceiling | peak memory |", "|---|---:|---:|---:|---:|"]
+    ways = bench["ways"]
+    best = ceiling(bench)
+    for name in shown_ways(bench):
+        way = ways[name]
+        share = ways[best]["cpu_ms_per_image"] / way["cpu_ms_per_image"]
+        figures = (
+            f"{way['images_per_s']:.1f} | {way['cpu_ms_per_image']:.1f} | {share:.2f} | {way['peak_mib']:,.0f} MiB"
+        )
+        lines.append(f"| {name} | {figures} |")
+    return lines
+
+
+def shown_ways(bench: Figures) -> list[str]:
+    """Return the names of all ways but the bare ones that are not the ceiling."""
+    best = ceiling(bench)
+    return [name for name in bench["ways"] if name == best or not name.startswith("bare")]
+
+
+def ceiling(bench: Figures) -> str:
+    """Return the name of the fastest of the bare ways, by processor time, which neighbours hardly change."""
+    # A ceiling of single photos would flatter us: four at once are faster (DECISIONS.md, 82).
+    bare = {name: way["cpu_ms_per_image"] for name, way in bench["ways"].items() if name.startswith("bare")}
+    return min(bare, key=bare.__getitem__)
+
+
+def peers_table(peers: Figures) -> list[str]:
+    """Return the table of ``make bench-peers``; in parentheses, how many times as fast the first way is."""
+    head = "| photos/s, how many times as fast `tag` is | 1 core | 2 cores | start | same first class |"
+    lines = [head, "|---|---:|---:|---:|---:|"]
+    ours = next(iter(peers["2 cores"]))
+    for name, on_two in peers["2 cores"].items():
+        cells = []
+        for cores in ("1 cores", "2 cores"):
+            way = peers[cores].get(name)
+            times = f" ({peers[cores][ours]['photos_per_s'] / way['photos_per_s']:.2f})" if way and name != ours else ""
+            cells.append(f"{way['photos_per_s']:.1f}{times}" if way else "")
+        start_s = peers["1 cores"].get(name, on_two)["start_s"]
+        lines.append(f"| {name} | {' | '.join(cells)} | {start_s:.1f} s | {on_two['agreement']:.0%} |")
+    return lines
+
+
+def parts_table(parts: Figures) -> list[str]:
+    """Return the table of ``python -m tests.bench.parts``: where a photo's time goes."""
+    lines = ["| part | bare, ms | `tag`, ms |", "|---|---:|---:|"]
+    for name, part in parts["parts"].items():
+        bare = "" if part["bare_ms"] is None else f"{part['bare_ms']:.2f}"
+        lines.append(f"| {name} | {bare} | {part['tag_ms']:.2f} |")
+    bare_ms = sum(part["bare_ms"] or 0 for part in parts["parts"].values())
+    tag_ms = sum(part["tag_ms"] for part in parts["parts"].values())
+    return [*lines, f"| **together** | **{bare_ms:.2f}** | **{tag_ms:.2f}** |"]
+
+
+def figures_of(name: str) -> Figures:
+    """Return what a bench left in docs/measured."""
+    figures: Figures = json.loads((MEASURED / name).read_text(encoding="utf-8"))
+    return figures
+
+
+def scale_points() -> list[Figures]:
+    """Return points of the plot of docs/scale.md, from the lines of JSON that the benches printed.
+
+    Each has what was measured, photos, cpu_s, and peak_mb where that was measured.
+    """
+    points = []
+    for row in map(json.loads, (MEASURED / "scale.jsonl").read_text(encoding="utf-8").splitlines()):
+        if row["measure"] == "measure_export":
+            points.append({"what": "export", "photos": row["photos"], "cpu_s": row["cpu_s"], "peak_mb": row["peak_mb"]})
+        elif row["measure"] == "measure_way" and row["way"] == "the export itself, by product":
+            point = {"photos": row["products"] * row["photos_of_a_product"]}
+            points.append({**point, "what": "search: open", "cpu_s": row["opened_cpu_s"], "peak_mb": row["peak_mb"]})
+            points.append({**point, "what": "search: a query", "cpu_s": row["warm_cpu_p50_ms"] / 1000})
+        elif row["measure"] in {"load", "audit"}:
+            points.append({**row, "what": row["measure"], "photos": row["keys"]})
+    return points
