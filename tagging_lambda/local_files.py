@@ -8,10 +8,11 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from pipeline.batches import batched
 from pipeline.errors import CallerError, ImageRejected, RejectReason
 from pipeline.images import MAX_IMAGE_BYTES, SCHEME
 from pipeline.model_version import CARD_NAME
@@ -128,7 +129,7 @@ class FileTagger:
         mapper = KeywordMapper.of(vocabulary, [known.id for known in classifier.card.classes], heads)
         contract = classifier.card.input
         count = workers or len(os.sched_getaffinity(0))
-        return cls(classifier, mapper, lambda: ProcessReader(contract), count)
+        return cls(classifier, mapper, lambda: ProcessReader.forked(contract), count)
 
     def with_cache(self) -> FileTagger:
         """Return this tagger with a cache by content below the home folder, so that no photo is read twice."""
@@ -138,9 +139,10 @@ class FileTagger:
 
     def tag(self, paths: Iterable[Path]) -> Iterator[TaggedFile | RejectedFile]:
         """Yield the result for each file, in the order given, in bounded memory."""
-        with self._readers() as reader, ThreadPoolExecutor(self.workers) as pool:
-            waiting = iter(paths)
-            groups = iter(lambda: tuple(islice(waiting, GROUP)), ())
+        groups = batched(paths, GROUP)
+        first = list(islice(groups, self.workers))
+        with self._readers(len(first)) as reader, ThreadPoolExecutor(self.workers) as pool:
+            groups = chain(first, groups)
             pending: deque[Future[list[TaggedFile | RejectedFile]]] = deque()
             while True:
                 room = self.workers * GROUPS_PER_WORKER - len(pending)
@@ -186,15 +188,18 @@ class FileTagger:
         return TaggedFile(path, keywords, photo.class_scores, photo.low_information, photo.facts, photo.vector)
 
     @contextmanager
-    def _readers(self) -> Iterator[Callable[[], Reader]]:
+    def _readers(self, count: int) -> Iterator[Callable[[], Reader]]:
         """Yield a function that returns the calling thread's own reader; all readers are closed at the end."""
         own = threading.local()
         with ExitStack() as closing:
+            # Before the pool has threads, as only a process without others may fork.
+            unused = [self.make_reader() for _ in range(count)]
+            for made in unused:
+                closing.callback(made.close)
 
             def reader() -> Reader:
                 if not hasattr(own, "reader"):
-                    own.reader = self.make_reader()
-                    closing.callback(own.reader.close)
+                    own.reader = unused.pop()
                 thread_reader: Reader = own.reader
                 return thread_reader
 

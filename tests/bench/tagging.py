@@ -284,14 +284,20 @@ def prepare() -> None:
     ModelBuilder(home(), model_dir(), Npm(), lambda line: print(line, file=sys.stderr)).build()
 
 
+def processor() -> str:
+    """Return the processor's name and generation."""
+    first, _, _ = Path("/proc/cpuinfo").read_text().partition("\n\n")
+    known = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in first.splitlines())}
+    name = known.get("model name", platform.machine())
+    # Cloud machines hide the rest of the name: family 25 of AMD is Zen 3 and 4, 26 is Zen 5.
+    return f"{name} of family {known['cpu family']}" if "cpu family" in known else name
+
+
 def machine() -> str:
     """Return what this was measured on: processor, Python, libraries."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
-    flags = next((line for line in lines if line.startswith("flags")), "")
-    vnni = "VNNI" if "vnni" in flags else "no VNNI"
+    vnni = "VNNI" if "vnni" in Path("/proc/cpuinfo").read_text() else "no VNNI"
     libraries = ", ".join(f"{name} {version(name)}" for name in ("onnxruntime", "pillow", "numpy"))
-    return f"{name}, {vnni}, Python {platform.python_version()}, {libraries}"
+    return f"{processor()}, {vnni}, Python {platform.python_version()}, {libraries}"
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ NOT_RUN = {
     "make check-cpu": "it plays another processor, which takes half an hour",
     "make chaos": "it loads the machine for minutes or hours, by its size; tests/chaos tests its parts",
     "make bench": "its figures need a machine with nothing else to do",
-    "make bench-quick": "its figures need a machine with nothing else to do",
+    "make bench-quick": ".ci/run types it after the tests",
     "make bench-peers": "its figures need a machine with nothing else to do, and it installs 2 GB",
     "make bench-search": "its figures need a machine with nothing else to do, for ten minutes",
     "make bench-backfill": "its figures need a machine with nothing else to do",
