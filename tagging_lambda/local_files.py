@@ -192,7 +192,7 @@ class FileTagger:
         """Yield a function that returns the calling thread's own reader; all readers are closed at the end."""
         own = threading.local()
         with ExitStack() as closing:
-            # Before the pool has threads, as only a process without others may fork.
+            # Before the pool has threads, as only a process without others may fork (DECISIONS.md, 168).
             unused = [self.make_reader() for _ in range(count)]
             for made in unused:
                 closing.callback(made.close)

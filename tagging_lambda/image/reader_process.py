@@ -43,6 +43,7 @@ def limit_memory(limit_bytes: int) -> None:
     writing one takes longer than a picture may.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # Else a large parent's child could not read the largest pictures (DECISIONS.md, 168).
     most_bytes = _data_bytes() + limit_bytes
     resource.setrlimit(resource.RLIMIT_DATA, (most_bytes, most_bytes))
 

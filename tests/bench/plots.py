@@ -1,6 +1,6 @@
-"""The speed tables and plots of README and docs, from the figures that the benches keep in docs/measured.
+"""The speed plots of README and docs, from the figures that the benches keep in docs/measured.
 
-``python -m tests.bench.plots`` draws the plots again and prints the tables. A plot has no background, and its greys are
+``python -m tests.bench.plots`` draws them again, and writes the tables. A plot has no background, and its greys are
 readable on white and on black.
 """
 
@@ -13,16 +13,7 @@ import matplotlib as mpl
 mpl.use("svg")
 import matplotlib.pyplot as plt
 
-from tests.bench.tables import (
-    DOCS,
-    bench_table,
-    ceiling,
-    figures_of,
-    parts_table,
-    peers_table,
-    scale_points,
-    shown_ways,
-)
+from tests.bench.tables import DOCS, ceiling, figures_of, scale_points, shown_ways, speed_tables, write_block
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +24,7 @@ if TYPE_CHECKING:
 
     from tests.bench.tables import Figures
 
+# Readable on white and on black (DECISIONS.md, 169).
 OURS, CEILING, OTHERS, TEXT = "#d1495b", "#3d7ea6", "#9aa5b1", "#7d8590"
 mpl.rcParams["svg.hashsalt"] = "catalog-tagger"  # the same figures make the same file
 mpl.rcParams["font.size"] = 10
@@ -117,13 +109,12 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def main() -> None:
-    """Draw all plots, and print all tables."""
-    bench, peers, parts = (figures_of(f"{name}.json") for name in ("bench", "peers", "parts"))
-    draw_bench(bench, DOCS / "speed.svg")
-    draw_peers(peers, DOCS / "peers.svg")
+    """Draw all plots, and write all tables into their documents."""
+    draw_bench(figures_of("bench.json"), DOCS / "speed.svg")
+    draw_peers(figures_of("peers.json"), DOCS / "peers.svg")
     draw_scale(scale_points(), DOCS / "scale.svg")
-    for figures, table in ((bench, bench_table), (peers, peers_table), (parts, parts_table)):
-        print(f"{figures['machine']}, {figures['date']}", *table(figures), "", sep="\n")
+    for document, figures, table in speed_tables():
+        write_block(document, figures, table)
 
 
 if __name__ == "__main__":

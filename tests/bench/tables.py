@@ -1,4 +1,7 @@
-"""The speed tables of README and docs, from the figures that the benches keep in docs/measured."""
+"""The speed tables of README and docs, from the figures that the benches keep in docs/measured.
+
+``python -m tests.bench.plots`` writes them into the documents.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Any
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 MEASURED = DOCS / "measured"
+README = DOCS.parent / "README.md"
 
 Figures = dict[str, Any]
 
@@ -65,6 +69,31 @@ def parts_table(parts: Figures) -> list[str]:
     bare_ms = sum(part["bare_ms"] or 0 for part in parts["parts"].values())
     tag_ms = sum(part["tag_ms"] for part in parts["parts"].values())
     return [*lines, f"| **together** | **{bare_ms:.2f}** | **{tag_ms:.2f}** |"]
+
+
+# DECISIONS.md, 169.
+def block(figures: Figures, table: list[str]) -> str:
+    """Return what a document shows of figures: on what and when they were measured, and the table."""
+    return "\n".join([f"{figures['machine']}, {figures['date']}:", "", *table])
+
+
+def write_block(document: Path, figures: Figures, table: list[str]) -> None:
+    """Replace the table with the same head in a document, and the line above it."""
+    lines = document.read_text(encoding="utf-8").splitlines()
+    head = lines.index(table[0])
+    end = next(number for number in range(head, len(lines)) if not lines[number].startswith("|"))
+    lines[head - 2 : end] = [block(figures, table)]
+    document.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def speed_tables() -> list[tuple[Path, Figures, list[str]]]:
+    """Return each document with the figures and the table that it shows of them."""
+    bench, peers, parts = (figures_of(f"{name}.json") for name in ("bench", "peers", "parts"))
+    return [
+        (README, bench, bench_table(bench)),
+        (README, peers, peers_table(peers)),
+        (DOCS / "speed.md", parts, parts_table(parts)),
+    ]
 
 
 def figures_of(name: str) -> Figures:
