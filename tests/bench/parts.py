@@ -1,6 +1,7 @@
 """Where a photo's time goes: processor time of each part by itself, in one process on one core.
 
-Beside it, the same part of the bare way. The least of all rounds counts, because neighbours can only add to it.
+Beside it, the same part of the bare way. The least of all rounds counts, because neighbours can only add to it. What is
+shown as a difference of two parts is only as exact as these.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ import argparse
 import json
 import os
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -34,67 +36,73 @@ from tests.bench.tables import parts_table
 from tests.bench.tagging import bare_pixels, machine, photos, prepare
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Sequence
 
-T = TypeVar("T")
-R = TypeVar("R")
-ROUNDS = 8
+ROUNDS = 12
 
 
-def best_of(
-    work: Callable[[T], R], items: Iterable[T], photo_count: int, clock_s: Callable[[], float]
-) -> tuple[list[R], float]:
-    """Return the results, and the milliseconds of a photo in the fastest round."""
-    items = list(items)
-    rounds_ms = []
-    for _ in range(ROUNDS):
-        begun_s = clock_s()
-        results = [work(item) for item in items]
-        rounds_ms.append((clock_s() - begun_s) * 1000 / photo_count)
-    return results, min(rounds_ms)
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Work on each of these; ``pid`` is another process that does some of it."""
+
+    work: Callable[[Any], object]
+    items: Sequence[Any]
+    pid: int | None = None
+
+    def run_s(self) -> float:
+        """Do the work once, and return the seconds of the processor that it took."""
+        begun_s = self._clock_s()
+        for item in self.items:
+            self.work(item)
+        return self._clock_s() - begun_s
+
+    def _clock_s(self) -> float:
+        return time.process_time() + (process_cpu_s(self.pid) if self.pid else 0.0)
 
 
 def measure() -> dict[str, dict[str, float | None]]:
     """Return the milliseconds of each part in the bare way and in `tag`; None where the bare way has none of it."""
     files = [photo.read_bytes() for photo in photos()]
     classifier = Classifier.load(model_dir() / "card.json")
+    mapper = KeywordMapper.of(Vocabulary.load(), [known.id for known in classifier.card.classes], (Head.load(STARTER),))
     contract = classifier.card.input
-
-    def timed(
-        work: Callable[[T], R], items: Iterable[T], clock_s: Callable[[], float] = time.process_time
-    ) -> tuple[list[R], float]:
-        return best_of(work, items, len(files), clock_s)
-
-    _, bare_ms = timed(lambda data: bare_pixels(BytesIO(data)), files)
-    pictures, read_ms = timed(lambda data: preprocess.read_picture(data, contract), files)
+    pictures = [preprocess.read_picture(data, contract) for data in files]
+    decoded = [drafted(data, contract.shorter_side_pixels) for data in files]
+    pairs = [
+        (np.asarray(preprocess._small(shown)), picture.levels) for shown, picture in zip(decoded, pictures, strict=True)
+    ]
+    inputs = [model_input(group, contract) for group in batched(pictures, GROUP)]
+    answers = [answer for pixels in inputs for answer in classifier.classify(pixels)]
+    size = FileSize(1000, 1000, 100_000, "JPEG")
     reader = ProcessReader(contract)
     reader.read(files[0])
-    pid = reader.child.process.pid
-    _, apart_ms = timed(reader.read, files, lambda: time.process_time() + process_cpu_s(pid))
+    parts = {
+        "bare": Part(lambda data: bare_pixels(BytesIO(data)), files),
+        "read": Part(lambda data: preprocess.read_picture(data, contract), files),
+        "apart": Part(reader.read, files, reader.child.process.pid),
+        "subject": Part(preprocess._subject, decoded),
+        "small": Part(preprocess._small, decoded),
+        "facts": Part(lambda pair: facts_of(*pair, size), pairs),
+        "low": Part(preprocess._deviation, [Image.fromarray(picture.levels) for picture in pictures]),
+        "input": Part(lambda group: model_input(group, contract), [*batched(pictures, GROUP)]),
+        "model": Part(lambda pixels: classifier._session.run(None, {contract.name: pixels}), inputs),
+        "classify": Part(classifier.classify, inputs),
+        "keywords": Part(lambda answer: mapper.keywords(strongest(answer.scores), answer.vector), answers),
+    }
+    # By turns, so that a noisy neighbour is at all parts alike.
+    rounds = [{name: part.run_s() for name, part in parts.items()} for _ in range(ROUNDS)]
     reader.close()
-    decoded = [drafted(data, contract.shorter_side_pixels) for data in files]
-    _, subject_ms = timed(preprocess._subject, decoded)
-    small, small_ms = timed(preprocess._small, decoded)
-    pairs = [(np.asarray(pixels), picture.levels) for pixels, picture in zip(small, pictures, strict=True)]
-    size = FileSize(1000, 1000, 100_000, "JPEG")
-    _, facts_ms = timed(lambda pair: facts_of(*pair, size), pairs)
-    _, low_ms = timed(preprocess._deviation, [Image.fromarray(picture.levels) for picture in pictures])
-    inputs, input_ms = timed(lambda group: model_input(group, contract), batched(pictures, GROUP))
-    _, model_ms = timed(lambda pixels: classifier._session.run(None, {contract.name: pixels}), inputs)
-    answers, classify_ms = timed(classifier.classify, inputs)
-    flat = [answer for group in answers for answer in group]
-    mapper = KeywordMapper.of(Vocabulary.load(), [known.id for known in classifier.card.classes], (Head.load(STARTER),))
-    _, keywords_ms = timed(lambda answer: mapper.keywords(strongest(answer.scores), answer.vector), flat)
-    facts_ms += small_ms + low_ms
+    least = {name: min(seconds[name] for seconds in rounds) * 1000 / len(files) for name in parts}
+    facts_ms = least["facts"] + least["small"] + least["low"]
     times = {
-        "open, decode, resize": (bare_ms, read_ms - subject_ms - facts_ms),
-        "find the product's box": (None, subject_ms),
+        "open, decode, resize": (least["bare"], least["read"] - least["subject"] - facts_ms),
+        "find the product's box": (None, least["subject"]),
         "facts: colours, sharpness, border": (None, facts_ms),
-        "in a process of its own, over a pipe": (None, apart_ms - read_ms),
-        "to the model's input": (None, input_ms),
-        f"the model, {GROUP} photos at once": (model_ms, model_ms),
-        "class scores and feature vector": (None, classify_ms - model_ms),
-        "keywords": (None, keywords_ms),
+        "in a process of its own, over a pipe": (None, least["apart"] - least["read"]),
+        "to the model's input": (None, least["input"]),
+        f"the model, {GROUP} photos at once": (least["model"], least["model"]),
+        "class scores and feature vector": (None, least["classify"] - least["model"]),
+        "keywords": (None, least["keywords"]),
     }
     return {name: {"bare_ms": bare, "tag_ms": tag} for name, (bare, tag) in times.items()}
 
