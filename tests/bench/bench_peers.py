@@ -24,7 +24,7 @@ from pathlib import Path
 
 from pipeline.settings import model_dir
 from tests.bench.tables import peers_table
-from tests.bench.tagging import copies, machine, prepare
+from tests.bench.tagging import copies, machine, photos, prepare
 
 SCRIPTS = Path(__file__).parent / "peers"
 INSTALLED = Path("build/peers").absolute()
@@ -85,7 +85,8 @@ def main() -> None:
     _install()
     print(f"{machine()}; median of {arguments.rounds} rounds\n")
     by_cores = {f"{cores} cores": _figures(cores, arguments.rounds) for cores in (1, 2)}
-    figures = {"machine": machine(), "date": datetime.now(UTC).date().isoformat(), **by_cores}
+    figures = {"machine": machine(), "date": datetime.now(UTC).date().isoformat(), "rounds": arguments.rounds}
+    figures |= {"photos": len(photos()) * (PASSES - 1), **by_cores}
     print(*peers_table(figures), sep="\n")
     if arguments.json:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)

@@ -127,7 +127,8 @@ def main() -> None:
     arguments = parser.parse_args()
     prepare()
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
-    figures = {"machine": machine(), "date": datetime.now(UTC).date().isoformat(), "parts": measure()}
+    figures = {"machine": machine(), "date": datetime.now(UTC).date().isoformat()}
+    figures |= {"rounds": ROUNDS, "photos": len(photos()), "parts": measure()}
     print(*parts_table(figures), sep="\n")
     if arguments.json:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)

@@ -74,7 +74,8 @@ def parts_table(parts: Figures) -> list[str]:
 # DECISIONS.md, 169.
 def block(figures: Figures, table: list[str]) -> str:
     """Return what a document shows of figures: on what and when they were measured, and the table."""
-    return "\n".join([f"{figures['machine']}, {figures['date']}:", "", *table])
+    rounds = f"{figures['rounds']} rounds over {figures['photos']} photos"
+    return "\n".join([f"{figures['machine']}, {figures['date']}, {rounds}:", "", *table])
 
 
 def write_block(document: Path, figures: Figures, table: list[str]) -> None:

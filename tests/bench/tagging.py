@@ -266,7 +266,12 @@ def main() -> None:
             measured.append(Measured(*json.loads(subprocess.run(command, check=True, capture_output=True).stdout)))
     medians = {way: Measured.median(measured) for way, measured in rounds.items()}
     count = (len(photos()) * arguments.passes) - WARM_UP
-    figures = {"machine": machine(), "date": datetime.now(UTC).date().isoformat(), "photos": count}
+    figures = {
+        "machine": machine(),
+        "date": datetime.now(UTC).date().isoformat(),
+        "photos": count,
+        "rounds": arguments.rounds,
+    }
     figures |= {"ways": {way: asdict(measured) for way, measured in medians.items()}}
     print(f"{machine()}; {count} photos, median of {arguments.rounds} rounds\n")
     print(*bench_table(figures), sep="\n")

@@ -14,10 +14,10 @@ def test_a_document_shows_the_kept_figures_and_on_what_they_were_measured(docume
 
 
 def test_a_table_replaces_the_one_with_the_same_head_and_nothing_around_it(tmp_path):
-    document = tmp_path / "page.md"
-    document.write_text("# Speed\n\nan older machine, 2025-01-01:\n\n| way |\n|---|\n| old |\n| slow |\n\nThe end.\n")
-    figures = {"machine": "a machine", "date": "2026-01-01"}
+    document, page = tmp_path / "page.md", "# Speed\n\n{}\n\n| way |\n|---|\n{}\n\nThe end.\n"
+    document.write_text(page.format("an older machine:", "| old |\n| slow |"))
+    figures = {"machine": "a machine", "date": "2026-01-01", "rounds": 5, "photos": 600}
 
     write_block(document, figures, ["| way |", "|---|", "| new |"])
 
-    assert document.read_text() == "# Speed\n\na machine, 2026-01-01:\n\n| way |\n|---|\n| new |\n\nThe end.\n"
+    assert document.read_text() == page.format("a machine, 2026-01-01, 5 rounds over 600 photos:", "| new |")
