@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 # Readable on white and on black (DECISIONS.md, 169).
 OURS, CEILING, OTHERS, TEXT = "#d1495b", "#3d7ea6", "#9aa5b1", "#7d8590"
+MEMORY_TICKS_MB = (100, 200, 500, 1000, 2000, 5000)
 mpl.rcParams["svg.hashsalt"] = "catalog-tagger"  # the same figures make the same file
 mpl.rcParams["font.size"] = 10
 mpl.rcParams["axes.spines.top"] = mpl.rcParams["axes.spines.right"] = False
@@ -66,6 +67,7 @@ def draw_scale(points: Sequence[Figures], path: Path) -> None:
     figure, (time_axis, memory_axis) = plt.subplots(1, 2, figsize=(8, 3.8))
     colours = {
         "export": "#3d7ea6",
+        "export in segments": "#8d6cab",
         "load": "#6a9a5b",
         "audit": "#e0a030",
         "search: open": OURS,
@@ -84,6 +86,8 @@ def draw_scale(points: Sequence[Figures], path: Path) -> None:
         axis.set(xscale="log", yscale="log", xlabel="photos", ylabel=label)
         axis.grid(color=TEXT, alpha=0.25, lw=0.5)
         axis.legend(frameon=False, fontsize=8, loc="upper left")
+    memory_axis.set_yticks(MEMORY_TICKS_MB, [f"{ticked:,}" for ticked in MEMORY_TICKS_MB])
+    memory_axis.minorticks_off()
     time_axis.set_ylim(top=time_axis.get_ylim()[1] * 1000)  # room for the legend
     save(figure, path)
 

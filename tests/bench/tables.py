@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -109,13 +110,20 @@ def scale_points() -> list[Figures]:
     Each has what was measured, photos, cpu_s, and peak_mb where that was measured.
     """
     points = []
+    segmented: dict[int, list[Figures]] = defaultdict(list)
     for row in map(json.loads, (MEASURED / "scale.jsonl").read_text(encoding="utf-8").splitlines()):
-        if row["measure"] == "measure_export":
-            points.append({"what": "export", "photos": row["photos"], "cpu_s": row["cpu_s"], "peak_mb": row["peak_mb"]})
-        elif row["measure"] == "measure_way" and row["way"] == "the export itself, by product":
-            point = {"photos": row["products"] * row["photos_of_a_product"]}
-            points.append({**point, "what": "search: open", "cpu_s": row["opened_cpu_s"], "peak_mb": row["peak_mb"]})
-            points.append({**point, "what": "search: a query", "cpu_s": row["warm_cpu_p50_ms"] / 1000})
-        elif row["measure"] in {"load", "audit"}:
-            points.append({**row, "what": row["measure"], "photos": row["keys"]})
+        match row:
+            case {"measure": "measure_export"}:
+                points.append({**row, "what": "export"})
+            case {"measure": "measure_way", "products": photos, "opened_cpu_s": cpu_s, "peak_mb": peak_mb}:
+                points.append({"what": "search: open", "photos": photos, "cpu_s": cpu_s, "peak_mb": peak_mb})
+                query_s = row["warm_cpu_p50_ms"] / 1000
+                points.append({"what": "search: a query", "photos": photos, "cpu_s": query_s})
+            case {"stage": _, "records": records}:
+                segmented[records].append(row)
+            case {"measure": ("load" | "audit") as command, "keys": keys}:
+                points.append({**row, "what": command, "photos": keys})
+    for records, steps in segmented.items():
+        cpu_s, peak_mb = sum(step["cpu_s"] for step in steps), max(step["peak_mb"] for step in steps)
+        points.append({"what": "export in segments", "photos": records, "cpu_s": cpu_s, "peak_mb": peak_mb})
     return points
