@@ -87,7 +87,7 @@ lock: .venv/run.stamp  ## lock the packages' libraries by pyproject.toml; NEWEST
 cost: .venv/run.stamp  ## reckon what it costs, from the prices and from what was measured, into docs/cost.md
 	$(BIN)/python -m infra cost > docs/cost.md
 
-bench-packages: .venv/dev.stamp  ## measure the packages' processor time, as rows for infra/measured.csv
+bench-packages: .venv/dev.stamp  ## measure the packages' processor time, into infra/measured.csv
 	@$(BIN)/python -m tests.bench.packaged
 
 # ARCH given on the command line changes the stack's processor for good; else the stack keeps the one that it has.

@@ -66,7 +66,7 @@ class ProcessReader:
     def forked(cls, contract: InputContract) -> ProcessReader:
         """Return a reader whose child is a copy of this process, or a new one later if this process has threads.
 
-        A copy has imported numpy already, and takes 0.14 s of a processor to start instead of 0.40 (DECISIONS.md, 168).
+        A copy has imported numpy already, and starts in a third of the processor time (DECISIONS.md, 168).
         """
         return cls(contract, child=Child.fork() if _has_one_thread() else None)
 

@@ -1,7 +1,8 @@
 """What the packages cost on a core: processor time of each function, run by ``make bench-packages``.
 
 Time of the processor, not of the clock: on AWS Lambda's one virtual CPU that is what a busy function is billed for, and
-a noisy neighbour hardly changes it. The emulator's own time is not in it. Printed are the rows of infra/measured.csv.
+a noisy neighbour changes it less. The emulator's own time is not in it. The rows go into
+infra/measured.csv, from which ``make cost`` writes docs/cost.md.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infra.build import BUILD, unpack
+from infra.cost import MEASURED_PATH
 from infra.package import PACKAGES
 from infra.wheels import Architecture
 from pipeline.aws.clients import client
@@ -193,9 +195,17 @@ def main() -> None:
         ("thumbnail_ms", f"{thumbnail_ms:.1f}", "processor time of a thumbnail of 320 pixels, of the same photos"),
         ("record_bytes", f"{record_bytes}", "a record in the table, as DynamoDB counts it"),
     ]
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(["what", "value", "of", "on", "date"])
-    writer.writerows([*row, on, date] for row in rows)
+    write_measured([(*row, on, date) for row in rows])
+
+
+def write_measured(rows: list[tuple[str, ...]]) -> None:
+    """Write these rows into infra/measured.csv in place of those of the same name, and print them."""
+    measured = {row[0]: row for row in rows}
+    with MEASURED_PATH.open(encoding="utf-8", newline="") as file:
+        head, *before = csv.reader(file)
+    with MEASURED_PATH.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([head, *(measured.get(row[0], row) for row in before)])
+    csv.writer(sys.stdout, lineterminator="\n").writerows(rows)
 
 
 if __name__ == "__main__":
