@@ -136,7 +136,7 @@ def variants(image: Image.Image) -> dict[str, bytes]:
 def known(classifier: Classifier, name: str, data: bytes) -> KnownPhoto:
     """Return what one pass knows of a photo."""
     picture = read_picture(data, classifier.card.input)
-    answer = classifier.classify(model_input(picture, classifier.card.input)[None])[0]
+    answer = classifier.classify(model_input([picture], classifier.card.input))[0]
     return KnownPhoto(name, (), picture.facts, answer.vector)
 
 
