@@ -25,6 +25,9 @@ _TO_XYZ = np.array(
     [[0.433953, 0.376219, 0.189828], [0.212673, 0.715152, 0.072175], [0.017758, 0.109477, 0.872765]], np.float32
 )
 _VERY_PALE = 86  # L*, from which a tint of yellow counts as yellow
+_UNKNOWN_LIGHT = 1.5  # factor on the chroma that passes for grey, as a lamp tints black and white things
+# Of human skin, light and dark: hue angles, chroma and L*. Chosen by us, on models in half of the packshots.
+_SKIN_HUES, _SKIN_CHROMAS, _SKIN_LIGHTNESSES = (28, 72), (12, 45), (20, 88)
 _CUBE_ROOT_ABOVE = 0.008856  # CIE 15: below it the root is replaced by a line
 
 
@@ -51,13 +54,24 @@ def lab_table() -> Floats:
     return lab_of(np.stack(np.meshgrid(middle, middle, middle, indexing="ij"), -1)).reshape(-1, 3)
 
 
-# Colours are regions of CIE Lab, set by hand (DECISIONS.md, 40).
 @lru_cache(maxsize=1)
-def name_table() -> Floats:
-    """Return each cell's share of each of ``COLOURS``: float32 [32768, 12], rows sum to 1. Takes 20 ms once."""
-    lightness, a, b = lab_table().T
-    chroma, hue = np.hypot(a, b), np.degrees(np.arctan2(b, a)) % 360
-    neutral = _below(chroma, _neutral_chroma(lightness, hue), 1.7)
+def skin_table() -> NDArray[np.bool_]:
+    """Return whether each cell may be the colour of someone's skin: bool [32768]. Leather and beige cloth are, too."""
+    lightness, chroma, hue = _polar(lab_table())
+    ranges = ((hue, _SKIN_HUES), (chroma, _SKIN_CHROMAS), (lightness, _SKIN_LIGHTNESSES))
+    return np.logical_and.reduce([(values > low) & (values < high) for values, (low, high) in ranges])
+
+
+# Colours are regions of CIE Lab, set by hand (DECISIONS.md, 40).
+@lru_cache(maxsize=2)
+def name_table(is_light_known: bool) -> Floats:
+    """Return each cell's share of each of ``COLOURS``: float32 [32768, 12], rows sum to 1. Takes 20 ms once.
+
+    Where the colour of the light is unknown, a tint must be stronger to be a colour (DECISIONS.md, 165).
+    """
+    lightness, chroma, hue = _polar(lab_table())
+    least_chroma = _neutral_chroma(lightness, hue) * (1 if is_light_known else _UNKNOWN_LIGHT)
+    neutral = _below(chroma, least_chroma, 1.7)
     shares = dict.fromkeys(COLOURS, np.zeros_like(lightness))
     black, white = _below(lightness, 33, 3), _above(lightness, 86, 2.5)
     shares |= {"black": neutral * black, "white": neutral * white, "grey": neutral * (1 - black) * (1 - white)}
@@ -68,6 +82,12 @@ def name_table() -> Floats:
             shares[name] = shares[name] + weight * part
     table = np.stack([shares[name] for name in COLOURS], 1)
     return np.asarray(table / table.sum(axis=1, keepdims=True), np.float32)
+
+
+def _polar(lab: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return L*, chroma and the hue angle in degrees, 0 to 360, of colours in rows."""
+    lightness, a, b = lab.T
+    return lightness, np.hypot(a, b), np.degrees(np.arctan2(b, a)) % 360
 
 
 def _above(values: Floats, limit: float | Floats, softness: float) -> Floats:
