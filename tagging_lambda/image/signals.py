@@ -95,7 +95,7 @@ def facts_of(small: Levels, fitted: Levels, file: FileSize) -> PhotoFacts:
     weighed = _weights(product, ground.distance, box) / (1 + _steepness(grey_levels) / _HALVING_STEP)
     is_studio = ground.whiteness >= _STUDIO_WHITENESS
     if is_studio:
-        weighed = _without_model(weighed, product, skin_table()[cells] & product, box)
+        weighed = _without_model(weighed, product, cells, box)
     cells, weights = cells[product], np.asarray(weighed[product], np.float32)
     lab = lab_table()[cells]
     return PhotoFacts(
@@ -180,24 +180,23 @@ def _weights(product: Mask, distance: NDArray[np.int16], box: tuple[int, int, in
 
 # A model's skin and hair are not the garment (DECISIONS.md, 165).
 def _without_model(
-    weights: NDArray[np.float32], product: Mask, skin: Mask, box: tuple[int, int, int, int]
+    weights: NDArray[np.float32], product: Mask, cells: NDArray[np.int32], box: tuple[int, int, int, int]
 ) -> NDArray[np.float32]:
     """Return the weights with those of a model's head and skin set to 0, if a model wears the product.
 
     Args:
         weights: float32 [H, W], of each pixel.
         product: bool [H, W].
-        skin: bool [H, W], the product's pixels that have a colour of skin.
+        cells: int32 [H, W], the pixels as rows of the chart.
         box: the product's left, top, right and bottom.
     """
     _, top, _, bottom = box
-    neck = top + max(1, round(_HEAD_HEIGHT * (bottom - top)))
-    is_worn = (
-        bottom - top > _MODEL_HEIGHT * len(product)
-        and skin[top:neck].sum() >= _SKIN_OF_HEAD * product[top:neck].sum()
-        and skin.sum() <= _MOST_SKIN * product.sum()
-    )
-    if not is_worn:
+    if bottom - top <= _MODEL_HEIGHT * len(product):
+        return weights
+    skin = skin_table()[cells] & product
+    neck = top + round(_HEAD_HEIGHT * (bottom - top))
+    least, most = _SKIN_OF_HEAD * product[top:neck].sum(), _MOST_SKIN * product.sum()
+    if skin[top:neck].sum() < least or skin.sum() > most:
         return weights
     garment = np.where(skin, np.float32(0), weights)
     garment[:neck] = 0
