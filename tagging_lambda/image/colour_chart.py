@@ -26,6 +26,7 @@ _TO_XYZ = np.array(
 )
 _VERY_PALE = 86  # L*, from which a tint of yellow counts as yellow
 _UNKNOWN_LIGHT = 1.5  # factor on the chroma that passes for grey, as a lamp tints black and white things
+_WARM_WHITE = 9, 5  # chroma of yellow that passes for white in unknown light before that factor, and in known light
 # Of human skin, light and dark: hue angles, chroma and L*. Chosen by us, on models in half of the packshots.
 _SKIN_HUES, _SKIN_CHROMAS, _SKIN_LIGHTNESSES = (28, 72), (12, 45), (20, 88)
 _CUBE_ROOT_ABOVE = 0.008856  # CIE 15: below it the root is replaced by a line
@@ -70,8 +71,7 @@ def name_table(is_light_known: bool) -> Floats:
     Where the colour of the light is unknown, a tint must be stronger to be a colour (DECISIONS.md, 165).
     """
     lightness, chroma, hue = _polar(lab_table())
-    least_chroma = _neutral_chroma(lightness, hue) * (1 if is_light_known else _UNKNOWN_LIGHT)
-    neutral = _below(chroma, least_chroma, 1.7)
+    neutral = _below(chroma, _neutral_chroma(lightness, hue, is_light_known), 1.7)
     shares = dict.fromkeys(COLOURS, np.zeros_like(lightness))
     black, white = _below(lightness, 33, 3), _above(lightness, 86, 2.5)
     shares |= {"black": neutral * black, "white": neutral * white, "grey": neutral * (1 - black) * (1 - white)}
@@ -99,17 +99,19 @@ def _below(values: Floats, limit: float | Floats, softness: float) -> Floats:
     return 1 - _above(values, limit, softness)
 
 
-def _neutral_chroma(lightness: Floats, hue: Floats) -> Floats:
+def _neutral_chroma(lightness: Floats, hue: Floats, is_light_known: bool) -> Floats:
     """Return the chroma below which a colour passes for grey.
 
-    Blues and dark browns look coloured at less chroma than other hues; near white a warm tint is the lamp's.
+    Blues and dark browns look coloured at less chroma than other hues; near white a warm tint may be the lamp's.
     """
     limit = np.where((hue > 200) & (hue < 310), 5.0, 7.0)  # noqa: PLR2004 - hue angles, as in the whole chart
     limit = np.where(lightness < 22, 4.5, limit)  # noqa: PLR2004 - L*, as in the whole chart
     is_warm_white = (hue > 60) & (hue < 120)  # noqa: PLR2004 - hue angles
-    limit = np.where(lightness > 85, np.where(is_warm_white, 9.0, 6.0), limit)  # noqa: PLR2004 - L*
+    warm_white = _WARM_WHITE[is_light_known]
+    limit = np.where(lightness > 85, np.where(is_warm_white, warm_white, 6.0), limit)  # noqa: PLR2004 - L*
     is_dark_warm = (hue > 25) & (hue < 85) & (lightness < 45)  # noqa: PLR2004 - hue angles and L*
-    return np.asarray(np.where(is_dark_warm, np.clip(2.6 + 0.06 * lightness, 0, 7), limit), np.float32)
+    limit = np.where(is_dark_warm, np.clip(2.6 + 0.06 * lightness, 0, 7), limit)
+    return np.asarray(limit if is_light_known else _UNKNOWN_LIGHT * limit, np.float32)
 
 
 def _hue_families(hue: Floats, chroma: Floats) -> dict[str, Floats]:
