@@ -60,7 +60,7 @@ def skin_table() -> NDArray[np.bool_]:
     """Return whether each cell may be the colour of someone's skin: bool [32768]. Leather and beige cloth are, too."""
     lightness, chroma, hue = _polar(lab_table())
     ranges = ((hue, _SKIN_HUES), (chroma, _SKIN_CHROMAS), (lightness, _SKIN_LIGHTNESSES))
-    return np.logical_and.reduce([(values > low) & (values < high) for values, (low, high) in ranges])
+    return np.asarray(np.all([(values > low) & (values < high) for values, (low, high) in ranges], axis=0), np.bool_)
 
 
 # Colours are regions of CIE Lab, set by hand (DECISIONS.md, 40).

@@ -92,11 +92,11 @@ def facts_of(small: Levels, fitted: Levels, file: FileSize) -> PhotoFacts:
     box = _box_of(product)
     grey_levels = _luminance(small)
     cells = cells_of(_well_lit(small, grey_levels))
-    weighed = _weights(product, ground.distance, box) / (1 + _steepness(grey_levels) / _HALVING_STEP)
+    weights = _weights(product, ground.distance, box, grey_levels)
     is_studio = ground.whiteness >= _STUDIO_WHITENESS
     if is_studio:
-        weighed = _without_model(weighed, product, cells, box)
-    cells, weights = cells[product], np.asarray(weighed[product], np.float32)
+        weights = _without_model(weights, product, cells, box)
+    cells, weights = cells[product], weights[product]
     lab = lab_table()[cells]
     return PhotoFacts(
         width_pixels=file.width_pixels,
@@ -168,14 +168,17 @@ def _reached_from_ends(lines: Mask) -> Mask:
 
 
 # The network's activation would add little to these weights (DECISIONS.md, 142).
-def _weights(product: Mask, distance: NDArray[np.int16], box: tuple[int, int, int, int]) -> NDArray[np.float32]:
-    """Return each pixel's weight in the product's colour: float32 [H, W], highest in the middle of its box."""
+def _weights(
+    product: Mask, distance: NDArray[np.int16], box: tuple[int, int, int, int], grey_levels: Levels
+) -> NDArray[np.float32]:
+    """Return each pixel's weight in the product's colour: float32 [H, W], highest in its box's middle, low at edges."""
     left, top, right, bottom = box
     height, width = product.shape
     rows = (np.arange(height, dtype=np.float32) - (top + bottom - 1) / 2) / (bottom - top)
     columns = (np.arange(width, dtype=np.float32) - (left + right - 1) / 2) / (right - left)
     bell = np.exp(-0.5 * (rows / _CENTRE_SPREAD) ** 2)[:, None] * np.exp(-0.5 * (columns / _CENTRE_SPREAD) ** 2)
-    return np.asarray(np.where(distance <= 2, _GROUND_INSIDE * bell, bell), np.float32)  # noqa: PLR2004 - levels: JPEG noise
+    inside = np.where(distance <= 2, _GROUND_INSIDE * bell, bell)  # noqa: PLR2004 - levels: JPEG noise
+    return np.asarray(inside / (1 + _steepness(grey_levels) / _HALVING_STEP), np.float32)
 
 
 # A model's skin and hair are not the garment (DECISIONS.md, 165).

@@ -48,7 +48,9 @@ def test_a_measured_colour_that_is_pinned_stands_once_and_one_can_be_pinned_wher
     assert [share.colour for share in decided_colours(None, (pinned,))] == ["blue"]
 
 
-@pytest.mark.parametrize(("colour", "share", "is_named"), [("blue", 0.5, True), ("brown", 0.5, False), ("brown", 0.6, True)])
+@pytest.mark.parametrize(
+    ("colour", "share", "is_named"), [("blue", 0.5, True), ("brown", 0.5, False), ("brown", 0.6, True)]
+)
 def test_a_colour_whose_limits_are_disputed_needs_a_larger_share(colour: str, share: float, is_named: bool) -> None:
     shares = tuple(share if name == colour else 0.0 for name in COLOURS)
 
