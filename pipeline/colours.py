@@ -35,10 +35,10 @@ _WORDS = {
 COLOURS = tuple(name for name in _WORDS if name != MULTICOLOURED)  # the order in which a record stores their shares
 
 # Chosen by us on one half of the labelled packshots and of clothes at home, and measured on the others
-# (DECISIONS.md, 132 and 166; docs/signals.md).
+# (DECISIONS.md, 132; docs/signals.md).
 LEAST_CERTAINTY = 0.45  # below this, the product cannot be told apart from its background
 LEAST_FIRST_SHARE = 0.46  # of the product; below this, no colour dominates
-LEAST_DISPUTED_SHARE = 0.56  # the same of a colour on whose limits people disagree most
+LEAST_DISPUTED_SHARE = 0.56  # the same of a colour on whose limits people disagree most (DECISIONS.md, 166)
 DISPUTED = frozenset({"brown", "beige", "grey", "pink"})
 LEAST_SHARE = 0.15  # a colour with a smaller share is a detail, not a colour of the product
 MULTICOLOURED_COUNT = 3  # this many colours, none of which dominates,
