@@ -89,15 +89,10 @@ def comparable_photos(photos: Iterable[KnownPhoto]) -> Comparable:
 
 
 def duplicate_names(photos: Comparable, are_same: Callable[[str, str], bool]) -> list[list[str]]:
-    """Return the names of each group, sorted; ``are_same`` decides on each pair that may be one."""
-
-    def confirmed() -> Iterable[tuple[int, int]]:
-        for left, right in alike_pairs(photos.vectors):
-            if are_same(photos.names[left], photos.names[right]):
-                yield left, right
-
-    groups = groups_of(confirmed(), len(photos.names))
-    return sorted(sorted(photos.names[row] for row in group) for group in groups)
+    """Return the names of each group, sorted; ``are_same`` decides on the pairs that may be one."""
+    names = photos.names
+    groups = groups_of(alike_pairs(photos.vectors), len(names), lambda left, right: are_same(names[left], names[right]))
+    return sorted(sorted(names[row] for row in group) for group in groups)
 
 
 def same_by_pixels(print_of: Callable[[str], PhotoPrint]) -> Callable[[str, str], bool]:

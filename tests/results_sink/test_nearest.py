@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 
 import numpy as np
 import pytest
@@ -108,10 +109,11 @@ def exact_pairs(vectors: np.ndarray, count: int) -> set[tuple[int, int]]:
     }
 
 
-def test_where_every_leaf_is_probed_the_most_alike_of_each_photo_are_found_exactly(
+def test_where_every_list_is_probed_the_most_alike_of_each_photo_are_found_exactly(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(module, "LEAF_ROWS", 32)  # so that pairs lie across leaves
+    monkeypatch.setattr(module, "LIST_ROWS", 20)  # so that pairs lie across lists
+    monkeypatch.setattr(module, "BLOCK_ROWS", 7)  # and lists across blocks
     vectors = made(300)
 
     pairs = list(alike_pairs(vectors))
@@ -120,16 +122,49 @@ def test_where_every_leaf_is_probed_the_most_alike_of_each_photo_are_found_exact
     assert len(pairs) == len({frozenset(pair) for pair in pairs}) > 1_000
 
 
-def test_where_few_leaves_are_probed_copies_are_found_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LEAF_ROWS", 20)
-    monkeypatch.setattr(module, "PROBED_LEAVES", 6)
-    originals = made(400)
-    noise = np.random.default_rng(3).integers(-3, 4, originals.shape)
-    copies = (originals.astype(int) + noise).clip(-127, 127).astype(np.int8)
+def test_where_a_fiftieth_of_the_lists_is_probed_copies_are_found_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LIST_ROWS", 12)
+    monkeypatch.setattr(module, "PROBED_LISTS", 4)  # of 200
+    rng = np.random.default_rng(3)
+    originals = made(1_200)
+    units = unit_rows(originals)
+    noise = unit_rows(rng.normal(size=units.shape).astype(np.float32))
+    copies = np.rint(unit_rows(units + 0.6 * noise) * 254).clip(-127, 127).astype(np.int8)  # cosine about .86
 
     pairs = {tuple(sorted(pair)) for pair in alike_pairs(np.concatenate([originals, copies]))}
 
-    assert sum((row, row + 400) in pairs for row in range(400)) >= 380
+    exact = exact_pairs(np.concatenate([originals, copies]), NEIGHBOURS)
+    wanted = {(row, row + 1_200) for row in range(1_200)} & exact
+    assert len(wanted) > 1_150
+    assert len(wanted & pairs) >= 0.98 * len(wanted)
+
+
+def test_pairs_of_photos_that_are_alike_follow_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LIST_ROWS", 50)
+    rng = np.random.default_rng(4)
+    pairs = list(alike_pairs(rng.permutation(made(2_000))))
+
+    def opened(pairs: list[tuple[int, int]]) -> int:
+        """Return how many photos are opened if the last 256 are kept."""
+        read = lru_cache(256)(lambda _row: None)
+        for pair in pairs:
+            for row in pair:
+                read(row)
+        return read.cache_info().misses
+
+    assert opened(pairs) < 2 * 2_000
+    assert opened(rng.permutation(pairs).tolist()) > 5 * 2_000
+
+
+def test_many_copies_of_one_photo_are_one_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LIST_ROWS", 10)
+    monkeypatch.setattr(module, "PROBED_LISTS", 2)
+    vectors = np.concatenate([made(200), np.repeat(made(1, seed=5), 100, axis=0), np.zeros((3, 64), np.int8)])
+
+    groups = groups_of(alike_pairs(vectors), len(vectors), always)
+
+    assert any(set(range(200, 300)) <= set(group) for group in groups)
+    assert all(row not in group for row in (300, 301, 302) for group in groups)
 
 
 def test_no_pair_comes_of_one_photo_or_none() -> None:
@@ -137,6 +172,22 @@ def test_no_pair_comes_of_one_photo_or_none() -> None:
     assert list(alike_pairs(made(1)[:0])) == []
 
 
+def always(_left: int, _right: int) -> bool:
+    return True
+
+
 def test_pairs_that_share_a_photo_make_one_group() -> None:
-    assert groups_of([(3, 1), (1, 0), (4, 5)], 7) == [(0, 1, 3), (4, 5)]
-    assert groups_of([], 3) == []
+    assert groups_of([(3, 1), (1, 0), (4, 5)], 7, always) == [(0, 1, 3), (4, 5)]
+    assert groups_of([], 3, always) == []
+    assert groups_of([(0, 1), (1, 2)], 3, lambda left, _right: left == 1) == [(1, 2)]
+
+
+def test_photos_that_are_in_one_group_are_not_compared_again() -> None:
+    compared: list[tuple[int, int]] = []
+
+    def are_same(left: int, right: int) -> bool:
+        compared.append((left, right))
+        return True
+
+    assert groups_of([(0, 1), (1, 2), (0, 2), (2, 1)], 3, are_same) == [(0, 1, 2)]
+    assert compared == [(0, 1), (1, 2)]
