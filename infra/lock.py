@@ -16,6 +16,7 @@ import click
 from infra.package import PACKAGES, RUNTIME_CLIENT, requirements
 from infra.wheels import PYTHON_VERSION, Architecture, locked_lines, pip
 from pipeline.errors import DeployerError
+from pipeline.whole_file import written_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -76,7 +77,8 @@ def write_lock(package: Package, kept: Path) -> int:
     runtime = f"python{PYTHON_VERSION} on {' and '.join(Architecture)}"
     head = f"# The libraries of {package.function}, for {runtime}. Written by `make lock`.\n"
     package.lock.parent.mkdir(exist_ok=True)
-    package.lock.write_text(head + "".join(f"{library}\n" for library in libraries), encoding="utf-8")
+    with written_whole(package.lock) as half_written:
+        half_written.write_text(head + "".join(f"{library}\n" for library in libraries), encoding="utf-8")
     return len(libraries)
 
 

@@ -20,7 +20,7 @@ from tests.harmful import harmed_reader
 
 
 def forked(program: str = PROGRAM) -> Child:
-    """Return a forked child; this process has but one thread as long as pytest runs alone."""
+    """Return a forked child; the only other thread of this process, pytest-xdist's, waits for its next order."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         return Child.fork(program)
