@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from xdist.scheduler import LoadScopeScheduling
 
-# What one worker runs from end to end, with the reason. Every other file is a unit of its own. These begin first, in this
-# order: one that took minutes and began last would keep a single worker busy while the others have nothing left.
+# What one worker runs from end to end, with the reason. Every other file is a unit of its own. These begin first, in
+# this order: one that lasts minutes and begins last would keep one worker busy while the others have nothing left.
 UNITS: dict[str, tuple[str, ...]] = {
     # These write build/, dist/ and .venv/tools of this checkout.
     "the checkout": ("tests/docs/test_as_typed.py", "tests/infra/test_deploy.py", "tests/infra/test_wheel.py"),
