@@ -5,46 +5,42 @@ from __future__ import annotations
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from catalog_loader.candidates import Candidate, CandidateCounts, list_candidates
-from catalog_loader.compare import OBJECTS_AHEAD, OBJECTS_AT_ONCE, Standing, Versions, compared, is_gone, with_objects
+from catalog_loader.compare import (
+    GAPS,
+    OBJECTS_AHEAD,
+    OBJECTS_AT_ONCE,
+    ComparedImage,
+    Standing,
+    Versions,
+    compared,
+    is_gone,
+    with_objects,
+)
 from catalog_loader.export_check import ExportComparison, with_export, with_export_in_any_order
 from catalog_loader.image_set import ImageSet
 from catalog_loader.inventory import Inventory
 from catalog_loader.manifest import Manifest
 from catalog_loader.ordered_map import map_in_order
-from pipeline.dead_letters import RECEIVE_BATCH
-from pipeline.records import RejectedImage, TaggedImage
+from catalog_loader.redrive import release_all
+from catalog_loader.send import OFFENDERS
+from pipeline.records import Record, RejectedImage, TaggedImage
 from pipeline.unreadable import UnreadableItem, UnreadableItems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-    from catalog_loader.compare import ComparedImage
     from pipeline.dead_letters import DeadLetter
     from pipeline.exported import OpenedExport
     from pipeline.images import BucketPrefix, ImageRef
     from pipeline.ports import DeadLetters, ImageStore, MessageQueue, RecordTable
     from pipeline.progress import Progress
-    from pipeline.records import Record
 
-OFFENDERS = 10  # of each kind are named; chosen by us: enough to see what they have in common
 SEEMING_GAPS = frozenset({Standing.MISSING, Standing.STALE})  # by what was listed; the object itself may be another
 MAX_DEAD_LETTERS = 100_000  # of each queue are read; chosen by us: Amazon SQS hides 120,000 at a time
 DELETED_SINCE = "deleted since the inventory"  # how the report calls images that only an inventory shows any more
-
-
-class Gap(StrEnum):
-    """What wants attention, and is named."""
-
-    DEAD_LETTERED = "dead_lettered"  # not recorded as it is, and a message that asks for it is dead
-    MISSING = "missing"  # there, and not recorded
-    STALE = "stale"  # there, and recorded as it was
-    ORPHANED = "orphaned"  # recorded, and not there
-    UNREADABLE = "unreadable"  # its record cannot be read
-    ABSENT = "absent"  # a manifest names it, and it is neither there nor recorded
 
 
 @dataclass
@@ -62,22 +58,22 @@ class Audit:
     unreadable_letters: int = 0
     letter_errors: list[str] = field(default_factory=list)  # what the first unreadable letters died of
     unreadable: UnreadableItems = field(default_factory=UnreadableItems)
-    offenders: dict[Gap, list[ImageRef]] = field(default_factory=lambda: {gap: [] for gap in Gap})
+    offenders: dict[str, list[ImageRef]] = field(default_factory=lambda: {gap: [] for gap in GAPS})
     export: ExportComparison | None = None  # None where the export is left out
     names_images: bool = False
 
     def numbers(self) -> dict[str, int]:
         """Return the counts by name."""
-        absent = {str(Gap.ABSENT): self.standings[Gap.ABSENT]} if self.names_images else {}
+        absent = {str(Standing.ABSENT): self.standings[Standing.ABSENT]} if self.names_images else {}
         return {
             "listed": self.found.count - self.found.skipped,
             "tagged": self.standings[Standing.TAGGED],
             "rejected": self.standings[Standing.REJECTED],
-            "dead_lettered": self.standings[Gap.DEAD_LETTERED] + self.unreadable_letters,
+            "dead_lettered": self.standings[Standing.DEAD_LETTERED] + self.unreadable_letters,
             "waiting": self.waiting,
-            "missing": self.standings[Gap.MISSING],
-            "stale": self.standings[Gap.STALE],
-            "orphaned": self.standings[Gap.ORPHANED],
+            "missing": self.standings[Standing.MISSING],
+            "stale": self.standings[Standing.STALE],
+            "orphaned": self.standings[Standing.ORPHANED],
             "unreadable": self.unreadable.count,
             **absent,
         }
@@ -87,19 +83,19 @@ class Audit:
         """Whether anything is not as it should be, or cannot be seen."""
         in_export = self.export is not None and self.export.has_gap
         is_blind = self.hidden_letters > 0 or self.unread_letters > 0
-        return any(self.numbers().get(gap) for gap in Gap) or is_blind or in_export
+        return any(self.numbers().get(gap) for gap in GAPS) or is_blind or in_export
 
     def add_unreadable(self, item: UnreadableItem) -> None:
         """Count an item of the table that cannot be read. It has no other standing, and nothing is enqueued for it."""
         self.unreadable.add(item)
         if item.image:
-            self.add(Gap.UNREADABLE, item.image)
+            self.add(Standing.UNREADABLE, item.image)
 
     def add(self, standing: str, image: ImageRef) -> None:
         """Count an image, and name it if it is one of the first that are not as they should be."""
         self.standings[standing] += 1
-        if standing in set(Gap) and len(self.offenders[Gap(standing)]) < OFFENDERS:
-            self.offenders[Gap(standing)].append(image)
+        if standing in GAPS and len(self.offenders[standing]) < OFFENDERS:
+            self.offenders[standing].append(image)
 
 
 @dataclass(frozen=True)
@@ -181,7 +177,7 @@ class Auditor:
                 audit.add_unreadable(image.record)
                 continue
             is_dead = is_open and image.candidate.image in dead
-            audit.add(Gap.DEAD_LETTERED if is_dead else image.standing, image.candidate.image)
+            audit.add(Standing.DEAD_LETTERED if is_dead else image.standing, image.candidate.image)
             if is_open and not is_dead:
                 yield image.candidate
 
@@ -209,7 +205,7 @@ class Auditor:
 
         for image, gone in map_in_order(look_up, strangers, at_once=OBJECTS_AT_ONCE, ahead=OBJECTS_AHEAD):
             if gone:
-                audit.add(Gap.ORPHANED, image)
+                audit.add(Standing.ORPHANED, image)
                 yield Candidate(image)
 
     def _strangers(self, prefix: BucketPrefix, names: ImageSet, audit: Audit, progress: Progress) -> Iterator[Record]:
@@ -242,7 +238,5 @@ def peeked(queue: DeadLetters) -> tuple[list[DeadLetter], bool]:
                 is_all = not batch
                 break
     finally:
-        received = list(letters.values())
-        for start in range(0, len(received), RECEIVE_BATCH):
-            queue.release(received[start : start + RECEIVE_BATCH])
-    return received, is_all
+        release_all(queue, letters.values())
+    return list(letters.values()), is_all

@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pipeline.errors import CallerError
-from pipeline.images import SCHEME, ListedImage
+from pipeline.images import SCHEME, BucketPrefix, ImageRef, ListedImage
 from pipeline.not_pictures import skip_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from pipeline.images import BucketPrefix, ImageRef
     from pipeline.listing import Listing
     from pipeline.ports import ImageStore
 

@@ -9,17 +9,15 @@ from typing import TYPE_CHECKING
 from catalog_loader.ordered_map import map_in_order
 from pipeline.batches import batched
 from pipeline.errors import ImageRejected, RejectReason, TooLarge
-from pipeline.images import FetchedImage, Gone, ListedImage, Unchanged
-from pipeline.records import GoneImage, RejectedImage, TaggedImage, UndoneImage
+from pipeline.images import FetchedImage, Gone, ImageRef, ListedImage, Unchanged
+from pipeline.records import GoneImage, Observation, Record, RejectedImage, TaggedImage, UndoneImage
 from pipeline.unreadable import UnreadableItem
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
     from catalog_loader.candidates import Candidate
-    from pipeline.images import ImageRef
     from pipeline.ports import ImageStore, RecordTable
-    from pipeline.records import Observation, Record
 
 READ_BATCH = 100  # the most keys Amazon DynamoDB permits in one BatchGetItem
 AT_ONCE = 4  # reads on their way at the same time; chosen by us: a listing comes no faster
@@ -29,7 +27,7 @@ AHEAD = 8  # reads taken and not yet yielded; chosen by us: bounds the memory to
 
 
 class Standing(StrEnum):
-    """How an image that was listed, or that a manifest names, stands in the table."""
+    """How an image that was listed, or that a manifest names, stands in the table; an audit adds the dead letters."""
 
     TAGGED = "tagged"
     REJECTED = "rejected"
@@ -38,6 +36,18 @@ class Standing(StrEnum):
     UNREADABLE = "unreadable"  # the record cannot be read, so nothing is known of the image
     ORPHANED = "orphaned"  # recorded, and there is no object
     ABSENT = "absent"  # named by a manifest, and there is neither an object nor a record of one
+    DEAD_LETTERED = "dead_lettered"  # missing, stale or orphaned, and a message that asks for it is dead
+
+
+# What wants attention, and is named in reports.
+GAPS = (
+    Standing.DEAD_LETTERED,
+    Standing.MISSING,
+    Standing.STALE,
+    Standing.ORPHANED,
+    Standing.UNREADABLE,
+    Standing.ABSENT,
+)
 
 
 @dataclass(frozen=True, slots=True)

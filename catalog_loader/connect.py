@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from pipeline.aws.stream_failures import StreamFailures
 from pipeline.stack import find_stack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from pipeline.images import BucketPrefix
     from pipeline.ports import DeadLetters, FileStore, ImageStore, MessageQueue, Probe, RecordTable
@@ -55,6 +56,9 @@ class Connected:
     def backfill(self) -> MessageQueue:
         """The queue that is loaded into."""
         return self.queues[BACKFILL]
+
+
+Connect = Callable[[], Connected]
 
 
 def connected() -> Connected:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pipeline.errors import CallerError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 PRICES_PATH = Path(__file__).with_name("prices.csv")
 MILLION = 1_000_000

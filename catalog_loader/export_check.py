@@ -8,22 +8,19 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from catalog_loader.compare import READ_BATCH
+from catalog_loader.compare import READ_BATCH, ComparedImage
 from catalog_loader.image_set import ImageSet
-from pipeline.images import BucketPrefix
-from pipeline.records import RejectedImage, TaggedImage
+from catalog_loader.send import OFFENDERS
+from pipeline.images import BucketPrefix, ImageRef
+from pipeline.records import Record, RejectedImage, TaggedImage
 from pipeline.unreadable import UnreadableItem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from catalog_loader.compare import ComparedImage
     from pipeline.exported import ExportDamage, ExportedImage, OpenedExport
-    from pipeline.images import ImageRef
     from pipeline.ports import ExportedImages, RecordTable
-    from pipeline.records import Record
 
-OFFENDERS = 10  # of each kind are named; chosen by us: enough to see what they have in common
 SETTLING = timedelta(seconds=60)  # chosen by us: a write is tried three times, for 10 s each
 SUSPECTS = 100  # are compared again; chosen by us: each reads a row group. More than so many do not wait for the stream
 STREAM_WAITS_S = (1.0, 2.0, 3.0, 4.0)  # before each comparison; chosen by us: a change is searched after 2 to 5 s

@@ -27,7 +27,7 @@ class ImageSet:
 
     def add(self, image: ImageRef) -> None:
         """Add the image; the set must be sorted before it is asked."""
-        self._digests.append(_digest(image))
+        self._digests.append(digest_of(str(image)))
 
     def noted(self, candidates: Iterable[Candidate]) -> Iterator[Candidate]:
         """Yield the candidates, adding each."""
@@ -41,10 +41,11 @@ class ImageSet:
 
     def __contains__(self, image: ImageRef) -> bool:
         """Return whether the image was added."""
-        digest = _digest(image)
+        digest = digest_of(str(image))
         position = bisect_left(self._digests, digest)
         return position < len(self._digests) and self._digests[position] == digest
 
 
-def _digest(image: ImageRef) -> int:
-    return int.from_bytes(hashlib.blake2b(str(image).encode(), digest_size=DIGEST_BYTES).digest())
+def digest_of(name: str) -> int:
+    """Return a digest of a name, of ``DIGEST_BYTES``."""
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=DIGEST_BYTES).digest())

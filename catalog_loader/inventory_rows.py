@@ -5,20 +5,18 @@ from __future__ import annotations
 import csv
 import gzip
 import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 from urllib.parse import unquote_plus
 
 import pyarrow as pa
 from pyarrow import orc, parquet
 
 from pipeline.errors import CallerError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
 BATCH_ROWS = 8192  # turned into Python's values at a time; chosen by us: a few megabytes
 KEY, IS_LATEST, IS_DELETE_MARKER = "key", "islatest", "isdeletemarker"

@@ -10,13 +10,12 @@ from catalog_loader.candidates import Candidate, CandidateCounts, list_candidate
 from catalog_loader.compare import ComparedImage, Standing, Versions, compared
 from catalog_loader.inventory import Inventory
 from catalog_loader.manifest import Manifest
-from catalog_loader.send import Sent
+from catalog_loader.send import Sender, Sent
 from pipeline.messages import TagImage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from catalog_loader.send import Sender
     from pipeline.images import BucketPrefix, ImageRef
     from pipeline.ports import ImageStore, RecordTable
     from pipeline.progress import Progress

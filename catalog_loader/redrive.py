@@ -6,14 +6,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pipeline.dead_letters import RECEIVE_BATCH
+from pipeline.batches import batched
+from pipeline.dead_letters import RECEIVE_BATCH, DeadLetter
 from pipeline.errors import RetryLater
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
     from datetime import datetime
 
-    from pipeline.dead_letters import DeadLetter
     from pipeline.ports import DeadLetters
     from pipeline.progress import Progress
 
@@ -69,7 +69,7 @@ def redrive(
                 del held[letter.id]
             progress.step(len(fresh))
     finally:
-        _release(queue, list(held.values()))
+        release_all(queue, held.values())
 
 
 def _redrive_batch(
@@ -87,10 +87,10 @@ def _redrive_batch(
     return taken
 
 
-def _release(queue: DeadLetters, letters: list[DeadLetter]) -> None:
+def release_all(queue: DeadLetters, letters: Iterable[DeadLetter]) -> None:
     """Make the letters visible again at once: otherwise an audit would not see them for minutes."""
-    for start in range(0, len(letters), RECEIVE_BATCH):
-        queue.release(letters[start : start + RECEIVE_BATCH])
+    for batch in batched(letters, RECEIVE_BATCH):
+        queue.release(batch)
 
 
 def _resend(queue: DeadLetters, letters: list[DeadLetter]) -> tuple[DeadLetter, ...]:

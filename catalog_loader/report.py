@@ -1,29 +1,32 @@
-"""What the loader's commands say when they are done: for a person as lines, for a program as one document."""
+"""What the loader's commands report: to a person as lines, to a program as one document."""
 
 from __future__ import annotations
 
+import math
 import shlex
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from catalog_loader.audit import Gap
-from catalog_loader.compare import Standing
-from catalog_loader.export_check import ExportGap
-from catalog_loader.formatting import counts, dollars, duration
+from catalog_loader.compare import GAPS, Standing
+from catalog_loader.export_check import ExportComparison, ExportGap
 from pipeline.terminal import printable
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterable
 
     from catalog_loader.audit import Audit
     from catalog_loader.compare import Versions
     from catalog_loader.console import Document
     from catalog_loader.estimate import Estimate
-    from catalog_loader.export_check import ExportComparison
     from catalog_loader.load import Loaded
     from catalog_loader.redrive import Redriven
     from catalog_loader.send import Sent
+    from catalog_loader.status import OutcomeCounts, QueueState, Status
+    from pipeline.coverage import Coverage, FolderCoverage
     from pipeline.images import ImageRef
 
+FOLDERS_SHOWN = 5  # for a person, chosen by us; JSON has all
 HIDDEN = "are hidden, for five minutes at the most, since somebody has received them"
 
 
@@ -115,9 +118,9 @@ def audit_lines(audit: Audit, versions: Versions, sent: Sent | None) -> list[str
 def _audit_hints(audit: Audit, versions: Versions) -> list[str]:
     """Return what explains the numbers, and what to do about them."""
     lines = []
-    if audit.waiting and (audit.standings[Gap.MISSING] or audit.standings[Gap.STALE]):
+    if audit.waiting and (audit.standings[Standing.MISSING] or audit.standings[Standing.STALE]):
         lines.append("Messages wait: what is missing or stale may be among them. `--wait` waits for them.")
-    if audit.numbers()[Gap.DEAD_LETTERED]:
+    if audit.numbers()[Standing.DEAD_LETTERED]:
         lines.append("`catalog-tagger redrive` sends dead letters back.")
     if audit.hidden_letters:
         lines.append(f"{audit.hidden_letters:,} dead letters {HIDDEN}: audit again then.")
@@ -125,7 +128,7 @@ def _audit_hints(audit: Audit, versions: Versions) -> list[str]:
         lines.append(
             f"About {audit.unread_letters:,} dead letters were not read: what they ask for counts as missing or stale."
         )
-    if audit.standings[Gap.ABSENT]:
+    if audit.standings[Standing.ABSENT]:
         lines.append("Absent is what the manifest names and no bucket holds: correct the manifest, or upload it.")
     return [*lines, *_stale_hints(audit, versions)]
 
@@ -138,12 +141,12 @@ def _stale_hints(audit: Audit, versions: Versions) -> list[str]:
 
 
 def _offender_lines(name: str, audit: Audit) -> list[str]:
-    if name not in set(Gap):
+    if name not in GAPS:
         return []
-    if name == Gap.UNREADABLE:
+    if name == Standing.UNREADABLE:
         return [f"  {printable(str(item))}" for item in audit.unreadable.examples]
-    lines = _more(audit.offenders[Gap(name)], audit.standings[name])
-    if name == Gap.DEAD_LETTERED and audit.unreadable_letters:
+    lines = _more(audit.offenders[name], audit.standings[name])
+    if name == Standing.DEAD_LETTERED and audit.unreadable_letters:
         lines.append(f"  {audit.unreadable_letters:,} that cannot be read")
         lines += [f"    {printable(error)}" for error in audit.letter_errors]
     return lines
@@ -221,3 +224,112 @@ def _more(first: Iterable[ImageRef], count: int) -> list[str]:
 
 def _names(images: Iterable[ImageRef]) -> list[str]:
     return [str(image) for image in images]
+
+
+def status_document(status: Status, cost_usd: float, *, names: bool = True) -> Document:
+    """Return the report on the queues and the ends; without ``names`` no image is named."""
+    ends = status.ends
+    return {
+        "queues": {
+            queue.name: {
+                "waiting": queue.waiting,
+                "in_flight": queue.in_flight,
+                "oldest_s": queue.oldest_s,
+                "dead_letters": queue.dead_letters,
+            }
+            for queue in status.queues
+        },
+        "ends": ends and {"tagged": ends.tagged, "rejected": dict(ends.rejected), "gone": ends.gone},
+        **(ends.unreadable.document() if ends else {}),
+        "rate_per_s": None if status.rate_per_s is None else round(status.rate_per_s, 3),
+        "left_s": None if status.left_s is None else round(status.left_s, 1),
+        "idle_because": list(status.idle_because),
+        "coverage": ends and _coverage_document(ends.coverage, names=names),
+        "estimated_cost_usd": round(cost_usd, 6) if ends else None,
+    }
+
+
+def status_lines(status: Status, cost_usd: float) -> list[str]:
+    """Return the report on the queues and the ends."""
+    heads = f"{'queue':<10}{'waiting':>12}{'in flight':>12}{'oldest':>12}{'dead letters':>14}"
+    lines = [heads, *(_queue_line(queue) for queue in status.queues), "", *_movement(status)]
+    return lines if status.ends is None else [*lines, "", *_ends_lines(status.ends, cost_usd)]
+
+
+def _movement(status: Status) -> list[str]:
+    if not status.left:
+        return ["Nothing waits: every message is done."]
+    if status.rate_per_s is None:
+        return ["rate      unknown after one reading: use `--watch`, or leave out `--no-ends`"]
+    if status.left_s is None:
+        left = "1 message is left" if status.left == 1 else f"{status.left:,} messages are left"
+        # Only an old message shows that something stands still: after a load, the first batch takes some seconds.
+        head = "Nothing finished in the last minute" if status.has_waited else "None is done yet"
+        return [f"{head}; {left}", *(f"  {why}" for why in status.idle_because)]
+    return [f"rate      {status.rate_per_s:,.1f} images/s, about {duration(status.left_s)} left"]
+
+
+def _queue_line(queue: QueueState) -> str:
+    oldest = "-" if queue.oldest_s is None else duration(queue.oldest_s)
+    return f"{queue.name:<10}{queue.waiting:>12,}{queue.in_flight:>12,}{oldest:>12}{queue.dead_letters:>14,}"
+
+
+def _ends_lines(ends: OutcomeCounts, cost_usd: float) -> list[str]:
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in ends.rejected.items())
+    rejected = sum(ends.rejected.values())
+    return [
+        f"tagged    {ends.tagged:,}",
+        f"rejected  {rejected:,}" + (f" ({reasons})" if reasons else ""),
+        f"gone      {ends.gone:,}",
+        *_unreadable_lines(ends),
+        f"keywords  {ends.coverage.with_keyword:,} have one, {ends.coverage.share:.1%} of {ends.coverage.images:,}",
+        *(
+            f"          {folder.with_keyword:,} of {folder.images:,} in {printable(folder.folder)}"
+            for folder in _lacking(ends.coverage)
+        ),
+        f"cost      about {dollars(cost_usd)}, if each was processed once",
+    ]
+
+
+def _unreadable_lines(ends: OutcomeCounts) -> list[str]:
+    if not ends.unreadable.count:
+        return []
+    examples = [f"  {printable(str(item))}" for item in ends.unreadable.examples]
+    return [f"unreadable {ends.unreadable.count:,} records cannot be read; RUNBOOK.md says what to do", *examples]
+
+
+def _lacking(coverage: Coverage) -> list[FolderCoverage]:
+    """Return the folders with the most images without a keyword, where there are several folders."""
+    folders = coverage.by_folder()
+    lacking = [folder for folder in folders if folder.with_keyword < folder.images]
+    return lacking[:FOLDERS_SHOWN] if len(folders) > 1 else []
+
+
+def _coverage_document(coverage: Coverage, *, names: bool) -> Document:
+    document = {
+        "images": coverage.images,
+        "with_keyword": coverage.with_keyword,
+        "folders": [asdict(folder) for folder in coverage.by_folder()],
+    }
+    return {**document, "untagged": coverage.untagged} if names else document
+
+
+def counts(by_reason: Counter[str]) -> str:
+    """Return the total and its parts, such as ``3 (2 .txt, 1 folder)``."""
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in by_reason.most_common())
+    return f"{by_reason.total():,}" + (f" ({reasons})" if reasons else "")
+
+
+def duration(seconds: float) -> str:
+    """Return the time in the largest unit of which there are two."""
+    for unit_s, unit in ((86_400, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds >= 2 * unit_s:
+            return f"{seconds / unit_s:,.1f} {unit}"
+    return "1 second" if round(seconds) == 1 else f"{seconds:,.0f} seconds"
+
+
+def dollars(usd: float) -> str:
+    """Return the amount in cents, or by its first two digits where it is less than a dollar."""
+    if usd >= 1:
+        return f"${usd:,.2f}"
+    return f"${usd:.{1 - math.floor(math.log10(usd))}f}" if usd else "$0"

@@ -10,21 +10,20 @@ from typing import TYPE_CHECKING
 from catalog_loader.ordered_map import map_in_order
 from pipeline.batches import batched
 from pipeline.errors import RetryLater
-from pipeline.ports import SEND_BATCH
+from pipeline.ports import SEND_BATCH, MessageQueue, Probe, QueueDepth
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from pipeline.images import ImageRef
     from pipeline.messages import TagImage
-    from pipeline.ports import MessageQueue, Probe, QueueDepth
 
     Batch = Sequence[TagImage]
 
 AT_ONCE = 16  # batches on their way at the same time; chosen by us: hides SQS's 10 to 20 ms an answer
 AHEAD = 200  # batches taken and not yet answered for; chosen by us: two pages of a listing, so that neither side waits
 WAITS_S = (0.2, 0.4, 0.8, 1.6, 3.2)  # before each further try; chosen by us: six seconds, longer than a throttle lasts
-OFFENDERS = 10  # how many of what failed are named; chosen by us: enough to see what they have in common
+OFFENDERS = 10  # of each kind are named in reports; chosen by us: enough to see what they have in common
 CHECK_S = 2.0  # between two looks at a full queue; chosen by us: its counts are seconds old anyway
 GIVE_UP_BATCHES = 50  # batches in a row of which nothing was taken; chosen by us: then the queue itself is at fault
 

@@ -8,15 +8,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from pipeline.coverage import Coverage
-from pipeline.records import RecordStatus
-from pipeline.unreadable import UnreadableItems
+from pipeline.records import RecordStatus, RecordSummary
+from pipeline.unreadable import UnreadableItem, UnreadableItems
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from pipeline.ports import DeadLetters, MessageQueue
-    from pipeline.records import RecordSummary
-    from pipeline.unreadable import UnreadableItem
 
 RECENT = timedelta(seconds=60)  # the rate covers this; chosen by us: a batch of fifty takes some seconds
 SHORTEST = timedelta(seconds=10)  # chosen by us: a second is too short for a rate

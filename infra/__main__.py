@@ -15,7 +15,10 @@ COMMANDS = {
     "deploy": ("infra.deploy:deploy", "Deploy a stack with the parameters kept for it."),
     "lock": ("infra.lock:lock", "Lock the libraries of each package."),
     "bills": ("infra.sbom:bills", "Print each package's bill of materials."),
-    "image-template": ("infra.image:image_template", "Print the template with functions as container images."),
+    "image-template": (
+        "infra.container_images:image_template",
+        "Print the template with container images.",
+    ),
     "cost": ("infra.cost:cost", "Print the cost page."),
     "taxonomy": ("infra.taxonomy.from_wordnet:taxonomy", "Write the taxonomy from WordNet and our edits."),
     "check-taxonomy": ("infra.taxonomy.validate:check_taxonomy", "Print what is wrong with the taxonomy."),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Self
+import zipfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +16,7 @@ from infra.sbom import bill_of_materials
 from infra.wheels import Architecture, compile_modules, libraries, recipe
 from pipeline.errors import DeployerError
 from pipeline.settings import model_dir as default_model_dir
+from pipeline.whole_file import written_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,34 +30,32 @@ MAX_UNZIPPED_BYTES = 262_144_000  # the largest package AWS Lambda permits, libr
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A built package: its zip, its unpacked size, and the sha256 of all its inputs."""
+    """A built package: its zip, whose comment is the sha256 of all its inputs, and the unpacked folder beside it."""
 
     zip: Path
-    unzipped_bytes: int
-    inputs_sha256: str
 
     def __str__(self) -> str:
-        margin = f"{MAX_UNZIPPED_BYTES - self.unzipped_bytes:,} below the limit"
-        return f"{self.zip.name}: {self.zip.stat().st_size:,} bytes; unzipped {self.unzipped_bytes:,}, {margin}"
+        size_bytes = self.unzipped_bytes
+        margin = f"{MAX_UNZIPPED_BYTES - size_bytes:,} below the limit"
+        return f"{self.zip.name}: {self.zip.stat().st_size:,} bytes; unzipped {size_bytes:,}, {margin}"
 
     @property
     def folder(self) -> Path:
         """The folder of the unpacked package."""
         return self.zip.with_suffix("")
 
-    @classmethod
-    def load(cls, archive: Path) -> Self | None:
-        """Return what ``save`` wrote about the zip, or None if any part is missing."""
-        note = archive.with_suffix(".json")
-        if not (note.exists() and archive.exists() and archive.with_suffix("").exists()):
-            return None
-        return cls(archive, **json.loads(note.read_text(encoding="utf-8")))
+    @property
+    def unzipped_bytes(self) -> int:
+        """The size of all its files."""
+        with zipfile.ZipFile(self.zip) as archive:
+            return sum(entry.file_size for entry in archive.infolist())
 
-    def save(self) -> None:
-        """Write these facts beside the zip."""
-        facts = asdict(self)
-        del facts["zip"]
-        self.zip.with_suffix(".json").write_text(json.dumps(facts), encoding="utf-8")
+    def is_from(self, inputs_sha256: str) -> bool:
+        """Return whether the package exists, and was made from these inputs."""
+        if not (self.zip.exists() and self.folder.exists()):
+            return False
+        with zipfile.ZipFile(self.zip) as archive:
+            return archive.comment.decode() == inputs_sha256
 
 
 def unpack(package: Package, out: Path, model_dir: Path | None, architecture: Architecture) -> Path:
@@ -85,41 +84,28 @@ def build(package: Package, out: Path, model_dir: Path | None, architecture: Arc
     Raises:
         DeployerError: the libraries cannot be installed, or the package is larger than AWS Lambda permits.
     """
-    archive = out / f"{package.function}.zip"
+    built = Built(out / f"{package.function}.zip")
     sha256 = _inputs_sha256(package.sources(model_dir, compared=compared_models()), recipe(package.lock, architecture))
-    before = Built.load(archive)
-    if before is not None and before.inputs_sha256 == sha256:
-        return before
+    if built.is_from(sha256):
+        return built
+    # Functions with the same rooms and libraries are compressed once.
+    same = next((other for other in map(Built, sorted(out.glob("*.zip"))) if other.is_from(sha256)), None)
     # Deleted first: an interrupted build must not pass for the previous one.
-    archive.with_suffix(".json").unlink(missing_ok=True)
-    same = _built_from(sha256, out)
+    built.zip.unlink(missing_ok=True)
     if same is not None:
-        return _copied(same, archive)
+        shutil.rmtree(built.folder, ignore_errors=True)
+        shutil.copytree(same.folder, built.folder, copy_function=os.link)
+        with written_whole(built.zip) as partial:
+            shutil.copyfile(same.zip, partial)
+        return built
     folder = unpack(package, out, model_dir, architecture)
     files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
     size_bytes = sum(path.stat().st_size for path in files.values())
     if size_bytes > MAX_UNZIPPED_BYTES:
         raise DeployerError(f"{package.function} has {size_bytes:,} bytes; the limit is {MAX_UNZIPPED_BYTES:,}")
-    archive.write_bytes(zip_files(dict(sorted(files.items()))))
-    built = Built(archive, size_bytes, sha256)
-    built.save()
+    with written_whole(built.zip) as partial:
+        partial.write_bytes(zip_files(dict(sorted(files.items())), sha256))
     return built
-
-
-def _built_from(sha256: str, out: Path) -> Built | None:
-    """Return a package of another function that was built from the same inputs, or None."""
-    packages = map(Built.load, sorted(out.glob("*.zip")))
-    return next((built for built in packages if built and built.inputs_sha256 == sha256), None)
-
-
-def _copied(built: Built, archive: Path) -> Built:
-    """Return a copy of the package at this path: functions with the same rooms and libraries are compressed once."""
-    shutil.copyfile(built.zip, archive)
-    shutil.rmtree(archive.with_suffix(""), ignore_errors=True)
-    shutil.copytree(built.folder, archive.with_suffix(""), copy_function=os.link)
-    copy = Built(archive, built.unzipped_bytes, built.inputs_sha256)
-    copy.save()
-    return copy
 
 
 def _inputs_sha256(sources: Mapping[str, Path], libraries_recipe: list[str]) -> str:
@@ -131,7 +117,7 @@ def _inputs_sha256(sources: Mapping[str, Path], libraries_recipe: list[str]) -> 
     return total.hexdigest()
 
 
-def build_all(architecture: Architecture, *, with_model: bool, out: Path = BUILD) -> Iterator[Built]:
+def build_all(architecture: Architecture, *, with_model: bool) -> Iterator[Built]:
     """Build each package at the path that the template names, with its bill of materials, and yield it.
 
     Raises:
@@ -140,9 +126,9 @@ def build_all(architecture: Architecture, *, with_model: bool, out: Path = BUILD
     """
     model_dir = default_model_dir() if with_model else None
     for package in PACKAGES:
-        yield build(package, out, model_dir, architecture)
+        yield build(package, BUILD, model_dir, architecture)
         bill = bill_of_materials(package, model_dir)
-        (out / f"{package.function}.cdx.json").write_text(bill, encoding="utf-8")
+        (BUILD / f"{package.function}.cdx.json").write_text(bill, encoding="utf-8")
 
 
 # click compares an enumeration's names; people type its values.

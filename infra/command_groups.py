@@ -18,7 +18,7 @@ _MODEL_COMMANDS = {
     "import": ("infra.model.make_cli:import_command", "Make any ONNX classifier the model that tags."),
     "shadow": ("infra.model.cli:shadow", "Report what a new model, head or taxonomy would change."),
     "promote": ("infra.model.cli:promote_command", "Make an installed model the one that tags."),
-    "publish": ("infra.model.publish:publish", "Put the model into a bucket, for functions that fetch it."),
+    "publish": ("infra.model.cli:publish", "Put the model into a bucket, for functions that fetch it."),
 }
 _HEADS_COMMANDS = {
     "list": ("tagging_lambda.words.heads_cli:list_heads", "List the heads of this machine."),

@@ -20,7 +20,7 @@ from infra.local.deploy import declared_parameters
 from infra.package import ROOT, TEMPLATE
 from infra.wheels import Architecture
 from pipeline.aws.clients import client
-from pipeline.aws.errors import translated
+from pipeline.aws.functions import LEFT_TO_OTHERS, concurrency_limit
 from pipeline.errors import CallerError, DeployerError
 from pipeline.stack import STACK_NAME
 from pipeline.whole_file import written_whole
@@ -38,7 +38,6 @@ HEADER = """\
 # A first deployment asks for these, because shops are most likely to change their defaults.
 ASKED_FIRST = ("AlarmAddress", "CatalogueBucket1", "CataloguePrefix1", "ExportSchedule", "ApiAuthorization")
 ASKED_WITH_JWT = ("JwtIssuer", "JwtAudience", "SignInUrl")
-LEFT_TO_OTHERS = 100  # concurrent executions that AWS Lambda never lets an account reserve
 EXPORTS_RESERVED = 1  # as in the template
 
 
@@ -198,16 +197,6 @@ def reserved_concurrency(values: Mapping[str, str], parameters: Parameters) -> i
         return 0
     names = ("UploadsConcurrency", "BackfillConcurrency")
     return sum(int(values.get(name, parameters.default(name))) for name in names) + EXPORTS_RESERVED
-
-
-def concurrency_limit(functions: Any) -> int:
-    """Return how many concurrent executions the account permits.
-
-    Raises:
-        Denied: there are no credentials, or they lack the permission.
-    """
-    with translated("the account's concurrency"):
-        return int(functions.get_account_settings()["AccountLimit"]["ConcurrentExecutions"])
 
 
 def without_reservation(values: Mapping[str, str], parameters: Parameters, limit: int) -> tuple[dict[str, str], str]:

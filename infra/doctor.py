@@ -14,7 +14,7 @@ import click
 
 from pipeline.aws.clients import client, stack_outputs
 from pipeline.aws.errors import is_code, translated
-from pipeline.aws.functions import deployed_product_pattern
+from pipeline.aws.functions import LEFT_TO_OTHERS, concurrency_limit, deployed_product_pattern
 from pipeline.aws.s3 import S3Images
 from pipeline.aws.sqs import SqsQueue
 from pipeline.clock import utc_now
@@ -22,14 +22,13 @@ from pipeline.errors import CatalogTaggerError, Denied, NoStack
 from pipeline.exit_codes import ATTENTION, DONE
 from pipeline.images import BucketPrefix
 from pipeline.products import describe_products
-from pipeline.stack import STACK_NAME, STACK_VARIABLE, Stack, endpoint_url_of
+from pipeline.stack import Stack, endpoint_url_of, stack_name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
 EXPORT_IS_OLD = timedelta(hours=26)  # chosen by us: a day and some, for those who export nightly
-LEFT_TO_OTHERS = 100  # concurrency that AWS Lambda keeps for the account's other functions
 STANDING = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"}
 SIGN_IN = "sign in to AWS with `aws sso login`, or name other credentials with AWS_PROFILE"
 SET_PATTERN = "deploy a ProductPattern that tells them apart"
@@ -122,8 +121,8 @@ class Doctor:
 
     def _concurrency(self, name: str) -> Finding:
         functions = self.connect("lambda")
+        limit = concurrency_limit(functions)
         with translated(name):
-            limit = int(functions.get_account_settings()["AccountLimit"]["ConcurrentExecutions"])
             held = functions.get_function_concurrency(FunctionName=name)
         reserved = int(held.get("ReservedConcurrentExecutions", 0))
         if not reserved:
@@ -198,8 +197,8 @@ def doctor(*, as_json: bool) -> int:
     Exits 1 where something wants attention.
     """
     endpoint_url = endpoint_url_of(os.environ)
-    name = STACK_NAME if endpoint_url else os.environ.get(STACK_VARIABLE) or STACK_NAME
-    findings = list(Doctor(lambda service: client(service, endpoint_url), name).findings())
+    doctor = Doctor(lambda service: client(service, endpoint_url), stack_name_of(os.environ, endpoint_url))
+    findings = list(doctor.findings())
     ill = [finding for finding in findings if not finding.well]
     if as_json:
         documents = [{**asdict(finding), "well": finding.well} for finding in findings]

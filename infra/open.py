@@ -18,7 +18,7 @@ from infra.export_page import HOST, ExportPage, make_server
 from infra.local.place import default_place
 from infra.local.run import status
 from infra.model.first_use import ensure_model
-from infra.model.install import install
+from infra.model.installed import install
 from infra.model.npm import Npm
 from infra.model.sample_catalogue import sample_catalogue
 from pipeline.aws.clients import client

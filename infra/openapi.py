@@ -32,14 +32,12 @@ from tagging_lambda.link import LinkFetcher
 from tagging_lambda.recorded_photos import RecordedPhotos
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tagging_lambda.classify_once import LoadedModel
 
 
-def whole_app(vocabulary: Vocabulary, warn: Callable[[str], None] = click.echo) -> Resolver:
+def whole_app(vocabulary: Vocabulary) -> Resolver:
     """Return a resolver with every route of every function, over an empty catalogue in memory."""
-    app, table = Resolver(warn), MemoryTable()
+    app, table = Resolver(click.echo), MemoryTable()
     files = FolderFiles(Path("no-export"))
     newest = ExportReader(files, InPlace(files), "the export", vocabulary, time.monotonic)
     api.add_routes(app, api.Api(table, newest, vocabulary))

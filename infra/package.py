@@ -157,8 +157,8 @@ RUNTIME_CLIENT = Package(
 )  # part of AWS Lambda's own runtime
 
 
-def zip_files(sources: Mapping[str, Path]) -> bytes:
-    """Return a zip of the files; the same files make the same bytes."""
+def zip_files(sources: Mapping[str, Path], comment: str = "") -> bytes:
+    """Return a zip of the files with the comment; the same files make the same bytes."""
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, path in sources.items():
@@ -166,6 +166,7 @@ def zip_files(sources: Mapping[str, Path]) -> bytes:
             entry.external_attr = 0o644 << 16
             entry.compress_type = zipfile.ZIP_STORED if path.suffix in STORED else zipfile.ZIP_DEFLATED
             archive.writestr(entry, path.read_bytes())
+        archive.comment = comment.encode()
     return buffer.getvalue()
 
 
@@ -186,12 +187,12 @@ def _name(requirement: str) -> str:
     return re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0].lower()
 
 
-def compared_models(environment: Mapping[str, str] = os.environ) -> Path | None:
+def compared_models() -> Path | None:
     """Return the folder of further models to package for AWS: ``COMPARED_MODELS``, or None.
 
     Models installed on this machine are not packaged by default, because a second one seldom fits into a package.
     """
-    return Path(environment[COMPARED_VARIABLE]) if environment.get(COMPARED_VARIABLE) else None
+    return Path(os.environ[COMPARED_VARIABLE]) if os.environ.get(COMPARED_VARIABLE) else None
 
 
 def _compared(folder: Path) -> dict[str, Path]:

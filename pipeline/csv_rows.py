@@ -1,19 +1,24 @@
-"""Rows of a CSV file that a person wrote, read line by line; every mistake is reported with its line and column."""
+"""Rows of a CSV file as people and spreadsheets write it, read line by line; each mistake is named by its line."""
 
 from __future__ import annotations
 
 import csv
+import gzip
+import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import IO, TYPE_CHECKING
 
 from pipeline.errors import CallerError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
-    from typing import BinaryIO
 
 MAX_LINE_BYTES = 65_536  # chosen by us: ten times what the longest key, product and quotes can need
+DELIMITERS = ",;\t"  # what spreadsheets write, in the order in which they are tried
+PARQUET_MAGIC, GZIP_MAGIC = b"PAR1", b"\x1f\x8b"
+UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,75 +45,131 @@ class CsvRow:
         """Return the values in the cell, which ``|`` separates."""
         return tuple(part.strip() for part in self[column].split("|") if part.strip())
 
-    def mistake(self, column: str, problem: str) -> CallerError:
-        """Return an error that names this cell and the problem."""
-        return CallerError(f"{self.file}, line {self.line:,}, column {column}: {problem}")
+    def mistake(self, column: str | None, problem: str) -> CallerError:
+        """Return an error that names this cell, or the whole row, and the problem."""
+        cell = "" if column is None else f", column {column}"
+        return CallerError(f"{self.file}, line {self.line:,}{cell}: {problem}")
 
 
-def rows(path: Path, needed: Collection[str], allowed: Collection[str] | None = None) -> Iterator[CsvRow]:
+def rows(
+    path: Path,
+    needed: Collection[str],
+    allowed: Collection[str] | None = None,
+    *,
+    title: str = "",
+    ignores_case: bool = False,
+) -> Iterator[CsvRow]:
     """Yield the rows below the header without empty lines, holding one line in memory at a time.
 
     Args:
-        path: the file, comma-separated, UTF-8 with or without a byte order mark.
+        path: the file, with commas, semicolons or tabs, in UTF-8 or UTF-16, plain or gzipped.
         needed: columns that must be present.
         allowed: columns that may be present; None allows any.
+        title: what messages call the file; by default its path, or its name where they name a line.
+        ignores_case: whether the header may be in any case; the columns of the rows are then in lower case.
 
     Raises:
         CallerError: the file or a line is malformed; raised when that line is reached.
     """
+    file = _CsvFile(path, title or str(path), title or path.name)
     header: list[str] = []
-    for line, cells in _numbered(path):
+    for line, cells in file.numbered(needed):
         if not header:
-            header = _header(path, cells, needed, allowed)
-        elif len(cells) > len(header) or 0 < len(cells) < len(header):
-            raise _mistake(path, line, f"has {len(cells):,} cells where the first line has {len(header):,}")
-        elif cells:
-            yield CsvRow(path.name, line, dict(zip(header, cells, strict=True)))
+            header = [name.strip().casefold() if ignores_case else name.strip() for name in cells]
+            _check_header(file, header, needed, allowed)
+        elif len(cells) != len(header):
+            raise file.mistake(line, f"has {len(cells):,} cells where the first line has {len(header):,}")
+        else:
+            yield CsvRow(file.name, line, dict(zip(header, cells, strict=True)))
     if not header:
-        raise CallerError(f"{path} is empty; its first line must name the columns {', '.join(needed)}")
+        columns = "column" + "s" * (len(needed) > 1)
+        raise CallerError(f"{file.title} is empty; its first line must name the {columns} {', '.join(needed)}")
 
 
-def _header(path: Path, cells: list[str], needed: Collection[str], allowed: Collection[str] | None) -> list[str]:
-    names = [name.strip() for name in cells]
-    twice = [name for position, name in enumerate(names) if name in names[:position]]
-    if twice:
-        raise _mistake(path, 1, f"the column {twice[0]} appears twice")
+@dataclass(frozen=True, slots=True)
+class _CsvFile:
+    """A CSV file, what messages call it, and what those about a line call it."""
+
+    path: Path
+    title: str
+    name: str
+
+    def numbered(self, needed: Collection[str]) -> Iterator[tuple[int, list[str]]]:
+        """Yield the cells of each row that is not empty, with the number of its last line."""
+        line = 0
+        try:
+            with self.path.open("rb") as file:
+                lines = self._lines(self._uncompressed(file))
+                first = next(lines, "")
+                reader = csv.reader(chain([first], lines), delimiter=_delimiter(first, needed), strict=True)
+                for cells in reader:
+                    line = reader.line_num
+                    if cells:
+                        yield line, cells
+        except (gzip.BadGzipFile, EOFError) as error:
+            raise CallerError(f"{self.title} is damaged gzip: {error}") from error
+        except OSError as error:
+            raise CallerError(f"{self.title} cannot be read: {error.strerror}") from error
+        except csv.Error as error:
+            raise self.mistake(line + 1, f"is not CSV: {error}") from error
+
+    def mistake(self, line: int, problem: str) -> CallerError:
+        return CallerError(f"{self.name}, line {line:,}: {problem}")
+
+    def _uncompressed(self, file: IO[bytes]) -> io.BufferedReader:
+        head = file.read(len(PARQUET_MAGIC))
+        file.seek(0)
+        if head.startswith(PARQUET_MAGIC):
+            raise CallerError(
+                f"{self.title} is Parquet; write it as CSV first, for example by pandas: "
+                "pd.read_parquet(FILE).to_csv('FILE.csv', index=False)"
+            )
+        return io.BufferedReader(gzip.GzipFile(fileobj=file) if head.startswith(GZIP_MAGIC) else file)  # type: ignore[arg-type]
+
+    def _lines(self, file: io.BufferedReader) -> Iterator[str]:
+        if file.peek(2)[:2] in UTF_16_MARKS:
+            yield from self._utf_16_lines(file)
+            return
+        number = 0
+        while raw := file.readline(MAX_LINE_BYTES + 1):
+            number += 1
+            if len(raw) > MAX_LINE_BYTES:
+                raise self.mistake(number, f"has over {MAX_LINE_BYTES:,} bytes; the limit is {MAX_LINE_BYTES:,}")
+            try:
+                yield raw.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                raise self.mistake(number, f"is not UTF-8 from byte {error.start + 1:,} on") from error
+
+    def _utf_16_lines(self, file: io.BufferedReader) -> Iterator[str]:
+        text, number = io.TextIOWrapper(file, encoding="utf-16", newline=""), 0
+        try:
+            while line := text.readline(MAX_LINE_BYTES + 1):
+                number += 1
+                if len(line) > MAX_LINE_BYTES:
+                    raise self.mistake(number, f"has over {MAX_LINE_BYTES:,} characters, the limit")
+                yield line
+        except UnicodeError as error:
+            raise self.mistake(number + 1, "is not UTF-16, as the first bytes of the file say") from error
+
+
+def _delimiter(first_line: str, needed: Collection[str]) -> str:
+    """Return the delimiter by which the first line has the needed columns; a comma if none does."""
+    for delimiter in DELIMITERS:
+        names = {name.strip(' "\r\n').casefold() for name in first_line.split(delimiter)}
+        if names.issuperset(needed):
+            return delimiter
+    return DELIMITERS[0]
+
+
+def _check_header(
+    file: _CsvFile, names: Sequence[str], needed: Collection[str], allowed: Collection[str] | None
+) -> None:
+    repeated = [name for index, name in enumerate(names) if name and name in names[:index]]
+    if repeated:
+        raise file.mistake(1, f"the column {repeated[0]} appears twice")
     missing = [name for name in needed if name not in names]
     if missing:
-        raise _mistake(
-            path, 1, f"there is no column {missing[0]}; the first line, read as comma-separated, has {', '.join(names)}"
-        )
+        raise file.mistake(1, f"there is no column {missing[0]}; the columns are {', '.join(names)}")
     unknown = [name for name in names if allowed is not None and name not in allowed]
     if unknown:
-        raise _mistake(path, 1, f"the column {unknown[0]!r} is not one of {', '.join(allowed or ())}")
-    return names
-
-
-def _numbered(path: Path) -> Iterator[tuple[int, list[str]]]:
-    line = 0
-    try:
-        with path.open("rb") as file:
-            reader = csv.reader(_lines(path, file), strict=True)
-            for cells in reader:
-                line = reader.line_num
-                yield line, cells
-    except OSError as error:
-        raise CallerError(f"{path} cannot be read: {error.strerror}") from error
-    except csv.Error as error:
-        raise _mistake(path, line + 1, f"is not CSV: {error}") from error
-
-
-def _lines(path: Path, file: BinaryIO) -> Iterator[str]:
-    number = 0
-    while raw := file.readline(MAX_LINE_BYTES + 1):
-        number += 1
-        if len(raw) > MAX_LINE_BYTES:
-            raise _mistake(path, number, f"has over {MAX_LINE_BYTES:,} bytes; the limit is {MAX_LINE_BYTES:,}")
-        try:
-            yield raw.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError as error:
-            raise _mistake(path, number, f"is not UTF-8 from byte {error.start + 1:,} on") from error
-
-
-def _mistake(path: Path, line: int, problem: str) -> CallerError:
-    return CallerError(f"{path.name}, line {line:,}: {problem}")
+        raise file.mistake(1, f"the column {unknown[0]!r} is not one of {', '.join(allowed or ())}")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
-import os
 import shutil
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -15,7 +13,7 @@ from typing import TYPE_CHECKING
 from pipeline.clock import utc_now
 from pipeline.errors import BadSettings, CallerError
 from pipeline.ports import FileVersion, StoredFile
-from pipeline.whole_file import written_whole
+from pipeline.whole_file import one_at_a_time, written_whole
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -60,9 +58,7 @@ class FolderFiles:
 
     def write_if(self, name: str, data: bytes, seen: str | None) -> bool:
         """Write the file by a rename if its version is still ``seen``; a lock admits one writer at a time."""
-        with self._writes(name):
-            self.root.mkdir(parents=True, exist_ok=True)
-        with self._writes(name), self._lock_folder():
+        with self._writes(name), one_at_a_time(self.root):
             current = self.read_version(name)
             if (current.version if current else None) != seen:
                 return False
@@ -80,15 +76,6 @@ class FolderFiles:
                 message = f"there is no space left in {self.root}; free some, or name another folder"
                 raise BadSettings(message) from error
             raise CallerError(f"{self.root / name} cannot be written: {error.strerror}") from error
-
-    @contextmanager
-    def _lock_folder(self) -> Iterator[None]:
-        folder = os.open(self.root, os.O_RDONLY)
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(folder)
 
     def names(self, prefix: str = "") -> Iterator[str]:
         """Yield the names that begin with the prefix, sorted."""

@@ -87,13 +87,6 @@ class ImageRef:
         """Return the image of an S3 event, whose keys are encoded like a form: ``+`` is a space."""
         return cls(bucket, unquote_plus(encoded_key))
 
-    @property
-    def ending(self) -> str:
-        """The file extension in lower case with its dot, or an empty string."""
-        # Not by pathlib, which interns the parts of every name and would grow with the catalogue.
-        stem, _, ending = self.key.rpartition("/")[2].rpartition(".")
-        return f".{ending.lower()}" if stem and ending else ""
-
 
 # A type of its own, so that no message, manifest or route can name a file of this machine (DECISIONS.md, 90).
 @dataclass(frozen=True, slots=True, order=True)

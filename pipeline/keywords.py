@@ -9,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.errors import BadTaxonomy
 from pipeline.settings import overlay_path
 from pipeline.taxonomy_file import PARENTS, THRESHOLD, USE, TaxonomyFile
 
@@ -100,23 +99,6 @@ class Vocabulary:
             raise file.nodes[node_id].mistake(PARENTS, f"{node_id} is its own ancestor")
         return vocabulary
 
-    @classmethod
-    def of(cls, keywords: Iterable[Keyword], version: str, languages: tuple[str, ...] = LANGUAGES) -> Vocabulary:
-        """Return the vocabulary of these nodes, whose parents must be among them, without a cycle.
-
-        Raises:
-            BadTaxonomy: a node appears twice, a parent is missing, or a node is its own ancestor.
-        """
-        nodes: dict[str, Keyword] = {}
-        for keyword in keywords:
-            if keyword.id in nodes:
-                raise BadTaxonomy(f"{keyword.id} appears twice in the taxonomy")
-            nodes[keyword.id] = keyword
-        vocabulary = cls(nodes, version, languages)
-        for node_id in vocabulary._in_cycles():
-            raise BadTaxonomy(f"{node_id} is its own ancestor")
-        return vocabulary
-
     def ancestors(self, keyword_id: str) -> tuple[str, ...]:
         """Return every node above this one, nearest first, each once."""
         if keyword_id not in self._ancestors:
@@ -127,7 +109,7 @@ class Vocabulary:
         ancestors: dict[str, None] = {}
         level = [keyword_id]
         while level:
-            parents = [parent for node in level for parent in self._node(node).parents if parent not in ancestors]
+            parents = [parent for node in level for parent in self.nodes[node].parents if parent not in ancestors]
             ancestors.update(dict.fromkeys(parents))
             level = list(dict.fromkeys(parents))
         return tuple(ancestors)
@@ -195,12 +177,6 @@ class Vocabulary:
                 break
             left = [keyword for keyword in left if keyword.id not in rooted]
         return [keyword.id for keyword in left if keyword.id in self.ancestors(keyword.id)]
-
-    def _node(self, keyword_id: str) -> Keyword:
-        try:
-            return self.nodes[keyword_id]
-        except KeyError:
-            raise BadTaxonomy(f"{keyword_id} is named as a parent, but is not in the taxonomy") from None
 
 
 def _keyword(node_id: str, cells: NodeCells, languages: Iterable[str]) -> Keyword:

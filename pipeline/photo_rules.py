@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from functools import lru_cache
-from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from pipeline.csv_rows import rows
 from pipeline.errors import CallerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
+    from pipeline.csv_rows import CsvRow
     from pipeline.facts import PhotoFacts
     from pipeline.keywords import KeywordTag, Vocabulary
 
+T = TypeVar("T")
 RULES_FILE = Path(__file__).with_name("photo_rules.csv")
 RULE_SETS = ("google", "amazon")  # built in
 _COLUMNS = (
@@ -105,11 +106,11 @@ class RuleSet:
         if not path.is_file():
             known = ", ".join(RULE_SETS)
             raise CallerError(f"there is no rule set {name!r}; choose one of {known}, or name a CSV file of your own")
-        rows = [rule for rule_set, rule in _rows(path) if not is_shipped or rule_set == name]
-        judged = tuple(rule for rule in rows if rule.comparison is not Comparison.NOT_JUDGED)
+        read = [_rule(row) for row in rows(path, _COLUMNS) if not is_shipped or row["rule_set"] == name]
+        judged = tuple(rule for rule in read if rule.comparison is not Comparison.NOT_JUDGED)
         if not judged:
             raise CallerError(f"{path} holds no rule that a photo can break")
-        return cls(name if is_shipped else path.stem, judged, tuple(rule for rule in rows if rule not in judged))
+        return cls(name if is_shipped else path.stem, judged, tuple(rule for rule in read if rule not in judged))
 
     def findings(self, facts: PhotoFacts, keyword_ids: Collection[str], today: date) -> tuple[Finding, ...]:
         """Return the rules that the photo breaks, in the order of the file, one finding for each id.
@@ -199,39 +200,30 @@ _MEASURES: Mapping[str, Callable[[PhotoFacts], Value | None]] = {
 }
 
 
-def _rows(path: Path) -> Iterator[tuple[str, Rule]]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CallerError(f"{path} cannot be read as a CSV file in UTF-8") from error
-    reader = csv.DictReader(StringIO(text))
-    missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
-    if missing:
-        raise CallerError(f"{path} lacks the column {missing[0]!r}; a file of rules has {', '.join(_COLUMNS)}")
-    for row in reader:
-        try:
-            yield row["rule_set"], _rule(row)
-        except (ValueError, KeyError, AttributeError) as error:
-            raise CallerError(f"{path}, line {reader.line_num}: {error}") from error
-
-
-def _rule(row: Mapping[str, str]) -> Rule:
-    comparison, measure = Comparison(row["comparison"]), row["measure"]
+def _rule(row: CsvRow) -> Rule:
+    comparison, measure = _parse(row, "comparison", Comparison), row["measure"]
     if comparison is not Comparison.NOT_JUDGED and measure not in _MEASURES:
-        raise ValueError(f"there is no measure {measure!r}; choose one of {', '.join(_MEASURES)}")
+        raise row.mistake("measure", f"there is no measure {measure!r}; choose one of {', '.join(_MEASURES)}")
     if comparison in {Comparison.MIN, Comparison.MAX}:
         if measure == "format":
-            raise ValueError("a format has no minimum or maximum; use one_of")
-        float(row["limit"])
+            raise row.mistake("comparison", "a format has no minimum or maximum; use one_of")
+        _parse(row, "limit", float)
     return Rule(
         id=row["id"],
         measure=measure,
         comparison=comparison,
         limit=row["limit"],
         keyword_id=row["keyword"],
-        level=Level(row["level"]),
-        since=date.fromisoformat(row["since"]) if row["since"] else None,
+        level=_parse(row, "level", Level),
+        since=_parse(row, "since", date.fromisoformat) if "since" in row else None,
         source=row["source"],
         source_date=row["source_date"],
         text=row["text"],
     )
+
+
+def _parse(row: CsvRow, column: str, parse: Callable[[str], T]) -> T:
+    try:
+        return parse(row[column])
+    except ValueError as error:
+        raise row.mistake(column, str(error)) from error

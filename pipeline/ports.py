@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from pipeline.exported import ExportedImage
     from pipeline.images import BucketPrefix, Fetched, ImageRef, ListedImage
     from pipeline.messages import TagImage
-    from pipeline.photo_addresses import UploadForm
     from pipeline.ratings import Rating
     from pipeline.records import Record, RecordSummary, Rejection
     from pipeline.unreadable import UnreadableItem
@@ -251,6 +250,14 @@ class ExportedImages(Protocol):
             BadExport: it can no longer be opened.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class UploadForm:
+    """An upload form: S3 accepts exactly these fields, followed by the file as the last field."""
+
+    url: str
+    fields: Mapping[str, str]
 
 
 class PhotoAddresses(Protocol):

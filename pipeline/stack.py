@@ -143,6 +143,11 @@ def endpoint_url_of(environment: Mapping[str, str]) -> str | None:
     return run.endpoint_url
 
 
+def stack_name_of(environment: Mapping[str, str], endpoint_url: str | None) -> str:
+    """Return the stack's name at this endpoint; None is AWS as boto3 finds it."""
+    return STACK_NAME if endpoint_url else environment.get(STACK_VARIABLE) or STACK_NAME
+
+
 def find_stack(environment: Mapping[str, str] = os.environ, connect: Callable[..., Any] = client) -> Stack:
     """Return the stack that commands work on, by the rules above.
 
@@ -151,7 +156,7 @@ def find_stack(environment: Mapping[str, str] = os.environ, connect: Callable[..
         Denied: AWS refuses to answer: credentials, region or permission are missing.
     """
     endpoint_url = endpoint_url_of(environment)
-    name = STACK_NAME if endpoint_url else environment.get(STACK_VARIABLE) or STACK_NAME
+    name = stack_name_of(environment, endpoint_url)
     try:
         return Stack.from_outputs(stack_outputs(connect("cloudformation", endpoint_url), name), endpoint_url)
     except RetryLater as error:

@@ -7,7 +7,9 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+GAP = "  "  # between columns, and before indented lines
 
 
 def printable(text: str) -> str:
@@ -28,3 +30,17 @@ def cut(line: str, width: int | None) -> str:
 def cut_lines(lines: Iterable[str], width: int | None) -> str:
     """Return the lines as one text, none longer than the width, if there is one."""
     return "\n".join(cut(line, width) for line in lines)
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return the rows below their heads, each column as wide as its widest cell."""
+    lines = [tuple(heads), *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
+    return "\n".join(
+        GAP.join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+    )
+
+
+def warn(line: str) -> None:
+    """Tell a person something that is no part of a command's answer."""
+    sys.stderr.write(f"{line}\n")

@@ -17,13 +17,14 @@ from pipeline.keywords import LANGUAGES, Vocabulary
 from pipeline.progress import Progress
 from pipeline.settings import home
 from pipeline.standard_ids import OWN_NAME, StandardIds
+from pipeline.terminal import warn
 from pipeline.unreadable import UnreadableItems
 from pipeline.whole_file import check_writable
 from results_sink.connect import export_place
-from results_sink.export.bulk import BulkExporter
 from results_sink.export.export import OVERTAKEN, Exporter
 from results_sink.export.exported_records import ExportedRecords
 from results_sink.export.parquet import write_ratings
+from results_sink.formats.opensearch import BulkExporter
 from results_sink.formats.write import Format, FormatOptions, write_format
 from results_sink.report import bulk_document, bulk_text, manifest_document, manifest_text
 
@@ -129,7 +130,7 @@ def _export_format(
         records: Iterator[Record] = unreadable.exclude_from(progress.over(source.scan()))
         names = write_format(form, options, records, Vocabulary.load(), target.files)
     for item in unreadable.examples:
-        _warn(f"left out: the record of {item}")
+        warn(f"left out: the record of {item}")
     document = {"place": target.name, "format": str(form), "files": list(names), **unreadable.document()}
     click.echo(json.dumps(document) if as_json else "\n".join(f"{target.name}/{name}" for name in names))
 
@@ -148,9 +149,5 @@ def _export_bulk(source: RecordSource, destination: str | None, as_json: bool) -
 def ratings(file: Path, as_json: bool) -> None:
     """Write what people said of keywords as Parquet; `catalog-tagger evaluate --ratings` sums it up."""
     check_writable(file)
-    count = write_ratings(ratings_of_stack(_warn).scan(), file)
+    count = write_ratings(ratings_of_stack(warn).scan(), file)
     click.echo(json.dumps({"file": str(file), "ratings": count}) if as_json else f"{count:,} ratings: {file}")
-
-
-def _warn(line: str) -> None:
-    click.echo(line, err=True)

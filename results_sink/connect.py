@@ -13,13 +13,12 @@ from pipeline.folder import FolderFiles
 from pipeline.images import SCHEME, BucketPrefix
 from pipeline.settings import home
 from pipeline.stack import endpoint_url_of, find_stack
-from results_sink.search.snapshot import Downloaded, InPlace
+from results_sink.search.snapshot import Copies, Downloaded, InPlace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pipeline.ports import FileStore
-    from results_sink.search.snapshot import Copies
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ handler = make_handler(
         export=exporter.export,
         fold=Folding(exporter, Downloaded(files, "the export", work / "copies")).fold_all,
         plan=segmented.plan_events,
-        step=segmented.run_event,
+        step=segmented.run,
     ),
     make_logger("export"),
     make_metrics("export", settings.metrics_namespace),

@@ -7,22 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.colours import decided_colours
 from pipeline.errors import RejectReason
-from pipeline.records import RecordSummary, RejectedImage, TaggedImage
-from pipeline.terminal import cut, cut_lines, printable
+from pipeline.records import Decision, Record, RecordSummary, RejectedImage, Rejection, TaggedImage
+from pipeline.terminal import GAP, cut, cut_lines, printable, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from pipeline.keyword_names import KeywordNames
-    from pipeline.records import Decision, Record, Rejection
-    from results_sink.export.bulk import BulkReport
     from results_sink.export.manifest import Manifest
+    from results_sink.formats.opensearch import BulkReport
     from results_sink.search.search import SearchAnswer, SearchHit
 
 CLASSES_SHOWN = 5
 FACETS_SHOWN = 10
-GAP = "  "
 
 
 def answer_document(answer: SearchAnswer, names: KeywordNames) -> dict[str, Any]:
@@ -263,15 +261,6 @@ def bulk_text(report: BulkReport, target: str) -> str:
     """Return what was written for other engines for a person."""
     lines = [f"{target}/{name}" for name in report.files]
     return "\n".join([*lines, f"{report.indexed:,} images to be indexed, {report.deleted:,} to be deleted"])
-
-
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return the rows below their heads, each column as wide as its widest cell."""
-    lines = [tuple(heads), *rows]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
-    return "\n".join(
-        GAP.join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
 
 
 def moment(instant: datetime) -> str:

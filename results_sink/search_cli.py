@@ -11,7 +11,7 @@ import click
 from pipeline.errors import CallerError, RejectReason
 from pipeline.keyword_names import KeywordNames
 from pipeline.keywords import LANGUAGES, Source, Vocabulary
-from pipeline.terminal import columns
+from pipeline.terminal import columns, warn
 from results_sink.connect import export_place
 from results_sink.report import answer_document, answer_text
 from results_sink.search.filters import NO_FILTERS, Filters
@@ -80,13 +80,9 @@ def search(  # noqa: PLR0913, PLR0917 - the options of the command
     may_be_empty = filters != NO_FILTERS
     parse(words, QueryWords(vocabulary).in_language(language), may_be_empty=may_be_empty)  # before any download
     target = export_place(export_name, os.environ)
-    reader = ExportReader(target.files, target.copies, target.name, vocabulary, time.monotonic, _warn)
+    reader = ExportReader(target.files, target.copies, target.name, vocabulary, time.monotonic, warn)
     request = SearchRequest(words, limit, per_product=per_product, language=language, filters=filters, sort=Sort(sort))
     answer = reader.searcher().answer(request)
     names = KeywordNames(vocabulary, language)
     unit = "product" if per_product else "image"
     click.echo(json.dumps(answer_document(answer, names)) if as_json else answer_text(answer, names, unit, columns()))
-
-
-def _warn(line: str) -> None:
-    click.echo(line, err=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from itertools import islice
-from typing import TYPE_CHECKING
 
 import click
 
@@ -14,8 +14,9 @@ from pipeline.images import ImageRef
 from pipeline.keyword_names import KeywordNames
 from pipeline.keywords import Vocabulary
 from pipeline.model_version import class_names_in
-from pipeline.records import RecordStatus
+from pipeline.records import Record, RecordStatus
 from pipeline.settings import model_dir
+from pipeline.terminal import warn
 from pipeline.unreadable import UnreadableItem, UnreadableItems, readable
 from results_sink.report import (
     gone_document,
@@ -25,11 +26,6 @@ from results_sink.report import (
     rejections_document,
     rejections_text,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from pipeline.records import Record
 
 REASONS = tuple(str(reason) for reason in RejectReason)
 
@@ -100,7 +96,7 @@ def _readable_records(stored: Iterable[Record | UnreadableItem]) -> list[Record]
     items = list(stored)
     for item in items:
         if isinstance(item, UnreadableItem):
-            _warn(f"the record of {item} cannot be read")
+            warn(f"the record of {item} cannot be read")
     return readable(items)
 
 
@@ -125,8 +121,4 @@ def _show_rejected(reason: RejectReason, limit: int, as_json: bool) -> None:
 
 def _warn_of(unreadable: UnreadableItems) -> None:
     for item in unreadable.examples:
-        _warn(f"the record of {item} cannot be read")
-
-
-def _warn(line: str) -> None:
-    click.echo(line, err=True)
+        warn(f"the record of {item} cannot be read")

@@ -7,18 +7,12 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from pipeline.errors import ImageRejected, NotBegun, RetryLater
-from tagging_lambda.image.picture import model_input
-from tagging_lambda.words.class_keywords import strongest
+from tagging_lambda.observe import ObservedPhoto, observe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
-    from pipeline.facts import PhotoFacts
-    from pipeline.records import ClassScore
-    from pipeline.vectors import FeatureVector
     from tagging_lambda.classify import Classifier
     from tagging_lambda.image.picture import Picture
     from tagging_lambda.image.reader import Reader
@@ -29,19 +23,7 @@ LEAST_TIME_S = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Classification:
-    """What the model says about a picture, whatever its name."""
-
-    class_scores: tuple[ClassScore, ...]
-    width_pixels: int
-    height_pixels: int
-    low_information: bool
-    vector: FeatureVector | None = None
-    facts: PhotoFacts | None = None
-
-
-ContentResult = Classification | ImageRejected
+ContentResult = ObservedPhoto | ImageRejected
 
 
 @dataclass
@@ -73,7 +55,7 @@ class ClassificationCache:
                 results[name] = result
             else:
                 pictures[name] = result
-        results |= self._classify_pictures(pictures)
+        results |= zip(pictures, observe([*pictures.values()], self.classifier), strict=True)
         for name in names:
             self._remember(name, results[name])
         return [results[name] for name in names]
@@ -100,24 +82,6 @@ class ClassificationCache:
             )  # without the traceback, which would keep the file in memory
         except RetryLater as error:
             return error
-
-    def _classify_pictures(self, pictures: Mapping[bytes, Picture]) -> dict[bytes, Classification]:
-        # All at full size: a smaller look first costs more than it saves on shop photos (DECISIONS.md, 136).
-        if not pictures:
-            return {}
-        contract = self.classifier.card.input
-        answers = self.classifier.classify(np.stack([model_input(picture, contract) for picture in pictures.values()]))
-        return {
-            name: Classification(
-                strongest(answer.scores),
-                picture.width_pixels,
-                picture.height_pixels,
-                picture.low_information,
-                answer.vector,
-                picture.facts,
-            )
-            for (name, picture), answer in zip(pictures.items(), answers, strict=True)
-        }
 
     def _remember(self, name: bytes, result: ContentResult | RetryLater) -> None:
         if isinstance(result, RetryLater):

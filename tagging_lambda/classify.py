@@ -11,8 +11,8 @@ import onnxruntime as ort
 
 from pipeline.errors import BadModel
 from pipeline.softmax import softmax
-from tagging_lambda.model_card import ModelCard
-from tagging_lambda.words.projection import projection_for
+from tagging_lambda.model_card import ModelCard, ModelFile
+from tagging_lambda.words.projection import Projection, projection_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.vectors import FeatureVector
-    from tagging_lambda.model_card import ModelFile
-    from tagging_lambda.words.projection import Projection
 
 
 @dataclass(frozen=True, slots=True, eq=False)

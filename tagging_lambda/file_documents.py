@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.colours import colours_of
 from pipeline.photo_rules import broken_ids, shipped_rule_sets, with_ancestors
-from pipeline.records import RejectedImage, TaggedImage
+from pipeline.records import Observation, RejectedImage, TaggedImage
 from tagging_lambda.local_files import RejectedFile, TaggedFile
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from pipeline.facts import PhotoFacts
     from pipeline.keyword_names import KeywordNames
     from pipeline.keywords import KeywordTag, Vocabulary
-    from pipeline.records import Observation
     from tagging_lambda.model_card import ModelClass
 
 CLASSES_SHOWN = 5

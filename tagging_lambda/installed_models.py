@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pipeline.model_version import CARD_NAME
 from tagging_lambda.classify import Classifier
 from tagging_lambda.classify_once import LoadedModel, Models
-from tagging_lambda.image.reader import ProcessReader
+from tagging_lambda.image.reader import Child, ProcessReader
 from tagging_lambda.words.classes_and_heads import KeywordMapper
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.keywords import Vocabulary
-    from tagging_lambda.image.reader import Child
     from tagging_lambda.model_card import InputContract
     from tagging_lambda.words.heads import Head
 

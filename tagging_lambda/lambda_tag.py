@@ -27,7 +27,6 @@ from tagging_lambda.classify import Classifier
 from tagging_lambda.disposition import BackOff
 from tagging_lambda.model_card import ModelCard
 from tagging_lambda.model_store import fetch_model
-from tagging_lambda.observed_table import ObservedTable
 from tagging_lambda.reconcile import Reconciler
 from tagging_lambda.tag import Redeliverer, make_handler
 from tagging_lambda.words.classes_and_heads import KeywordMapper
@@ -53,12 +52,13 @@ logger = make_logger("tag")
 handler = make_handler(
     Reconciler(
         images=S3Images(DirectS3.of(s3)),
-        table=ObservedTable(DynamoTable(DirectDynamo.of(client("dynamodb")), settings.table_name), logger.warning),
+        table=DynamoTable(DirectDynamo.of(client("dynamodb")), settings.table_name),
         cache=ClassificationCache(reader, classifier),
         mapper=KeywordMapper.of(Vocabulary.load(), [model_class.id for model_class in classifier.card.classes], heads),
         products=settings.product_pattern,
         clock=lambda: datetime.now(UTC),
         pool=ThreadPoolExecutor(settings.downloads),
+        log=logger.warning,
     ),
     Redeliverer(
         {QueueName.of_url(q.url): SqsDeliveries(sqs, q.url, q.dead_letter_url) for q in settings.queues},

@@ -5,37 +5,33 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-
+from pipeline.batches import batched
 from pipeline.errors import CallerError, ImageRejected, RejectReason
 from pipeline.images import MAX_IMAGE_BYTES, SCHEME
 from pipeline.model_version import CARD_NAME
 from pipeline.not_pictures import lies_beside_photos
 from pipeline.settings import home, model_dir
 from tagging_lambda.classify import Classifier
-from tagging_lambda.image.picture import model_input
 from tagging_lambda.image.reader import ProcessReader, Reader
-from tagging_lambda.photo_cache import ObservedPhoto, PhotoCache
-from tagging_lambda.words.class_keywords import strongest
+from tagging_lambda.observe import ObservedPhoto, observe
+from tagging_lambda.photo_cache import PhotoCache
 from tagging_lambda.words.classes_and_heads import KeywordMapper
 from tagging_lambda.words.head_store import InstalledHeads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from concurrent.futures import Future
 
     from pipeline.facts import PhotoFacts
     from pipeline.keywords import KeywordTag, Vocabulary
     from pipeline.records import ClassScore
     from pipeline.vectors import FeatureVector
-    from tagging_lambda.classify import Classification
     from tagging_lambda.image.picture import Picture
     from tagging_lambda.words.class_keywords import Taxonomy
     from tagging_lambda.words.heads import Head
@@ -72,11 +68,6 @@ class _UnseenPhoto:
 
     data: bytes
     picture: Picture
-
-    def observed(self, answer: Classification) -> ObservedPhoto:
-        """Return the observation of the photo from the model's answer."""
-        picture = self.picture
-        return ObservedPhoto(strongest(answer.scores), picture.low_information, picture.facts, answer.vector)
 
 
 class ClosableReader(Reader, Protocol):
@@ -141,8 +132,7 @@ class FileTagger:
     def tag(self, paths: Iterable[Path]) -> Iterator[TaggedFile | RejectedFile]:
         """Yield the result for each file, in the order given, in bounded memory."""
         with self._readers() as reader, ThreadPoolExecutor(self.workers) as pool:
-            waiting = iter(paths)
-            groups = iter(lambda: tuple(islice(waiting, GROUP)), ())
+            groups = batched(paths, GROUP)
             pending: deque[Future[list[TaggedFile | RejectedFile]]] = deque()
             while True:
                 room = self.workers * GROUPS_PER_WORKER - len(pending)
@@ -155,7 +145,7 @@ class FileTagger:
         """Return the result for each file. Photos that are not cached go through the model as one batch."""
         opened = [self._open(path, reader) for path in paths]
         unseen = [photo for photo in opened if isinstance(photo, _UnseenPhoto)]
-        observed = dict(zip(map(id, unseen), self._classify(unseen), strict=True))
+        observed = dict(zip(map(id, unseen), self._observe(unseen), strict=True))
         return [
             self._result(path, observed[id(photo)] if isinstance(photo, _UnseenPhoto) else photo)
             for path, photo in zip(paths, opened, strict=True)
@@ -170,12 +160,8 @@ class FileTagger:
         except ImageRejected as rejected:
             return rejected
 
-    def _classify(self, photos: Sequence[_UnseenPhoto]) -> list[ObservedPhoto]:
-        if not photos:
-            return []
-        contract = self.classifier.card.input
-        answers = self.classifier.classify(np.stack([model_input(photo.picture, contract) for photo in photos]))
-        observed = [photo.observed(answer) for photo, answer in zip(photos, answers, strict=True)]
+    def _observe(self, photos: Sequence[_UnseenPhoto]) -> list[ObservedPhoto]:
+        observed = observe([photo.picture for photo in photos], self.classifier)
         if self.cache:
             for photo, known in zip(photos, observed, strict=True):
                 self.cache.put(photo.data, known)

@@ -6,16 +6,13 @@ import hashlib
 import sqlite3
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from pathlib import Path
+from typing import Self
 
 from pipeline.facts import PhotoFacts
 from pipeline.records import pack_class_scores, unpack_class_scores
 from pipeline.vectors import FeatureVector
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from pipeline.records import ClassScore
+from tagging_lambda.observe import ObservedPhoto
 
 _LAYOUT = "2"  # raised when the content or the computation of facts changes: photos of older rows are then read again
 _CREATE = (
@@ -23,16 +20,6 @@ _CREATE = (
     " facts BLOB, vector BLOB, PRIMARY KEY (content, version)) WITHOUT ROWID"
 )
 _WAIT_S = 30.0  # chosen by us: the wait for another command that writes to the same file
-
-
-@dataclass(frozen=True, slots=True)
-class ObservedPhoto:
-    """What a photo shows, whatever its name."""
-
-    class_scores: tuple[ClassScore, ...]
-    low_information: bool
-    facts: PhotoFacts | None
-    vector: FeatureVector | None
 
 
 # By content and not by path, so that a moved or renamed photo is not read again (DECISIONS.md, 43).
@@ -63,11 +50,14 @@ class PhotoCache:
         if row is None:
             return None
         class_scores, low_information, facts, vector = row
+        photo_facts = PhotoFacts.unpack(facts) if facts else None
         return ObservedPhoto(
             class_scores=unpack_class_scores(class_scores),
+            width_pixels=photo_facts.width_pixels if photo_facts else 0,
+            height_pixels=photo_facts.height_pixels if photo_facts else 0,
             low_information=bool(low_information),
-            facts=PhotoFacts.unpack(facts) if facts else None,
             vector=FeatureVector.unpack(vector) if vector else None,
+            facts=photo_facts,
         )
 
     def put(self, data: bytes, photo: ObservedPhoto) -> None:

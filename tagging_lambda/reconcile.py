@@ -18,10 +18,21 @@ from pipeline.errors import (
     TooLarge,
     UnreadableRecord,
 )
-from pipeline.images import MAX_IMAGE_BYTES, FetchedImage, Gone, Unchanged
-from pipeline.records import NO_LISTING, GoneImage, Observation, Previous, RejectedImage, TaggedImage, UndoneImage
+from pipeline.images import MAX_IMAGE_BYTES, Fetched, FetchedImage, Gone, ImageRef, Unchanged
+from pipeline.records import (
+    NO_LISTING,
+    Decision,
+    GoneImage,
+    Observation,
+    Previous,
+    Record,
+    RejectedImage,
+    TaggedImage,
+    UndoneImage,
+)
 from pipeline.unreadable import UnreadableItem
-from tagging_lambda.classification_cache import LEAST_TIME_S, Classification
+from tagging_lambda.classification_cache import LEAST_TIME_S, ClassificationCache, ContentResult
+from tagging_lambda.observe import ObservedPhoto
 from tagging_lambda.prefetch import LONGEST_PATIENCE_S, prefetch
 from tagging_lambda.words.decisions import with_keywords
 from tagging_lambda.words.remap import remapped
@@ -29,13 +40,10 @@ from tagging_lambda.words.remap import remapped
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-    from pipeline.images import Fetched, ImageRef
     from pipeline.listing import Listing
     from pipeline.messages import TagImage
     from pipeline.ports import Clock, ImageStore, RecordTable
-    from pipeline.records import Decision, Record
     from pipeline.settings import ProductPattern
-    from tagging_lambda.classification_cache import ClassificationCache, ContentResult
     from tagging_lambda.classify import Classifier
     from tagging_lambda.words.classes_and_heads import KeywordMapper
 
@@ -66,7 +74,7 @@ class _Reading:
 
 @dataclass(frozen=True)
 class Reconciler:
-    """Reconciles images with their records."""
+    """Reconciles images with their records; ``log`` writes a line with fields."""
 
     images: ImageStore
     table: RecordTable
@@ -75,6 +83,7 @@ class Reconciler:
     products: ProductPattern
     clock: Clock
     pool: Executor
+    log: Callable[..., object] = lambda _, **__: None
 
     @property
     def classifier(self) -> Classifier:
@@ -180,7 +189,7 @@ class Reconciler:
         return is_readable and record.observation.model_version == self.classifier.card.version
 
     def _write(self, record: Record, stored: Record | None) -> Outcome:
-        self.table.put(record, stored.revision if stored else 0)
+        self._put(record, stored.revision if stored else 0)
         # Another worker may meanwhile have found the old record right. It wrote nothing, so no revision stops this
         # write: check the object once more (DECISIONS.md, 1).
         if stored is not None and self._has_changed(record):
@@ -192,8 +201,15 @@ class Reconciler:
 
         A write of the earlier delivery may still be in flight: the new revision makes it fail (DECISIONS.md, 49).
         """
-        self.table.put(record, record.revision)
+        self._put(record, record.revision)
         return outcome
+
+    def _put(self, record: Record, seen_revision: int) -> None:
+        """Write the record, and log a rejection: its name, its run and the reason, and nothing of the file."""
+        self.table.put(record, seen_revision)
+        if isinstance(record, RejectedImage):
+            observation = record.observation
+            self.log("rejected", image=str(observation.image), run=observation.run_id, reason=str(record.reason))
 
     def _has_changed(self, record: Record) -> bool:
         """Return whether the object is no longer the one in the record."""
@@ -223,7 +239,7 @@ class Reconciler:
         }
 
     def _resolve(self, reading: _Reading, result: ContentResult | RetryLater | None) -> Record | Outcome | RetryLater:
-        if isinstance(result, Classification):
+        if isinstance(result, ObservedPhoto):
             return self._tagged(reading, result)
         if isinstance(result, RetryLater):
             return result
@@ -233,20 +249,20 @@ class Reconciler:
             return self._rejected(reading, reading.fetched)
         return self._gone(reading) if isinstance(reading.fetched, Gone) else self._unchanged(reading)
 
-    def _tagged(self, reading: _Reading, classification: Classification) -> TaggedImage:
+    def _tagged(self, reading: _Reading, photo: ObservedPhoto) -> TaggedImage:
         observation = self._observe(reading)
         record = TaggedImage(
             observation=observation,
             keywords=(),
-            class_scores=classification.class_scores,
-            width_pixels=classification.width_pixels,
-            height_pixels=classification.height_pixels,
-            low_information=classification.low_information,
+            class_scores=photo.class_scores,
+            width_pixels=photo.width_pixels,
+            height_pixels=photo.height_pixels,
+            low_information=photo.low_information,
             previous=Previous.of(reading.record, observation.etag, observation.run_id),
-            vector=classification.vector,
-            facts=classification.facts,
+            vector=photo.vector,
+            facts=photo.facts,
         )
-        keywords = self.mapper.keywords(classification.class_scores, classification.vector)
+        keywords = self.mapper.keywords(photo.class_scores, photo.vector)
         return with_keywords(record, keywords, _decisions(reading), self.mapper.vocabulary)
 
     def _rejected(self, reading: _Reading, rejected: ImageRejected) -> RejectedImage | Outcome:

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
 from pipeline.errors import ImageRejected, RejectReason
-from pipeline.images import MAX_IMAGE_BYTES, FetchedImage
+from pipeline.images import MAX_IMAGE_BYTES, FetchedImage, ImageRef
 from pipeline.records import GoneImage, RejectedImage
 from pipeline.unreadable import UnreadableItem
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from pipeline.images import ImageRef
     from pipeline.ports import ImageStore, RecordTable
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.deliveries import Delivery
+from pipeline.deliveries import Delivery, QueueName
 from pipeline.errors import BadMessage, DeployerError, NotBegun, RetryLater, UnreadableRecord
-from pipeline.messages import decode
+from pipeline.messages import TagImage, decode
 from pipeline.telemetry import Metric
-from tagging_lambda.disposition import BackOff, DeadLetter, Retry, disposition_of
-from tagging_lambda.reconcile import Outcome
+from tagging_lambda.disposition import BackOff, DeadLetter, Disposition, Retry, disposition_of
+from tagging_lambda.reconcile import Outcome, OutcomeOrError, Reconciler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,12 +18,8 @@ if TYPE_CHECKING:
     from aws_lambda_powertools import Logger, Metrics
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from pipeline.deliveries import QueueName
     from pipeline.images import ImageRef
-    from pipeline.messages import TagImage
     from pipeline.ports import Deliveries
-    from tagging_lambda.disposition import Disposition
-    from tagging_lambda.reconcile import OutcomeOrError, Reconciler
 
     Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 

@@ -28,12 +28,19 @@ from tagging_lambda.reconcile import Reconciler
 from tagging_lambda.words.classes_and_heads import KeywordMapper
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pipeline.errors import RejectReason
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"
 CONTRACT = InputContract(224, 224, "RGB", "NCHW", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), "crop", 256)
 COLOURS = ("red", "green", "blue")
+
+
+def vocabulary_of(keywords: Iterable[Keyword], version: str, languages: tuple[str, ...] = LANGUAGES) -> Vocabulary:
+    """Return the vocabulary of these nodes, whose parents are among them."""
+    return Vocabulary({keyword.id: keyword for keyword in keywords}, version, languages)
 
 
 def jpeg(colour: object = "red", size: tuple[int, int] = (64, 48), **options: object) -> bytes:
@@ -100,7 +107,7 @@ def keyword(name: str, *parents: str, use: Use = Use.KEYWORD, threshold: float |
 
 def colour_vocabulary(version: str = "words-1") -> Vocabulary:
     """Return a vocabulary of three goods, each of a colour, below one parent."""
-    return Vocabulary.of([keyword("paint"), *(keyword(colour, "paint") for colour in COLOURS)], version)
+    return vocabulary_of([keyword("paint"), *(keyword(colour, "paint") for colour in COLOURS)], version)
 
 
 @dataclass

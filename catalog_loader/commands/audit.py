@@ -22,9 +22,8 @@ from pipeline.run_id import new_run_id
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from catalog_loader.commands.load import Connect
     from catalog_loader.compare import Versions
-    from catalog_loader.connect import Connected
+    from catalog_loader.connect import Connect, Connected
     from catalog_loader.console import Console
     from pipeline.exported import OpenedExport
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from catalog_loader import report
 from catalog_loader.candidates import list_candidates
-from catalog_loader.commands.wait import wait_until_empty
+from catalog_loader.commands.wait import wait_for_all
 from catalog_loader.compare import Versions
 from catalog_loader.estimate import IMAGE_MS, Estimator
 from catalog_loader.inventory import Inventory, is_inventory
@@ -32,10 +32,8 @@ from pipeline.settings import model_dir, own_head_dirs, starter_head_dir
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from catalog_loader.connect import Connected
+    from catalog_loader.connect import Connect, Connected
     from catalog_loader.console import Console
-
-    Connect = Callable[[], Connected]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,18 +146,6 @@ def _show_products(plan: Plan, ports: Connected, console: Console) -> None:
     examples, warning = describe_products(unnamed, ports.product_pattern()) if unnamed else ([], "")
     for line in [*examples, *([f"Warning: {warning}."] if warning else [])]:
         console.hint(line)
-
-
-def wait_for_all(ports: Connected, console: Console, sleep: Callable[[float], object]) -> int:
-    """Return when no message is left: 0, or 1 if dead letters are there."""
-    depths = [queue.depth() for queue in ports.queues.values()]
-    total = sum(depth.waiting + depth.in_flight for depth in depths)
-    with Progress("tagging", total=total or None, unit="messages", quiet=console.as_json) as progress:
-        wait_until_empty(ports.queues.values(), sleep, progress)
-    dead_letters = sum(queue.state().dead_letters for queue in ports.watched)
-    if dead_letters:
-        console.hint(f"{dead_letters:,} dead letters; `catalog-tagger status` shows their queue")
-    return ATTENTION if dead_letters else DONE
 
 
 def rehearse(request: LoadRequest, connect: Connect, console: Console) -> int:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from catalog_loader import report
-from catalog_loader.connect import STREAM
+from catalog_loader.connect import STREAM, Connect
 from catalog_loader.redrive import Redriven
 from catalog_loader.redrive import redrive as redrive_queue
 from pipeline.exit_codes import ATTENTION, DONE
@@ -15,7 +15,6 @@ from pipeline.progress import Progress
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from catalog_loader.commands.load import Connect
     from catalog_loader.console import Console
 
 

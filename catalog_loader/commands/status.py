@@ -7,20 +7,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from catalog_loader import status_report
-from catalog_loader.commands.load import wait_for_all
+from catalog_loader import report
+from catalog_loader.commands.wait import wait_for_all
 from catalog_loader.estimate import Estimator
-from catalog_loader.status import Status, count_outcomes, idle_reasons, unfinished_in
+from catalog_loader.status import OutcomeCounts, QueueState, Status, count_outcomes, idle_reasons, unfinished_in
 from pipeline.exit_codes import ATTENTION, DONE
 from pipeline.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from catalog_loader.commands.load import Connect
-    from catalog_loader.connect import Connected
+    from catalog_loader.connect import Connect, Connected
     from catalog_loader.console import Console
-    from catalog_loader.status import OutcomeCounts, QueueState
 
 WATCH_EVERY_S = 5.0  # chosen by us: the queues' counts are seconds old anyway
 SECOND_READING_S = 2.0  # chosen by us: the time of some batches
@@ -42,8 +40,8 @@ def status(  # noqa: PLR0913 - one parameter for each option, and the way to the
         wait_for_all(ports, console, sleep)
     for state in _statuses(ports, console, with_ends=with_ends, sleep=sleep):
         cost_usd = estimator.estimate(state.ends.total if state.ends else 0).cost_usd
-        document = status_report.status_document(state, cost_usd, names=not watch)
-        lines = status_report.status_lines(state, cost_usd)
+        document = report.status_document(state, cost_usd, names=not watch)
+        lines = report.status_lines(state, cost_usd)
         is_damaged = state.ends is not None and state.ends.unreadable.count > 0
         code = ATTENTION if is_damaged or any(queue.dead_letters for queue in state.queues) else DONE
         if not watch:

@@ -5,13 +5,29 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from pipeline.exit_codes import ATTENTION, DONE
+from pipeline.progress import Progress
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
+    from catalog_loader.connect import Connected
+    from catalog_loader.console import Console
     from pipeline.ports import MessageQueue
-    from pipeline.progress import Progress
 
 POLL_S = 5.0  # chosen by us: the counts of a queue are seconds old anyway
+
+
+def wait_for_all(ports: Connected, console: Console, sleep: Callable[[float], object]) -> int:
+    """Return when no message is left: 0, or 1 if dead letters are there."""
+    depths = [queue.depth() for queue in ports.queues.values()]
+    total = sum(depth.waiting + depth.in_flight for depth in depths)
+    with Progress("tagging", total=total or None, unit="messages", quiet=console.as_json) as progress:
+        wait_until_empty(ports.queues.values(), sleep, progress)
+    dead_letters = sum(queue.state().dead_letters for queue in ports.watched)
+    if dead_letters:
+        console.hint(f"{dead_letters:,} dead letters; `catalog-tagger status` shows their queue")
+    return ATTENTION if dead_letters else DONE
 
 
 def wait_until_empty(

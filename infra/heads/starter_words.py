@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.csv_rows import rows
@@ -10,17 +9,6 @@ from pipeline.csv_rows import rows
 WORDS = Path(__file__).with_name("words.csv")
 
 
-@dataclass(frozen=True, slots=True)
-class StarterWord:
-    """A label of a data set, and the id of its keyword."""
-
-    data_set: str
-    label: str
-    keyword_id: str
-
-
-def starter_words() -> tuple[StarterWord, ...]:
-    """Return the words in the order of the file."""
-    return tuple(
-        StarterWord(row["set"], row["label"], row["keyword"]) for row in rows(WORDS, ("set", "label", "keyword"))
-    )
+def starter_words() -> dict[tuple[str, str], str]:
+    """Return the id of the keyword that a label of a data set stands for, by both, in the order of the file."""
+    return {(row["set"], row["label"]): row["keyword"] for row in rows(WORDS, ("set", "label", "keyword"))}

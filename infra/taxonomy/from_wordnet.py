@@ -22,8 +22,6 @@ ROOT = Path(__file__).resolve().parents[2]
 TAXONOMY = ROOT / "pipeline" / "taxonomy.csv"
 CLASSES = ROOT / "tagging_lambda" / "imagenet_classes.csv"
 EDITS = Path(__file__).with_name("shop_edits.csv")
-# An edit's cell that starts with this adds to WordNet's; any other value replaces it; an empty one leaves it.
-ADDS = "+"
 
 
 def class_ids(classes: Path) -> list[str]:
@@ -46,7 +44,9 @@ def raw_rows(synsets: Mapping[str, Synset]) -> dict[str, TaxonomyRow]:
 
 
 def edited(rows: Mapping[str, TaxonomyRow], edits: Iterable[TaxonomyRow]) -> dict[str, TaxonomyRow]:
-    """Return the rows with the edits applied; an id that WordNet lacks becomes a node of our own.
+    """Return the rows with the edits applied: a cell replaces WordNet's, and an empty one leaves it.
+
+    An id that WordNet lacks becomes a node of our own.
 
     Raises:
         CallerError: an id is edited twice.
@@ -57,19 +57,9 @@ def edited(rows: Mapping[str, TaxonomyRow], edits: Iterable[TaxonomyRow]) -> dic
         if edit.id in seen:
             raise CallerError(f"{EDITS.name} edits {edit.id} twice")
         seen.add(edit.id)
-        result[edit.id] = _apply(result.get(edit.id, TaxonomyRow(edit.id, use="keyword")), edit)
+        changes = {column: cell for column in COLUMNS if (cell := getattr(edit, column))}
+        result[edit.id] = replace(result.get(edit.id, TaxonomyRow(edit.id, use="keyword")), **changes)
     return result
-
-
-def _apply(row: TaxonomyRow, edit: TaxonomyRow) -> TaxonomyRow:
-    changes = {}
-    for column in COLUMNS[1:]:
-        cell: str = getattr(edit, column)
-        if cell.startswith(ADDS):
-            changes[column] = SEPARATOR.join(filter(None, (getattr(row, column), cell.removeprefix(ADDS))))
-        elif cell:
-            changes[column] = cell
-    return replace(row, **changes)
 
 
 def inherit_not_goods(rows: Mapping[str, TaxonomyRow]) -> dict[str, TaxonomyRow]:
@@ -98,14 +88,14 @@ def in_tree_order(rows: Mapping[str, TaxonomyRow]) -> list[TaxonomyRow]:
     return list(ordered.values())
 
 
-def taxonomy_text(data_noun: Path, classes: Path = CLASSES, edits: Path = EDITS) -> str:
+def taxonomy_text(data_noun: Path) -> str:
     """Return the text of taxonomy.csv.
 
     Raises:
         CallerError: a file is missing, a parent is missing, or there is a cycle.
     """
-    raw = raw_rows(with_ancestors(class_ids(classes), read_nouns(data_noun)))
-    rows = edited(raw, read_rows(edits))
+    raw = raw_rows(with_ancestors(class_ids(CLASSES), read_nouns(data_noun)))
+    rows = edited(raw, read_rows(EDITS))
     settled = inherit_not_goods(rows)
     if lost := sorted(rows.keys() - settled.keys()):
         raise CallerError(f"{', '.join(lost)}: a parent is missing or they form a cycle")

@@ -7,7 +7,7 @@ import io
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from pipeline.errors import CallerError
+from pipeline.csv_rows import rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,19 +52,9 @@ def read_rows(path: Path) -> list[TaxonomyRow]:
     """Return the rows of a taxonomy file in the file's order.
 
     Raises:
-        CallerError: the columns are different, or a row has too many.
+        CallerError: a column is missing or unknown, or a row has more or fewer cells.
     """
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        if tuple(reader.fieldnames or ()) != COLUMNS:
-            raise CallerError(f"{path} must have the columns {','.join(COLUMNS)}")
-        return [_row(path, number, cells) for number, cells in enumerate(reader, start=2)]
-
-
-def _row(path: Path, number: int, cells: dict[str | None, str | None]) -> TaxonomyRow:
-    if None in cells:
-        raise CallerError(f"{path}:{number} has more than {len(COLUMNS)} columns")
-    return TaxonomyRow(**{str(name): (value or "").strip() for name, value in cells.items()})
+    return [TaxonomyRow(**{column: row[column] for column in COLUMNS}) for row in rows(path, COLUMNS, allowed=COLUMNS)]
 
 
 def as_csv(rows: Iterable[TaxonomyRow]) -> str:

@@ -107,7 +107,7 @@ def _shared_with(row: TaxonomyRow) -> set[str]:
 @click.command()
 def check_taxonomy() -> int:
     """Print the problems of pipeline/taxonomy.csv, and exit with 1 if there are any."""
-    faults = problems(TAXONOMY, class_ids(CLASSES), sorted({word.keyword_id for word in starter_words()}))
+    faults = problems(TAXONOMY, class_ids(CLASSES), sorted(set(starter_words().values())))
     for problem in faults:
         click.echo(problem)
     click.echo(f"{TAXONOMY.name}: {len(faults)} problems")

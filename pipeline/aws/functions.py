@@ -1,4 +1,4 @@
-"""Inspects the deployed tagging function: what keeps it from its queues, and whether it may read a photo."""
+"""Inspects deployed functions: the account's limit, what keeps one from its queues, whether it may read a photo."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pipeline.messages import TagImage
     from pipeline.ports import RecordTable
 
+LEFT_TO_OTHERS = 100  # concurrent executions that AWS Lambda never lets an account reserve
 PATTERN_VARIABLE = "PRODUCT_PATTERN"  # of the tagging function
 ENABLED = frozenset({"Enabled", "Enabling", "Updating", "Creating"})  # messages are taken, or will be soon
 WHERE_TO_READ = "RUNBOOK.md#a-bucket-that-exists-already says how to let the stack read it; nothing was sent"
@@ -26,6 +27,16 @@ def deployed_product_pattern(functions: Any, name: str) -> ProductPattern:
         configuration = functions.get_function_configuration(FunctionName=name)
     text = configuration.get("Environment", {}).get("Variables", {}).get(PATTERN_VARIABLE)
     return ProductPattern.parse(text or DEFAULT_PRODUCT_PATTERN)
+
+
+def concurrency_limit(functions: Any) -> int:
+    """Return how many concurrent executions the account permits.
+
+    Raises:
+        Denied: there are no credentials, or they lack the permission.
+    """
+    with translated("the account's concurrency"):
+        return int(functions.get_account_settings()["AccountLimit"]["ConcurrentExecutions"])
 
 
 @dataclass(frozen=True)

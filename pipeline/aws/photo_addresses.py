@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pipeline.images import product_metadata
-from pipeline.photo_addresses import UploadForm
+from pipeline.ports import UploadForm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,7 +15,7 @@ import httpx
 from pipeline.aws.clients import client, signed_headers, stack_outputs
 from pipeline.errors import CallerError, Denied, PageGone, RetryLater
 from pipeline.http import alike, catalogue, classification, deciding, uploading
-from pipeline.stack import STACK_NAME, STACK_VARIABLE, endpoint_url_of
+from pipeline.stack import endpoint_url_of, stack_name_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator, Mapping, Sequence
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 P = ParamSpec("P")
 TIMEOUT_S = 30.0  # Amazon API Gateway waits no longer for an answer
-JSON = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +36,15 @@ class ApiRequest(Generic[T]):
 
     Attributes:
         model: the model of the answer; None if the answer is a file.
-        path: the encoded path and query.
-        body: the bytes, of type ``media_type``.
+        path: the encoded path and query; of a form, the whole address.
+        content: the body, as httpx takes it: ``json``, ``content``, or ``data`` and ``files``.
         may_be_missing: whether a 404 becomes None.
     """
 
     model: type[AnswerModel] | None
     method: str
     path: str
-    body: bytes = b""
-    media_type: str = ""
+    content: Mapping[str, Any] = field(default_factory=dict)
     may_be_missing: bool = False
 
     def parse(self, response: httpx.Response) -> T:
@@ -229,7 +227,8 @@ def classify(
     """What is in a photo: its bytes, or a link (https://... or s3://bucket/key of the catalogue)."""
     path = _path("/classify", models=None if models is None else ",".join(models), language=language)
     if isinstance(photo, bytes):
-        return ApiRequest(classification.ClassifiedPhoto, "POST", path, photo, "application/octet-stream")
+        content = {"content": photo, "headers": {"content-type": "application/octet-stream"}}
+        return ApiRequest(classification.ClassifiedPhoto, "POST", path, content)
     return _post(classification.ClassifiedPhoto, path, {"link": photo})
 
 
@@ -243,8 +242,8 @@ def announce(
 
 def replace_upload(ref: ImageRef, name: str, media_type: str, size_bytes: int) -> ApiRequest[uploading.UploadTicket]:
     """Announce a photo that takes the place of an uploaded one, and get the form that takes it."""
-    body = json.dumps({"name": name, "type": media_type, "size": size_bytes}).encode()
-    return ApiRequest(uploading.UploadTicket, "PUT", _image_path(ref), body, JSON)
+    document = {"name": name, "type": media_type, "size": size_bytes}
+    return ApiRequest(uploading.UploadTicket, "PUT", _image_path(ref), {"json": document})
 
 
 def remove_upload(ref: ImageRef) -> ApiRequest[uploading.RemovedPhoto]:
@@ -330,15 +329,16 @@ class _Endpoint:
             NoStack: there is none.
         """
         endpoint_url = endpoint_url_of(environment)
-        name = STACK_NAME if endpoint_url else environment.get(STACK_VARIABLE) or STACK_NAME
-        outputs = stack_outputs(client("cloudformation", endpoint_url), name)
+        outputs = stack_outputs(client("cloudformation", endpoint_url), stack_name_of(environment, endpoint_url))
         if endpoint_url:
             address = f"{endpoint_url}/_aws/execute-api/{outputs['HttpApiId']}"
             return cls(address, SignedRequests(on_embedded_aws=True))
         return cls(outputs["ApiUrl"])
 
-    def _url(self, request: ApiRequest[Any]) -> str:
-        return f"{self.address.rstrip('/')}{request.path}"
+    @property
+    def _settings(self) -> dict[str, Any]:
+        """What httpx makes a client of."""
+        return {"base_url": self.address, "auth": self.auth, "timeout": self.timeout_s, "transport": self.transport}
 
 
 @dataclass(frozen=True)
@@ -374,13 +374,11 @@ class CatalogClient(_Endpoint):
 
     def send(self, request: ApiRequest[T]) -> T:
         """Send a request, and return its answer."""
-        url = self._url(request)
         try:
-            with httpx.Client(auth=self.auth, timeout=self.timeout_s, transport=self.transport) as http:
-                response = http.request(request.method, url, content=request.body, headers=_headers(request))
+            with httpx.Client(**self._settings) as http:
+                return request.parse(http.request(request.method, request.path, **request.content))
         except httpx.HTTPError as error:
-            raise RetryLater(f"{url}: {str(error) or type(error).__name__}") from error
-        return request.parse(response)
+            raise _unreachable(error) from error
 
     def results(self, q: str, *, by: str | None = None, least: float | None = None) -> Iterator[catalogue.Result]:
         """Yield all results, best first, a hundred at each request."""
@@ -393,14 +391,7 @@ class CatalogClient(_Endpoint):
     def upload(self, name: str, media_type: str, photo: bytes) -> uploading.UploadTicket:
         """Upload a photo, and return the ticket to watch it with; its ``image`` is what to look up afterwards."""
         ticket = self.announce(name, media_type, len(photo))
-        # The form carries its own signature, and S3 refuses a second one.
-        try:
-            with httpx.Client(timeout=self.timeout_s, transport=self.transport) as http:
-                response = http.post(ticket.url, data=ticket.fields, files={"file": (name, photo, media_type)})
-        except httpx.HTTPError as error:
-            raise RetryLater(f"{ticket.url}: {str(error) or type(error).__name__}") from error
-        if not response.is_success:
-            raise _error_of(response)
+        self.send(_form(ticket, name, media_type, photo))
         return ticket
 
 
@@ -433,13 +424,11 @@ class AsyncCatalogClient(_Endpoint):
 
     async def send(self, request: ApiRequest[T]) -> T:
         """Send a request, and return its answer."""
-        url = self._url(request)
         try:
-            async with httpx.AsyncClient(auth=self.auth, timeout=self.timeout_s, transport=self.transport) as http:
-                response = await http.request(request.method, url, content=request.body, headers=_headers(request))
+            async with httpx.AsyncClient(**self._settings) as http:
+                return request.parse(await http.request(request.method, request.path, **request.content))
         except httpx.HTTPError as error:
-            raise RetryLater(f"{url}: {str(error) or type(error).__name__}") from error
-        return request.parse(response)
+            raise _unreachable(error) from error
 
     async def results(
         self, q: str, *, by: str | None = None, least: float | None = None
@@ -455,13 +444,7 @@ class AsyncCatalogClient(_Endpoint):
     async def upload(self, name: str, media_type: str, photo: bytes) -> uploading.UploadTicket:
         """Upload a photo, and return the ticket to watch it with; its ``image`` is what to look up afterwards."""
         ticket = await self.announce(name, media_type, len(photo))
-        try:
-            async with httpx.AsyncClient(timeout=self.timeout_s, transport=self.transport) as http:
-                response = await http.post(ticket.url, data=ticket.fields, files={"file": (name, photo, media_type)})
-        except httpx.HTTPError as error:
-            raise RetryLater(f"{ticket.url}: {str(error) or type(error).__name__}") from error
-        if not response.is_success:
-            raise _error_of(response)
+        await self.send(_form(ticket, name, media_type, photo))
         return ticket
 
 
@@ -477,11 +460,17 @@ def _image_path(ref: ImageRef, **query: str | None) -> str:
 
 
 def _post(model: type[AnswerModel], path: str, document: Mapping[str, object]) -> ApiRequest[Any]:
-    return ApiRequest(model, "POST", path, json.dumps(document).encode(), JSON)
+    return ApiRequest(model, "POST", path, {"json": document})
 
 
-def _headers(request: ApiRequest[Any]) -> dict[str, str]:
-    return {"content-type": request.media_type} if request.media_type else {}
+def _form(ticket: uploading.UploadTicket, name: str, media_type: str, photo: bytes) -> ApiRequest[bytes]:
+    """Return the upload. The form carries its own signature, and S3 refuses a second one."""
+    content = {"data": ticket.fields, "files": {"file": (name, photo, media_type)}, "auth": None}
+    return ApiRequest(None, "POST", ticket.url, content)
+
+
+def _unreachable(error: httpx.HTTPError) -> RetryLater:
+    return RetryLater(f"{error.request.url}: {str(error) or type(error).__name__}")
 
 
 def _error_of(response: httpx.Response) -> Exception:

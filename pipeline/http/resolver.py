@@ -158,8 +158,8 @@ class Resolver(APIGatewayHttpResolver):
 
     @property
     def header(self) -> Mapping[str, str]:
-        """The headers of the current request, by name in lower case."""
-        return {name.lower(): value for name, value in (self.current_event.get("headers") or {}).items()}
+        """The headers of the current request, by name in any case."""
+        return self.current_event.headers
 
     @property
     def media_type(self) -> str:

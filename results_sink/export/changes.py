@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import BadExport
 from pipeline.memory.table import MemoryTable
-from pipeline.stream import changes_of
+from pipeline.stream import Change, changes_of
 from pipeline.telemetry import Metric
 from pipeline.unreadable import UnreadableItems
 from results_sink.export.delta import write_delta
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
     from pipeline.keywords import Vocabulary
     from pipeline.ports import FileStore
-    from pipeline.stream import Change
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)  # the scan time of the empty snapshot: any export is newer
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from results_sink.export import parquet, tables
+from results_sink.export.manifest import RecordCounts
 from results_sink.export.rows import SOURCES, ExportStats
 from results_sink.export.tables import CHANGE, COLUMNS
 
@@ -82,13 +83,11 @@ def raw_of(table: Any, stats: ExportStats) -> Any:
     ids = tags.field(0).dictionary_encode()
     numbers = pa.array(stats.numbers_of(ids.dictionary.to_pylist()), pa.int32()).take(ids.indices)
     sources = pc.index_in(tags.field(2), value_set=pa.array([str(source) for source in SOURCES])).cast(pa.int8())
-    stats.add(
-        reasons=_counts(table.filter(pc.equal(table["status"], "rejected"))["reason"]),
-        tagged=pc.sum(pc.equal(table["status"], "tagged")).as_py() or 0,
-        model_versions=table["model_version"].unique().to_pylist(),
-        taxonomy_versions=table["taxonomy_version"].unique().to_pylist(),
-        postings=_counts(numbers),
-    )
+    tagged = pc.sum(pc.equal(table["status"], "tagged")).as_py() or 0
+    rejected = _counts(table.filter(pc.equal(table["status"], "rejected"))["reason"])
+    versions = (table[column].unique().to_pylist() for column in ("model_version", "taxonomy_version"))
+    stats.add(RecordCounts(tagged, rejected, gone=0, undone=0), *versions)
+    stats.postings.update(_counts(numbers))
     names = ["number", "score", "source"]
     keywords = pa.StructArray.from_arrays([numbers, tags.field(1), sources], names=names)
     offsets = pc.subtract(whole.offsets, whole.offsets[0])

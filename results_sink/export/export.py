@@ -12,17 +12,17 @@ from pipeline.batches import batched
 from pipeline.coverage import Coverage
 from pipeline.standard_ids import StandardIds
 from pipeline.telemetry import Metric
-from pipeline.unreadable import UnreadableItems
 from results_sink.export import tables
 from results_sink.export.cleanup import remove_unneeded
-from results_sink.export.manifest import KeywordRows, snapshot_name
+from results_sink.export.manifest import KeywordRows, Manifest, snapshot_name
 from results_sink.export.postings_layout import Sizes
-from results_sink.export.publish import Exported, Publisher, deltas_since_scan
-from results_sink.export.rows import ExportStats
+from results_sink.export.publish import ChooseDeltas, Exported, Publisher, deltas_since_scan
+from results_sink.export.rows import ExportStats, RecordSource
 from results_sink.export.snapshot_writer import SnapshotWriter, work_folder
+from results_sink.export.step_files import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
 
     from aws_lambda_powertools import Logger, Metrics
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from pipeline.keywords import Vocabulary
     from pipeline.ports import FileStore
     from pipeline.records import Record
-    from results_sink.export.manifest import Manifest
-    from results_sink.export.publish import ChooseDeltas
-    from results_sink.export.rows import RecordSource
+    from pipeline.unreadable import UnreadableItem
+
+    Over = Callable[[Iterable[Record | UnreadableItem]], Iterable[Record | UnreadableItem]]
 
 KEPT_SNAPSHOTS = 3  # chosen by us: a reader of a replaced snapshot has the time of two more exports
 
@@ -63,7 +63,7 @@ class Exporter:
     rows: Callable[[ExportStats], Iterable[Any]] | None = None
     standard_ids: StandardIds = field(default_factory=StandardIds.load)
 
-    def export(self, over: Callable[[Iterable[Record]], Iterable[Record]] = iter) -> Exported:
+    def export(self, over: Over = iter) -> Exported:
         """Write a snapshot, then make ``latest.json`` name it, then remove snapshots that are too old.
 
         Until ``latest.json`` is written, readers see the previous snapshot, also if anything fails. It is not written
@@ -88,12 +88,12 @@ class Exporter:
         remove_unneeded(self.files, self.kept_snapshots)
         return Exported(manifest, is_published)
 
-    def _write(self, work: Path, over: Callable[[Iterable[Record]], Iterable[Record]]) -> Manifest:
+    def _write(self, work: Path, over: Over) -> Manifest:
         """Write the files of a snapshot: spill sorted images, merge them, spill postings, merge them."""
-        stats, coverage, unreadable = ExportStats(), Coverage(), UnreadableItems()
+        stats, coverage = ExportStats(), Coverage()
         began_at = self.scan_began_at or self.files.now()
         writer = SnapshotWriter(snapshot_name(began_at, self.new_id()), self.files, self.vocabulary, work, self.sizes)
-        records = over(unreadable.exclude_from(self.table.scan()))
+        records = over(self.table.scan())
         images = writer.runs("images-runs", tables.IMAGES_ORDER)
         for table in self.rows(stats) if self.rows else raw_images(stats, records, self.sizes):
             images.add(table)
@@ -111,11 +111,10 @@ class Exporter:
             ended_at=ended_at,
             images=writer.write_images(images.merged(), lexicon, coverage, postings),
             postings=writer.write_postings(postings.merged(), lexicon, keywords),
-            unreadable=unreadable.count,
         )
 
 
-def raw_images(stats: ExportStats, records: Iterable[Record], sizes: Sizes) -> Iterator[Any]:
+def raw_images(stats: ExportStats, records: Iterable[Record | UnreadableItem], sizes: Sizes) -> Iterator[Any]:
     """Count the records, and yield those that become rows as tables, whose keywords are numbers of the stats."""
     for batch in batched(stats.select(records), sizes.batch_records):
         yield tables.raw_images(batch, stats.keyword_lists(batch))
@@ -131,7 +130,7 @@ class Work:
     export: Callable[[], Exported]
     fold: Callable[[float], Exported | None]
     plan: Callable[[], list[list[dict[str, object]]]]
-    step: Callable[[Mapping[str, Any]], Exported | None]
+    step: Callable[[Step], Exported | None]
 
 
 def make_handler(
@@ -152,7 +151,7 @@ def make_handler(
         if wanted.get("fold"):
             exported = does.fold(context.get_remaining_time_in_millis() / 1000 - RESERVE_S)
         elif "stage" in wanted:
-            exported = does.step(wanted)
+            exported = does.step(Step.parse(wanted))
         else:
             exported = does.export()
         if exported is None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from heapq import merge
+from typing import TYPE_CHECKING, Any, Self
 
 from pipeline.errors import BadExport, RejectReason
 from pipeline.facts import PhotoFacts
@@ -11,19 +13,21 @@ from pipeline.images import exported_image
 from pipeline.keywords import KeywordTag, Source
 from pipeline.listing import FIELDS, Listing
 from pipeline.record_backup import restore_record
-from pipeline.records import Observation, RejectedImage, TaggedImage
+from pipeline.records import Observation, Record, RejectedImage, TaggedImage
 from pipeline.vectors import FeatureVector
 from results_sink.export.delta import PUT
 from results_sink.export.parquet import ParquetFile
 from results_sink.export.tables import CHANGE, RECORD_COLUMNS
-from results_sink.search.snapshot import open_snapshot, read_latest
+from results_sink.search.snapshot import Snapshot, open_snapshot, read_latest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from pipeline.records import Record
     from pipeline.unreadable import UnreadableItem
     from results_sink.connect import ExportPlace
+    from results_sink.export.manifest import Latest
+
+    _Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class ExportedRecords:
             NoExport: nothing was ever exported there.
             BadExport: it is damaged.
         """
-        yield from map(record_of, rows_of(self.export))
+        yield from map(record_of, ExportedRows.open(self.export).below())
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class BackedUpRecords:
         Raises:
             BadExport: there is none, it is damaged, or an earlier version, which kept no decisions, wrote it.
         """
-        yield from map(self._record, rows_of(self.export))
+        yield from map(self._record, ExportedRows.open(self.export).below())
 
     def _record(self, row: Mapping[str, Any]) -> Record | UnreadableItem:
         # Restoring a record without people's decisions would undo them (DECISIONS.md, 71).
@@ -66,27 +70,59 @@ class BackedUpRecords:
         return restore_record(row)
 
 
-def rows_of(export: ExportPlace) -> Iterator[dict[str, Any]]:
-    """Yield the row of each image that searches of an export see: those of its snapshot, updated by its deltas.
+@dataclass(frozen=True, slots=True)
+class ExportedRows:
+    """The rows of images that searches of an export see: those of its snapshot, updated by its deltas."""
 
-    One row group of the snapshot is in memory at a time, and all rows of the deltas.
+    export: ExportPlace
+    latest: Latest
+    snapshot: Snapshot
 
-    Raises:
-        NoExport: nothing was ever exported there.
-        BadExport: it is damaged.
-    """
-    latest = read_latest(export.files, export.name)
-    snapshot = open_snapshot(latest, export.files, export.copies, export.name)
-    columns = (CHANGE, *RECORD_COLUMNS)
-    changed: dict[str, dict[str, Any]] = {}
-    for delta in latest.deltas:
-        changed.update((row["image"], row) for row in ParquetFile(export.copies.path_of(delta.sum)).rows(columns))
-    for part in snapshot.manifest.images:
-        yield from (row for row in snapshot.open(part).rows() if row["image"] not in changed)
-    yield from (row for row in changed.values() if row[CHANGE] == PUT)
+    @classmethod
+    def open(cls, export: ExportPlace) -> Self:
+        """Return the rows of the export as it is now.
+
+        Raises:
+            NoExport: nothing was ever exported there.
+            BadExport: it is damaged.
+        """
+        latest = read_latest(export.files, export.name)
+        return cls(export, latest, open_snapshot(latest, export.files, export.copies, export.name))
+
+    def below(self, begin: str = "", columns: Sequence[str] = RECORD_COLUMNS) -> Iterator[_Row]:
+        """Yield these columns of the images whose names begin so, ordered by UTF-8 name.
+
+        One row group of the snapshot is in memory at a time, and all rows of the deltas.
+
+        Raises:
+            BadExport: a file is missing or damaged.
+        """
+        changed: dict[str, _Row] = {}
+        for delta in self.latest.deltas:
+            rows = ParquetFile(self.export.copies.path_of(delta.sum)).rows((CHANGE, *columns))
+            changed.update((row["image"], row) for row in rows if row["image"].startswith(begin))
+        unchanged = (row for row in self._of_snapshot(begin, columns) if row["image"] not in changed)
+        present = (row for row in changed.values() if row[CHANGE] == PUT)
+        # An image comes more than once only if the export is wrong, which an audit has to see.
+        yield from merge(unchanged, sorted(present, key=_utf8), key=_utf8)
+
+    def _of_snapshot(self, begin: str, columns: Sequence[str]) -> Iterator[_Row]:
+        """Yield the snapshot's rows whose names begin so; files before and after them stay closed."""
+        parts = [part for part in self.snapshot.manifest.images if part.rows]
+        first = bisect_right(parts, begin, key=lambda part: self.snapshot.open(part).first_image) if begin else 0
+        for part in parts[max(first - 1, 0) :]:
+            for row in self.snapshot.open(part).rows(columns, begin):
+                if row["image"].startswith(begin):
+                    yield row
+                elif row["image"] > begin:
+                    return
 
 
-def record_of(row: dict[str, Any]) -> TaggedImage | RejectedImage:
+def _utf8(row: _Row) -> bytes:
+    return str(row["image"]).encode()
+
+
+def record_of(row: _Row) -> TaggedImage | RejectedImage:
     """Return the record that a row of ``images/`` was made from."""
     observation = Observation(
         image=exported_image(row["image"]),

@@ -10,18 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from results_sink.export.delta import exclude_images, only_last, raw_of, visible_rows
 from results_sink.export.parquet import ParquetFile
-from results_sink.export.publish import Publisher
+from results_sink.export.publish import Deltas, Exported, Publisher
 from results_sink.export.tables import CHANGE, RECORD_COLUMNS
-from results_sink.search.snapshot import open_snapshot
+from results_sink.search.snapshot import Copies, Snapshot, open_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from results_sink.export.export import Exporter
     from results_sink.export.manifest import FileSum, Latest
-    from results_sink.export.publish import Deltas, Exported
     from results_sink.export.rows import ExportStats
-    from results_sink.search.snapshot import Copies, Snapshot
 
 LEAST_DELTAS = 20  # chosen by us: fewer cost a search next to nothing
 MOST_ROWS = 1_500_000  # changed rows in one fold, chosen by us: their names take some 300 MB

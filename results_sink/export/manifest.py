@@ -8,11 +8,10 @@ from dataclasses import asdict, dataclass, is_dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from itertools import accumulate
-from typing import Any, Self, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Self, cast, get_args, get_origin, get_type_hints
 
 from pipeline.errors import BadExport
 
-T = TypeVar("T")
 SCHEMA_VERSION = 1  # docs/export.md says what may change within a version
 LATEST_NAME = "latest.json"
 SNAPSHOTS = "snapshots/"
@@ -36,6 +35,34 @@ def scan_time_of(snapshot: str) -> datetime:
 def superseded_name(snapshot: str) -> str:
     """Return the name, from the export's root, of the copy of the last ``latest.json`` that named this snapshot."""
     return f"{SNAPSHOTS}{snapshot}/{SUPERSEDED_NAME}"
+
+
+class ExportFile:
+    """A JSON file of an export: the fields of a dataclass, and the version of the schema."""
+
+    __slots__ = ()
+
+    def encode(self) -> bytes:
+        """Return the file's content."""
+        fields = asdict(cast("Any", self))
+        return json.dumps({"schema_version": SCHEMA_VERSION, **fields}, default=_plain_of, indent=1).encode()
+
+    @classmethod
+    def decode(cls, data: bytes, name: str) -> Self:
+        """Return what a file of that name says; fields that it lacks, as an older file's may, keep their defaults.
+
+        Raises:
+            BadExport: it is damaged, or of a later schema version.
+        """
+        try:
+            body = json.loads(data)
+            version = int(body["schema_version"])
+            if version > SCHEMA_VERSION:
+                raise BadExport(f"{name} is of schema version {version}; this program reads up to {SCHEMA_VERSION}")
+            value: Self = _value(cls, body)
+        except _DAMAGES as error:
+            raise BadExport(f"{name} is damaged: {type(error).__name__} {error}") from error
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +114,7 @@ class RecordCounts:
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(ExportFile):
     """A complete snapshot: its files in the order of their rows, and what they were made from.
 
     ``vocabulary_version`` is that of the words in the rows, ``taxonomy_versions`` are those that tagged the records.
@@ -108,25 +135,12 @@ class Manifest:
     coverage: tuple[PartFile, ...] = ()
     keywords_columns: tuple[ColumnType, ...] = ()  # empty in older snapshots, likewise
     keywords: tuple[PartFile, ...] = ()
+    kind: str = "snapshot"
 
     @property
     def files(self) -> tuple[PartFile, ...]:
         """Every file of the snapshot except the manifest."""
         return (*self.images, *self.postings, *self.coverage, *self.keywords)
-
-    def encode(self) -> bytes:
-        """Return the manifest as JSON."""
-        document = {"kind": "snapshot", "schema_version": SCHEMA_VERSION, **asdict(self)}
-        return json.dumps(document, default=plain_of, indent=1).encode()
-
-    @classmethod
-    def decode(cls, data: bytes, name: str) -> Self:
-        """Return the manifest in a file of that name.
-
-        Raises:
-            BadExport: it is damaged, or of a later schema version.
-        """
-        return decode_file(cls, data, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +171,7 @@ class DeltaFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Latest:
+class Latest(ExportFile):
     """What a reader opens first: the snapshot to read, and the deltas to apply to it, in this order.
 
     ``previous`` is the snapshot published before, whose ``superseded.json`` lists its deltas; empty for the first one.
@@ -186,19 +200,6 @@ class Latest:
         count = names.index(last_delta) + 1 if last_delta else 0
         return replace(self, deltas=self.deltas[:count])
 
-    def encode(self) -> bytes:
-        """Return the pointer as JSON."""
-        return json.dumps({"schema_version": SCHEMA_VERSION, **asdict(self)}, default=plain_of, indent=1).encode()
-
-    @classmethod
-    def decode(cls, data: bytes, name: str) -> Self:
-        """Return the pointer in a file of that name.
-
-        Raises:
-            BadExport: it is damaged, or of a later schema version.
-        """
-        return decode_file(cls, data, name)
-
 
 def is_later(data: bytes) -> bool:
     """Return whether this is a file of a later schema version, rather than a damaged one."""
@@ -208,25 +209,8 @@ def is_later(data: bytes) -> bool:
         return False
 
 
-def decode_file(kind: type[T], data: bytes, name: str) -> T:
-    """Return the value of that type, a dataclass, in a JSON file of an export.
-
-    Raises:
-        BadExport: it is damaged, or of a later schema version.
-    """
-    try:
-        body = json.loads(data)
-        version = int(body["schema_version"])
-        if version > SCHEMA_VERSION:
-            raise BadExport(f"{name} is of schema version {version}; this program reads up to {SCHEMA_VERSION}")
-        value: T = _value(kind, body)
-    except _DAMAGES as error:
-        raise BadExport(f"{name} is damaged: {type(error).__name__} {error}") from error
-    return value
-
-
 def _value(kind: Any, plain: Any) -> Any:
-    """Return the JSON as a value of that type; fields that it lacks, as an older file's may, keep their defaults."""
+    """Return the JSON as a value of that type."""
     if is_dataclass(kind):
         make: Any = kind
         types = {name: type_ for name, type_ in _types(make).items() if name in plain}
@@ -248,7 +232,7 @@ def _types(kind: Any) -> dict[str, Any]:
     return get_type_hints(kind)
 
 
-def plain_of(value: object) -> str:
+def _plain_of(value: object) -> str:
     """Return a value that JSON lacks as text: a time."""
     if isinstance(value, datetime):
         return value.isoformat()

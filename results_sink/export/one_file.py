@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING
 
+from pipeline.batches import batched
 from results_sink.export import parquet, tables
 from results_sink.export.rows import ExportStats
 
@@ -21,9 +21,8 @@ GROUP_ROWS = 2_048  # rows that are in memory at once; as in a snapshot
 def write_images(records: Iterable[Record], path: Path, vocabulary: Vocabulary) -> None:
     """Write the tagged and rejected images of these records."""
     stats = ExportStats()
-    rows = stats.select(records)
     writer = parquet.Writer(path, tables.images_schema(vocabulary.languages))
-    while group := list(islice(rows, GROUP_ROWS)):
+    for group in batched(stats.select(records), GROUP_ROWS):
         raw = tables.raw_images(group, stats.keyword_lists(group))
         writer.write(tables.Lexicon(list(stats.numbers), vocabulary).images(raw))
     writer.close()

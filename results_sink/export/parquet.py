@@ -31,14 +31,16 @@ if TYPE_CHECKING:
 COMPRESSION, COMPRESSION_LEVEL = "zstd", 1
 
 
-def write_run(batches: Iterable[Any], path: Path) -> None:
-    """Write one or more tables, which ``read_run`` reads back one at a time."""
+def write_run(batches: Iterable[Any], path: Path) -> int:
+    """Write one or more tables, which ``read_run`` reads back one at a time, and return how many rows they have."""
     following = iter(batches)
     first = next(following)
-    options = pa.ipc.IpcWriteOptions(compression="lz4")
+    options, rows = pa.ipc.IpcWriteOptions(compression="lz4"), 0
     with pa.ipc.new_stream(str(path), first.schema, options=options) as stream:
         for batch in chain([first], following):
             stream.write_table(batch.combine_chunks())
+            rows += len(batch)
+    return rows
 
 
 def read_run(path: Path) -> Iterator[Any]:

@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -19,17 +19,16 @@ from results_sink.export.manifest import (
     DeltaFile,
     FileSum,
     Latest,
+    Manifest,
     is_later,
     scan_time_of,
     superseded_name,
 )
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from pathlib import Path
 
     from pipeline.ports import FileStore, FileVersion
-    from results_sink.export.manifest import Manifest
 
 ATTEMPTS = 30  # chosen by us: with the waits below some 25 s, within the 60 s of the function that records changes
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.05, 2.0  # at most, before another attempt; chosen by us: a write takes 30 ms

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from pipeline.keywords import Source
-from pipeline.records import GoneImage, RejectedImage, TaggedImage, UndoneImage
+from pipeline.records import GoneImage, Record, RejectedImage, TaggedImage, UndoneImage
+from pipeline.unreadable import UnreadableItem
 from results_sink.export.manifest import RecordCounts
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-    from pipeline.records import Record
-    from pipeline.unreadable import UnreadableItem
 
 Kept = TaggedImage | RejectedImage
 
@@ -50,6 +46,7 @@ class ExportStats:
     tagged: int = 0
     gone: int = 0
     undone: int = 0
+    unreadable: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     model_versions: set[str] = field(default_factory=set)
     taxonomy_versions: set[str] = field(default_factory=set)
@@ -59,9 +56,9 @@ class ExportStats:
     @property
     def counts(self) -> RecordCounts:
         """The counts so far."""
-        return RecordCounts(self.tagged, dict(sorted(self.rejected.items())), self.gone, self.undone)
+        return RecordCounts(self.tagged, dict(sorted(self.rejected.items())), self.gone, self.undone, self.unreadable)
 
-    def select(self, records: Iterable[Record]) -> Iterator[Kept]:
+    def select(self, records: Iterable[Record | UnreadableItem]) -> Iterator[Kept]:
         """Count all records, and yield those that become rows."""
         for record in records:
             match record:
@@ -73,26 +70,22 @@ class ExportStats:
                     self.gone += 1
                 case UndoneImage():
                     self.undone += 1
+                case UnreadableItem():
+                    self.unreadable += 1
             if isinstance(record, TaggedImage | RejectedImage):
                 self.model_versions.add(record.observation.model_version)
                 self.taxonomy_versions.add(record.observation.taxonomy_version)
                 yield record
 
-    def add(
-        self,
-        *,
-        tagged: int,
-        reasons: Mapping[str, int],
-        model_versions: Iterable[str],
-        taxonomy_versions: Iterable[str],
-        postings: Mapping[int, int],
-    ) -> None:
-        """Count rows that were counted elsewhere."""
-        self.tagged += tagged
-        self.rejected.update(reasons)
+    def add(self, counts: RecordCounts, model_versions: Iterable[str], taxonomy_versions: Iterable[str]) -> None:
+        """Count records that were counted elsewhere."""
+        self.tagged += counts.tagged
+        self.rejected.update(counts.rejected)
+        self.gone += counts.gone
+        self.undone += counts.undone
+        self.unreadable += counts.unreadable
         self.model_versions.update(model_versions)
         self.taxonomy_versions.update(taxonomy_versions)
-        self.postings.update(postings)
 
     def numbers_of(self, keyword_ids: Iterable[str]) -> list[int]:
         """Return the numbers of these keywords; new keywords get the next numbers."""

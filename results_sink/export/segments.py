@@ -12,31 +12,29 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from itertools import accumulate, groupby, islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from pipeline.coverage import Coverage
 from pipeline.errors import BadExport, RetryLater
-from pipeline.unreadable import UnreadableItems, readable
+from pipeline.unreadable import readable
 from results_sink.export import parquet, tables
 from results_sink.export.cleanup import remove_unneeded
-from results_sink.export.export import raw_images
-from results_sink.export.manifest import KeywordRows, Manifest, decode_file, snapshot_name
+from results_sink.export.export import Exporter, raw_images
+from results_sink.export.manifest import KeywordRows, Manifest, PartFile, snapshot_name
 from results_sink.export.publish import Exported, Publisher, deltas_since_scan
 from results_sink.export.rows import ExportStats
 from results_sink.export.snapshot_writer import SnapshotWriter, work_folder
-from results_sink.export.step_files import Plan, Report, SortedRows, Stage, Step, encode, plan_name, step_folder
+from results_sink.export.step_files import Plan, Report, SortedRows, Stage, Step, plan_name, step_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from pipeline.ports import FileStore, RecordTable
-    from results_sink.export.export import Exporter
     from results_sink.export.external_sort import Runs
-    from results_sink.export.manifest import PartFile
 
 SAMPLED = 64  # records for each range, chosen by us: at 128 ranges the largest is about a third above the mean
 
@@ -68,7 +66,7 @@ class SegmentedExport:
         name = snapshot_name(began_at, self.exporter.new_id())
         vocabulary_version = self.exporter.vocabulary.version
         plan = Plan(name, began_at, before.snapshot if before else "", bounds, vocabulary_version)
-        files.write_if(plan_name(name), encode(plan), None)
+        files.write_if(plan_name(name), plan.encode(), None)
         stages = (Stage.SCAN, Stage.IMAGES, Stage.POSTINGS)
         return (*(tuple(plan.steps(stage)) for stage in stages), (Step(name, Stage.PUBLISH),))
 
@@ -78,10 +76,6 @@ class SegmentedExport:
         if self.segments == 1:
             return [[{}]]
         return [[asdict(step) for step in stage] for stage in self.plan()]
-
-    def run_event(self, event: Mapping[str, Any]) -> Exported | None:
-        """Do the step of such an event."""
-        return self.run(Step.parse(event))
 
     def run(self, step: Step) -> Exported | None:
         """Do a step, unless it is done, and return what the last one published.
@@ -100,7 +94,7 @@ class SegmentedExport:
             if self.exporter.files.read(step.report_name) is None:
                 report = _Attempt(self, plan, step, work).run()
                 # The first report counts: another attempt may be running, and the rows of the two may differ.
-                self.exporter.files.write_if(step.report_name, encode(report), None)
+                self.exporter.files.write_if(step.report_name, report.encode(), None)
         return None
 
     def reports(self, plan: Plan, stage: Stage) -> list[Report]:
@@ -114,7 +108,7 @@ class SegmentedExport:
             data = self.exporter.files.read(step.report_name)
             if data is None:
                 raise RetryLater(f"step {step.number} of {stage} of the export {plan.snapshot} is not done")
-            reports.append(decode_file(Report, data, step.report_name))
+            reports.append(Report.decode(data, step.report_name))
         return reports
 
     def _find_published(self, snapshot: str) -> Exported | None:
@@ -140,7 +134,7 @@ class SegmentedExport:
         data = self.exporter.files.read(name)
         if data is None:
             raise RetryLater(f"the export {snapshot} was published or cleaned up; export again")
-        plan = decode_file(Plan, data, name)
+        plan = Plan.decode(data, name)
         if plan.vocabulary_version != self.exporter.vocabulary.version:
             raise RetryLater(f"the words have changed since the export {snapshot} began; export again")
         return plan
@@ -170,7 +164,6 @@ class SegmentedExport:
             self.exporter.standard_ids,
             began_at=plan.began_at,
             ended_at=max(report.ended_at for report in scans),
-            unreadable=sum(report.counts.unreadable for report in scans),
             # Without any rows there is one empty file, as in every snapshot.
             images=parts[0] or writer.write_images((), lexicon, coverage, no_postings),
             postings=parts[1] or writer.write_postings((), lexicon, ()),
@@ -202,15 +195,15 @@ class _Attempt:
                 return self._write_postings()
 
     def _scan(self) -> Report:
-        stats, unreadable = ExportStats(), UnreadableItems()
+        stats = ExportStats()
         scanned = self._export.table.scan(self._step.number, self._plan.segments)
         runs = self._writer.runs("images-runs", tables.IMAGES_ORDER)
-        for table in raw_images(stats, unreadable.exclude_from(scanned), self._export.exporter.sizes):
+        for table in raw_images(stats, scanned, self._export.exporter.sizes):
             runs.add(table)
         return Report(
             ended_at=self._files.now(),
             sorted_rows=self._divide(runs.merged(), "image", self._plan.bounds),
-            counts=replace(stats.counts, unreadable=unreadable.count),
+            counts=stats.counts,
             keywords={keyword_id: stats.postings[number] for keyword_id, number in stats.numbers.items()},
             model_versions=tuple(stats.model_versions),
             taxonomy_versions=tuple(stats.taxonomy_versions),
@@ -254,12 +247,11 @@ class _Attempt:
         written = {}
         for reader, pieces in groupby(divided, itemgetter(0)):
             path, name = self._work / f"{reader}.run", self._step.sorted_name(reader, self._id)
-            counted = _Counted(table for _, table in pieces)
             step_rows = self._export.exporter.sizes.merged_rows
-            parquet.write_run((batch for table in counted for batch in tables.batches(table, step_rows)), path)
+            rows = parquet.write_run((batch for _, table in pieces for batch in tables.batches(table, step_rows)), path)
             self._files.write(name, path)
             path.unlink()
-            written[reader] = SortedRows(name, counted.rows)
+            written[reader] = SortedRows(name, rows)
         return written
 
     def _add_run(self, runs: Runs, report: Report, numbers: Sequence[int] | None = None) -> None:
@@ -273,18 +265,6 @@ class _Attempt:
         batches = parquet.read_run(path)
         runs.add_run(batches if numbers is None else (tables.renumber(batch, numbers) for batch in batches))
         path.unlink()
-
-
-class _Counted:
-    """Counts rows while tables are read once."""
-
-    def __init__(self, read: Iterable[Any]) -> None:
-        self._read, self.rows = read, 0
-
-    def __iter__(self) -> Iterator[Any]:
-        for table in self._read:
-            self.rows += len(table)
-            yield table
 
 
 def _parts(reports: Iterable[Report]) -> tuple[PartFile, ...]:
@@ -320,14 +300,6 @@ def _added_up(scans: Iterable[Report]) -> ExportStats:
     """Return the counts of all segments, with keywords numbered by their order."""
     stats = ExportStats()
     for scan in scans:
-        stats.add(
-            tagged=scan.counts.tagged,
-            reasons=scan.counts.rejected,
-            model_versions=scan.model_versions,
-            taxonomy_versions=scan.taxonomy_versions,
-            postings={},
-        )
-        stats.gone += scan.counts.gone
-        stats.undone += scan.counts.undone
+        stats.add(scan.counts, scan.model_versions, scan.taxonomy_versions)
         stats.numbers_of(scan.keywords)
     return stats

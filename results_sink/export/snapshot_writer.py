@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import BadSettings, CallerError
-from results_sink.export import coverage as covered
 from results_sink.export import tables
 from results_sink.export.external_sort import Runs
-from results_sink.export.keyword_table import keywords_table
-from results_sink.export.manifest import SNAPSHOTS, KeywordRows, Manifest
+from results_sink.export.manifest import SNAPSHOTS, KeywordRows, Manifest, PartFile
 from results_sink.export.part_writer import Parts, Shape
 from results_sink.export.postings_layout import Sizes, divide_keywords, row_group_sizes
+from results_sink.export.summary_tables import COVERAGE_SCHEMA, count_coverage, coverage_table, keywords_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from pipeline.keywords import Vocabulary
     from pipeline.ports import FileStore
     from pipeline.standard_ids import StandardIds
-    from results_sink.export.manifest import PartFile
     from results_sink.export.rows import ExportStats
 
 
@@ -77,7 +75,7 @@ class SnapshotWriter:
         parts = self._parts("images", lexicon.images_schema, self.sizes.images_part_rows, repeat(self._group_rows))
         for table in images:
             parts.add(lexicon.images(table))
-            covered.count(coverage, table)
+            count_coverage(coverage, table)
             postings.add(lexicon.raw_postings(table, first_row))
             first_row += len(table)
         return parts.close()
@@ -102,7 +100,6 @@ class SnapshotWriter:
         *,
         began_at: datetime,
         ended_at: datetime,
-        unreadable: int,
         images: tuple[PartFile, ...],
         postings: tuple[PartFile, ...],
     ) -> Manifest:
@@ -113,7 +110,7 @@ class SnapshotWriter:
             snapshot=self.name,
             scan_began_at=began_at,
             scan_ended_at=ended_at,
-            counts=replace(stats.counts, unreadable=unreadable),
+            counts=stats.counts,
             model_versions=tuple(sorted(stats.model_versions)),
             taxonomy_versions=tuple(sorted(stats.taxonomy_versions)),
             vocabulary_version=self.vocabulary.version,
@@ -121,8 +118,8 @@ class SnapshotWriter:
             postings_columns=tables.column_types(tables.postings_schema(languages)),
             images=images,
             postings=postings,
-            coverage_columns=tables.column_types(covered.COVERAGE_SCHEMA),
-            coverage=self._write_table("coverage", covered.coverage_table(coverage)),
+            coverage_columns=tables.column_types(COVERAGE_SCHEMA),
+            coverage=self._write_table("coverage", coverage_table(coverage)),
             keywords_columns=tables.column_types(keywords.schema),
             keywords=self._write_table("keywords", keywords),
         )

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field
-from datetime import datetime  # noqa: TC003 - decode_file reads the types of fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from pipeline.coverage import FolderCoverage  # noqa: TC001 - as above
 from results_sink.export.manifest import (
-    SCHEMA_VERSION,
     SNAPSHOTS,
+    ExportFile,
     PartFile,
     RecordCounts,
-    plain_of,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class Stage(StrEnum):
@@ -64,7 +60,7 @@ def plan_name(snapshot: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(ExportFile):
     """What all steps of an export agree on.
 
     Attributes:
@@ -100,7 +96,7 @@ class SortedRows:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Report(ExportFile):
     """What a step wrote; it is written last, and tells that the step is done (DECISIONS.md, 126).
 
     Attributes:
@@ -126,8 +122,3 @@ class Report:
     def rows_for(self, reader: int) -> int:
         """Return how many sorted rows there are for a step of the next stage."""
         return self.sorted_rows[reader].rows if reader in self.sorted_rows else 0
-
-
-def encode(value: Plan | Report) -> bytes:
-    """Return the plan or report as JSON, which ``decode_file`` reads."""
-    return json.dumps({"schema_version": SCHEMA_VERSION, **asdict(value)}, default=plain_of).encode()

@@ -17,13 +17,12 @@ from pipeline.colours import decided_colours
 from pipeline.record_backup import pack_backup
 from pipeline.records import RejectedImage, TaggedImage
 from results_sink.export.manifest import ColumnType
-from results_sink.export.rows import SOURCES
+from results_sink.export.rows import SOURCES, Kept, KeywordLists
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from pipeline.keywords import Vocabulary
-    from results_sink.export.rows import Kept, KeywordLists
 
 Order = tuple[tuple[str, str], ...]  # columns, each "ascending" or "descending"
 

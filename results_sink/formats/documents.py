@@ -6,13 +6,12 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pipeline.records import TaggedImage
+from pipeline.records import Record, TaggedImage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pipeline.keywords import Vocabulary
-    from pipeline.records import Record
 
 ID_BYTES = 16  # of a digest: two of a billion photos share an id with a chance of 1 in 10^20
 

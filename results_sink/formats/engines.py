@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from pipeline.records import TaggedImage
-from results_sink.export.bulk import document_of
+from pipeline.batches import batched
+from pipeline.records import Record, TaggedImage
 from results_sink.formats.documents import category_levels, category_path, document_id, keyword_names
+from results_sink.formats.opensearch import document_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from pipeline.keywords import Vocabulary
-    from pipeline.records import Record
 
 PART_IMAGES = 5_000  # photos a file; chosen by us: some 6 MB, where Algolia takes batches of up to 10 MB
 TYPESENSE_DELETE_IDS = (
@@ -29,10 +28,8 @@ def typesense(records: Iterable[Record], vocabulary: Vocabulary) -> Iterator[tup
     """
     for number, (tagged, removed) in enumerate(_parts(records)):
         yield f"documents-{number:05d}.jsonl", _lines(_document(record, vocabulary, "id") for record in tagged)
-        ids = iter([document_id(str(record.observation.image)) for record in removed])
-        filters = []
-        while batch := list(islice(ids, TYPESENSE_DELETE_IDS)):
-            filters.append(f"id:[{','.join(batch)}]\n")
+        ids = (document_id(str(record.observation.image)) for record in removed)
+        filters = [f"id:[{','.join(batch)}]\n" for batch in batched(ids, TYPESENSE_DELETE_IDS)]
         if filters:
             yield f"deletions-{number:05d}.txt", "".join(filters)
 
@@ -73,8 +70,7 @@ def _document(record: TaggedImage, vocabulary: Vocabulary, id_field: str) -> dic
 
 def _parts(records: Iterable[Record]) -> Iterator[tuple[list[TaggedImage], Sequence[Record]]]:
     """Yield, part by part, the records to put and those to delete."""
-    rest = iter(records)
-    while batch := list(islice(rest, PART_IMAGES)):
+    for batch in batched(records, PART_IMAGES):
         tagged = [record for record in batch if isinstance(record, TaggedImage)]
         yield tagged, [record for record in batch if not isinstance(record, TaggedImage)]
 

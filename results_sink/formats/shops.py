@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.errors import CallerError
-from pipeline.standard_ids import Standard
-from results_sink.formats.documents import by_product, category_path, keyword_names
+from pipeline.standard_ids import Standard, StandardIds
+from results_sink.formats.documents import ProductKeywords, by_product, category_path, keyword_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from pipeline.keywords import Vocabulary
     from pipeline.records import Record
-    from pipeline.standard_ids import StandardIds
-    from results_sink.formats.documents import ProductKeywords
 
 SHOPIFY_MAX_TAGS = 250  # tags a product; Shopify's limit
 SHOPIFY_MAX_TAG_CHARACTERS = 255  # Shopify's limit

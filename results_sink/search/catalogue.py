@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from results_sink.export.columns import changed_columns, changed_images
+from results_sink.export.columns import ImageColumns, changed_columns, changed_images
 from results_sink.search.images import NOT_FOUND, ImageIndex
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from results_sink.export.columns import ImageColumns
     from results_sink.search.query import Node
 
 Number = TypeVar("Number", bound="np.generic")

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pipeline.colours import COLOUR_PREFIX, COLOURS, colour_id, colour_words
 from pipeline.errors import CallerError
-from pipeline.keywords import fold
-from results_sink.search.filters import NO_FILTERS
-from results_sink.search.query import Colour, Term
-from results_sink.search.search import SearchRequest
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from pipeline.keywords import Vocabulary
-    from results_sink.search.filters import Filters
-    from results_sink.search.query import Node
-    from results_sink.search.search import Searcher
+from pipeline.keywords import Vocabulary, fold
+from results_sink.search.filters import NO_FILTERS, Filters
+from results_sink.search.query import Colour, Node, Term
+from results_sink.search.search import Searcher, SearchRequest
 
 LIMIT = 10  # default number of suggestions
 MOST_WORDS = 4  # typed words that may together be the start of one keyword

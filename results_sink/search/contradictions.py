@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.keywords import Source
+from pipeline.keywords import Source, Vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
-    from pipeline.keywords import Vocabulary
     from results_sink.search.images import ImageIndex
     from results_sink.search.words import Lexicon
 

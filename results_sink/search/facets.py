@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.keywords import LANGUAGES
+from pipeline.keywords import LANGUAGES, Vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
-    from pipeline.keywords import Vocabulary
 
 BITS = 64  # of a machine word: names counted at once
 _BITS_OF_BYTE = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little")

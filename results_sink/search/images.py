@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from results_sink.search.query import AllOf, AnyOf, AtLeast, Colour, Everything, Term, Without
+from results_sink.search.query import AllOf, AnyOf, AtLeast, Colour, Everything, Node, Term, Without
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from results_sink.export.columns import ImageColumns
-    from results_sink.search.query import Node
 
 NOT_FOUND = np.float32(-1)  # the score of an image that does not match: below every real score
 KEPT_SCORE_BYTES = 120_000_000  # of scores by keyword, chosen by us: thirty keywords of a million images

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import BadExport, Denied, NoExport, PageGone, RetryLater
 from results_sink.export.columns import read_delta
-from results_sink.export.manifest import SNAPSHOTS, SUPERSEDED_NAME, Latest
+from results_sink.export.manifest import SNAPSHOTS, SUPERSEDED_NAME, DeltaFile, Latest
 from results_sink.export.parquet import ParquetFile
 from results_sink.search.cursor import ExportState
 from results_sink.search.search import Searcher
-from results_sink.search.snapshot import open_snapshot, read_latest
+from results_sink.search.snapshot import Copies, open_snapshot, read_latest
 from results_sink.search.words import QueryWords
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from pipeline.keywords import Vocabulary
     from pipeline.ports import FileStore
-    from results_sink.export.manifest import DeltaFile
-    from results_sink.search.snapshot import Copies
 
 REFRESH_S = 2.0  # chosen by us: the age a searched state may have, and how often a busy process asks S3
 MOST_CHANGED_ROWS = 300_000  # over a snapshot; chosen by us: some 400 MB, see docs/backfill.svg

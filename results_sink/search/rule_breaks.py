@@ -11,7 +11,7 @@ import numpy as np
 from pipeline.errors import CallerError
 from pipeline.facts import PhotoFacts
 from pipeline.photo_rules import RuleSet, shipped_rule_sets
-from results_sink.export.columns import FACTS
+from results_sink.export.columns import FACTS, ImageColumns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pipeline.keywords import Vocabulary
-    from results_sink.export.columns import ImageColumns
     from results_sink.search.snapshot import Snapshot
 
 _ANY_DAY = date.min  # rules not in effect yet count as well; the day only decides which limit is reported

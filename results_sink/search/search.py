@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.keywords import LANGUAGES, Source
+from pipeline.keywords import LANGUAGES, KeywordTag, Source, Vocabulary
 from results_sink.export.columns import read_images
 from results_sink.search.catalogue import Catalogue
 from results_sink.search.contradictions import ListingReader, contradicted
 from results_sink.search.cursor import ExportState
-from results_sink.search.facets import FacetCounter, FacetNames
+from results_sink.search.facets import Facet, FacetCounter, FacetNames
 from results_sink.search.filters import NO_FILTERS, Filters
 from results_sink.search.images import NOT_FOUND, ImageIndex
-from results_sink.search.precision import forecast
-from results_sink.search.query import Everything, parse
+from results_sink.search.precision import PrecisionForecast, forecast
+from results_sink.search.query import Everything, Node, ParsedQuery, parse
 from results_sink.search.ranking import best_of_products, best_places, by_product
 from results_sink.search.rule_breaks import breaks, exported_facts, parse_rule
-from results_sink.search.vectors import changed_vectors, exported_vectors
-from results_sink.search.words import HEAD_COMES_FIRST, QueryWords
+from results_sink.search.vectors import ExportedVectors, changed_vectors, exported_vectors
+from results_sink.search.words import HEAD_COMES_FIRST, Correction, QueryWords
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,14 +31,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from pipeline.keywords import KeywordTag, Vocabulary
     from pipeline.listing import Listing
-    from results_sink.search.facets import Facet
-    from results_sink.search.precision import PrecisionForecast
-    from results_sink.search.query import Node, ParsedQuery
     from results_sink.search.snapshot import Snapshot
-    from results_sink.search.vectors import ExportedVectors
-    from results_sink.search.words import Correction
 
 LIMIT = 20  # default number of results
 FACETS = 20  # per answer at most, chosen by us

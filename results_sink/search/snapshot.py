@@ -12,13 +12,21 @@ from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline.errors import BadExport, NoExport
-from results_sink.export.manifest import DELTAS, LATEST_NAME, MANIFEST_NAME, SNAPSHOTS, FileSum, Latest, Manifest
+from results_sink.export.manifest import (
+    DELTAS,
+    LATEST_NAME,
+    MANIFEST_NAME,
+    SNAPSHOTS,
+    FileSum,
+    Latest,
+    Manifest,
+    PartFile,
+)
 from results_sink.export.parquet import ParquetFile
 
 if TYPE_CHECKING:
     from pipeline.folder import FolderFiles
     from pipeline.ports import FileStore
-    from results_sink.export.manifest import PartFile
 
 KEPT_BYTES = 2_000_000_000  # chosen by us: less than half of the API function's 4,096 MB of disk
 LOOK_SHARE = 20  # chosen by us: old copies are removed after each 20th of that, not after each file

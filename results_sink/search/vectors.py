@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from results_sink.export.columns import VECTOR, vectors_in_space
+from results_sink.export.columns import VECTOR, ImageColumns, vectors_in_space
 from results_sink.search.nearest import VectorIndex
 from results_sink.search.shared_words import HeadWords
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from results_sink.export.columns import ImageColumns
     from results_sink.search.snapshot import Snapshot
 
 

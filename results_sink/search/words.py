@@ -9,17 +9,17 @@ from __future__ import annotations
 import gzip
 import json
 import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib.resources import files
-from typing import TYPE_CHECKING
 
 import snowballstemmer
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from pipeline.colours import COLOURS, MULTICOLOURED, colour_words
-from pipeline.keywords import fold
+from pipeline.keywords import Vocabulary, fold
 from pipeline.synonyms import (
     COLOUR_SYNONYMS,
     IRREGULAR_PLURALS,
@@ -30,11 +30,6 @@ from pipeline.synonyms import (
     load_synonyms,
 )
 from results_sink.search.query import AnyOf, Colour, Node, Term, Without
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from pipeline.keywords import Vocabulary
 
 MOST_JOINED = 6  # words of the longest keyword recognised without quotes
 LEAST_PREFIX = 3  # letters before a word is completed, chosen by us

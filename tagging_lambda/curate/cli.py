@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -35,9 +35,6 @@ from tagging_lambda.curate.undo import UndoCounts, Undoer
 from tagging_lambda.model_card import ModelCard
 from tagging_lambda.words.classes_and_heads import KeywordMapper
 from tagging_lambda.words.head_store import InstalledHeads
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 MAX_BY_LETTERS = 64  # chosen by us: a name or an address; it is stored on every record
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from pipeline.aws.dynamodb import table_of_stack
 from tagging_lambda.curate.rewrite import AT_ONCE, Rewriter
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 @contextmanager

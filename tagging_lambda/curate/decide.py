@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import TYPE_CHECKING
 
+from pipeline.batches import batched
 from pipeline.errors import CallerError
-from pipeline.records import MAX_DECISIONS, Decision, DecisionKind, KeywordAction, TaggedImage
+from pipeline.records import MAX_DECISIONS, Decision, DecisionKind, KeywordAction, Record, TaggedImage
 from pipeline.unreadable import UnreadableItem
-from tagging_lambda.curate.rewrite import Rewrite
+from tagging_lambda.curate.rewrite import Rewrite, Rewriter
 from tagging_lambda.words.decisions import with_keywords
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from pipeline.images import ImageRef
     from pipeline.keywords import Vocabulary
     from pipeline.ports import Clock, RecordTable
-    from pipeline.records import Record
-    from tagging_lambda.curate.rewrite import Rewriter
 
 READ_BATCH = 100  # records read at a time: DynamoDB's limit for one call
 
@@ -121,8 +119,7 @@ class Decider:
             return _with_decisions(record, decisions, self.vocabulary)
 
         yield from wishes.unknown
-        remaining = iter(wishes.by_image)
-        while batch := list(islice(remaining, READ_BATCH)):
+        for batch in batched(wishes.by_image, READ_BATCH):
             items = self.table.get_many(batch)
             yield from (UnknownTarget(str(image)) for image in batch if image not in items)
             yield from self.rewriter.rewrite((items[image] for image in batch if image in items), change)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.csv_rows import rows
+from pipeline.csv_rows import CsvRow, rows
 from pipeline.errors import CallerError
 from pipeline.images import ImageRef
 from pipeline.messages import checked_product
@@ -15,7 +15,6 @@ from tagging_lambda.curate.keyword_lookup import keyword_named, keyword_once_nam
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.csv_rows import CsvRow
     from pipeline.keywords import Vocabulary
 
 DECISION, KEYWORD, IMAGE, PRODUCT = "decision", "keyword", "image", "product"

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from pipeline.colours import colour_id, colour_named, colour_of
 from pipeline.errors import CallerError
-from pipeline.keywords import fold
+from pipeline.keywords import Vocabulary, fold
 from pipeline.suggest import suggestions
-
-if TYPE_CHECKING:
-    from pipeline.keywords import Vocabulary
 
 _ID = re.compile(r"n\d{8}|shop-[a-z0-9-]+")  # a WordNet id, or one of a shop's own
 

@@ -6,14 +6,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pipeline.records import TaggedImage
+from pipeline.records import Record, TaggedImage
 from pipeline.unreadable import UnreadableItem, UnreadableItems
 from tagging_lambda.words.remap import remapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pipeline.records import Record
     from tagging_lambda.curate.rewrite import Rewrite, Rewriter
     from tagging_lambda.words.classes_and_heads import KeywordMapper
 

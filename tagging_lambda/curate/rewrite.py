@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING
 
+from pipeline.batches import batched
 from pipeline.errors import RetryLater, RevisionConflict
 from pipeline.unreadable import UnreadableItem
 
@@ -54,8 +54,7 @@ class Rewriter:
         changed again. One that cannot be written becomes a ``Rewrite`` with a failure, and stops no other; one that
         cannot be read stays as it is.
         """
-        remaining = iter(records)
-        while group := list(islice(remaining, GROUP)):
+        for group in batched(records, GROUP):
             yield from self.pool.map(lambda record: self._rewrite(record, change), group)
 
     def _rewrite(self, record: Record | UnreadableItem, change: Change) -> Rewrite | UnreadableItem:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from pipeline.records import GoneImage, Previous, RejectedImage, TaggedImage, UndoneImage
+from pipeline.records import GoneImage, Previous, Record, RejectedImage, TaggedImage, UndoneImage
 from pipeline.unreadable import UnreadableItem, UnreadableItems
 from tagging_lambda.words.decisions import with_keywords
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from pipeline.keywords import Vocabulary
     from pipeline.ports import Clock
-    from pipeline.records import Record
     from tagging_lambda.curate.rewrite import Rewrite, Rewriter
 
 OFFENDERS = 10  # failures named, chosen by us

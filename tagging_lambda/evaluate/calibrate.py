@@ -5,22 +5,15 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
-from pipeline.keywords import Use
+from pipeline.keywords import Use, Vocabulary
 from pipeline.records import ClassScore
-from tagging_lambda.evaluate.measure import measured
-from tagging_lambda.words.class_keywords import candidates
+from tagging_lambda.evaluate.measure import Judged, Measures, measured
+from tagging_lambda.words.class_keywords import Taxonomy, candidates
 from tagging_lambda.words.classes_and_heads import KeywordMapper
 from tagging_lambda.words.share import Share
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from pipeline.keywords import Vocabulary
-    from tagging_lambda.evaluate.measure import Judged, Measures
-    from tagging_lambda.words.class_keywords import Taxonomy
 
 EVIDENCE = 20  # photos, chosen by us: with fewer, a share of 0.95 cannot be told from 0.8
 CLAIM = 0.3  # the score from which a photo is evidence, chosen by us: below it no keyword is given anyway

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -16,23 +16,25 @@ from pipeline.model_version import CARD_NAME
 from pipeline.progress import Progress
 from pipeline.ratings import tallies
 from pipeline.settings import OVERLAY_NAME, home, model_dir, overlay_path
-from pipeline.terminal import columns, cut_lines
+from pipeline.terminal import columns, cut_lines, warn
 from pipeline.whole_file import check_writable
 from tagging_lambda.evaluate.calibrate import calibrated
-from tagging_lambda.evaluate.evaluate import evaluated, judged
 from tagging_lambda.evaluate.labels import labels_in
-from tagging_lambda.evaluate.measure import measured
+from tagging_lambda.evaluate.measure import Judged, evaluated, judged, measured
 from tagging_lambda.evaluate.overlay import write_thresholds
-from tagging_lambda.evaluate.ratings import tallies_document, tallies_text
-from tagging_lambda.evaluate.report import calibration_document, calibration_text, evaluation_document, evaluation_text
-from tagging_lambda.evaluate.sheet import sheet
+from tagging_lambda.evaluate.report import (
+    EvaluationText,
+    calibration_document,
+    calibration_text,
+    evaluation_document,
+    sheet,
+    tallies_document,
+    tallies_text,
+)
 from tagging_lambda.image.contact_sheet import write_contact_sheet
 from tagging_lambda.local_files import FileTagger
 from tagging_lambda.words.head_store import InstalledHeads
 from tagging_lambda.words.heads_option import heads_option
-
-if TYPE_CHECKING:
-    from tagging_lambda.evaluate.measure import Judged
 
 
 @click.command()
@@ -90,7 +92,7 @@ def evaluate(
         photos = list(progress.over(judged(files, tagger)))
     evaluation = evaluated(photos, tagger.taxonomy)
     document = evaluation_document(evaluation, photos, vocabulary)
-    text = evaluation_text(evaluation, photos, vocabulary, full=full, brief=calibrate)
+    text = str(EvaluationText(evaluation, photos, vocabulary, full=full, brief=calibrate))
     if calibrate:
         plan = _CalibrationPlan(precision, overlay, cool=temperature, full=full)
         calibration, calibration_lines = _calibrate(photos, tagger, plan)
@@ -118,12 +120,8 @@ class _CalibrationPlan:
 
 
 def _say_ratings(*, as_json: bool) -> None:
-    sums, vocabulary = tallies(ratings_of_stack(_warn).scan()), Vocabulary.load()
+    sums, vocabulary = tallies(ratings_of_stack(warn).scan()), Vocabulary.load()
     click.echo(json.dumps(tallies_document(sums, vocabulary)) if as_json else tallies_text(sums, vocabulary))
-
-
-def _warn(line: str) -> None:
-    click.echo(line, err=True)
 
 
 def _calibrate(photos: list[Judged], tagger: FileTagger, plan: _CalibrationPlan) -> tuple[dict[str, Any], str]:

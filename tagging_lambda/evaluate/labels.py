@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.csv_rows import rows
+from pipeline.csv_rows import CsvRow, rows
 from pipeline.errors import CallerError
 from tagging_lambda.curate.keyword_lookup import keyword_named
 from tagging_lambda.words.labels import photo_groups
@@ -13,7 +13,6 @@ from tagging_lambda.words.labels import photo_groups
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pipeline.csv_rows import CsvRow
     from pipeline.keywords import Vocabulary
 
 FILE, EXPECTED, ACCEPTABLE = "file", "expected", "acceptable"

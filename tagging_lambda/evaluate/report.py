@@ -1,28 +1,30 @@
-"""Reports an evaluation: as a JSON document, and as text for a person, the verdict first."""
+"""Reports an evaluation: as a JSON document, as text, the verdict first, and as a contact sheet; and the ratings."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from html import escape
 from typing import TYPE_CHECKING, Any
 
-from pipeline.terminal import printable
-from tagging_lambda.evaluate.calibrate import EVIDENCE
-from tagging_lambda.evaluate.evaluate import missed, worst
+from pipeline.terminal import GAP, printable, table
+from tagging_lambda.evaluate.calibrate import EVIDENCE, Calibration
+from tagging_lambda.evaluate.measure import Evaluation, missed, worst
+from tagging_lambda.image.contact_sheet import Figure, Section
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pipeline.keywords import Vocabulary
-    from tagging_lambda.evaluate.calibrate import Calibration
-    from tagging_lambda.evaluate.evaluate import Evaluation
+    from pipeline.ratings import Tally
     from tagging_lambda.evaluate.measure import Judged, Measures
     from tagging_lambda.words.share import Share
 
 KEYWORDS_SHOWN = 8  # on a screen; --full has 200 and JSON has all
 PHOTOS_SHOWN = 5  # likewise
 FULL = 200
+PICTURES = 60  # in each section of the sheet; chosen by us: some 3 MB in all
 MEASURES = ("coverage", "hits", "wrong", "only_broader", "precision", "narrow_precision")
-GAP = "  "
+RATING_HEADS = ("model", "keyword", "right", "wrong", "missing", "share right")
 
 
 def evaluation_document(evaluation: Evaluation, photos: Sequence[Judged], vocabulary: Vocabulary) -> dict[str, Any]:
@@ -134,18 +136,6 @@ class EvaluationText:
         return [f"{GAP}and {count:,} more; --{'json' if self.full else 'full'} has them"] if count > 0 else []
 
 
-def evaluation_text(
-    evaluation: Evaluation,
-    photos: Sequence[Judged],
-    vocabulary: Vocabulary,
-    *,
-    full: bool = False,
-    brief: bool = False,
-) -> str:
-    """Return an evaluation for a person, the verdict first."""
-    return str(EvaluationText(evaluation, photos, vocabulary, full, brief))
-
-
 def calibration_document(calibration: Calibration, vocabulary: Vocabulary) -> dict[str, Any]:
     """Return a calibration as JSON; ``held_out`` is measured on held-out photos."""
     return {
@@ -229,3 +219,72 @@ def overall_lines(measures: Measures) -> list[str]:
 
 def _short(share: Share) -> str:
     return f"{share.value:.1%} of {share.of:,}" if share.of else "-"
+
+
+def sheet(photos: Sequence[Judged], measures: Measures, vocabulary: Vocabulary) -> tuple[str, list[Section]]:
+    """Return the HTML above the pictures, and the sections; outside text is escaped.
+
+    Args:
+        photos: all judged photos.
+        measures: over all of them.
+        vocabulary: for the keywords' names.
+    """
+    shares = (("coverage", measures.coverage), ("hits", measures.hits), ("precision", measures.precision))
+    summary = ", ".join(f"{name} {percent(share)}" for name, share in shares)
+    parts = (("Mistakes, the surest first", worst(photos)), ("Nothing expected was said", missed(photos)))
+    sections = [
+        Section(f"{title}: {len(chosen):,}", [_figure(photo, vocabulary) for photo in chosen[:PICTURES]])
+        for title, chosen in parts
+    ]
+    return f"<h1>{measures.photos:,} photos</h1><p>{summary}</p>\n", sections
+
+
+def _figure(photo: Judged, vocabulary: Vocabulary) -> Figure:
+    wrong = set(photo.wrong)
+    keywords = [(f"{escape(vocabulary.name_of(tag.keyword_id))} {tag.score:.2f}", tag in wrong) for tag in photo.tags]
+    marked = ", ".join(f"<del>{text}</del>" if is_wrong else text for text, is_wrong in keywords) or "(no keyword)"
+    expected = (
+        ", ".join(sorted(escape(vocabulary.name_of(keyword_id)) for keyword_id in photo.file.expected)) or "(none)"
+    )
+    caption = f"{marked}<br><small>expected {expected}<br>{escape(photo.file.path.name)}</small>"
+    return Figure(str(photo.file.path), caption)
+
+
+def tallies_document(sums: Sequence[Tally], vocabulary: Vocabulary) -> dict[str, Any]:
+    """Return the sums as JSON."""
+    return {
+        "ratings": sum(tally.right + tally.wrong + tally.missing for tally in sums),
+        "keywords": [
+            {
+                "model_version": tally.model_version,
+                "keyword": _name(tally, vocabulary),
+                "id": tally.keyword if tally.keyword in vocabulary.nodes else None,
+                "right": tally.right,
+                "wrong": tally.wrong,
+                "missing": tally.missing,
+                "share_right": tally.share_right,
+            }
+            for tally in sums
+        ],
+    }
+
+
+def tallies_text(sums: Sequence[Tally], vocabulary: Vocabulary) -> str:
+    """Return the sums for a person, the most wrong ratings first."""
+    if not sums:
+        return "Nobody has rated a keyword yet; the page has a tick and a cross beside each."
+    return table(RATING_HEADS, [_row(tally, vocabulary) for tally in sums])
+
+
+def _row(tally: Tally, vocabulary: Vocabulary) -> tuple[str, ...]:
+    share = "-" if tally.share_right is None else f"{tally.share_right:.2f}"
+    counts = (f"{tally.right:,}", f"{tally.wrong:,}", f"{tally.missing:,}")
+    return (tally.model_version, _name(tally, vocabulary), *counts, share)
+
+
+def _name(tally: Tally, vocabulary: Vocabulary) -> str:
+    """Return the keyword's name; a word that the vocabulary lacks is outside text, shown without control characters."""
+    node = vocabulary.nodes.get(tally.keyword)
+    if node is not None:
+        return node.name()
+    return printable(tally.keyword)

@@ -8,20 +8,18 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from pipeline.terminal import printable
+from pipeline.terminal import GAP, printable
 from tagging_lambda.image.contact_sheet import Figure, Section
-from tagging_lambda.local_files import RejectedFile
+from tagging_lambda.local_files import FileTagger, RejectedFile, TaggedFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from pipeline.keywords import Vocabulary
-    from tagging_lambda.local_files import FileTagger, TaggedFile
 
 SHOWN = 8  # words and photos on a screen; JSON has all
 PICTURES = 60  # in the sheet, chosen by us: some 3 MB
-GAP = "  "
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,12 +28,11 @@ from tagging_lambda.image.file_type import is_lossless_jpeg, picture_format, web
 from tagging_lambda.image.picture import Picture
 from tagging_lambda.image.signals import FACTS_SIDE_PIXELS, FileSize, facts_of
 from tagging_lambda.image.subject import SMALL_SIDE_PIXELS, SubjectBox, find_subject
-from tagging_lambda.model_card import WHOLE
+from tagging_lambda.model_card import WHOLE, InputContract
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from tagging_lambda.model_card import InputContract
 
 # Each limit accepts all of 6,780 honest photos and rejects every harmful one of 30,393 files, measured with Pillow 13.
 MAX_PIXELS = 64_000_000  # the largest honest file had 41 million

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import resource
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from pipeline.errors import ImageRejected
 from tagging_lambda.image.preprocess import read_picture
@@ -13,7 +13,6 @@ from tagging_lambda.model_card import InputContract
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import IO
 
     from tagging_lambda.image.picture import Picture
 

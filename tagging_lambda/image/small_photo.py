@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from tagging_lambda.image.reader import ProcessReader
 from tagging_lambda.image.same_photo import PhotoPrint
 from tagging_lambda.image.signals import FACTS_SIDE_PIXELS
 from tagging_lambda.model_card import WHOLE, InputContract
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 
 def small_photo_reader(side_pixels: int) -> ProcessReader:

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
-from pipeline.keywords import Use
+from pipeline.keywords import KeywordTag, Use, Vocabulary
 from pipeline.model_version import keywords_version
 from tagging_lambda.words.class_keywords import MOST_KEYWORDS, Taxonomy, keywords_of
 from tagging_lambda.words.head_card import HeadKind
-from tagging_lambda.words.heads import head_keywords, vocabulary_with
+from tagging_lambda.words.heads import Head, HeadAnswer, head_keywords, vocabulary_with
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,10 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from pipeline.keywords import KeywordTag, Vocabulary
     from pipeline.records import ClassScore
     from pipeline.vectors import FeatureVector
-    from tagging_lambda.words.heads import Head, HeadAnswer
 
 # Chosen on held-out photos of four shops (DECISIONS.md, 33): of 993 packshots, 0.8 keeps the bags and wallets that the
 # head does not know.

@@ -15,6 +15,7 @@ from pipeline.errors import CallerError
 from pipeline.keywords import Vocabulary
 from pipeline.progress import Progress
 from pipeline.settings import OVERLAY_NAME, home, model_dir, overlay_path
+from pipeline.terminal import warn
 from pipeline.unreadable import UnreadableItem
 from pipeline.whole_file import check_writable
 from tagging_lambda.curate.keyword_lookup import keyword_named
@@ -24,11 +25,11 @@ from tagging_lambda.local_files import FileTagger
 from tagging_lambda.words import learn_report, verify_report
 from tagging_lambda.words.background import load_background
 from tagging_lambda.words.head_store import InstalledHeads, check_name
-from tagging_lambda.words.labels import pinned_labels, read_labels
+from tagging_lambda.words.labels import Labels, pinned_labels, read_labels
+from tagging_lambda.words.learn import SeenPhoto, training_source
 from tagging_lambda.words.learn import learn as learn_words
-from tagging_lambda.words.learn import training_source
 from tagging_lambda.words.photo_vectors import PhotoVectors, image_of
-from tagging_lambda.words.train import TrainingPlan
+from tagging_lambda.words.train import Background, TrainingPlan
 from tagging_lambda.words.verify import verify as verify_labels
 
 if TYPE_CHECKING:
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
 
     from pipeline.images import ImageRef
     from pipeline.records import Record
-    from tagging_lambda.words.labels import Labels
-    from tagging_lambda.words.learn import SeenPhoto
-    from tagging_lambda.words.train import Background
 
 
 _LABELS = click.argument("labels", type=click.Path(path_type=Path), metavar="LABELS.csv")
@@ -199,7 +197,7 @@ class _Eyes:
     def look(
         self, labels: Labels, title: str, exported: Mapping[ImageRef, Record] | None, *, quiet: bool
     ) -> list[SeenPhoto]:
-        vectors = PhotoVectors(self.tagger, _records, _warn, exported)
+        vectors = PhotoVectors(self.tagger, _records, warn, exported)
         with Progress(title, total=len(labels.photos), unit="photos", quiet=quiet) as progress:
             return [seen for seen in progress.over(vectors.read(labels.photos)) if seen is not None]
 
@@ -223,7 +221,3 @@ def _records(images: Sequence[ImageRef]) -> dict[ImageRef, Record]:
 
 def _all_records() -> Iterator[Record | UnreadableItem]:
     return table_of_stack().scan()
-
-
-def _warn(line: str) -> None:
-    click.echo(line, err=True)

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from pipeline.colours import colour_of
-from pipeline.keywords import KeywordTag, Source, Use
-from pipeline.records import DecisionKind
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from pipeline.keywords import Vocabulary
-    from pipeline.records import Decision, TaggedImage
+from pipeline.keywords import KeywordTag, Source, Use, Vocabulary
+from pipeline.records import Decision, DecisionKind, TaggedImage
 
 
 # People's decisions live on the image's own record, so that tagging again does not lose them (DECISIONS.md, 13).

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Self
+from pathlib import Path
+from typing import Any, Self
 
 from pipeline.errors import BadModel
 from pipeline.model_version import VERSION_LENGTH
 from tagging_lambda.words.share import Share
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
 
 FORMAT = 1  # increment with every change that an older reader would misread
 NEVER = 2.0  # a threshold that no score reaches: the word counts in sums but is never given

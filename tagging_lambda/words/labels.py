@@ -9,18 +9,16 @@ from pathlib import Path, PurePosixPath
 from statistics import median
 from typing import TYPE_CHECKING
 
-from pipeline.csv_rows import rows
+from pipeline.csv_rows import CsvRow, rows
 from pipeline.errors import CallerError
 from pipeline.images import FILE_SCHEME
 from pipeline.keywords import LANGUAGES, Keyword, Use, Vocabulary, fold
-from pipeline.records import DecisionKind, TaggedImage
+from pipeline.records import DecisionKind, Record, TaggedImage
 from tagging_lambda.curate.keyword_lookup import keyword_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pipeline.csv_rows import CsvRow
-    from pipeline.records import Record
     from pipeline.unreadable import UnreadableItem
 
 FILE, IMAGE, KEYWORDS = "file", "image", "keywords"

@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.errors import CallerError
 from tagging_lambda.words.head_card import TrainingSource
-from tagging_lambda.words.train import Background, Examples, train_head
+from tagging_lambda.words.train import Background, Examples, TrainedHead, TrainingPlan, train_head
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from pipeline.keywords import Vocabulary
     from pipeline.vectors import FeatureVector
     from tagging_lambda.words.labels import LabelledPhoto, Labels
-    from tagging_lambda.words.train import TrainedHead, TrainingPlan
 
 FEWEST_EXAMPLES = 3  # photos of a word; with fewer, none is left to learn from after holding out two
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipeline.terminal import GAP
 from tagging_lambda.image.contact_sheet import Figure, Section
 from tagging_lambda.words.learning_curve import Advice, advise
 from tagging_lambda.words.share import Share
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 ROWS_SHOWN = 12  # words, for a person: the report fits a screen; --full prints all, and JSON has all
 SHOWN = 40  # pictures in each section of the sheet, chosen by us: some 2 MB in all
-GAP = "  "
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tagging_lambda.words.train import held_out_logits
+from tagging_lambda.words.train import TrainedHead, held_out_logits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
-    from tagging_lambda.words.train import TrainedHead
 
 # Errors fall about as examples ** -rate. The rate is measured over all words, and clipped to what linear models show:
 # one word alone is too noisy, and a rate near 0 would promise success after millions of photos.

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import CallerError
 from pipeline.images import FILE_SCHEME, ImageRef, exported_image
-from pipeline.records import TaggedImage
-from tagging_lambda.local_files import TaggedFile
+from pipeline.records import Record, TaggedImage
+from tagging_lambda.local_files import FileTagger, TaggedFile
 from tagging_lambda.words.learn import SeenPhoto
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from pipeline.records import Record
-    from tagging_lambda.local_files import FileTagger
     from tagging_lambda.words.labels import LabelledPhoto
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pipeline.records import Previous
+from pipeline.records import Previous, TaggedImage
 from tagging_lambda.words.decisions import with_keywords
 
 if TYPE_CHECKING:
-    from pipeline.records import TaggedImage
     from tagging_lambda.words.classes_and_heads import KeywordMapper
 
 

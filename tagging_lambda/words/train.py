@@ -13,9 +13,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from threadpoolctl import threadpool_limits
 
-from pipeline.keywords import LANGUAGES, Use
+from pipeline.keywords import LANGUAGES, Use, Vocabulary
 from tagging_lambda.words.head_card import NEVER, HeadCard, HeadKind, HeadWord, TrainingSource
-from tagging_lambda.words.head_thresholds import STEPS, Group, Said, Thresholds, Truth, find_thresholds
+from tagging_lambda.words.head_thresholds import STEPS, Group, Said, Truth, find_thresholds
 from tagging_lambda.words.heads import Head
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from pipeline.keywords import Vocabulary
 
 FOLDS = 5
 # Inverse regularisation strengths, chosen by the log loss of held-out photos: on whitened vectors the best lay between
@@ -211,8 +210,12 @@ def judged_head(problem: Problem, held_out: HeldOutLogits, plan: TrainingPlan, v
     scores = _scores(held_out.logits / temperature, kind)
     columns = (*problem.words, *(group.id for group in groups))
     truth = Truth.of(held_out.examples.labels, problem.words, vocabulary, groups)
-    said = _said_across(_Scored(scores, truth, groups, kind), held_out.folds, plan.precision)
-    judged = HeldOut(held_out.examples, scores, said, truth, columns, held_out.folds)
+    keywords = np.zeros(truth.right.shape, bool)
+    for fold in np.unique(held_out.folds):  # by thresholds found on the other folds
+        own = held_out.folds == fold
+        thresholds = find_thresholds(scores[~own], truth.rows(~own), groups, kind, plan.precision)
+        keywords[own] = Said.of(scores[own], thresholds, groups, kind).keywords
+    judged = HeldOut(held_out.examples, scores, Said(keywords), truth, columns, held_out.folds)
     linear = problem.fit(np.arange(len(problem.examples))).over(temperature)
     card = _card(problem, plan, vocabulary, groups, judged)
     return TrainedHead(Head.of(card, linear.coefficients, linear.bias), judged, problem)
@@ -468,30 +471,6 @@ def _error(logits: NDArray[np.float32], targets: NDArray[np.bool_], kind: HeadKi
     if kind is HeadKind.SOFTMAX:
         return float(-np.log(scores[targets]).mean())
     return float(-np.log(np.where(targets, scores, 1 - scores)).mean())
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Scored:
-    """Scores of photos, and their labels."""
-
-    scores: NDArray[np.float32]
-    truth: Truth
-    groups: Sequence[Group]
-    kind: HeadKind
-
-    def thresholds(self, rows: NDArray[np.bool_], precision: float) -> Thresholds:
-        return find_thresholds(self.scores[rows], self.truth.rows(rows), self.groups, self.kind, precision)
-
-    def said(self, rows: NDArray[np.bool_], thresholds: Thresholds) -> NDArray[np.bool_]:
-        return Said.of(self.scores[rows], thresholds, self.groups, self.kind).keywords
-
-
-def _said_across(scored: _Scored, folds: NDArray[np.intp], precision: float) -> Said:
-    """Return each photo's keywords by thresholds found on the other folds."""
-    keywords = np.zeros(scored.truth.right.shape, bool)
-    for fold in np.unique(folds):
-        keywords[folds == fold] = scored.said(folds == fold, scored.thresholds(folds != fold, precision))
-    return Said(keywords)
 
 
 def _card(

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tagging_lambda.words.head_thresholds import Truth
-from tagging_lambda.words.learn import examples_of
-from tagging_lambda.words.train import cross_validated_scores
+from tagging_lambda.words.learn import SeenPhoto, examples_of
+from tagging_lambda.words.train import Background, cross_validated_scores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from pipeline.keywords import Vocabulary
     from tagging_lambda.words.labels import LabelledPhoto
-    from tagging_lambda.words.learn import SeenPhoto
-    from tagging_lambda.words.train import Background
 
 LEAST = 0.1  # least lead of another keyword's score, chosen by us: less is a matter of taste
 FEWEST_PHOTOS = 3  # of a keyword: with fewer, too little is left when one is held out

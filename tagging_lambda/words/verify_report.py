@@ -7,7 +7,7 @@ import io
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from pipeline.terminal import printable
+from pipeline.terminal import GAP, printable
 from tagging_lambda.image.contact_sheet import Figure, Section
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ SHOWN = 15  # photos, for a person: the report fits a screen; --full prints all,
 PICTURES = 100  # in the sheet, chosen by us: some 4 MB
 OTHER = "(none of these words)"
 COLUMNS = ("line", "file", "keyword", "believed", "contradiction", "keyword_score", "believed_score")
-GAP = "  "
 
 
 def verification_text(verification: Verification, vocabulary: Vocabulary, *, full: bool = False) -> str:

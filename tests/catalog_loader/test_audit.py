@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from catalog_loader.audit import OFFENDERS, Audit, Auditor, Gap, peeked
-from catalog_loader.compare import Versions
+from catalog_loader.audit import Audit, Auditor, peeked
+from catalog_loader.compare import Standing, Versions
 from catalog_loader.manifest import Manifest
+from catalog_loader.send import OFFENDERS
 from pipeline.exported import ExportedImage, OpenedExport
 from pipeline.images import BucketPrefix, ImageRef, ListedImage
 from pipeline.memory.dead_letters import MemoryDeadLetters
@@ -83,12 +84,12 @@ def test_each_kind_of_gap_is_counted_named_and_given_out_to_be_closed(twins: Twi
     assert audit.numbers() == numbers(listed=5, tagged=1, dead_lettered=1, missing=2, stale=1, orphaned=1)
     assert gap == ["buried.jpg", "missing.jpg", "replaced.jpg", "orphan.jpg"]
     assert {kind: [image.key for image in images] for kind, images in audit.offenders.items()} == {
-        Gap.DEAD_LETTERED: ["dead.jpg"],
-        Gap.MISSING: ["buried.jpg", "missing.jpg"],
-        Gap.STALE: ["replaced.jpg"],
-        Gap.ORPHANED: ["orphan.jpg"],
-        Gap.UNREADABLE: [],
-        Gap.ABSENT: [],
+        Standing.DEAD_LETTERED: ["dead.jpg"],
+        Standing.MISSING: ["buried.jpg", "missing.jpg"],
+        Standing.STALE: ["replaced.jpg"],
+        Standing.ORPHANED: ["orphan.jpg"],
+        Standing.UNREADABLE: [],
+        Standing.ABSENT: [],
     }
     assert audit.has_gap
 
@@ -115,7 +116,7 @@ def test_of_a_manifest_every_image_that_it_names_is_held_against_its_record_and_
     counts = {"tagged": 1, "rejected": 1, "dead_lettered": 1, "missing": 1, "stale": 2, "orphaned": 1}
     assert audit.numbers() == numbers(listed=10, **counts) | {"absent": 3}
     assert gap == ["missing.jpg", "replaced.jpg", "other.jpg", "orphan.jpg"]
-    assert [str(image) for image in audit.offenders[Gap.ABSENT]] == [
+    assert [str(image) for image in audit.offenders[Standing.ABSENT]] == [
         "s3://shop/never.jpg",
         "s3://shop/buried.jpg",
         "s3://nowhere/a.jpg",
@@ -277,7 +278,7 @@ def test_only_the_first_offenders_are_named_however_many_there_are(twins: Twins)
     audit, gap = audited(twins)
 
     assert len(gap) == 100
-    assert [image.key for image in audit.offenders[Gap.MISSING]] == [f"{at:03}.jpg" for at in range(OFFENDERS)]
+    assert [image.key for image in audit.offenders[Standing.MISSING]] == [f"{at:03}.jpg" for at in range(OFFENDERS)]
 
 
 def test_memory_grows_by_a_few_bytes_an_image() -> None:

@@ -19,7 +19,7 @@ from catalog_loader.commands.load import LoadRequest
 from catalog_loader.compare import Versions
 from catalog_loader.console import Console
 from catalog_loader.estimate import Estimator
-from catalog_loader.formatting import dollars
+from catalog_loader.report import dollars
 from pipeline.errors import CallerError, Denied, RejectReason, RetryLater
 from pipeline.images import BucketPrefix, ImageRef, ListedImage
 from pipeline.keywords import Vocabulary

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from catalog_loader.candidates import Candidate
-from catalog_loader.manifest import MAX_LINE_BYTES, Manifest, manifest_at
+from catalog_loader.manifest import Manifest, manifest_at
+from pipeline.csv_rows import MAX_LINE_BYTES
 from pipeline.errors import CallerError
 from pipeline.images import ImageRef
 from pipeline.listing import Listing

@@ -115,8 +115,9 @@ def deployed(folder: Path, seed: int) -> Iterator[Deployed]:
             try:
                 template = injured(TEMPLATE.read_text(encoding="utf-8"), proxy_url)
                 sources = Sources(TEMPLATE, ROOT, model_dir).zips()
-                made = Deployment.at(run.endpoint_url).deploy(template, sources, CONCURRENCY)
-                here = Deployed(made.stack, place, run, proxy_url, model_dir)
+                deployment = Deployment.at(run.endpoint_url)
+                deployment.deploy(template, sources, CONCURRENCY)
+                here = Deployed(deployment.stack(), place, run, proxy_url, model_dir)
                 wait_for_proxy(here)
                 yield here
             finally:

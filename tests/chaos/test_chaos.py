@@ -13,9 +13,10 @@ import pytest
 
 from pipeline.keywords import Vocabulary
 from pipeline.model_version import CARD_NAME
-from tagging_lambda.classification_cache import Classification, ClassificationCache
+from tagging_lambda.classification_cache import ClassificationCache
 from tagging_lambda.classify import Classifier
 from tagging_lambda.image.preprocess import read_picture
+from tagging_lambda.observe import ObservedPhoto
 from tagging_lambda.words.classes_and_heads import KeywordMapper
 from tests.chaos.damage import DAMAGES
 from tests.chaos.deployment import injured, tiny_model
@@ -77,7 +78,7 @@ def test_what_is_expected_of_a_picture_is_what_the_product_says_in_peace(tmp_pat
     results = ClassificationCache(reader, classifier).classify([picture.data for picture in pictures], lambda: 1e6)
 
     for picture, result in zip(pictures, results, strict=True):
-        if isinstance(result, Classification):
+        if isinstance(result, ObservedPhoto):
             keywords = mapper.keywords(result.class_scores, result.vector)
             assert {tag.keyword_id for tag in keywords} == set(picture.truth)
         else:

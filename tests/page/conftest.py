@@ -85,7 +85,7 @@ def _typed(words: tuple[str, ...], environment: dict[str, str]) -> str:
 @pytest.fixture(scope="session")
 def site(real_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A local stack of its own, with the sample catalogue tagged and exported, and a second model to compare."""
-    from infra.model.install import install  # noqa: PLC0415 - only slow tests need it
+    from infra.model.installed import install  # noqa: PLC0415 - only slow tests need it
     from infra.model.npm import Npm  # noqa: PLC0415 - as above
     from infra.model.sample_catalogue import sample_catalogue  # noqa: PLC0415 - as above
     from pipeline.settings import home as own_home  # noqa: PLC0415 - as above

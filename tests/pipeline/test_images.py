@@ -63,14 +63,6 @@ def test_a_key_in_an_event_is_encoded_like_a_form(encoded: str, key: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("key", "ending"),
-    [("a.jpg", ".jpg"), ("A.JPG", ".jpg"), ("a.b/c", ""), ("a.tar.gz", ".gz"), (".hidden", ""), ("a.", ""), ("a/", "")],
-)
-def test_the_ending_of_a_key_is_in_lower_case_with_its_dot(key: str, ending: str) -> None:
-    assert ImageRef("shop", key).ending == ending
-
-
-@pytest.mark.parametrize(
     ("uri", "place"),
     [
         ("s3://shop", BucketPrefix("shop", "")),

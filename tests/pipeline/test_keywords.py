@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.errors import BadTaxonomy
 from pipeline.keywords import Keyword, Use, Vocabulary, fold
+from tests.builders import vocabulary_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +27,7 @@ def node(name: str, *parents: str, use: Use = Use.KEYWORD) -> Keyword:
 @pytest.fixture
 def tree() -> Vocabulary:
     """Goods above chairs and shoes, and a rocking shoe below both."""
-    return Vocabulary.of(
+    return vocabulary_of(
         [
             node("goods", use=Use.THROUGH),
             node("chair", "goods"),

@@ -18,7 +18,7 @@ from pipeline.images import ImageRef
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pipeline.photo_addresses import UploadForm
+    from pipeline.ports import UploadForm
 
 pytestmark = pytest.mark.slow
 

@@ -108,10 +108,10 @@ def test_a_shop_can_bring_rules_of_its_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ("ours,a,smell,max,1,,required,,u,2026-01-01,t", "line 2: there is no measure 'smell'"),
-        ("ours,a,aspect,max,wide,,required,,u,2026-01-01,t", "line 2: could not convert"),
-        ("ours,a,aspect,max,1,,perhaps,,u,2026-01-01,t", "line 2: 'perhaps' is not a valid Level"),
-        ("ours,a,aspect,max,1,,required,soon,u,2026-01-01,t", "line 2: Invalid isoformat"),
+        ("ours,a,smell,max,1,,required,,u,2026-01-01,t", "line 2, column measure: there is no measure 'smell'"),
+        ("ours,a,aspect,max,wide,,required,,u,2026-01-01,t", "line 2, column limit: could not convert"),
+        ("ours,a,aspect,max,1,,perhaps,,u,2026-01-01,t", "line 2, column level: 'perhaps' is not a valid Level"),
+        ("ours,a,aspect,max,1,,required,soon,u,2026-01-01,t", "line 2, column since: Invalid isoformat"),
     ],
 )
 def test_a_mistake_in_a_file_of_rules_is_said_by_its_line(tmp_path: Path, row: str, said: str) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.whole_file import written_whole
+from pipeline.whole_file import one_at_a_time, written_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,3 +41,15 @@ def write_and_fail(path: Path) -> None:
     with written_whole(path) as partial:
         partial.write_text("ha")
         raise OSError("the disk is full")
+
+
+def test_one_process_at_a_time_works_in_a_folder(tmp_path: Path) -> None:
+    entering = "from pathlib import Path; from pipeline.whole_file import one_at_a_time\n"
+    entering += f"with one_at_a_time(Path({str(tmp_path)!r})): print('in')"
+    with one_at_a_time(tmp_path):
+        other = subprocess.Popen([sys.executable, "-c", entering], stdout=subprocess.PIPE, text=True)
+        with pytest.raises(subprocess.TimeoutExpired):
+            other.wait(timeout=0.5)
+    printed, _ = other.communicate()
+
+    assert printed == "in\n"

@@ -19,6 +19,7 @@ from pipeline.standard_ids import StandardIds
 from results_sink.export.export import Exporter
 from results_sink.search.search import Searcher
 from results_sink.search.snapshot import Downloaded, InPlace, open_latest
+from tests.builders import vocabulary_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -48,7 +49,7 @@ def reviewed_ids() -> StandardIds:
 def small_vocabulary(version: str = "words-1") -> Vocabulary:
     """Return a vocabulary with synonyms, two keywords of one name, and a keyword below two others."""
     word, through, department = Use.KEYWORD, Use.THROUGH, Use.FALLBACK
-    return Vocabulary.of(
+    return vocabulary_of(
         [
             keyword("goods", "", through, en="goods"),
             keyword("fashion", "goods", department, en="fashion", de="Mode"),

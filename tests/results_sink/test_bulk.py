@@ -23,8 +23,8 @@ from pipeline.memory.files import MemoryFiles
 from pipeline.standard_ids import StandardIds
 from pipeline.vectors import FeatureVector
 from results_sink import cli
-from results_sink.export.bulk import INDEX_NAME, NEWEST_NAME, BulkExporter, bulk_lines
 from results_sink.formats.documents import document_id
+from results_sink.formats.opensearch import INDEX_NAME, NEWEST_NAME, BulkExporter, bulk_lines
 from results_sink.formats.write import Format, FormatOptions, write_format
 from tests.results_sink.small_shop import NOW, Breaking, gone, small_shop, small_vocabulary, table_of, tagged
 

@@ -64,7 +64,7 @@ def images(request: pytest.FixtureRequest, tmp_path: Path) -> ExportedImages:
         )
     found = exported_images(exported(tmp_path / "export"), is_followed=False)
     assert found is not None
-    assert len(found.snapshot.manifest.images) > 2
+    assert len(found.rows.snapshot.manifest.images) > 2
     return found
 
 
@@ -90,7 +90,7 @@ def test_only_the_part_of_a_prefix_is_read(tmp_path: Path) -> None:
 
     assert len(list(found.below(BucketPrefix("shop", "b/")))) == 2
 
-    assert sum(found.snapshot.row_groups_read.values()) <= 2
+    assert sum(found.rows.snapshot.row_groups_read.values()) <= 2
 
 
 def test_nothing_that_was_ever_exported_is_no_error(tmp_path: Path) -> None:

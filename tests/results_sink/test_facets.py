@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from pipeline.keywords import Keyword, Use, Vocabulary, fold
 from results_sink.search.facets import BITS, FacetCounter, FacetNames
+from tests.builders import vocabulary_of
 
 NAMES = [f"word {number:03d}" for number in range(200)]
-VOCABULARY = Vocabulary.of([Keyword(name, (), Use.KEYWORD, None, {"en": (name,)}) for name in NAMES], "words-1")
+VOCABULARY = vocabulary_of([Keyword(name, (), Use.KEYWORD, None, {"en": (name,)}) for name in NAMES], "words-1")
 PLURAL_ENDINGS = ("s", "es", "e", "n", "en", "er", "x")
 sets = st.lists(st.frozensets(st.sampled_from(NAMES), max_size=90), min_size=1, max_size=6)
 

@@ -12,13 +12,12 @@ from pipeline.coverage import MOST_FOLDERS, OTHERS
 from pipeline.keywords import LANGUAGES
 from results_sink import cli, search_cli
 from results_sink.export.cleanup import RUNNING, Rule
-from results_sink.export.coverage import COVERAGE_SCHEMA
 from results_sink.export.export import KEPT_SNAPSHOTS
 from results_sink.export.fold import LEAST_DELTAS, MOST_ROWS
-from results_sink.export.keyword_table import keywords_schema
 from results_sink.export.manifest import SCHEMA_VERSION
 from results_sink.export.postings_layout import Sizes
 from results_sink.export.publish import CLOCK_TOLERANCE
+from results_sink.export.summary_tables import COVERAGE_SCHEMA, keywords_schema
 from results_sink.export.tables import images_schema, postings_schema
 from results_sink.search.search import LIMIT
 

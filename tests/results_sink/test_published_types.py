@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.model.npm import Npm
-from results_sink.export.bulk import bulk_lines
+from results_sink.formats.opensearch import bulk_lines
 from results_sink.formats.write import Format
 from tests.results_sink.small_shop import small_vocabulary
 from tests.results_sink.test_formats import CATALOGUE, written

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import BadQuery
-from pipeline.keywords import Keyword, Use, Vocabulary
+from pipeline.keywords import Keyword, Use
 from results_sink.search.query import (
     MAX_CHARACTERS,
     MAX_DEPTH,
@@ -22,6 +22,7 @@ from results_sink.search.query import (
     parse,
 )
 from results_sink.search.words import QueryWords
+from tests.builders import vocabulary_of
 from tests.results_sink.small_shop import small_vocabulary
 
 WORDS = QueryWords(small_vocabulary())
@@ -104,7 +105,7 @@ def test_a_word_that_is_known_is_no_plural_of_another() -> None:
     glass, glasses, scarf = (
         Keyword(each, (), Use.KEYWORD, None, {"en": (each,)}) for each in ("glass", "glasses", "scarf")
     )
-    words = QueryWords(Vocabulary.of([glass, glasses, scarf], "words-1"))
+    words = QueryWords(vocabulary_of([glass, glasses, scarf], "words-1"))
 
     assert node_of("glasses", words=words) == Term(frozenset({"glasses"}))
     assert node_of("scarves", words=words) == Term(frozenset({"scarf"}))
@@ -257,7 +258,7 @@ def test_a_name_of_the_taxonomy_always_wins_over_a_synonym() -> None:
     sofa = Keyword("n04256520", (), Use.KEYWORD, None, {"en": ("sofa",)})
     sofa_bed = Keyword("shop-sofa-bed", (), Use.KEYWORD, None, {"en": ("sofa bed",)})
 
-    without, with_sofa_bed = (QueryWords(Vocabulary.of(nodes, "1")) for nodes in ([sofa], [sofa, sofa_bed]))
+    without, with_sofa_bed = (QueryWords(vocabulary_of(nodes, "1")) for nodes in ([sofa], [sofa, sofa_bed]))
     for query in ("sofa bed", "sofa beds", "sofabed"):
         assert node_of(query, words=without) == Term(frozenset({"n04256520"}))
         assert node_of(query, words=with_sofa_bed) == Term(frozenset({"shop-sofa-bed"}))
@@ -269,7 +270,7 @@ def test_only_the_last_word_may_be_one_that_was_begun() -> None:
 
 
 def test_a_word_that_others_tell_more_of_means_all_of_these() -> None:
-    vocabulary = Vocabulary.of(
+    vocabulary = vocabulary_of(
         [Keyword(name, (), Use.KEYWORD, None, {"en": (name,)}) for name in ("washing machine", "coffee machine")], "1"
     )
 

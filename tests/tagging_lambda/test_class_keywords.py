@@ -3,16 +3,17 @@
 import numpy as np
 import pytest
 
-from pipeline.keywords import Keyword, KeywordTag, Use, Vocabulary
+from pipeline.keywords import Keyword, KeywordTag, Use
 from pipeline.records import ClassScore, pack_class_scores, unpack_class_scores
 from tagging_lambda.words.class_keywords import KEPT_CLASSES, Taxonomy, keywords_of, strongest
+from tests.builders import vocabulary_of
 
 
 def node(name, *parents, use=Use.KEYWORD, threshold=None):
     return Keyword(name, parents, use, threshold, {"en": (name,)})
 
 
-VOCABULARY = Vocabulary.of(
+VOCABULARY = vocabulary_of(
     [
         node("thing", use=Use.THROUGH),
         node("home", "thing", use=Use.FALLBACK),

@@ -9,7 +9,8 @@ import pytest
 
 from pipeline.errors import ImageRejected, RetryLater
 from pipeline.messages import TagImage
-from tagging_lambda.classification_cache import LEAST_TIME_S, Classification, ClassificationCache
+from tagging_lambda.classification_cache import LEAST_TIME_S, ClassificationCache
+from tagging_lambda.observe import ObservedPhoto
 from tagging_lambda.reconcile import Outcome
 from tests.builders import ColourClassifier, InlineReader, jpeg, shop, tagger
 
@@ -50,7 +51,7 @@ def test_a_bad_file_under_many_names_is_read_once_too(contents):
 
 def test_the_answer_is_what_another_worker_would_give(contents):
     known = [found(contents, jpeg(colour))[0] for colour in ("red", "blue", "red")][-1]
-    assert isinstance(known, Classification)
+    assert isinstance(known, ObservedPhoto)
     assert found(ClassificationCache(InlineReader(), ColourClassifier()), jpeg("red")) == [known]
 
 
@@ -69,7 +70,7 @@ def test_what_could_not_be_read_now_is_not_remembered(contents):
     assert isinstance(found(contents, jpeg())[0], RetryLater)
     assert isinstance(found(contents, jpeg(), time_left_s=LEAST_TIME_S - 1)[0], RetryLater)
     contents.reader = reader
-    assert isinstance(found(contents, jpeg())[0], Classification)
+    assert isinstance(found(contents, jpeg())[0], ObservedPhoto)
 
 
 def test_a_content_that_is_known_needs_no_time(contents):

@@ -8,17 +8,17 @@ from datetime import UTC, datetime
 import pytest
 
 from pipeline.errors import RejectReason
-from pipeline.keywords import KeywordTag, Source, Use, Vocabulary
+from pipeline.keywords import KeywordTag, Source, Use
 from pipeline.memory.images import MemoryImages
 from pipeline.memory.table import MemoryTable
 from pipeline.messages import TagImage
 from pipeline.records import Decision, DecisionKind, GoneImage, RejectedImage, TaggedImage, UndoneImage
 from tagging_lambda.words.decisions import decided, with_keywords
-from tests.builders import ColourClassifier, colour_vocabulary, jpeg, keyword, shop, tagger
+from tests.builders import ColourClassifier, colour_vocabulary, jpeg, keyword, shop, tagger, vocabulary_of
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 MODEL = (KeywordTag("boot", 0.9), KeywordTag("footwear", 0.95))
-VOCABULARY = Vocabulary.of(
+VOCABULARY = vocabulary_of(
     [
         keyword("goods", use=Use.THROUGH),
         keyword("footwear", "goods"),

@@ -1,4 +1,4 @@
-"""The locks that say who works on the local stack, and whether it lives."""
+"""The lock that says whether the local stack lives, and what it leaves."""
 
 from __future__ import annotations
 
@@ -43,18 +43,6 @@ def test_asking_whether_it_lives_does_not_keep_it_from_starting(place: Place) ->
         assert not place.is_alive()
 
     place.life_lock().close()
-
-
-def test_commands_come_one_after_the_other(place: Place) -> None:
-    entering = "from pathlib import Path; from infra.local.place import Place\n"
-    entering += f"with Place(Path({str(place.folder)!r})).alone(): print('in')"
-    with place.alone():
-        other = subprocess.Popen([sys.executable, "-c", entering], stdout=subprocess.PIPE, text=True)
-        with pytest.raises(subprocess.TimeoutExpired):
-            other.wait(timeout=0.5)
-    said, _ = other.communicate()
-
-    assert said == "in\n"
 
 
 def test_what_a_stopped_emulator_leaves_is_removed_and_its_state_is_not(place: Place) -> None:

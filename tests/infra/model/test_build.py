@@ -200,9 +200,12 @@ def test_evaluating_on_other_photos_adds_to_what_was_measured(builder, labels):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("file,label\nred.jpg,0\n", "it needs file and class_index"),
-        ("file,class_index\nred.jpg,4\n", "line 2: class_index is '4'; it must be from 0 to 3"),
-        ("file,class_index\nred.jpg,cup\n", "line 2: class_index is 'cup'"),
+        ("file,label\nred.jpg,0\n", "there is no column class_index"),
+        (
+            "file,class_index\nred.jpg,4\n",
+            "line 2, column class_index: '4' is no class of the model; it must be from 0 to 3",
+        ),
+        ("file,class_index\nred.jpg,cup\n", "line 2, column class_index: 'cup'"),
         ("file,class_index\n", "names no photo"),
         ("file,class_index\nmissing.jpg,0\n", r"missing\.jpg cannot be read \(No such file"),
         ("file,class_index\nlabels.csv,0\n", r"labels\.csv is not a photo that can be classified: not_image"),

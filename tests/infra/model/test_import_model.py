@@ -11,7 +11,7 @@ import pytest
 from infra.cli import main
 from infra.model.foreign_card import ForeignCard
 from infra.model.import_model import import_model
-from infra.model.promote import promote
+from infra.model.installed import promote
 from pipeline.errors import CallerError
 from pipeline.folder import FolderFiles
 from pipeline.keywords import Vocabulary

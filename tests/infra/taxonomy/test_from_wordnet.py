@@ -21,9 +21,9 @@ def test_a_line_of_wordnet_says_words_and_parents():
     assert (synset.id, synset.words, synset.parents) == ("n04199027", ("shoe",), ("n03380867",))
 
 
-def test_an_edit_replaces_adds_or_leaves():
+def test_an_edit_replaces_or_leaves():
     rows = {"n1": TaxonomyRow("n1", parents="n0", use="through", en="entity")}
-    result = edited(rows, [TaxonomyRow("n1", parents="+shop-x", en="thing")])["n1"]
+    result = edited(rows, [TaxonomyRow("n1", parents="n0|shop-x", en="thing")])["n1"]
     assert (result.parents, result.en, result.use) == ("n0|shop-x", "thing", "through")
 
 

@@ -204,7 +204,7 @@ def test_a_file_without_a_column_for_decisions_means_the_commands_own(file):
         ("keyword,product\nred," + "p" * 1025 + "\n", r"line 2, column product: a product's id has 1 to 1,024 bytes"),
         ("keyword,image\nred\n", r"line 2: has 1 cells where the first line has 2"),
         ("keyword,image\n", r"holds no decision"),
-        ("", r"is empty; its first line must name the columns keyword"),
+        ("", r"is empty; its first line must name the column keyword"),
     ],
 )
 def test_a_mistake_in_a_file_is_said_by_line_and_column(file, text, message):

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from pipeline.errors import CallerError
-from pipeline.keywords import Use, Vocabulary
+from pipeline.keywords import Use
 from tagging_lambda.curate.keyword_lookup import keyword_named, keyword_once_named
-from tests.builders import colour_vocabulary, keyword
+from tests.builders import colour_vocabulary, keyword, vocabulary_of
 
-WORDS = Vocabulary.of(
+WORDS = vocabulary_of(
     [
         keyword("goods", use=Use.THROUGH),
         keyword("shoe", "goods"),
@@ -45,7 +45,7 @@ def test_a_word_of_several_keywords_lists_their_ids():
     cranes = [
         replace(keyword(each, above), words={"en": ("crane",)}) for each, above in (("c1", "goods"), ("c2", "shoe"))
     ]
-    vocabulary = Vocabulary.of([*WORDS.nodes.values(), *cranes], "t2")
+    vocabulary = vocabulary_of([*WORDS.nodes.values(), *cranes], "t2")
     with pytest.raises(
         CallerError, match=r"several keywords; say en:crane, or which by its id: c1 \(crane, .*\), c2 \(.*of shoe\)"
     ):
@@ -57,7 +57,7 @@ def test_a_word_that_means_different_things_in_two_languages_is_told_by_the_lang
         replace(keyword("k1", "shoe"), words={"en": ("boot",), "de": ("Stiefel",)}),
         replace(keyword("k2", "goods"), words={"en": ("boat",), "de": ("Boot",)}),
     ]
-    vocabulary = Vocabulary.of([*WORDS.nodes.values(), *boots], "t2")
+    vocabulary = vocabulary_of([*WORDS.nodes.values(), *boots], "t2")
     assert (keyword_named("en:boot", vocabulary), keyword_named("de:BOOT", vocabulary)) == ("k1", "k2")
     with pytest.raises(CallerError, match="'fr:boot'"):
         keyword_named("fr:boot", vocabulary)
@@ -81,7 +81,7 @@ def test_a_colour_is_named_by_its_word_in_any_language_or_by_its_id(text):
 
 
 def test_a_word_that_is_a_keyword_and_a_colour_is_the_keyword_unless_the_colour_is_said():
-    fruit = Vocabulary.of([*WORDS.nodes.values(), keyword("orange", "goods")], "t2")
+    fruit = vocabulary_of([*WORDS.nodes.values(), keyword("orange", "goods")], "t2")
 
     assert keyword_named("orange", fruit) == "orange"
     assert keyword_named("colour:orange", fruit) == "colour-orange"

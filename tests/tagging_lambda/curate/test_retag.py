@@ -24,11 +24,11 @@ from tagging_lambda.model_card import ModelCard
 from tagging_lambda.words.classes_and_heads import KeywordMapper
 from tagging_lambda.words.decisions import with_keywords
 from tagging_lambda.words.remap import remapped
-from tests.builders import COLOURS, keyword, shop, tagger
+from tests.builders import COLOURS, keyword, shop, tagger, vocabulary_of
 from tests.tagging_lambda.curate.conftest import AT, VOCABULARY, ids, tagged
 
 # Red is no longer said below 0.99, and what is green is also a plant.
-NEWER = Vocabulary.of(
+NEWER = vocabulary_of(
     [
         keyword("paint"),
         keyword("plant"),

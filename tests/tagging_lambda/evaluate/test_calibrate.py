@@ -21,10 +21,9 @@ from tagging_lambda.evaluate.calibrate import (
     thresholds,
     with_thresholds,
 )
-from tagging_lambda.evaluate.evaluate import evaluated
-from tagging_lambda.evaluate.measure import measured
+from tagging_lambda.evaluate.measure import evaluated, measured
 from tagging_lambda.evaluate.overlay import write_thresholds
-from tagging_lambda.evaluate.report import calibration_text, evaluation_text
+from tagging_lambda.evaluate.report import EvaluationText, calibration_text
 from tagging_lambda.words.classes_and_heads import KeywordMapper
 from tagging_lambda.words.share import Share
 from tests.builders import COLOURS
@@ -199,7 +198,7 @@ def test_a_report_of_a_calibration_begins_with_the_verdict_and_fits_a_screen():
     photos = reds(*[(0.95, True)] * 60, *[(0.85, False)] * 30)
     found = calibrated(photos, MAPPER, COLOURS, 0.9)
     text = calibration_text(replace(found, thresholds=found.thresholds * 40), VOCABULARY)
-    evaluation = evaluation_text(evaluated(photos, TAXONOMY), photos, VOCABULARY, brief=True)
+    evaluation = str(EvaluationText(evaluated(photos, TAXONOMY), photos, VOCABULARY, brief=True))
     assert text.startswith("Thresholds that help on photos held out: 40; that do not: ")
     assert "and 32 more; --full has them" in text
     assert len([*text.splitlines(), "written to overlay.csv", "", *evaluation.splitlines()]) <= 24

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.cli import main
-from tagging_lambda.evaluate.evaluate import evaluated, judged, missed, worst
 from tagging_lambda.evaluate.labels import labels_in
-from tagging_lambda.evaluate.report import evaluation_document, evaluation_text
+from tagging_lambda.evaluate.measure import evaluated, judged, missed, worst
+from tagging_lambda.evaluate.report import EvaluationText, evaluation_document
 from tagging_lambda.local_files import FileTagger
 from tagging_lambda.words.classes_and_heads import KeywordMapper
 from tagging_lambda.words.share import Share
@@ -44,7 +44,7 @@ def test_photos_are_tagged_as_any_others_and_judged(labels):
     assert document["untagged"] == [str(labels.parent / "notes.jpg")]
     assert document["mistakes"][0]["wrong"][0]["keyword"] == "green"
     assert document["folders"] == [{"folder": f"{labels.parent}/", "images": 4, "with_keyword": 3}]
-    text = evaluation_text(found, photos, VOCABULARY)
+    text = str(EvaluationText(found, photos, VOCABULARY))
     verdict = "4 photos: 50.0% get a word that names the thing, 25.0% a wrong word, 0.0% only a department"
     assert text.splitlines()[0] == verdict
     assert "photos with a wrong word, the surest first: 1" in text
@@ -53,9 +53,9 @@ def test_photos_are_tagged_as_any_others_and_judged(labels):
 def test_a_report_fits_a_screen_unless_all_of_it_is_wanted():
     photos = [photo(f"{n}.jpg", "red", ("blue", 0.9), scores={"blue": 0.9}) for n in range(100)]
     evaluation = evaluated(photos, TAXONOMY)
-    assert len(evaluation_text(evaluation, photos, VOCABULARY).splitlines()) <= 24
-    assert "and 95 more; --full has them" in evaluation_text(evaluation, photos, VOCABULARY)
-    assert "99.jpg" in evaluation_text(evaluation, photos, VOCABULARY, full=True)
+    assert len(str(EvaluationText(evaluation, photos, VOCABULARY)).splitlines()) <= 24
+    assert "and 95 more; --full has them" in str(EvaluationText(evaluation, photos, VOCABULARY))
+    assert "99.jpg" in str(EvaluationText(evaluation, photos, VOCABULARY, full=True))
 
 
 def test_the_surest_mistake_comes_first():

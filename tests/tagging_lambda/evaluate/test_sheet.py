@@ -11,7 +11,7 @@ from PIL import Image
 
 from pipeline.errors import ImageRejected, RejectReason
 from tagging_lambda.evaluate.measure import measured
-from tagging_lambda.evaluate.sheet import SHOWN, sheet
+from tagging_lambda.evaluate.report import PICTURES, sheet
 from tagging_lambda.image.contact_sheet import contact_sheet
 from tests.builders import InlineReader, jpeg
 from tests.tagging_lambda.evaluate.conftest import VOCABULARY, photo
@@ -59,5 +59,5 @@ def test_a_photo_that_cannot_be_read_again_says_why_and_a_keyword_is_escaped():
 
 
 def test_no_more_pictures_are_shown_than_the_limit():
-    photos = [photo(f"{at}.jpg", "red", ("blue", 0.9), scores={"blue": 0.9}) for at in range(SHOWN + 5)]
-    assert sheet_of(photos).count("<figure>") == SHOWN
+    photos = [photo(f"{at}.jpg", "red", ("blue", 0.9), scores={"blue": 0.9}) for at in range(PICTURES + 5)]
+    assert sheet_of(photos).count("<figure>") == PICTURES

@@ -6,17 +6,18 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.keywords import Keyword, Use, Vocabulary
+from pipeline.keywords import Keyword, Use
 from pipeline.vectors import FeatureVector
 from tagging_lambda.words.labels import LabelledPhoto
 from tagging_lambda.words.learn import SeenPhoto
 from tagging_lambda.words.train import Background, Examples
+from tests.builders import vocabulary_of
 
 SPACE = "0123456789ab"
 DIMENSIONS = 16
 WORDS = ("boot", "sandal", "shirt")
 # fashion (a department) > clothing > footwear > boot, sandal; clothing > shirt
-VOCABULARY = Vocabulary.of(
+VOCABULARY = vocabulary_of(
     [
         Keyword("fashion", (), Use.FALLBACK, None, {"en": ("fashion",)}),
         Keyword("clothing", ("fashion",), Use.KEYWORD, None, {"en": ("clothing",)}),

@@ -5,17 +5,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.keywords import Keyword, Source, Use, Vocabulary
+from pipeline.keywords import Keyword, Source, Use
 from pipeline.records import ClassScore
 from pipeline.vectors import FeatureVector
 from tagging_lambda.words.classes_and_heads import SURER, KeywordMapper
 from tagging_lambda.words.head_card import HeadCard, HeadKind, HeadWord
 from tagging_lambda.words.heads import Head
 from tagging_lambda.words.share import Share
+from tests.builders import vocabulary_of
 
 SPACE = "0123456789ab"
 CLASSES = ("pyjamas", "running-shoe", "iron", "bag")
-VOCABULARY = Vocabulary.of(
+VOCABULARY = vocabulary_of(
     [
         Keyword(node, parents, use, None, {"en": (node,)})
         for node, parents, use in (
@@ -152,7 +153,7 @@ def test_what_a_class_of_the_words_own_kind_implies_elsewhere_does_not_speak_aga
     head = a_head()
     words = (replace(head.card.words[0], id="watch", parents=("timepieces",)), *head.card.words[1:])
     head = replace(head, card=replace(head.card, branch=("timepieces",), words=words, groups=()))
-    mapper = KeywordMapper.of(Vocabulary.of([*VOCABULARY.nodes.values(), *nodes], "words-2"), ("clock",), (head,))
+    mapper = KeywordMapper.of(vocabulary_of([*VOCABULARY.nodes.values(), *nodes], "words-2"), ("clock",), (head,))
     tags = mapper.keywords((ClassScore(0, 0.99),), seen(shirt=1.0, other=0.78))
     assert [tag.keyword_id for tag in tags] == ["watch"]
 

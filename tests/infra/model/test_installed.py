@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.model.install import install
+from infra.model.installed import install
 from infra.package import PACKAGES
 from pipeline.errors import BadModel, CallerError
 from pipeline.model_version import CARD_NAME

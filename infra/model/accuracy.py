@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.csv_rows import rows
 from pipeline.errors import CallerError, ImageRejected
 from tagging_lambda.classify import Classifier
 from tagging_lambda.image.picture import model_input
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from pipeline.csv_rows import CsvRow
     from pipeline.progress import Progress
 
 BATCH_IMAGES = 16  # chosen by us: 10 MB of pixels; speed is the same from 1 on
@@ -38,19 +39,10 @@ def read_known_photos(path: Path, classes: int) -> tuple[KnownPhoto, ...]:
     """Return the photos of a CSV with the columns `file` (relative to the CSV) and `class_index`.
 
     Raises:
-        CallerError: The file is missing, has other columns, names a class the model lacks, or names no photo.
+        CallerError: The file is malformed, names a class the model lacks, or names no photo.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            if not {"file", "class_index"} <= set(reader.fieldnames or ()):
-                raise CallerError(f"{path} has the columns {reader.fieldnames}; it needs file and class_index")
-            photos = tuple(
-                KnownPhoto(path.parent / str(row["file"]), _class_index(row["class_index"], classes, path, number))
-                for number, row in enumerate(reader, 2)
-            )
-    except (OSError, UnicodeDecodeError) as error:
-        raise CallerError(f"{path} cannot be read ({error})") from error
+    needed = ("file", "class_index")
+    photos = tuple(KnownPhoto(path.parent / row["file"], _class_index(row, classes)) for row in rows(path, needed))
     if not photos:
         raise CallerError(f"{path} names no photo")
     return photos
@@ -83,9 +75,10 @@ def measure(
     )
 
 
-def _class_index(text: str | None, classes: int, path: Path, line: int) -> int:
-    if not text or not text.strip().isdecimal() or int(text) >= classes:
-        raise CallerError(f"{path}, line {line}: class_index is {text!r}; it must be from 0 to {classes - 1}")
+def _class_index(row: CsvRow, classes: int) -> int:
+    text = row["class_index"]
+    if not text.isdecimal() or int(text) >= classes:
+        raise row.mistake("class_index", f"{text!r} is no class of the model; it must be from 0 to {classes - 1}")
     return int(text)
 
 

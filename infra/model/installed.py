@@ -1,4 +1,4 @@
-"""Installs a further model beside the one that tags, for people to compare."""
+"""Installed models: a further one beside the one that tags, to compare, and the one that takes its place."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tagging_lambda.model_card import ModelCard
 if TYPE_CHECKING:
     from pathlib import Path
 
+PREVIOUS = "previous"  # the name that the replaced model gets
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")  # chosen by us: safe in an address, a folder's name and a list
 
 
@@ -45,3 +46,35 @@ def check_name(name: str) -> None:
     """
     if not _NAME.fullmatch(name) or name == DEFAULT:
         raise CallerError(f"{name!r} is no name of a model: 1 to 32 of a-z 0-9 and -, and not {DEFAULT!r}")
+
+
+def promote(name: str, home: Path, model_dir: Path) -> ModelCard:
+    """Make the model of that name the one that tags, and return its card. The one before it becomes `previous`.
+
+    Raises:
+        CallerError: no model of that name is installed.
+    """
+    models = home / MODELS_FOLDER
+    candidate = models / name
+    if not (candidate / CARD_NAME).is_file():
+        installed = ", ".join(sorted(card.parent.name for card in models.glob(f"*/{CARD_NAME}"))) or "none"
+        raise CallerError(f"no model is called {name!r}; installed: {installed}")
+    card = ModelCard.load(candidate / CARD_NAME)
+    aside = models / f".{PREVIOUS}-in-the-making"
+    # Only renames, ordered so that each model is whole in some folder whenever the process is killed.
+    if model_dir.exists():
+        model_dir.rename(aside)
+    candidate.rename(model_dir)
+    if aside.exists():
+        previous = models / PREVIOUS
+        if previous.exists():
+            previous.rename(models / _free_name(models))
+        aside.rename(previous)
+    return card
+
+
+def _free_name(models: Path) -> str:
+    number = 2
+    while (models / f"{PREVIOUS}-{number}").exists():
+        number += 1
+    return f"{PREVIOUS}-{number}"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import tempfile
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.batches import batched
 from pipeline.colours import decided_colours
 from pipeline.keyword_names import KeywordNames
-from pipeline.records import TaggedImage
+from pipeline.records import Record, TaggedImage
 from pipeline.unreadable import UnreadableItems
 from results_sink.export.manifest import NAME_TIME
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from pipeline.keywords import Vocabulary
     from pipeline.ports import Clock, FileStore
-    from pipeline.records import Record
     from results_sink.export.rows import RecordSource
 
 INDEX = "catalogue"
@@ -128,10 +127,10 @@ class BulkExporter:
         The list names neither an unfinished export nor files of an earlier one.
         """
         folder = f"{FOLDER}{self.clock().strftime(NAME_TIME)}/"
-        records = iter(over(UnreadableItems().exclude_from(self.table.scan())))
+        records = over(UnreadableItems().exclude_from(self.table.scan()))
         names: list[str] = []
         indexed = deleted = dimensions = 0
-        while batch := list(islice(records, self.part_images)):
+        for batch in batched(records, self.part_images):
             names.append(f"{folder}part-{len(names):05d}.ndjson")
             tagged = [record for record in batch if isinstance(record, TaggedImage)]
             dimensions = dimensions or next((len(record.vector) for record in tagged if record.vector), 0)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from infra.image import with_images
+from infra.container_images import with_images
 from infra.lock import read_lock
 from infra.package import PACKAGES, ROOT, RUNTIME_CLIENT, TEMPLATE, with_code
 from infra.wheels import PYTHON_VERSION

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 
 from pipeline.images import ImageRef
 from pipeline.memory.images import MemoryImages
-from pipeline.memory.table import MemoryTable
 from pipeline.messages import TagImage
 from pipeline.telemetry import make_logger
-from tagging_lambda.observed_table import ObservedTable
 from tests.builders import jpeg, tagger
 
 if TYPE_CHECKING:
@@ -24,8 +22,7 @@ def test_a_rejection_is_told_with_image_run_and_reason_and_nothing_of_the_file(
     name = ImageRef("shop", 'a\n{"level": "forged"}\x1b[31m\u2028\u202e.jpg')
     images.put(name, b"STRANGER " * 9)
     images.put(ImageRef("shop", "good.jpg"), jpeg("red"))
-    table = ObservedTable(MemoryTable(), make_logger("telling").warning)
-    tagger(images=images, table=table).reconcile(
+    tagger(images=images, log=make_logger("telling").warning).reconcile(
         [TagImage(name, "run-1"), TagImage(ImageRef("shop", "good.jpg"), "run-1")]
     )
     said = capsys.readouterr().out
@@ -37,14 +34,3 @@ def test_a_rejection_is_told_with_image_run_and_reason_and_nothing_of_the_file(
     assert (told["image"], told["run"], told["reason"]) == (str(name), "run-1", "not_image")
     assert "STRANGER" not in said
     assert "\x1b" not in said
-
-
-def test_it_is_a_table_like_the_one_behind_it() -> None:
-    inner = MemoryTable()
-    table = ObservedTable(inner, make_logger("telling").warning)
-    images = MemoryImages()
-    images.put(ImageRef("shop", "p.jpg"), jpeg("red"))
-    tagger(images=images, table=table).reconcile([TagImage(ImageRef("shop", "p.jpg"), product="P")])
-
-    assert list(table.scan()) == list(inner.scan())
-    assert table.of_product("P") == inner.of_product("P") != ()
