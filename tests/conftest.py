@@ -45,7 +45,7 @@ BotocoreStubber.process_request = _answer_dated
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 # A shop's own words on this machine change no test.
 os.environ["TAXONOMY_OVERLAY"] = "-"
-# What is imported and collected lives as long as the process. Looking for garbage in it takes a fifth of the collection.
+# What is imported and collected stays to the end, and to look for garbage in it takes a fifth of the collection's time.
 gc.disable()
 
 
