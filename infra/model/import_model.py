@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import onnx
 import onnxruntime as ort
+from numpy.typing import NDArray
 
-from infra.model.foreign_card import CROP_MARGIN, OutputKind
+from infra.model.foreign_card import CROP_MARGIN, ForeignCard, ForeignClass, OutputKind
 from infra.model.foreign_graph import ForeignGraph
 from infra.model.onnx_graph import FEATURES, LOGITS, PIXELS
 from infra.model.whole_folder import whole_folder
 from pipeline.errors import CallerError, ImageRejected
+from pipeline.keywords import Keyword, Vocabulary
 from pipeline.model_version import CARD_NAME
 from pipeline.softmax import softmax
 from tagging_lambda.image.picture import Picture, model_input
@@ -29,15 +32,6 @@ from tagging_lambda.model_card import (
     OutputContract,
 )
 from tagging_lambda.words.labels import own_keyword
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-
-    from infra.model.foreign_card import ForeignCard, ForeignClass
-    from pipeline.keywords import Keyword, Vocabulary
 
 SERVED = "imported"  # the precision of an imported file is its maker's choice
 RECIPE_VERSION = 1
@@ -218,7 +212,7 @@ class _Trial:
         kind = np.uint8 if self.graph.is_whole_numbers else np.float32
         for levels in self.levels:
             shown = np.ascontiguousarray(levels[:, ::-1]) if mirrored else levels
-            pixels = model_input(_as_picture(shown), contract)[None]
+            pixels = model_input([_as_picture(shown)], contract)
             shaped = pixels.transpose(0, 2, 3, 1) if self.graph.layout == "NHWC" else pixels
             try:
                 [answer] = self.session.run([self.graph.output_name], {self.graph.input_name: shaped.astype(kind)})
