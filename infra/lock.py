@@ -17,6 +17,7 @@ import click
 from infra.package import PACKAGES, RUNTIME_CLIENT, Package, requirements
 from infra.wheels import PYTHON_VERSION, Architecture, locked_lines, pip
 from pipeline.errors import DeployerError
+from pipeline.whole_file import written_whole
 
 HINT = "`make lock NEWEST=yes` lets every version move"
 LINE = re.compile(r"(?P<name>[\w.-]+)==(?P<version>\S+)(?P<hashes>(?: --hash=sha256:[0-9a-f]{64})+)  # (?P<licence>.+)")
@@ -72,7 +73,8 @@ def write_lock(package: Package, kept: Path) -> int:
     runtime = f"python{PYTHON_VERSION} on {' and '.join(Architecture)}"
     head = f"# The libraries of {package.function}, for {runtime}. Written by `make lock`.\n"
     package.lock.parent.mkdir(exist_ok=True)
-    package.lock.write_text(head + "".join(f"{library}\n" for library in libraries), encoding="utf-8")
+    with written_whole(package.lock) as half_written:
+        half_written.write_text(head + "".join(f"{library}\n" for library in libraries), encoding="utf-8")
     return len(libraries)
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LIMIT_S = 4.0  # in place of ten
+PATIENCE_S = 60.0  # chosen by us, for what ends by itself: at once on an idle machine
 MEMORY_BYTES = 300 << 20  # in place of a gibibyte
 PROGRAM = "harmful_reader"
 
@@ -40,7 +41,7 @@ reader_process.serve(read, sys.stdin.buffer, sys.stdout.buffer)
 """
 
 
-def harmed_reader(folder: Path) -> ProcessReader:
+def harmed_reader(folder: Path, limit_s: float = LIMIT_S) -> ProcessReader:
     """Return a reader whose child, whose program is written into the folder, can be harmed; the path must have it."""
     (folder / f"{PROGRAM}.py").write_text(HARMFUL.replace("JPEG", jpeg().hex()))
-    return ProcessReader(CONTRACT, limit_s=LIMIT_S, memory_limit_bytes=MEMORY_BYTES, program=PROGRAM)
+    return ProcessReader(CONTRACT, limit_s=limit_s, memory_limit_bytes=MEMORY_BYTES, program=PROGRAM)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,7 @@ def entries() -> list[Entry]:
     return [Entry(int(number), tuple(line for line in text.splitlines() if line)) for number, text in found]
 
 
+@cache
 def links() -> dict[int, list[str]]:
     """Return the files that link each entry."""
     found: dict[int, list[str]] = {}

@@ -138,7 +138,7 @@ def _deploy(
     authorization: Authorization,
     parameters: Mapping[str, str],
 ) -> bool:
-    parameters = {**parameters, "ApiAuthorization": authorization.parameter}
+    parameters = {"ApiAuthorization": authorization.parameter, **parameters}
     if authorization is not Authorization.JWT:
         return deployment.deploy(template, zips, parameters)
     pool = UserPool.open(deployment.endpoint_url)

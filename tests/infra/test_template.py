@@ -83,8 +83,12 @@ def test_the_linter_would_find_faults_in_what_sam_makes_of_it(transformed, tmp_p
     ):
         assert before in text
         text = text.replace(before, after)
+    made = transformed(text)
+    # Of all else it would find faults too, or none, but that takes seconds.
+    kinds = ("AWS::Lambda::EventSourceMapping", "AWS::Lambda::Function", "AWS::SQS::Queue")
+    made["Resources"] = {name: each for name, each in made["Resources"].items() if each["Type"] in kinds}
     path = tmp_path / "transformed.json"
-    path.write_text(json.dumps(transformed(text)))
+    path.write_text(json.dumps(made))
     found = lint(path)
 
     assert "1 is less than the minimum of 2" in found

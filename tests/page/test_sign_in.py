@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from infra.local import deploy, emulator
+from infra.local import emulator
 from infra.local.place import Place
 from infra.local.run import Sources, down, up
 from infra.package import ROOT, TEMPLATE
@@ -86,7 +86,6 @@ def shop(tmp_path_factory: pytest.TempPathFactory, real_model: Path) -> Iterator
         cognito.admin_create_user(UserPoolId=pool, Username="mina", MessageAction="SUPPRESS")
         cognito.admin_set_user_password(UserPoolId=pool, Username="mina", Password=PASSWORD, Permanent=True)
         parameters = {
-            "Alarms": "false",
             "ApiAuthorization": "JWT",
             "JwtIssuer": f"https://cognito-idp.us-east-1.amazonaws.com/{pool}",
             "JwtAudience": app,
@@ -94,9 +93,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory, real_model: Path) -> Iterator
             "SignInUrl": run.endpoint_url.replace("127.0.0.1", "localhost"),
             "DecideScope": SCOPE,
         }
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(deploy, "PARAMETERS", parameters)
-            done = up(place, Sources(TEMPLATE, ROOT, real_model))
+        done = up(place, Sources(TEMPLATE, ROOT, real_model), parameters=parameters)
         yield SignedShop(
             done.api.page_url,
             pool,

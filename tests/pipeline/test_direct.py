@@ -61,6 +61,11 @@ def answer(status, body=b"", **headers):
     return SimpleNamespace(status_code=status, headers=HTTPHeaderDict(headers | OBJECT), raw=raw)
 
 
+def status_of(first):
+    """Return what tells this answer from the others, as a test's id."""
+    return str(getattr(first, "status_code", first))
+
+
 def whole(body, **headers):
     return answer(200, body, **{"Content-Length": str(len(body))} | headers)
 
@@ -133,7 +138,7 @@ def test_an_object_that_breaks_off_is_fetched_again_later():
         S3Images(direct).fetch(IMAGE, None, 100)
 
 
-@pytest.mark.parametrize("first", [CLOSED, answer(301), answer(403), answer(404), answer(503)], ids=str)
+@pytest.mark.parametrize("first", [CLOSED, answer(301), answer(403), answer(404), answer(503)], ids=status_of)
 def test_what_does_not_plainly_succeed_is_boto3s(first):
     direct, _ = direct_s3(first)
     requests = botos(direct.s3, 404, b"<Error><Code>NoSuchKey</Code></Error>")
@@ -162,7 +167,7 @@ def test_a_record_is_written_by_the_request_that_boto3_would_send():
         assert sent.headers[name] == as_text(boto3s.headers[name])
 
 
-@pytest.mark.parametrize("first", [CLOSED, answer(400), answer(500)], ids=str)
+@pytest.mark.parametrize("first", [CLOSED, answer(400), answer(500)], ids=status_of)
 def test_a_write_that_is_refused_or_lost_is_boto3s(first):
     direct, _ = direct_dynamo(first)
     body = json.dumps({"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"}).encode()

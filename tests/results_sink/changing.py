@@ -17,7 +17,7 @@ from results_sink.export.export import Exporter
 from results_sink.export.fold import Folding
 from results_sink.search.newest import ExportReader
 from results_sink.search.snapshot import Downloaded
-from tests.results_sink.small_shop import NOW, keep_time, small_vocabulary
+from tests.results_sink.small_shop import NOW, keep_time, reviewed_ids, small_vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -98,7 +98,7 @@ class Shop:
 
     def exporter(self, **parts: object) -> Exporter:
         """Return what exports the table."""
-        given = {"table": self.table, "files": self.files, "work": self.work}
+        given = {"table": self.table, "files": self.files, "work": self.work, "standard_ids": reviewed_ids()}
         return Exporter(vocabulary=small_vocabulary(), new_id=self.new_id, **(given | parts))
 
     def export(self, **parts: object) -> Manifest:

@@ -198,11 +198,14 @@ def test_whatever_is_sent_the_answer_is_a_problem_of_the_callers(  # noqa: PLR09
     assert told in problem["detail"]
 
 
+LINKS = LinkFetcher()  # which reads all certificates of this machine
+
+
 @given(
     data=st.binary(max_size=200) | st.lists(st.sampled_from([b"\r", b"\n", b"--", b"b0undary", b"\xff"])).map(b"".join)
 )
 def test_a_photo_in_a_form_arrives_byte_for_byte(data: bytes) -> None:
-    source = PhotoSource(LinkFetcher(), MemoryImages(), set())
+    source = PhotoSource(LINKS, MemoryImages(), set())
     body, content_type = form("image", data, boundary="another-b0undary")
 
     assert source.photo("multipart/form-data", content_type, body) == data

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from threading import Semaphore, Thread
 from typing import TYPE_CHECKING
 
 import pytest
+from greenlet import getcurrent, greenlet
 
 from pipeline.errors import RetryLater, RevisionConflict
 from pipeline.memory.images import MemoryImages
@@ -24,7 +24,7 @@ from tagging_lambda.words.classes_and_heads import KeywordMapper
 from tests.builders import COLOURS, ColourClassifier, InlineReader, colour_vocabulary, jpeg, shop, tagger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from pipeline.records import Record
 
@@ -74,15 +74,12 @@ class World:
     table: MemoryTable = field(default_factory=MemoryTable)
     messages: list[tuple[TagImage, bool]] = field(default_factory=list)
     late: list[tuple[Record, int]] = field(default_factory=list)
-    turns: dict[str, Semaphore] = field(default_factory=dict)
-    back: Semaphore = field(default_factory=lambda: Semaphore(0))
-    current: str = ""
+    working: dict[str, greenlet] = field(default_factory=dict)
 
     def wait(self) -> None:
-        """Wait for the next turn."""
-        if name := self.current:
-            self.back.release()
-            self.turns[name].acquire()
+        """Wait for the next turn; outside of the actors there are no turns."""
+        if parent := getcurrent().parent:
+            parent.switch()
 
     def change(self, data: bytes | None) -> None:
         """Put the photo or delete it, and send a message of it."""
@@ -112,30 +109,17 @@ class World:
         self.reconcile()
         self.change(self.changes[1])
         actors = {"shop": sell, "first": self.reconcile, "second": self.reconcile}
-        self.turns = {name: Semaphore(0) for name in actors}
-        threads = {name: Thread(target=self._work, args=(name, actor)) for name, actor in actors.items()}
-        for thread in threads.values():
-            thread.start()
-        while names := sorted(self.turns):
-            self.current = names[self.schedule.choose(len(names))]
-            self.turns[self.current].release()
-            self.back.acquire()
-        self.current = ""
-        for thread in threads.values():
-            thread.join()
+        self.working = {name: greenlet(actor) for name, actor in actors.items()}
+        while names := sorted(self.working):
+            name = names[self.schedule.choose(len(names))]
+            self.working[name].switch()
+            if self.working[name].dead:
+                del self.working[name]
         while self.messages:
             self.reconcile()
         for record, seen_revision in self.late:
             with suppress(RevisionConflict):
                 self.table.put(record, seen_revision)
-
-    def _work(self, name: str, actor: Callable[[], None]) -> None:
-        self.turns[name].acquire()
-        try:
-            actor()
-        finally:
-            del self.turns[name]
-            self.back.release()
 
     @property
     def is_right(self) -> bool:
@@ -173,7 +157,7 @@ class SteppedTable:
 
     def put(self, record, seen_revision):
         self.world.wait()
-        if self.world.has_late_write and self.world.current and not self.world.late:
+        if self.world.has_late_write and self.world.working and not self.world.late:
             self.world.late.append((record, seen_revision))
             raise RetryLater("the table did not answer in the function's time")
         self.world.table.put(record, seen_revision)

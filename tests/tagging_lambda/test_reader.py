@@ -16,11 +16,11 @@ from pipeline.errors import ImageRejected, RejectReason, RetryLater
 from tagging_lambda.image.preprocess import read_picture
 from tagging_lambda.image.reader import PROGRAM, Child, ProcessReader
 from tests.builders import CONTRACT, jpeg
-from tests.harmful import harmed_reader
+from tests.harmful import LIMIT_S, PATIENCE_S, harmed_reader
 
 
 def forked(program: str = PROGRAM) -> Child:
-    """Return a forked child; this process has but one thread as long as pytest runs alone."""
+    """Return a forked child; the only other thread of this process, pytest-xdist's, waits for its next order."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         return Child.fork(program)
@@ -36,7 +36,7 @@ def reader(request):
 @pytest.fixture
 def harmed(tmp_path: Path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
-    with_child = harmed_reader(tmp_path)
+    with_child = harmed_reader(tmp_path, PATIENCE_S)
     yield with_child
     with_child.close()
 
@@ -67,6 +67,7 @@ def test_a_rejection_comes_through_with_its_reason_and_the_child_goes_on(reader)
     ],
 )
 def test_a_harmful_picture_is_rejected_with_the_cause_and_its_neighbours_are_read(harmed, picture, cause, deaths):
+    harmed.limit_s = LIMIT_S if picture == b"hang" else PATIENCE_S
     assert harmed.read(jpeg()).width_pixels == 64
     with pytest.raises(ImageRejected, match=cause) as rejected:
         harmed.read(picture)
@@ -77,6 +78,7 @@ def test_a_harmful_picture_is_rejected_with_the_cause_and_its_neighbours_are_rea
 
 @pytest.mark.slow
 def test_a_picture_that_kills_late_is_given_what_is_left_of_its_seconds_and_no_more(harmed):
+    harmed.limit_s = LIMIT_S
     assert harmed.read(jpeg()).width_pixels == 64
     with pytest.raises(ImageRejected, match="more than 4 s"):
         harmed.read(b"late")
