@@ -24,7 +24,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: style cost bench-packages help setup demo open test test-quick check lint check-aws check-cpu check-arm audit package lock deploy chaos bench bench-quick bench-search bench-segments bench-backfill bench-peers quality clean dist
+.PHONY: style cost bench-packages help setup demo open test test-quick check lint check-aws check-cpu check-arm audit package lock deploy chaos bench bench-quick bench-search bench-segments bench-load bench-backfill bench-peers quality clean dist
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -87,7 +87,7 @@ lock: .venv/run.stamp  ## lock the packages' libraries by pyproject.toml; NEWEST
 cost: .venv/run.stamp  ## reckon what it costs, from the prices and from what was measured, into docs/cost.md
 	$(BIN)/python -m infra cost > docs/cost.md
 
-bench-packages: .venv/dev.stamp  ## measure the packages' processor time, as rows for infra/measured.csv
+bench-packages: .venv/dev.stamp  ## measure the packages' processor time, into infra/measured.csv
 	@$(BIN)/python -m tests.bench.packaged
 
 # ARCH given on the command line changes the stack's processor for good; else the stack keeps the one that it has.
@@ -114,15 +114,21 @@ bench-segments: .venv/dev.stamp  ## measure an export in segments beside one by 
 bench-backfill: .venv/dev.stamp  ## measure and simulate search while ten million photos are loaded (some two minutes)
 	$(BIN)/python -m tests.bench.bench_backfill
 
-bench: .venv/dev.stamp  ## measure images per second, CPU time and memory against the ceiling
-	$(BIN)/python -m tests.bench.tagging --json build/bench.json
+bench-load: .venv/dev.stamp  ## measure load and audit, up to a million images (some twenty minutes)
+	$(BIN)/python -m tests.bench.bench_load 10_000 100_000 1_000_000
+
+bench: .venv/dev.stamp  ## measure images per second, CPU time and memory against the ceiling, and draw it (some ten minutes)
+	$(BIN)/python -m tests.bench.tagging --json docs/measured/bench.json
+	$(BIN)/python -m tests.bench.parts --json docs/measured/parts.json
+	@$(BIN)/python -m tests.bench.plots
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.bench.bench_signals
 
-bench-quick: .venv/dev.stamp  ## the same in a few minutes, for its ratios, into build/bench-quick.json
+bench-quick: .venv/dev.stamp  ## the same in a minute, for its ratios, into build/bench-quick.json
 	@$(BIN)/python -m tests.bench.tagging --rounds 1 --passes 2 --json build/bench-quick.json
 
 bench-peers: .venv/dev.stamp  ## measure `tag` beside what others would use, which is installed into build/peers (some 2 GB)
-	@$(BIN)/python -m tests.bench.bench_peers --json build/bench-peers.json
+	@$(BIN)/python -m tests.bench.bench_peers --json docs/measured/peers.json
+	@$(BIN)/python -m tests.bench.plots
 
 quality: .venv/dev.stamp  ## measure how right keywords are on labelled photos, and draw the plots of README
 	$(BIN)/python -m tests.quality.measure $(DATA)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -28,6 +28,7 @@ TABLE_WRITES_A_SECOND = 40_000
 PREFIX_GETS_A_SECOND = 5500
 INDEX_KEY_WRITES_A_SECOND = 1000
 LISTED_A_CALL = 1000  # keys that Amazon S3 lists in one answer
+TAGGING = "Lambda: tag"
 BATCH_JOB_GB = 0.25  # as the template says
 SIZES, CONCURRENCIES = (10 * MILLION, 100 * MILLION), (10, 100, 1000)
 
@@ -63,13 +64,22 @@ class Bill:
 
     usd: dict[str, float]  # for a million of each
     measured: dict[str, float]
+    measured_on: dict[str, str]  # the processor and the day
 
     @classmethod
     def load(cls) -> Bill:
         """Return the bill from the two files."""
         with MEASURED_PATH.open(encoding="utf-8", newline="") as file:
-            measured = {row["what"]: float(row["value"]) for row in csv.DictReader(file)}
-        return cls({name: price.usd_per_million for name, price in Estimator.load().prices.items()}, measured)
+            rows = list(csv.DictReader(file))
+        return cls(
+            {name: price.usd_per_million for name, price in Estimator.load().prices.items()},
+            {row["what"]: float(row["value"]) for row in rows},
+            {row["what"]: f"{row['on']}, {row['date']}" for row in rows},
+        )
+
+    def with_photo_ms(self, metric: str) -> Bill:
+        """Return the bill of a processor that takes as long for a photo as this other measurement says."""
+        return replace(self, measured={**self.measured, "tag_ms": self.measured[metric]})
 
     @property
     def photo_ms(self) -> float:
@@ -89,7 +99,7 @@ class Bill:
         return [
             _same("S3", "1 GetObject each", usd["s3_get"]),
             _same("SQS", f"{SQS_CALLS} calls for each {SQS_BATCH}", usd["sqs_request"] * SQS_CALLS / SQS_BATCH),
-            self._lambda("Lambda: tag", f"{self.photo_ms:.0f} ms each", self.photo_ms, FUNCTION_GB, calls),
+            self._lambda(TAGGING, f"{self.photo_ms:.0f} ms each", self.photo_ms, FUNCTION_GB, calls),
             _same("DynamoDB: write", f"{WRITE_UNITS} units each", usd["dynamodb_write_unit"] * WRITE_UNITS),
             _same("DynamoDB: read", "1 unit each", usd["dynamodb_read_unit"]),
             self._lambda("Stream: Lambda", f"1 call for {CHANGES_A_CALL:,}", change_ms, CHANGES_GB, deltas),
@@ -154,6 +164,9 @@ def page(bill: Bill) -> str:
         start_ms=bill.measured["tag_start_ms"],
         tag_mib=bill.measured["tag_mib"],
         sizes=_sizes(bill, x86_usd),
+        measured_on=bill.measured_on["tag_ms"],
+        processors=_processors(bill),
+        ms_usd=SLOWER * FUNCTION_GB * bill.usd["lambda_gb_s"] / 1000,
         previous_usd=WRITE_UNITS * bill.usd["dynamodb_write_unit"],
         made_usd=bill.thumbnails_usd(is_made=True),
         shown_usd=bill.thumbnails_usd(is_made=False),
@@ -163,6 +176,17 @@ def page(bill: Bill) -> str:
         batch_wait_usd=0.01 * BATCH_JOB_GB * bill.usd["lambda_gb_s"],
         **_limits(bill),
     )
+
+
+def _processors(bill: Bill) -> str:
+    """Return the table of what a million photos cost by how fast a processor is."""
+    lines = ["| processor, day | a photo on a core | Lambda: tag | all |", "|---|---:|---:|---:|"]
+    for metric in ("tag_ms", "tag_zen5_ms"):
+        parts = bill.with_photo_ms(metric).parts()
+        tag_usd = next(part.x86_usd for part in parts if part.name == TAGGING)
+        pace = f"{bill.measured[metric]:.1f} ms | {tag_usd:.2f} | {sum(part.x86_usd for part in parts):.2f}"
+        lines.append(f"| {bill.measured_on[metric]} | {pace} |")
+    return "\n".join(lines)
 
 
 def _ways_in(bill: Bill) -> str:

@@ -24,7 +24,7 @@ from pipeline.standard_ids import OWN_NAME, StandardIds
 from pipeline.terminal import printable
 from pipeline.whole_file import written_whole
 from results_sink.export.export import Exporter
-from results_sink.export.one_file import write_images
+from results_sink.export.single_file import write_images
 from tagging_lambda.file_documents import CSV_COLUMNS, file_record, file_row
 from tagging_lambda.local_files import RejectedFile, TaggedFile
 

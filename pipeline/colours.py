@@ -37,7 +37,9 @@ COLOURS = tuple(name for name in _WORDS if name != MULTICOLOURED)  # the order i
 # Chosen by us on one half of the labelled packshots and of clothes at home, and measured on the others
 # (DECISIONS.md, 132; docs/signals.md).
 LEAST_CERTAINTY = 0.45  # below this, the product cannot be told apart from its background
-LEAST_FIRST_SHARE = 0.48  # of the product; below this, no colour dominates
+LEAST_FIRST_SHARE = 0.46  # of the product; below this, no colour dominates
+LEAST_DISPUTED_SHARE = 0.56  # the same of a colour on whose limits people disagree most (DECISIONS.md, 166)
+DISPUTED = frozenset({"brown", "beige", "grey", "pink"})
 LEAST_SHARE = 0.15  # a colour with a smaller share is a detail, not a colour of the product
 MULTICOLOURED_COUNT = 3  # this many colours, none of which dominates,
 MULTICOLOURED_HUES = 3  # and this many bright ones: shaded leather is brown, beige and grey at once
@@ -95,9 +97,14 @@ def colours_of(facts: PhotoFacts | None) -> tuple[ColourShare, ...]:
         return ()
     shares = (ColourShare(name, share) for name, share in zip(COLOURS, facts.colour_shares, strict=True))
     large = sorted((colour for colour in shares if colour.share >= LEAST_SHARE), key=lambda colour: -colour.share)
-    if large and large[0].share >= LEAST_FIRST_SHARE:
+    if large and large[0].share >= least_first_share(large[0].colour):
         return tuple(large)
     return _multicoloured(large)
+
+
+def least_first_share(colour: str) -> float:
+    """Return the share of the product from which a colour dominates it."""
+    return LEAST_DISPUTED_SHARE if colour in DISPUTED else LEAST_FIRST_SHARE
 
 
 def _multicoloured(large: list[ColourShare]) -> tuple[ColourShare, ...]:

@@ -49,6 +49,7 @@ class CsvRow:
         return CallerError(f"{self.file}, line {self.line:,}{cell}: {problem}")
 
 
+# One reader for manifests, labels and decisions, in every form that spreadsheets write (DECISIONS.md, 164).
 def rows(
     path: Path,
     needed: Collection[str],

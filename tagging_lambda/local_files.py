@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from itertools import islice
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,6 +16,7 @@ from pipeline.errors import CallerError, ImageRejected, RejectReason
 from pipeline.images import MAX_IMAGE_BYTES, SCHEME
 from pipeline.model_version import CARD_NAME
 from pipeline.not_pictures import lies_beside_photos
+from pipeline.ordered_map import map_in_order
 from pipeline.settings import home, model_dir
 from tagging_lambda.classify import Classifier
 from tagging_lambda.image.reader import ProcessReader, Reader
@@ -121,7 +121,7 @@ class FileTagger:
         mapper = KeywordMapper.of(vocabulary, [known.id for known in classifier.card.classes], heads)
         contract = classifier.card.input
         count = workers or len(os.sched_getaffinity(0))
-        return cls(classifier, mapper, lambda: ProcessReader(contract), count)
+        return cls(classifier, mapper, lambda: ProcessReader.forked(contract), count)
 
     def with_cache(self) -> FileTagger:
         """Return this tagger with a cache by content below the home folder, so that no photo is read twice."""
@@ -131,15 +131,13 @@ class FileTagger:
 
     def tag(self, paths: Iterable[Path]) -> Iterator[TaggedFile | RejectedFile]:
         """Yield the result for each file, in the order given, in bounded memory."""
-        with self._readers() as reader, ThreadPoolExecutor(self.workers) as pool:
-            groups = batched(paths, GROUP)
-            pending: deque[Future[list[TaggedFile | RejectedFile]]] = deque()
-            while True:
-                room = self.workers * GROUPS_PER_WORKER - len(pending)
-                pending.extend(pool.submit(self._tag_group, group, reader) for group in islice(groups, room))
-                if not pending:
-                    return
-                yield from pending.popleft().result()
+        groups = batched(paths, GROUP)
+        first = list(islice(groups, self.workers))
+        with self._readers(len(first)) as reader:
+            tag_group = partial(self._tag_group, reader=reader)
+            ahead = self.workers * GROUPS_PER_WORKER
+            for results in map_in_order(tag_group, chain(first, groups), at_once=self.workers, ahead=ahead):
+                yield from results
 
     def _tag_group(self, paths: Sequence[Path], reader: Callable[[], Reader]) -> list[TaggedFile | RejectedFile]:
         """Return the result for each file. Photos that are not cached go through the model as one batch."""
@@ -174,15 +172,18 @@ class FileTagger:
         return TaggedFile(path, keywords, photo.class_scores, photo.low_information, photo.facts, photo.vector)
 
     @contextmanager
-    def _readers(self) -> Iterator[Callable[[], Reader]]:
+    def _readers(self, count: int) -> Iterator[Callable[[], Reader]]:
         """Yield a function that returns the calling thread's own reader; all readers are closed at the end."""
         own = threading.local()
         with ExitStack() as closing:
+            # Before the pool has threads, as only a process without others may fork (DECISIONS.md, 168).
+            unused = [self.make_reader() for _ in range(count)]
+            for made in unused:
+                closing.callback(made.close)
 
             def reader() -> Reader:
                 if not hasattr(own, "reader"):
-                    own.reader = self.make_reader()
-                    closing.callback(own.reader.close)
+                    own.reader = unused.pop()
                 thread_reader: Reader = own.reader
                 return thread_reader
 

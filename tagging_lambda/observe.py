@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from tagging_lambda.image.picture import Picture, model_input
 from tagging_lambda.words.class_keywords import strongest
 
@@ -36,7 +34,7 @@ def observe(pictures: Sequence[Picture], classifier: Classifier) -> list[Observe
     # All at full size: a smaller look first costs more than it saves on shop photos (DECISIONS.md, 136).
     if not pictures:
         return []
-    pixels = np.stack([model_input(picture, classifier.card.input) for picture in pictures])
+    pixels = model_input(pictures, classifier.card.input)
     return [
         ObservedPhoto(
             strongest(answer.scores),

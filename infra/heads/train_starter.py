@@ -133,8 +133,8 @@ class FeatureReader:
             for row, photo in enumerate(progress.over(photos)):
                 levels = self._shown(photo, view)
                 if levels is not None:
-                    pixels = model_input(Picture(levels, 1, 1, low_information=False), contract)
-                    features.append(self.classifier.classify(pixels[None])[0].features.astype(np.float16))
+                    pixels = model_input([Picture(levels, 1, 1, low_information=False)], contract)
+                    features.append(self.classifier.classify(pixels)[0].features.astype(np.float16))
                     photo_of_row.append(row)
         return np.array(features), np.array(photo_of_row, np.intp)
 

@@ -13,7 +13,7 @@ from pipeline.csv_rows import CsvRow, rows
 from pipeline.errors import CallerError, ImageRejected
 from pipeline.progress import Progress
 from tagging_lambda.classify import Classifier
-from tagging_lambda.image.picture import model_input
+from tagging_lambda.image.picture import Picture, model_input
 from tagging_lambda.image.preprocess import read_picture
 from tagging_lambda.model_card import MeasuredAccuracy, ModelCard
 
@@ -56,7 +56,7 @@ def measure(
     ranks: dict[str, list[int]] = {precision: [] for precision in classifiers}
     for start in range(0, len(photos), BATCH_IMAGES):
         batch = photos[start : start + BATCH_IMAGES]
-        pixels = np.stack([_pixels(photo, card) for photo in batch])
+        pixels = model_input([_read(photo, card) for photo in batch], card.input)
         for precision, classifier in classifiers.items():
             answers = zip(classifier.classify(pixels), batch, strict=True)
             ranks[precision] += [_rank(answer.scores, photo.class_index) for answer, photo in answers]
@@ -76,9 +76,9 @@ def _class_index(row: CsvRow, classes: int) -> int:
     return int(text)
 
 
-def _pixels(photo: PhotoOfClass, card: ModelCard) -> NDArray[np.float32]:
+def _read(photo: PhotoOfClass, card: ModelCard) -> Picture:
     try:
-        return model_input(read_picture(photo.path.read_bytes(), card.input), card.input)
+        return read_picture(photo.path.read_bytes(), card.input)
     except OSError as error:
         raise CallerError(f"{photo.path} cannot be read ({error.strerror})") from error
     except ImageRejected as error:

@@ -115,7 +115,7 @@ class ModelBuilder:
         wanted = replace(self.source.input, fit="crop")  # the files do not depend on how photos are cropped later
         with Progress("calibrating", total=len(sample.photos), unit="photos", quiet=self.quiet) as progress:
             photos = (photo.path.read_bytes() for photo in progress.over(sample.photos))
-            pixels = (model_input(read_picture(data, wanted), wanted) for data in photos)
+            pixels = (model_input([read_picture(data, wanted)], wanted)[0] for data in photos)
             quantize(graph, pixels, folder / self._file_names()[INT8])
         self.say(f"quantized to int8 in {time.monotonic() - started_s:.1f} s")
 

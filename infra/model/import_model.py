@@ -212,7 +212,7 @@ class _Trial:
         kind = np.uint8 if self.graph.is_whole_numbers else np.float32
         for levels in self.levels:
             shown = np.ascontiguousarray(levels[:, ::-1]) if mirrored else levels
-            pixels = model_input(_as_picture(shown), contract)[None]
+            pixels = model_input([_as_picture(shown)], contract)
             shaped = pixels.transpose(0, 2, 3, 1) if self.graph.layout == "NHWC" else pixels
             try:
                 [answer] = self.session.run([self.graph.output_name], {self.graph.input_name: shaped.astype(kind)})

@@ -100,25 +100,17 @@ class Lexicon:
         for keyword in vocabulary.emitted:
             for word in keyword.words.get(language, ()):
                 self._add(self.names, fold(word), Meaning(word, (keyword.id,)))
+        names_by_key: dict[str, list[str]] = {}
+        for name in self.names:
+            names_by_key.setdefault(self.key(name), []).append(name)
         self.synonyms: dict[str, Meaning] = {}
         for word, keyword_ids in load_synonyms(vocabulary).get(language, {}).items():
-            if not self._is_named(word):
+            forms = names_by_key.get(self.key(word), ())
+            if not any(OSA.distance(fold(word), name) <= MOST_ENDING for name in forms):
                 self._add(self.synonyms, fold(word), Meaning(word, keyword_ids))
         self.colours: dict[str, Meaning] = {}
         for word, colour_id in _colour_names(language):
             self._add(self.colours, self.key(word), Meaning(word, (), colour_id))
-
-    def _is_named(self, word: str) -> bool:
-        """Return whether a synonym, or its singular, is itself a name in the taxonomy."""
-        folded = fold(word)
-        return any(OSA.distance(folded, name) <= MOST_ENDING for name in self._names_by_key.get(self.key(word), ()))
-
-    @cached_property
-    def _names_by_key(self) -> dict[str, list[str]]:
-        names: dict[str, list[str]] = {}
-        for name in self.names:
-            names.setdefault(self.key(name), []).append(name)
-        return names
 
     def exact(self, text: str) -> Meaning | None:
         """Return the meaning of a name or synonym, ignoring case, accents, spaces and hyphens."""

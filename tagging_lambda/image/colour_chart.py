@@ -25,6 +25,10 @@ _TO_XYZ = np.array(
     [[0.433953, 0.376219, 0.189828], [0.212673, 0.715152, 0.072175], [0.017758, 0.109477, 0.872765]], np.float32
 )
 _VERY_PALE = 86  # L*, from which a tint of yellow counts as yellow
+_UNKNOWN_LIGHT = 1.5  # factor on the chroma that passes for grey, as a lamp tints black and white things
+_WARM_WHITE = 9, 5  # chroma of yellow that passes for white in unknown light before that factor, and in known light
+# Of human skin, light and dark: hue angles, chroma and L*. Chosen by us, on models in half of the packshots.
+_SKIN_HUES, _SKIN_CHROMAS, _SKIN_LIGHTNESSES = (28, 72), (12, 45), (20, 88)
 _CUBE_ROOT_ABOVE = 0.008856  # CIE 15: below it the root is replaced by a line
 
 
@@ -51,13 +55,23 @@ def lab_table() -> Floats:
     return lab_of(np.stack(np.meshgrid(middle, middle, middle, indexing="ij"), -1)).reshape(-1, 3)
 
 
-# Colours are regions of CIE Lab, set by hand (DECISIONS.md, 40).
 @lru_cache(maxsize=1)
-def name_table() -> Floats:
-    """Return each cell's share of each of ``COLOURS``: float32 [32768, 12], rows sum to 1. Takes 20 ms once."""
-    lightness, a, b = lab_table().T
-    chroma, hue = np.hypot(a, b), np.degrees(np.arctan2(b, a)) % 360
-    neutral = _below(chroma, _neutral_chroma(lightness, hue), 1.7)
+def skin_table() -> NDArray[np.bool_]:
+    """Return whether each cell may be the colour of someone's skin: bool [32768]. Leather and beige cloth are, too."""
+    lightness, chroma, hue = _polar(lab_table())
+    ranges = ((hue, _SKIN_HUES), (chroma, _SKIN_CHROMAS), (lightness, _SKIN_LIGHTNESSES))
+    return np.asarray(np.all([(values > low) & (values < high) for values, (low, high) in ranges], axis=0), np.bool_)
+
+
+# Colours are regions of CIE Lab, set by hand (DECISIONS.md, 40).
+@lru_cache(maxsize=2)
+def name_table(is_light_known: bool) -> Floats:
+    """Return each cell's share of each of ``COLOURS``: float32 [32768, 12], rows sum to 1. Takes 20 ms once.
+
+    Where the colour of the light is unknown, a tint must be stronger to be a colour (DECISIONS.md, 165).
+    """
+    lightness, chroma, hue = _polar(lab_table())
+    neutral = _below(chroma, _neutral_chroma(lightness, hue, is_light_known), 1.7)
     shares = dict.fromkeys(COLOURS, np.zeros_like(lightness))
     black, white = _below(lightness, 33, 3), _above(lightness, 86, 2.5)
     shares |= {"black": neutral * black, "white": neutral * white, "grey": neutral * (1 - black) * (1 - white)}
@@ -70,6 +84,12 @@ def name_table() -> Floats:
     return np.asarray(table / table.sum(axis=1, keepdims=True), np.float32)
 
 
+def _polar(lab: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return L*, chroma and the hue angle in degrees, 0 to 360, of colours in rows."""
+    lightness, a, b = lab.T
+    return lightness, np.hypot(a, b), np.degrees(np.arctan2(b, a)) % 360
+
+
 def _above(values: Floats, limit: float | Floats, softness: float) -> Floats:
     """Return how far the values are above the limit: 0 to 1, 0.5 at the limit itself."""
     return np.asarray(1 / (1 + np.exp(-np.clip((values - limit) / softness, -30, 30))), np.float32)
@@ -79,17 +99,19 @@ def _below(values: Floats, limit: float | Floats, softness: float) -> Floats:
     return 1 - _above(values, limit, softness)
 
 
-def _neutral_chroma(lightness: Floats, hue: Floats) -> Floats:
+def _neutral_chroma(lightness: Floats, hue: Floats, is_light_known: bool) -> Floats:
     """Return the chroma below which a colour passes for grey.
 
-    Blues and dark browns look coloured at less chroma than other hues; near white a warm tint is the lamp's.
+    Blues and dark browns look coloured at less chroma than other hues; near white a warm tint may be the lamp's.
     """
     limit = np.where((hue > 200) & (hue < 310), 5.0, 7.0)  # noqa: PLR2004 - hue angles, as in the whole chart
     limit = np.where(lightness < 22, 4.5, limit)  # noqa: PLR2004 - L*, as in the whole chart
     is_warm_white = (hue > 60) & (hue < 120)  # noqa: PLR2004 - hue angles
-    limit = np.where(lightness > 85, np.where(is_warm_white, 9.0, 6.0), limit)  # noqa: PLR2004 - L*
+    warm_white = _WARM_WHITE[is_light_known]
+    limit = np.where(lightness > 85, np.where(is_warm_white, warm_white, 6.0), limit)  # noqa: PLR2004 - L*
     is_dark_warm = (hue > 25) & (hue < 85) & (lightness < 45)  # noqa: PLR2004 - hue angles and L*
-    return np.asarray(np.where(is_dark_warm, np.clip(2.6 + 0.06 * lightness, 0, 7), limit), np.float32)
+    limit = np.where(is_dark_warm, np.clip(2.6 + 0.06 * lightness, 0, 7), limit)
+    return np.asarray(limit if is_light_known else _UNKNOWN_LIGHT * limit, np.float32)
 
 
 def _hue_families(hue: Floats, chroma: Floats) -> dict[str, Floats]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from pipeline.facts import PhotoFacts
@@ -33,10 +35,12 @@ class Picture:
     facts: PhotoFacts | None = None
 
 
-def model_input(picture: Picture, contract: InputContract) -> NDArray[np.float32]:
-    """Return float32 [3, H, W] in the colour order and range that the contract asks for."""
-    levels = picture.levels[:, :, ::-1] if contract.colour_order == "BGR" else picture.levels
-    pixels = np.ascontiguousarray(levels.transpose(2, 0, 1), dtype=np.float32)
+def model_input(pictures: Sequence[Picture], contract: InputContract) -> NDArray[np.float32]:
+    """Return float32 [N, 3, H, W] in the colour order and range that the contract asks for, for one picture or more."""
+    levels = np.stack([picture.levels for picture in pictures])
+    if contract.colour_order == "BGR":
+        levels = levels[..., ::-1]
+    pixels = levels.transpose(0, 3, 1, 2).astype(np.float32, order="C")
     if any(contract.mean) or any(scale != 1 for scale in contract.scale):
         pixels -= np.asarray(contract.mean, np.float32)[:, None, None]
         pixels *= np.asarray(contract.scale, np.float32)[:, None, None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import resource
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from pipeline.errors import ImageRejected
@@ -37,10 +38,21 @@ def _say(answers: IO[bytes], kind: bytes, body: bytes) -> None:
 def limit_memory(limit_bytes: int) -> None:
     """Make the kernel refuse memory beyond the limit: the decoder gets an error, and the machine is safe.
 
-    Disable core dumps as well: writing one takes longer than a picture may.
+    What the process has already does not count, since a forked one has what its parent had. Disable core dumps as well:
+    writing one takes longer than a picture may.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, limit_bytes))
+    # Else a large parent's child could not read the largest pictures (DECISIONS.md, 168).
+    most_bytes = _data_bytes() + limit_bytes
+    resource.setrlimit(resource.RLIMIT_DATA, (most_bytes, most_bytes))
+
+
+def _data_bytes() -> int:
+    """Return the memory of this process that RLIMIT_DATA counts; 0 if the system does not tell."""
+    try:
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[5]) * resource.getpagesize()
+    except FileNotFoundError:
+        return 0
 
 
 def receive_setup(requests: IO[bytes]) -> tuple[InputContract, int]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.colours import COLOURS
 from pipeline.facts import Margins, PhotoFacts, in_steps
-from tagging_lambda.image.colour_chart import cells_of, lab_table, name_table
+from tagging_lambda.image.colour_chart import cells_of, lab_table, name_table, skin_table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,9 +25,13 @@ FRAME_STEP_LEVELS = 24  # least difference between a frame and its content
 FRAME_EVENNESS = 0.97
 _TOLERANCE = (4.0, 24.0)  # levels by which the background may differ from its median, least and most
 _LEAST_PRODUCT_PIXELS = 60
-_CENTRE_SPREAD = 0.28  # of the product's box: a worn garment is in the middle, its wearer's head and shoes are not
+_CENTRE_SPREAD = 0.26  # of the product's box: a worn garment is in the middle, its wearer's head and shoes are not
 _HALVING_STEP = 70  # levels across a pixel's neighbours, both ways, at which it counts half: an edge mixes two colours
-_GROUND_INSIDE = 0.25  # weight of enclosed pixels of the background's colour: a handle's hole, or a white product
+_GROUND_INSIDE = 0.1  # weight of enclosed pixels of the background's colour: a handle's hole, or a white product
+_STUDIO_WHITENESS = 0.5  # of the ring: a white ground shows that the light is neutral
+# A model in a studio: as tall as the picture, and skin in the top of the box, where the head or the chest is.
+_MODEL_HEIGHT, _HEAD_HEIGHT, _SKIN_OF_HEAD = 0.8, 0.22, 0.2
+_MOST_SKIN = 0.85  # of the product; a tan coat or bag has the colour of skin all over
 _SEPARABLE_FILL = (0.02, 0.97)  # shares of the picture for a product that stands out
 _BLACK, _WHITE, _GREY, _BROWN = (COLOURS.index(name) for name in ("black", "white", "grey", "brown"))
 _LEAST_CORRECTED = 0.05  # least neutral, or black, share of the product: smaller details are not corrected
@@ -87,9 +91,12 @@ def facts_of(small: Levels, fitted: Levels, file: FileSize) -> PhotoFacts:
     height, width = small.shape[:2]
     box = _box_of(product)
     grey_levels = _luminance(small)
-    cells = cells_of(_well_lit(small, grey_levels))[product]
-    weighed = _weights(product, ground.distance, box) / (1 + _steepness(grey_levels) / _HALVING_STEP)
-    weights = np.asarray(weighed[product], np.float32)
+    cells = cells_of(_well_lit(small, grey_levels))
+    weights = _weights(product, ground.distance, box, grey_levels)
+    is_studio = ground.whiteness >= _STUDIO_WHITENESS
+    if is_studio:
+        weights = _without_model(weights, product, cells, box)
+    cells, weights = cells[product], weights[product]
     lab = lab_table()[cells]
     return PhotoFacts(
         width_pixels=file.width_pixels,
@@ -110,7 +117,7 @@ def facts_of(small: Levels, fitted: Levels, file: FileSize) -> PhotoFacts:
         sharpness=in_steps(_sharpness(_luminance(fitted))),
         brightness=in_steps(float(grey_levels.mean()) / 255),
         clipped=in_steps(_clipped(grey_levels[product])),
-        colour_shares=tuple(in_steps(share) for share in _colour_shares(cells, weights, lab)),
+        colour_shares=tuple(in_steps(share) for share in _colour_shares(cells, weights, lab, is_studio)),
         colour_certainty=in_steps(_certainty(ground, fill)),
         palette=_palette(lab),
     )
@@ -161,14 +168,42 @@ def _reached_from_ends(lines: Mask) -> Mask:
 
 
 # The network's activation would add little to these weights (DECISIONS.md, 142).
-def _weights(product: Mask, distance: NDArray[np.int16], box: tuple[int, int, int, int]) -> NDArray[np.float32]:
-    """Return each pixel's weight in the product's colour: float32 [H, W], highest in the middle of its box."""
+def _weights(
+    product: Mask, distance: NDArray[np.int16], box: tuple[int, int, int, int], grey_levels: Levels
+) -> NDArray[np.float32]:
+    """Return each pixel's weight in the product's colour: float32 [H, W], highest in its box's middle, low at edges."""
     left, top, right, bottom = box
     height, width = product.shape
     rows = (np.arange(height, dtype=np.float32) - (top + bottom - 1) / 2) / (bottom - top)
     columns = (np.arange(width, dtype=np.float32) - (left + right - 1) / 2) / (right - left)
     bell = np.exp(-0.5 * (rows / _CENTRE_SPREAD) ** 2)[:, None] * np.exp(-0.5 * (columns / _CENTRE_SPREAD) ** 2)
-    return np.asarray(np.where(distance <= 2, _GROUND_INSIDE * bell, bell), np.float32)  # noqa: PLR2004 - levels: JPEG noise
+    inside = np.where(distance <= 2, _GROUND_INSIDE * bell, bell)  # noqa: PLR2004 - levels: JPEG noise
+    return np.asarray(inside / (1 + _steepness(grey_levels) / _HALVING_STEP), np.float32)
+
+
+# A model's skin and hair are not the garment (DECISIONS.md, 165).
+def _without_model(
+    weights: NDArray[np.float32], product: Mask, cells: NDArray[np.int32], box: tuple[int, int, int, int]
+) -> NDArray[np.float32]:
+    """Return the weights with those of a model's head and skin set to 0, if a model wears the product.
+
+    Args:
+        weights: float32 [H, W], of each pixel.
+        product: bool [H, W].
+        cells: int32 [H, W], the pixels as rows of the chart.
+        box: the product's left, top, right and bottom.
+    """
+    _, top, _, bottom = box
+    if bottom - top <= _MODEL_HEIGHT * len(product):
+        return weights
+    skin = skin_table()[cells] & product
+    neck = top + round(_HEAD_HEIGHT * (bottom - top))
+    least, most = _SKIN_OF_HEAD * product[top:neck].sum(), _MOST_SKIN * product.sum()
+    if skin[top:neck].sum() < least or skin.sum() > most:
+        return weights
+    garment = np.where(skin, np.float32(0), weights)
+    garment[:neck] = 0
+    return garment
 
 
 def _steepness(grey: Levels) -> NDArray[np.float32]:
@@ -196,7 +231,7 @@ def _well_lit(small: Levels, grey_levels: Levels) -> Levels:
 
 # Each step needs the photo as a whole, which a table of single colours lacks (DECISIONS.md, 140).
 def _colour_shares(
-    cells: NDArray[np.int32], weights: NDArray[np.float32], lab: NDArray[np.float32]
+    cells: NDArray[np.int32], weights: NDArray[np.float32], lab: NDArray[np.float32], is_studio: bool
 ) -> NDArray[np.float32]:
     """Return the share of each of ``COLOURS``, float32 [12].
 
@@ -204,8 +239,9 @@ def _colour_shares(
         cells: int32 [n], the product's pixels as rows of the chart.
         weights: float32 [n], each pixel's weight.
         lab: float32 [n, 3], CIE Lab of the cells.
+        is_studio: the ground is white, so the light has no colour and a faint tint is the product's.
     """
-    names = name_table()[cells]
+    names = name_table(is_studio)[cells]
     total = float(weights.sum()) or 1.0
     shares = np.asarray(weights @ names / np.float32(total), np.float32)
     lightness = lab[:, 0]
@@ -215,7 +251,7 @@ def _colour_shares(
         grey = np.asarray(weights * names[:, _GREY] / total, np.float32)
         shares = _relit(shares, counts, grey, lightness)
     dark = weights * names[:, _BLACK]
-    if dark.sum() >= _LEAST_CORRECTED * total:
+    if is_studio and dark.sum() >= _LEAST_CORRECTED * total:
         _, red_green, yellow_blue = dark @ lab / dark.sum()
         if red_green >= _WARM_BLACK and yellow_blue > -1:
             shares = _moved(shares, _BLACK, _BROWN, float(shares[_BLACK]))
@@ -239,7 +275,7 @@ def _relit(
         grey: float32 [n], each pixel's part of the share of grey.
         lightness: float32 [n], L* of each pixel.
     """
-    if np.searchsorted(counts, 0.4 * counts[-1]) < 45:  # noqa: PLR2004 - L* of a shining black thing
+    if np.searchsorted(counts, 0.4 * counts[-1]) < 40:  # noqa: PLR2004 - L* of a shining black thing
         shares = _moved(shares, _GREY, _BLACK, float(grey[lightness < _HIGHLIGHT].sum()))
     middle = np.searchsorted(counts, 0.5 * counts[-1])
     if middle >= _WHITE_FROM:

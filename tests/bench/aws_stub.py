@@ -10,18 +10,42 @@ import socket
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from email.utils import formatdate
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def head(status: str, headers: dict[str, str | int]) -> bytes:
+Headers = dict[str, "str | int"]
+JSON_HEADERS: Headers = {"Content-Type": "application/x-amz-json-1.0", "x-amzn-RequestId": "1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request, and what AWS's JSON protocols call the operation; none for S3."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def operation(self) -> str:
+        """The operation of DynamoDB or SQS."""
+        return self.headers.get("x-amz-target", "").partition(".")[2]
+
+
+def head(status: str, headers: Headers) -> bytes:
     """Return the head of an answer."""
     lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in headers.items())]
     return "\r\n".join([*lines, "", ""]).encode()
 
 
-def serve(connection: socket.socket, folder: Path, get_latency_s: float, table_latency_s: float) -> None:
+def serve(connection: socket.socket, answer: Callable[[Request], tuple[Headers, bytes]]) -> None:
     """Answer what comes in over one connection, until it closes."""
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     stream = connection.makefile("rb")
@@ -31,30 +55,39 @@ def serve(connection: socket.socket, folder: Path, get_latency_s: float, table_l
         while header := stream.readline().strip():
             name, _, value = header.decode().partition(":")
             headers[name.lower()] = value.strip()
-        stream.read(int(headers.get("content-length", 0)))
-        if method == "GET":
-            time.sleep(get_latency_s)
-            body = (folder / Path(unquote(target)).name).read_bytes()
-            kind = {"ETag": '"1"', "Last-Modified": formatdate(0, usegmt=True), "Content-Type": "image/jpeg"}
-        else:
-            time.sleep(table_latency_s)
-            is_read = headers["x-amz-target"].endswith("BatchGetItem")
-            body = json.dumps({"Responses": {}, "UnprocessedKeys": {}} if is_read else {}).encode()
-            kind = {"Content-Type": "application/x-amz-json-1.0", "x-amzn-RequestId": "1"}
+        body = stream.read(int(headers.get("content-length", 0)))
+        kind, content = answer(Request(method, target, headers, body))
         connection.sendall(
-            head("200 OK", {**kind, "Content-Length": len(body), "Date": formatdate(usegmt=True)}) + body
+            head("200 OK", {**kind, "Content-Length": len(content), "Date": formatdate(usegmt=True)}) + content
         )
 
 
-def main() -> None:
-    """Serve until killed."""
-    folder, *latencies = sys.argv[1:]
+def serve_all(answer: Callable[[Request], tuple[Headers, bytes]]) -> None:
+    """Print the port, and serve until killed."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         print(server.getsockname()[1], flush=True)
         while True:
             connection, _ = server.accept()
-            arguments = (connection, Path(folder), *map(float, latencies))
-            threading.Thread(target=serve, args=arguments, daemon=True).start()
+            threading.Thread(target=serve, args=(connection, answer), daemon=True).start()
+
+
+def photo_or_record(
+    folder: Path, get_latency_s: float, table_latency_s: float, request: Request
+) -> tuple[Headers, bytes]:
+    """Return a photo of the folder, or what an empty table says."""
+    if request.method == "GET":
+        time.sleep(get_latency_s)
+        kind: Headers = {"ETag": '"1"', "Last-Modified": formatdate(0, usegmt=True), "Content-Type": "image/jpeg"}
+        return kind, (folder / Path(unquote(request.target)).name).read_bytes()
+    time.sleep(table_latency_s)
+    is_read = request.operation == "BatchGetItem"
+    return JSON_HEADERS, json.dumps({"Responses": {}, "UnprocessedKeys": {}} if is_read else {}).encode()
+
+
+def main() -> None:
+    """Serve until killed."""
+    folder, *latencies_s = sys.argv[1:]
+    serve_all(partial(photo_or_record, Path(folder), *map(float, latencies_s)))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.settings import model_dir
-from tests.bench.tagging import copies, machine, prepare
+from tests.bench.tables import peers_table
+from tests.bench.tagging import copies, machine, photos, prepare
 
 SCRIPTS = Path(__file__).parent / "peers"
 INSTALLED = Path("build/peers").absolute()
@@ -83,14 +84,17 @@ def main() -> None:
     prepare()
     _install()
     print(f"{machine()}; median of {arguments.rounds} rounds\n")
-    figures = {f"{cores} cores": _table(cores, arguments.rounds) for cores in (1, 2)}
+    by_cores = {f"{cores} cores": _figures(cores, arguments.rounds) for cores in (1, 2)}
+    figures = {"machine": machine(), "date": datetime.now(UTC).date().isoformat(), "rounds": arguments.rounds}
+    figures |= {"photos": len(photos()) * (PASSES - 1), **by_cores}
+    print(*peers_table(figures), sep="\n")
     if arguments.json:
-        document = {"machine": machine(), "date": datetime.now(UTC).date().isoformat(), **figures}
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
 
-def _table(cores: int, rounds: int) -> dict[str, dict[str, float]]:
+def _figures(cores: int, rounds: int) -> dict[str, dict[str, float]]:
+    """Return, by way, the medians of all rounds, and the share of photos with the same first class as ours."""
     ways = [way for way in WAYS if way.least_cores <= cores]
     measured: dict[str, list[Round]] = {way.name: [] for way in ways}
     answers: dict[str, dict[str, int]] = {}
@@ -103,14 +107,14 @@ def _table(cores: int, rounds: int) -> dict[str, dict[str, float]]:
                 long_s, _ = _timed(way, Path(often), cores)
                 photo_s = (long_s - short_s) / (many - few)
                 measured[way.name].append(Round(1 / photo_s, max(0.0, short_s - few * photo_s)))
-    medians = {name: _median(rounds_of_way) for name, rounds_of_way in measured.items()}
-    print(f"\n| on {cores} core{'s' * (cores > 1)} | photos/s | `tag` is faster by | start | the first class agrees |")
-    print("|---|---:|---:|---:|---:|")
-    for name, median in medians.items():
-        times = medians[OURS].photos_per_s / median.photos_per_s
-        agreeing = sum(answers[name].get(photo) == first for photo, first in answers[OURS].items()) / len(answers[OURS])
-        print(f"| {name} | {median.photos_per_s:.1f} | {times:.2f} | {median.start_s:.1f} s | {agreeing:.0%} |")
-    return {name: asdict(median) for name, median in medians.items()}
+    ours = answers[OURS]
+    return {
+        name: {
+            **asdict(_median(rounds_of_way)),
+            "agreement": sum(answers[name].get(photo) == first for photo, first in ours.items()) / len(ours),
+        }
+        for name, rounds_of_way in measured.items()
+    }
 
 
 def _median(rounds: list[Round]) -> Round:

@@ -26,9 +26,7 @@ from pipeline.keywords import Vocabulary
 from results_sink.export.export import Exporter
 from results_sink.export.segments import SegmentedExport
 from results_sink.export.step_files import Stage, Step
-from tests.bench.made_up import MadeUpTable
-
-MADE_SHARE = 16  # one record in so many is made up once more, to see what that takes
+from tests.bench.made_up import MADE_SHARE, MadeUpTable
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ def inputs(count: int, card_path: Path, folder: Path) -> NDArray[np.float32]:
 
     contract = ModelCard.load(card_path).input
     paths = sorted(folder.glob("*.jpg"))[:count]
-    return np.stack([model_input(read_picture(path.read_bytes(), contract), contract) for path in paths])
+    return model_input([read_picture(path.read_bytes(), contract) for path in paths], contract)
 
 
 def answered(card_path: Path, pixels: NDArray[np.float32], precision: str | None = None) -> NDArray[np.float32]:

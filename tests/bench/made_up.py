@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SEED = 20260101
+MADE_SHARE = 16  # a bench makes one record in so many up once more, to subtract what that takes
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 REAL = Path(__file__).with_name("real_keywords.txt")  # the keywords of one real photo a line, with their scores
 OF_THE_PRODUCT = 0.7  # the share of photos that show what their product is

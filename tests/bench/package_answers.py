@@ -25,7 +25,7 @@ def main(out: str, *photos: str) -> None:
     scores, keywords = [], []
     for photo in photos:
         picture = lambda_tag.reader.read(Path(photo).read_bytes())
-        [answer] = lambda_tag.classifier.classify(model_input(picture, card.input)[None])
+        [answer] = lambda_tag.classifier.classify(model_input([picture], card.input))
         tags = mapper.keywords(strongest(answer.scores), answer.vector)
         scores.append(answer.scores)
         keywords.append(" ".join(tag.keyword_id for tag in tags))

@@ -1,7 +1,8 @@
 """What the packages cost on a core: processor time of each function, run by ``make bench-packages``.
 
 Time of the processor, not of the clock: on AWS Lambda's one virtual CPU that is what a busy function is billed for, and
-a noisy neighbour hardly changes it. The emulator's own time is not in it. Printed are the rows of infra/measured.csv.
+a noisy neighbour changes it less. The emulator's own time is not in it. The rows go into
+infra/measured.csv, from which ``make cost`` writes docs/cost.md.
 """
 
 from __future__ import annotations
@@ -14,18 +15,21 @@ import sys
 import tempfile
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infra.build import BUILD, unpack
+from infra.cost import MEASURED_PATH
 from infra.package import PACKAGES
 from infra.wheels import Architecture
 from pipeline.aws.clients import client
 from pipeline.images import ImageRef
 from pipeline.messages import TagImage
 from pipeline.settings import home, model_dir
+from tests.bench.tagging import processor
 from tests.conftest import free_port, wait_for
-from tests.infra.day import Day, batch_event, on_the_wire, told
+from tests.infra.day import Day, batch_event, http, on_the_wire, told
 from tests.infra.lambda_place import running
 from tests.infra.stack_account import Account
 from tests.infra.template_parts import functions
@@ -124,6 +128,19 @@ class Bench:
                 function.call(event, 60)
             return (cpu_ms(function) - before) / CHANGES / 3
 
+    def thumbnail(self) -> float:
+        """Return the milliseconds of a thumbnail that is made."""
+        bucket = self.day.names["ImagesBucket"]
+        paths = [f"320/{bucket}/0/{number}.jpg" for number in range(TAG_BATCH)]
+        first, *events = [http("ANY /v1/thumbnails/{proxy+}", path=path) for path in paths]
+        with self.started("PictureFunction") as function:
+            function.call(first, 60)
+            before = cpu_ms(function)
+            for event in events:
+                if function.call(event, 30)["statusCode"] != HTTPStatus.OK:
+                    raise RuntimeError("a thumbnail was not made")
+            return (cpu_ms(function) - before) / len(events)
+
     def batch_job(self) -> float:
         """Return the milliseconds of a task of S3 Batch Operations."""
         with self.started("BatchJobFunction") as function:
@@ -161,12 +178,12 @@ def main() -> None:
     with emulator() as endpoint_url, tempfile.TemporaryDirectory() as folder:
         bench = Bench(endpoint_url, Path(folder))
         tag_ms, start_ms, tag_mib = bench.tag()
+        thumbnail_ms = bench.thumbnail()
         batch_job_ms = bench.batch_job()
         changes_ms = bench.changes()
         export_ms, export_mib, record_bytes = bench.export()
     date = datetime.now(UTC).date().isoformat()
-    processor = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name"))
-    on = processor.partition(": ")[2]
+    on = processor()
     rows = [
         ("tag_ms", f"{tag_ms:.1f}", "processor time of a photo of the sample catalogue, in batches of 50"),
         ("tag_start_ms", f"{start_ms:.0f}", "processor time of a start of the tagging function"),
@@ -175,11 +192,20 @@ def main() -> None:
         ("changes_ms", f"{changes_ms:.2f}", "processor time of a change, in parts of 1,000"),
         ("export_ms", f"{export_ms:.2f}", "processor time of a record, in an export of 20,000"),
         ("export_mib", f"{export_mib:.0f}", "the most memory of that export"),
+        ("thumbnail_ms", f"{thumbnail_ms:.1f}", "processor time of a thumbnail of 320 pixels, of the same photos"),
         ("record_bytes", f"{record_bytes}", "a record in the table, as DynamoDB counts it"),
     ]
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(["what", "value", "of", "on", "date"])
-    writer.writerows([*row, on, date] for row in rows)
+    write_measured([(*row, on, date) for row in rows])
+
+
+def write_measured(rows: list[tuple[str, ...]]) -> None:
+    """Write these rows into infra/measured.csv in place of those of the same name, and print them."""
+    measured = {row[0]: row for row in rows}
+    with MEASURED_PATH.open(encoding="utf-8", newline="") as file:
+        head, *before = csv.reader(file)
+    with MEASURED_PATH.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([head, *(measured.get(row[0], row) for row in before)])
+    csv.writer(sys.stdout, lineterminator="\n").writerows(rows)
 
 
 if __name__ == "__main__":

@@ -23,15 +23,22 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from tests.bench.tables import bench_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from io import BytesIO
 
-ROUNDS = 5
+    from numpy.typing import NDArray
+
+ROUNDS = 3
 QUEUES = "http://127.0.0.1/000000000000/"  # nothing is sent to them, for nothing is retried
 WARM_UP = 10  # images before the clock starts
-PASSES = 6  # over the same photos in a round, each time with other bytes behind them, so that none is known already
+# Over the same photos in a round, each time with other bytes behind them, so that none is known already. That often, a
+# reader's start, a quarter of a second, hardly counts.
+PASSES = 12
 STORAGE_LATENCY_S = 0.030  # of each GetObject: chosen by us, as S3 answers within a region
 TABLE_LATENCY_S = 0.005  # of each call of the table: chosen by us, as DynamoDB answers within a region
 
@@ -65,11 +72,23 @@ def copies(folder: Path, passes: int) -> list[Path]:
     return sorted(folder.iterdir())
 
 
+def bare_pixels(file: Path | BytesIO) -> NDArray[Any]:
+    """Return float32 [3, 224, 224] in RGB, levels of 0 to 255: the fastest way of Pillow."""
+    import numpy as np
+    from PIL import Image
+
+    picture = Image.open(file)
+    picture.draft("RGB", (256, 256))
+    side = min(picture.size) * 224 / 256
+    left, top = (picture.width - side) / 2, (picture.height - side) / 2
+    small = picture.resize((224, 224), Image.Resampling.BICUBIC, (left, top, left + side, top + side))
+    return np.asarray(small.convert("RGB"), np.float32).transpose(2, 0, 1)
+
+
 def bare(paths: list[Path], batch: int) -> Iterator[Callable[[list[Path]], None]]:
     """The ceiling: the fastest way of Pillow, and the model with nothing around it, one after the other."""
     import numpy as np
     import onnxruntime as ort
-    from PIL import Image
 
     from pipeline.settings import model_dir
     from tagging_lambda.model_card import ModelCard
@@ -79,17 +98,9 @@ def bare(paths: list[Path], batch: int) -> Iterator[Callable[[list[Path]], None]
     options.intra_op_num_threads = 1
     session = ort.InferenceSession(str(model_dir() / card.file(card.served).name), options)
 
-    def pixels(path: Path) -> object:
-        picture = Image.open(path)
-        picture.draft("RGB", (256, 256))
-        side = min(picture.size) * 224 / 256
-        left, top = (picture.width - side) / 2, (picture.height - side) / 2
-        small = picture.resize((224, 224), Image.Resampling.BICUBIC, (left, top, left + side, top + side))
-        return np.asarray(small.convert("RGB"), np.float32).transpose(2, 0, 1)
-
     def run(some: list[Path]) -> None:
         for start in range(0, len(some), batch):
-            stacked = np.stack([pixels(path) for path in some[start : start + batch]])
+            stacked = np.stack([bare_pixels(path) for path in some[start : start + batch]])
             session.run(None, {card.input.name: stacked})
 
     yield run
@@ -254,11 +265,17 @@ def main() -> None:
             command = [sys.executable, "-m", "tests.bench.tagging", "--passes", str(arguments.passes), "--way", way]
             measured.append(Measured(*json.loads(subprocess.run(command, check=True, capture_output=True).stdout)))
     medians = {way: Measured.median(measured) for way, measured in rounds.items()}
-    print(f"{machine()}; {len(photos())} photos, median of {arguments.rounds} rounds\n")
-    _print(medians)
+    count = (len(photos()) * arguments.passes) - WARM_UP
+    figures = {
+        "machine": machine(),
+        "date": datetime.now(UTC).date().isoformat(),
+        "photos": count,
+        "rounds": arguments.rounds,
+    }
+    figures |= {"ways": {way: asdict(measured) for way, measured in medians.items()}}
+    print(f"{machine()}; {count} photos, median of {arguments.rounds} rounds\n")
+    print(*bench_table(figures), sep="\n")
     if arguments.json:
-        figures = {"machine": machine(), "date": datetime.now(UTC).date().isoformat()}
-        figures |= {"ways": {way: asdict(measured) for way, measured in medians.items()}}
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
         arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
 
@@ -272,26 +289,20 @@ def prepare() -> None:
     ModelBuilder(home(), model_dir(), Npm(), lambda line: print(line, file=sys.stderr)).build()
 
 
-def _print(medians: dict[str, Measured]) -> None:
-    """Print the table. The ceiling is the best of the bare ways, by processor time, which neighbours hardly change."""
-    # A ceiling of single photos would flatter us: four at once are faster (DECISIONS.md, 82).
-    ceiling_ms = min(medians[way].cpu_ms_per_image for way in CEILINGS)
-    print("| what | images/s | CPU ms/image | of the ceiling | peak memory |")
-    print("|---|---:|---:|---:|---:|")
-    for way, median in medians.items():
-        share = ceiling_ms / median.cpu_ms_per_image
-        figures = f"{median.images_per_s:.1f} | {median.cpu_ms_per_image:.1f} | {share:.2f}"
-        print(f"| {way} | {figures} | {median.peak_mib:,.0f} MiB |")
+def processor() -> str:
+    """Return the processor's name and generation."""
+    first, _, _ = Path("/proc/cpuinfo").read_text().partition("\n\n")
+    known = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in first.splitlines())}
+    name = known.get("model name", platform.machine())
+    # Cloud machines hide the rest of the name: family 25 of AMD is Zen 3 and 4, 26 is Zen 5.
+    return f"{name} of family {known['cpu family']}" if "cpu family" in known else name
 
 
 def machine() -> str:
     """Return what this was measured on: processor, Python, libraries."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
-    flags = next((line for line in lines if line.startswith("flags")), "")
-    vnni = "VNNI" if "vnni" in flags else "no VNNI"
+    vnni = "VNNI" if "vnni" in Path("/proc/cpuinfo").read_text() else "no VNNI"
     libraries = ", ".join(f"{name} {version(name)}" for name in ("onnxruntime", "pillow", "numpy"))
-    return f"{name}, {vnni}, Python {platform.python_version()}, {libraries}"
+    return f"{processor()}, {vnni}, Python {platform.python_version()}, {libraries}"
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -38,6 +39,15 @@ def test_every_line_of_the_bill_is_reckoned_by_hand(bill: Bill) -> None:
         "Export: Lambda": pytest.approx(2 * measured["export_ms"] * 1000 * 1769 / 1024 * 16.67e-6, abs=1e-6),
         "Export: DynamoDB": pytest.approx(0.125 * measured["record_bytes"] / 4096),
     }
+
+
+def test_a_millisecond_more_on_a_core_costs_the_function_two_of_a_virtual_one(bill: Bill) -> None:
+    measured = bill.measured | {"tag_ms": 10.0, "slower_ms": 11.0}
+    bill = replace(bill, measured=measured)
+    usd = sum(part.x86_usd for part in bill.with_photo_ms("slower_ms").parts()) - sum(p.x86_usd for p in bill.parts())
+
+    assert usd == pytest.approx(2 / 1000 * 1769 / 1024 * 16.67)
+    assert f"is {usd:.3f} a million" in page(bill)
 
 
 def test_every_way_in_is_reckoned_by_hand(bill: Bill) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.colours import COLOURS, colour_named, colour_of, decided_colours
+from pipeline.colours import COLOURS, colour_named, colour_of, colours_of, decided_colours
 from pipeline.keyword_names import KeywordNames
 from pipeline.keywords import Source
 from pipeline.memory.files import MemoryFiles
@@ -46,6 +46,15 @@ def test_a_measured_colour_that_is_pinned_stands_once_and_one_can_be_pinned_wher
 
     assert [share.colour for share in decided_colours(FACTS, (pinned,))] == ["blue", "white"]
     assert [share.colour for share in decided_colours(None, (pinned,))] == ["blue"]
+
+
+@pytest.mark.parametrize(
+    ("colour", "share", "is_named"), [("blue", 0.5, True), ("brown", 0.5, False), ("brown", 0.6, True)]
+)
+def test_a_colour_whose_limits_are_disputed_needs_a_larger_share(colour: str, share: float, is_named: bool) -> None:
+    shares = tuple(share if name == colour else 0.0 for name in COLOURS)
+
+    assert bool(colours_of(replace(FACTS, colour_shares=shares))) is is_named
 
 
 @pytest.mark.parametrize(

@@ -53,10 +53,10 @@ def draw_reliability(path: Path, bins: Sequence[ScoreBin], title: str) -> None:
 
 
 def draw_colours(path: Path, judged) -> None:
-    """Draw how often the first colour is right against how many photos get one, by the share that a name wants."""
+    """Draw how often the first colour is right against how many photos get one, by the margin that a name wants."""
     figure, axis = plt.subplots(figsize=(4.6, 3.6))
     total = len(judged)
-    judged = sorted((colour for colour in judged if colour.share), key=lambda colour: -colour.share)
+    judged = sorted((colour for colour in judged if colour.margin > -1), key=lambda colour: -colour.margin)
     whole = range(30, len(judged))  # fewer photos say little
     for label, style, is_counted, is_hit in (
         ("the shop's name", "#999", lambda _: True, lambda colour: colour.is_right),

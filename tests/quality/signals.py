@@ -21,7 +21,7 @@ from PIL import Image, ImageFilter, ImageOps
 
 from infra.duplicates import comparable_photos, same_by_pixels
 from infra.photos import KnownPhoto
-from pipeline.colours import COLOURS, LEAST_CERTAINTY, LEAST_FIRST_SHARE, colours_of
+from pipeline.colours import COLOURS, LEAST_CERTAINTY, colours_of, least_first_share
 from pipeline.photo_rules import RuleSet
 from pipeline.settings import model_dir
 from results_sink.search.duplicates import alike_pairs
@@ -41,13 +41,13 @@ class JudgedColour:
     """What is said of a packshot's first colour.
 
     Attributes:
-        share: of the product that has it; 0 where no share would be enough for a name.
+        margin: of its share over the least with which it is named; -1 where no share would be enough.
         is_right: it is the shop's name.
         is_near: it is that name or a neighbour of it, by the judging list.
         is_apart: the photo shows another colour than the shop says.
     """
 
-    share: float
+    margin: float
     is_right: bool
     is_near: bool
     is_apart: bool
@@ -75,16 +75,16 @@ def judged_colours(data: Path, classifier: Classifier) -> list[JudgedColour]:
     for path, shop in packshots(data)[1::2]:
         facts = read_picture(path.read_bytes(), classifier.card.input).facts
         share, colour = max(zip(facts.colour_shares, COLOURS, strict=True))
-        share = share if facts.colour_certainty >= LEAST_CERTAINTY else 0.0
+        margin = share - least_first_share(colour) if facts.colour_certainty >= LEAST_CERTAINTY else -1.0
         right, near = names[shop]
-        judged.append(JudgedColour(share, colour == right, colour in near, f"photos/{path.name}" in wrong))
+        judged.append(JudgedColour(margin, colour == right, colour in near, f"photos/{path.name}" in wrong))
     return judged
 
 
 def measure_colours(data: Path, classifier: Classifier) -> None:
     """Print coverage, and how often the first colour is the shop's, of the packshots kept aside; draw both."""
     judged = judged_colours(data, classifier)
-    named = [colour for colour in judged if colour.share >= LEAST_FIRST_SHARE]
+    named = [colour for colour in judged if colour.margin >= 0]
     kept = [colour for colour in named if not colour.is_apart]
     click.echo(f"colours: {len(judged)} packshots, coverage {len(named) / len(judged):.3f}")
     click.echo(f"  first colour is the shop's: {np.mean([colour.is_right for colour in named]):.3f}")
@@ -136,7 +136,7 @@ def variants(image: Image.Image) -> dict[str, bytes]:
 def known(classifier: Classifier, name: str, data: bytes) -> KnownPhoto:
     """Return what one pass knows of a photo."""
     picture = read_picture(data, classifier.card.input)
-    answer = classifier.classify(model_input(picture, classifier.card.input)[None])[0]
+    answer = classifier.classify(model_input([picture], classifier.card.input))[0]
     return KnownPhoto(name, (), picture.facts, answer.vector)
 
 

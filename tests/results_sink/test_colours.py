@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pytest
 
-from pipeline.keywords import Source
+from pipeline.keywords import Keyword, Source, Use
 from results_sink.export.columns import ImageColumns
-from results_sink.search.images import ImageIndex
+from results_sink.search.image_index import ImageIndex
 from results_sink.search.query import AllOf, AnyOf, Colour, Term, Without, parse
 from results_sink.search.words import QueryWords
 from tests.builders import vocabulary_of
@@ -71,10 +71,8 @@ def test_colours_are_known_by_their_forms_in_four_languages(query: str, language
 
 
 def test_a_word_that_is_a_colour_and_a_keyword_means_either() -> None:
-    vocabulary = small_vocabulary()
-    orange = vocabulary.nodes["basket"]
-    nodes = [type(orange)("orange", (), orange.use, None, {"en": ("orange",)})]
-    words = QueryWords(vocabulary_of(nodes, "1"))
+    orange = Keyword("orange", (), Use.KEYWORD, None, {"en": ("orange",)})
+    words = QueryWords(vocabulary_of([orange], "1"))
 
     node = parse("orange", words.in_language("en", has_colours=True)).node
     assert node == AnyOf((Term(frozenset({"orange"})), Colour("orange")))

@@ -77,6 +77,13 @@ def test_the_model_sees_four_photos_at_once_and_no_file_that_is_none(photos):
     assert classifier.batches == [2, 4, 1]
 
 
+def test_no_more_readers_are_made_than_there_are_groups_of_photos(photos):
+    made = []
+    tagger = replace(file_tagger(workers=3), make_reader=lambda: made.append(1) or InlineReader())
+    assert len(list(tagger.tag([photos / "a.jpg"] * 5))) == 5
+    assert len(made) == 2
+
+
 def test_no_photo_that_is_known_is_classified_again(photos, tmp_path):
     classifier = ColourClassifier()
     cache = PhotoCache.open(tmp_path / "photos.sqlite3", "1")

@@ -231,10 +231,12 @@ def test_every_fit_gives_the_models_size_and_only_pad_adds_white(fit):
 
 def test_the_models_input_is_in_the_contracts_colour_order_and_range():
     contract = replace(CONTRACT, colour_order="BGR", mean=(50.0, 100.0, 200.0), scale=(1.0, 0.5, 2.0))
-    pixels = model_input(read(encoded(Image.new("RGB", (64, 64), (210, 120, 60)), "PNG")), contract)
+    pictures = [read(encoded(Image.new("RGB", (64, 64), colour), "PNG")) for colour in ((210, 120, 60), (200, 100, 50))]
+    pixels = model_input(pictures, contract)
     assert pixels.dtype == np.float32
-    assert pixels.shape == (3, 224, 224)
-    assert pixels[:, 0, 0].tolist() == [10.0, 10.0, 20.0]
+    assert pixels.shape == (2, 3, 224, 224)
+    assert pixels.flags.c_contiguous
+    assert pixels[:, :, 0, 0].tolist() == [[10.0, 10.0, 20.0], [0.0, 0.0, 0.0]]
 
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")

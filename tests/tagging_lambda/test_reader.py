@@ -111,6 +111,26 @@ def test_after_a_forked_child_has_died_the_next_one_has_its_own_interpreter(read
     assert isinstance(reader.child.process, subprocess.Popen)
 
 
+@pytest.mark.parametrize(("threads", "is_forked"), [(0, True), (1, False)])
+def test_only_a_process_without_other_threads_is_forked(threads, is_forked):
+    program = (
+        "import threading; from tagging_lambda.image.reader import ProcessReader; from tests.builders import CONTRACT\n"
+        f"for _ in range({threads}): threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+        "reader = ProcessReader.forked(CONTRACT); print(reader.child is not None); reader.close()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(is_forked)
+
+
+def test_what_a_forked_child_has_of_its_parent_leaves_it_as_much_memory_for_a_picture():
+    limit_bytes = 100 << 20
+    of_the_parent = np.ones(limit_bytes, np.uint8)
+    with_child = ProcessReader(CONTRACT, memory_limit_bytes=limit_bytes, child=forked())
+    assert with_child.read(jpeg(size=(3000, 2000))).width_pixels == 3000
+    assert of_the_parent.all()
+    with_child.close()
+
+
 def test_a_forked_child_has_nothing_of_its_parent_open_but_the_two_pipes(reader):
     reader.read(jpeg())
     names = {int(path.name): path.readlink() for path in Path(f"/proc/{reader.child.process.pid}/fd").iterdir()}

@@ -68,10 +68,47 @@ def test_a_plain_product_has_the_colour_that_a_person_would_name(name: str) -> N
         ((243, 228, 200), "beige"),
     ],
 )
-def test_a_dark_or_pale_tint_is_a_colour(levels: tuple[int, int, int], colour: str) -> None:
-    ground = (60, 90, 120) if min(levels) > 100 else (255, 255, 255)
+def test_a_dark_or_pale_tint_is_a_colour_on_white(levels: tuple[int, int, int], colour: str) -> None:
+    assert colours_of(facts_of(photo(levels)))[0].colour == colour
 
-    assert colours_of(facts_of(photo(levels, ground)))[0].colour == colour
+
+@pytest.mark.parametrize(
+    ("levels", "on_white", "at_home"), [((36, 30, 28), "brown", "black"), ((243, 228, 204), "beige", "white")]
+)
+def test_a_faint_tint_is_the_lamp_s_where_the_ground_is_not_white(
+    levels: tuple[int, int, int], on_white: str, at_home: str
+) -> None:
+    on_wood = photo(levels, ground=(200, 160, 120))
+    on_wood.paste((250, 250, 250), (150, 250, 250, 260))  # so that nothing is brightened
+
+    assert colours_of(facts_of(photo(levels)))[0].colour == on_white
+    assert colours_of(facts_of(on_wood))[0].colour == at_home
+
+
+def test_an_even_dark_grey_is_no_shining_black() -> None:
+    assert colours_of(facts_of(photo((100, 100, 100))))[0].colour == "grey"
+
+
+def worn(garment: tuple[int, int, int], skin: tuple[int, int, int]) -> Image.Image:
+    """Return a person with black hair on white, down to the hips, with bare arms and a garment in the middle."""
+    image = Image.new("RGB", (300, 400), "white")
+    for box in ((120, 40, 180, 110), (70, 110, 100, 400), (200, 110, 230, 400)):
+        image.paste(skin, box)
+    image.paste(LEVELS["black"], (100, 10, 200, 40))
+    image.paste(garment, (100, 110, 200, 400))
+    return image
+
+
+@pytest.mark.parametrize("skin", [(235, 190, 160), (190, 130, 95), (100, 65, 45)])
+def test_a_model_s_skin_and_hair_are_no_colours_of_the_garment(skin: tuple[int, int, int]) -> None:
+    [only] = colours_of(facts_of(worn(LEVELS["green"], skin)))
+
+    assert only.colour == "green"
+    assert only.share > 0.98
+
+
+def test_a_tall_thing_that_has_the_colour_of_skin_all_over_keeps_it() -> None:
+    assert colours_of(facts_of(worn((190, 130, 95), (190, 130, 95))))[0].colour == "brown"
 
 
 def test_a_white_product_is_white_in_a_dim_room_too() -> None:

@@ -73,7 +73,7 @@ def test_the_int8_file_stays_near_the_float32_file(builder):
     builder.build()
     wanted = builder.source.input
     photos = (builder.home / "sample-catalogue").glob("*.jpg")
-    pixels = np.stack([model_input(read_picture(photo.read_bytes(), wanted), wanted) for photo in photos])
+    pixels = model_input([read_picture(photo.read_bytes(), wanted) for photo in photos], wanted)
     float32, int8 = (features(builder, precision, pixels) for precision in ("float32", "int8"))
     assert 0 < np.linalg.norm(int8 - float32) < 0.05 * np.linalg.norm(float32)
 

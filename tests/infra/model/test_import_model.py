@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from infra.cli import main
@@ -51,7 +50,7 @@ def answers(folder: Path) -> list[str]:
     """Return what the imported model calls a photo of each thing, two at a time as a batch."""
     classifier = Classifier.load(folder / "model" / CARD_NAME)
     contract = classifier.card.input
-    pixels = np.stack([model_input(read_picture(jpeg(c), contract), contract) for c in COLOURS.values()])
+    pixels = model_input([read_picture(jpeg(colour), contract) for colour in COLOURS.values()], contract)
     return [classifier.card.classes[int(found.scores.argmax())].name for found in classifier.classify(pixels)]
 
 

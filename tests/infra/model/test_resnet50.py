@@ -53,9 +53,7 @@ def test_one_picture_is_answered_alike_alone_and_among_others(builder, accuracy)
         names = [row["file"] for row, _ in zip(csv.DictReader(file), range(4), strict=False)]
     classifier = Classifier.load(card_path)
     wanted = classifier.card.input
-    pixels = np.stack(
-        [model_input(read_picture((LABELS.parent / name).read_bytes(), wanted), wanted) for name in names]
-    )
+    pixels = model_input([read_picture((LABELS.parent / name).read_bytes(), wanted) for name in names], wanted)
     together = classifier.classify(pixels)
     alone = [classifier.classify(one[None])[0] for one in pixels]
     for one, other in zip(together, alone, strict=True):

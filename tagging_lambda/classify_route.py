@@ -193,7 +193,7 @@ class PhotoClassifier:
             began_s = self.clock_s()
             model = self.models.named(name)
             picture = model.reader.read(data)
-            pixels = model_input(picture, model.classifier.card.input)[None]
+            pixels = model_input([picture], model.classifier.card.input)
             classification = model.classifier.classify(pixels)[0]
             document = _model_document(name, model, classification, names)
             milliseconds = _milliseconds(self.clock_s() - began_s)
