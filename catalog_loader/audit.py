@@ -23,9 +23,9 @@ from catalog_loader.export_check import ExportComparison, with_export, with_expo
 from catalog_loader.image_set import ImageSet
 from catalog_loader.inventory import Inventory
 from catalog_loader.manifest import Manifest
-from catalog_loader.ordered_map import map_in_order
 from catalog_loader.redrive import release_all
 from catalog_loader.send import OFFENDERS
+from pipeline.ordered_map import map_in_order
 from pipeline.records import Record, RejectedImage, TaggedImage
 from pipeline.unreadable import UnreadableItem, UnreadableItems
 
@@ -145,13 +145,12 @@ class Auditor:
     ) -> Iterator[Candidate]:
         names, compare_export = ImageSet(), with_export
         if isinstance(source, Inventory):
-            prefix, compare_export = source.wanted, with_export_in_any_order
-            images = compared(audit.found.pictures(names.noted(source.images())), self.table, versions)
-            images = self._as_now(images, versions, audit)
+            prefix, listed, compare_export = source.wanted, source.images(), with_export_in_any_order
         else:
-            prefix = source
-            listed = audit.found.pictures(names.noted(list_candidates(self.images, prefix)))
-            images = compared(listed, self.table, versions)
+            prefix, listed = source, list_candidates(self.images, source)
+        images = compared(audit.found.pictures(names.noted(listed)), self.table, versions)
+        if isinstance(source, Inventory):
+            images = self._as_now(images, versions, audit)
         if self.exported:
             audit.export = ExportComparison.of(self.exported)
         if audit.export and audit.export.images:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from catalog_loader.ordered_map import map_in_order
 from pipeline.batches import batched
 from pipeline.errors import ImageRejected, RejectReason, TooLarge
 from pipeline.images import FetchedImage, Gone, ImageRef, ListedImage, Unchanged
+from pipeline.ordered_map import map_in_order
 from pipeline.records import GoneImage, Observation, Record, RejectedImage, TaggedImage, UndoneImage
 from pipeline.unreadable import UnreadableItem
 

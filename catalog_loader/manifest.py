@@ -71,6 +71,7 @@ class Manifest:
             yield candidate
 
     def _candidates(self) -> Iterator[tuple[int, Candidate]]:
+        # Read like every other CSV of a person (DECISIONS.md, 164).
         for row in rows(self.path, (IMAGE,), title=str(self), ignores_case=True):
             try:
                 yield row.line, _candidate(row)

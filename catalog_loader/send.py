@@ -7,9 +7,9 @@ from itertools import chain, islice
 from threading import Event, Lock
 from typing import TYPE_CHECKING
 
-from catalog_loader.ordered_map import map_in_order
 from pipeline.batches import batched
 from pipeline.errors import RetryLater
+from pipeline.ordered_map import map_in_order
 from pipeline.ports import SEND_BATCH, MessageQueue, Probe, QueueDepth
 
 if TYPE_CHECKING:

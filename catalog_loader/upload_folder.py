@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from catalog_loader.ordered_map import map_in_order
 from pipeline.errors import CallerError
 from pipeline.not_pictures import skip_reason
+from pipeline.ordered_map import map_in_order
 
 if TYPE_CHECKING:
     from collections import Counter

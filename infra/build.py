@@ -6,23 +6,18 @@ import hashlib
 import os
 import shutil
 import zipfile
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import click
 
-from infra.package import PACKAGES, ROOT, compared_models, zip_files
+from infra.package import PACKAGES, ROOT, Package, compared_models, zip_files
 from infra.sbom import bill_of_materials
 from infra.wheels import Architecture, compile_modules, libraries, recipe
 from pipeline.errors import DeployerError
 from pipeline.settings import model_dir as default_model_dir
 from pipeline.whole_file import written_whole
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
-
-    from infra.package import Package
 
 BUILD = ROOT / "build"
 MAX_UNZIPPED_BYTES = 262_144_000  # the largest package AWS Lambda permits, libraries and all

@@ -6,26 +6,20 @@ import csv
 import json
 import sys
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, date, datetime
+from typing import Any
 
 import click
 
-from infra.photos import known_photos
+from infra.photos import KnownPhoto, known_photos
 from pipeline.errors import CallerError
 from pipeline.exit_codes import ATTENTION, DONE
 from pipeline.keywords import Vocabulary
-from pipeline.photo_rules import RuleSet, with_ancestors
+from pipeline.photo_rules import Finding, RuleSet, with_ancestors
 from pipeline.progress import Progress
 from pipeline.terminal import printable
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from datetime import date
-
-    from infra.photos import KnownPhoto
-    from pipeline.photo_rules import Finding
 
 CSV_COLUMNS = ("image", "rule", "level", "measured", "limit", "from", "source", "text")
 

@@ -7,17 +7,14 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import click
 
 from infra.lazy_group import LazyGroup
 from pipeline.errors import CallerError, CatalogTaggerError, DeployerError
 from pipeline.exit_codes import ATTENTION, DONE
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 MISTAKE = 2  # the exit code of a mistake of the caller
 MISTAKES = (click.ClickException, CallerError, DeployerError)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import click
 
 from infra.package import PACKAGES, TEMPLATE
 from infra.wheels import PYTHON_VERSION
 from pipeline.errors import CallerError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 SHARED_RUNTIME = re.compile(rf"(?m)^    Runtime: python{re.escape(PYTHON_VERSION)}.*\n")
 CODE = re.compile(r"(?m)^      CodeUri: .*/(?P<function>\w+)\.zip\n      Handler: (?P<handler>\S+)\n")

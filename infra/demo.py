@@ -17,7 +17,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import click
 from PIL import Image
@@ -38,9 +39,6 @@ from pipeline.settings import HOME_VARIABLE, home, model_dir
 from pipeline.stack import TARGET_VARIABLE, Stack, find_stack
 from pipeline.unreadable import readable
 from tagging_lambda.model_card import ModelCard
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SHOP = "sample-shop"  # the bucket of an existing catalogue, before the shop knew of us
 UPLOADED = 14  # photos that come one by one, as new products do; the others are there already

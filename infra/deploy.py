@@ -9,9 +9,10 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -24,9 +25,6 @@ from pipeline.aws.functions import LEFT_TO_OTHERS, concurrency_limit
 from pipeline.errors import CallerError, DeployerError
 from pipeline.stack import STACK_NAME
 from pipeline.whole_file import written_whole
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
 
 PARAMETERS_PATH = ROOT / "infra" / "parameters.toml"
 PARAMETERS_VARIABLE = "PARAMETERS"

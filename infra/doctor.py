@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -24,10 +25,6 @@ from pipeline.images import BucketPrefix
 from pipeline.products import describe_products
 from pipeline.stack import Stack, endpoint_url_of, stack_name_of
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from datetime import datetime
-
 EXPORT_IS_OLD = timedelta(hours=26)  # chosen by us: a day and some, for those who export nightly
 STANDING = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"}
 SIGN_IN = "sign in to AWS with `aws sso login`, or name other credentials with AWS_PROFILE"
@@ -36,7 +33,7 @@ READY = ("Active", "Successful")  # a function's state, and that of its last upd
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Check:
     """What was looked at and found. Where it is not well, ``next_step`` says what to do about it."""
 
     what: str
@@ -57,7 +54,7 @@ class Doctor:
     name: str
     clock: Callable[[], datetime] = utc_now
 
-    def findings(self) -> Iterator[Finding]:
+    def findings(self) -> Iterator[Check]:
         """Yield what is found, the most basic first; it ends with what nothing else can be without."""
         for check in (self._credentials, self._standing):
             finding = self._looked(check)
@@ -66,7 +63,7 @@ class Doctor:
                 return
         yield from map(self._looked, self._checks(stack_outputs(self.connect("cloudformation"), self.name)))
 
-    def _checks(self, outputs: Mapping[str, str]) -> Iterator[Callable[[], Finding]]:
+    def _checks(self, outputs: Mapping[str, str]) -> Iterator[Callable[[], Check]]:
         stack = Stack.from_outputs(outputs)
         yield partial(self._version, outputs)
         for check in (self._function, self._concurrency, self._mappings):
@@ -78,60 +75,60 @@ class Doctor:
         yield partial(self._export, stack.export_bucket, f"{stack.export_prefix}latest.json")
         yield self._alarms
 
-    def _looked(self, check: Callable[[], Finding]) -> Finding:
+    def _looked(self, check: Callable[[], Check]) -> Check:
         try:
             return check()
         except Denied as error:
-            return Finding("permission", str(error), "use credentials that may look at it")
+            return Check("permission", str(error), "use credentials that may look at it")
         except CatalogTaggerError as error:
-            return Finding("AWS", str(error), "try again; if it stays, `make deploy`")
+            return Check("AWS", str(error), "try again; if it stays, `make deploy`")
 
-    def _credentials(self) -> Finding:
+    def _credentials(self) -> Check:
         try:
             sts = self.connect("sts")
             with translated("the credentials"):
                 caller = sts.get_caller_identity()
         except Denied as error:
-            return Finding("credentials", str(error), SIGN_IN)
-        return Finding("credentials", f"account {caller['Account']}, {caller['Arn']}, {sts.meta.region_name}")
+            return Check("credentials", str(error), SIGN_IN)
+        return Check("credentials", f"account {caller['Account']}, {caller['Arn']}, {sts.meta.region_name}")
 
-    def _standing(self) -> Finding:
+    def _standing(self) -> Check:
         cloudformation = self.connect("cloudformation")
         try:
             stack_outputs(cloudformation, self.name)
         except NoStack as error:
-            return Finding("stack", str(error), "`make deploy` deploys one")
+            return Check("stack", str(error), "`make deploy` deploys one")
         with translated(self.name):
             status = str(cloudformation.describe_stacks(StackName=self.name)["Stacks"][0]["StackStatus"])
-        return Finding("stack", f"{self.name}, {status}", _step_after(status))
+        return Check("stack", f"{self.name}, {status}", _step_after(status))
 
-    def _version(self, outputs: Mapping[str, str]) -> Finding:
+    def _version(self, outputs: Mapping[str, str]) -> Check:
         deployed, installed = outputs.get("Version", "unknown"), version("catalog-tagger")
         step = "" if deployed == installed else "`make deploy` deploys the version that is here"
-        return Finding("version", f"{deployed} is deployed, {installed} is here", step)
+        return Check("version", f"{deployed} is deployed, {installed} is here", step)
 
-    def _function(self, name: str) -> Finding:
+    def _function(self, name: str) -> Check:
         with translated(name):
             held = self.connect("lambda").get_function_configuration(FunctionName=name)
         state = (held.get("State", READY[0]), held.get("LastUpdateStatus", READY[1]))
         found = (
             f"{held['Architectures'][0]}, {held['MemorySize']:,} MB, {held['Timeout']} s, {', '.join(state).lower()}"
         )
-        return Finding("function", found, "" if state == READY else "wait a minute; if it stays, `make deploy`")
+        return Check("function", found, "" if state == READY else "wait a minute; if it stays, `make deploy`")
 
-    def _concurrency(self, name: str) -> Finding:
+    def _concurrency(self, name: str) -> Check:
         functions = self.connect("lambda")
         limit = concurrency_limit(functions)
         with translated(name):
             held = functions.get_function_concurrency(FunctionName=name)
         reserved = int(held.get("ReservedConcurrentExecutions", 0))
         if not reserved:
-            return Finding("concurrency", f"none reserved; the account's {limit:,} are shared with its other functions")
+            return Check("concurrency", f"none reserved; the account's {limit:,} are shared with its other functions")
         fits = reserved + LEFT_TO_OTHERS <= limit
         step = "" if fits else 'ask AWS for more, or `make deploy PARAMETERS="ReserveConcurrency=false"`'
-        return Finding("concurrency", f"{reserved:,} reserved of the account's {limit:,}", step)
+        return Check("concurrency", f"{reserved:,} reserved of the account's {limit:,}", step)
 
-    def _mappings(self, name: str) -> Finding:
+    def _mappings(self, name: str) -> Check:
         with translated(name):
             held = self.connect("lambda").list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
         states = sorted(
@@ -139,46 +136,46 @@ class Doctor:
         )
         awake = len(states) == len(("uploads", "backfill")) and all(state.endswith(" enabled") for state in states)
         step = "" if awake else "enable them: RUNBOOK.md#backfill-stands-still"
-        return Finding("mappings", ", ".join(states) or "none", step)
+        return Check("mappings", ", ".join(states) or "none", step)
 
-    def _queue(self, title: str, url: str, dead_letter_url: str) -> Finding:
+    def _queue(self, title: str, url: str, dead_letter_url: str) -> Check:
         sqs = self.connect("sqs")
         depth, dead = SqsQueue(sqs, url).depth(), SqsQueue(sqs, dead_letter_url).depth()
         letters = dead.waiting + dead.in_flight
         counts = f"{depth.waiting:,} waiting, {depth.in_flight:,} in flight, {letters:,} dead letters"
-        return Finding(title, counts, "see why they died: RUNBOOK.md#dead-letters" if letters else "")
+        return Check(title, counts, "see why they died: RUNBOOK.md#dead-letters" if letters else "")
 
-    def _table(self, name: str) -> Finding:
+    def _table(self, name: str) -> Check:
         with translated(name):
             held = self.connect("dynamodb").describe_table(TableName=name)["Table"]
         safe = held["TableStatus"] == "ACTIVE" and held.get("DeletionProtectionEnabled")
         state = f"{held['TableStatus'].lower()}, about {held['ItemCount']:,} images"
-        return Finding("table", state, "" if safe else "`make deploy`: it shall be active, and protected from deletion")
+        return Check("table", state, "" if safe else "`make deploy`: it shall be active, and protected from deletion")
 
-    def _products(self, stack: Stack) -> Finding:
+    def _products(self, stack: Stack) -> Check:
         pattern = deployed_product_pattern(self.connect("lambda"), stack.tag_function_name)
         listing = S3Images(self.connect("s3")).listing(BucketPrefix(stack.images_bucket))
         examples, warning = describe_products((listed.image for listed in listing), pattern)
         example = examples[0] if examples else "the images bucket is empty"
-        return Finding("products", warning or example, f"{SET_PATTERN}, then `load --only stale`" if warning else "")
+        return Check("products", warning or example, f"{SET_PATTERN}, then `load --only stale`" if warning else "")
 
-    def _export(self, bucket: str, key: str) -> Finding:
+    def _export(self, bucket: str, key: str) -> Check:
         try:
             with translated(bucket):
                 written_at = self.connect("s3").head_object(Bucket=bucket, Key=key)["LastModified"]
         except Exception as error:
             if is_code(error, "404", "NoSuchKey"):
-                return Finding("export", "there is none yet", "wait for the timer, or `catalog-tagger export`")
+                return Check("export", "there is none yet", "wait for the timer, or `catalog-tagger export`")
             raise
         age = self.clock() - written_at
         step = "see the export function's log: RUNBOOK.md#export-errors" if age > EXPORT_IS_OLD else ""
-        return Finding("export", f"{age / timedelta(hours=1):.1f} hours old", step)
+        return Check("export", f"{age / timedelta(hours=1):.1f} hours old", step)
 
-    def _alarms(self) -> Finding:
+    def _alarms(self) -> Check:
         with translated("the alarms"):
             held = self.connect("cloudwatch").describe_alarms(AlarmNamePrefix=f"{self.name}-", StateValue="ALARM")
         raised = sorted(alarm["AlarmName"].removeprefix(f"{self.name}-") for alarm in held["MetricAlarms"])
-        return Finding("alarms", ", ".join(raised) or "none is raised", f"RUNBOOK.md#{raised[0]}" if raised else "")
+        return Check("alarms", ", ".join(raised) or "none is raised", f"RUNBOOK.md#{raised[0]}" if raised else "")
 
 
 def _step_after(status: str) -> str:

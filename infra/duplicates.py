@@ -4,30 +4,23 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 
-from infra.photos import known_photos, photo_bytes
+from infra.photos import KnownPhoto, known_photos, photo_bytes
 from pipeline.errors import ImageRejected
 from pipeline.keywords import Vocabulary
 from pipeline.progress import Progress
 from pipeline.terminal import printable
+from pipeline.vectors import FeatureVector
 from results_sink.search.duplicates import alike_pairs, groups_of
-from tagging_lambda.image.same_photo import is_same_photo
+from tagging_lambda.image.same_photo import PhotoPrint, is_same_photo
 from tagging_lambda.image.small_photo import print_reader
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from numpy.typing import NDArray
-
-    from infra.photos import KnownPhoto
-    from pipeline.vectors import FeatureVector
-    from tagging_lambda.image.same_photo import PhotoPrint
 
 PRINTS_KEPT = 512  # chosen by us: half a megabyte each; pairs of photos that are alike follow each other
 

@@ -7,12 +7,13 @@ import json
 import mimetypes
 import re
 import time
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import results_sink
@@ -20,20 +21,15 @@ from pipeline.http.document import load_document
 from pipeline.http.models import ProblemCode
 from pipeline.http.problems import problem_response
 from pipeline.http.resolver import Resolver, make_http_handler
-from pipeline.images import FILE_SCHEME, LocalImage
+from pipeline.images import FILE_SCHEME, ImageRef, LocalImage
+from pipeline.keywords import Vocabulary
 from pipeline.memory.table import MemoryTable
+from pipeline.records import Record
+from pipeline.unreadable import UnreadableItem
+from results_sink.connect import ExportPlace
 from results_sink.export.exported_records import ExportedRecords
 from results_sink.http import api, page_files
 from results_sink.search.newest import ExportReader
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
-
-    from pipeline.images import ImageRef
-    from pipeline.keywords import Vocabulary
-    from pipeline.records import Record
-    from pipeline.unreadable import UnreadableItem
-    from results_sink.connect import ExportPlace
 
 HOST = "127.0.0.1"  # photos of this machine are served, so nobody else is answered
 LOCAL_BUCKET = "file:"  # what the page takes for the bucket of file:///home/me/a.jpg

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import click
 
 from pipeline.errors import CallerError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 # The modules that only some commands need, each with the extra of pyproject.toml that brings it.
 EXTRAS = {

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import click
 
-from infra.package import PACKAGES, RUNTIME_CLIENT, requirements
+from infra.package import PACKAGES, RUNTIME_CLIENT, Package, requirements
 from infra.wheels import PYTHON_VERSION, Architecture, locked_lines, pip
 from pipeline.errors import DeployerError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from infra.package import Package
 
 HINT = "`make lock NEWEST=yes` lets every version move"
 LINE = re.compile(r"(?P<name>[\w.-]+)==(?P<version>\S+)(?P<hashes>(?: --hash=sha256:[0-9a-f]{64})+)  # (?P<licence>.+)")

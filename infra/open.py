@@ -6,10 +6,10 @@ import os
 import sys
 import time
 import webbrowser
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 import click
 
@@ -29,17 +29,12 @@ from pipeline.images import ImageRef
 from pipeline.keywords import Vocabulary
 from pipeline.model_version import CARD_NAME
 from pipeline.not_pictures import skip_reason
+from pipeline.ports import RecordTable
 from pipeline.progress import Progress
 from pipeline.settings import home, model_dir
-from pipeline.stack import TARGET_VARIABLE
+from pipeline.stack import TARGET_VARIABLE, Stack
 from results_sink.connect import export_place
 from results_sink.export.manifest import LATEST_NAME
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from pipeline.ports import RecordTable
-    from pipeline.stack import Stack
 
 COMPARED = "float32"  # the same model before it was quantized: what people compare with first
 PATIENCE_S = 60.0  # chosen by us: longer than a cold start and a batch; after it, `open` says what is left

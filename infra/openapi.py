@@ -7,7 +7,7 @@ import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -25,14 +25,12 @@ from pipeline.memory.watchers import MemoryWatchers
 from results_sink.http import api, photos, ratings, status
 from results_sink.search.newest import ExportReader
 from results_sink.search.snapshot import InPlace
-from tagging_lambda import classify_once, same_photos, thumbnails
-from tagging_lambda.curate import decide_request
+from tagging_lambda import classify_route, same_photos, thumbnails
+from tagging_lambda.classify_route import LoadedModel
+from tagging_lambda.curate import decide_route
 from tagging_lambda.curate.rewrite import Rewriter
 from tagging_lambda.link import LinkFetcher
 from tagging_lambda.recorded_photos import RecordedPhotos
-
-if TYPE_CHECKING:
-    from tagging_lambda.classify_once import LoadedModel
 
 
 def whole_app(vocabulary: Vocabulary) -> Resolver:
@@ -42,9 +40,9 @@ def whole_app(vocabulary: Vocabulary) -> Resolver:
     newest = ExportReader(files, InPlace(files), "the export", vocabulary, time.monotonic)
     api.add_routes(app, api.Api(table, newest, vocabulary))
     photos.add_routes(app, photos.CataloguePhotos(MemoryAddresses(), table, ()))
-    source = classify_once.PhotoSource(LinkFetcher(), MemoryImages(), ())
-    models = classify_once.Models(("default",), _no_model)
-    classify_once.add_routes(app, classify_once.PhotoClassifier(models, source, vocabulary))
+    source = classify_route.PhotoSource(LinkFetcher(), MemoryImages(), ())
+    models = classify_route.Models(("default",), _no_model)
+    classify_route.add_routes(app, classify_route.PhotoClassifier(models, source, vocabulary))
     recorded = RecordedPhotos(table, MemoryImages(), ())
     thumbnails.add_routes(app, thumbnails.Thumbnails(recorded, files, _make_nothing))
     same_photos.add_routes(app, same_photos.PhotoComparison(recorded, _make_nothing))
@@ -55,7 +53,7 @@ def whole_app(vocabulary: Vocabulary) -> Resolver:
         ),
     )
     rewriter = Rewriter(table, ThreadPoolExecutor(1))
-    decide_request.add_routes(app, decide_request.DecisionWriter(rewriter, vocabulary, utc_now))
+    decide_route.add_routes(app, decide_route.DecisionWriter(rewriter, vocabulary, utc_now))
     ratings.add_routes(app, ratings.KeywordRatingStore(MemoryRatings(), table, vocabulary, (), utc_now))
     status.add_routes(app, status.TaggingStatus(table, (), utc_now))
     return app

@@ -5,20 +5,17 @@ from __future__ import annotations
 import os
 import re
 import zipfile
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import requires
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pipeline.front_settings import MODELS_FOLDER
 from pipeline.keywords import Vocabulary
 from pipeline.model_version import CARD_NAME
 from pipeline.settings import OVERLAY_NAME, overlay_path
 from tagging_lambda.model_card import ModelCard
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "infra" / "template.yaml"

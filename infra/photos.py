@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from catalog_loader.manifest import Manifest
 from pipeline.aws.clients import client
@@ -14,24 +14,18 @@ from pipeline.aws.dynamodb import table_of_stack
 from pipeline.aws.s3 import S3Images
 from pipeline.batches import batched
 from pipeline.errors import CallerError, ImageRejected, RejectReason
+from pipeline.facts import PhotoFacts
 from pipeline.images import FILE_SCHEME, MAX_IMAGE_BYTES, SCHEME, BucketPrefix, FetchedImage, ImageRef
-from pipeline.records import GoneImage, RejectedImage, TaggedImage
+from pipeline.keywords import KeywordTag, Vocabulary
+from pipeline.ports import ImageStore, RecordTable
+from pipeline.records import Decision, GoneImage, Record, RejectedImage, TaggedImage
 from pipeline.stack import find_stack
 from pipeline.unreadable import UnreadableItem
+from pipeline.vectors import FeatureVector
 from results_sink.connect import export_place
 from results_sink.export.exported_records import ExportedRecords
 from results_sink.export.manifest import LATEST_NAME
-from tagging_lambda.local_files import RejectedFile, bytes_of, photos_in
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from pipeline.facts import PhotoFacts
-    from pipeline.keywords import KeywordTag, Vocabulary
-    from pipeline.ports import ImageStore, RecordTable
-    from pipeline.records import Decision, Record
-    from pipeline.vectors import FeatureVector
-    from tagging_lambda.local_files import TaggedFile
+from tagging_lambda.local_files import RejectedFile, TaggedFile, bytes_of, photos_in
 
 _BATCH = 100  # the most records that one call reads
 

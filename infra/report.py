@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from infra.check import checked_photos
 from infra.duplicates import comparable_photos, duplicate_names, same_by_pixels
-from infra.photos import known_photos, named_bytes, photo_bytes, photos_of, records_of_export
+from infra.photos import KnownPhoto, known_photos, named_bytes, photo_bytes, photos_of, records_of_export
 from pipeline.colours import decided_colours
 from pipeline.keywords import Vocabulary
 from pipeline.model_version import CARD_NAME
@@ -28,11 +28,6 @@ from tagging_lambda.image.contact_sheet import Figure, Section, write_contact_sh
 from tagging_lambda.image.reader import ProcessReader
 from tagging_lambda.image.small_photo import print_reader
 from tagging_lambda.model_card import ModelCard
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from infra.photos import KnownPhoto
 
 RULES = ("google", "amazon")
 CATEGORIES_SHOWN, EXAMPLES_SHOWN = 8, 6  # chosen by us: with the other sections some 80 pictures, 2 MB

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 import click
 
@@ -15,31 +16,19 @@ from pipeline.aws.dynamodb import DynamoTable
 from pipeline.batches import batched
 from pipeline.errors import CallerError, RevisionConflict
 from pipeline.exit_codes import ATTENTION, DONE
+from pipeline.images import ImageRef
+from pipeline.ports import RecordTable
 from pipeline.progress import Progress
+from pipeline.records import Record
 from pipeline.stack import find_stack
 from pipeline.terminal import printable
 from pipeline.unreadable import UnreadableItem, UnreadableItems
 from results_sink.connect import export_place
 from results_sink.export.exported_records import BackedUpRecords
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from concurrent.futures import Executor
-
-    from pipeline.images import ImageRef
-    from pipeline.ports import RecordTable
-    from pipeline.records import Record
+from results_sink.export.rows import RecordSource
 
 BATCH = 100  # the most records that one call reads
 AT_ONCE = 16  # writes, chosen by us: some hundred a second
-
-
-class RecordSource(Protocol):
-    """Where records come back from."""
-
-    def scan(self) -> Iterator[Record | UnreadableItem]:
-        """Yield every record once."""
-        ...
 
 
 @dataclass

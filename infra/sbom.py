@@ -5,20 +5,15 @@ from __future__ import annotations
 import json
 import uuid
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import click
 
-from infra.lock import read_lock
-from infra.package import PACKAGES
+from infra.lock import Locked, read_lock
+from infra.package import PACKAGES, Package
 from pipeline.model_version import CARD_NAME
 from tagging_lambda.model_card import ModelCard
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from infra.lock import Locked
-    from infra.package import Package
 
 SPEC_VERSION = "1.6"
 NAMESPACE = uuid.UUID("8e0f6f0a-5a0c-5b0e-9d4a-5f3d6f5f2a55")  # chosen by us: serial numbers are derived from it

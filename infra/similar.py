@@ -4,30 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 import numpy as np
 
-from infra.photos import is_export, known_photo_of, known_photos
+from infra.photos import KnownPhoto, is_export, known_photo_of, known_photos
 from pipeline.errors import CallerError
 from pipeline.images import SCHEME
 from pipeline.keywords import Vocabulary
 from pipeline.progress import Progress
 from pipeline.terminal import printable
+from pipeline.vectors import FeatureVector
 from results_sink.connect import export_place
 from results_sink.search.nearest import VectorIndex
 from results_sink.search.search import Searcher, SimilarRequest
 from results_sink.search.shared_words import HeadWords
 from results_sink.search.snapshot import open_latest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from infra.photos import KnownPhoto
-    from pipeline.vectors import FeatureVector
 
 COUNT = 12
 

@@ -6,9 +6,10 @@ import json
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -23,16 +24,11 @@ from pipeline.settings import DEFAULT_PRODUCT_PATTERN, ProductPattern, model_dir
 from pipeline.terminal import printable
 from results_sink.export.manifest import LATEST_NAME
 from tagging_lambda.file_documents import file_document
-from tagging_lambda.local_files import FileTagger, RejectedFile, count_beside_photos, files_below
+from tagging_lambda.local_files import FileTagger, RejectedFile, TaggedFile, count_beside_photos, files_below
 from tagging_lambda.words.head_store import InstalledHeads
 from tagging_lambda.words.heads_option import heads_option
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from tagging_lambda.local_files import TaggedFile
-
-    Results = Iterable[TaggedFile | RejectedFile]
+Results = Iterable[TaggedFile | RejectedFile]
 
 CSV, JSON_LINES, PARQUET = ".csv", ".jsonl", ".parquet"
 

@@ -4,35 +4,29 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import click
 
-from infra.tag import CSV, JSON_LINES, PARQUET
+from infra.tag import CSV, JSON_LINES, PARQUET, Results, Tagging
 from pipeline.clock import utc_now
 from pipeline.folder import FolderFiles
 from pipeline.images import ImageRef, LocalImage, is_unicode
-from pipeline.records import Observation
+from pipeline.records import Observation, Record
 from pipeline.run_id import new_run_id
-from pipeline.settings import home
+from pipeline.settings import ProductPattern, home
 from pipeline.standard_ids import OWN_NAME, StandardIds
 from pipeline.terminal import printable
 from pipeline.whole_file import written_whole
 from results_sink.export.export import Exporter
-from results_sink.export.one_file import write_images
+from results_sink.export.single_file import write_images
 from tagging_lambda.file_documents import CSV_COLUMNS, file_record, file_row
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
-
-    from infra.tag import Results, Tagging
-    from pipeline.records import Record
-    from pipeline.settings import ProductPattern
-    from tagging_lambda.local_files import RejectedFile, TaggedFile
+from tagging_lambda.local_files import RejectedFile, TaggedFile
 
 _SHOP = ImageRef("local", "-")  # a bucket for keys from which a product is read
 

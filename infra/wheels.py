@@ -8,15 +8,12 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pipeline.errors import DeployerError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 PYTHON_VERSION = "3.13"  # of the runtime in the template
 CODE_FOLDER = "/var/task"  # where AWS Lambda unpacks a package

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import click
 
 from infra.photos import records_of_export
 from tagging_lambda.words import cli
-
-if TYPE_CHECKING:
-    import click
 
 
 # Only where the caller names one: an export that happens to lie there may be older than the photos (DECISIONS.md, 149).

@@ -5,15 +5,13 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import IO, TYPE_CHECKING
+from pathlib import Path
+from typing import IO
 
 from pipeline.errors import CallerError
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
-    from pathlib import Path
 
 MAX_LINE_BYTES = 65_536  # chosen by us: ten times what the longest key, product and quotes can need
 DELIMITERS = ",;\t"  # what spreadsheets write, in the order in which they are tried
@@ -51,6 +49,7 @@ class CsvRow:
         return CallerError(f"{self.file}, line {self.line:,}{cell}: {problem}")
 
 
+# One reader for manifests, labels and decisions, in every form that spreadsheets write (DECISIONS.md, 164).
 def rows(
     path: Path,
     needed: Collection[str],

@@ -25,11 +25,8 @@ Anything else is a bug and is not caught.
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 
 class RejectReason(StrEnum):

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pipeline.errors import BadSettings
 from pipeline.settings import required
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 MODELS_FOLDER = "models"  # of further models, one folder each; beside the code, or in the command's home folder
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime
+from pathlib import Path
 from urllib.parse import quote, unquote, unquote_plus
 
 from pipeline.errors import CallerError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-    from pathlib import Path
 
 MAX_KEY_BYTES = 1024  # the longest key Amazon S3 permits, in UTF-8
 MAX_PRODUCT_BYTES = 1024  # chosen by us: half of what DynamoDB permits in an index key (2,048 bytes)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from pipeline.errors import CallerError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 # Characters, chosen by us: longer than the longest titles that shops' own channels take (150), than any sane URL,
 # and than the tags of all but a few products.

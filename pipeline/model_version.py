@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from pathlib import Path
 
 from pipeline.errors import BadModel
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
 
 CARD_NAME = "card.json"  # of the file that describes a model, beside its weights
 DEFAULT_FIT = "crop"

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 import secrets
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from datetime import datetime
 
 from pipeline.errors import CallerError
 from pipeline.messages import UPLOAD_RUN
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime
 
 RANDOM_BYTES = 3  # chosen by us: of runs begun in the same second, one in 16 million pairs would share a name
 _FORM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # chosen by us: safe in a file's name, an address and a query

@@ -15,17 +15,15 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Self
+from pathlib import Path
+from typing import Any, Self
 
 from pipeline.aws.clients import client, stack_outputs
 from pipeline.errors import BadSettings, NoStack, RetryLater
 from pipeline.settings import home
 from pipeline.whole_file import written_whole
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
 
 STACK_NAME = "catalog-tagger"
 STACK_VARIABLE = "CATALOG_TAGGER_STACK"

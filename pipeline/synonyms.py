@@ -6,6 +6,8 @@ overlay of the taxonomy.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,76 +20,27 @@ if TYPE_CHECKING:
     from pipeline.keywords import Vocabulary
 
 SYNONYMS_PATH = Path(__file__).with_name("synonyms.csv")
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-# Plurals and other forms that no rule of the language covers; folded, without accents.
-IRREGULAR_PLURALS = {
-    "en": {
-        "mice": "mouse",
-        "men": "man",
-        "women": "woman",
-        "children": "child",
-        "feet": "foot",
-        "knives": "knife",
-        "scarves": "scarf",
-        "shelves": "shelf",
-        "loaves": "loaf",
-        "wives": "wife",
-        "gray": "grey",
-    },
-    "de": {"mause": "maus", "topfe": "topf", "kafige": "kafig", "handys": "handy", "sofas": "sofa", "autos": "auto"},
-    "fr": {
-        "bijoux": "bijou",
-        "animaux": "animal",
-        "journaux": "journal",
-        "chevaux": "cheval",
-        "travaux": "travail",
-        "blanche": "blanc",
-        "blanches": "blanc",
-        "violette": "violet",
-        "violettes": "violet",
-    },
-    "es": {"luces": "luz", "lapices": "lapiz", "peces": "pez", "jerseis": "jersey", "relojes": "reloj"},
-}
-
-# Other names of colours.
-COLOUR_SYNONYMS = {
-    "en": {"navy": "blue", "gray": "grey", "violet": "purple", "burgundy": "red", "multicolored": "multicoloured"},
-    "de": {"violett": "purple", "dunkelblau": "blue", "hellblau": "blue", "weinrot": "red", "bunt": "multicoloured"},
-    "fr": {"bordeaux": "red", "marine": "blue", "mauve": "purple", "brun": "brown"},
-    "es": {"violeta": "purple", "granate": "red", "celeste": "blue", "rosado": "pink", "castano": "brown"},
-}
-
-# Words that say nothing about a photo, so that searches ignore them silently; folded.
-STOP_WORDS = {
-    "en": _words("a an and the for with of in on to from my by at some"),
-    "de": _words("der die das ein eine einen und fur mit von aus im in zum zur den dem"),
-    "fr": _words("le la les l un une des de du d et pour avec en a au aux"),
-    "es": _words("el la los las un una unos unas de del y para con en a al"),
-}
-
-# Words that leave out what follows them; folded.
-NEGATIONS = {
-    "en": _words("not no without except"),
-    "de": _words("nicht kein keine keinen ohne ausser"),
-    "fr": _words("sans pas sauf"),
-    "es": _words("sin no excepto menos"),
-}
-
+# A file, because whoever corrects it speaks a language and need not write Python (DECISIONS.md, 162).
+WORDS_PATH = Path(__file__).with_name("query_words.csv")
 # Keywords that mostly say what another thing is made of, when they stand beside it: wool, velvet.
-MATERIALS = _words("n04599235 n04525038")
+MATERIALS = frozenset({"n04599235", "n04525038"})
 
-# Words for what photos do not show; spelled correctly, although word lists lack them; folded.
-UNSAID_WORDS = {
-    "en": _words("mens womens ladies kids boys girls unisex xs xxl plussize oversized handmade vegan faux"),
-    "de": _words("herren damen kinder unisex xxl xs oversize gunstig reduziert"),
-    "fr": _words("homme femme enfant unisexe xxl xs soldes"),
-    "es": _words("hombre mujer nino nina unisex xxl xs rebajas"),
-}
+
+class WordKind(StrEnum):
+    """What a word of a query can be beside a keyword's name."""
+
+    FORM = "form"  # a plural or another form that no rule of the language covers; it means the form in the taxonomy
+    COLOUR = "colour"  # another name of the colour that it means
+    STOP = "stop"  # says nothing about a photo, so that searches ignore it silently
+    NEGATION = "negation"  # leaves out what follows it
+    UNSAID = "unsaid"  # for what photos do not show; spelled correctly, although word lists lack it
+
+
+@cache
+def special_words(kind: WordKind, language: str) -> Mapping[str, str]:
+    """Return the words of that kind, folded, each with what it means; a shop's own language has none."""
+    words = (row for row in _rows(WORDS_PATH, ("kind", "language", "word", "means")) if row["kind"] == kind)
+    return {row["word"]: row["means"] for row in words if row["language"] == language}
 
 
 def load_synonyms(vocabulary: Vocabulary, path: Path = SYNONYMS_PATH) -> dict[str, dict[str, tuple[str, ...]]]:
@@ -100,7 +53,7 @@ def load_synonyms(vocabulary: Vocabulary, path: Path = SYNONYMS_PATH) -> dict[st
     """
     # Kept apart from names, which photos and exports show (DECISIONS.md, 60).
     synonyms: dict[str, dict[str, tuple[str, ...]]] = {language: {} for language in vocabulary.languages}
-    for row in _rows(path):
+    for row in _rows(path, ("id",)):
         for language, words in synonyms.items() if row["id"] in vocabulary.nodes else ():
             for word in row.several(language):
                 words[word] = (*words.get(word, ()), row["id"])
@@ -108,8 +61,8 @@ def load_synonyms(vocabulary: Vocabulary, path: Path = SYNONYMS_PATH) -> dict[st
 
 
 @cache
-def _rows(path: Path) -> tuple[CsvRow, ...]:
+def _rows(path: Path, needed: tuple[str, ...]) -> tuple[CsvRow, ...]:
     try:
-        return tuple(rows(path, ("id",)))
+        return tuple(rows(path, needed))
     except CallerError as error:
         raise BadTaxonomy(str(error)) from error

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from pipeline.errors import CallerError, RejectReason
 from pipeline.facts import PhotoFacts
@@ -35,9 +36,6 @@ from pipeline.records import (
 )
 from pipeline.unreadable import UnreadableItem
 from pipeline.vectors import FeatureVector
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
 
 IMAGE = "image"  # the partition key: s3://bucket/key, or a digest of it where that is too long
 LONG_IMAGE = "long_image"  # s3://bucket/key where the partition key is a digest

@@ -40,16 +40,8 @@ def file_document(
     """Return what ``tag --json`` prints for a file; ``classes`` are those of the model."""
     if isinstance(result, RejectedFile):
         refused = {"status": "rejected", "reason": result.reason, "detail": result.detail}
-        return {
-            "image": str(result.path),
-            **refused,
-            "keywords": [],
-            "classes": [],
-            "low_information": False,
-            "needs_a_look": False,
-            "colours": [],
-            "rules": {},
-        }
+        nothing = {"low_information": False, "needs_a_look": False, "colours": [], "rules": {}}
+        return {"image": str(result.path), **refused, "keywords": [], "classes": [], **nothing}
     return {
         "image": str(result.path),
         "status": "tagged",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.model_version import CARD_NAME
 from tagging_lambda.classify import Classifier
-from tagging_lambda.classify_once import LoadedModel, Models
+from tagging_lambda.classify_route import LoadedModel, Models
 from tagging_lambda.image.reader import Child, ProcessReader
 from tagging_lambda.words.classes_and_heads import KeywordMapper
 

@@ -17,7 +17,7 @@ from pipeline.http.resolver import HttpSettings, Resolver, make_http_handler
 from pipeline.keywords import Vocabulary
 from pipeline.settings import TASK_ROOT, TASK_ROOT_VARIABLE
 from pipeline.telemetry import make_logger
-from tagging_lambda.classify_once import PhotoClassifier, PhotoSource, add_routes
+from tagging_lambda.classify_route import PhotoClassifier, PhotoSource, add_routes
 from tagging_lambda.installed_models import find_models
 from tagging_lambda.link import LinkFetcher
 from tagging_lambda.model_store import fetch_model

@@ -10,7 +10,7 @@ from pipeline.http.resolver import HttpSettings, Resolver, make_http_handler
 from pipeline.keywords import Vocabulary
 from pipeline.settings import required
 from pipeline.telemetry import make_logger
-from tagging_lambda.curate.decide_request import DecisionWriter, add_routes
+from tagging_lambda.curate.decide_route import DecisionWriter, add_routes
 from tagging_lambda.curate.rewrite import Rewriter
 
 _table = DynamoTable(client("dynamodb"), required(os.environ, "TABLE_NAME"))

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -17,6 +16,7 @@ from pipeline.errors import CallerError, ImageRejected, RejectReason
 from pipeline.images import MAX_IMAGE_BYTES, SCHEME
 from pipeline.model_version import CARD_NAME
 from pipeline.not_pictures import lies_beside_photos
+from pipeline.ordered_map import map_in_order
 from pipeline.settings import home, model_dir
 from tagging_lambda.classify import Classifier
 from tagging_lambda.image.reader import ProcessReader, Reader
@@ -133,15 +133,11 @@ class FileTagger:
         """Yield the result for each file, in the order given, in bounded memory."""
         groups = batched(paths, GROUP)
         first = list(islice(groups, self.workers))
-        with self._readers(len(first)) as reader, ThreadPoolExecutor(self.workers) as pool:
-            groups = chain(first, groups)
-            pending: deque[Future[list[TaggedFile | RejectedFile]]] = deque()
-            while True:
-                room = self.workers * GROUPS_PER_WORKER - len(pending)
-                pending.extend(pool.submit(self._tag_group, group, reader) for group in islice(groups, room))
-                if not pending:
-                    return
-                yield from pending.popleft().result()
+        with self._readers(len(first)) as reader:
+            tag_group = partial(self._tag_group, reader=reader)
+            ahead = self.workers * GROUPS_PER_WORKER
+            for results in map_in_order(tag_group, chain(first, groups), at_once=self.workers, ahead=ahead):
+                yield from results
 
     def _tag_group(self, paths: Sequence[Path], reader: Callable[[], Reader]) -> list[TaggedFile | RejectedFile]:
         """Return the result for each file. Photos that are not cached go through the model as one batch."""

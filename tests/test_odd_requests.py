@@ -26,8 +26,8 @@ from pipeline.memory.watchers import MemoryWatchers
 from pipeline.records import Observation, TaggedImage
 from results_sink.http import photos, ratings
 from results_sink.notify import Notifier, WatchAdmission, make_watch_handler
-from tagging_lambda import classify_once
-from tagging_lambda.curate import decide_request
+from tagging_lambda import classify_route
+from tagging_lambda.curate import decide_route
 from tagging_lambda.curate.rewrite import Rewriter
 from tagging_lambda.link import LinkFetcher
 from tests.api_caller import ApiCaller, caller_for
@@ -70,16 +70,16 @@ def caller() -> ApiCaller:
         "shop", MemoryAddresses(), MemoryImages(), MemoryWatchers(), utc_now, secrets.token_hex, 10
     )
     links = LinkFetcher(resolve=lambda host, port: ["127.0.0.1"])
-    models = classify_once.Models(("default",), lambda name: classify_once.LoadedModel(Unread(), None, None))
-    source = classify_once.PhotoSource(links, MemoryImages(), BUCKETS)
+    models = classify_route.Models(("default",), lambda name: classify_route.LoadedModel(Unread(), None, None))
+    source = classify_route.PhotoSource(links, MemoryImages(), BUCKETS)
     store = ratings.KeywordRatingStore(MemoryRatings(), table, VOCABULARY, BUCKETS, utc_now)
-    writer = decide_request.DecisionWriter(Rewriter(table, ThreadPoolExecutor(1)), VOCABULARY, utc_now)
+    writer = decide_route.DecisionWriter(Rewriter(table, ThreadPoolExecutor(1)), VOCABULARY, utc_now)
     return caller_for(
         lambda app: photos.add_routes(app, photos.CataloguePhotos(MemoryAddresses(), table, BUCKETS)),
         lambda app: ratings.add_routes(app, store),
         lambda app: upload_route.add_routes(app, uploads),
-        lambda app: decide_request.add_routes(app, writer),
-        lambda app: classify_once.add_routes(app, classify_once.PhotoClassifier(models, source, VOCABULARY)),
+        lambda app: decide_route.add_routes(app, writer),
+        lambda app: classify_route.add_routes(app, classify_route.PhotoClassifier(models, source, VOCABULARY)),
     )
 
 

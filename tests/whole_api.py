@@ -24,9 +24,9 @@ from pipeline.memory.watchers import MemoryWatchers
 from results_sink.http import api, photos, ratings, status
 from results_sink.search.newest import ExportReader
 from results_sink.search.snapshot import Downloaded
-from tagging_lambda import classify_once, same_photos, thumbnails
+from tagging_lambda import classify_route, same_photos, thumbnails
 from tagging_lambda.classify import Classification
-from tagging_lambda.curate import decide_request
+from tagging_lambda.curate import decide_route
 from tagging_lambda.curate.rewrite import Rewriter
 from tagging_lambda.image.picture import Picture
 from tagging_lambda.image.same_photo import PhotoPrint
@@ -104,8 +104,8 @@ def whole_api(work: Path) -> HttpHandler:
     )
     upload_route.add_routes(app, uploads)
     rewriter = Rewriter(table, ThreadPoolExecutor(1))
-    decide_request.add_routes(app, decide_request.DecisionWriter(rewriter, vocabulary, utc_now))
-    classify_once.add_routes(app, _classifier())
+    decide_route.add_routes(app, decide_route.DecisionWriter(rewriter, vocabulary, utc_now))
+    classify_route.add_routes(app, _classifier())
     recorded = RecordedPhotos(table, _photos_of(table), BUCKETS)
     thumbnails.add_routes(app, thumbnails.Thumbnails(recorded, MemoryFiles(), lambda data, size: WEBP))
     same_photos.add_routes(app, same_photos.PhotoComparison(recorded, lambda data: _ONE_PRINT))
@@ -120,20 +120,20 @@ def _photos_of(table: MemoryTable) -> MemoryImages:
     return images
 
 
-def _classifier() -> classify_once.PhotoClassifier:
+def _classifier() -> classify_route.PhotoClassifier:
     vocabulary = Vocabulary.load()
     mapper = KeywordMapper.of(vocabulary, [SHOE, CAMERA])
     scores = {"default": (0.9, 0.1), "other": (0.2, 0.8)}
 
     def load(name: str) -> Any:
         classifier = TwoClassClassifier(TwoClassCard(f"v-{name}"), scores[name])
-        return classify_once.LoadedModel(PhotoReader(), classifier, mapper)
+        return classify_route.LoadedModel(PhotoReader(), classifier, mapper)
 
     images = MemoryImages()
     images.put(LINKED, PHOTO)
     links = LinkFetcher(resolve=lambda host, port: ["127.0.0.1"])  # no link leads out of a test
-    source = classify_once.PhotoSource(links, images, BUCKETS)
-    return classify_once.PhotoClassifier(classify_once.Models(tuple(scores), load), source, vocabulary)
+    source = classify_route.PhotoSource(links, images, BUCKETS)
+    return classify_route.PhotoClassifier(classify_route.Models(tuple(scores), load), source, vocabulary)
 
 
 def _fail(text: str) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from threadpoolctl import threadpool_limits
 
@@ -42,11 +43,6 @@ from tagging_lambda.words.train import (
     folds_of,
     judged_head,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from numpy.typing import NDArray
 
 NAME = "starter"
 DIMENSIONS = 256  # of a vector: 384 gain nothing with the words' directions first, and cost a second write unit

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline.aws.clients import client
 from pipeline.stack import STACK_NAME
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 # Of the embedded Amazon Cognito, which this machine alone reaches: as well known as the embedded AWS's key.
 USER, PASSWORD = "operator", "Local-only-1"

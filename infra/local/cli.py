@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from infra.local.authorization import PASSWORD, USER, Authorization
+from infra.local.deploy import LocalApi
 from infra.local.place import default_place
-from infra.local.run import Life, Sources
+from infra.local.run import Life, LocalStatus, Sources
 from infra.local.run import down as take_down
 from infra.local.run import status as status_of
 from infra.local.run import up as bring_up
@@ -22,11 +23,7 @@ from pipeline.exit_codes import ATTENTION, DONE
 from pipeline.images import BucketPrefix
 from pipeline.products import describe_products
 from pipeline.settings import ProductPattern, model_dir
-
-if TYPE_CHECKING:
-    from infra.local.deploy import LocalApi
-    from infra.local.run import Status
-    from pipeline.stack import LocalRun, Stack
+from pipeline.stack import LocalRun, Stack
 
 COMES_BACK = (
     "It had ended without `local down`; all that it had acknowledged comes back with `catalog-tagger local up`."
@@ -114,7 +111,7 @@ def _api_facts(api: LocalApi | None) -> dict[str, Any]:
     return facts | {"sign_in": {"user": USER, "password": PASSWORD} if is_signed_in else None}
 
 
-def _status_facts(report: Status) -> dict[str, Any]:
+def _status_facts(report: LocalStatus) -> dict[str, Any]:
     queues = {"uploads": report.uploads, "backfill": report.backfill}
     return {
         "state": str(report.life),
@@ -125,7 +122,7 @@ def _status_facts(report: Status) -> dict[str, Any]:
     }
 
 
-def _show_status(report: Status) -> None:
+def _show_status(report: LocalStatus) -> None:
     if report.stack is None or report.run is None:
         sentences = {
             "down": "The local stack is down; `catalog-tagger local up` starts it.",

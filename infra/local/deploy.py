@@ -6,9 +6,10 @@ import hashlib
 import os
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import ClientError
 from samtranslator.yaml_helper import yaml_parse
@@ -18,9 +19,6 @@ from infra.package import with_code
 from pipeline.aws.clients import client, stack_outputs
 from pipeline.errors import DeployerError
 from pipeline.stack import STACK_NAME, Stack
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 ARTEFACTS_BUCKET = f"{STACK_NAME}-artefacts"
 PARAMETERS = {

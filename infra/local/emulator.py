@@ -9,17 +9,13 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
 
+from infra.local.place import Place
 from pipeline.errors import DeployerError
 from pipeline.stack import LOCAL_HOST, LocalRun
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from infra.local.place import Place
 
 START_LIMIT_S = 60.0  # chosen by us: a start takes 0.4 s on an idle machine
 STOP_LIMIT_S = 60.0  # chosen by us: a stop takes 0.4 s; with a large table it writes for some seconds

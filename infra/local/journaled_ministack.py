@@ -13,23 +13,19 @@ import json
 import os
 import threading
 import time
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ministack import app
 from ministack.core.responses import AccountRegionScopedDict
 from ministack.services import dynamodb, eventbridge, lambda_svc, s3, sqs
 
-from infra.local.journal import ItemChange, Journal, SentMessage
+from infra.local.journal import Entry, ItemChange, Journal, SentMessage
 from infra.local.signatures import GatewayRequest, SignatureAuthorizer
 from pipeline.aws.clients import LOCAL_KEY, LOCAL_REGION
 from pipeline.errors import Denied
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from infra.local.journal import Entry
 
 SAVED = ("dynamodb.json", "sqs.json")  # the state that the journal protects
 STREAM_POLL_S = 0.25  # chosen by us: AWS Lambda asks four times a second

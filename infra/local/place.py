@@ -6,13 +6,10 @@ import fcntl
 import shutil
 import time
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING
+from pathlib import Path
+from typing import IO
 
 from pipeline.stack import LocalRun, local_folder
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 PROBE_LIMIT_S = 1.0  # chosen by us: whoever only asks whether the emulator lives has the lock for a moment
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from infra.local import emulator
 from infra.local.authorization import Authorization, UserPool
-from infra.local.deploy import Deployment
-from infra.local.journal import Journal
+from infra.local.deploy import Deployment, LocalApi
+from infra.local.journal import Journal, Recovered
+from infra.local.place import Place
 from infra.package import PACKAGES, zip_files
 from pipeline.aws.clients import client
 from pipeline.aws.sqs import SqsQueue
@@ -21,14 +23,6 @@ from pipeline.front_settings import MODELS_FOLDER
 from pipeline.settings import home
 from pipeline.stack import LocalRun, Stack
 from pipeline.whole_file import one_at_a_time
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from infra.local.deploy import LocalApi
-    from infra.local.journal import Recovered
-    from infra.local.place import Place
 
 
 class Life(StrEnum):
@@ -83,7 +77,7 @@ class QueueCounts:
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class LocalStatus:
     """The state of the local stack; fields that are None are only known while it is up."""
 
     life: Life
@@ -192,7 +186,7 @@ def down(state: Place, *, purge: bool) -> Life:
     return before
 
 
-def status(state: Place) -> Status:
+def status(state: Place) -> LocalStatus:
     """Return the state of the local stack.
 
     Raises:
@@ -200,10 +194,10 @@ def status(state: Place) -> Status:
     """
     life, run = life_of(state), LocalRun.load(state.folder)
     if life is not Life.UP or run is None:
-        return Status(life, run, None, None, None)
+        return LocalStatus(life, run, None, None, None)
     deployment = Deployment.at(run.endpoint_url)
     stack = deployment.stack()
-    return Status(
+    return LocalStatus(
         life,
         run,
         stack,

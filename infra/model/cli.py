@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -21,9 +21,6 @@ from pipeline.settings import home, model_dir
 from pipeline.stack import endpoint_url_of
 from tagging_lambda.model_card import ModelCard
 from tagging_lambda.model_store import keep
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 @click.command()

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, StrictStr, ValidationError
 
 from infra.model.build import imagenet_classes
 from pipeline.errors import CallerError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 IMAGENET = "imagenet"  # instead of a list of classes: ImageNet's 1,000, sorted by WordNet id
 SHOWN_CHARACTERS = 60  # of an invalid value, chosen by us

@@ -7,19 +7,14 @@ The new graph takes `pixels`, float32 [N, 3, H, W], and returns `logits`, float3
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import onnx
 from onnx import TensorProto, helper
 
-from infra.model.foreign_card import OutputKind
+from infra.model.foreign_card import ForeignCard, OutputKind
 from infra.model.onnx_graph import FEATURES, LOGITS, PIXELS
 from pipeline.errors import CallerError
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from infra.model.foreign_card import ForeignCard
 
 CHANNELS = 3
 LEAST_PROBABILITY = 1e-9  # replaces the probability 0 before the logarithm

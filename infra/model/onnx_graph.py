@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from infra.model.layers_model import Layer, LayersModel
 from pipeline.errors import BadModel
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from numpy.typing import NDArray
-
-    from infra.model.layers_model import Layer, LayersModel
 
 # Opset 13 is the first with quantization per channel; 17 is read by every ONNX Runtime since 1.12 (2022).
 OPSET = 17

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
+import numpy as np
+import onnx
+from numpy.typing import NDArray
 from onnxruntime import quantization
 from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
 from infra.model.onnx_graph import PIXELS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
-
-    import numpy as np
-    import onnx
-    from numpy.typing import NDArray
 
 # The last layer stays float32: it is 0.05 % of the work, and the logits' error is a seventh smaller.
 QUANTIZED_OPERATORS = ("Conv", "Relu", "Add", "MaxPool")

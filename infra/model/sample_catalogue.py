@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from infra.model.npm import contents, fetch
-from infra.model.published import SAMPLE_SHOP
+from infra.model.npm import Npm, contents, fetch
+from infra.model.published import SAMPLE_SHOP, PublishedShop
 from infra.model.whole_folder import whole_folder
 from pipeline.errors import CallerError
 from pipeline.whole_file import one_at_a_time
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from infra.model.npm import Npm
-    from infra.model.published import PublishedShop
 
 PRODUCTS_NAME = "products.csv"
 

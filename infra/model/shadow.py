@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -27,9 +27,6 @@ from tagging_lambda.evaluate.shadow import Shadow, compare, shadow_document, sha
 from tagging_lambda.image.contact_sheet import write_contact_sheet
 from tagging_lambda.local_files import FileTagger, files_below
 from tagging_lambda.words.head_store import InstalledHeads
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 
 def run_shadow(name: str, paths: Sequence[Path], sample: int, sheet: Path | None, *, as_json: bool) -> None:

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from infra.taxonomy.rows import COLUMNS, SEPARATOR, TaxonomyRow, as_csv, read_rows
-from infra.taxonomy.wordnet import DATA_NOUN, read_nouns, with_ancestors
+from infra.taxonomy.wordnet import DATA_NOUN, Synset, read_nouns, with_ancestors
 from pipeline.errors import CallerError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from infra.taxonomy.wordnet import Synset
 
 ROOT = Path(__file__).resolve().parents[2]
 TAXONOMY = ROOT / "pipeline" / "taxonomy.csv"

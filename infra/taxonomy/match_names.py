@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from pipeline.keywords import LANGUAGES, fold
-from pipeline.standard_ids import NONE
-
-if TYPE_CHECKING:
-    from infra.taxonomy.standard_file import StandardFile
-    from pipeline.keywords import Keyword, Vocabulary
-    from pipeline.standard_ids import StandardIds
+from infra.taxonomy.standard_file import StandardFile
+from pipeline.keywords import LANGUAGES, Keyword, Vocabulary, fold
+from pipeline.standard_ids import NONE, StandardIds
 
 
 @dataclass(frozen=True, slots=True)

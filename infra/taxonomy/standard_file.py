@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from pipeline.errors import CallerError
 from pipeline.standard_ids import ID_FORMS, Standard
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
 SEPARATOR = " > "
 _GOOGLE_HEADING = re.compile(r"# Google_Product_Taxonomy_Version: (?P<version>\S+)")

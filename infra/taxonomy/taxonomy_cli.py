@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 import click
 
 from pipeline.errors import CallerError
 from pipeline.keyword_names import KeywordNames
-from pipeline.keywords import Vocabulary, fold
-
-if TYPE_CHECKING:
-    from pipeline.keywords import Keyword
+from pipeline.keywords import Keyword, Vocabulary, fold
 
 
 @click.command()

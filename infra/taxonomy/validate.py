@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 import click
 
@@ -13,10 +14,6 @@ from infra.taxonomy.from_wordnet import CLASSES, TAXONOMY, class_ids
 from infra.taxonomy.rows import TaxonomyRow, read_rows
 from pipeline.errors import CatalogTaggerError
 from pipeline.keywords import LANGUAGES, Use, Vocabulary, fold
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
 
 EMITTED = frozenset({Use.KEYWORD, Use.FALLBACK})
 # In a row's note: the ids of the nodes with which it shares a word on purpose.

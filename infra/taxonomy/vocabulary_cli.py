@@ -5,20 +5,16 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from infra.taxonomy.match_names import compare
+from infra.taxonomy.match_names import StandardCoverage, compare
 from infra.taxonomy.standard_file import SEPARATOR, StandardFile
 from pipeline.csv_rows import rows
 from pipeline.keywords import Vocabulary
 from pipeline.settings import home
 from pipeline.standard_ids import KEYWORD_COLUMN, OWN_NAME, Standard, StandardIds
 from pipeline.whole_file import written_whole
-
-if TYPE_CHECKING:
-    from infra.taxonomy.match_names import StandardCoverage
 
 SHOWN = 20  # matches that a terminal shows without --full; chosen by us
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pipeline.errors import CallerError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 # Where Debian's wordnet-base installs it. WordNet 3.1 has other offsets, and so other ids.
 DATA_NOUN = Path("/usr/share/wordnet/data.noun")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import boto3
 from botocore.auth import SigV4Auth
@@ -12,10 +13,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.aws.errors import code_of, setup_remedy, translated
 from pipeline.errors import Denied, NoStack
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 
 LOCAL_REGION = "us-east-1"
 LOCAL_KEY = "test"  # the key and secret that the embedded AWS checks presigned requests with

@@ -6,10 +6,11 @@ import base64
 import json
 import os
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 from urllib.parse import quote
 
 import boto3
@@ -21,9 +22,6 @@ from botocore.response import StreamingBody
 from botocore.utils import get_environ_proxies
 
 from pipeline.aws.clients import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 # botocore's layers cost more than half of both calls (DECISIONS.md, 81).
 CONNECTIONS = 64  # kept open; more than any function has threads

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
@@ -13,14 +14,10 @@ from pipeline import table_layout
 from pipeline.aws.clients import client
 from pipeline.aws.errors import code_of, translated
 from pipeline.errors import RejectReason, RetryLater, RevisionConflict
+from pipeline.images import ImageRef
+from pipeline.records import Record, RecordSummary, Rejection
 from pipeline.stack import find_stack
 from pipeline.unreadable import UnreadableItem
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
-
-    from pipeline.images import ImageRef
-    from pipeline.records import Record, RecordSummary, Rejection
 
 T = TypeVar("T")
 GET_BATCH = 100  # the most keys Amazon DynamoDB permits in one BatchGetItem

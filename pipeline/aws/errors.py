@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from boto3.exceptions import S3UploadFailedError
 from botocore import exceptions as botocore
@@ -12,10 +13,6 @@ from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
 from pipeline.errors import Denied, NoStack, RetryLater
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 
 _THROTTLE_CODES = """
     BandwidthLimitExceeded InternalError InternalServerError KMS.ThrottlingException KmsThrottled LimitExceededException

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline.aws.errors import translated
 from pipeline.errors import CatalogTaggerError, Denied, DeployerError, RejectReason
+from pipeline.messages import TagImage
+from pipeline.ports import RecordTable
 from pipeline.records import RejectedImage
 from pipeline.settings import DEFAULT_PRODUCT_PATTERN, ProductPattern
-
-if TYPE_CHECKING:
-    from pipeline.messages import TagImage
-    from pipeline.ports import RecordTable
 
 LEFT_TO_OTHERS = 100  # concurrent executions that AWS Lambda never lets an account reserve
 PATTERN_VARIABLE = "PRODUCT_PATTERN"  # of the tagging function

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pipeline.images import product_metadata
+from pipeline.images import ImageRef, product_metadata
 from pipeline.ports import UploadForm
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from pipeline.images import ImageRef
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline.aws.clients import client
 from pipeline.aws.errors import translated
 from pipeline.ratings import Rating, Verdict
 from pipeline.stack import find_stack
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 IMAGE, PART = "image", "part"  # the keys of the table
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -22,12 +25,6 @@ from pipeline.images import (
     product_of_metadata,
 )
 from pipeline.ports import FileVersion, StoredFile
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
-    from datetime import datetime
-    from pathlib import Path
-
 
 DOWNLOAD_LIMIT_S = 30  # chosen by us: three times what the largest image needs; a read timeout stops no slow trickle
 CHUNK_BYTES = 16_384  # chosen by us: how often a download's time is checked

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline.aws.errors import translated
 from pipeline.dead_letters import HIDDEN_S, RECEIVE_BATCH, DeadLetter
 from pipeline.deliveries import ERROR, REDRIVEN, letter_attributes
 from pipeline.errors import RetryLater
-from pipeline.messages import MAX_BODY_BYTES
+from pipeline.messages import MAX_BODY_BYTES, TagImage
 from pipeline.ports import SEND_BATCH, QueueDepth
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from pipeline.messages import TagImage
 
 LONG_POLL_S = 1  # any wait makes SQS ask all of its servers, so that "none" means none
 FAILED_WAITS_S = (0.1, 0.4)  # before failed entries are retried; chosen by us: a function has no time for more

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from botocore.exceptions import ClientError
 
 from pipeline.aws.errors import code_of, translated
+from pipeline.aws.sqs import SqsDeadLetters
+from pipeline.dead_letters import DeadLetter
+from pipeline.ports import QueueDepth
 from pipeline.table_layout import REVISION
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
-    from pipeline.aws.sqs import SqsDeadLetters
-    from pipeline.dead_letters import DeadLetter
-    from pipeline.ports import QueueDepth
 
 # The stream keeps a change for a day; after that only an export has it, which reads the table (DECISIONS.md, 72).
 _FORGOTTEN = frozenset({"TrimmedDataAccessException", "ResourceNotFoundException", "ExpiredIteratorException"})

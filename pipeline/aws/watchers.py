@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta
+from typing import Any
 
 from pipeline.aws.errors import translated
 from pipeline.images import ImageRef
-from pipeline.watchers import WATCH_HOURS, Waiting, digest_of
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-
-    from pipeline.watchers import Ticket
+from pipeline.watchers import WATCH_HOURS, Ticket, Waiting, digest_of
 
 ID, PART, IMAGE, LANGUAGE, EXPIRES_AT = "id", "part", "image", "language", "expires_at"
 TICKET, WAITING = "ticket", "waiting"

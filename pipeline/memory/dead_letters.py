@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from pipeline.dead_letters import RECEIVE_BATCH, DeadLetter
 from pipeline.ports import QueueDepth
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 @dataclass

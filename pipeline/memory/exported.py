@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from datetime import datetime
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime
-
-    from pipeline.exported import ExportedImage
-    from pipeline.images import BucketPrefix
+from pipeline.exported import ExportedImage
+from pipeline.images import BucketPrefix
 
 
 @dataclass

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
 
 from pipeline.clock import utc_now
-from pipeline.ports import FileVersion, StoredFile
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
-    from datetime import datetime
-    from pathlib import Path
-
-    from pipeline.ports import Clock
+from pipeline.ports import Clock, FileVersion, StoredFile
 
 
 @dataclass

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from threading import Lock
-from typing import TYPE_CHECKING
 
 from pipeline.clock import utc_now
 from pipeline.errors import TooLarge
 from pipeline.images import BucketPrefix, Fetched, FetchedImage, Gone, ImageRef, ListedImage, Unchanged
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime
 
 
 @dataclass

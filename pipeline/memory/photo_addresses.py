@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from pipeline.images import product_metadata
+from pipeline.images import ImageRef, product_metadata
 from pipeline.ports import UploadForm
-
-if TYPE_CHECKING:
-    from pipeline.images import ImageRef
 
 
 @dataclass

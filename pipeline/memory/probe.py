@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from pipeline.errors import Denied
-    from pipeline.messages import TagImage
+from pipeline.errors import Denied
+from pipeline.messages import TagImage
 
 
 @dataclass

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from pipeline.images import ImageRef
+from pipeline.messages import TagImage
 from pipeline.ports import SEND_BATCH, QueueDepth
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from pipeline.images import ImageRef
-    from pipeline.messages import TagImage
 
 
 @dataclass

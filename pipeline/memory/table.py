@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from threading import Lock
-from typing import TYPE_CHECKING
 from zlib import crc32
 
-from pipeline.errors import RevisionConflict
-from pipeline.records import GoneImage, RecordSummary, RejectedImage, Rejection, UndoneImage
+from pipeline.errors import RejectReason, RevisionConflict
+from pipeline.images import ImageRef
+from pipeline.records import GoneImage, Record, RecordSummary, RejectedImage, Rejection, UndoneImage
 from pipeline.unreadable import UnreadableItem
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
-    from datetime import datetime
-
-    from pipeline.errors import RejectReason
-    from pipeline.images import ImageRef
-    from pipeline.records import Record
 
 
 @dataclass

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
+from pipeline.images import ImageRef
 from pipeline.watchers import WATCH_HOURS, Ticket, Waiting, digest_of
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from pipeline.images import ImageRef
 
 
 @dataclass

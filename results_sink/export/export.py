@@ -88,6 +88,7 @@ class Exporter:
         remove_unneeded(self.files, self.kept_snapshots)
         return Exported(manifest, is_published)
 
+    # Not as steps of one segment, which would store and read all rows twice more (DECISIONS.md, 163).
     def _write(self, work: Path, over: Over) -> Manifest:
         """Write the files of a snapshot: spill sorted images, merge them, spill postings, merge them."""
         stats, coverage = ExportStats(), Coverage()

@@ -5,6 +5,7 @@
 - ``postings`` merges a range of keywords into files of ``postings/``.
 - ``publish`` writes the manifest and ``latest.json``.
 
+An export by one function writes the same files without steps between them (DECISIONS.md, 163).
 A step is done once its report exists, so whoever repeats it repeats nothing that is done (DECISIONS.md, 126).
 """
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from functools import cached_property
 from typing import Annotated, Any, Literal
@@ -22,7 +22,7 @@ from pipeline.images import ImageRef
 from pipeline.keyword_names import KeywordNames
 from pipeline.keywords import LANGUAGES, KeywordTag, Source, Vocabulary
 from pipeline.ports import RecordTable
-from pipeline.records import TaggedImage
+from pipeline.records import Record, TaggedImage
 from pipeline.unreadable import UnreadableItem, readable
 from pipeline.vectors import FeatureVector
 from results_sink.report import answer_document, hit_document, record_document
@@ -183,11 +183,7 @@ class Api:
         forecast = searcher.forecast(request, target)
         return answers.Precision(
             target=target,
-            photos=forecast.photos,
-            decided=forecast.decided,
-            keywords=forecast.keywords,
-            precision=round(forecast.precision, 4),
-            looks=forecast.looks,
+            **asdict(replace(forecast, precision=round(forecast.precision, 4))),
             snapshot=searcher.state.snapshot,
             changes=searcher.changes,
         )
@@ -226,10 +222,7 @@ class Api:
 
     def image(self, bucket: Bucket, key: Key, language: Language = LANGUAGES[0]) -> answers.Image:
         """Return what is known of an image now."""
-        ref = ImageRef(unquote(bucket), unquote(key))
-        record = self.table.get_many([ref]).get(ref)
-        if record is None or isinstance(record, UnreadableItem):
-            raise NotFoundError(f"nothing is known of {ref}")
+        record = self._record(ImageRef(unquote(bucket), unquote(key)))
         return answers.Image(**record_document(record, self._names(language)))
 
     def product(self, product_id: ProductPath, language: Language = LANGUAGES[0]) -> answers.Product:
@@ -299,10 +292,7 @@ class Api:
         """Return the photo's product, empty if it is not in the catalogue, and its feature vector."""
         if request.image is None:
             return "", FeatureVector.unpack_text(request.vector or "")
-        ref = ImageRef.parse(request.image)
-        record = self.table.get_many([ref]).get(ref)
-        if record is None or isinstance(record, UnreadableItem):
-            raise NotFoundError(f"nothing is known of {ref}")
+        record = self._record(ImageRef.parse(request.image))
         return record.observation.product, record.vector if isinstance(record, TaggedImage) else None
 
     def keywords(self) -> answers.Taxonomy:
@@ -343,6 +333,12 @@ class Api:
     def _images_by_keyword(self) -> dict[str, int]:
         searcher = self.newest.searcher_if_any()
         return searcher.images_by_keyword if searcher else {}
+
+    def _record(self, image: ImageRef) -> Record:
+        record = self.table.get_many([image]).get(image)
+        if record is None or isinstance(record, UnreadableItem):
+            raise NotFoundError(f"nothing is known of {image}")
+        return record
 
     def _names(self, language: str) -> KeywordNames:
         return KeywordNames.in_language(self.vocabulary, language)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from results_sink.export.columns import ImageColumns, changed_columns, changed_images
-from results_sink.search.images import NOT_FOUND, ImageIndex
+from results_sink.search.image_index import NOT_FOUND, ImageIndex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

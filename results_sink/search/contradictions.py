@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from results_sink.search.images import ImageIndex
+    from results_sink.search.image_index import ImageIndex
     from results_sink.search.words import Lexicon
 
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")  # no numbers: they name nothing

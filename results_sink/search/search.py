@@ -17,7 +17,7 @@ from results_sink.search.contradictions import ListingReader, contradicted
 from results_sink.search.cursor import ExportState
 from results_sink.search.facets import Facet, FacetCounter, FacetNames
 from results_sink.search.filters import NO_FILTERS, Filters
-from results_sink.search.images import NOT_FOUND, ImageIndex
+from results_sink.search.image_index import NOT_FOUND, ImageIndex
 from results_sink.search.precision import PrecisionForecast, forecast
 from results_sink.search.query import Everything, Node, ParsedQuery, parse
 from results_sink.search.ranking import best_of_products, best_places, by_product

@@ -21,13 +21,10 @@ from rapidfuzz.distance import OSA
 from pipeline.colours import COLOURS, MULTICOLOURED, colour_words
 from pipeline.keywords import Vocabulary, fold
 from pipeline.synonyms import (
-    COLOUR_SYNONYMS,
-    IRREGULAR_PLURALS,
     MATERIALS,
-    NEGATIONS,
-    STOP_WORDS,
-    UNSAID_WORDS,
+    WordKind,
     load_synonyms,
+    special_words,
 )
 from results_sink.search.query import AnyOf, Colour, Node, Term, Without
 
@@ -103,25 +100,17 @@ class Lexicon:
         for keyword in vocabulary.emitted:
             for word in keyword.words.get(language, ()):
                 self._add(self.names, fold(word), Meaning(word, (keyword.id,)))
+        names_by_key: dict[str, list[str]] = {}
+        for name in self.names:
+            names_by_key.setdefault(self.key(name), []).append(name)
         self.synonyms: dict[str, Meaning] = {}
         for word, keyword_ids in load_synonyms(vocabulary).get(language, {}).items():
-            if not self._is_named(word):
+            forms = names_by_key.get(self.key(word), ())
+            if not any(OSA.distance(fold(word), name) <= MOST_ENDING for name in forms):
                 self._add(self.synonyms, fold(word), Meaning(word, keyword_ids))
         self.colours: dict[str, Meaning] = {}
         for word, colour_id in _colour_names(language):
             self._add(self.colours, self.key(word), Meaning(word, (), colour_id))
-
-    def _is_named(self, word: str) -> bool:
-        """Return whether a synonym, or its singular, is itself a name in the taxonomy."""
-        folded = fold(word)
-        return any(OSA.distance(folded, name) <= MOST_ENDING for name in self._names_by_key.get(self.key(word), ()))
-
-    @cached_property
-    def _names_by_key(self) -> dict[str, list[str]]:
-        names: dict[str, list[str]] = {}
-        for name in self.names:
-            names.setdefault(self.key(name), []).append(name)
-        return names
 
     def exact(self, text: str) -> Meaning | None:
         """Return the meaning of a name or synonym, ignoring case, accents, spaces and hyphens."""
@@ -191,12 +180,12 @@ class Lexicon:
     def is_word(self, text: str) -> bool:
         """Return whether it is any word of the language, and so no typo."""
         folded = text.casefold()
-        return folded in UNSAID_WORDS.get(self.language, ()) or folded in known_words(self.language)
+        return folded in special_words(WordKind.UNSAID, self.language) or folded in known_words(self.language)
 
     def key(self, text: str) -> str:
         """Return the form that a word and its plural share: each word's stem."""
         words = fold(text).replace("-", " ").split()
-        singulars = IRREGULAR_PLURALS.get(self.language, {})
+        singulars = special_words(WordKind.FORM, self.language)
         return " ".join(self._stem(singulars.get(word, word)) for word in words)
 
     @cached_property
@@ -309,9 +298,9 @@ class LanguageWords:
     # DECISIONS.md, 146: without its "no", "no boots" would find nothing but boots.
     def _negated(self, texts: Sequence[str]) -> tuple[int, WordMatch] | None:
         """Return the number of words in a negation and its object, and the match; None if there is none."""
-        stop_words = STOP_WORDS.get(self.language, ())
+        stop_words = special_words(WordKind.STOP, self.language)
         following = [index for index, text in enumerate(texts) if index and fold(_bare(text)) not in stop_words]
-        if fold(_bare(texts[0])) not in NEGATIONS.get(self.language, ()) or not following:
+        if fold(_bare(texts[0])) not in special_words(WordKind.NEGATION, self.language) or not following:
             return None
         first = following[0]
         count, match = self._next(texts[first:], is_last=False)
@@ -340,7 +329,7 @@ class LanguageWords:
     def _single(self, texts: Sequence[str], *, is_last: bool) -> tuple[int, WordMatch]:
         """Return what the first word means if it is no name: a head, a prefix, a typo, or nothing."""
         text = texts[0]
-        if fold(text) in STOP_WORDS.get(self.language, ()) or not text:
+        if fold(text) in special_words(WordKind.STOP, self.language) or not text:
             return 1, WordMatch(text, None)
         if meaning := self._own.headed(text):
             return 1, replace(self._match(text, meaning), is_detail=True)
@@ -363,7 +352,7 @@ class LanguageWords:
             return None
         # DECISIONS.md, 59: a word of the person's language, even an unknown one, is not read in another.
         own = self._named(self._own, text)
-        if own or self._own.is_word(text) or fold(text) in STOP_WORDS.get(self.language, ()):
+        if own or self._own.is_word(text) or fold(text) in special_words(WordKind.STOP, self.language):
             return own
         others = [language for language in self.words.vocabulary.languages if language != self.language]
         return next(filter(None, (self._named(self.words.lexicon(language), text) for language in others)), None)
@@ -408,7 +397,7 @@ def _colour_names(language: str) -> Iterator[tuple[str, str]]:
         words = colour_words(colour_id)
         if language in words:
             yield words[language], colour_id
-    yield from COLOUR_SYNONYMS.get(language, {}).items()
+    yield from special_words(WordKind.COLOUR, language).items()
 
 
 def _merged(meanings: Iterable[Meaning]) -> Meaning:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,11 +28,11 @@ from tagging_lambda.words.labels import Labels, pinned_labels, read_labels
 from tagging_lambda.words.learn import SeenPhoto, training_source
 from tagging_lambda.words.learn import learn as learn_words
 from tagging_lambda.words.photo_vectors import PhotoVectors, image_of
-from tagging_lambda.words.train import Background, TrainingPlan
+from tagging_lambda.words.train import TrainingPlan
 from tagging_lambda.words.verify import verify as verify_labels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pipeline.images import ImageRef
     from pipeline.records import Record
@@ -103,23 +102,23 @@ def learn(
     if (labels is None) is not from_table:
         raise CallerError("name either a file LABELS.csv or --from-table to learn from")
     if labels is None:
-        labelled, source = pinned_labels(_all_records(), vocabulary), "people's pins"
+        labelled, source = pinned_labels(table_of_stack().scan(), vocabulary), "people's pins"
     else:
         labelled = read_labels(
             labels, folder or labels.parent, vocabulary, parent, files_may_be_gone=export is not None
         )
         source = labels.name
     exported = _exported(export, labelled)
-    eyes = _Eyes.open(vocabulary, workers)
-    seen = eyes.look(labelled, "learn", exported, quiet=as_json)
-    plan = TrainingPlan(name, eyes.space, (training_source(source, labelled.photos),), precision, seed)
-    learned = learn_words(seen, labelled, plan, eyes.background())
+    tagger = _open_tagger(vocabulary, workers)
+    seen = _look(tagger, labelled, "learn", exported, quiet=as_json)
+    plan = TrainingPlan(name, tagger.space, (training_source(source, labelled.photos),), precision, seed)
+    learned = learn_words(seen, labelled, plan, load_background(tagger.space))
     path = InstalledHeads.of_this_machine().install(name, learned.trained.head)
     new_words = _keep_new_words(labelled)
     report = learn_report.LearnReport.of(learned, new_words, time.monotonic() - started_s)
     if sheet is not None:
         opening, sections = learn_report.learn_opening(report), learn_report.learn_sections(learned)
-        write_contact_sheet(sheet, "learn", (opening, sections), eyes.tagger.make_reader())
+        write_contact_sheet(sheet, "learn", (opening, sections), tagger.make_reader())
     if as_json:
         click.echo(json.dumps(report.document() | {"folder": str(path)}))
     else:
@@ -165,44 +164,33 @@ def verify(
     vocabulary = Vocabulary.load()
     labelled = read_labels(labels, folder or labels.parent, vocabulary, files_may_be_gone=export is not None)
     exported = _exported(export, labelled)
-    eyes = _Eyes.open(vocabulary, workers)
-    seen = eyes.look(labelled, "verify", exported, quiet=as_json)
-    verification = verify_labels(seen, labelled.vocabulary, seed, eyes.background())
+    tagger = _open_tagger(vocabulary, workers)
+    seen = _look(tagger, labelled, "verify", exported, quiet=as_json)
+    verification = verify_labels(seen, labelled.vocabulary, seed, load_background(tagger.space))
     text = verify_report.verification_text(verification, labelled.vocabulary, full=full)
     if csv_path is not None:
         csv_path.write_text(verify_report.verification_csv(verification, labelled.vocabulary), encoding="utf-8")
     if sheet is not None:
         opening = f"<h1>{text.splitlines()[0]}</h1>\n"
         sections = verify_report.verify_sections(verification, labelled.vocabulary)
-        write_contact_sheet(sheet, "verify", (opening, sections), eyes.tagger.make_reader())
+        write_contact_sheet(sheet, "verify", (opening, sections), tagger.make_reader())
     click.echo(json.dumps(verify_report.verification_document(verification, labelled.vocabulary)) if as_json else text)
 
 
-@dataclass(frozen=True)
-class _Eyes:
-    """The tagger that sees a command's photos."""
+def _open_tagger(vocabulary: Vocabulary, workers: int | None) -> FileTagger:
+    """Return the tagger that sees the photos of a command."""
+    tagger = FileTagger.load(model_dir(), vocabulary, workers).with_cache()
+    if not tagger.space:
+        raise CallerError(f"the model {tagger.classifier.card.name} has no projection of its features to learn from")
+    return tagger
 
-    tagger: FileTagger
-    space: str
 
-    @classmethod
-    def open(cls, vocabulary: Vocabulary, workers: int | None) -> _Eyes:
-        tagger = FileTagger.load(model_dir(), vocabulary, workers).with_cache()
-        if not tagger.space:
-            raise CallerError(
-                f"the model {tagger.classifier.card.name} has no projection of its features to learn from"
-            )
-        return cls(tagger, tagger.space)
-
-    def look(
-        self, labels: Labels, title: str, exported: Mapping[ImageRef, Record] | None, *, quiet: bool
-    ) -> list[SeenPhoto]:
-        vectors = PhotoVectors(self.tagger, _records, warn, exported)
-        with Progress(title, total=len(labels.photos), unit="photos", quiet=quiet) as progress:
-            return [seen for seen in progress.over(vectors.read(labels.photos)) if seen is not None]
-
-    def background(self) -> Background:
-        return load_background(self.space)
+def _look(
+    tagger: FileTagger, labels: Labels, title: str, exported: Mapping[ImageRef, Record] | None, *, quiet: bool
+) -> list[SeenPhoto]:
+    vectors = PhotoVectors(tagger, _records, warn, exported)
+    with Progress(title, total=len(labels.photos), unit="photos", quiet=quiet) as progress:
+        return [seen for seen in progress.over(vectors.read(labels.photos)) if seen is not None]
 
 
 def _exported(source: str | None, labels: Labels) -> dict[ImageRef, Record] | None:
@@ -217,7 +205,3 @@ def _exported(source: str | None, labels: Labels) -> dict[ImageRef, Record] | No
 def _records(images: Sequence[ImageRef]) -> dict[ImageRef, Record]:
     items = table_of_stack().get_many(images)
     return {image: record for image, record in items.items() if not isinstance(record, UnreadableItem)}
-
-
-def _all_records() -> Iterator[Record | UnreadableItem]:
-    return table_of_stack().scan()

@@ -62,10 +62,6 @@ class Labels:
     vocabulary: Vocabulary
     new_words: tuple[Keyword, ...]
 
-    def counts(self) -> Counter[str]:
-        """Return how many photos have each keyword."""
-        return Counter(keyword for photo in self.photos for keyword in photo.keywords)
-
 
 def read_labels(
     path: Path, folder: Path, vocabulary: Vocabulary, below: str | None = None, *, files_may_be_gone: bool = False

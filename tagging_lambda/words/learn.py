@@ -14,7 +14,8 @@ from tagging_lambda.words.head_card import TrainingSource
 from tagging_lambda.words.train import Background, Examples, TrainedHead, TrainingPlan, train_head
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from pipeline.keywords import Vocabulary
     from pipeline.vectors import FeatureVector
@@ -31,14 +32,6 @@ class SeenPhoto:
     vector: FeatureVector
 
 
-@dataclass(frozen=True, slots=True)
-class TooFew:
-    """A word with too few photos to learn from."""
-
-    keyword_id: str
-    examples: int
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Learned:
     """The result of learning.
@@ -46,13 +39,13 @@ class Learned:
     Attributes:
         trained: the head, with its results on held-out photos.
         photos: those it learned from, in the examples' order.
-        too_few: the words left out for lack of photos.
+        too_few: how many photos the words have that are left out for lack of them.
         vocabulary: includes the shop's own words.
     """
 
     trained: TrainedHead
     photos: tuple[LabelledPhoto, ...]
-    too_few: tuple[TooFew, ...]
+    too_few: Mapping[str, int]
     vocabulary: Vocabulary
 
 
@@ -69,8 +62,8 @@ def learn(
     """
     background = background or Background.none()
     counts = Counter(keyword for item in seen for keyword in item.photo.keywords)
-    too_few = tuple(TooFew(word, count) for word, count in sorted(counts.items()) if count < FEWEST_EXAMPLES)
-    rare = {word.keyword_id for word in too_few}
+    too_few = {word: count for word, count in sorted(counts.items()) if count < FEWEST_EXAMPLES}
+    rare = too_few.keys()
     usable = [item for item in seen if not item.photo.keywords or item.photo.keywords - rare]
     _check_enough(counts, rare, has_other=len(background) > 0 or _shows_other(usable))
     trained = train_head(examples_of(usable, rare), plan, labels.vocabulary, background)
@@ -90,7 +83,7 @@ def _shows_other(seen: Sequence[SeenPhoto]) -> bool:
     return any(not item.photo.keywords for item in seen)
 
 
-def _check_enough(counts: Counter[str], rare: set[str], *, has_other: bool) -> None:
+def _check_enough(counts: Counter[str], rare: AbstractSet[str], *, has_other: bool) -> None:
     """Refuse labels with fewer than two things to tell apart.
 
     Raises:

@@ -14,11 +14,11 @@ from tagging_lambda.words.learning_curve import Advice, advise
 from tagging_lambda.words.share import Share
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tagging_lambda.words.head_card import HeadCard, HeadWord
     from tagging_lambda.words.labels import LabelledPhoto
-    from tagging_lambda.words.learn import Learned, TooFew
+    from tagging_lambda.words.learn import Learned
 
 ROWS_SHOWN = 12  # words, for a person: the report fits a screen; --full prints all, and JSON has all
 SHOWN = 40  # pictures in each section of the sheet, chosen by us: some 2 MB in all
@@ -73,7 +73,7 @@ class LearnReport:
     card: HeadCard
     measures: LearnedMeasures
     advice: tuple[Advice, ...]
-    too_few: tuple[TooFew, ...]
+    too_few: Mapping[str, int]
     new_words: tuple[str, ...]
     names: dict[str, str]
     elapsed_s: float
@@ -84,7 +84,7 @@ class LearnReport:
         card = learned.trained.head.card
         nodes = learned.vocabulary.nodes
         names = {word.id: word.name for word in (*card.words, *card.groups)}
-        names |= {item.keyword_id: nodes[item.keyword_id].name() for item in learned.too_few}
+        names |= {keyword_id: nodes[keyword_id].name() for keyword_id in learned.too_few}
         return cls(
             card,
             LearnedMeasures.of(learned),
@@ -121,8 +121,8 @@ class LearnReport:
                 for item in self.advice
             ],
             "too_few": [
-                {"keyword": self.names[item.keyword_id], "id": item.keyword_id, "examples": item.examples}
-                for item in self.too_few
+                {"keyword": self.names[keyword_id], "id": keyword_id, "examples": examples}
+                for keyword_id, examples in self.too_few.items()
             ],
             "new_words": list(self.new_words),
             "seconds": round(self.elapsed_s, 2),
@@ -160,7 +160,7 @@ class LearnReport:
             lines += [self._advice(item) for item in shown]
             lines += _rest(len(self.advice) - len(shown))
         if self.too_few:
-            few = [f"{self.names[item.keyword_id]} {item.examples}" for item in self.too_few]
+            few = [f"{self.names[keyword_id]} {examples}" for keyword_id, examples in self.too_few.items()]
             lines += ["", f"too few photos to learn from (3 are the fewest): {_listed(few, full=full)}"]
         return lines
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from catalog_loader.ordered_map import map_in_order
+from pipeline.ordered_map import map_in_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

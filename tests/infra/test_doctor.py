@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 
 from infra.cli import main
-from infra.doctor import Doctor, Finding
+from infra.doctor import Check, Doctor
 from pipeline.stack import Stack
 from tests.infra.stack_account import Account
 
@@ -78,10 +78,10 @@ class World:
     def connect(self, service: str) -> Any:
         return SimpleNamespace(meta=SimpleNamespace(region_name="eu-central-1"), **self.calls)
 
-    def findings(self) -> list[Finding]:
+    def findings(self) -> list[Check]:
         return list(Doctor(self.connect, "catalog-tagger", lambda: NOW).findings())
 
-    def ill(self) -> list[Finding]:
+    def ill(self) -> list[Check]:
         return [finding for finding in self.findings() if not finding.well]
 
 
@@ -134,7 +134,7 @@ def test_a_stack_that_does_not_stand_is_the_last_that_is_looked_at(status: str, 
     outputs = [{"OutputKey": key, "OutputValue": value} for key, value in OUTPUTS.items()]
     findings = World(describe_stacks=says({"Stacks": [{"StackStatus": status, "Outputs": outputs}]})).findings()
 
-    assert findings[-1] == Finding("stack", f"catalog-tagger, {status}", step)
+    assert findings[-1] == Check("stack", f"catalog-tagger, {status}", step)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_a_function_that_is_not_ready_is_waited_for() -> None:
     ill = World(get_function_configuration=says(held)).ill()
 
     assert ill == [
-        Finding("function", "arm64, 1,769 MB, 120 s, active, inprogress", "wait a minute; if it stays, `make deploy`")
+        Check("function", "arm64, 1,769 MB, 120 s, active, inprogress", "wait a minute; if it stays, `make deploy`")
     ]
 
 

@@ -33,10 +33,10 @@ from tests.infra.stack_account import Account
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from infra.restore import RecordSource
     from pipeline.images import ImageRef
     from pipeline.records import Record
     from results_sink.connect import ExportPlace
+    from results_sink.export.rows import RecordSource
 
 KEYS = ("a.jpg", "b.jpg", "c.jpg")
 

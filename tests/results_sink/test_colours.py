@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.keywords import Source
 from results_sink.export.columns import ImageColumns
-from results_sink.search.images import ImageIndex
+from results_sink.search.image_index import ImageIndex
 from results_sink.search.query import AllOf, AnyOf, Colour, Term, Without, parse
 from results_sink.search.words import QueryWords
 from tests.results_sink.small_shop import small_vocabulary

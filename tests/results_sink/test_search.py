@@ -14,7 +14,7 @@ from pipeline.keywords import KeywordTag, Source
 from pipeline.listing import Listing
 from pipeline.records import TaggedImage
 from results_sink.export.postings_layout import Sizes
-from results_sink.search import images
+from results_sink.search import image_index
 from results_sink.search.complete import Completer
 from results_sink.search.search import FACETS, Filters, Searcher, SearchRequest, Sort
 from results_sink.search.snapshot import InPlace, open_latest
@@ -498,7 +498,7 @@ def test_images_are_read_once_and_postings_never(tmp_path: Path) -> None:
 
 
 def test_scores_of_keywords_are_kept_up_to_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "KEPT_SCORE_BYTES", 2 * 4 * len(small_shop()))
+    monkeypatch.setattr(image_index, "KEPT_SCORE_BYTES", 2 * 4 * len(small_shop()))
     files = FolderFiles(tmp_path / "export")
     exported(files, tmp_path)
     searcher = searcher_of(files, tmp_path)

@@ -12,7 +12,7 @@ from pipeline.images import ImageRef
 from pipeline.keywords import KeywordTag, Vocabulary
 from pipeline.memory.table import MemoryTable
 from pipeline.records import DecisionKind, Observation, TaggedImage
-from tagging_lambda.curate.decide_request import DecisionWriter, add_routes
+from tagging_lambda.curate.decide_route import DecisionWriter, add_routes
 from tagging_lambda.curate.rewrite import Rewriter
 from tests.api_caller import caller_for
 

@@ -18,7 +18,7 @@ from pipeline.images import ImageRef
 from pipeline.keywords import Vocabulary
 from pipeline.memory.images import MemoryImages
 from tagging_lambda.classify import Classification
-from tagging_lambda.classify_once import LoadedModel, Models, PhotoClassifier, PhotoSource, add_routes
+from tagging_lambda.classify_route import LoadedModel, Models, PhotoClassifier, PhotoSource, add_routes
 from tagging_lambda.image.picture import Picture
 from tagging_lambda.link import LinkFetcher
 from tagging_lambda.words.classes_and_heads import KeywordMapper

@@ -51,8 +51,10 @@ class DecisionWriter:
         unknown = [image for image in resolved.by_image if image not in known]
         if unknown:
             raise NotFoundError(f"nothing is known of {unknown[0]}")
-        outcomes = {str(outcome.image): outcome for outcome in map(_outcome, decider.decide(resolved))}
-        failures = [outcome.failure for outcome in outcomes.values() if outcome.failure]
+        outcomes = {
+            image: (is_changed, failure) for image, is_changed, failure in map(_outcome, decider.decide(resolved))
+        }
+        failures = [failure for _, failure in outcomes.values() if failure]
         if len(failures) == len(outcomes):
             raise RetryLater(failures[0])
         return [
@@ -60,27 +62,21 @@ class DecisionWriter:
                 image=request.image,
                 keyword=wish.keyword_id,
                 decision=request.decision,
-                changed=outcomes[str(wish.of)].changed,
-                failure=outcomes[str(wish.of)].failure,
+                changed=outcomes[str(wish.of)][0],
+                failure=outcomes[str(wish.of)][1],
             )
             for request, wish in zip(requests, wishes, strict=True)
         ]
 
 
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    image: str
-    changed: bool = False
-    failure: str | None = None
-
-
-def _outcome(event: DecisionEvent) -> _Outcome:
+def _outcome(event: DecisionEvent) -> tuple[str, bool, str | None]:
+    """Return an image, whether its record was changed, and why it could not be."""
     match event:
         case UnknownTarget():  # its record disappeared since the check
-            return _Outcome(event.name, failure=f"nothing is known of {event.name}")
+            return event.name, False, f"nothing is known of {event.name}"
         case UnreadableItem():
-            return _Outcome(str(event.image or event.key), failure=event.problem)
-    return _Outcome(str(event.before.observation.image), event.is_change and not event.failure, event.failure or None)
+            return str(event.image or event.key), False, event.problem
+    return str(event.before.observation.image), event.is_change and not event.failure, event.failure or None
 
 
 def add_routes(app: Resolver, writer: DecisionWriter) -> None:
