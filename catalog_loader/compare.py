@@ -7,10 +7,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from pipeline.batches import batched
-from pipeline.errors import ImageRejected, RejectReason, TooLarge
+from pipeline.errors import ImageRejected, TooLarge
 from pipeline.images import FetchedImage, Gone, ImageRef, ListedImage, Unchanged
 from pipeline.ordered_map import map_in_order
 from pipeline.records import GoneImage, Observation, Record, RejectedImage, TaggedImage, UndoneImage
+from pipeline.reject_reasons import RejectReason
 from pipeline.unreadable import UnreadableItem
 
 if TYPE_CHECKING:

@@ -11,12 +11,13 @@ from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from pipeline.errors import CallerError, ImageRejected, RejectReason
+from pipeline.errors import CallerError, ImageRejected
 from pipeline.http.models import Bucket, Key, ProblemCode
 from pipeline.http.resolver import Resolver, Tag
 from pipeline.http.uploading import TYPES, AnnouncedPhoto, AnnouncedUpload, RemovedPhoto, UploadTicket
 from pipeline.images import MAX_IMAGE_BYTES, ImageRef
 from pipeline.ports import Clock, ImageStore, PhotoAddresses, Watchers
+from pipeline.reject_reasons import RejectReason
 from pipeline.watchers import UPLOADS_PREFIX, Ticket
 
 MAX_SLUG_CHARACTERS = 60  # chosen by us: what is kept of it, for people who read the key

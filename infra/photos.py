@@ -13,19 +13,20 @@ from pipeline.aws.clients import client
 from pipeline.aws.dynamodb import table_of_stack
 from pipeline.aws.s3 import S3Images
 from pipeline.batches import batched
-from pipeline.errors import CallerError, ImageRejected, RejectReason
+from pipeline.errors import CallerError, ImageRejected
 from pipeline.facts import PhotoFacts
 from pipeline.images import FILE_SCHEME, MAX_IMAGE_BYTES, SCHEME, BucketPrefix, FetchedImage, ImageRef
 from pipeline.keywords import KeywordTag, Vocabulary
 from pipeline.ports import ImageStore, RecordTable
 from pipeline.records import Decision, GoneImage, Record, RejectedImage, TaggedImage
+from pipeline.reject_reasons import RejectReason
 from pipeline.stack import find_stack
 from pipeline.unreadable import UnreadableItem
 from pipeline.vectors import FeatureVector
 from results_sink.connect import export_place
 from results_sink.export.exported_records import ExportedRecords
 from results_sink.export.manifest import LATEST_NAME
-from tagging_lambda.local_files import RejectedFile, TaggedFile, bytes_of, photos_in
+from tagging_lambda.tag_files import RejectedFile, TaggedFile, bytes_of, photos_in
 
 _BATCH = 100  # the most records that one call reads
 

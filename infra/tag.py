@@ -24,7 +24,7 @@ from pipeline.settings import DEFAULT_PRODUCT_PATTERN, ProductPattern, model_dir
 from pipeline.terminal import printable
 from results_sink.export.manifest import LATEST_NAME
 from tagging_lambda.file_documents import file_document
-from tagging_lambda.local_files import FileTagger, RejectedFile, TaggedFile, count_beside_photos, files_below
+from tagging_lambda.tag_files import FileTagger, RejectedFile, TaggedFile, count_beside_photos, files_below
 from tagging_lambda.words.head_store import InstalledHeads
 from tagging_lambda.words.heads_option import heads_option
 

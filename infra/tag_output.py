@@ -26,7 +26,7 @@ from pipeline.whole_file import written_whole
 from results_sink.export.export import Exporter
 from results_sink.export.single_file import write_images
 from tagging_lambda.file_documents import CSV_COLUMNS, file_record, file_row
-from tagging_lambda.local_files import RejectedFile, TaggedFile
+from tagging_lambda.tag_files import RejectedFile, TaggedFile
 
 _SHOP = ImageRef("local", "-")  # a bucket for keys from which a product is read
 

@@ -26,22 +26,8 @@ Anything else is a bug and is not caught.
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
 
-
-class RejectReason(StrEnum):
-    """Why an image can never be tagged as it is. A closed list: nothing outside it is ever recorded."""
-
-    EMPTY = "empty"
-    BYTES = "bytes"
-    PIXELS = "pixels"
-    TOO_SMALL = "too_small"
-    FORMAT = "format"
-    NOT_IMAGE = "not_image"
-    CORRUPT = "corrupt"
-    UNSUPPORTED = "unsupported"
-    MISSING = "missing"
-    DENIED = "denied"
+from pipeline.reject_reasons import RejectReason
 
 
 class CatalogTaggerError(Exception):

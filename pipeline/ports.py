@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.dead_letters import DeadLetter
-    from pipeline.errors import RejectReason
     from pipeline.exported import ExportedImage
     from pipeline.images import BucketPrefix, Fetched, ImageRef, ListedImage
     from pipeline.messages import TagImage
     from pipeline.ratings import Rating
     from pipeline.records import Record, RecordSummary, Rejection
+    from pipeline.reject_reasons import RejectReason
     from pipeline.unreadable import UnreadableItem
     from pipeline.watchers import Ticket, Waiting
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from pipeline.listing import Listing
 
 if TYPE_CHECKING:
-    from pipeline.errors import RejectReason
     from pipeline.facts import PhotoFacts
     from pipeline.images import ImageRef
     from pipeline.keywords import KeywordTag
+    from pipeline.reject_reasons import RejectReason
     from pipeline.vectors import FeatureVector
 
 SCORE_STEPS = 65_535  # a stored class score is a whole number of these steps: two bytes

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from pipeline.errors import CallerError, RejectReason
+from pipeline.errors import CallerError
 from pipeline.facts import PhotoFacts
 from pipeline.images import ImageRef
 from pipeline.keywords import KeywordTag, Source
@@ -34,6 +34,7 @@ from pipeline.records import (
     pack_class_scores,
     unpack_class_scores,
 )
+from pipeline.reject_reasons import RejectReason
 from pipeline.unreadable import UnreadableItem
 from pipeline.vectors import FeatureVector
 

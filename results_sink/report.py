@@ -6,8 +6,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pipeline.colours import decided_colours
-from pipeline.errors import RejectReason
 from pipeline.records import Decision, Record, RecordSummary, RejectedImage, Rejection, TaggedImage
+from pipeline.reject_reasons import RejectReason
 from pipeline.terminal import GAP, cut, cut_lines, printable, table
 
 if TYPE_CHECKING:

@@ -8,9 +8,10 @@ import time
 
 import click
 
-from pipeline.errors import CallerError, RejectReason
+from pipeline.errors import CallerError
 from pipeline.keyword_names import KeywordNames
 from pipeline.keywords import LANGUAGES, Source, Vocabulary
+from pipeline.reject_reasons import RejectReason
 from pipeline.terminal import columns, warn
 from results_sink.connect import export_place
 from results_sink.report import answer_document, answer_text

@@ -9,12 +9,13 @@ from itertools import islice
 import click
 
 from pipeline.aws.dynamodb import table_of_stack
-from pipeline.errors import CallerError, RejectReason
+from pipeline.errors import CallerError
 from pipeline.images import ImageRef
 from pipeline.keyword_names import KeywordNames
 from pipeline.keywords import Vocabulary
 from pipeline.model_version import class_names_in
 from pipeline.records import Record, RecordStatus
+from pipeline.reject_reasons import RejectReason
 from pipeline.settings import model_dir
 from pipeline.terminal import warn
 from pipeline.unreadable import UnreadableItem, UnreadableItems, readable

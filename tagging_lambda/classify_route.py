@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import numpy as np
 from aws_lambda_powertools.event_handler.openapi.params import Query
 
-from pipeline.errors import CallerError, ImageRejected, RejectReason
+from pipeline.errors import CallerError, ImageRejected
 from pipeline.http.classification import (
     MAX_MODELS,
     ClassifiedPhoto,
@@ -28,6 +28,7 @@ from pipeline.keyword_names import KeywordNames
 from pipeline.keywords import LANGUAGES, Vocabulary
 from pipeline.ports import ImageStore
 from pipeline.records import ClassScore
+from pipeline.reject_reasons import RejectReason
 from tagging_lambda.classify import Classification, Classifier
 from tagging_lambda.image.picture import Picture, model_input
 from tagging_lambda.image.reader import Reader

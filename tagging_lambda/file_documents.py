@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.colours import colours_of
 from pipeline.photo_rules import broken_ids, shipped_rule_sets, with_ancestors
 from pipeline.records import Observation, RejectedImage, TaggedImage
-from tagging_lambda.local_files import RejectedFile, TaggedFile
+from tagging_lambda.tag_files import RejectedFile, TaggedFile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,7 @@ from pipeline.images import BucketPrefix
 from pipeline.settings import required
 from pipeline.telemetry import make_logger
 from tagging_lambda import same_photos, thumbnails
-from tagging_lambda.image.preprocess import encode_webp
+from tagging_lambda.image.decode import encode_webp
 from tagging_lambda.image.same_photo import PhotoPrint
 from tagging_lambda.image.signals import FACTS_SIDE_PIXELS
 from tagging_lambda.image.small_photo import small_photo_reader

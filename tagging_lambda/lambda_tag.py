@@ -28,7 +28,7 @@ from tagging_lambda.disposition import BackOff
 from tagging_lambda.model_card import ModelCard
 from tagging_lambda.model_store import fetch_model
 from tagging_lambda.reconcile import Reconciler
-from tagging_lambda.tag import Redeliverer, make_handler
+from tagging_lambda.tag_messages import Redeliverer, make_handler
 from tagging_lambda.words.classes_and_heads import KeywordMapper
 from tagging_lambda.words.head_store import fetch_heads
 from tagging_lambda.words.heads import Head

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from pipeline.errors import CallerError, ImageRejected, RejectReason
+from pipeline.errors import CallerError, ImageRejected
 from pipeline.images import MAX_IMAGE_BYTES
+from pipeline.reject_reasons import RejectReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

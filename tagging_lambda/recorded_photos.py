@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
-from pipeline.errors import ImageRejected, RejectReason
+from pipeline.errors import ImageRejected
 from pipeline.images import MAX_IMAGE_BYTES, FetchedImage, ImageRef
 from pipeline.records import GoneImage, RejectedImage
+from pipeline.reject_reasons import RejectReason
 from pipeline.unreadable import UnreadableItem
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from pipeline.memory.table import MemoryTable
 from pipeline.records import Observation, RejectedImage, TaggedImage
 from pipeline.settings import DEFAULT_PRODUCT_PATTERN, ProductPattern
 from tagging_lambda.classification_cache import ClassificationCache
-from tagging_lambda.image.preprocess import read_picture
+from tagging_lambda.image.decode import read_picture
 from tagging_lambda.model_card import InputContract
 from tagging_lambda.reconcile import Reconciler
 from tagging_lambda.words.classes_and_heads import KeywordMapper
@@ -30,7 +30,7 @@ from tagging_lambda.words.classes_and_heads import KeywordMapper
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pipeline.errors import RejectReason
+    from pipeline.reject_reasons import RejectReason
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"

@@ -19,7 +19,7 @@ PROGRAM = "harmful_reader"
 HARMFUL = """
 import os, signal, sys, time
 from tagging_lambda.image import reader_process
-from tagging_lambda.image.preprocess import read_picture
+from tagging_lambda.image.decode import read_picture
 
 def read(data):
     if data == b"exit": os._exit(3)

@@ -9,7 +9,7 @@ from pipeline.deliveries import QueueName
 from pipeline.memory.deliveries import MemoryDeliveries
 from pipeline.telemetry import make_logger, make_metrics
 from tagging_lambda.disposition import BackOff
-from tagging_lambda.tag import Redeliverer, make_handler
+from tagging_lambda.tag_messages import Redeliverer, make_handler
 from tests.builders import tagger
 
 CONTEXT = SimpleNamespace(

@@ -23,7 +23,7 @@ DOORS = {
     "aws_lambda_powertools": (
         "pipeline/telemetry.py",
         "pipeline/http/",
-        "tagging_lambda/tag.py",
+        "tagging_lambda/tag_messages.py",
         "tagging_lambda/classify_route.py",
         "tagging_lambda/recorded_photos.py",
         "tagging_lambda/same_photos.py",
@@ -40,7 +40,7 @@ DOORS = {
     "numpy": ("",),
     "onnx": ("infra/model/",),
     "onnxruntime": ("tagging_lambda/classify.py", "infra/model/"),
-    "PIL": ("tagging_lambda/image/preprocess.py", "infra/heads/", "infra/demo.py"),
+    "PIL": ("tagging_lambda/image/decode.py", "infra/heads/", "infra/demo.py"),
     "pyarrow": (
         "catalog_loader/inventory_rows.py",
         "results_sink/export/tables.py",

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from catalog_loader import upload_route
 from pipeline.clock import utc_now
-from pipeline.errors import ImageRejected, RejectReason
+from pipeline.errors import ImageRejected
 from pipeline.images import ImageRef
 from pipeline.keywords import KeywordTag, Vocabulary
 from pipeline.memory.connections import MemoryConnections
@@ -24,6 +24,7 @@ from pipeline.memory.ratings import MemoryRatings
 from pipeline.memory.table import MemoryTable
 from pipeline.memory.watchers import MemoryWatchers
 from pipeline.records import Observation, TaggedImage
+from pipeline.reject_reasons import RejectReason
 from results_sink.http import photos, ratings
 from results_sink.notify import Notifier, WatchAdmission, make_watch_handler
 from tagging_lambda import classify_route

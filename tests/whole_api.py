@@ -11,7 +11,7 @@ import numpy as np
 
 from catalog_loader import upload_route
 from pipeline.clock import utc_now
-from pipeline.errors import ImageRejected, RejectReason
+from pipeline.errors import ImageRejected
 from pipeline.http.resolver import Resolver, make_http_handler
 from pipeline.images import ImageRef
 from pipeline.keywords import Vocabulary
@@ -21,6 +21,7 @@ from pipeline.memory.photo_addresses import MemoryAddresses
 from pipeline.memory.queue import MemoryQueue
 from pipeline.memory.ratings import MemoryRatings
 from pipeline.memory.watchers import MemoryWatchers
+from pipeline.reject_reasons import RejectReason
 from results_sink.http import api, photos, ratings, status
 from results_sink.search.newest import ExportReader
 from results_sink.search.snapshot import Downloaded

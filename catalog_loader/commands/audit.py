@@ -8,23 +8,26 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from catalog_loader import report
 from catalog_loader.audit import Audit, Auditor
 from catalog_loader.commands.load import open_source
 from catalog_loader.commands.wait import wait_until_empty
+from catalog_loader.compare import GAPS, Standing
+from catalog_loader.export_check import ExportComparison, ExportGap
+from catalog_loader.formatting import HIDDEN, name_lines, names_of
 from catalog_loader.manifest import Manifest
 from catalog_loader.send import Sender, Sent
 from pipeline.exit_codes import ATTENTION, DONE
 from pipeline.messages import TagImage
 from pipeline.progress import Progress
 from pipeline.run_id import new_run_id
+from pipeline.terminal import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from catalog_loader.compare import Versions
     from catalog_loader.connect import Connect, Connected
-    from catalog_loader.console import Console
+    from catalog_loader.console import Console, Document
     from pipeline.exported import OpenedExport
 
 
@@ -63,7 +66,7 @@ def audit(  # noqa: PLR0913 - one parameter for each option, and the way to the 
             messages = (TagImage(gap.image, run_id, gap.product) for gap in gaps)
             _follow(messages, ports, sent, console, enqueue=enqueue)
     facts = (findings, versions, sent if enqueue else None)
-    console.report(report.audit_document(*facts), report.audit_lines(*facts))
+    console.report(_audit_document(*facts), _audit_lines(*facts))
     return ATTENTION if findings.has_gap or sent.failed else DONE
 
 
@@ -79,3 +82,97 @@ def _follow(messages: Iterable[TagImage], ports: Connected, sent: Sent, console:
     finally:
         if not is_complete:
             console.hint(f"{sent.count:,} messages were sent before it was stopped")
+
+
+def _audit_document(audit: Audit, versions: Versions, sent: Sent | None) -> Document:
+    """Return the report of an audit."""
+    export = audit.export
+    offenders = [*audit.offenders.items(), *(export.offenders.items() if export else ())]
+    document: Document = {
+        **audit.numbers(),
+        "skipped": audit.found.skipped,
+        "export": export and _export_document(export),
+        **({str(gap): export.counts[gap] for gap in ExportGap} if export and export.images else {}),
+        "offenders": {str(gap): names_of(images) for gap, images in offenders},
+        "letter_errors": audit.letter_errors,
+        "first_unreadable": [str(item) for item in audit.unreadable.examples],
+        "hidden_letters": audit.hidden_letters,
+        "unread_letters": audit.unread_letters,
+        "current": {"model": versions.model, "taxonomy": versions.taxonomy},
+    }
+    return document if sent is None else document | {"enqueued": sent.count, "failed": sent.failed}
+
+
+def _audit_lines(audit: Audit, versions: Versions, sent: Sent | None) -> list[str]:
+    """Return the report of an audit."""
+    lines = []
+    for name, count in audit.numbers().items():
+        lines += [f"{name:<14} {count:,}", *_offender_lines(name, audit)]
+    lines += [*_audit_hints(audit, versions), *_export_lines(audit.export)]
+    if sent is not None:
+        lines += [f"{'enqueued':<14} {sent.count:,}", f"{'failed':<14} {sent.failed:,}"]
+        lines += name_lines(sent.first_failed, sent.failed)
+    return lines
+
+
+def _audit_hints(audit: Audit, versions: Versions) -> list[str]:
+    """Return what explains the numbers, and what to do about them."""
+    lines = []
+    if audit.waiting and (audit.standings[Standing.MISSING] or audit.standings[Standing.STALE]):
+        lines.append("Messages wait: what is missing or stale may be among them. `--wait` waits for them.")
+    if audit.numbers()[Standing.DEAD_LETTERED]:
+        lines.append("`catalog-tagger redrive` sends dead letters back.")
+    if audit.hidden_letters:
+        lines.append(f"{audit.hidden_letters:,} dead letters {HIDDEN}: audit again then.")
+    if audit.unread_letters:
+        lines.append(
+            f"About {audit.unread_letters:,} dead letters were not read: what they ask for counts as missing or stale."
+        )
+    if audit.standings[Standing.ABSENT]:
+        lines.append("Absent is what the manifest names and no bucket holds: correct the manifest, or upload it.")
+    return [*lines, *_stale_hints(audit, versions)]
+
+
+def _stale_hints(audit: Audit, versions: Versions) -> list[str]:
+    if not audit.standings[Standing.STALE]:
+        return []
+    model, taxonomy = versions.model or "any", versions.taxonomy or "any"
+    return [f"Stale is also what is not of the model {model} and the taxonomy {taxonomy}."]
+
+
+def _offender_lines(name: str, audit: Audit) -> list[str]:
+    if name not in GAPS:
+        return []
+    if name == Standing.UNREADABLE:
+        return [f"  {printable(str(item))}" for item in audit.unreadable.examples]
+    lines = name_lines(audit.offenders[name], audit.standings[name])
+    if name == Standing.DEAD_LETTERED and audit.unreadable_letters:
+        lines.append(f"  {audit.unreadable_letters:,} that cannot be read")
+        lines += [f"    {printable(error)}" for error in audit.letter_errors]
+    return lines
+
+
+def _export_document(export: ExportComparison) -> Document:
+    return {
+        "as_of": export.as_of and export.as_of.isoformat(),
+        "newer": export.newer,
+        "search_is_down": export.search_is_down,
+        "damages": [f"{damage.file} {damage.problem}" for damage in export.damages],
+    }
+
+
+def _export_lines(export: ExportComparison | None) -> list[str]:
+    if export is None:
+        return ["", "No export was compared with the records."]
+    lines = ["", *(["SEARCH IS DOWN"] if export.search_is_down else [])]
+    lines += [f"{damage.file} {damage.problem}" for damage in export.damages]
+    if export.as_of is None:
+        compared = "The export cannot be read." if export.damages else "Nothing was exported yet: there is no search."
+        lines.append(f"{compared} No record was compared with it.")
+    else:
+        newer = f"{export.newer:,} images were observed since"
+        lines.append(f"export as of {export.as_of:%Y-%m-%d %H:%M:%S} UTC, {newer}")
+        for gap in ExportGap:
+            lines.append(f"{gap:<16} {export.counts[gap]:,}")
+            lines += name_lines(export.offenders[gap], export.counts[gap])
+    return [*lines, "`catalog-tagger export` writes a new one."] if export.has_gap else lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -10,11 +11,11 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from catalog_loader import report
 from catalog_loader.candidates import list_candidates
 from catalog_loader.commands.wait import wait_for_all
 from catalog_loader.compare import Versions
 from catalog_loader.estimate import IMAGE_MS, Estimator
+from catalog_loader.formatting import counts, dollars, duration, name_lines, names_of
 from catalog_loader.inventory import Inventory, is_inventory
 from catalog_loader.load import Loaded, Loader, Only, Plan
 from catalog_loader.manifest import Manifest, manifest_at
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from catalog_loader.connect import Connect, Connected
-    from catalog_loader.console import Console
+    from catalog_loader.console import Console, Document
+    from catalog_loader.estimate import Estimate
+    from pipeline.images import ImageRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +129,7 @@ def _report(plan: Plan, loaded: Loaded, console: Console, *, is_complete: bool) 
         return  # nothing was sent, so there is nothing to resume
     resume_after = None if is_complete and not loaded.reached_max else loaded.sent.last
     facts = (plan.run_id, loaded, resume_after)
-    console.report(report.load_document(*facts), report.load_lines(*facts))
+    console.report(_load_document(*facts), _load_lines(*facts))
 
 
 def _warn_without_model(plan: Plan, console: Console) -> None:
@@ -158,7 +161,7 @@ def rehearse(request: LoadRequest, connect: Connect, console: Console) -> int:
         with Progress("dry run", total=total, quiet=console.as_json) as progress:
             Loader(ports.images, ports.table, Sender(ports.backfill)).rehearse(plan, loaded, progress)
     facts = (loaded, request.estimator().estimate(loaded.chosen))
-    console.report(report.rehearsal_document(*facts), report.rehearsal_lines(*facts))
+    console.report(_rehearsal_document(*facts), _rehearsal_lines(*facts))
     return _exit_code(plan, loaded, console)
 
 
@@ -197,3 +200,73 @@ def _exit_code(plan: Plan, loaded: Loaded, console: Console) -> int:
     if loaded.reached_max and loaded.last_chosen is None:
         console.hint("--max-cost is reached before the first image")
     return ATTENTION if loaded.reached_max else DONE
+
+
+def _load_document(run_id: str, loaded: Loaded, resume_after: ImageRef | None) -> Document:
+    """Return the report of a load."""
+    return {
+        "run_id": run_id,
+        "found": loaded.candidates.count,
+        "sent": loaded.sent.count,
+        "skipped": loaded.candidates.skipped,
+        "skipped_by": loaded.candidates.by_reason(),
+        "failed": loaded.sent.failed,
+        "first_failed": names_of(loaded.sent.first_failed),
+        "resume_after": None if resume_after is None else str(resume_after),
+    }
+
+
+def _load_lines(run_id: str, loaded: Loaded, resume_after: ImageRef | None) -> list[str]:
+    """Return the report of a load."""
+    return [
+        f"run      {run_id}",
+        f"found    {loaded.candidates.count:,}",
+        f"sent     {loaded.sent.count:,}",
+        f"skipped  {_skipped(loaded)}",
+        f"failed   {loaded.sent.failed:,}",
+        *name_lines(loaded.sent.first_failed, loaded.sent.failed),
+        *_resume(resume_after),
+    ]
+
+
+def _rehearsal_document(loaded: Loaded, estimate: Estimate) -> Document:
+    """Return the report of a load that sent nothing."""
+    return {
+        "found": loaded.candidates.count,
+        "would_send": loaded.chosen,
+        "bytes": loaded.chosen_bytes,
+        "skipped": loaded.candidates.skipped,
+        "skipped_by": loaded.candidates.by_reason(),
+        "estimated_cost_usd": round(estimate.cost_usd, 6),
+        "estimated_s": round(estimate.seconds, 1),
+        "prices": estimate.prices,
+        "resume_after": str(loaded.last_chosen) if loaded.reached_max and loaded.last_chosen else None,
+    }
+
+
+def _rehearsal_lines(loaded: Loaded, estimate: Estimate) -> list[str]:
+    """Return the report of a load that sent nothing."""
+    return [
+        f"found        {loaded.candidates.count:,}",
+        f"would send   {loaded.chosen:,} ({_size(loaded.chosen_bytes)})",
+        f"skipped      {_skipped(loaded)}",
+        f"would cost   about {dollars(estimate.cost_usd)} ({estimate.prices})",
+        f"would take   about {duration(estimate.seconds)}",
+        *_resume(loaded.last_chosen if loaded.reached_max else None),
+    ]
+
+
+def _size(size_bytes: int | None) -> str:
+    return "a manifest tells no sizes" if size_bytes is None else f"{size_bytes:,} bytes"
+
+
+def _skipped(loaded: Loaded) -> str:
+    return counts(loaded.candidates.skipped_by)
+
+
+def _resume(after: ImageRef | None) -> list[str]:
+    if after is None:
+        return []
+    if not str(after).isprintable():
+        return ["Stopped. --json says after which image to go on: its name cannot be shown here."]
+    return [f"Stopped. Go on with --start-after {shlex.quote(str(after))}"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalog_loader.commands.wait import wait_for_all
-from catalog_loader.report import counts
+from catalog_loader.formatting import counts
 from catalog_loader.upload_folder import FolderUpload, UploadResult, existing_below, list_photos
 from pipeline.errors import CallerError
 from pipeline.exit_codes import ATTENTION, DONE

@@ -26,8 +26,8 @@ from pipeline.vectors import LEVELS, FeatureVector
 from tagging_lambda.classify import Classifier
 from tagging_lambda.curate.keyword_lookup import keyword_named
 from tagging_lambda.evaluate.labels import right_ids
+from tagging_lambda.image.decode import read_picture
 from tagging_lambda.image.picture import Picture, model_input
-from tagging_lambda.image.preprocess import read_picture
 from tagging_lambda.words.background import BACKGROUND_PATH, save_background
 from tagging_lambda.words.head_card import NEVER, HeadCard, TrainingSource
 from tagging_lambda.words.head_thresholds import Group, Said, Thresholds, Truth, find_thresholds

@@ -13,8 +13,8 @@ from pipeline.csv_rows import CsvRow, rows
 from pipeline.errors import CallerError, ImageRejected
 from pipeline.progress import Progress
 from tagging_lambda.classify import Classifier
+from tagging_lambda.image.decode import read_picture
 from tagging_lambda.image.picture import Picture, model_input
-from tagging_lambda.image.preprocess import read_picture
 from tagging_lambda.model_card import MeasuredAccuracy, ModelCard
 
 BATCH_IMAGES = 16  # chosen by us: 10 MB of pixels; speed is the same from 1 on

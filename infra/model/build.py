@@ -24,8 +24,8 @@ from pipeline.errors import BadModel
 from pipeline.model_version import CARD_NAME
 from pipeline.progress import Progress
 from pipeline.whole_file import one_at_a_time, written_whole
+from tagging_lambda.image.decode import read_picture
 from tagging_lambda.image.picture import model_input
-from tagging_lambda.image.preprocess import read_picture
 from tagging_lambda.model_card import (
     ModelCard,
     ModelClass,

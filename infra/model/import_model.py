@@ -20,8 +20,8 @@ from pipeline.errors import CallerError, ImageRejected
 from pipeline.keywords import Keyword, Vocabulary
 from pipeline.model_version import CARD_NAME
 from pipeline.softmax import softmax
+from tagging_lambda.image.decode import read_picture
 from tagging_lambda.image.picture import Picture, model_input
-from tagging_lambda.image.preprocess import read_picture
 from tagging_lambda.model_card import (
     InputContract,
     ModelCard,

@@ -20,7 +20,7 @@ from pipeline.front_settings import MODELS_FOLDER
 from pipeline.keywords import Vocabulary
 from pipeline.settings import OVERLAY_NAME, home, model_dir, overlay_path
 from tagging_lambda.evaluate.overlay import write_keywords
-from tagging_lambda.local_files import files_below
+from tagging_lambda.tag_files import files_below
 
 IMPORTED = "imported"  # the name of a model until it is promoted
 MOST_TRIED = 100  # files in a folder; not all may be photos

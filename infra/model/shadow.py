@@ -25,7 +25,7 @@ from pipeline.settings import home, model_dir
 from pipeline.stack import find_stack
 from tagging_lambda.evaluate.shadow import Shadow, compare, shadow_document, shadow_sections, shadow_text
 from tagging_lambda.image.contact_sheet import write_contact_sheet
-from tagging_lambda.local_files import FileTagger, files_below
+from tagging_lambda.tag_files import FileTagger, files_below
 from tagging_lambda.words.head_store import InstalledHeads
 
 

@@ -13,9 +13,10 @@ from botocore.exceptions import ClientError
 from pipeline import table_layout
 from pipeline.aws.clients import client
 from pipeline.aws.errors import code_of, translated
-from pipeline.errors import RejectReason, RetryLater, RevisionConflict
+from pipeline.errors import RetryLater, RevisionConflict
 from pipeline.images import ImageRef
 from pipeline.records import Record, RecordSummary, Rejection
+from pipeline.reject_reasons import RejectReason
 from pipeline.stack import find_stack
 from pipeline.unreadable import UnreadableItem
 

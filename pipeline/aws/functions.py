@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.aws.errors import translated
-from pipeline.errors import CatalogTaggerError, Denied, DeployerError, RejectReason
+from pipeline.errors import CatalogTaggerError, Denied, DeployerError
 from pipeline.messages import TagImage
 from pipeline.ports import RecordTable
 from pipeline.records import RejectedImage
+from pipeline.reject_reasons import RejectReason
 from pipeline.settings import DEFAULT_PRODUCT_PATTERN, ProductPattern
 
 LEFT_TO_OTHERS = 100  # concurrent executions that AWS Lambda never lets an account reserve

@@ -13,7 +13,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from pipeline.aws.errors import code_of, translated
-from pipeline.errors import CallerError, Denied, ImageRejected, NoStack, RejectReason, RetryLater, TooLarge
+from pipeline.errors import CallerError, Denied, ImageRejected, NoStack, RetryLater, TooLarge
 from pipeline.images import (
     BucketPrefix,
     Fetched,
@@ -25,6 +25,7 @@ from pipeline.images import (
     product_of_metadata,
 )
 from pipeline.ports import FileVersion, StoredFile
+from pipeline.reject_reasons import RejectReason
 
 DOWNLOAD_LIMIT_S = 30  # chosen by us: three times what the largest image needs; a read timeout stops no slow trickle
 CHUNK_BYTES = 16_384  # chosen by us: how often a download's time is checked

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.errors import RejectReason
 from pipeline.images import MAX_KEY_BYTES
+from pipeline.reject_reasons import RejectReason
 
 MAX_BUCKET_CHARACTERS = 63  # the longest name Amazon S3 permits
 ONE_LINE = r"^[^\n]+$"  # what a path can hold

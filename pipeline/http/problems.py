@@ -15,17 +15,9 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
 )
 from pydantic import BaseModel, ValidationError
 
-from pipeline.errors import (
-    BadExport,
-    BadQuery,
-    CallerError,
-    CatalogTaggerError,
-    ImageRejected,
-    NoExport,
-    PageGone,
-    RejectReason,
-)
+from pipeline.errors import BadExport, BadQuery, CallerError, CatalogTaggerError, ImageRejected, NoExport, PageGone
 from pipeline.http.models import QUERY_MISTAKES, Problem, ProblemCode, Refusal
+from pipeline.reject_reasons import RejectReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -8,9 +8,10 @@ from datetime import datetime
 from threading import Lock
 from zlib import crc32
 
-from pipeline.errors import RejectReason, RevisionConflict
+from pipeline.errors import RevisionConflict
 from pipeline.images import ImageRef
 from pipeline.records import GoneImage, Record, RecordSummary, RejectedImage, Rejection, UndoneImage
+from pipeline.reject_reasons import RejectReason
 from pipeline.unreadable import UnreadableItem
 
 

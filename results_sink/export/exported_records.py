@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from heapq import merge
 from typing import TYPE_CHECKING, Any, Self
 
-from pipeline.errors import BadExport, RejectReason
+from pipeline.errors import BadExport
 from pipeline.facts import PhotoFacts
 from pipeline.images import exported_image
 from pipeline.keywords import KeywordTag, Source
 from pipeline.listing import FIELDS, Listing
 from pipeline.record_backup import restore_record
 from pipeline.records import Observation, Record, RejectedImage, TaggedImage
+from pipeline.reject_reasons import RejectReason
 from pipeline.vectors import FeatureVector
 from results_sink.export.delta import PUT
 from results_sink.export.parquet import ParquetFile

@@ -13,7 +13,7 @@ from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.params import Body, Path, Query
 
 from pipeline.colours import COLOURS, MULTICOLOURED, colour_id, colour_words
-from pipeline.errors import CallerError, RejectReason
+from pipeline.errors import CallerError
 from pipeline.http import alike
 from pipeline.http import catalogue as answers
 from pipeline.http.models import ONE_LINE, QUERY_MISTAKES, Bucket, Key, Language, ProblemCode
@@ -23,6 +23,7 @@ from pipeline.keyword_names import KeywordNames
 from pipeline.keywords import LANGUAGES, KeywordTag, Source, Vocabulary
 from pipeline.ports import RecordTable
 from pipeline.records import Record, TaggedImage
+from pipeline.reject_reasons import RejectReason
 from pipeline.unreadable import UnreadableItem, readable
 from pipeline.vectors import FeatureVector
 from results_sink.report import answer_document, hit_document, record_document

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from pipeline.errors import RejectReason
 from pipeline.http import catalogue as answers
 from pipeline.http.resolver import Resolver, Tag
 from pipeline.ports import Clock, MessageQueue, RecordTable
 from pipeline.records import RecordStatus, RecordSummary, RejectedImage, Rejection
+from pipeline.reject_reasons import RejectReason
 from pipeline.unreadable import UnreadableItems
 
 MAX_SUMMARIES = 50_000  # read for one answer, chosen by us: some 5 MB of the table, in a second or two

@@ -32,7 +32,7 @@ from tagging_lambda.evaluate.report import (
     tallies_text,
 )
 from tagging_lambda.image.contact_sheet import write_contact_sheet
-from tagging_lambda.local_files import FileTagger
+from tagging_lambda.tag_files import FileTagger
 from tagging_lambda.words.head_store import InstalledHeads
 from tagging_lambda.words.heads_option import heads_option
 

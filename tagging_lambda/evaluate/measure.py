@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pipeline.coverage import Coverage
-from tagging_lambda.local_files import FileTagger, RejectedFile
+from tagging_lambda.tag_files import FileTagger, RejectedFile
 from tagging_lambda.words.class_keywords import MOST_KEYWORDS, Taxonomy, candidates
 from tagging_lambda.words.share import Share
 

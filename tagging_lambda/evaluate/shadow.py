@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.terminal import GAP, printable
 from tagging_lambda.image.contact_sheet import Figure, Section
-from tagging_lambda.local_files import FileTagger, RejectedFile, TaggedFile
+from tagging_lambda.tag_files import FileTagger, RejectedFile, TaggedFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import ImageRejected
 from pipeline.whole_file import written_whole
-from tagging_lambda.image.preprocess import encode_webp
+from tagging_lambda.image.decode import encode_webp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from tagging_lambda.image.reader import Reader
-    from tagging_lambda.local_files import ClosableReader
+    from tagging_lambda.tag_files import ClosableReader
 
 QUALITY = 80  # chosen by eye: a picture of the model's size takes some 8 kB
 _HEAD = """<!doctype html>

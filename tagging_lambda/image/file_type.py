@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pipeline.errors import ImageRejected, RejectReason
+from pipeline.errors import ImageRejected
+from pipeline.reject_reasons import RejectReason
 
 HEAD_BYTES = 64  # enough for every signature below, and for the usual brands of an ISO media file
 _BRAND_BYTES = 4

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, NoReturn, Protocol, cast
 
 import numpy as np
 
-from pipeline.errors import ImageRejected, RejectReason, RetryLater
+from pipeline.errors import ImageRejected, RetryLater
 from pipeline.facts import PhotoFacts
+from pipeline.reject_reasons import RejectReason
 from tagging_lambda.image.picture import Picture
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from pipeline.errors import ImageRejected
-from tagging_lambda.image.preprocess import read_picture
+from tagging_lambda.image.decode import read_picture
 from tagging_lambda.image.reader import FRAME, PICTURE, READY, REJECTED, packed
 from tagging_lambda.model_card import InputContract
 

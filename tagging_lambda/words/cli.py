@@ -20,7 +20,7 @@ from pipeline.whole_file import check_writable
 from tagging_lambda.curate.keyword_lookup import keyword_named
 from tagging_lambda.evaluate.overlay import write_keywords
 from tagging_lambda.image.contact_sheet import write_contact_sheet
-from tagging_lambda.local_files import FileTagger
+from tagging_lambda.tag_files import FileTagger
 from tagging_lambda.words import learn_report, verify_report
 from tagging_lambda.words.background import load_background
 from tagging_lambda.words.head_store import InstalledHeads, check_name

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pipeline.errors import CallerError
 from pipeline.images import FILE_SCHEME, ImageRef, exported_image
 from pipeline.records import Record, TaggedImage
-from tagging_lambda.local_files import FileTagger, TaggedFile
+from tagging_lambda.tag_files import FileTagger, TaggedFile
 from tagging_lambda.words.learn import SeenPhoto
 
 if TYPE_CHECKING:

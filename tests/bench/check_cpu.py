@@ -62,8 +62,8 @@ class Difference:
 
 def inputs(count: int, card_path: Path, folder: Path) -> NDArray[np.float32]:
     """Return the model's input for the first photos of the folder."""
+    from tagging_lambda.image.decode import read_picture
     from tagging_lambda.image.picture import model_input
-    from tagging_lambda.image.preprocess import read_picture
     from tagging_lambda.model_card import ModelCard
 
     contract = ModelCard.load(card_path).input

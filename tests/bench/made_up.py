@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.errors import RejectReason
 from pipeline.images import ImageRef
 from pipeline.keywords import KeywordTag, Vocabulary
 from pipeline.records import Observation, Record, RejectedImage, TaggedImage
+from pipeline.reject_reasons import RejectReason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

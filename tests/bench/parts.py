@@ -23,11 +23,11 @@ from pipeline.batches import batched
 from pipeline.keywords import Vocabulary
 from pipeline.settings import model_dir
 from tagging_lambda.classify import Classifier
-from tagging_lambda.image import preprocess
+from tagging_lambda.image import decode
 from tagging_lambda.image.picture import model_input
 from tagging_lambda.image.reader import ProcessReader
 from tagging_lambda.image.signals import FileSize, facts_of
-from tagging_lambda.local_files import GROUP
+from tagging_lambda.tag_files import GROUP
 from tagging_lambda.words.class_keywords import strongest
 from tagging_lambda.words.classes_and_heads import KeywordMapper
 from tagging_lambda.words.heads import Head
@@ -66,10 +66,10 @@ def measure() -> dict[str, dict[str, float | None]]:
     classifier = Classifier.load(model_dir() / "card.json")
     mapper = KeywordMapper.of(Vocabulary.load(), [known.id for known in classifier.card.classes], (Head.load(STARTER),))
     contract = classifier.card.input
-    pictures = [preprocess.read_picture(data, contract) for data in files]
+    pictures = [decode.read_picture(data, contract) for data in files]
     decoded = [drafted(data, contract.shorter_side_pixels) for data in files]
     pairs = [
-        (np.asarray(preprocess._small(shown)), picture.levels) for shown, picture in zip(decoded, pictures, strict=True)
+        (np.asarray(decode._small(shown)), picture.levels) for shown, picture in zip(decoded, pictures, strict=True)
     ]
     inputs = [model_input(group, contract) for group in batched(pictures, GROUP)]
     answers = [answer for pixels in inputs for answer in classifier.classify(pixels)]
@@ -78,12 +78,12 @@ def measure() -> dict[str, dict[str, float | None]]:
     reader.read(files[0])
     parts = {
         "bare": Part(lambda data: bare_pixels(BytesIO(data)), files),
-        "read": Part(lambda data: preprocess.read_picture(data, contract), files),
+        "read": Part(lambda data: decode.read_picture(data, contract), files),
         "apart": Part(reader.read, files, reader.child.process.pid),
-        "subject": Part(preprocess._subject, decoded),
-        "small": Part(preprocess._small, decoded),
+        "subject": Part(decode._subject, decoded),
+        "small": Part(decode._small, decoded),
         "facts": Part(lambda pair: facts_of(*pair, size), pairs),
-        "low": Part(preprocess._deviation, [Image.fromarray(picture.levels) for picture in pictures]),
+        "low": Part(decode._deviation, [Image.fromarray(picture.levels) for picture in pictures]),
         "input": Part(lambda group: model_input(group, contract), [*batched(pictures, GROUP)]),
         "model": Part(lambda pixels: classifier._session.run(None, {contract.name: pixels}), inputs),
         "classify": Part(classifier.classify, inputs),

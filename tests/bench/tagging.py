@@ -135,7 +135,7 @@ def tag_path(paths: list[Path], workers: int) -> Iterator[Callable[[list[Path]],
     """``tag PATH``: its reader processes, the model, the keywords."""
     from pipeline.keywords import Vocabulary
     from pipeline.settings import model_dir
-    from tagging_lambda.local_files import FileTagger
+    from tagging_lambda.tag_files import FileTagger
     from tagging_lambda.words.heads import Head
     from tagging_lambda.words.projection import STARTER
 

@@ -9,7 +9,6 @@ import pytest
 
 from catalog_loader.connect import BACKFILL, UPLOADS, Connected
 from catalog_loader.status import WatchedQueue
-from pipeline.errors import RejectReason
 from pipeline.images import ImageRef
 from pipeline.memory.dead_letters import MemoryDeadLetters
 from pipeline.memory.files import MemoryFiles
@@ -18,6 +17,7 @@ from pipeline.memory.probe import MemoryProbe
 from pipeline.memory.queue import MemoryQueue
 from pipeline.memory.table import MemoryTable
 from pipeline.records import GoneImage, Observation, Record, RejectedImage, TaggedImage
+from pipeline.reject_reasons import RejectReason
 from pipeline.settings import DEFAULT_PRODUCT_PATTERN, ProductPattern
 
 MODEL, TAXONOMY = "model-1", "taxonomy-1"

@@ -19,14 +19,15 @@ from catalog_loader.commands.load import LoadRequest
 from catalog_loader.compare import Versions
 from catalog_loader.console import Console
 from catalog_loader.estimate import Estimator
-from catalog_loader.report import dollars
-from pipeline.errors import CallerError, Denied, RejectReason, RetryLater
+from catalog_loader.formatting import dollars
+from pipeline.errors import CallerError, Denied, RetryLater
 from pipeline.images import BucketPrefix, ImageRef, ListedImage
 from pipeline.keywords import Vocabulary
 from pipeline.memory.dead_letters import MemoryDeadLetters
 from pipeline.memory.images import MemoryImages
 from pipeline.memory.queue import MemoryQueue
 from pipeline.messages import TagImage
+from pipeline.reject_reasons import RejectReason
 from tagging_lambda.words.classes_and_heads import KeywordMapper
 from tagging_lambda.words.head_store import InstalledHeads
 from tagging_lambda.words.heads import Head

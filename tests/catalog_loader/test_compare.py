@@ -9,8 +9,8 @@ import pytest
 
 from catalog_loader.candidates import Candidate, list_candidates
 from catalog_loader.compare import ComparedImage, Standing, Versions, compared
-from pipeline.errors import RejectReason
 from pipeline.images import BucketPrefix, ImageRef
+from pipeline.reject_reasons import RejectReason
 
 if TYPE_CHECKING:
     from tests.catalog_loader.conftest import Twins

@@ -11,10 +11,11 @@ import pytest
 
 from catalog_loader.send import Sender, Sent
 from pipeline.aws.functions import FunctionProbe
-from pipeline.errors import Denied, DeployerError, RejectReason
+from pipeline.errors import Denied, DeployerError
 from pipeline.memory.table import MemoryTable
 from pipeline.messages import TagImage
 from pipeline.records import Observation, RejectedImage
+from pipeline.reject_reasons import RejectReason
 from tests.catalog_loader.conftest import LOOKED_AT, MODEL, TAXONOMY, shop
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from urllib.parse import quote
 import pytest
 
 from catalog_loader.upload_route import TYPES, Uploads, add_routes
-from pipeline.errors import RejectReason
 from pipeline.images import MAX_IMAGE_BYTES, ImageRef
 from pipeline.memory.images import MemoryImages
 from pipeline.memory.photo_addresses import MemoryAddresses
 from pipeline.memory.watchers import MemoryWatchers
+from pipeline.reject_reasons import RejectReason
 from tests.api_caller import JSON, caller_for
 
 UPLOADED, OWN = "uploads/shoe-1.jpg", "shoes/1.jpg"

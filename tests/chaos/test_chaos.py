@@ -15,7 +15,7 @@ from pipeline.keywords import Vocabulary
 from pipeline.model_version import CARD_NAME
 from tagging_lambda.classification_cache import ClassificationCache
 from tagging_lambda.classify import Classifier
-from tagging_lambda.image.preprocess import read_picture
+from tagging_lambda.image.decode import read_picture
 from tagging_lambda.observe import ObservedPhoto
 from tagging_lambda.words.classes_and_heads import KeywordMapper
 from tests.chaos.damage import DAMAGES

@@ -16,12 +16,12 @@ from infra.cli import main
 from infra.duplicates import comparable_photos
 from infra.photos import KnownPhoto, known_photos
 from infra.similar import similar_among
-from pipeline.errors import RejectReason
 from pipeline.keywords import Vocabulary
 from pipeline.memory.table import MemoryTable
+from pipeline.reject_reasons import RejectReason
 from pipeline.vectors import FeatureVector
-from tagging_lambda.image.preprocess import read_picture
-from tagging_lambda.local_files import RejectedFile, TaggedFile, files_below
+from tagging_lambda.image.decode import read_picture
+from tagging_lambda.tag_files import RejectedFile, TaggedFile, files_below
 from tests.builders import CONTRACT, encoded, shop
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from infra.cli import main
 from infra.restore import Restored, Restorer
 from pipeline.aws.clients import client
 from pipeline.aws.dynamodb import DynamoTable
-from pipeline.errors import BadExport, RejectReason
+from pipeline.errors import BadExport
 from pipeline.folder import FolderFiles
 from pipeline.keywords import KeywordTag, Source, Vocabulary
 from pipeline.memory.images import MemoryImages
@@ -21,6 +21,7 @@ from pipeline.memory.table import MemoryTable
 from pipeline.messages import TagImage
 from pipeline.progress import Progress
 from pipeline.records import Decision, DecisionKind, Previous, RejectedImage, TaggedImage
+from pipeline.reject_reasons import RejectReason
 from pipeline.unreadable import readable
 from pipeline.vectors import FeatureVector
 from results_sink.connect import export_place

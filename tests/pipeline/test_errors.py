@@ -5,7 +5,8 @@ from __future__ import annotations
 import pickle
 from datetime import UTC, datetime
 
-from pipeline.errors import ImageRejected, RejectReason, TooLarge
+from pipeline.errors import ImageRejected, TooLarge
+from pipeline.reject_reasons import RejectReason
 
 
 def test_the_reasons_are_a_closed_list() -> None:

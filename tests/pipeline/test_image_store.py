@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline.aws import s3
-from pipeline.errors import CallerError, Denied, ImageRejected, RejectReason, RetryLater, TooLarge
+from pipeline.errors import CallerError, Denied, ImageRejected, RetryLater, TooLarge
 from pipeline.images import BucketPrefix, FetchedImage, Gone, ImageRef, ListedImage, Unchanged, product_metadata
 from pipeline.memory.images import MemoryImages
+from pipeline.reject_reasons import RejectReason
 from tests.aws_world import ODD_KEYS, AwsWorld, answer, refusal
 
 if TYPE_CHECKING:

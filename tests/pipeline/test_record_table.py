@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipeline.aws import dynamodb
-from pipeline.errors import NoStack, RejectReason, RetryLater, RevisionConflict
+from pipeline.errors import NoStack, RetryLater, RevisionConflict
 from pipeline.images import ImageRef
 from pipeline.keywords import KeywordTag, Source
 from pipeline.listing import Listing
@@ -32,6 +32,7 @@ from pipeline.records import (
     TaggedImage,
     UndoneImage,
 )
+from pipeline.reject_reasons import RejectReason
 from tests.aws_world import ODD_KEYS, AwsWorld, answer, refusal, some_world
 
 if TYPE_CHECKING:

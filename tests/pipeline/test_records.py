@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import table_layout
-from pipeline.errors import RejectReason
 from pipeline.facts import FORMATS, STEPS, Margins, PhotoFacts
 from pipeline.images import ImageRef
 from pipeline.keywords import KeywordTag, Source
@@ -29,6 +28,7 @@ from pipeline.records import (
     pack_class_scores,
     unpack_class_scores,
 )
+from pipeline.reject_reasons import RejectReason
 from pipeline.vectors import FeatureVector
 from tests.builders import photo_facts
 

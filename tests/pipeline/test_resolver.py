@@ -6,10 +6,11 @@ import pytest
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
-from pipeline.errors import CallerError, ImageRejected, NoExport, NoStack, PageGone, RejectReason, RetryLater
+from pipeline.errors import CallerError, ImageRejected, NoExport, NoStack, PageGone, RetryLater
 from pipeline.http.models import AnswerModel, ProblemCode, RequestModel
 from pipeline.http.problems import MEDIA_TYPE
 from pipeline.http.resolver import HttpSettings, Resolver, Tag, caller_of
+from pipeline.reject_reasons import RejectReason
 from tests.api_caller import ApiCaller, caller_for, event_of
 
 

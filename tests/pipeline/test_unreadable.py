@@ -11,9 +11,10 @@ import pytest
 
 from pipeline import table_layout
 from pipeline.aws.dynamodb import DynamoTable
-from pipeline.errors import RejectReason, RevisionConflict
+from pipeline.errors import RevisionConflict
 from pipeline.memory.table import MemoryTable
 from pipeline.records import RecordStatus, RecordSummary, RejectedImage, TaggedImage
+from pipeline.reject_reasons import RejectReason
 from pipeline.stream import Change, changes_of
 from pipeline.unreadable import EXAMPLES, UnreadableItem, UnreadableItems
 from tests.pipeline.test_record_table import look_at, tagged

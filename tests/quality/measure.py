@@ -15,7 +15,7 @@ from pipeline.settings import home, model_dir
 from tagging_lambda.curate.keyword_lookup import keyword_named
 from tagging_lambda.evaluate.labels import LabelledFile, right_ids
 from tagging_lambda.evaluate.measure import Judged, by_score
-from tagging_lambda.local_files import FileTagger, TaggedFile
+from tagging_lambda.tag_files import FileTagger, TaggedFile
 from tagging_lambda.words.classes_and_heads import KeywordMapper
 from tagging_lambda.words.head_store import STARTER, InstalledHeads
 from tests.quality.plots import draw_reliability, draw_thresholds

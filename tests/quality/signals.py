@@ -26,8 +26,8 @@ from pipeline.photo_rules import RuleSet
 from pipeline.settings import model_dir
 from results_sink.search.duplicates import alike_pairs
 from tagging_lambda.classify import Classifier
+from tagging_lambda.image.decode import read_picture
 from tagging_lambda.image.picture import model_input
-from tagging_lambda.image.preprocess import read_picture
 from tagging_lambda.image.small_photo import print_reader
 from tests.quality.plots import draw_colours
 

@@ -8,13 +8,14 @@ from functools import cache
 from itertools import count
 from typing import TYPE_CHECKING
 
-from pipeline.errors import RejectReason, RetryLater
+from pipeline.errors import RetryLater
 from pipeline.folder import FolderFiles
 from pipeline.images import ImageRef
 from pipeline.keywords import Keyword, KeywordTag, Source, Use, Vocabulary
 from pipeline.memory.files import MemoryFiles
 from pipeline.memory.table import MemoryTable
 from pipeline.records import GoneImage, Observation, Record, RejectedImage, TaggedImage, UndoneImage
+from pipeline.reject_reasons import RejectReason
 from pipeline.standard_ids import StandardIds
 from results_sink.export.export import Exporter
 from results_sink.search.search import Searcher

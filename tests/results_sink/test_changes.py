@@ -15,9 +15,10 @@ from types import SimpleNamespace
 import pytest
 from boto3.dynamodb.types import TypeSerializer
 
-from pipeline.errors import BadExport, PageGone, RejectReason, RetryLater
+from pipeline.errors import BadExport, PageGone, RetryLater
 from pipeline.memory.files import MemoryFiles
 from pipeline.records import ClassScore
+from pipeline.reject_reasons import RejectReason
 from pipeline.stream import Change, changes_of
 from pipeline.table_layout import to_item
 from pipeline.telemetry import Metric, make_logger

@@ -12,11 +12,11 @@ import pytest
 from infra.cli import main
 from pipeline.aws.dynamodb import DynamoTable
 from pipeline.clock import utc_now
-from pipeline.errors import RejectReason
 from pipeline.folder import FolderFiles
 from pipeline.images import ImageRef
 from pipeline.keywords import KeywordTag, Source, Vocabulary
 from pipeline.records import ClassScore, Decision, DecisionKind, Previous, TaggedImage
+from pipeline.reject_reasons import RejectReason
 from results_sink.report import cut
 from tests.results_sink.small_shop import LOOKED_AT, exported, gone, observation, rejected
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.errors import CallerError, RejectReason
+from pipeline.errors import CallerError
 from pipeline.http.catalogue import KeywordRating
 from pipeline.images import ImageRef
 from pipeline.keywords import KeywordTag, Vocabulary
@@ -20,6 +20,7 @@ from pipeline.memory.table import MemoryTable
 from pipeline.messages import TagImage
 from pipeline.ratings import Verdict, tallies
 from pipeline.records import GoneImage, Observation, RejectedImage, TaggedImage
+from pipeline.reject_reasons import RejectReason
 from results_sink.http import photos, ratings, status
 from tests.api_caller import ApiCaller, caller_for
 

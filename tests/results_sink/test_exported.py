@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.errors import BadExport, RejectReason
+from pipeline.errors import BadExport
 from pipeline.exported import ExportedImage
 from pipeline.folder import FolderFiles
 from pipeline.images import BucketPrefix, ImageRef
 from pipeline.memory.exported import MemoryExportedImages
 from pipeline.memory.table import MemoryTable
 from pipeline.records import GoneImage, Observation, RejectedImage, TaggedImage
+from pipeline.reject_reasons import RejectReason
 from results_sink.connect import ExportPlace, export_place
 from results_sink.export.export import Exporter
 from results_sink.export.exported_images import exported_images

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.errors import RejectReason, RetryLater
+from pipeline.errors import RetryLater
 from pipeline.http.catalogue import Image
 from pipeline.images import ImageRef
 from pipeline.keywords import KeywordTag, Vocabulary
@@ -18,6 +18,7 @@ from pipeline.memory.connections import MemoryConnections
 from pipeline.memory.table import MemoryTable
 from pipeline.memory.watchers import MemoryWatchers
 from pipeline.records import GoneImage, Observation, Record, RejectedImage, TaggedImage
+from pipeline.reject_reasons import RejectReason
 from pipeline.table_layout import to_item
 from pipeline.watchers import Ticket
 from results_sink.notify import (

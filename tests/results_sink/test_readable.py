@@ -13,8 +13,8 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.errors import RejectReason
 from pipeline.folder import FolderFiles
+from pipeline.reject_reasons import RejectReason
 from pipeline.vectors import FeatureVector, stack
 from results_sink.connect import export_place
 from results_sink.export.changes import delta_stem

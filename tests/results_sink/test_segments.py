@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import BadExport, RejectReason, RetryLater
+from pipeline.errors import BadExport, RetryLater
 from pipeline.folder import FolderFiles
 from pipeline.memory.files import MemoryFiles
+from pipeline.reject_reasons import RejectReason
 from pipeline.unreadable import UnreadableItem
 from results_sink.connect import ExportPlace
 from results_sink.export.cleanup import RUNNING, remove_unneeded

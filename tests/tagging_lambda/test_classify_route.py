@@ -13,10 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import CallerError, ImageRejected, RejectReason
+from pipeline.errors import CallerError, ImageRejected
 from pipeline.images import ImageRef
 from pipeline.keywords import Vocabulary
 from pipeline.memory.images import MemoryImages
+from pipeline.reject_reasons import RejectReason
 from tagging_lambda.classify import Classification
 from tagging_lambda.classify_route import LoadedModel, Models, PhotoClassifier, PhotoSource, add_routes
 from tagging_lambda.image.picture import Picture

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pipeline.errors import RejectReason
 from pipeline.keywords import KeywordTag, Source, Use
 from pipeline.memory.images import MemoryImages
 from pipeline.memory.table import MemoryTable
 from pipeline.messages import TagImage
 from pipeline.records import Decision, DecisionKind, GoneImage, RejectedImage, TaggedImage, UndoneImage
+from pipeline.reject_reasons import RejectReason
 from tagging_lambda.words.decisions import decided, with_keywords
 from tests.builders import ColourClassifier, colour_vocabulary, jpeg, keyword, shop, tagger, vocabulary_of
 

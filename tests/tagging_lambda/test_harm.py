@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.errors import RejectReason
 from pipeline.messages import TagImage
 from pipeline.records import RejectedImage, TaggedImage
+from pipeline.reject_reasons import RejectReason
 from tagging_lambda.image.reader import ProcessReader
 from tests.builders import CONTRACT, encoded, jpeg, shop, tagger
 from tests.harmful import harmed_reader

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pipeline.errors import CallerError, ImageRejected, RejectReason
+from pipeline.errors import CallerError, ImageRejected
+from pipeline.reject_reasons import RejectReason
 from tagging_lambda.link import LinkFetcher, is_public, resolve_host
 
 if TYPE_CHECKING:

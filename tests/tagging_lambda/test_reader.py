@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.errors import ImageRejected, RejectReason, RetryLater
-from tagging_lambda.image.preprocess import read_picture
+from pipeline.errors import ImageRejected, RetryLater
+from pipeline.reject_reasons import RejectReason
+from tagging_lambda.image.decode import read_picture
 from tagging_lambda.image.reader import PROGRAM, Child, ProcessReader
 from tests.builders import CONTRACT, jpeg
 from tests.harmful import LIMIT_S, PATIENCE_S, harmed_reader
@@ -156,7 +157,7 @@ def test_a_picture_larger_than_the_pipe_comes_through(reader):
 def test_the_parent_never_loads_the_decoder():
     """Pillow stays in the child, so that a picture can only hurt what is made to be hurt."""
     code = (
-        "import tagging_lambda.image.reader, tagging_lambda.reconcile, tagging_lambda.tag, sys\n"
+        "import tagging_lambda.image.reader, tagging_lambda.reconcile, tagging_lambda.tag_messages, sys\n"
         "sys.exit('PIL' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

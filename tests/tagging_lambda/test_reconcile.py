@@ -9,12 +9,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipeline.errors import Denied, ImageRejected, NotBegun, RejectReason, RetryLater, RevisionConflict
+from pipeline.errors import Denied, ImageRejected, NotBegun, RetryLater, RevisionConflict
 from pipeline.listing import Listing
 from pipeline.memory.images import MemoryImages
 from pipeline.memory.table import MemoryTable
 from pipeline.messages import TagImage
 from pipeline.records import GoneImage, RejectedImage, TaggedImage
+from pipeline.reject_reasons import RejectReason
 from pipeline.vectors import FeatureVector
 from tagging_lambda.classification_cache import LEAST_TIME_S
 from tagging_lambda.prefetch import AHEAD

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.errors import ImageRejected, RejectReason
+from pipeline.errors import ImageRejected
 from pipeline.images import ImageRef
 from pipeline.memory.images import MemoryImages
 from pipeline.memory.table import MemoryTable
+from pipeline.reject_reasons import RejectReason
 from tagging_lambda.image.same_photo import PhotoPrint
 from tagging_lambda.recorded_photos import RecordedPhotos
 from tagging_lambda.same_photos import PhotoComparison, add_routes

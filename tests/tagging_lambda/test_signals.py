@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageOps
 from pipeline.colours import COLOURS, colours_of
 from pipeline.facts import PhotoFacts
 from pipeline.photo_rules import broken_ids, shipped_rule_sets
-from tagging_lambda.image.preprocess import read_picture
+from tagging_lambda.image.decode import read_picture
 from tests.builders import CONTRACT
 
 LEVELS = {

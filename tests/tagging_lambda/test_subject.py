@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from pipeline.model_version import version_of
-from tagging_lambda.image.preprocess import read_picture
+from tagging_lambda.image.decode import read_picture
 from tagging_lambda.image.subject import MARGIN, SubjectBox, find_subject
 from tests.builders import CONTRACT
 

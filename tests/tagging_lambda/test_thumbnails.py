@@ -11,12 +11,13 @@ import pytest
 from PIL import Image
 
 from infra.package import TEMPLATE
-from pipeline.errors import ImageRejected, RejectReason
+from pipeline.errors import ImageRejected
 from pipeline.images import ImageRef
 from pipeline.memory.files import MemoryFiles
 from pipeline.memory.images import MemoryImages
 from pipeline.memory.table import MemoryTable
-from tagging_lambda.image.preprocess import encode_webp
+from pipeline.reject_reasons import RejectReason
+from tagging_lambda.image.decode import encode_webp
 from tagging_lambda.image.small_photo import small_photo_reader
 from tagging_lambda.recorded_photos import RecordedPhotos
 from tagging_lambda.thumbnails import FOLDER, Thumbnails, ThumbnailSize, add_routes

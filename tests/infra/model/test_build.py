@@ -13,8 +13,8 @@ from infra.model.build import ModelBuilder, imagenet_classes
 from infra.model.npm import integrity_of
 from pipeline.errors import BadModel, CallerError
 from tagging_lambda.classify import Classifier
+from tagging_lambda.image.decode import read_picture
 from tagging_lambda.image.picture import model_input
-from tagging_lambda.image.preprocess import read_picture
 from tagging_lambda.model_card import ModelCard
 
 

@@ -20,8 +20,8 @@ from pipeline.messages import TagImage
 from pipeline.model_version import CARD_NAME
 from tagging_lambda.classification_cache import ClassificationCache
 from tagging_lambda.classify import Classifier
+from tagging_lambda.image.decode import read_picture
 from tagging_lambda.image.picture import model_input
-from tagging_lambda.image.preprocess import read_picture
 from tagging_lambda.model_card import InputContract, ModelCard
 from tagging_lambda.words.classes_and_heads import KeywordMapper
 from tests.builders import jpeg, shop, tagger

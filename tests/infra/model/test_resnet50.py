@@ -12,8 +12,8 @@ from infra.model.build import ModelBuilder
 from infra.model.npm import Npm
 from pipeline.settings import home
 from tagging_lambda.classify import Classifier
+from tagging_lambda.image.decode import read_picture
 from tagging_lambda.image.picture import model_input
-from tagging_lambda.image.preprocess import read_picture
 
 LABELS = Path(__file__).resolve().parents[4] / "shared" / "data" / "imagenet" / "labels.csv"
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pipeline.errors import CallerError, RejectReason
+from pipeline.errors import CallerError
 from pipeline.keywords import KeywordTag, Source
 from pipeline.memory.table import MemoryTable
 from pipeline.records import MAX_DECISIONS, DecisionKind, GoneImage, KeywordAction, RejectedImage
+from pipeline.reject_reasons import RejectReason
 from tagging_lambda.curate.decide import Decider, DecisionCounts, ResolvedWishes, Wish
 from tagging_lambda.curate.decision_file import wishes_in
 from tagging_lambda.curate.report import decided_document, decided_text

@@ -9,13 +9,13 @@ import pytest
 
 from pipeline import table_layout
 from pipeline.colours import decided_colours
-from pipeline.errors import RejectReason
 from pipeline.keywords import Vocabulary
 from pipeline.memory.images import MemoryImages
 from pipeline.memory.table import MemoryTable
 from pipeline.messages import TagImage
 from pipeline.model_version import CARD_NAME
 from pipeline.records import Decision, DecisionKind, GoneImage, RejectedImage
+from pipeline.reject_reasons import RejectReason
 from tagging_lambda.classify import Classifier
 from tagging_lambda.curate.report import retagged_document, retagged_text
 from tagging_lambda.curate.retag import EXAMPLES, RetagCounts, Retagger

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.errors import RejectReason
 from pipeline.memory.images import MemoryImages
 from pipeline.messages import TagImage
 from pipeline.records import Decision, DecisionKind, GoneImage, Previous, RejectedImage, TaggedImage, UndoneImage
+from pipeline.reject_reasons import RejectReason
 from tagging_lambda.curate.report import undone_document, undone_text
 from tagging_lambda.curate.undo import UndoCounts, Undoer
 from tagging_lambda.words.decisions import with_keywords

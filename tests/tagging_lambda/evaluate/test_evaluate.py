@@ -11,7 +11,7 @@ from infra.cli import main
 from tagging_lambda.evaluate.labels import labels_in
 from tagging_lambda.evaluate.measure import evaluated, judged, missed, worst
 from tagging_lambda.evaluate.report import EvaluationText, evaluation_document
-from tagging_lambda.local_files import FileTagger
+from tagging_lambda.tag_files import FileTagger
 from tagging_lambda.words.classes_and_heads import KeywordMapper
 from tagging_lambda.words.share import Share
 from tests.builders import COLOURS, ColourClassifier, InlineReader, jpeg

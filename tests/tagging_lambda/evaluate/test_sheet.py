@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from PIL import Image
 
-from pipeline.errors import ImageRejected, RejectReason
+from pipeline.errors import ImageRejected
+from pipeline.reject_reasons import RejectReason
 from tagging_lambda.evaluate.measure import measured
 from tagging_lambda.evaluate.report import PICTURES, sheet
 from tagging_lambda.image.contact_sheet import contact_sheet

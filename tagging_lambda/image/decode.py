@@ -22,8 +22,9 @@ from PIL import (  # the plugins by name, so that Pillow never loads the other 3
     WebPImagePlugin,  # noqa: F401 - as above
 )
 
-from pipeline.errors import ImageRejected, RejectReason
+from pipeline.errors import ImageRejected
 from pipeline.images import MAX_IMAGE_BYTES
+from pipeline.reject_reasons import RejectReason
 from tagging_lambda.image.file_type import is_lossless_jpeg, picture_format, webp_size
 from tagging_lambda.image.picture import Picture
 from tagging_lambda.image.signals import FACTS_SIDE_PIXELS, FileSize, facts_of

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from infra.cli import main
-from pipeline.errors import CallerError, RejectReason
+from pipeline.errors import CallerError
 from pipeline.keywords import Vocabulary
+from pipeline.reject_reasons import RejectReason
 from pipeline.settings import home, model_dir
-from tagging_lambda.local_files import FileTagger, RejectedFile, TaggedFile, count_beside_photos, files_below
 from tagging_lambda.photo_cache import PhotoCache
+from tagging_lambda.tag_files import FileTagger, RejectedFile, TaggedFile, count_beside_photos, files_below
 from tagging_lambda.words.classes_and_heads import KeywordMapper
 from tests.builders import COLOURS, ColourClassifier, InlineReader, colour_vocabulary, jpeg
 

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline.batches import batched
-from pipeline.errors import CallerError, ImageRejected, RejectReason
+from pipeline.errors import CallerError, ImageRejected
 from pipeline.images import MAX_IMAGE_BYTES, SCHEME
 from pipeline.model_version import CARD_NAME
 from pipeline.not_pictures import lies_beside_photos
 from pipeline.ordered_map import map_in_order
+from pipeline.reject_reasons import RejectReason
 from pipeline.settings import home, model_dir
 from tagging_lambda.classify import Classifier
 from tagging_lambda.image.reader import ProcessReader, Reader

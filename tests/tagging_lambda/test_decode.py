@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from pipeline.errors import ImageRejected, RejectReason
+from pipeline.errors import ImageRejected
+from pipeline.reject_reasons import RejectReason
+from tagging_lambda.image.decode import read_picture
 from tagging_lambda.image.picture import model_input
-from tagging_lambda.image.preprocess import read_picture
 from tests.builders import CONTRACT, encoded, jpeg
 
 EXIF_ORIENTATION = 0x0112
