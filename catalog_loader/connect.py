@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pipeline.images import BucketPrefix
     from pipeline.ports import DeadLetters, FileStore, ImageStore, MessageQueue, Probe, RecordTable
-    from pipeline.settings import ProductPattern
+    from pipeline.product_pattern import ProductPattern
 
 UPLOADS, BACKFILL, STREAM = "uploads", "backfill", "stream"
 

@@ -19,8 +19,9 @@ from pipeline.exit_codes import ATTENTION, DONE
 from pipeline.keyword_names import KeywordNames
 from pipeline.keywords import Vocabulary
 from pipeline.not_pictures import skip_reason
+from pipeline.product_pattern import DEFAULT_PRODUCT_PATTERN, ProductPattern
 from pipeline.progress import Progress
-from pipeline.settings import DEFAULT_PRODUCT_PATTERN, ProductPattern, model_dir
+from pipeline.settings import model_dir
 from pipeline.terminal import printable
 from results_sink.export.manifest import LATEST_NAME
 from tagging_lambda.file_documents import file_document

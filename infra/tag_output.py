@@ -17,9 +17,10 @@ from infra.tag import CSV, JSON_LINES, PARQUET, Results, Tagging
 from pipeline.clock import utc_now
 from pipeline.folder import FolderFiles
 from pipeline.images import ImageRef, LocalImage, is_unicode
+from pipeline.product_pattern import ProductPattern
 from pipeline.records import Observation, Record
 from pipeline.run_id import new_run_id
-from pipeline.settings import ProductPattern, home
+from pipeline.settings import home
 from pipeline.standard_ids import OWN_NAME, StandardIds
 from pipeline.terminal import printable
 from pipeline.whole_file import written_whole

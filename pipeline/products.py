@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pipeline.images import ImageRef
-    from pipeline.settings import ProductPattern
+    from pipeline.product_pattern import ProductPattern
 
 SAMPLE = 1000  # images; chosen by us: one call of a listing, and enough to show a pattern (DECISIONS.md, 103)
 EXAMPLES = 3

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import BadSettings
-from pipeline.messages import checked_product
+from pipeline.product_pattern import DEFAULT_PRODUCT_PATTERN, ProductPattern
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pipeline.images import ImageRef
-
 HOME_VARIABLE = "CATALOG_TAGGER_HOME"
 OVERLAY_VARIABLE = "TAXONOMY_OVERLAY"
 OVERLAY_NAME = "overlay.csv"
-# The key without its extension: equal file names in different folders do not make one product.
-DEFAULT_PRODUCT_PATTERN = r"(?s)^(?P<product>.+?)(?:\.[^./]*)?$"
 WAIT_S = 900  # chosen by us: after an outage of hours, work resumes within a quarter of an hour
 MOST_WAIT_S = 36_000  # Amazon SQS permits twelve hours since the message was received; ten leave room for the batch
 TASK_ROOT_VARIABLE = "LAMBDA_TASK_ROOT"  # only AWS Lambda sets it
@@ -77,33 +72,6 @@ def overlay_path(environment: Mapping[str, str] = os.environ) -> Path | None:
         return kept if kept.is_file() else None
     except PermissionError:  # a home that this user may not read holds no file of this user
         return None
-
-
-@dataclass(frozen=True, slots=True)
-class ProductPattern:
-    """How a product's id is read from a key if no manifest gives it."""
-
-    pattern: re.Pattern[str]
-
-    @classmethod
-    def parse(cls, text: str) -> ProductPattern:
-        """Return the pattern, a regular expression with a group named ``product``.
-
-        Raises:
-            BadSettings: it is no regular expression, or has no such group.
-        """
-        try:
-            pattern = re.compile(text)
-        except re.error as error:
-            raise BadSettings(f"PRODUCT_PATTERN is not a regular expression: {error}") from error
-        if "product" not in pattern.groupindex:
-            raise BadSettings(f"PRODUCT_PATTERN {text!r} has no group named product: (?P<product>...)")
-        return cls(pattern)
-
-    def product_of(self, image: ImageRef) -> str:
-        """Return the product's id: what the group matched, or the whole key where nothing matches."""
-        match = self.pattern.search(image.key)
-        return checked_product((match and match["product"]) or image.key)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from pipeline.listing import Listing
     from pipeline.messages import TagImage
     from pipeline.ports import Clock, ImageStore, RecordTable
-    from pipeline.settings import ProductPattern
+    from pipeline.product_pattern import ProductPattern
     from tagging_lambda.classify import Classifier
     from tagging_lambda.words.classes_and_heads import KeywordMapper
 

@@ -19,8 +19,8 @@ from pipeline.images import ImageRef
 from pipeline.keywords import LANGUAGES, Keyword, Use, Vocabulary
 from pipeline.memory.images import MemoryImages
 from pipeline.memory.table import MemoryTable
+from pipeline.product_pattern import DEFAULT_PRODUCT_PATTERN, ProductPattern
 from pipeline.records import Observation, RejectedImage, TaggedImage
-from pipeline.settings import DEFAULT_PRODUCT_PATTERN, ProductPattern
 from tagging_lambda.classification_cache import ClassificationCache
 from tagging_lambda.image.decode import read_picture
 from tagging_lambda.model_card import InputContract

@@ -21,8 +21,9 @@ from pipeline.aws.functions import PATTERN_VARIABLE, deployed_product_pattern
 from pipeline.aws.s3 import S3Images
 from pipeline.exit_codes import ATTENTION, DONE
 from pipeline.images import BucketPrefix
+from pipeline.product_pattern import ProductPattern
 from pipeline.products import describe_products
-from pipeline.settings import ProductPattern, model_dir
+from pipeline.settings import model_dir
 from pipeline.stack import LocalRun, Stack
 
 COMES_BACK = (

@@ -10,9 +10,9 @@ from pipeline.aws.errors import translated
 from pipeline.errors import CatalogTaggerError, Denied, DeployerError
 from pipeline.messages import TagImage
 from pipeline.ports import RecordTable
+from pipeline.product_pattern import DEFAULT_PRODUCT_PATTERN, ProductPattern
 from pipeline.records import RejectedImage
 from pipeline.reject_reasons import RejectReason
-from pipeline.settings import DEFAULT_PRODUCT_PATTERN, ProductPattern
 
 LEFT_TO_OTHERS = 100  # concurrent executions that AWS Lambda never lets an account reserve
 PATTERN_VARIABLE = "PRODUCT_PATTERN"  # of the tagging function

@@ -16,9 +16,9 @@ from pipeline.memory.images import MemoryImages
 from pipeline.memory.probe import MemoryProbe
 from pipeline.memory.queue import MemoryQueue
 from pipeline.memory.table import MemoryTable
+from pipeline.product_pattern import DEFAULT_PRODUCT_PATTERN, ProductPattern
 from pipeline.records import GoneImage, Observation, Record, RejectedImage, TaggedImage
 from pipeline.reject_reasons import RejectReason
-from pipeline.settings import DEFAULT_PRODUCT_PATTERN, ProductPattern
 
 MODEL, TAXONOMY = "model-1", "taxonomy-1"
 PHOTOGRAPHED_AT = datetime(2026, 1, 1, tzinfo=UTC)

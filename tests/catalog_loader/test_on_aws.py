@@ -23,8 +23,8 @@ from pipeline.aws.sqs import SqsDeadLetters
 from pipeline.images import BucketPrefix, ImageRef
 from pipeline.memory.probe import MemoryProbe
 from pipeline.messages import decode
+from pipeline.product_pattern import DEFAULT_PRODUCT_PATTERN, ProductPattern
 from pipeline.records import Observation, TaggedImage
-from pipeline.settings import DEFAULT_PRODUCT_PATTERN, ProductPattern
 from tests.aws_world import ODD_KEYS, AwsWorld, answer, refusal
 
 if TYPE_CHECKING:

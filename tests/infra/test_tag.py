@@ -18,8 +18,8 @@ from infra.tag import TagSummary
 from infra.tag_output import FileRecords
 from pipeline.errors import CallerError
 from pipeline.images import LocalImage, exported_image
+from pipeline.product_pattern import DEFAULT_PRODUCT_PATTERN, ProductPattern
 from pipeline.reject_reasons import RejectReason
-from pipeline.settings import DEFAULT_PRODUCT_PATTERN, ProductPattern
 from tagging_lambda.tag_files import FileTagger, RejectedFile
 from tagging_lambda.words.classes_and_heads import KeywordMapper
 from tests.builders import COLOURS, ColourClassifier, InlineReader, colour_vocabulary, jpeg

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pipeline.images import ImageRef
+from pipeline.product_pattern import DEFAULT_PRODUCT_PATTERN, ProductPattern
 from pipeline.products import EXAMPLES, MANY_PHOTOS, SAMPLE, describe_products
-from pipeline.settings import DEFAULT_PRODUCT_PATTERN, ProductPattern
 
 BY_KEY, BY_FILE = ProductPattern.parse(DEFAULT_PRODUCT_PATTERN), ProductPattern.parse(r"(?P<product>[^/.]+)[.][^/]+$")
 
