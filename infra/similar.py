@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +17,13 @@ from pipeline.errors import CallerError
 from pipeline.images import SCHEME
 from pipeline.keywords import Vocabulary
 from pipeline.progress import Progress
-from pipeline.terminal import printable
+from pipeline.terminal import printable, warn
 from pipeline.vectors import FeatureVector
 from results_sink.connect import export_place
 from results_sink.search.nearest import VectorIndex
-from results_sink.search.search import Searcher, SimilarRequest
+from results_sink.search.newest import ExportReader
+from results_sink.search.search import SimilarRequest
 from results_sink.search.shared_words import HeadWords
-from results_sink.search.snapshot import open_latest
 
 COUNT = 12
 
@@ -88,10 +89,10 @@ def similar_among(query: FeatureVector, photos: Iterable[KnownPhoto], count: int
 
 
 def similar_in_export(query: FeatureVector, place: str, count: int, vocabulary: Vocabulary) -> list[SimilarPhoto]:
-    """Return the images of an export that are nearest to the query."""
+    """Return the images of an export, with the changes since, that are nearest to the query."""
     export = export_place(place, os.environ)
-    searcher = Searcher(open_latest(export.files, export.copies, export.name), vocabulary)
-    hits = searcher.similar(SimilarRequest(query.space, query.to_array(), count))
+    reader = ExportReader(export.files, export.copies, export.name, vocabulary, time.monotonic, warn)
+    hits = reader.searcher().similar(SimilarRequest(query.space, query.to_array(), count))
     return [SimilarPhoto(hit.image, hit.score) for hit in hits]
 
 

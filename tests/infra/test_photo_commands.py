@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,8 @@ from infra import photos
 from infra.cli import main
 from infra.duplicates import comparable_photos
 from infra.photos import KnownPhoto, known_photos
-from infra.similar import similar_among
+from infra.similar import similar_among, similar_in_export
+from pipeline.folder import FolderFiles
 from pipeline.keywords import Vocabulary
 from pipeline.memory.table import MemoryTable
 from pipeline.reject_reasons import RejectReason
@@ -23,6 +25,8 @@ from pipeline.vectors import FeatureVector
 from tagging_lambda.image.decode import read_picture
 from tagging_lambda.tag_files import RejectedFile, TaggedFile, files_below
 from tests.builders import CONTRACT, encoded, shop
+from tests.results_sink.changing import Shop
+from tests.results_sink.small_shop import small_vocabulary, tagged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -106,6 +110,18 @@ def test_similar_names_the_nearest_first(folder: Path, capsys) -> None:
     results = json.loads(capsys.readouterr().out)["results"]
     assert results[0] == {"image": "-x.png", "score": 1.0}
     assert len(results) == 2
+
+
+def test_similar_sees_the_changes_since_the_last_snapshot(tmp_path: Path) -> None:
+    same, other = (FeatureVector.of("0" * 12, np.eye(2, 256, dtype=np.float32)[row]) for row in range(2))
+    shop = Shop(tmp_path, FolderFiles(tmp_path / "export"))
+    shop.put(replace(tagged("old.jpg", boot=0.9), vector=other))
+    shop.export()
+    shop.put(replace(tagged("new.jpg", boot=0.9), vector=same))
+    shop.record()
+
+    [match] = similar_in_export(same, str(tmp_path / "export"), 1, small_vocabulary())
+    assert match.name == "s3://shop/new.jpg"
 
 
 def test_an_empty_folder_is_answered_by_each_command(folder: Path, tmp_path: Path, capsys) -> None:

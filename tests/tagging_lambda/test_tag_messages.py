@@ -128,7 +128,7 @@ def test_a_bug_is_tried_five_times_and_then_a_dead_letter_with_its_place_and_its
     assert post.handled(sqs(body, receives=5)) == []
     (letter,) = post.uploads.letters
     assert letter.body == body
-    assert letter.attributes["error"].startswith("ZeroDivisionError in fetch (test_tag.py, line ")
+    assert letter.attributes["error"].startswith("ZeroDivisionError in fetch (test_tag_messages.py, line ")
     assert letter.attributes["run"] == "20260301T120000Z-abc123"
 
 
