@@ -8,10 +8,11 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from datetime import UTC, datetime
 from email.utils import formatdate
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -34,8 +35,12 @@ settings.load_profile("steady")
 _answer_undated = BotocoreStubber.process_request
 
 
-def _answer_dated(stubber: BotocoreStubber, request: object) -> object:
-    answer = _answer_undated(stubber, request)
+_dynamodb = RLock()  # moto checks a condition, then writes: Amazon DynamoDB does both at once
+
+
+def _answer_dated(stubber: BotocoreStubber, request: Any) -> object:
+    with _dynamodb if "dynamodb" in request.url else nullcontext():
+        answer = _answer_undated(stubber, request)
     return answer and (answer[0], {**answer[1], "date": formatdate(usegmt=True)}, answer[2])
 
 
