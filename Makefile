@@ -42,10 +42,10 @@ demo: .venv/run.stamp  ## run the main job on real product photos with the real 
 open: .venv/run.stamp  ## open the page on this machine: FOLDER=photos/ with your photos, or with a sample catalogue
 	@$(BIN)/catalog-tagger open $(FOLDER)
 
-test: .venv/dev.stamp  ## run all tests, on all cores (34 minutes on one)
+test: .venv/dev.stamp  ## run all tests, on all cores (some 21 minutes on two)
 	$(PYTEST)
 
-test-quick: .venv/dev.stamp  ## run the tests that need neither the real model nor the embedded AWS (some four minutes of processor time, on all cores)
+test-quick: .venv/dev.stamp  ## run the tests that need neither the real model nor the embedded AWS (some two minutes on two cores)
 	$(PYTEST) -m 'not slow'
 
 check: lint check-aws  ## everything below that can be checked without running it
