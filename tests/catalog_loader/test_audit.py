@@ -283,7 +283,7 @@ def test_only_the_first_offenders_are_named_however_many_there_are(twins: Twins)
 
 def test_memory_grows_by_a_few_bytes_an_image() -> None:
     most_on_their_way = 8_000  # the records that are being compared while others are read
-    more = 24_000  # a list of their names alone would take four times what is permitted; with fewer, what is on its way hides it
+    more = 24_000  # a list of their names would take four times what is permitted; fewer hide behind what is on its way
 
     assert peak_bytes(most_on_their_way + more) - peak_bytes(most_on_their_way) < 25 * more
 
