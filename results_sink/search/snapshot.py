@@ -150,15 +150,6 @@ class Snapshot:
         return {name: file.row_groups_read for name, file in self._opened.items()}
 
 
-def open_latest(files: FileStore, copies: Copies, export_name: str) -> Snapshot:
-    """Return the snapshot that ``latest.json`` names; messages call the export ``export_name``.
-
-    Raises:
-        BadExport: there is none, or it is damaged.
-    """
-    return open_snapshot(read_latest(files, export_name), files, copies, export_name)
-
-
 def read_latest(files: FileStore, export_name: str) -> Latest:
     """Return the content of ``latest.json``.
 

@@ -23,7 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.settings import model_dir
-from tests.bench.tables import peers_table
+from tests.bench.tables import keep, peers_table
 from tests.bench.tagging import copies, machine, photos, prepare
 
 SCRIPTS = Path(__file__).parent / "peers"
@@ -88,9 +88,7 @@ def main() -> None:
     figures = {"machine": machine(), "date": datetime.now(UTC).date().isoformat(), "rounds": arguments.rounds}
     figures |= {"photos": len(photos()) * (PASSES - 1), **by_cores}
     print(*peers_table(figures), sep="\n")
-    if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    keep(figures, arguments.json)
 
 
 def _figures(cores: int, rounds: int) -> dict[str, dict[str, float]]:

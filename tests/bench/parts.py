@@ -7,7 +7,6 @@ shown as a difference of two parts is only as exact as these.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import time
 from dataclasses import dataclass
@@ -32,7 +31,7 @@ from tagging_lambda.words.class_keywords import strongest
 from tagging_lambda.words.classes_and_heads import KeywordMapper
 from tagging_lambda.words.heads import Head
 from tagging_lambda.words.projection import STARTER
-from tests.bench.tables import parts_table
+from tests.bench.tables import keep, parts_table
 from tests.bench.tagging import bare_pixels, machine, photos, prepare
 
 if TYPE_CHECKING:
@@ -130,9 +129,7 @@ def main() -> None:
     figures = {"machine": machine(), "date": datetime.now(UTC).date().isoformat()}
     figures |= {"rounds": ROUNDS, "photos": len(photos()), "parts": measure()}
     print(*parts_table(figures), sep="\n")
-    if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    keep(figures, arguments.json)
 
 
 if __name__ == "__main__":

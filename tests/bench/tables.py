@@ -104,6 +104,13 @@ def figures_of(name: str) -> Figures:
     return figures
 
 
+def keep(figures: Figures, path: Path | None) -> None:
+    """Write a bench's figures where its command line says, if it does."""
+    if path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+
+
 def scale_points() -> list[Figures]:
     """Return points of the plot of docs/scale.md, from the lines of JSON that the benches printed.
 

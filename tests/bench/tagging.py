@@ -25,7 +25,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from tests.bench.tables import bench_table
+from tests.bench.tables import bench_table, keep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -275,9 +275,7 @@ def main() -> None:
     figures |= {"ways": {way: asdict(measured) for way, measured in medians.items()}}
     print(f"{machine()}; {count} photos, median of {arguments.rounds} rounds\n")
     print(*bench_table(figures), sep="\n")
-    if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    keep(figures, arguments.json)
 
 
 def prepare() -> None:

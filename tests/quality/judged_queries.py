@@ -16,8 +16,8 @@ from pipeline.errors import CallerError
 from pipeline.keywords import Vocabulary
 from pipeline.memory.files import MemoryFiles
 from results_sink.search.search import SearchAnswer, Searcher, SearchRequest
-from results_sink.search.snapshot import Downloaded, open_latest
-from tests.results_sink.small_shop import exported, tagged
+from results_sink.search.snapshot import Downloaded
+from tests.results_sink.small_shop import exported, open_latest, tagged
 
 QUERIES = Path(__file__).with_name("queries.csv")
 FIRST = 10  # results that a person looks at

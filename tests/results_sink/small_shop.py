@@ -19,7 +19,7 @@ from pipeline.reject_reasons import RejectReason
 from pipeline.standard_ids import StandardIds
 from results_sink.export.export import Exporter
 from results_sink.search.search import Searcher
-from results_sink.search.snapshot import Downloaded, InPlace, open_latest
+from results_sink.search.snapshot import Copies, Downloaded, InPlace, Snapshot, open_snapshot, read_latest
 from tests.builders import vocabulary_of
 
 if TYPE_CHECKING:
@@ -144,6 +144,11 @@ def keep_time(files: FileStore, clock: Clock) -> FileStore:
         return replace(files, clock=clock)
     files.clock = clock
     return files
+
+
+def open_latest(files: FileStore, copies: Copies, export_name: str) -> Snapshot:
+    """Return the snapshot that ``latest.json`` names, without the changes since."""
+    return open_snapshot(read_latest(files, export_name), files, copies, export_name)
 
 
 def exported(

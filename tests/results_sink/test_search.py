@@ -17,13 +17,14 @@ from results_sink.export.postings_layout import Sizes
 from results_sink.search import image_index
 from results_sink.search.complete import Completer
 from results_sink.search.search import FACETS, Filters, Searcher, SearchRequest, Sort
-from results_sink.search.snapshot import InPlace, open_latest
+from results_sink.search.snapshot import InPlace
 from tests.results_sink.changing import Shop
 from tests.results_sink.small_shop import (
     NOW,
     exported,
     gone,
     observation,
+    open_latest,
     rejected,
     searcher_of,
     small_shop,
