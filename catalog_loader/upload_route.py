@@ -15,7 +15,7 @@ from pipeline.errors import CallerError, ImageRejected
 from pipeline.http.models import Bucket, Key, ProblemCode
 from pipeline.http.resolver import Resolver, Tag
 from pipeline.http.uploading import TYPES, AnnouncedPhoto, AnnouncedUpload, RemovedPhoto, UploadTicket
-from pipeline.images import MAX_IMAGE_BYTES, ImageRef
+from pipeline.images import ImageRef, check_file_size
 from pipeline.ports import Clock, ImageStore, PhotoAddresses, Watchers
 from pipeline.reject_reasons import RejectReason
 from pipeline.watchers import UPLOADS_PREFIX, Ticket
@@ -136,8 +136,7 @@ def add_routes(app: Resolver, uploads: Uploads) -> None:
 def _check(media_type: str, size_bytes: int) -> None:
     if not size_bytes:
         raise ImageRejected(RejectReason.EMPTY, "the file has 0 bytes")
-    if size_bytes > MAX_IMAGE_BYTES:
-        raise ImageRejected(RejectReason.BYTES, f"the file has {size_bytes:,} bytes; the limit is {MAX_IMAGE_BYTES:,}")
+    check_file_size(size_bytes)
     if media_type not in TYPES:
         kind = media_type.removeprefix("image/").upper()
         if media_type.startswith("image/") and kind.isalnum():

@@ -8,7 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote, unquote, unquote_plus
 
-from pipeline.errors import CallerError
+from pipeline.errors import CallerError, ImageRejected
+from pipeline.reject_reasons import RejectReason
 
 MAX_KEY_BYTES = 1024  # the longest key Amazon S3 permits, in UTF-8
 MAX_PRODUCT_BYTES = 1024  # chosen by us: half of what DynamoDB permits in an index key (2,048 bytes)
@@ -17,6 +18,16 @@ MAX_METADATA_BYTES = 2_000  # of the 2,048 that Amazon S3 permits, less the name
 MAX_IMAGE_BYTES = 20 * 1024 * 1024  # chosen by us: accepts all 6,780 real photos that were measured
 SCHEME = "s3://"
 FILE_SCHEME = "file://"
+
+
+def check_file_size(size_bytes: int) -> None:
+    """Refuse a file that is too large to be read.
+
+    Raises:
+        ImageRejected: it has more than ``MAX_IMAGE_BYTES``.
+    """
+    if size_bytes > MAX_IMAGE_BYTES:
+        raise ImageRejected(RejectReason.BYTES, f"the file has {size_bytes:,} bytes; the limit is {MAX_IMAGE_BYTES:,}")
 
 
 # The object itself says its product: a message after an upload may be lost (DECISIONS.md, 115).

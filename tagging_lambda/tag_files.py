@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pipeline.batches import batched
 from pipeline.errors import CallerError, ImageRejected
-from pipeline.images import MAX_IMAGE_BYTES, SCHEME
+from pipeline.images import SCHEME, check_file_size
 from pipeline.model_version import CARD_NAME
 from pipeline.not_pictures import lies_beside_photos
 from pipeline.ordered_map import map_in_order
@@ -247,10 +247,7 @@ def bytes_of(path: Path) -> bytes:
         ImageRejected: it is too large, no longer exists, or may not be read.
     """
     try:
-        size_bytes = path.stat().st_size
-        if size_bytes > MAX_IMAGE_BYTES:
-            detail = f"the file has {size_bytes:,} bytes; the limit is {MAX_IMAGE_BYTES:,}"
-            raise ImageRejected(RejectReason.BYTES, detail)
+        check_file_size(path.stat().st_size)
         return path.read_bytes()
     except FileNotFoundError as error:
         raise ImageRejected(RejectReason.MISSING, "the file no longer exists") from error

@@ -34,10 +34,11 @@ def read(data):
             os.abort()
     return read_picture(jpeg if data in (b"noise",) else data, contract)
 
-contract, memory_limit_bytes = reader_process.receive_setup(sys.stdin.buffer)
+parent = reader_process.Parent.of(int(sys.argv[1]))
+contract, memory_limit_bytes = reader_process.receive_setup(parent)
 jpeg = bytes.fromhex("JPEG")
 reader_process.limit_memory(memory_limit_bytes)
-reader_process.serve(read, sys.stdin.buffer, sys.stdout.buffer)
+reader_process.serve(read, parent)
 """
 
 

@@ -14,6 +14,7 @@ from PIL import (  # the plugins by name, so that Pillow never loads the other 3
     BmpImagePlugin,  # noqa: F401 - as above
     GifImagePlugin,  # noqa: F401 - as above
     Image,
+    ImageChops,
     ImageCms,
     JpegImagePlugin,
     MpoImagePlugin,  # noqa: F401 - as above
@@ -23,11 +24,11 @@ from PIL import (  # the plugins by name, so that Pillow never loads the other 3
 )
 
 from pipeline.errors import ImageRejected
-from pipeline.images import MAX_IMAGE_BYTES
+from pipeline.images import check_file_size
 from pipeline.reject_reasons import RejectReason
 from tagging_lambda.image.file_type import is_lossless_jpeg, picture_format, webp_size
 from tagging_lambda.image.picture import Picture
-from tagging_lambda.image.signals import FACTS_SIDE_PIXELS, FileSize, facts_of
+from tagging_lambda.image.signals import FACTS_SIDE_PIXELS, FileSize, facts_of, level_at
 from tagging_lambda.image.subject import SMALL_SIDE_PIXELS, SubjectBox, find_subject
 from tagging_lambda.model_card import WHOLE, InputContract
 
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 MAX_PIXELS = 64_000_000  # the largest honest file had 41 million
 MIN_SIDE_PIXELS = 16  # smaller ones are trackers and spacers
 LOW_INFORMATION_DEVIATION = 1.0  # of 255 levels: a nearly constant picture says nothing
+# Levels between the darkest and the lightest hundredth of a picture: at 32, those two alone make a deviation of 2.
+_CERTAIN_CONTRAST = 32
 
 _ORIENTATION_TAG = 0x0112
 _TURNS = {
@@ -63,8 +66,7 @@ def read_picture(data: bytes, contract: InputContract) -> Picture:
     Raises:
         ImageRejected: with the reason and the limit. No file raises anything else.
     """
-    if len(data) > MAX_IMAGE_BYTES:
-        raise ImageRejected(RejectReason.BYTES, f"the file has {len(data):,} bytes; the limit is {MAX_IMAGE_BYTES:,}")
+    check_file_size(len(data))
     kind = picture_format(data)
     try:
         return _read(data, kind, contract)
@@ -103,7 +105,8 @@ def _read(data: bytes, kind: str, contract: InputContract) -> Picture:
         rgb = _srgb(picture, contract.shorter_side_pixels)
     if orientation in _SIDEWAYS:
         width, height = height, width
-    fitted, small = (_turned(picture, orientation) for picture in (_fitted(rgb, contract), _small(rgb)))
+    reduced = _reduced(rgb)
+    fitted, small = (_turned(picture, orientation) for picture in (_fitted(rgb, reduced, contract), _small(reduced)))
     return _measured(fitted, small, FileSize(width, height, len(data), kind))
 
 
@@ -201,7 +204,13 @@ def _srgb_profile() -> ImageCms.ImageCmsProfile:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 
 
-def _fitted(rgb: Image.Image, contract: InputContract) -> Image.Image:
+def _reduced(rgb: Image.Image) -> Image.Image:
+    """Return the picture reduced by a whole factor, its shorter side near ``SMALL_SIDE_PIXELS``."""
+    factor = max(1, min(rgb.size) // SMALL_SIDE_PIXELS)
+    return rgb.reduce(factor) if factor > 1 else rgb
+
+
+def _fitted(rgb: Image.Image, reduced: Image.Image, contract: InputContract) -> Image.Image:
     """Return the picture at the model's size. Every fit is symmetric, so it may be rotated afterwards."""
     size = (contract.width_pixels, contract.height_pixels)
     if contract.fit == "squash":
@@ -210,7 +219,7 @@ def _fitted(rgb: Image.Image, contract: InputContract) -> Image.Image:
         return _padded(rgb, size)
     if contract.fit == WHOLE:
         return _whole(rgb, size)
-    subject = _subject(rgb) if contract.fit == "subject" else None
+    subject = _subject(rgb, reduced) if contract.fit == "subject" else None
     if subject is None:
         box = _middle(SubjectBox(0, 0, *rgb.size), contract, contract.shorter_side_pixels)
     else:  # it includes a margin, so nothing of its shorter side is cropped
@@ -218,11 +227,9 @@ def _fitted(rgb: Image.Image, contract: InputContract) -> Image.Image:
     return rgb.resize(size, Image.Resampling.BICUBIC, box, reducing_gap=2.0)
 
 
-def _subject(rgb: Image.Image) -> SubjectBox | None:
-    factor = max(1, min(rgb.size) // SMALL_SIDE_PIXELS)
-    small = np.asarray(rgb.reduce(factor) if factor > 1 else rgb)
-    subject = find_subject(small)
-    return subject.scaled(rgb.width / small.shape[1], rgb.height / small.shape[0]) if subject else None
+def _subject(rgb: Image.Image, reduced: Image.Image) -> SubjectBox | None:
+    subject = find_subject(np.asarray(reduced))
+    return subject.scaled(rgb.width / reduced.width, rgb.height / reduced.height) if subject else None
 
 
 def _middle(whole: SubjectBox, contract: InputContract, shorter_side_pixels: int) -> SubjectBox:
@@ -253,11 +260,11 @@ def _whole(rgb: Image.Image, most: tuple[int, int]) -> Image.Image:
     return rgb.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
 
 
-def _small(rgb: Image.Image) -> Image.Image:
+def _small(reduced: Image.Image) -> Image.Image:
     """Return the whole, uncropped picture, with its longer side as the facts need it."""
-    scale = FACTS_SIDE_PIXELS / max(rgb.size)
-    size = (max(8, round(rgb.width * scale)), max(8, round(rgb.height * scale)))
-    return rgb.resize(size, Image.Resampling.BOX, reducing_gap=1.0)
+    scale = FACTS_SIDE_PIXELS / max(reduced.size)
+    size = (max(8, round(reduced.width * scale)), max(8, round(reduced.height * scale)))
+    return reduced.resize(size, Image.Resampling.BOX, reducing_gap=1.0)
 
 
 def _turned(small: Image.Image, orientation: int) -> Image.Image:
@@ -266,10 +273,21 @@ def _turned(small: Image.Image, orientation: int) -> Image.Image:
 
 
 def _measured(fitted: Image.Image, small: Image.Image, file: FileSize) -> Picture:
-    levels = np.asarray(fitted)
-    facts = facts_of(np.asarray(small), levels, file)
-    is_low = _deviation(fitted) < LOW_INFORMATION_DEVIATION
-    return Picture(levels, file.width_pixels, file.height_pixels, is_low, facts)
+    grey = fitted.convert("L")
+    levels = np.asarray(grey.histogram())
+    contrast = level_at(levels, 0.99) - level_at(levels, 0.01)
+    is_low = contrast < _CERTAIN_CONTRAST and _deviation(fitted) < LOW_INFORMATION_DEVIATION
+    facts = facts_of(np.asarray(small), _sharpness(grey, contrast), file)
+    return Picture(np.asarray(fitted), file.width_pixels, file.height_pixels, is_low, facts)
+
+
+def _sharpness(grey: Image.Image, contrast: int) -> float:
+    """Return the step between neighbours that 1 in 200 exceeds, as a share of the picture's contrast in levels."""
+    width, height = grey.size
+    across = ImageChops.difference(grey.crop((1, 0, width, height)), grey.crop((0, 0, width - 1, height)))
+    down = ImageChops.difference(grey.crop((0, 1, width, height)), grey.crop((0, 0, width, height - 1)))
+    steps = np.asarray(across.histogram()) + np.asarray(down.histogram())
+    return level_at(steps, 0.995) / max(contrast, 16)  # below 16 levels, noise would count as edges
 
 
 def _deviation(small: Image.Image) -> float:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import json
+import mmap
 import os
 import select
 import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,6 +21,7 @@ import numpy as np
 
 from pipeline.errors import ImageRejected, RetryLater
 from pipeline.facts import PhotoFacts
+from pipeline.images import check_file_size
 from pipeline.reject_reasons import RejectReason
 from tagging_lambda.image.picture import Picture
 
@@ -29,11 +32,12 @@ IMAGE_LIMIT_S = 10.0  # the slowest of 30,393 files took 0.5 s on a dedicated ma
 MEMORY_LIMIT_BYTES = 1024**3  # a WebP of 64 million pixels takes 16 bytes a pixel, the most of all formats we read
 START_LIMIT_S = 20.0  # chosen by us: a start takes 0.2 s on an idle machine
 ATTEMPTS = 2  # chosen by us: the first death may have another cause, so only the second blames the picture
+SHARED_BYTES = 32 << 20  # of memory that parent and child share: a file of 20 MiB, or a picture of 3,300 pixels square
 FRAME = struct.Struct("<cQ")  # the kind of the payload, and its length in bytes
 HEAD = struct.Struct("<IIIIBI")  # rows, columns, original width and height, low_information, bytes of facts
 READY, PICTURE, REJECTED = b"+", b"P", b"R"
 PROGRAM = "tagging_lambda.image.reader_process"
-_CHUNK_BYTES = 1 << 20
+_SHARED_FD = 3  # of a child
 
 
 class Reader(Protocol):
@@ -73,6 +77,7 @@ class ProcessReader:
 
     def read(self, data: bytes) -> Picture:
         """Return the picture in the file, like ``Reader``, within the limits of time and memory."""
+        check_file_size(len(data))  # before it is copied to where it would not fit
         left_s = self.limit_s
         for _ in range(ATTEMPTS):
             child = self._ready()
@@ -111,7 +116,7 @@ class ProcessReader:
 
     def _asked(self, child: Child, data: bytes, until_s: float) -> tuple[bytes, bytes]:
         try:
-            child.send(data, until_s)
+            child.send(data)
             return child.receive(until_s)
         except TimeoutError as error:
             self._buried()
@@ -159,9 +164,14 @@ class _ForkedProcess:
 
 @dataclass
 class Child:
-    """One running reader, and this process's ends of the two pipes to it."""
+    """One running reader, the memory shared with it, and this process's ends of the two pipes to it.
+
+    Files and pictures lie in the shared memory; the pipes say that they do. Through a pipe they would be copied four
+    times, in pieces (DECISIONS.md, 170).
+    """
 
     process: _Process
+    shared: mmap.mmap
     requests: int
     answers: int
     ready: bool = False
@@ -175,16 +185,17 @@ class Child:
             "OPENBLAS_NUM_THREADS": "1",  # each thread's buffers would count against the memory limit
             "PYTHONPATH": os.pathsep.join([root, *(path for path in sys.path if path)]),
         }
-        (stdin, requests), (answers, stdout) = os.pipe(), os.pipe()
+        shared, (stdin, requests), (answers, stdout) = _shared_file(), os.pipe(), os.pipe()
         # Pictures are read in a child process, so that a hostile file cannot take the function down (DECISIONS.md, 2).
         process = subprocess.Popen(  # noqa: S603 - this interpreter, our own module
-            [sys.executable, "-m", program],
+            [sys.executable, "-m", program, str(shared)],
             stdin=stdin,
             stdout=stdout,
             stderr=subprocess.DEVNULL,  # libtiff prints an attacker's text there, thousands of lines a file
             env=environment,
+            pass_fds=(shared,),
         )
-        return cls._of(process, requests, answers, (stdin, stdout))
+        return cls._of(process, shared, (requests, answers), (stdin, stdout))
 
     @classmethod
     def fork(cls, program: str = PROGRAM) -> Child:
@@ -193,19 +204,18 @@ class Child:
         That saves the start of another interpreter, and the imports so far (DECISIONS.md, 134). Only for a process that
         has one thread: locks that other threads hold would never be released in the child.
         """
-        (stdin, requests), (answers, stdout) = os.pipe(), os.pipe()
+        shared, (stdin, requests), (answers, stdout) = _shared_file(), os.pipe(), os.pipe()
         pid = os.fork()
         if pid == 0:
-            _run_forked(program, stdin, stdout)
-        return cls._of(_ForkedProcess(pid), requests, answers, (stdin, stdout))
+            _run_forked(program, shared, stdin, stdout)
+        return cls._of(_ForkedProcess(pid), shared, (requests, answers), (stdin, stdout))
 
     @classmethod
-    def _of(cls, process: _Process, requests: int, answers: int, ends_of_child: tuple[int, int]) -> Child:
-        for pipe in ends_of_child:
-            os.close(pipe)  # else reading would never end once the child has
-        for pipe in (requests, answers):
-            os.set_blocking(pipe, False)
-        return cls(process, requests, answers)
+    def _of(cls, process: _Process, shared: int, pipes: tuple[int, int], ends_of_child: tuple[int, int]) -> Child:
+        memory = mmap.mmap(shared, SHARED_BYTES)
+        for unneeded in (shared, *ends_of_child):
+            os.close(unneeded)  # else reading would never end once the child has
+        return cls(process, memory, *pipes)
 
     def wait_until_ready(self, setup: bytes) -> None:
         """Send the child its setup unless it has it, and wait until it can read; a failure is never a picture's fault.
@@ -217,53 +227,59 @@ class Child:
             return
         until_s = time.monotonic() + START_LIMIT_S
         try:
-            self.send(setup, until_s)
+            self.send(setup)
             kind, _ = self.receive(until_s)
         except (OSError, EOFError) as error:
             raise RetryLater(f"the reader did not start (exit code {self.end()})") from error
         self.ready = kind == READY
 
-    def send(self, data: bytes, until_s: float) -> None:
-        """Send one request to the child, or raise TimeoutError when the time has come."""
-        left = memoryview(FRAME.pack(b"D", len(data)) + data)
-        while left:
-            _wait([], [self.requests], until_s)
-            left = left[os.write(self.requests, left[:_CHUNK_BYTES]) :]
+    def send(self, data: bytes) -> None:
+        """Send one request to the child, of at most ``SHARED_BYTES``."""
+        self.shared[: len(data)] = data
+        os.write(self.requests, FRAME.pack(b"D", len(data)))
 
     def receive(self, until_s: float) -> tuple[bytes, bytes]:
         """Return the kind and the content of the child's next answer, or raise TimeoutError when the time has come."""
-        kind, length = FRAME.unpack(self._exactly(FRAME.size, until_s))
-        return kind, self._exactly(length, until_s)
-
-    def _exactly(self, length: int, until_s: float) -> bytes:
-        received = bytearray()
-        while len(received) < length:
-            _wait([self.answers], [], until_s)
-            chunk = os.read(self.answers, length - len(received))
-            if not chunk:
-                raise EOFError("the reader has ended")
-            received += chunk
-        return bytes(received)
+        if not select.select([self.answers], [], [], max(0.0, until_s - time.monotonic()))[0]:
+            raise TimeoutError
+        frame = os.read(self.answers, FRAME.size)  # whole: so few bytes are written at once
+        if not frame:
+            raise EOFError("the reader has ended")
+        kind, length = FRAME.unpack(frame)
+        return kind, self.shared[:length]
 
     def end(self) -> int:
         """End the child, however busy it is, and return its exit code."""
         if self.process.poll() is None:
             self.process.kill()
         code = self.process.wait()
+        self.shared.close()
         for pipe in (self.requests, self.answers):
             os.close(pipe)
         return code
 
 
-def _run_forked(program: str, stdin: int, stdout: int) -> NoReturn:
-    """Run the program in the forked child, with these pipes as its input and output, and end the child."""
+def _shared_file() -> int:
+    """Return the descriptor of a new file of ``SHARED_BYTES``, in memory where the system can."""
+    if sys.platform == "linux":  # not shm_open(3): Lambda has no /dev/shm
+        shared = os.memfd_create("pictures")
+    else:
+        with tempfile.TemporaryFile() as file:
+            shared = os.dup(file.fileno())
+    os.truncate(shared, SHARED_BYTES)
+    return shared
+
+
+def _run_forked(program: str, shared: int, stdin: int, stdout: int) -> NoReturn:
+    """Run the program in the forked child, with this memory and these pipes, and end the child."""
     code = 1
     try:
         os.dup2(stdin, 0)
         os.dup2(stdout, 1)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # an attacker's text, as above
-        os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # nothing else of the parent's is the decoder's to write to
-        importlib.import_module(program).main()
+        os.dup2(shared, _SHARED_FD)
+        os.closerange(_SHARED_FD + 1, os.sysconf("SC_OPEN_MAX"))  # nothing else of the parent's is the decoder's
+        importlib.import_module(program).main(_SHARED_FD)
         code = 0
     finally:
         os._exit(code)  # the parent's exit handlers are not the child's to run
@@ -275,11 +291,6 @@ def _has_one_thread() -> bool:
         return len([*Path("/proc/self/task").iterdir()]) == 1
     except FileNotFoundError:
         return False
-
-
-def _wait(readable: list[int], writable: list[int], until_s: float) -> None:
-    if select.select(readable, writable, [], max(0.0, until_s - time.monotonic())) == ([], [], []):
-        raise TimeoutError
 
 
 def packed(picture: Picture) -> bytes:

@@ -1,38 +1,63 @@
-"""The child of ``ProcessReader``: reads pictures from its input until that closes."""
+"""The child of ``ProcessReader``: reads pictures until its input closes."""
 
 from __future__ import annotations
 
 import json
+import mmap
+import os
 import resource
+import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from pipeline.errors import ImageRejected
 from tagging_lambda.image.decode import read_picture
-from tagging_lambda.image.reader import FRAME, PICTURE, READY, REJECTED, packed
+from tagging_lambda.image.reader import FRAME, PICTURE, READY, REJECTED, SHARED_BYTES, packed
 from tagging_lambda.model_card import InputContract
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tagging_lambda.image.picture import Picture
 
 
-def serve(read: Callable[[bytes], Picture], requests: IO[bytes], answers: IO[bytes]) -> None:
-    """Answer every request with a picture or a rejection, until the input ends."""
-    _say(answers, READY, b"")
-    while head := requests.read(FRAME.size):
-        _, length = FRAME.unpack(head)
-        data = requests.read(length)
+@dataclass(frozen=True)
+class Parent:
+    """The parent, as the child knows it: the memory shared with it, and the pipes, which are descriptors 0 and 1.
+
+    ``sys.stdin`` and ``sys.stdout`` may be something else after a fork.
+    """
+
+    shared: mmap.mmap  # files come and pictures go there (DECISIONS.md, 170)
+
+    @classmethod
+    def of(cls, shared: int) -> Parent:
+        """Return the parent whose memory is open as this descriptor, which is closed."""
+        memory = mmap.mmap(shared, SHARED_BYTES)
+        os.close(shared)  # mmap has a copy of its own
+        return cls(memory)
+
+    def requests(self) -> Iterator[bytes]:
+        """Yield the content of each request, until there will be no more."""
+        while frame := os.read(0, FRAME.size):
+            _, length = FRAME.unpack(frame)
+            yield self.shared[:length]
+
+    def answer(self, kind: bytes, body: bytes = b"") -> None:
+        """Answer the last request."""
+        self.shared[: len(body)] = body
+        os.write(1, FRAME.pack(kind, len(body)))
+
+
+def serve(read: Callable[[bytes], Picture], parent: Parent) -> None:
+    """Answer every request with a picture or a rejection, until there will be no more."""
+    parent.answer(READY)
+    for data in parent.requests():
         try:
-            _say(answers, PICTURE, packed(read(data)))
+            parent.answer(PICTURE, packed(read(data)))
         except ImageRejected as rejected:
-            _say(answers, REJECTED, json.dumps({"reason": rejected.reason, "detail": rejected.detail}).encode())
-
-
-def _say(answers: IO[bytes], kind: bytes, body: bytes) -> None:
-    answers.write(FRAME.pack(kind, len(body)) + body)
-    answers.flush()
+            parent.answer(REJECTED, json.dumps({"reason": rejected.reason, "detail": rejected.detail}).encode())
 
 
 def limit_memory(limit_bytes: int) -> None:
@@ -55,20 +80,19 @@ def _data_bytes() -> int:
         return 0
 
 
-def receive_setup(requests: IO[bytes]) -> tuple[InputContract, int]:
+def receive_setup(parent: Parent) -> tuple[InputContract, int]:
     """Return the input contract and the memory limit in bytes, which are the first request, a JSON object."""
-    _, length = FRAME.unpack(requests.read(FRAME.size))
-    setup = json.loads(requests.read(length))
+    setup = json.loads(next(parent.requests()))
     return InputContract(**setup["contract"]), setup["memory_limit_bytes"]
 
 
-def main() -> None:
-    """Serve on standard input and output, whatever ``sys.stdin`` was before a fork."""
-    with open(0, "rb", closefd=False) as requests, open(1, "wb", closefd=False) as answers:
-        contract, memory_limit_bytes = receive_setup(requests)
-        limit_memory(memory_limit_bytes)
-        serve(lambda data: read_picture(data, contract), requests, answers)
+def main(shared: int) -> None:
+    """Serve the parent whose memory is open as this descriptor."""
+    parent = Parent.of(shared)
+    contract, memory_limit_bytes = receive_setup(parent)
+    limit_memory(memory_limit_bytes)
+    serve(lambda data: read_picture(data, contract), parent)
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]))

@@ -1,7 +1,8 @@
-"""Facts of a photo from its small picture: border, product, sharpness, exposure, colours. No second decode."""
+"""Facts of a photo from its small picture: border, product, exposure, colours. No second decode."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -61,26 +62,26 @@ class _Ground:
     """The border ring of a small picture, and the product's mask.
 
     Attributes:
-        median: float [3], the ring's median colour.
+        median: int16 [3], the ring's median colour.
         evenness: the share of the ring near that colour.
         whiteness: the share of the ring that is white.
         distance: int16 [H, W], a pixel's largest channel difference from the median.
         product: bool [H, W], the pixels not reachable from an edge in a straight line over background.
     """
 
-    median: NDArray[np.float64]
+    median: NDArray[np.int16]
     evenness: float
     whiteness: float
     distance: NDArray[np.int16]
     product: Mask
 
 
-def facts_of(small: Levels, fitted: Levels, file: FileSize) -> PhotoFacts:
+def facts_of(small: Levels, sharpness: float, file: FileSize) -> PhotoFacts:
     """Return the facts of a photo.
 
     Args:
         small: uint8 [H, W, 3], RGB, upright, the whole picture with its longer side at ``FACTS_SIDE_PIXELS``.
-        fitted: uint8 [H, W, 3], RGB, the model's picture, on which sharpness is measured.
+        sharpness: of the model's picture, in [0, 1].
         file: facts of the header and the file.
     """
     ground = _find_ground(small)
@@ -97,7 +98,7 @@ def facts_of(small: Levels, fitted: Levels, file: FileSize) -> PhotoFacts:
     if is_studio:
         weights = _without_model(weights, product, cells, box)
     cells, weights = cells[product], weights[product]
-    lab = lab_table()[cells]
+    lab = lab_table().take(cells, axis=0)  # four times as fast as an index
     return PhotoFacts(
         width_pixels=file.width_pixels,
         height_pixels=file.height_pixels,
@@ -114,7 +115,7 @@ def facts_of(small: Levels, fitted: Levels, file: FileSize) -> PhotoFacts:
             in_steps(1 - box[2] / width),
             in_steps(1 - box[3] / height),
         ),
-        sharpness=in_steps(_sharpness(_luminance(fitted))),
+        sharpness=in_steps(sharpness),
         brightness=in_steps(float(grey_levels.mean()) / 255),
         clipped=in_steps(_clipped(grey_levels[product])),
         colour_shares=tuple(in_steps(share) for share in _colour_shares(cells, weights, lab, is_studio)),
@@ -130,14 +131,14 @@ def _box_of(product: Mask) -> tuple[int, int, int, int]:
 
 def _find_ground(small: Levels) -> _Ground:
     ring = _ring(small, 0, RING_PIXELS).astype(np.int16)
-    median = np.median(ring, axis=0)
-    distance_of_ring = np.abs(ring - median).max(axis=1)
-    tolerance = float(np.clip(2 * np.quantile(distance_of_ring, 0.75) + 3, *_TOLERANCE))
+    median = _value_at(ring, 0.5)
+    distance_of_ring = _distance(ring, median)
+    tolerance = min(max(2 * float(_value_at(distance_of_ring, 0.75)) + 3, _TOLERANCE[0]), _TOLERANCE[1])
     distance = _distance(small, median)
     return _Ground(
         median,
         float((distance_of_ring <= tolerance).mean()),
-        float((ring >= WHITE_LEVEL).all(axis=1).mean()),
+        float(np.logical_and.reduce(ring.T >= WHITE_LEVEL).mean()),
         distance,
         ~_reached_from_edges(distance <= tolerance),
     )
@@ -196,7 +197,7 @@ def _without_model(
     _, top, _, bottom = box
     if bottom - top <= _MODEL_HEIGHT * len(product):
         return weights
-    skin = skin_table()[cells] & product
+    skin = skin_table().take(cells) & product
     neck = top + round(_HEAD_HEIGHT * (bottom - top))
     least, most = _SKIN_OF_HEAD * product[top:neck].sum(), _MOST_SKIN * product.sum()
     if skin[top:neck].sum() < least or skin.sum() > most:
@@ -222,11 +223,11 @@ def _well_lit(small: Levels, grey_levels: Levels) -> Levels:
         small: uint8 [H, W, 3], RGB.
         grey_levels: uint8 [H, W], its luminance.
     """
-    lightest = max(1, _quantile((grey_levels,), _LIGHTEST_SHARE))
+    lightest = max(1, level_at(np.bincount(grey_levels.ravel()), _LIGHTEST_SHARE))
     if lightest >= _LIGHTEST_LEVEL:
         return small
     gain = min(_LIGHTEST_LEVEL / lightest, _MOST_GAIN)
-    return np.asarray((np.arange(256) * gain).clip(0, 255), np.uint8)[small]
+    return np.asarray((np.arange(256) * gain).clip(0, 255), np.uint8).take(small)
 
 
 # Each step needs the photo as a whole, which a table of single colours lacks (DECISIONS.md, 140).
@@ -241,7 +242,7 @@ def _colour_shares(
         lab: float32 [n, 3], CIE Lab of the cells.
         is_studio: the ground is white, so the light has no colour and a faint tint is the product's.
     """
-    names = name_table(is_studio)[cells]
+    names = name_table(is_studio).take(cells, axis=0)
     total = float(weights.sum()) or 1.0
     shares = np.asarray(weights @ names / np.float32(total), np.float32)
     lightness = lab[:, 0]
@@ -312,9 +313,17 @@ def _quantiles(values: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(np.searchsorted(counts, _PALETTE_QUANTILES * counts[-1]) - _LAB_OFFSET, np.float64)
 
 
-def _distance(small: Levels, colour: NDArray[np.float64]) -> NDArray[np.int16]:
-    """Return int16 [H, W]: each pixel's largest channel difference from the colour, in levels."""
-    planes = (np.abs(small[..., channel] - np.int16(colour[channel])) for channel in range(3))
+def _value_at(values: NDArray[np.int16], share: float) -> NDArray[np.int16]:
+    """Return the value that this share of the rows does not exceed, for each column.
+
+    np.quantile and np.median take two to ten times as long.
+    """
+    return np.asarray(np.sort(values, axis=0)[math.ceil(share * len(values)) - 1])
+
+
+def _distance(pixels: NDArray[Any], colour: NDArray[np.int16]) -> NDArray[np.int16]:
+    """Return int16 [...]: each pixel's largest channel difference from the colour, in levels, of [..., 3]."""
+    planes = (np.abs(pixels[..., channel] - colour[channel]) for channel in range(3))
     red, green, blue = planes
     return np.asarray(np.maximum(np.maximum(red, green), blue))
 
@@ -322,8 +331,8 @@ def _distance(small: Levels, colour: NDArray[np.float64]) -> NDArray[np.int16]:
 def _has_frame(small: Levels) -> bool:
     """Return whether an even line runs along all four edges and its content differs all around."""
     outer = _ring(small, 0, 1).astype(np.int16)
-    colour = np.median(outer, axis=0)
-    if (np.abs(outer - colour).max(axis=1) <= _TOLERANCE[1]).mean() < FRAME_EVENNESS:
+    colour = _value_at(outer, 0.5)
+    if (_distance(outer, colour) <= _TOLERANCE[1]).mean() < FRAME_EVENNESS:
         return False
     differs = _distance(small, colour) > FRAME_STEP_LEVELS
     most = min(FRAME_DEPTH_PIXELS, min(small.shape[:2]) // 4)
@@ -339,29 +348,14 @@ def _luminance(levels: Levels) -> Levels:
     return ((77 * red + 150 * green + 29 * blue) >> 8).astype(np.uint8)
 
 
-def _sharpness(grey: Levels) -> float:
-    """Return the step between neighbours that 1 in 200 exceeds, as a share of the picture's contrast."""
-    steps = (_differences(grey[:, 1:], grey[:, :-1]), _differences(grey[1:], grey[:-1]))
-    contrast = _quantile((grey,), 0.99) - _quantile((grey,), 0.01)
-    return _quantile(steps, 0.995) / max(contrast, 16)  # below 16 levels, noise would count as edges
-
-
 def _differences(first: Levels, other: Levels) -> Levels:
     """Return the absolute difference of levels in single bytes, in which numpy is fastest."""
     return np.maximum(first, other) - np.minimum(first, other)
 
 
-def _quantile(parts: tuple[Levels, ...], share: float) -> int:
-    """Return the least level that this share does not exceed. Bisection compares bytes, which beats counting."""
-    wanted = share * sum(part.size for part in parts)
-    low, high = 0, 255
-    while low < high:
-        middle = (low + high) // 2
-        if sum(np.count_nonzero(part <= middle) for part in parts) >= wanted:
-            high = middle
-        else:
-            low = middle + 1
-    return low
+def level_at(counts: NDArray[np.int64], share: float) -> int:
+    """Return the least level that this share does not exceed, of the count of each level: int64 [levels]."""
+    return int(np.searchsorted(counts.cumsum(), share * counts.sum()))
 
 
 def _clipped(grey: Levels) -> float:

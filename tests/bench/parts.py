@@ -15,7 +15,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from PIL import Image
 
 from pipeline.batches import batched
@@ -25,7 +24,7 @@ from tagging_lambda.classify import Classifier
 from tagging_lambda.image import decode
 from tagging_lambda.image.picture import model_input
 from tagging_lambda.image.reader import ProcessReader
-from tagging_lambda.image.signals import FileSize, facts_of
+from tagging_lambda.image.signals import FileSize
 from tagging_lambda.tag_files import GROUP
 from tagging_lambda.words.class_keywords import strongest
 from tagging_lambda.words.classes_and_heads import KeywordMapper
@@ -67,8 +66,10 @@ def measure() -> dict[str, dict[str, float | None]]:
     contract = classifier.card.input
     pictures = [decode.read_picture(data, contract) for data in files]
     decoded = [drafted(data, contract.shorter_side_pixels) for data in files]
+    reduced = [decode._reduced(shown) for shown in decoded]
     pairs = [
-        (np.asarray(decode._small(shown)), picture.levels) for shown, picture in zip(decoded, pictures, strict=True)
+        (Image.fromarray(picture.levels), decode._small(shown))
+        for shown, picture in zip(reduced, pictures, strict=True)
     ]
     inputs = [model_input(group, contract) for group in batched(pictures, GROUP)]
     answers = [answer for pixels in inputs for answer in classifier.classify(pixels)]
@@ -79,10 +80,9 @@ def measure() -> dict[str, dict[str, float | None]]:
         "bare": Part(lambda data: bare_pixels(BytesIO(data)), files),
         "read": Part(lambda data: decode.read_picture(data, contract), files),
         "apart": Part(reader.read, files, reader.child.process.pid),
-        "subject": Part(decode._subject, decoded),
-        "small": Part(decode._small, decoded),
-        "facts": Part(lambda pair: facts_of(*pair, size), pairs),
-        "low": Part(decode._deviation, [Image.fromarray(picture.levels) for picture in pictures]),
+        "subject": Part(lambda shown: decode._subject(shown, decode._reduced(shown)), decoded),
+        "small": Part(decode._small, reduced),
+        "facts": Part(lambda pair: decode._measured(*pair, size), pairs),
         "input": Part(lambda group: model_input(group, contract), [*batched(pictures, GROUP)]),
         "model": Part(lambda pixels: classifier._session.run(None, {contract.name: pixels}), inputs),
         "classify": Part(classifier.classify, inputs),
@@ -92,12 +92,12 @@ def measure() -> dict[str, dict[str, float | None]]:
     rounds = [{name: part.run_s() for name, part in parts.items()} for _ in range(ROUNDS)]
     reader.close()
     least = {name: min(seconds[name] for seconds in rounds) * 1000 / len(files) for name in parts}
-    facts_ms = least["facts"] + least["small"] + least["low"]
+    facts_ms = least["facts"] + least["small"]
     times = {
         "open, decode, resize": (least["bare"], least["read"] - least["subject"] - facts_ms),
         "find the product's box": (None, least["subject"]),
         "facts: colours, sharpness, border": (None, facts_ms),
-        "in a process of its own, over a pipe": (None, least["apart"] - least["read"]),
+        "in a process of its own": (None, least["apart"] - least["read"]),
         "to the model's input": (None, least["input"]),
         f"the model, {GROUP} photos at once": (least["model"], least["model"]),
         "class scores and feature vector": (None, least["classify"] - least["model"]),

@@ -134,11 +134,13 @@ def test_what_a_forked_child_has_of_its_parent_leaves_it_as_much_memory_for_a_pi
     with_child.close()
 
 
-def test_a_forked_child_has_nothing_of_its_parent_open_but_the_two_pipes(reader):
+def test_a_child_has_nothing_of_its_parent_open_but_two_pipes_and_the_shared_memory(reader):
     reader.read(jpeg())
     names = {int(path.name): path.readlink() for path in Path(f"/proc/{reader.child.process.pid}/fd").iterdir()}
-    assert set(names) == {0, 1, 2}
-    assert str(names[2]) == os.devnull
+    *pipes, devnull, shared = (str(names[number]) for number in sorted(names))
+    assert [pipe.split(":")[0] for pipe in pipes] == ["pipe", "pipe"]
+    assert devnull == os.devnull
+    assert shared.startswith("/memfd:")
 
 
 def test_a_closed_reader_leaves_no_child():
