@@ -213,6 +213,8 @@ class Child:
     @classmethod
     def _of(cls, process: _Process, shared: int, pipes: tuple[int, int], ends_of_child: tuple[int, int]) -> Child:
         memory = mmap.mmap(shared, SHARED_BYTES)
+        if sys.platform == "linux":
+            memory.madvise(mmap.MADV_DONTFORK)  # another reader's pictures are not the next child's to write to
         for unneeded in (shared, *ends_of_child):
             os.close(unneeded)  # else reading would never end once the child has
         return cls(process, memory, *pipes)

@@ -143,6 +143,14 @@ def test_a_child_has_nothing_of_its_parent_open_but_two_pipes_and_the_shared_mem
     assert shared.startswith("/memfd:")
 
 
+def test_a_forked_child_cannot_reach_another_readers_pictures(reader):
+    reader.read(jpeg())
+    second = ProcessReader(CONTRACT, child=forked())
+    second.read(jpeg())
+    assert Path(f"/proc/{second.child.process.pid}/maps").read_text().count("/memfd:pictures") == 1
+    second.close()
+
+
 def test_a_closed_reader_leaves_no_child():
     with_child = ProcessReader(CONTRACT)
     with_child.read(jpeg())
