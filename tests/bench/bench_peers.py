@@ -31,7 +31,7 @@ INSTALLED = Path("build/peers").absolute()
 PYTHON_PACKAGES = ("onnxruntime", "openvino", "ray[data]", "daft", "pillow", "numpy")
 NODE_PACKAGES = ("onnxruntime-node", "sharp")
 PASSES = 6  # over the sample catalogue in the longer run
-ROUNDS = 3
+ROUNDS = 5
 OURS = "tag PATH"
 
 

@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-ROUNDS = 3
+ROUNDS = 5
 QUEUES = "http://127.0.0.1/000000000000/"  # nothing is sent to them, for nothing is retried
 WARM_UP = 10  # images before the clock starts
 # Over the same photos in a round, each time with other bytes behind them, so that none is known already. That often, a
 # reader's start, a quarter of a second, hardly counts.
-PASSES = 12
+PASSES = 9
 STORAGE_LATENCY_S = 0.030  # of each GetObject: chosen by us, as S3 answers within a region
 TABLE_LATENCY_S = 0.005  # of each call of the table: chosen by us, as DynamoDB answers within a region
 
