@@ -6,12 +6,12 @@ import sys
 import time
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
-from tqdm import tqdm
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from types import TracebackType
     from typing import Self
+
+    from tqdm import tqdm
 
 T = TypeVar("T")
 LINE_EVERY_S = 5.0  # chosen by us: often enough to show that it is alive, seldom enough for a log
@@ -35,10 +35,7 @@ class Progress:
         self._stream = stream or sys.stderr
         self._total, self._done = total, 0
         self._started_s = self._shown_s = clock()
-        terminal = not quiet and self._stream.isatty()
-        self._bar = (
-            tqdm(total=total, desc=title, unit=f" {unit}", file=self._stream, dynamic_ncols=True) if terminal else None
-        )
+        self._bar = self._new_bar() if not quiet and self._stream.isatty() else None
 
     def __enter__(self) -> Self:
         return self
@@ -65,6 +62,13 @@ class Progress:
         for item in items:
             yield item
             self.step()
+
+    def _new_bar(self) -> tqdm[None]:
+        from tqdm import tqdm  # noqa: PLC0415 - it takes 30 ms to load, and only a terminal shows a bar
+
+        unit = f" {self._unit}"
+        bar: tqdm[None] = tqdm(total=self._total, desc=self._title, unit=unit, file=self._stream, dynamic_ncols=True)
+        return bar
 
     def _left(self) -> str:
         if not self._total or not self._done:
