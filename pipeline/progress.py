@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from types import TracebackType
-    from typing import Self
+    from typing import Never, Self
 
     from tqdm import tqdm
 
@@ -63,12 +63,11 @@ class Progress:
             yield item
             self.step()
 
-    def _new_bar(self) -> tqdm[None]:
+    def _new_bar(self) -> tqdm[Never]:
         from tqdm import tqdm  # noqa: PLC0415 - it takes 30 ms to load, and only a terminal shows a bar
 
         unit = f" {self._unit}"
-        bar: tqdm[None] = tqdm(total=self._total, desc=self._title, unit=unit, file=self._stream, dynamic_ncols=True)
-        return bar
+        return tqdm(total=self._total, desc=self._title, unit=unit, file=self._stream, dynamic_ncols=True)
 
     def _left(self) -> str:
         if not self._total or not self._done:
