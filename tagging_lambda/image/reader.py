@@ -296,7 +296,7 @@ def _has_one_thread() -> bool:
 
 
 def packed(picture: Picture) -> bytes:
-    """Return the picture serialised for the pipe."""
+    """Return the picture serialised for the shared memory."""
     rows, columns, _ = picture.levels.shape
     facts = picture.facts.pack() if picture.facts else b""
     head = HEAD.pack(rows, columns, picture.width_pixels, picture.height_pixels, picture.low_information, len(facts))
