@@ -81,7 +81,7 @@ def facts_of(small: Levels, sharpness: float, file: FileSize) -> PhotoFacts:
 
     Args:
         small: uint8 [H, W, 3], RGB, upright, the whole picture with its longer side at ``FACTS_SIDE_PIXELS``.
-        sharpness: of the model's picture, in [0, 1].
+        sharpness: of the model's picture, as a share of its contrast; above 1 it counts as 1.
         file: facts of the header and the file.
     """
     ground = _find_ground(small)

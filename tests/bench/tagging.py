@@ -37,7 +37,7 @@ ROUNDS = 5
 QUEUES = "http://127.0.0.1/000000000000/"  # nothing is sent to them, for nothing is retried
 WARM_UP = 10  # images before the clock starts
 # Over the same photos in a round, each time with other bytes behind them, so that none is known already. That often, a
-# reader's start, a quarter of a second, hardly counts.
+# reader's start, 0.07 s when it is forked, hardly counts.
 PASSES = 9
 STORAGE_LATENCY_S = 0.030  # of each GetObject: chosen by us, as S3 answers within a region
 TABLE_LATENCY_S = 0.005  # of each call of the table: chosen by us, as DynamoDB answers within a region
